@@ -1,0 +1,1 @@
+"""What sequences the core's decisions: the source of the blocking twin."""

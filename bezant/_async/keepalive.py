@@ -1,0 +1,143 @@
+"""Keeping the session alive."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Self
+
+from .._core.health import TICKLE
+from .._core.keepalive import Change, KeepaliveState
+from .._runtime import _async as rt
+from ..errors import BezantError
+from ..models.session import Tickle
+from .channel import AsyncChannel
+
+_logger = logging.getLogger("bezant.keepalive")
+
+Callback = Callable[[BezantError], object]
+
+
+class AsyncKeepalive:
+    """Sends ``POST /tickle`` now and then beside the program, whatever happens.
+
+    Made by ``client.keepalive()``. It survives every error, ends with `stop`, with its context,
+    with the client, or when nothing refers to the client any more, and never keeps the process
+    alive.
+    """
+
+    def __init__(
+        self,
+        channel: AsyncChannel,
+        interval: float,
+        on_lost: Callback | None,
+        on_restored: Callable[[], object] | None,
+    ) -> None:
+        self._state = KeepaliveState()
+        self._stopping = rt.Event()
+        self._on_lost = on_lost
+        self._on_restored = on_restored
+        self._channel = weakref.ref(channel)
+        self._interval = interval
+        # The worker must not hold the client: a forgotten client ends its keepalive.
+        self._worker = rt.Worker(self._run, "bezant-keepalive")
+        channel.workers.append(self)
+
+    def __repr__(self) -> str:
+        state = "lost" if self._state.lost else "running" if self.running else "stopped"
+        return f"<{type(self).__name__} {state}, every {self._interval:g} s>"
+
+    @property
+    def running(self) -> bool:
+        """Whether it still works."""
+        return self._worker.alive and not self._stopping.is_set()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the last tickle failed or said that the session cannot be used."""
+        return self._state.lost
+
+    @property
+    def last_success(self) -> datetime | None:
+        """When a tickle last succeeded."""
+        return _moment(self._state.last_success)
+
+    @property
+    def last_failure(self) -> datetime | None:
+        """When a tickle last failed."""
+        return _moment(self._state.last_failure)
+
+    @property
+    def last_error(self) -> BezantError | None:
+        """Why the last one that failed did."""
+        return self._state.last_error
+
+    @property
+    def failures(self) -> int:
+        """How many in a row have failed."""
+        return self._state.failures
+
+    async def _run(self) -> None:
+        while True:
+            channel = self._channel()
+            if channel is None or channel.closed:
+                return
+            await self._tickle(channel)
+            del channel
+            if await self._stopping.wait(self._interval):
+                return
+
+    async def _tickle(self, channel: AsyncChannel) -> None:
+        error: BezantError | None = None
+        change: Change | None
+        try:
+            tickle = await channel.call(TICKLE, Tickle, channel.settings)
+        except BezantError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001 - a keepalive that dies is worse than any error
+            error = BezantError(f"unexpected: {failure!r}", operation=TICKLE.name)
+            _logger.exception("the keepalive met an error that it does not know")
+        else:
+            change = self._state.answered(tickle, rt.wall_time())
+            await self._tell(change)
+            return
+        if self._stopping.is_set():
+            return
+        change = self._state.failed(error, rt.wall_time())
+        await self._tell(change)
+
+    async def _tell(self, change: Change | None) -> None:
+        if change is None:
+            return
+        try:
+            if change is Change.LOST:
+                error = self._state.last_error
+                _logger.warning("session lost: %s", error)
+                if self._on_lost is not None:
+                    await rt.call(self._on_lost, error)
+            else:
+                _logger.info("session restored")
+                if self._on_restored is not None:
+                    await rt.call(self._on_restored)
+        except Exception:
+            _logger.exception("a callback of the keepalive failed")
+
+    async def stop(self) -> None:
+        """End it at once, in the middle of a call if need be. Doing so twice is fine."""
+        self._stopping.set()
+        channel = self._channel()
+        if channel is not None and self in channel.workers:
+            channel.workers.remove(self)
+        await self._worker.stop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

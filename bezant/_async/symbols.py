@@ -1,0 +1,119 @@
+"""From a stock's symbol to its contract."""
+
+from __future__ import annotations
+
+from .._core import symbols as rules
+from .._runtime import _async as rt
+from ..errors import SymbolNotFound
+from ..models.contracts import ContractDefinitions, Listing, StockCompany
+from .channel import AsyncChannel
+from .client import AsyncClient
+from .flight import AsyncSingleFlight
+
+
+class AsyncSymbolCache:
+    """Finds the contract of a stock or fund by its symbol, and remembers it.
+
+    Options, futures, bonds, currencies and indices are out of its scope: a symbol does not name
+    one of them.
+
+    Args:
+        client: whose session to use.
+        forget_misses_after: seconds for which an unknown symbol is not asked for again.
+    """
+
+    def __init__(
+        self, client: AsyncClient, *, forget_misses_after: float = rules.FORGET_MISSES_AFTER
+    ) -> None:
+        self._client = client
+        self._table = rules.SymbolTable(forget_misses_after)
+        self._flights: AsyncSingleFlight[int] = AsyncSingleFlight()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self._table)} contracts>"
+
+    async def conid_for(
+        self, symbol: str, *, exchange: str | None = None, currency: str | None = None
+    ) -> int:
+        """Return the conid of a stock or fund (``GET /trsrv/stocks``).
+
+        Without exchange and currency it is the only listing, or the only one in the United States.
+        With either, exactly one listing must fit.
+
+        Args:
+            symbol: such as ``AAPL``; any case, and ``BRK.B`` for ``BRK B``.
+            exchange: where it is listed, such as ``NASDAQ`` or ``IBIS``.
+            currency: what it trades in, such as ``EUR``; costs one more request the first time.
+
+        Raises:
+            SymbolNotFound: no listing fits.
+            AmbiguousSymbol: several fit; the error lists them.
+            InvalidRequest: this cannot be a symbol.
+        """
+        key = rules.key_for(symbol, exchange, currency)
+        conid = self._table.get(key, rt.monotonic())
+        if conid is not None:
+            return conid
+
+        async def look_up() -> int:
+            return await self._look_up(key)
+
+        return await self._flights.run(key, look_up)
+
+    async def _look_up(self, key: rules.Key) -> int:
+        # Somebody else may have found it between our look and our turn.
+        conid = self._table.get(key, rt.monotonic())
+        if conid is not None:
+            return conid
+        symbol, exchange, currency = key
+        candidates = await self._listings(symbol)
+        if currency and candidates:
+            if exchange:
+                there = [each for each in candidates if each.exchange.upper() == exchange]
+                candidates = there or candidates
+            candidates = await self._with_currencies(candidates)
+        try:
+            conid = rules.choose(key, candidates).conid
+        except SymbolNotFound as error:
+            self._table.missed(key, error, rt.monotonic())
+            raise
+        self._table.found(key, conid)
+        return conid
+
+    async def listings(self, symbol: str) -> list[Listing]:
+        """Return every listing of a symbol, for choosing by hand (``GET /trsrv/stocks``).
+
+        The list is empty for an unknown symbol.
+        """
+        return await self._listings(rules.normalise(symbol))
+
+    async def _listings(self, symbol: str) -> list[Listing]:
+        channel: AsyncChannel = self._client._channel
+        answer = await channel.call(
+            rules.STOCKS,
+            dict[str, list[StockCompany]],
+            self._client._settings,
+            params={"symbols": symbol},
+        )
+        return rules.listings(symbol, answer)
+
+    async def _with_currencies(self, candidates: list[Listing]) -> list[Listing]:
+        conids = [each.conid for each in candidates[: rules.MAX_DEFINITIONS]]
+        answer = await self._client._channel.call(
+            rules.DEFINITIONS,
+            ContractDefinitions,
+            self._client._settings,
+            params={"conids": conids},
+        )
+        return rules.with_currencies(candidates, answer)
+
+    def forget(self, symbol: str) -> None:
+        """Forget a symbol on all exchanges, so that it is looked up anew."""
+        self._table.forget(rules.normalise(symbol))
+
+    def clear(self) -> None:
+        """Forget all symbols."""
+        self._table.clear()

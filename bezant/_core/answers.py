@@ -1,0 +1,307 @@
+"""What an answer means: its status, then an error inside it, then its body."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET
+
+from ..errors import (
+    AnswerTooLarge,
+    ApiError,
+    BadRequest,
+    BezantError,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    HttpTimeout,
+    NoSession,
+    NotAuthenticated,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    TlsFailed,
+    UnexpectedRedirect,
+    UpstreamError,
+)
+from .decode import Report, decode
+from .redact import excerpt, redact
+from .wire import Answer, Operation, TransportTrouble, Trouble
+
+T = TypeVar("T")
+
+_LOG_IN = "log in at the gateway's page in a browser, then try again"
+_LOGIN_PATHS = ("/sso/login", "/sso/dispatcher")
+# What login pages have and error pages do not.
+_LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
+_NO_SESSION = ("no bridge", "init session first")
+_AFTER_ANOTHER = ("please query /accounts first",)
+
+
+class _Envelope(msgspec.Struct):
+    error: msgspec.Raw | msgspec.UnsetType = UNSET
+    success: msgspec.Raw | msgspec.UnsetType = UNSET
+    message: msgspec.Raw | msgspec.UnsetType = UNSET
+    status_code: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=UNSET, name="statusCode")
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_envelopes = msgspec.json.Decoder(list[_Envelope])
+
+
+def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
+    """Read an answer into what was asked for, or raise what it means.
+
+    ``bytes`` gives the body as it came, ``str`` its text, ``None`` nothing, ``Any`` plain Python
+    values (None for an empty body), anything else a typed value.
+
+    Raises:
+        BezantError: the kind that fits the answer.
+    """
+    check(answer, operation)
+    body = answer.body
+    wanted = cast("object", type_)
+    if wanted is bytes:
+        return cast("T", body)
+    if wanted is None or wanted is type(None):
+        return cast("T", None)
+    if wanted is str:
+        return cast("T", body.decode("utf-8", "replace"))
+    if wanted is Any and not body.strip():
+        return cast("T", None)
+    refuse_html(answer, operation)
+    return decode(body, type_, operation=operation.name, report=report)
+
+
+def check(answer: Answer, operation: Operation) -> None:
+    """Raise what an answer's status or envelope means; return for a success.
+
+    Raises:
+        BezantError: the kind that fits the answer.
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        _check_envelope(answer, operation)
+    elif 300 <= status < 400:
+        _raise_redirect(answer, operation)
+    else:
+        _raise_status(answer, operation)
+
+
+def _check_envelope(answer: Answer, operation: Operation) -> None:
+    body = answer.body
+    start = body[:1]
+    if start not in (b"{", b"["):
+        start = body.lstrip()[:1]
+    if start == b"{":
+        if b'"error"' not in body and b'"success"' not in body:
+            return
+        try:
+            envelope = _envelope.decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return  # not JSON: reading it says so better
+    elif start == b"[" and b'"error"' in body[:100]:
+        try:
+            envelopes = _envelopes.decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return
+        # A list of one error is a refusal; one row among others is the caller's to see.
+        if len(envelopes) != 1:
+            return
+        envelope = envelopes[0]
+    else:
+        if body.startswith(b"Unknown service"):
+            # The gateway answers so to a path that it has no service for.
+            raise NotFound(
+                "the gateway knows no such service",
+                operation=operation.name,
+                status=answer.status,
+                body=excerpt(body),
+            )
+        return
+    error = _plain(envelope.error)
+    if error:
+        _raise_refused(_text(error), answer, operation)
+    success = _plain(envelope.success)
+    if success is False or success in ("false", "False"):
+        reason = _plain(envelope.message)
+        _raise_refused(_text(reason) if reason else "success: false", answer, operation)
+
+
+def _plain(raw: msgspec.Raw | msgspec.UnsetType) -> object:
+    if isinstance(raw, msgspec.UnsetType):
+        return None
+    try:
+        return cast("object", msgspec.json.decode(raw))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return "unreadable"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        text = value
+    else:
+        try:
+            text = msgspec.json.encode(value).decode()
+        except (TypeError, ValueError, RecursionError):
+            text = "unreadable"
+    text = redact(text)
+    return text if len(text) <= 500 else text[:499] + "…"
+
+
+def _raise_refused(text: str, answer: Answer, operation: Operation) -> NoReturn:
+    _raise_known(text, operation)
+    raise Refused(text, operation=operation.name, status=answer.status, body=excerpt(answer.body))
+
+
+def _raise_known(text: str, operation: Operation) -> None:
+    lower = text.lower()
+    if any(mark in lower for mark in _NO_SESSION):
+        raise NoSession(
+            f"the gateway has no brokerage session ({text}); {_LOG_IN}", operation=operation.name
+        )
+    if lower in ("not logged in", "not authenticated"):
+        raise NotAuthenticated(f"{text}; {_LOG_IN}", operation=operation.name)
+
+
+def _raise_redirect(answer: Answer, operation: Operation) -> NoReturn:
+    location = answer.headers.get("location", "")
+    if any(path in location.lower() for path in _LOGIN_PATHS):
+        raise NotAuthenticated(
+            f"the gateway redirects to its login page; {_LOG_IN}", operation=operation.name
+        )
+    where = redact(location.split("?")[0][:200])
+    raise UnexpectedRedirect(
+        f"HTTP {answer.status} to {where!r}: the gateway does not know this path",
+        operation=operation.name,
+        status=answer.status,
+        body=excerpt(answer.body),
+    )
+
+
+def _raise_status(answer: Answer, operation: Operation) -> NoReturn:
+    status = answer.status
+    name = operation.name
+    body = excerpt(answer.body)
+    text = _reason(answer) or "without a reason"
+    message = f"HTTP {status}: {text}"
+    if status == 401:
+        hint = ""
+        if "{accountid}" in name.lower() or "/portfolio/" in name:
+            # The gateway answers 401 for an account that it does not know, too.
+            hint = "; it answers the same for an account id that the user name cannot see"
+        raise NotAuthenticated(f"HTTP 401; {_LOG_IN}{hint}", operation=name)
+    _raise_known(text, operation)
+    if status == 429:
+        raise RateLimited(
+            f"{message}; too many requests: stop now, the penalty is 10 to 15 minutes for the "
+            "whole IP address",
+            operation=name,
+            body=body,
+            retry_after=_retry_after(answer),
+        )
+    kind: type[ApiError]
+    if status == 403 or (status == 404 and answer.body.strip() == b"Access Denied"):
+        kind = PermissionDenied
+        if status == 404:
+            message = (
+                f"HTTP {status}: Access Denied; this address is not on the gateway's list "
+                "(ips.allow in its conf.yaml)"
+            )
+    elif status == 400:
+        kind = BadRequest
+    elif status in (404, 410):
+        kind = NotFound
+    elif status >= 500:
+        if status in (502, 503, 504) and not operation.idempotent:
+            raise OutcomeUnknown(
+                f"{message}; it may have been carried out: look before you send it again",
+                operation=name,
+                status=status,
+            )
+        retryable = status in (502, 503, 504) or any(
+            mark in text.lower() for mark in _AFTER_ANOTHER
+        )
+        raise UpstreamError(message, operation=name, status=status, body=body, retryable=retryable)
+    else:
+        kind = ApiError
+    raise kind(message, operation=name, status=status, body=body)
+
+
+def _reason(answer: Answer) -> str:
+    body = answer.body.strip()
+    if body[:1] == b"{":
+        try:
+            envelope = _envelope.decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return excerpt(body)
+        value = _plain(envelope.error) or _plain(envelope.message)
+        return _text(value) if value else excerpt(body)
+    if _is_html(answer):
+        title = re.search(rb"<title[^>]*>([^<]{1,200})", body, re.IGNORECASE)
+        return excerpt(title[1]) if title else "an HTML page"
+    return excerpt(body)
+
+
+def _retry_after(answer: Answer) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+
+
+def _is_html(answer: Answer) -> bool:
+    if "html" in answer.headers.get("content-type", "").lower():
+        return True
+    return answer.body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
+
+
+def refuse_html(answer: Answer, operation: Operation) -> None:
+    """Raise what a page means where JSON was expected.
+
+    Raises:
+        NotAuthenticated: it is the login page.
+        DecodeError: it is another page.
+    """
+    if answer.body[:1] in (b"{", b"[") or not _is_html(answer):
+        return
+    if _LOGIN_PAGE.search(answer.body[:20_000]):
+        raise NotAuthenticated(
+            f"the gateway sent its login page; {_LOG_IN}", operation=operation.name
+        )
+    raise DecodeError(
+        f"the gateway sent an HTML page where JSON was expected: {excerpt(answer.body)!r}",
+        operation=operation.name,
+        body=excerpt(answer.body),
+    )
+
+
+def transport_error(
+    trouble: TransportTrouble, operation: Operation, *, where: str, timeout: float
+) -> BezantError:
+    """Turn "no answer came" into the error that says what it means for this call."""
+    name = operation.name
+    detail = redact(trouble.detail)
+    if trouble.kind is Trouble.TOO_LARGE:
+        return AnswerTooLarge(detail, operation=name)
+    if trouble.sent and not operation.idempotent:
+        return OutcomeUnknown(
+            f"{detail or trouble.kind.value}; it may have been carried out: look before you send "
+            "it again",
+            operation=name,
+        )
+    if trouble.kind is Trouble.TLS:
+        return TlsFailed(
+            f"TLS with {where} failed: {detail}; see the verify argument", operation=name
+        )
+    if trouble.kind is Trouble.CONNECT:
+        return ConnectFailed(
+            f"cannot connect to {where}: {detail}; is the gateway running?", operation=name
+        )
+    if trouble.kind is Trouble.TIMEOUT:
+        return HttpTimeout(
+            f"no complete answer from {where} within {timeout:g} s: {detail}", operation=name
+        )
+    return ConnectionLost(f"the connection to {where} broke: {detail}", operation=name)

@@ -1,0 +1,334 @@
+"""From bytes to models, tolerantly.
+
+The fast way is one pass of msgspec over the bytes with the model's own types. Only where a value
+does not fit is the answer read once more and mended field by field: a field that can be read in
+another spelling gets its value, one that cannot becomes ``UNSET`` and is reported as drift, and
+everything around it stays.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ..errors import DecodeError
+from . import values
+from .redact import excerpt
+
+T = TypeVar("T")
+
+
+class Drift(NamedTuple):
+    """A field whose value did not have the type that the model says.
+
+    Attributes:
+        operation: the call whose answer it was in.
+        model: the model's name.
+        field: the field's name on the wire.
+        expected: the type in the model.
+        found: the JSON type that came; never the value.
+    """
+
+    operation: str
+    model: str
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.operation}: {self.model}.{self.field} should be {self.expected}, "
+            f"the gateway sent {self.found}"
+        )
+
+
+Report = Callable[[Drift], None]
+
+# msgspec reads these texts as numbers, but they mean "nothing": mend such answers field by field.
+_NOT_NUMBERS = (b'"NaN"', b'"nan"', b'"NAN"', b'"Infinity"', b'"-Infinity"', b'"inf"', b'"-inf"')
+
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, ArithmeticError)
+
+
+@lru_cache(maxsize=1024)
+def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast("Any", type_), strict=False)
+
+
+_plain = msgspec.json.Decoder()
+_exact = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
+    """Decode an answer into a model, a list or mapping of models, or plain values.
+
+    Args:
+        body: JSON text.
+        type_: what to make of it; ``Any`` for plain Python values.
+        operation: the call, for errors and reports.
+        report: is given each `Drift` found.
+
+    Raises:
+        DecodeError: the bytes are not JSON, or not of the outer shape that was asked for.
+    """
+    if cast("object", type_) is Any:
+        return cast("T", plain(body, operation))
+    try:
+        if not any(mark in body for mark in _NOT_NUMBERS):
+            return cast("T", _decoder(type_).decode(body))
+    except msgspec.ValidationError:
+        pass
+    except _UNREADABLE as error:
+        raise _unreadable(body, operation, error) from None
+    try:
+        value = _exact.decode(body)
+    except _UNREADABLE as error:
+        raise _unreadable(body, operation, error) from None
+    shape = _shape_of(type_)
+    result = shape.mend(value, _Place(operation, _name(type_), "", report))
+    if result is _LOST or result is _NOTHING:
+        what = f"the answer should be {_name(type_)}, the gateway sent {_found(value)}"
+        raise DecodeError(what, operation=operation, body=excerpt(body))
+    return cast("T", result)
+
+
+def mend(value: dict[str, Any], type_: type[T], *, operation: str, report: Report) -> T:
+    """Make a model of an object that has been decoded into plain values."""
+    try:
+        return msgspec.convert(value, type_, strict=False)
+    except _UNREADABLE:
+        place = _Place(operation, type_.__name__, "", report)
+        return cast("T", _shape_of(type_).mend(value, place))
+
+
+def plain(body: bytes, operation: str) -> Any:
+    """Decode JSON into plain Python values.
+
+    Raises:
+        DecodeError: the bytes are not JSON.
+    """
+    try:
+        return _plain.decode(body)
+    except msgspec.ValidationError:
+        # a number too large for a float: keep it exact rather than fail
+        try:
+            return _exact.decode(body)
+        except _UNREADABLE as error:
+            raise _unreadable(body, operation, error) from None
+    except _UNREADABLE as error:
+        raise _unreadable(body, operation, error) from None
+
+
+def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
+    if not body:
+        return DecodeError("the answer is empty where JSON was expected", operation=operation)
+    reason = str(error) or type(error).__name__
+    return DecodeError(
+        f"the answer is not JSON ({reason}): {excerpt(body)!r}",
+        operation=operation,
+        body=excerpt(body),
+    )
+
+
+_LOST: Any = object()  # could not be read
+_NOTHING: Any = object()  # one of the spellings of "nothing"
+
+
+class _Place(NamedTuple):
+    operation: str
+    model: str
+    field: str
+    report: Report
+
+    def lost(self, expected: str, value: object) -> Any:
+        if self.field:
+            self.report(
+                Drift(self.operation, self.model, self.field, expected, _found(value)),
+            )
+        return _LOST
+
+
+class _Scalar:
+    """A number, flag, text or time: one converter."""
+
+    def __init__(self, type_: object, convert: Callable[[object], object]) -> None:
+        self.name = _name(type_)
+        self.convert = convert
+
+    def mend(self, value: object, place: _Place) -> Any:
+        try:
+            converted = self.convert(value)
+        except (ValueError, ArithmeticError):
+            return place.lost(self.name, value)
+        return _NOTHING if converted is None else converted
+
+
+class _Native:
+    """A type that msgspec reads itself and for which there is no other spelling."""
+
+    def __init__(self, type_: object) -> None:
+        self.name = _name(type_)
+        self.type = type_
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if self.type is Any or self.type is object:
+            return _with_floats(value)
+        try:
+            return msgspec.convert(value, cast("Any", self.type), strict=False)
+        except _UNREADABLE:
+            return place.lost(self.name, value)
+
+
+class _List:
+    def __init__(self, type_: object, item: object) -> None:
+        self.name = _name(type_)
+        self.item = item
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
+        if not isinstance(value, list):
+            return place.lost(self.name, value)
+        shape = _shape_of(self.item)
+        if not place.field:
+            place = place._replace(field="[]")
+        mended = (shape.mend(each, place) for each in cast("list[object]", value))
+        return [each for each in mended if each is not _LOST and each is not _NOTHING]
+
+
+class _Mapping:
+    def __init__(self, type_: object, value: object) -> None:
+        self.name = _name(type_)
+        self.value = value
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
+        if not isinstance(value, dict):
+            return place.lost(self.name, value)
+        shape = _shape_of(self.value)
+        if not place.field:
+            place = place._replace(field="{}")
+        result: dict[str, Any] = {}
+        for key, each in cast("dict[str, object]", value).items():
+            mended = shape.mend(each, place)
+            if mended is not _LOST and mended is not _NOTHING:
+                result[key] = mended
+        return result
+
+
+class _Struct:
+    def __init__(self, type_: type[msgspec.Struct]) -> None:
+        self.name = type_.__name__
+        self.type = type_
+        self.fields: dict[str, tuple[str, object]] | None = None
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if not isinstance(value, dict):
+            return place.lost(self.name, value)
+        if self.fields is None:  # filled late: models may refer to themselves
+            self.fields = {
+                each.encode_name: (each.name, each.type)
+                for each in msgspec.structs.fields(self.type)
+            }
+        result: dict[str, Any] = {}
+        for key, each in cast("dict[str, object]", value).items():
+            if key in self.fields:
+                name, type_ = self.fields[key]
+                inner = place._replace(model=self.name, field=key)
+                mended = _shape_of(type_).mend(each, inner)
+                if mended is not _LOST and mended is not _NOTHING:
+                    result[name] = mended
+        try:
+            return self.type(**result)
+        except TypeError:  # a field without a default is missing
+            return place.lost(self.name, value)
+
+
+class _Maybe:
+    def __init__(self, inner: _Shape, *, nullable: bool) -> None:
+        self.inner = inner
+        self.nullable = nullable
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value is None and self.nullable:
+            return None
+        mended = self.inner.mend(value, place)
+        if mended is _NOTHING:
+            return None if self.nullable else UNSET
+        return mended
+
+
+def _with_floats(value: object) -> object:
+    """Give plain values the number types that the fast way gives them."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_with_floats(each) for each in cast("list[object]", value)]
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return {key: _with_floats(each) for key, each in pairs}
+    return value
+
+
+_Shape = _Scalar | _Native | _List | _Mapping | _Struct | _Maybe
+
+_CONVERTERS: dict[object, Callable[[object], object]] = {
+    int: values.to_int,
+    float: values.to_float,
+    Decimal: values.to_decimal,
+    bool: values.to_bool,
+    str: values.to_text,
+    datetime: values.to_time,
+    date: values.to_date,
+}
+
+
+@lru_cache(maxsize=4096)
+def _shape_of(type_: object) -> _Shape:
+    origin = get_origin(type_)
+    if origin is Annotated:
+        return _shape_of(get_args(type_)[0])
+    if origin in (Union, types.UnionType):
+        members = [each for each in get_args(type_) if each not in (type(None), UnsetType)]
+        nullable = type(None) in get_args(type_)
+        if len(members) == 1:
+            return _Maybe(_shape_of(members[0]), nullable=nullable)
+        return _Maybe(_Native(Union[tuple(members)]), nullable=nullable)  # noqa: UP007
+    if type_ in _CONVERTERS:
+        return _Scalar(type_, _CONVERTERS[type_])
+    if origin is list:
+        return _List(type_, get_args(type_)[0])
+    if origin is dict:
+        return _Mapping(type_, get_args(type_)[1])
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        return _Struct(type_)
+    return _Native(type_)
+
+
+def _name(type_: object) -> str:
+    if isinstance(type_, type) and not get_args(type_):
+        return type_.__name__
+    return str(type_).replace("typing.", "").replace("bezant.models.", "")
+
+
+_FOUND: dict[type, str] = {
+    str: "text",
+    bool: "a flag",
+    int: "a number",
+    Decimal: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _found(value: object) -> str:
+    return _FOUND.get(type(value), type(value).__name__)

@@ -1,0 +1,57 @@
+"""The keepalive's bookkeeping: what happened last, and whether that is news."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ..errors import BezantError
+from ..models.session import Tickle
+from .health import TICKLE, problem
+
+
+class Change(Enum):
+    """What the keepalive's user is told."""
+
+    LOST = "lost"
+    RESTORED = "restored"
+
+
+class KeepaliveState:
+    """What is known from the tickles so far.
+
+    Attributes:
+        last_success: when the session last answered that it can be used, None for never.
+        last_failure: when it last did not, None for never.
+        last_error: why it did not, None for never.
+        failures: how many tickles in a row have failed.
+        lost: whether the session is lost now.
+    """
+
+    def __init__(self) -> None:
+        self.last_success: float | None = None
+        self.last_failure: float | None = None
+        self.last_error: BezantError | None = None
+        self.failures = 0
+        self.lost = False
+
+    def answered(self, tickle: Tickle, now: float) -> Change | None:
+        """Take a tickle's answer; the flags in it may say that the session is lost."""
+        status = tickle.status
+        if status is not None and (error := problem(status, TICKLE)) is not None:
+            return self.failed(error, now)
+        self.last_success = now
+        self.failures = 0
+        if self.lost:
+            self.lost = False
+            return Change.RESTORED
+        return None
+
+    def failed(self, error: BezantError, now: float) -> Change | None:
+        """Take a tickle's failure."""
+        self.last_failure = now
+        self.last_error = error
+        self.failures += 1
+        if self.lost:
+            return None
+        self.lost = True
+        return Change.LOST

@@ -1,0 +1,207 @@
+"""Building requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final, cast
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET
+
+from ..errors import InvalidRequest
+from .settings import Settings
+from .wire import Operation, Request
+
+# The real gateway answers 414 to a longer request line and 400 to longer headers.
+MAX_REQUEST_LINE: Final = 4096
+MAX_HEADERS: Final = 8192
+
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
+_READS = frozenset({"GET"})
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def fill_path(template: str, values: Mapping[str, object]) -> str:
+    """Put values into a path template, percent-encoded.
+
+    Raises:
+        InvalidRequest: a value is empty, a dot segment, or not a text or number.
+    """
+    path = template
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise InvalidRequest(
+                f"{name} must be text or a whole number, not {type(value).__name__}",
+                operation=template,
+            )
+        text = str(value)
+        if text in ("", ".", "..") or not text.strip():
+            raise InvalidRequest(f"{name} must not be {text!r}", operation=template)
+        path = path.replace("{" + name + "}", _quoted(text, "", name))
+    return path
+
+
+def raw_operation(method: str, path: str, settings: Settings) -> Operation:
+    """Turn a user's own method and path into an operation.
+
+    The path stands below the base path; one that repeats the base path is accepted.
+
+    Raises:
+        InvalidRequest: the method or the path cannot be sent.
+    """
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise InvalidRequest(f"method must be one of {', '.join(sorted(_METHODS))}, not {method!r}")
+    if not isinstance(path, str) or not path.strip("/"):
+        raise InvalidRequest(f"path must be text such as '/iserver/accounts', not {path!r}")
+    if "://" in path or path.startswith("//"):
+        raise InvalidRequest("path must be relative to the base URL; make another client for it")
+    if "?" in path or "#" in path:
+        raise InvalidRequest("path must not hold a query; give it as params={...}")
+    if not path.isprintable() or " " in path:
+        raise InvalidRequest("path must not hold spaces or control characters")
+    path = "/" + path.lstrip("/")
+    if path.startswith(settings.base_url.path + "/"):
+        path = path[len(settings.base_url.path) :]
+    if any(segment in ("", ".", "..") for segment in path[1:].split("/")):
+        raise InvalidRequest("path must not have empty or dot segments")
+    method = method.upper()
+    return Operation(method, path, method in _READS)
+
+
+def build(
+    operation: Operation,
+    settings: Settings,
+    *,
+    path: str,
+    params: Mapping[str, object] | None = None,
+    json: object = UNSET,
+    cookies: str = "",
+) -> Request:
+    """Build a request.
+
+    Args:
+        operation: which call.
+        settings: the client's.
+        path: the path below the base path, filled in.
+        params: query values. None is left out, flags become ``true`` and ``false``, lists are
+            joined with commas.
+        json: the body; UNSET for none.
+        cookies: the Cookie header.
+
+    Raises:
+        InvalidRequest: something cannot be sent as it is.
+    """
+    name = operation.name
+    target = settings.base_url.path + quote(path, safe=_PATH_SAFE)
+    if query := encode_query(params, name):
+        target += "?" + query
+    # Longer ones are answered with 414 and a closed connection.
+    line = len(operation.method) + len(target) + len("  HTTP/1.1\r\n")
+    if line > MAX_REQUEST_LINE:
+        raise InvalidRequest(
+            f"the request line would have {line} bytes and the gateway refuses more than "
+            f"{MAX_REQUEST_LINE}; split the list of values over several calls",
+            operation=name,
+        )
+    body = b"" if json is UNSET else encode_body(json, name)
+    root = settings.base_url.root
+    headers = [
+        ("User-Agent", settings.user_agent),
+        ("Accept", "application/json, */*;q=0.5"),
+        ("Origin", root),
+        ("Referer", root + "/"),
+    ]
+    if cookies:
+        headers.append(("Cookie", cookies))
+    if json is not UNSET:
+        headers.append(("Content-Type", "application/json"))
+    if body or operation.method != "GET":
+        # Never chunked: the gateway loses such bodies without a word. Never absent: 411.
+        headers.append(("Content-Length", str(len(body))))
+    if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
+        raise InvalidRequest("the headers would be longer than the gateway takes", operation=name)
+    return Request(operation, target, headers, body)
+
+
+def cookie_header(session: str) -> list[tuple[str, str]]:
+    """Return the header that carries the session's token to the WebSocket.
+
+    The gateway needs none and forwards none; IBKR's own host does.
+    """
+    return [("Cookie", f"api={session}")] if re.fullmatch(r"[\x21-\x7e]+", session) else []
+
+
+def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
+    """Encode query values.
+
+    Raises:
+        InvalidRequest: a value has a type that has no spelling in a query.
+    """
+    if not params:
+        return ""
+    pairs: list[str] = []
+    for key, value in params.items():
+        if value is None or value is UNSET:
+            continue
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            text = _query_text(key, value, operation)
+        else:
+            items = cast("Iterable[object]", value)
+            text = ",".join(_query_text(key, item, operation) for item in items)
+        pairs.append(f"{_quoted(str(key), '', key)}={_quoted(text, ',', key)}")
+    return "&".join(pairs)
+
+
+def _query_text(key: str, value: object, operation: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124
+        return repr(value)
+    raise InvalidRequest(
+        f"the query value {key} cannot be a {type(value).__name__}", operation=operation
+    )
+
+
+def _quoted(text: str, safe: str, name: str) -> str:
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} holds characters that cannot be sent") from None
+
+
+def encode_body(value: object, operation: str) -> bytes:
+    """Encode a JSON body; exact decimals become JSON numbers, UNSET fields are left out.
+
+    Raises:
+        InvalidRequest: the value has no JSON form.
+    """
+    try:
+        _refuse_infinite(value)
+        return _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise InvalidRequest(f"the body has no JSON form: {error}", operation=operation) from None
+
+
+def _refuse_infinite(value: object) -> None:
+    # msgspec writes null for them: a price that is not a number would be sent as no price.
+    if isinstance(value, float | Decimal):
+        if value != value or abs(value) == float("inf"):  # noqa: PLR0124
+            msg = "a number is not finite"
+            raise ValueError(msg)
+    elif isinstance(value, Mapping):
+        for each in cast("Mapping[object, object]", value).values():
+            _refuse_infinite(each)
+    elif isinstance(value, list | tuple):
+        for each in cast("Iterable[object]", value):
+            _refuse_infinite(each)
+    elif isinstance(value, msgspec.Struct):
+        _refuse_infinite(msgspec.structs.asdict(value))

@@ -1,0 +1,271 @@
+"""What a client was told, read once and checked."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, Self
+from urllib.parse import quote, urlsplit
+
+from .._version import __version__
+from ..errors import InvalidBaseUrl, InvalidRequest
+
+DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
+DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
+DEFAULT_TIMEOUT: Final = 30.0
+DEFAULT_CONNECT_TIMEOUT: Final = 5.0
+# The real gateway serves five requests at a time and its own keepalive is one of them.
+DEFAULT_CONNECTIONS: Final = 4
+DEFAULT_ANSWER_LIMIT: Final = 32 * 1024 * 1024
+
+TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """Where the gateway is.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: name or address, without brackets.
+        port: TCP port.
+        path: the API's path without a trailing slash, such as ``/v1/api``.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a base URL; without a path it is given ``/v1/api``.
+
+        Raises:
+            InvalidBaseUrl: it cannot be one.
+        """
+        shown = re.sub(r"//[^/@]*@", "//***@", str(text)[:200])
+        if not isinstance(text, str) or not text.strip() or not text.isprintable() or " " in text:
+            raise InvalidBaseUrl(f"{shown!r} is not a URL; try {DEFAULT_BASE_URL!r}")
+        try:
+            parts = urlsplit(text)
+            host = parts.hostname or ""
+            port = parts.port
+        except ValueError as error:
+            raise InvalidBaseUrl(f"{shown!r} does not parse: {error}") from None
+        if parts.scheme not in ("http", "https"):
+            raise InvalidBaseUrl(
+                f"{shown!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
+            )
+        if "@" in parts.netloc:
+            raise InvalidBaseUrl(f"{shown!r} must not hold a user name or password")
+        if parts.query or parts.fragment or "?" in text or "#" in text:
+            raise InvalidBaseUrl(f"{shown!r} must not have a query or a fragment")
+        if not host or port == 0:
+            raise InvalidBaseUrl(f"{shown!r} has no host or no usable port")
+        if not _is_host(host):
+            try:
+                host = host.encode("idna").decode("ascii")
+            except UnicodeError:
+                host = ""
+            if not _is_host(host):
+                raise InvalidBaseUrl(f"{shown!r} has a host that cannot exist")
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+        if any(segment in (".", "..") for segment in path.split("/")) or "//" in path:
+            raise InvalidBaseUrl(f"{shown!r} has a path with empty or dot segments")
+        port = port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, host, port, path or "/v1/api")
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as they stand in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+    @property
+    def root(self) -> str:
+        """The gateway's root: scheme, host and port."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def ws_url(self) -> str:
+        """Where the WebSocket is."""
+        return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.authority}{self.path}/ws"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine by its name or address."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return self.root + self.path
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+    return len(host) <= 253 and bool(
+        re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?", host)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the peer's certificate is checked; the same for REST and for the WebSocket.
+
+    Attributes:
+        mode: no TLS, unchecked, checked, checked against a CA file, or a context of the user's.
+        ca_file: the file for mode ``ca``.
+        context: the user's ``ssl.SSLContext`` for mode ``context``.
+    """
+
+    mode: TlsMode
+    ca_file: str = ""
+    context: object = field(default=None, repr=False)
+
+
+def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
+    """Decide how certificates are checked.
+
+    ``"auto"`` accepts any certificate from a loopback host, because the gateway ships with one
+    that is self-signed and expired, and checks everywhere else.
+
+    Raises:
+        InvalidRequest: ``verify`` is nothing that is understood.
+    """
+    if base_url.scheme == "http":
+        return Tls("none")
+    if verify == "auto":
+        return Tls("insecure" if base_url.is_loopback else "verify")
+    if verify is True:
+        return Tls("verify")
+    if verify is False:
+        return Tls("insecure")
+    if isinstance(verify, str) or hasattr(verify, "__fspath__"):
+        import os
+
+        return Tls("ca", ca_file=os.fspath(verify))  # type: ignore[call-overload]  # checked above
+    if hasattr(verify, "wrap_socket"):
+        return Tls("context", context=verify)
+    raise InvalidRequest('verify must be "auto", True, False, a path or an ssl.SSLContext')
+
+
+def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str]) -> str | None:
+    """Decide which proxy is used, once for REST and for the WebSocket.
+
+    Never one for a loopback host: a proxy elsewhere cannot reach the gateway on this machine.
+    """
+    if base_url.is_loopback:
+        return None
+    if proxy is not None:
+        return proxy or None
+    lower = {key.lower(): value for key, value in environ.items() if value}
+    for skipped in lower.get("no_proxy", "").split(","):
+        suffix = skipped.strip().lstrip("*").lstrip(".").lower()
+        if skipped.strip() == "*" or (
+            suffix and (base_url.host == suffix or base_url.host.endswith("." + suffix))
+        ):
+            return None
+    return lower.get(f"{base_url.scheme}_proxy") or lower.get("all_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a client was told.
+
+    Attributes:
+        base_url: where the gateway is.
+        tls: how its certificate is checked.
+        timeout: seconds for a whole call, from the first byte sent to the last received.
+        connect_timeout: seconds to connect, TLS handshake included.
+        user_agent: the User-Agent header.
+        max_connections: connections at a time.
+        max_answer_bytes: the longest answer that is read.
+        proxy: URL of a proxy, or None.
+        strict: raise on drift instead of reporting it.
+    """
+
+    base_url: BaseUrl
+    tls: Tls
+    timeout: float = DEFAULT_TIMEOUT
+    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
+    user_agent: str = DEFAULT_USER_AGENT
+    max_connections: int = DEFAULT_CONNECTIONS
+    max_answer_bytes: int = DEFAULT_ANSWER_LIMIT
+    proxy: str | None = field(default=None, repr=False)
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        check_seconds("timeout", self.timeout)
+        check_seconds("connect_timeout", self.connect_timeout)
+        if not self.user_agent or not re.fullmatch(r"[\x20-\x7e]+", self.user_agent):
+            # An empty one earns 403 at IBKR's edge.
+            raise InvalidRequest("user_agent must be printable ASCII and not empty")
+        for name in ("max_connections", "max_answer_bytes"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InvalidRequest(f"{name} must be a whole number of at least 1, not {value!r}")
+
+    def with_changes(self, changes: Mapping[str, object]) -> Self:
+        """Return a copy with some per-call settings changed (None keeps a setting)."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, **given)  # type: ignore[arg-type]  # checked in __post_init__
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Refuse what is not a positive, finite number of seconds.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or value <= 0
+    ):
+        raise InvalidRequest(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+def resolve(
+    base_url: str | None,
+    environ: Mapping[str, str],
+    *,
+    verify: object,
+    proxy: str | None,
+    timeout: float,
+    connect_timeout: float,
+    user_agent: str,
+    max_connections: int,
+    max_answer_bytes: int,
+    strict: bool,
+) -> Settings:
+    """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
+    text = base_url
+    if text is None:
+        text = environ.get("BEZANT_GATEWAY_URL") or environ.get("IBKR_GATEWAY_URL")
+    where = BaseUrl.parse(text or DEFAULT_BASE_URL) if base_url is None else BaseUrl.parse(base_url)
+    return Settings(
+        base_url=where,
+        tls=choose_tls(where, verify),
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        user_agent=user_agent,
+        max_connections=max_connections,
+        max_answer_bytes=max_answer_bytes,
+        proxy=choose_proxy(where, proxy, environ),
+        strict=strict,
+    )

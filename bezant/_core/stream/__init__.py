@@ -1,0 +1,1 @@
+"""What a WebSocket connection to the gateway means, without the socket."""

@@ -1,0 +1,191 @@
+"""From a stock's symbol to one contract."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
+from ..models.contracts import ContractDefinitions, Listing, StockCompany
+from .wire import Operation
+
+STOCKS = Operation("GET", "/trsrv/stocks", idempotent=True)
+DEFINITIONS = Operation("GET", "/trsrv/secdef", idempotent=True)
+
+# IBKR takes up to 200 contracts in one call.
+MAX_DEFINITIONS: Final = 200
+# A symbol that is unknown today may be listed tomorrow.
+FORGET_MISSES_AFTER: Final = 300.0
+
+# Other people write BRK.B, BRK-B or BRK/B for what IBKR calls "BRK B". A dot at the end stays:
+# "BP." is a symbol in London.
+_SHARE_CLASS = re.compile(r"([A-Z0-9]+)[./-]([A-Z]{1,2})")
+
+Key = tuple[str, str, str]
+
+
+def normalise(symbol: str) -> str:
+    """Return a symbol as IBKR spells it.
+
+    Raises:
+        InvalidRequest: it cannot be the symbol of a stock.
+    """
+    if not isinstance(symbol, str):
+        raise InvalidRequest(f"a symbol is text, not {type(symbol).__name__}")
+    text = " ".join(symbol.split()).upper()
+    if not text or len(text) > 40 or "," in text or not text.isprintable():
+        raise InvalidRequest(f"{symbol[:60]!r} is not one stock's symbol, such as 'AAPL'")
+    share_class = _SHARE_CLASS.fullmatch(text)
+    return f"{share_class[1]} {share_class[2]}" if share_class else text
+
+
+def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
+    """Return what a lookup is remembered by.
+
+    Raises:
+        InvalidRequest: the symbol, exchange or currency cannot be one.
+    """
+    for name, value in (("exchange", exchange), ("currency", currency)):
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise InvalidRequest(f"{name} must be text such as 'NASDAQ' or 'USD', or None")
+    return (
+        normalise(symbol),
+        (exchange or "").strip().upper(),
+        (currency or "").strip().upper(),
+    )
+
+
+def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[Listing]:
+    """Return every listing that the answer has for a symbol, each contract once."""
+    found: dict[int, Listing] = {}
+    for company in answer.get(symbol) or []:
+        for contract in company.contracts or []:
+            if contract.conid:
+                found.setdefault(
+                    contract.conid,
+                    Listing(
+                        conid=contract.conid,
+                        symbol=symbol,
+                        exchange=contract.exchange or "",
+                        name=company.name or "",
+                        is_us=contract.is_us is True,
+                    ),
+                )
+    return list(found.values())
+
+
+def with_currencies(found: Sequence[Listing], answer: ContractDefinitions) -> list[Listing]:
+    """Return the listings with the currencies that the definitions give."""
+    currencies = {each.conid: each.currency for each in answer.secdef or []}
+    return [
+        Listing(
+            conid=each.conid,
+            symbol=each.symbol,
+            exchange=each.exchange,
+            name=each.name,
+            is_us=each.is_us,
+            currency=currencies.get(each.conid) or None,
+        )
+        for each in found
+    ]
+
+
+def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
+    """Choose the one listing that fits.
+
+    With an exchange or a currency given, exactly one listing must fit both. With neither, the only
+    listing, or the only one in the United States.
+
+    Raises:
+        SymbolNotFound: none fits.
+        AmbiguousSymbol: several fit.
+    """
+    symbol, exchange, currency = key
+    fitting = [
+        each
+        for each in candidates
+        if (not exchange or each.exchange.upper() == exchange)
+        and (not currency or (each.currency or "").upper() == currency)
+    ]
+    wish = "".join((f" on {exchange}" if exchange else "", f" in {currency}" if currency else ""))
+    if not fitting:
+        others = f"; there are {_list(candidates)}" if candidates else ""
+        raise SymbolNotFound(
+            f"no stock {symbol!r}{wish} is known{others}. Options, futures, bonds and currencies "
+            "are not looked up here",
+            operation=STOCKS.name,
+            symbol=symbol,
+            candidates=candidates,
+        )
+    if len(fitting) > 1:
+        in_us = [each for each in fitting if each.is_us]
+        if len(in_us) == 1 and not exchange:
+            return in_us[0]
+        raise AmbiguousSymbol(
+            f"{len(fitting)} listings fit {symbol!r}{wish}: {_list(fitting)}; name the exchange "
+            "or the currency",
+            operation=STOCKS.name,
+            symbol=symbol,
+            candidates=fitting,
+        )
+    return fitting[0]
+
+
+def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
+    text = "; ".join(str(each) for each in candidates[:limit])
+    return text if len(candidates) <= limit else f"{text}; and {len(candidates) - limit} more"
+
+
+class SymbolTable:
+    """What is remembered: contracts for good, misses for a while."""
+
+    def __init__(self, forget_misses_after: float = FORGET_MISSES_AFTER) -> None:
+        self._found: dict[Key, int] = {}
+        self._missed: dict[Key, tuple[float, SymbolNotFound]] = {}
+        self._forget_after = forget_misses_after
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, key: Key, now: float) -> int | None:
+        """Return the contract, None where it has to be looked up.
+
+        Raises:
+            SymbolNotFound: it was looked up a short while ago and is not known.
+        """
+        conid = self._found.get(key)
+        if conid is not None:
+            return conid
+        miss = self._missed.get(key)
+        if miss is not None:
+            until, error = miss
+            if now < until:
+                raise SymbolNotFound(
+                    error.message,
+                    operation=error.operation,
+                    symbol=error.symbol,
+                    candidates=error.candidates,
+                )
+            self._missed.pop(key, None)
+        return None
+
+    def found(self, key: Key, conid: int) -> None:
+        """Remember a contract."""
+        self._found[key] = conid
+        self._missed.pop(key, None)
+
+    def missed(self, key: Key, error: SymbolNotFound, now: float) -> None:
+        """Remember for a while that there is none."""
+        self._missed[key] = (now + self._forget_after, error)
+
+    def forget(self, symbol: str) -> None:
+        """Forget a symbol, on all exchanges and in all currencies."""
+        for table in (self._found, self._missed):
+            for key in [key for key in list(table) if key[0] == symbol]:
+                table.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._found.clear()
+        self._missed.clear()

@@ -1,0 +1,224 @@
+"""Reading the many spellings in which CPAPI writes numbers, flags, texts and times.
+
+Each converter returns the value, or None for the spellings of "nothing", or raises ValueError.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
+
+_SCALE = {"": 0, "K": 3, "M": 6, "B": 9}
+_NUMBER = re.compile(
+    r"""
+    (?P<prefix>[CH]{0,2})\s*               # C: prior close, H: halted
+    (?P<sign>[+-]?)\s*
+    (?P<digits>[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)
+    (?P<exponent>[eE][+-]?[0-9]{1,4})?
+    \s*(?P<scale>[KMB]?)
+    \s*(?P<tail>%|[A-Z]{3})?               # a per cent sign or a currency
+    """,
+    re.VERBOSE,
+)
+
+
+class Quoted(NamedTuple):
+    """A number as it is quoted, with the marks that came with it."""
+
+    value: Decimal
+    is_close: bool
+    is_halted: bool
+
+
+def quoted(text: str) -> Quoted | None:
+    """Read a quoted number: ``C145.20``, ``H1.05``, ``1,234.5``, ``2.3M``, ``1.5%``, ``10 USD``."""
+    text = text.strip()
+    if text.lower() in NOTHING:
+        return None
+    match = _NUMBER.fullmatch(text)
+    if match is None or len(text) > 100:
+        msg = "not a number"
+        raise ValueError(msg)
+    digits = match["digits"].replace(",", "") + (match["exponent"] or "")
+    value = Decimal(match["sign"] + digits)
+    if scale := _SCALE[match["scale"]]:
+        value = value.scaleb(scale)
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and 0 < exponent < 20:
+            value = value.quantize(Decimal(1))
+    return Quoted(value, "C" in match["prefix"], "H" in match["prefix"])
+
+
+def to_decimal(value: object) -> Decimal | None:
+    """Read a number exactly, in any spelling."""
+    if isinstance(value, bool):
+        msg = "a flag is not a number"
+        raise ValueError(msg)  # noqa: TRY004 - one error for every value that does not fit
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            return None
+        return value
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, float):
+        return to_decimal(Decimal(repr(value)))
+    if isinstance(value, str):
+        number = quoted(value)
+        return None if number is None else number.value
+    msg = "not a number"
+    raise ValueError(msg)
+
+
+def to_int(value: object) -> int | None:
+    """Read a whole number, in any spelling; a fraction does not fit."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = to_decimal(value)
+    if number is None:
+        return None
+    if number.adjusted() > 60:
+        msg = "too large for an id or a count"
+        raise ValueError(msg)
+    whole = int(number)
+    if whole != number:
+        msg = "not a whole number"
+        raise ValueError(msg)
+    return whole
+
+
+def to_float(value: object) -> float | None:
+    """Read a number as a float, in any spelling."""
+    number = to_decimal(value)
+    if number is None:
+        return None
+    result = float(number)
+    if result in (float("inf"), float("-inf")):
+        msg = "out of the range of a float"
+        raise ValueError(msg)
+    return result
+
+
+_FLAGS = {
+    **dict.fromkeys(("1", "true", "t", "y", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "f", "n", "no", "off"), False),
+}
+
+
+def to_bool(value: object) -> bool | None:
+    """Read a flag: true, 1, ``"1"``, ``"Y"``, ``"true"`` and their opposites."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | Decimal) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _FLAGS:
+            return _FLAGS[text]
+        if text in NOTHING:
+            return None
+    msg = "not a flag"
+    raise ValueError(msg)
+
+
+def to_text(value: object) -> str:
+    """Read a text; a number or a flag in its place keeps its JSON spelling."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    msg = "not a text"
+    raise ValueError(msg)
+
+
+# IBKR writes US zones with their letters.
+_ZONES = {
+    "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
+    "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
+}  # fmt: skip
+_DIGITS = re.compile(
+    r"""
+    (?P<year>[0-9]{4})-?(?P<month>[0-9]{2})-?(?P<day>[0-9]{2})
+    (?:(?:-|\ +)(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}))?
+    |
+    (?P<clock>[0-9]{12})                   # YYMMDDhhmmss
+    """,
+    re.VERBOSE,
+)
+_JAVA = re.compile(
+    r"[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[0-9]{1,2}) "
+    r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}) "
+    r"(?P<zone>[A-Z]{3,4}) (?P<year>[0-9]{4})"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# An epoch below this many units is in seconds: in milliseconds it would lie in January 1973.
+_MILLISECONDS_FROM = 100_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_time(value: object) -> datetime | None:
+    """Read a moment, in any of CPAPI's spellings, as an aware time in UTC.
+
+    Epoch seconds, epoch milliseconds (numbers or text), ``20260908-17:33:08``, ``260908173308``,
+    ``2026-09-08 17:33:08``, ``20260908``, ISO 8601 and ``Wed Nov 05 00:00:00 EST 2025``. A time
+    without a zone is UTC, as IBKR's are.
+    """
+    if isinstance(value, bool):
+        msg = "a flag is not a time"
+        raise ValueError(msg)  # noqa: TRY004 - one error for every value that does not fit
+    try:
+        if isinstance(value, int | float | Decimal):
+            return _from_epoch(Decimal(str(value)))
+        if isinstance(value, str):
+            return _from_text(value.strip())
+    except (OverflowError, InvalidOperation) as error:
+        msg = "out of the range of a time"
+        raise ValueError(msg) from error
+    msg = "not a time"
+    raise ValueError(msg)
+
+
+def _utc(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+) -> datetime:
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+
+
+def _from_epoch(units: Decimal) -> datetime:
+    milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000
+    return _EPOCH + timedelta(microseconds=int(milliseconds * 1000))
+
+
+def _from_text(text: str) -> datetime | None:
+    if text.lower() in NOTHING:
+        return None
+    if digits := _DIGITS.fullmatch(text):
+        if clock := digits["clock"]:
+            year, *rest = (int(clock[at : at + 2]) for at in range(0, 12, 2))
+            return _utc(2000 + year, *rest)
+        return _utc(*(int(part or 0) for part in digits.groups()[:6]))
+    if re.fullmatch(r"[0-9]{9,16}(\.[0-9]{1,6})?", text):
+        return _from_epoch(Decimal(text))
+    if java := _JAVA.fullmatch(text):
+        zone = _ZONES.get(java["zone"])
+        if zone is None or java["month"] not in _MONTHS:
+            msg = "not a time"
+            raise ValueError(msg)
+        clock_parts = (int(java[part]) for part in ("day", "hour", "minute", "second"))
+        moment = _utc(int(java["year"]), _MONTHS.index(java["month"]) + 1, *clock_parts)
+        return moment - timedelta(hours=zone)
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def to_date(value: object) -> date | None:
+    """Read a day: ``20260908``, 20260908, ``2026-09-08``, or any moment's day in UTC."""
+    if isinstance(value, int) and not isinstance(value, bool) and 19000101 <= value <= 29991231:
+        value = str(value)
+    moment = to_time(value)
+    return None if moment is None else moment.date()

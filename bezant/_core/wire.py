@@ -1,0 +1,87 @@
+"""Requests and answers as plain values, between the core and whatever moves the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of CPAPI.
+
+    Attributes:
+        method: HTTP method.
+        path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
+        idempotent: whether sending it twice has the same effect as sending it once.
+        name: how errors and logs name it.
+    """
+
+    method: str
+    path: str
+    idempotent: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, ready to be sent.
+
+    Attributes:
+        operation: which call it is.
+        target: path and query, percent-encoded.
+        headers: all of them but Host.
+        body: the body's bytes.
+    """
+
+    operation: Operation
+    target: str
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, read to its end.
+
+    Attributes:
+        status: HTTP status.
+        headers: by lower-case name; the last of repeated ones.
+        body: the body's bytes, decoded where the peer compressed it.
+        set_cookies: every Set-Cookie header.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    set_cookies: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Trouble(Enum):
+    """Why no answer came."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    TOO_LARGE = "too large"
+
+
+class TransportTrouble(Exception):  # noqa: N818 - internal: it becomes one of the public errors
+    """No answer came: what the runtime tells the core.
+
+    Attributes:
+        kind: why.
+        detail: the library's words.
+        sent: whether any byte of the request may have left.
+    """
+
+    def __init__(self, kind: Trouble, detail: str, *, sent: bool) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.sent = sent

@@ -1,0 +1,264 @@
+"""The asyncio side of the pair: clocks, locks, workers and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import httpx
+
+from .._core.settings import Settings
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ..errors import WrongContext
+from ._async_network import Backend
+from ._async_socket import WebSocket
+from ._shared import (
+    STATUS_WITHOUT_BODY,
+    TRANSPORT_ERRORS,
+    Attempt,
+    answer_from,
+    current_attempt,
+    http_request,
+    tls_context,
+    too_large,
+    trouble_from,
+    waiting_for,
+)
+
+__all__ = [
+    "Connecting",
+    "Event",
+    "HttpTransport",
+    "Lock",
+    "Owner",
+    "Promise",
+    "StateLock",
+    "WebSocket",
+    "Worker",
+    "call",
+    "connecting",
+    "monotonic",
+    "sleep",
+    "wall_time",
+]
+
+T = TypeVar("T")
+_logger = logging.getLogger("bezant")
+
+monotonic = time.monotonic
+wall_time = time.time
+
+
+async def sleep(seconds: float) -> None:
+    """Wait."""
+    await asyncio.sleep(seconds)
+
+
+class Owner:
+    """The process and the event loop that a client belongs to, from its first use on."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def check(self) -> None:
+        """Refuse another loop or a forked process.
+
+        Raises:
+            WrongContext: this is not where the client was first used.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is loop and self._pid == os.getpid():
+            return
+        if self._loop is None:
+            self._loop = loop
+            self._pid = os.getpid()
+        elif self._pid != os.getpid():
+            raise WrongContext("this client was used before the fork; make one in each process")
+        else:
+            raise WrongContext(
+                "this client belongs to another event loop; make one in each loop that needs it"
+            )
+
+
+class StateLock:
+    """Guards state that is never awaited over: one loop needs no real lock."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+class Lock:
+    """Held over sending, so that it stays in order."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+
+class Event:
+    """A flag that can be waited for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Raise the flag, for good."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Say whether it is raised."""
+        return self._event.is_set()
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is raised; False when the time-out passes first."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+_running: set[asyncio.Task[None]] = set()
+
+
+class Worker:
+    """Something that runs beside its starter and never keeps the process alive."""
+
+    def __init__(self, target: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(target(), name=name)
+        self._task = task
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still running."""
+        return not self._task.done()
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """End it, in the middle of a call if need be, and wait until it has ended."""
+        if self._task is asyncio.current_task():
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=grace)
+        if not self._task.done():  # pragma: no cover - needs a callback that eats cancellation
+            _logger.warning("%s does not stop", self._task.get_name())
+
+
+Promise: TypeAlias = Awaitable[T]
+
+
+async def call(function: Callable[..., object], *args: object) -> None:
+    """Call a user's callback; wait for it where it is asynchronous."""
+    result = function(*args)
+    if inspect.isawaitable(result):
+        await result
+
+
+
+C = TypeVar("C", bound="Any")
+
+
+class Connecting(Generic[C]):
+    """A connection in the making: await it, or use it in ``async with``."""
+
+    def __init__(self, opening: Coroutine[Any, Any, C]) -> None:
+        self._opening = opening
+        self._opened: C | None = None
+
+    def __await__(self) -> Generator[Any, None, C]:
+        return self._opening.__await__()
+
+    async def __aenter__(self) -> C:
+        self._opened = await self._opening
+        return self._opened
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._opened is not None:
+            await self._opened.aclose()
+
+
+def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
+    """Return a connection in the making."""
+    return Connecting(opening)
+
+
+class HttpTransport:
+    """Moves requests and answers over a bounded pool of kept connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        context = tls_context(settings.tls) if settings.tls.mode != "none" else False
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=None),
+            proxy=settings.proxy,
+        )
+        # httpx has no parameter for httpcore's network backend.
+        self._transport._pool._network_backend = Backend()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def send(self, request: Request, settings: Settings) -> Answer:
+        """Send a request and read its answer to the end, within ``settings.timeout``.
+
+        Raises:
+            TransportTrouble: no complete answer came.
+        """
+        attempt = Attempt(monotonic() + settings.timeout, settings.connect_timeout)
+        token = current_attempt.set(attempt)
+        try:
+            # httpx's time-outs begin anew with each read; this one does not.
+            async with asyncio.timeout(settings.timeout):
+                return await self._exchange(request, settings)
+        except TimeoutError as error:
+            detail = waiting_for(attempt)
+            raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
+        except TRANSPORT_ERRORS as error:
+            raise trouble_from(error, attempt) from error
+        finally:
+            current_attempt.reset(token)
+
+    async def _exchange(self, request: Request, settings: Settings) -> Answer:
+        response = await self._transport.handle_async_request(
+            http_request(request, settings, settings.timeout)
+        )
+        try:
+            if response.status_code in STATUS_WITHOUT_BODY:
+                response.extensions["network_stream"].spoiled = True
+            chunks: list[bytes] = []
+            length = 0
+            plain = "content-encoding" not in response.headers
+            stream: Any = response.stream if plain else response.aiter_bytes()
+            async for chunk in stream:
+                length += len(chunk)
+                if length > settings.max_answer_bytes:
+                    raise too_large(settings.max_answer_bytes)
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()

@@ -1,0 +1,170 @@
+"""What both sides of the pair use: TLS contexts, the state of one attempt, the words of errors."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, cast
+
+import httpcore
+import httpx
+
+from .._core.settings import BaseUrl, Settings, Tls
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+
+_contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+_contexts_lock = threading.Lock()
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return the TLS context for a setting: one for the whole process, they are slow to build.
+
+    Raises:
+        TransportTrouble: the CA file cannot be read.
+    """
+    if tls.mode == "context":
+        return cast("ssl.SSLContext", tls.context)
+    key = (tls.mode, tls.ca_file)
+    with _contexts_lock:
+        context = _contexts.get(key)
+        if context is None:
+            context = _contexts[key] = _build_context(tls)
+    return context
+
+
+def _build_context(tls: Tls) -> ssl.SSLContext:
+    if tls.mode == "insecure":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    if tls.mode == "ca":
+        try:
+            return ssl.create_default_context(cafile=tls.ca_file)
+        except OSError as error:
+            detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
+            raise TransportTrouble(Trouble.TLS, detail, sent=False) from error
+    return httpx.create_ssl_context(verify=True)
+
+
+def addresses(base_url: BaseUrl | str) -> list[str]:
+    """Return the addresses to try for a host, in order.
+
+    The gateway listens on IPv4 only, and some systems resolve localhost to ::1 first.
+    """
+    host = base_url if isinstance(base_url, str) else base_url.host
+    return ["127.0.0.1", "::1"] if host == "localhost" else [host]
+
+
+class Attempt:
+    """One attempt at one call: its deadline, and how far it came.
+
+    Attributes:
+        deadline: monotonic time at which it ends.
+        connect_timeout: seconds to connect.
+        sent: whether a byte of the request may have left.
+        stream: the connection that it is using, for whoever has to abort it.
+        aborted: whether somebody did.
+    """
+
+    __slots__ = ("aborted", "connect_timeout", "deadline", "sent", "stream")
+
+    def __init__(self, deadline: float, connect_timeout: float) -> None:
+        self.deadline = deadline
+        self.connect_timeout = connect_timeout
+        self.sent = False
+        self.stream: Any = None
+        self.aborted = False
+
+
+current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
+
+
+def http_request(request: Request, settings: Settings, timeout: float) -> httpx.Request:
+    """Turn a request into httpx's."""
+    return httpx.Request(
+        request.operation.method,
+        settings.base_url.root + request.target,
+        headers=request.headers,
+        content=request.body or None,
+        extensions={
+            "timeout": {
+                "connect": min(settings.connect_timeout, timeout),
+                "read": timeout,
+                "write": timeout,
+                "pool": timeout,
+            }
+        },
+    )
+
+
+def answer_from(response: httpx.Response, body: bytes) -> Answer:
+    """Turn httpx's response, read to its end, into an answer."""
+    raw = response.headers.raw
+    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    cookies: tuple[str, ...] = ()
+    if "set-cookie" in headers:
+        cookies = tuple(
+            value.decode("latin-1") for name, value in raw if name.lower() == b"set-cookie"
+        )
+    return Answer(response.status_code, headers, body, cookies)
+
+
+# After these the gateway leaves a stray chunk on the connection: the next answer on it would be
+# read wrongly.
+STATUS_WITHOUT_BODY = (204, 304)
+
+
+def too_large(limit: int) -> TransportTrouble:
+    """Return the trouble of an answer beyond the limit."""
+    detail = f"the answer is longer than max_answer_bytes ({limit:,})"
+    return TransportTrouble(Trouble.TOO_LARGE, detail, sent=True)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def trouble_from(error: Exception, attempt: Attempt) -> TransportTrouble:
+    """Say in the core's words what httpx raised."""
+    detail = str(error) or type(error).__name__
+    if isinstance(error, httpx.DecodingError):
+        return TransportTrouble(Trouble.LOST, detail, sent=True)
+    if isinstance(error, httpx.PoolTimeout):
+        detail = "all connections of this client are in use"
+        return TransportTrouble(Trouble.TIMEOUT, detail, sent=False)
+    if isinstance(error, httpx.ConnectTimeout):
+        return TransportTrouble(Trouble.CONNECT, "time-out while connecting", sent=False)
+    if isinstance(error, httpx.TimeoutException):
+        return TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
+    tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
+    if tls is not None and not attempt.sent:
+        return TransportTrouble(Trouble.TLS, str(tls), sent=False)
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return TransportTrouble(Trouble.CONNECT, detail, sent=False)
+    return TransportTrouble(Trouble.LOST, detail, sent=attempt.sent)
+
+
+def waiting_for(attempt: Attempt) -> str:
+    """Say what was being waited for when the time was up."""
+    if attempt.sent:
+        return "the gateway took the request and did not finish its answer"
+    return "the request was not sent yet"
+
+
+# What the transports raise: httpx's own errors, httpcore's where httpx does not map them, the
+# operating system's, and h11's complaints about our headers (ValueError).
+TRANSPORT_ERRORS = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpcore.ProtocolError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)

@@ -1,0 +1,232 @@
+"""The threads side of the pair: clocks, locks, workers and HTTP."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import httpx
+
+from .._core.settings import Settings
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ..errors import WrongContext
+from ._shared import (
+    STATUS_WITHOUT_BODY,
+    TRANSPORT_ERRORS,
+    Attempt,
+    answer_from,
+    current_attempt,
+    http_request,
+    tls_context,
+    too_large,
+    trouble_from,
+)
+from ._sync_network import Backend
+from ._sync_socket import WebSocket
+
+__all__ = [
+    "Connecting",
+    "Event",
+    "HttpTransport",
+    "Lock",
+    "Owner",
+    "Promise",
+    "StateLock",
+    "WebSocket",
+    "Worker",
+    "call",
+    "connecting",
+    "monotonic",
+    "sleep",
+    "wall_time",
+]
+
+C = TypeVar("C")
+_logger = logging.getLogger("bezant")
+
+monotonic = time.monotonic
+wall_time = time.time
+
+
+def sleep(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
+
+
+class Owner:
+    """The process that a client belongs to, from its first use on."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+
+    def check(self) -> None:
+        """Refuse a forked process.
+
+        Raises:
+            WrongContext: this is not where the client was first used.
+        """
+        pid = os.getpid()
+        if self._pid == pid:
+            return
+        if self._pid:
+            raise WrongContext("this client was used before the fork; make one in each process")
+        self._pid = pid
+
+
+class StateLock:
+    """Guards state that is never waited over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+
+class Lock:
+    """Held over sending, so that it stays in order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+
+class Event:
+    """A flag that can be waited for."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Raise the flag, for good."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Say whether it is raised."""
+        return self._event.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is raised; False when the time-out passes first."""
+        return self._event.wait(timeout)
+
+
+# The call that each worker's thread is in the middle of.
+_attempts: dict[int, Attempt] = {}
+
+
+class Worker:
+    """Something that runs beside its starter and never keeps the process alive."""
+
+    def __init__(self, target: Callable[[], None], name: str) -> None:
+        self._thread = threading.Thread(target=target, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still running."""
+        return self._thread.is_alive()
+
+    def stop(self, grace: float = 1.0) -> None:
+        """End it, in the middle of a call if need be, and wait until it has ended."""
+        if self._thread is threading.current_thread():
+            return
+        deadline = monotonic() + grace
+        while self._thread.is_alive() and monotonic() < deadline:
+            attempt = _attempts.get(self._thread.ident or 0)
+            if attempt is not None:
+                attempt.aborted = True
+                if attempt.stream is not None:
+                    attempt.stream.abort()
+            self._thread.join(0.02)
+        if self._thread.is_alive():
+            # It is a daemon and its call has a deadline: it ends by itself.
+            _logger.warning("%s is still in the middle of a call", self._thread.name)
+
+
+Promise: TypeAlias = Annotated[C, "done at once"]
+
+
+def call(function: Callable[..., object], *args: object) -> None:
+    """Call a user's callback."""
+    function(*args)
+
+
+Connecting: TypeAlias = Annotated[C, "connected at once"]
+
+
+def connecting(opened: C) -> C:
+    """Return a connection: on this side it has been made."""
+    return opened
+
+
+class HttpTransport:
+    """Moves requests and answers over a bounded pool of kept connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        context = tls_context(settings.tls) if settings.tls.mode != "none" else False
+        self._transport = httpx.HTTPTransport(
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=None),
+            proxy=settings.proxy,
+        )
+        # httpx has no parameter for httpcore's network backend.
+        self._transport._pool._network_backend = Backend()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def send(self, request: Request, settings: Settings) -> Answer:
+        """Send a request and read its answer to the end, within ``settings.timeout``.
+
+        Raises:
+            TransportTrouble: no complete answer came.
+        """
+        attempt = Attempt(monotonic() + settings.timeout, settings.connect_timeout)
+        token = current_attempt.set(attempt)
+        thread = threading.get_ident()
+        _attempts[thread] = attempt
+        try:
+            return self._exchange(request, settings)
+        except TRANSPORT_ERRORS as error:
+            trouble = trouble_from(error, attempt)
+            if attempt.aborted:
+                trouble = TransportTrouble(Trouble.LOST, "the call was stopped", sent=attempt.sent)
+            raise trouble from error
+        finally:
+            _attempts.pop(thread, None)
+            current_attempt.reset(token)
+
+    def _exchange(self, request: Request, settings: Settings) -> Answer:
+        response = self._transport.handle_request(
+            http_request(request, settings, settings.timeout)
+        )
+        try:
+            if response.status_code in STATUS_WITHOUT_BODY:
+                response.extensions["network_stream"].spoiled = True
+            chunks: list[bytes] = []
+            length = 0
+            plain = "content-encoding" not in response.headers
+            stream: Any = response.stream if plain else response.iter_bytes()
+            for chunk in stream:
+                length += len(chunk)
+                if length > settings.max_answer_bytes:
+                    raise too_large(settings.max_answer_bytes)
+                chunks.append(chunk)
+        finally:
+            response.close()
+        return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()

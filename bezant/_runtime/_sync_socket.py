@@ -1,0 +1,309 @@
+"""The threads side's WebSocket, on the websocket-client library."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import websocket
+
+from .._core.settings import Settings
+from .._core.wire import TransportTrouble
+from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
+from ._shared import addresses, tls_context
+
+_CHUNK = 64 * 1024
+
+
+class _TlsSocket:
+    """TLS that one thread may read while another writes.
+
+    OpenSSL allows one thread at a time in a connection, so it only ever sees memory here, under a
+    lock, and the waiting is done outside.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        self._sock = sock
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            else:
+                self._flush()
+                return
+
+    def _flush(self) -> None:
+        with self._send_lock:
+            with self._lock:
+                data = self._outgoing.read()
+            if data:
+                self._sock.sendall(data)
+
+    def _fill(self) -> None:
+        data = self._sock.recv(_CHUNK)
+        with self._lock:
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    def recv(self, length: int) -> bytes:
+        while True:
+            try:
+                with self._lock:
+                    return self._tls.read(length)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    def send(self, data: bytes) -> int:
+        with self._lock:
+            self._tls.write(data)
+        self._flush()
+        return len(data)
+
+    sendall = send
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._sock.settimeout(timeout)
+
+    def gettimeout(self) -> float | None:
+        return self._sock.gettimeout()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def shutdown(self, how: int) -> None:
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class WebSocket:
+    """One WebSocket connection."""
+
+    def __init__(self, connection: websocket.WebSocket, sock: socket.socket) -> None:
+        self._connection = connection
+        self._sock = sock
+        self._closed = False
+        self._reading = threading.Lock()
+
+    @classmethod
+    def connect(
+        cls, settings: Settings, headers: Sequence[tuple[str, str]], timeout: float
+    ) -> WebSocket:
+        """Open a WebSocket to the gateway.
+
+        Raises:
+            WsConnectFailed: the handshake did not succeed.
+            WsTimeout: it did not succeed in time.
+        """
+        base_url = settings.base_url
+        deadline = time.monotonic() + timeout
+        sock: socket.socket | None = None
+        # websocket-client gives each read of the handshake the whole time-out.
+        watchdog = threading.Timer(timeout, lambda: _abort(sock))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            sock = _dial(settings, timeout)
+            sock.settimeout(max(deadline - time.monotonic(), 0.01))
+            channel: Any = sock
+            if settings.tls.mode != "none":
+                channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host)
+            # It skips its UTF-8 check, which is written in Python: the decoder checks.
+            connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
+            connection.connect(
+                base_url.ws_url,
+                socket=channel,
+                header=[f"{name}: {value}" for name, value in headers if name != "Origin"]
+                + [f"User-Agent: {settings.user_agent}"],
+                origin=next((value for name, value in headers if name == "Origin"), None),
+                timeout=max(deadline - time.monotonic(), 0.01),
+                redirect_limit=0,
+            )
+        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
+            _abort(sock)
+            raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
+        except websocket.WebSocketBadStatusException as error:
+            _abort(sock)
+            raise WsConnectFailed(
+                f"{base_url.ws_url} refused the WebSocket with HTTP {error.status_code}",
+                status=error.status_code,
+            ) from error
+        except TransportTrouble as error:
+            raise WsConnectFailed(error.detail) from error
+        except ssl.SSLError as error:
+            _abort(sock)
+            raise WsConnectFailed(
+                f"TLS with {base_url.root} failed: {error}; see the verify argument"
+            ) from error
+        except (websocket.WebSocketException, ValueError, IndexError) as error:
+            _abort(sock)
+            if time.monotonic() >= deadline:
+                raise WsTimeout(
+                    f"no WebSocket to {base_url.ws_url} within {timeout:g} s"
+                ) from error
+            raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error
+        except OSError as error:
+            _abort(sock)
+            raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
+        except BaseException:  # Ctrl-C leaves no socket behind
+            _abort(sock)
+            raise
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        return cls(connection, sock)
+
+    def recv(self, timeout: float | None) -> bytes:
+        """Return the next message's bytes, whether it came as text or as binary.
+
+        Raises:
+            WsTimeout: none came in time.
+            WsClosed: the socket is closed.
+            WsProtocolError: what came is not WebSocket.
+        """
+        if not self._reading.acquire(blocking=False):
+            raise WsError("another thread is already waiting for the next message")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while True:
+                if self._closed:
+                    raise WsClosed("the WebSocket is closed", code=1006)
+                self._connection.settimeout(_left(deadline))
+                opcode, data = self._connection.recv_data(control_frame=True)
+                if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
+                    return bytes(data)
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    self._drop()
+                    raise _closed(data)
+        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
+            raise WsTimeout("no message came in time") from error
+        except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as error:
+            self._drop()
+            raise WsProtocolError(f"the peer broke the WebSocket protocol: {error}") from error
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
+            # AttributeError: websocket-client lets go of its socket when another thread closes.
+            self._drop()
+            raise WsClosed("the WebSocket is closed (code 1006)", code=1006) from error
+        finally:
+            self._reading.release()
+            self._tidy()
+
+    def send(self, text: str) -> None:
+        """Send one text message.
+
+        Raises:
+            WsClosed: the socket is closed.
+        """
+        if self._closed:
+            raise WsClosed("the WebSocket is closed", code=1006)
+        try:
+            self._connection.send(text)
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
+            self._drop()
+            raise WsClosed("the WebSocket is closed (code 1006)", code=1006) from error
+
+    def close(self) -> None:
+        """Close the socket; whoever waits for a message is told that it is closed."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(websocket.WebSocketException, OSError, ValueError, AttributeError):
+            self._connection.settimeout(0.5)
+            # The gateway never answers a Close frame, so nobody waits for one.
+            self._connection.send_close()
+        self._drop()
+
+    def _drop(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        # A reader in another thread still uses the file descriptor: it closes it on its way out.
+        if self._closed and self._reading.acquire(blocking=False):
+            self._sock.close()
+            self._reading.release()
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _closed(data: bytes) -> WsClosed:
+    code, reason = 1005, ""
+    if len(data) >= 2:
+        code = struct.unpack("!H", data[:2])[0]
+        reason = data[2:].decode("utf-8", "replace")
+    return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)
+
+
+def _abort(sock: socket.socket | None) -> None:
+    """Wake whoever waits on the socket, then close it."""
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+
+
+def _dial(settings: Settings, timeout: float) -> socket.socket:
+    base_url = settings.base_url
+    timeout = min(timeout, settings.connect_timeout)
+    if settings.proxy:
+        return _dial_proxy(settings.proxy, base_url.host, base_url.port, timeout)
+    failure: OSError | None = None
+    for address in addresses(base_url):
+        try:
+            sock = socket.create_connection((address, base_url.port), timeout)
+        except OSError as error:
+            failure = failure or error
+        else:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise failure or OSError(f"no address for {base_url.host}")
+
+
+def _dial_proxy(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
+    # websocket-client's own way through a proxy hands back a socket that is already in TLS.
+    from websocket import _http
+
+    parts = urlsplit(proxy)
+    options = _http.proxy_info(
+        http_proxy_host=parts.hostname,
+        http_proxy_port=parts.port,
+        proxy_type=parts.scheme,
+        http_proxy_auth=(unquote(parts.username), unquote(parts.password or ""))
+        if parts.username
+        else None,
+    )
+    sock = socket.create_connection((parts.hostname or "", parts.port or 80), timeout)
+    try:
+        return _http._tunnel(sock, host, port, options.auth)  # type: ignore[no-any-return]  # noqa: SLF001
+    except BaseException:
+        sock.close()
+        raise

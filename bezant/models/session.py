@@ -1,0 +1,83 @@
+"""Answers about the session."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ._base import UNSET, Maybe, Model
+
+__all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleServer"]
+
+
+class ServerInfo(Model, rename="camel"):
+    """The server behind the session.
+
+    Attributes:
+        server_name: its name.
+        server_version: its build.
+    """
+
+    server_name: Maybe[str] = UNSET
+    server_version: Maybe[str] = UNSET
+
+
+class AuthStatus(Model, rename="camel"):
+    """The brokerage session's flags (``POST /iserver/auth/status``).
+
+    Attributes:
+        authenticated: the login passed; the session may still not be usable.
+        established: set up and usable. Trade only when this is true. Older gateways leave it out.
+        connected: the gateway has a line to the backend.
+        competing: the user name is in use somewhere else.
+        message: the gateway's words, most often empty.
+        fail: why it is not authenticated, most often empty.
+        server_info: the server behind the session.
+    """
+
+    authenticated: Maybe[bool] = UNSET
+    established: Maybe[bool] = UNSET
+    connected: Maybe[bool] = UNSET
+    competing: Maybe[bool] = UNSET
+    message: Maybe[str] = UNSET
+    fail: Maybe[str] = UNSET
+    server_info: Maybe[ServerInfo] = UNSET
+
+    @property
+    def ready(self) -> bool:
+        """Whether the session can be used: established, or authenticated where that is missing."""
+        if self.established is UNSET or self.established is None:
+            return self.authenticated is True
+        return self.authenticated is True and self.established is True
+
+
+class TickleServer(Model, rename="camel"):
+    """The brokerage part of a tickle's answer.
+
+    Attributes:
+        auth_status: the session's flags.
+    """
+
+    auth_status: Maybe[AuthStatus] = UNSET
+
+
+class Tickle(Model, rename="camel"):
+    """The answer to the keepalive call (``POST /tickle``).
+
+    Attributes:
+        session: the session's token; a secret, so it is not shown.
+        sso_expires_ms: milliseconds until the login ends (``ssoExpires``).
+        iserver: the brokerage session's part.
+    """
+
+    session: Maybe[str] = UNSET
+    sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
+    iserver: Maybe[TickleServer] = UNSET
+
+    @property
+    def status(self) -> AuthStatus | None:
+        """The brokerage session's flags, where the answer has them."""
+        status = self.iserver.auth_status if self.iserver else None
+        return status or None
+
+    def __repr__(self) -> str:
+        return f"Tickle(sso_expires_ms={self.sso_expires_ms!r}, iserver={self.iserver!r})"
