@@ -19,7 +19,6 @@ from .._core.settings import (
     DEFAULT_CONNECTIONS,
     DEFAULT_TIMEOUT,
     DEFAULT_USER_AGENT,
-    Settings,
     check_seconds,
     resolve,
 )
@@ -259,9 +258,7 @@ class AsyncClient:
 
         IBKR wants no more than one such call in five seconds.
         """
-        accounts = await self._channel.call(
-            position_rules.ACCOUNTS, list[Account], self._settings
-        )
+        accounts = await self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
         self._channel.portfolio_primed = True
         return accounts
 

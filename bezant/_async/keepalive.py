@@ -96,7 +96,7 @@ class AsyncKeepalive:
             tickle = await channel.call(TICKLE, Tickle, channel.settings)
         except BezantError as failure:
             error = failure
-        except Exception as failure:  # noqa: BLE001 - a keepalive that dies is worse than any error
+        except Exception as failure:
             error = BezantError(f"unexpected: {failure!r}", operation=TICKLE.name)
             _logger.exception("the keepalive met an error that it does not know")
         else:

@@ -9,7 +9,7 @@ everything around it stays.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -58,7 +58,7 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, 
 
 
 @lru_cache(maxsize=1024)
-def _decoder(type_: object) -> msgspec.json.Decoder[Any]:
+def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(cast("Any", type_), strict=False)
 
 
@@ -82,7 +82,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         return cast("T", plain(body, operation))
     try:
         if not any(mark in body for mark in _NOT_NUMBERS):
-            return cast("T", _decoder(type_).decode(body))
+            return cast("T", _decoder(cast("Hashable", type_)).decode(body))
     except msgspec.ValidationError:
         pass
     except _UNREADABLE as error:
@@ -91,7 +91,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         value = _exact.decode(body)
     except _UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
-    shape = _shape_of(type_)
+    shape = _shape_of(cast("Hashable", type_))
     result = shape.mend(value, _Place(operation, _name(type_), "", report))
     if result is _LOST or result is _NOTHING:
         what = f"the answer should be {_name(type_)}, the gateway sent {_found(value)}"
@@ -105,7 +105,7 @@ def mend(value: dict[str, Any], type_: type[T], *, operation: str, report: Repor
         return msgspec.convert(value, type_, strict=False)
     except _UNREADABLE:
         place = _Place(operation, type_.__name__, "", report)
-        return cast("T", _shape_of(type_).mend(value, place))
+        return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
 
 
 def plain(body: bytes, operation: str) -> Any:
@@ -187,7 +187,7 @@ class _Native:
 
 
 class _List:
-    def __init__(self, type_: object, item: object) -> None:
+    def __init__(self, type_: object, item: Hashable) -> None:
         self.name = _name(type_)
         self.item = item
 
@@ -204,7 +204,7 @@ class _List:
 
 
 class _Mapping:
-    def __init__(self, type_: object, value: object) -> None:
+    def __init__(self, type_: object, value: Hashable) -> None:
         self.name = _name(type_)
         self.value = value
 
@@ -228,7 +228,7 @@ class _Struct:
     def __init__(self, type_: type[msgspec.Struct]) -> None:
         self.name = type_.__name__
         self.type = type_
-        self.fields: dict[str, tuple[str, object]] | None = None
+        self.fields: dict[str, tuple[str, Hashable]] | None = None
 
     def mend(self, value: object, place: _Place) -> Any:
         if not isinstance(value, dict):
@@ -292,7 +292,7 @@ _CONVERTERS: dict[object, Callable[[object], object]] = {
 
 
 @lru_cache(maxsize=4096)
-def _shape_of(type_: object) -> _Shape:
+def _shape_of(type_: Hashable) -> _Shape:
     origin = get_origin(type_)
     if origin is Annotated:
         return _shape_of(get_args(type_)[0])
@@ -308,7 +308,7 @@ def _shape_of(type_: object) -> _Shape:
         return _List(type_, get_args(type_)[0])
     if origin is dict:
         return _Mapping(type_, get_args(type_)[1])
-    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+    if isinstance(type_, msgspec.StructMeta):
         return _Struct(type_)
     return _Native(type_)
 

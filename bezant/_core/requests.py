@@ -164,7 +164,7 @@ def _query_text(key: str, value: object, operation: str) -> str:
         return str(value)
     if isinstance(value, Decimal) and value.is_finite():
         return format(value, "f")
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
         return repr(value)
     raise InvalidRequest(
         f"the query value {key} cannot be a {type(value).__name__}", operation=operation
@@ -194,7 +194,7 @@ def encode_body(value: object, operation: str) -> bytes:
 def _refuse_infinite(value: object) -> None:
     # msgspec writes null for them: a price that is not a number would be sent as no price.
     if isinstance(value, float | Decimal):
-        if value != value or abs(value) == float("inf"):  # noqa: PLR0124
+        if value != value or abs(value) == float("inf"):
             msg = "a number is not finite"
             raise ValueError(msg)
     elif isinstance(value, Mapping):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, cast
 from urllib.parse import quote, urlsplit
 
 from .._version import __version__
@@ -154,10 +155,8 @@ def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
         return Tls("verify")
     if verify is False:
         return Tls("insecure")
-    if isinstance(verify, str) or hasattr(verify, "__fspath__"):
-        import os
-
-        return Tls("ca", ca_file=os.fspath(verify))  # type: ignore[call-overload]  # checked above
+    if isinstance(verify, str | os.PathLike):
+        return Tls("ca", ca_file=os.fspath(cast("str | os.PathLike[str]", verify)))
     if hasattr(verify, "wrap_socket"):
         return Tls("context", context=verify)
     raise InvalidRequest('verify must be "auto", True, False, a path or an ssl.SSLContext')

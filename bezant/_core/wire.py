@@ -71,7 +71,7 @@ class Trouble(Enum):
     TOO_LARGE = "too large"
 
 
-class TransportTrouble(Exception):  # noqa: N818 - internal: it becomes one of the public errors
+class TransportTrouble(Exception):
     """No answer came: what the runtime tells the core.
 
     Attributes:

@@ -171,7 +171,6 @@ async def call(function: Callable[..., object], *args: object) -> None:
         await result
 
 
-
 C = TypeVar("C", bound="Any")
 
 
@@ -217,7 +216,7 @@ class HttpTransport:
             proxy=settings.proxy,
         )
         # httpx has no parameter for httpcore's network backend.
-        self._transport._pool._network_backend = Backend()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._transport._pool._network_backend = Backend()  # noqa: SLF001
 
     async def send(self, request: Request, settings: Settings) -> Answer:
         """Send a request and read its answer to the end, within ``settings.timeout``.

@@ -184,7 +184,7 @@ class HttpTransport:
             proxy=settings.proxy,
         )
         # httpx has no parameter for httpcore's network backend.
-        self._transport._pool._network_backend = Backend()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._transport._pool._network_backend = Backend()  # noqa: SLF001
 
     def send(self, request: Request, settings: Settings) -> Answer:
         """Send a request and read its answer to the end, within ``settings.timeout``.
@@ -208,9 +208,7 @@ class HttpTransport:
             current_attempt.reset(token)
 
     def _exchange(self, request: Request, settings: Settings) -> Answer:
-        response = self._transport.handle_request(
-            http_request(request, settings, settings.timeout)
-        )
+        response = self._transport.handle_request(http_request(request, settings, settings.timeout))
         try:
             if response.status_code in STATUS_WITHOUT_BODY:
                 response.extensions["network_stream"].spoiled = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import select
 import socket
 import ssl
 import struct
@@ -20,22 +22,81 @@ from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTime
 from ._shared import addresses, tls_context
 
 _CHUNK = 64 * 1024
+_SEND_TIMEOUT = 10.0
 
 
-class _TlsSocket:
+def _readable(sock: socket.socket, timeout: float | None) -> bool:
+    if not hasattr(select, "poll"):  # pragma: no cover - Windows
+        return bool(select.select([sock], [], [], timeout)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    # Rounded up: a wait of less than a millisecond must not spin.
+    return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
+
+
+class _Socket:
+    """What websocket-client takes for a socket: read in large chunks, with its own read time-out.
+
+    The real socket's time-out would hold for another thread's sending, too.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = b""
+        self._timeout: float | None = None
+        sock.settimeout(_SEND_TIMEOUT)
+
+    def _wait(self) -> None:
+        if not _readable(self._sock, self._timeout):
+            raise TimeoutError
+
+    def _read(self) -> bytes:
+        self._wait()
+        return self._sock.recv(_CHUNK)
+
+    def recv(self, length: int) -> bytes:
+        if not self._buffer:
+            self._buffer = self._read()
+        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        return data
+
+    def send(self, data: bytes) -> int:
+        self._sock.sendall(data)
+        return len(data)
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def shutdown(self, how: int) -> None:
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _TlsSocket(_Socket):
     """TLS that one thread may read while another writes.
 
     OpenSSL allows one thread at a time in a connection, so it only ever sees memory here, under a
     lock, and the waiting is done outside.
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
-        self._sock = sock
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, host: str, timeout: float
+    ) -> None:
+        super().__init__(sock)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._lock = threading.Lock()
         self._send_lock = threading.Lock()
+        self._timeout = timeout
         while True:
             try:
                 self._tls.do_handshake()
@@ -54,18 +115,18 @@ class _TlsSocket:
                 self._sock.sendall(data)
 
     def _fill(self) -> None:
-        data = self._sock.recv(_CHUNK)
+        data = super()._read()
         with self._lock:
             if data:
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
 
-    def recv(self, length: int) -> bytes:
+    def _read(self) -> bytes:
         while True:
             try:
                 with self._lock:
-                    return self._tls.read(length)
+                    return self._tls.read(_CHUNK)
             except ssl.SSLWantReadError:
                 self._flush()
                 self._fill()
@@ -77,23 +138,6 @@ class _TlsSocket:
             self._tls.write(data)
         self._flush()
         return len(data)
-
-    sendall = send
-
-    def settimeout(self, timeout: float | None) -> None:
-        self._sock.settimeout(timeout)
-
-    def gettimeout(self) -> float | None:
-        return self._sock.gettimeout()
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def shutdown(self, how: int) -> None:
-        self._sock.shutdown(how)
-
-    def close(self) -> None:
-        self._sock.close()
 
 
 class WebSocket:
@@ -124,13 +168,14 @@ class WebSocket:
         watchdog.start()
         try:
             sock = _dial(settings, timeout)
-            sock.settimeout(max(deadline - time.monotonic(), 0.01))
-            channel: Any = sock
-            if settings.tls.mode != "none":
-                channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host)
+            left = max(deadline - time.monotonic(), 0.01)
+            if settings.tls.mode == "none":
+                channel = _Socket(sock)
+            else:
+                channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
             # It skips its UTF-8 check, which is written in Python: the decoder checks.
             connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
-            connection.connect(
+            connection.connect(  # type: ignore[no-untyped-call]
                 base_url.ws_url,
                 socket=channel,
                 header=[f"{name}: {value}" for name, value in headers if name != "Origin"]
@@ -189,7 +234,7 @@ class WebSocket:
                 if self._closed:
                     raise WsClosed("the WebSocket is closed", code=1006)
                 self._connection.settimeout(_left(deadline))
-                opcode, data = self._connection.recv_data(control_frame=True)
+                opcode, data = self._receive()
                 if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
                     return bytes(data)
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
@@ -207,6 +252,11 @@ class WebSocket:
         finally:
             self._reading.release()
             self._tidy()
+
+    def _receive(self) -> tuple[int, bytes]:
+        connection: Any = self._connection  # untyped there
+        opcode, data = connection.recv_data(control_frame=True)
+        return opcode, data
 
     def send(self, text: str) -> None:
         """Send one text message.
@@ -293,7 +343,7 @@ def _dial_proxy(proxy: str, host: str, port: int, timeout: float) -> socket.sock
     from websocket import _http
 
     parts = urlsplit(proxy)
-    options = _http.proxy_info(
+    options: Any = _http.proxy_info(  # type: ignore[no-untyped-call]
         http_proxy_host=parts.hostname,
         http_proxy_port=parts.port,
         proxy_type=parts.scheme,
@@ -303,7 +353,7 @@ def _dial_proxy(proxy: str, host: str, port: int, timeout: float) -> socket.sock
     )
     sock = socket.create_connection((parts.hostname or "", parts.port or 80), timeout)
     try:
-        return _http._tunnel(sock, host, port, options.auth)  # type: ignore[no-any-return]  # noqa: SLF001
+        return _http._tunnel(sock, host, port, options.auth)  # noqa: SLF001
     except BaseException:
         sock.close()
         raise

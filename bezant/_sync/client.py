@@ -20,7 +20,6 @@ from .._core.settings import (
     DEFAULT_CONNECTIONS,
     DEFAULT_TIMEOUT,
     DEFAULT_USER_AGENT,
-    Settings,
     check_seconds,
     resolve,
 )

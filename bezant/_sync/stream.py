@@ -17,7 +17,6 @@ from .._core.stream.fields import MarketDataFields
 from .._core.stream.wanted import ORDERS, PNL, Ticket, market_data_topic
 from .._runtime import _sync as rt
 from ..errors import InvalidRequest, NoSession, NotAuthenticated, WsClosed, WsError, WsTimeout
-from ..models.session import Tickle
 from ..models.stream import Message
 from .client import Client
 
@@ -137,10 +136,8 @@ class WsClient:
     def _wait_until_ready(self, timeout: float) -> None:
         deadline = rt.monotonic() + timeout
         while not self._state.ready:
-            left = deadline - rt.monotonic()
+            left = max(deadline - rt.monotonic(), 0.001)
             try:
-                if left <= 0:
-                    raise WsTimeout("late")
                 data = self._socket.recv(left)
             except WsTimeout as error:
                 raise WsTimeout(

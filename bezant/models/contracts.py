@@ -9,7 +9,7 @@ from ._base import UNSET, Maybe, Model
 __all__ = ["ContractDefinition", "ContractDefinitions", "Listing", "StockCompany", "StockListing"]
 
 
-class StockListing(Model, rename="camel"):
+class StockListing(Model, frozen=True, kw_only=True, rename="camel"):
     """One listing of a company's stock (in ``GET /trsrv/stocks``).
 
     Attributes:
@@ -23,7 +23,7 @@ class StockListing(Model, rename="camel"):
     is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
 
 
-class StockCompany(Model, rename="camel"):
+class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
     """A company whose stock has the symbol that was asked for (in ``GET /trsrv/stocks``).
 
     Attributes:
@@ -37,7 +37,7 @@ class StockCompany(Model, rename="camel"):
     contracts: Maybe[list[StockListing]] = UNSET
 
 
-class ContractDefinition(Model, rename="camel"):
+class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     """A contract's definition (in ``GET /trsrv/secdef``).
 
     Attributes:
@@ -57,7 +57,7 @@ class ContractDefinition(Model, rename="camel"):
     listing_exchange: Maybe[str] = UNSET
 
 
-class ContractDefinitions(Model):
+class ContractDefinitions(Model, frozen=True, kw_only=True):
     """The answer of ``GET /trsrv/secdef``.
 
     Attributes:
@@ -67,7 +67,7 @@ class ContractDefinitions(Model):
     secdef: Maybe[list[ContractDefinition]] = UNSET
 
 
-class Listing(Model):
+class Listing(Model, frozen=True, kw_only=True):
     """One place where a stock can be traded.
 
     Attributes:

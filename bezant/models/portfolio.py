@@ -11,7 +11,7 @@ from ._base import UNSET, Maybe, Model
 __all__ = ["Account", "Position"]
 
 
-class Account(Model, rename="camel"):
+class Account(Model, frozen=True, kw_only=True, rename="camel"):
     """An account that the user name can see (``GET /portfolio/accounts``).
 
     Attributes:
@@ -45,7 +45,7 @@ class Account(Model, rename="camel"):
     desc: Maybe[str] = UNSET
 
 
-class Position(Model, rename="camel"):
+class Position(Model, frozen=True, kw_only=True, rename="camel"):
     """A position (``GET /portfolio/{accountId}/positions/{pageId}``).
 
     Money is in the position's own currency.

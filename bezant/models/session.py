@@ -9,7 +9,7 @@ from ._base import UNSET, Maybe, Model
 __all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleServer"]
 
 
-class ServerInfo(Model, rename="camel"):
+class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
     """The server behind the session.
 
     Attributes:
@@ -21,7 +21,7 @@ class ServerInfo(Model, rename="camel"):
     server_version: Maybe[str] = UNSET
 
 
-class AuthStatus(Model, rename="camel"):
+class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     """The brokerage session's flags (``POST /iserver/auth/status``).
 
     Attributes:
@@ -50,7 +50,7 @@ class AuthStatus(Model, rename="camel"):
         return self.authenticated is True and self.established is True
 
 
-class TickleServer(Model, rename="camel"):
+class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
     """The brokerage part of a tickle's answer.
 
     Attributes:
@@ -60,7 +60,7 @@ class TickleServer(Model, rename="camel"):
     auth_status: Maybe[AuthStatus] = UNSET
 
 
-class Tickle(Model, rename="camel"):
+class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
     """The answer to the keepalive call (``POST /tickle``).
 
     Attributes:

@@ -149,7 +149,7 @@ class MarketData(msgspec.Struct, frozen=True, kw_only=True):
         return letter in text[:2] if isinstance(text, str) and text else None
 
 
-class OrderUpdate(Model, rename="camel"):
+class OrderUpdate(Model, frozen=True, kw_only=True, rename="camel"):
     """What changed about one order (topic ``sor``); what did not is ``UNSET``.
 
     Attributes:
@@ -189,7 +189,7 @@ class OrderUpdate(Model, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class Pnl(Model):
+class Pnl(Model, frozen=True, kw_only=True):
     """Profit and loss of one account (topic ``spl``), in its base currency.
 
     What did not change is ``UNSET``.

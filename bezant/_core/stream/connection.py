@@ -126,6 +126,4 @@ class StreamState:
 
 
 def _asks_for_session(message: Message) -> bool:
-    if not isinstance(message, Other) or not isinstance(message.payload, dict):
-        return False
-    return message.payload.get("message") == "waiting for session"  # pyright: ignore[reportUnknownMemberType]
+    return isinstance(message, Other) and message.payload == {"message": "waiting for session"}

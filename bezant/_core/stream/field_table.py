@@ -1,8 +1,8 @@
 """The market data fields that are known: IBKR's id, our name, and how the value is read.
 
-Kinds: ``price`` may carry the marks C (prior close) and H (halted); ``money``, ``size``, ``volume``,
-``number`` and ``percent`` are numbers; ``int`` is an id; ``bool01`` a flag; ``date``, ``text`` and
-``code`` are left as the text that came.
+Kinds: ``price`` may carry the marks C (prior close) and H (halted); ``money``, ``size``,
+``volume``, ``number`` and ``percent`` are numbers; ``int`` is an id; ``bool01`` a flag; ``date``,
+``text`` and ``code`` are left as the text that came.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def _system(message: dict[str, Any]) -> Message:
 def _orders(message: dict[str, Any], report: Report) -> list[Message]:
     rows = message.get("args")
     if isinstance(rows, dict):  # documented as an object, sent as a list
-        rows = [rows]
+        rows = [cast("dict[str, Any]", rows)]
     if not isinstance(rows, list):
         return []
     found: list[Message] = []
