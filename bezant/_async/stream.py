@@ -15,7 +15,7 @@ from .._core.stream.connection import READY_TIMEOUT, StreamState
 from .._core.stream.fields import MarketDataFields
 from .._core.stream.wanted import ORDERS, PNL, Ticket, market_data_topic
 from .._runtime import _async as rt
-from ..errors import InvalidRequest, NoSession, NotAuthenticated, WsClosed, WsError, WsTimeout
+from ..errors import InvalidRequest, NoSession, NotAuthenticated, WsClosed, WsError, WsProtocolError, WsTimeout
 from ..models.stream import Message
 from .client import AsyncClient
 
@@ -249,6 +249,7 @@ class AsyncWsClient:
 
         Raises:
             WsTimeout: none came in time, or the gateway has fallen silent altogether.
+            WsProtocolError: what came is not WebSocket; the stream is closed.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
@@ -260,6 +261,9 @@ class AsyncWsClient:
                 await self._receive(deadline)
             except WsClosed as error:
                 await self._ended(error)
+            except WsProtocolError:
+                await self.aclose()
+                raise
         return self._messages.popleft()
 
     async def _receive(self, deadline: float | None) -> None:

@@ -67,13 +67,13 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
     wanted = cast("object", type_)
     if wanted is bytes:
         return cast("T", body)
-    if wanted is None or wanted is type(None):
-        return cast("T", None)
     if wanted is str:
         return cast("T", body.decode("utf-8", "replace"))
     if wanted is Any and not body.strip():
         return cast("T", None)
     refuse_html(answer, operation)
+    if wanted is None or wanted is type(None):
+        return cast("T", None)
     return decode(body, type_, operation=operation.name, report=report)
 
 

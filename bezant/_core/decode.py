@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -51,10 +51,12 @@ class Drift(NamedTuple):
 
 Report = Callable[[Drift], None]
 
-# msgspec reads these texts as numbers, but they mean "nothing": mend such answers field by field.
-_NOT_NUMBERS = (b'"NaN"', b'"nan"', b'"NAN"', b'"Infinity"', b'"-Infinity"', b'"inf"', b'"-inf"')
+# msgspec reads texts that end so as numbers, but they mean "nothing": mend such answers field by
+# field. Ends, because "nan" and "inf" stand in the middle of too many words.
+_NOT_NUMBERS = ("nan", "inf", "infinity")
+_NOT_NUMBERS_QUOTED = tuple(f'{each}"'.encode() for each in _NOT_NUMBERS)
 
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, ArithmeticError)
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
 
 @lru_cache(maxsize=1024)
@@ -62,8 +64,15 @@ def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(cast("Any", type_), strict=False)
 
 
+def _exactly(digits: str) -> Decimal | str:
+    try:
+        return Decimal(digits)
+    except ArithmeticError:  # an exponent beyond reason: lose the field, not the answer
+        return digits
+
+
 _plain = msgspec.json.Decoder()
-_exact = msgspec.json.Decoder(float_hook=Decimal)
+_exact = msgspec.json.Decoder(float_hook=_exactly)
 
 
 def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
@@ -81,7 +90,8 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
     try:
-        if not any(mark in body for mark in _NOT_NUMBERS):
+        lower = body.lower()
+        if not any(mark in lower for mark in _NOT_NUMBERS_QUOTED):
             return cast("T", _decoder(cast("Hashable", type_)).decode(body))
     except msgspec.ValidationError:
         pass
@@ -92,7 +102,10 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     except _UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
     shape = _shape_of(cast("Hashable", type_))
-    result = shape.mend(value, _Place(operation, _name(type_), "", report))
+    try:
+        result = shape.mend(value, _Place(operation, _name(type_), "", report))
+    except RecursionError as error:
+        raise _unreadable(body, operation, error) from None
     if result is _LOST or result is _NOTHING:
         what = f"the answer should be {_name(type_)}, the gateway sent {_found(value)}"
         raise DecodeError(what, operation=operation, body=excerpt(body))
@@ -101,11 +114,17 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
 
 def mend(value: dict[str, Any], type_: type[T], *, operation: str, report: Report) -> T:
     """Make a model of an object that has been decoded into plain values."""
-    try:
-        return msgspec.convert(value, type_, strict=False)
-    except _UNREADABLE:
-        place = _Place(operation, type_.__name__, "", report)
-        return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
+    if not any(isinstance(each, str) and _is_no_number(each) for each in value.values()):
+        try:
+            return msgspec.convert(value, type_, strict=False)
+        except _UNREADABLE:
+            pass
+    place = _Place(operation, type_.__name__, "", report)
+    return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
+
+
+def _is_no_number(text: str) -> bool:
+    return text.rstrip().lower().endswith(_NOT_NUMBERS)
 
 
 def plain(body: bytes, operation: str) -> Any:
@@ -115,15 +134,22 @@ def plain(body: bytes, operation: str) -> Any:
         DecodeError: the bytes are not JSON.
     """
     try:
-        return _plain.decode(body)
-    except msgspec.ValidationError:
-        # a number too large for a float: keep it exact rather than fail
-        try:
-            return _exact.decode(body)
-        except _UNREADABLE as error:
-            raise _unreadable(body, operation, error) from None
+        return loads(body)
     except _UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
+
+
+def loads(body: bytes) -> Any:
+    """Decode JSON; where a number is too large for a float, all fractions are exact decimals.
+
+    Raises:
+        ValueError: the bytes are not JSON.
+        RecursionError: they are nested too deeply.
+    """
+    try:
+        return _plain.decode(body)
+    except msgspec.ValidationError:
+        return _exact.decode(body)
 
 
 def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
@@ -231,6 +257,8 @@ class _Struct:
         self.fields: dict[str, tuple[str, Hashable]] | None = None
 
     def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
         if not isinstance(value, dict):
             return place.lost(self.name, value)
         if self.fields is None:  # filled late: models may refer to themselves
@@ -249,7 +277,7 @@ class _Struct:
         try:
             return self.type(**result)
         except TypeError:  # a field without a default is missing
-            return place.lost(self.name, value)
+            return place.lost(self.name, cast("object", value))
 
 
 class _Maybe:
@@ -308,9 +336,13 @@ def _shape_of(type_: Hashable) -> _Shape:
         return _List(type_, get_args(type_)[0])
     if origin is dict:
         return _Mapping(type_, get_args(type_)[1])
-    if isinstance(type_, msgspec.StructMeta):
+    if _is_struct(type_):
         return _Struct(type_)
     return _Native(type_)
+
+
+def _is_struct(type_: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
 
 
 def _name(type_: object) -> str:

@@ -6,10 +6,10 @@ import re
 
 _SECRETS = re.compile(
     r"""(?ix)
-    (["']?\b(?:session(?:id|token)?|token|access_token|oauth_token|password|secret|cookie|
-        x-sess-uuid|jsessionid|xyzab|authorization|credential|mac|hardware_info)["']?
-     \s*[:=]\s*["']?)
-    ([^"',;&\s}]+)
+    (\\?["']?\b(?:session(?:id|token)?|token|access_token|oauth_token|password|secret|cookie|
+        x-sess-uuid|jsessionid|xyzab|authorization|credential|mac|hardware_info)\\?["']?
+     \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
+    ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """,
 )
 _BLANK = re.compile(r"\s+")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET
@@ -21,6 +23,8 @@ MAX_HEADERS: Final = 8192
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _READS = frozenset({"GET"})
+# No number that anyone means has more digits, and writing out 1E+999999 would take a while.
+_LONGEST: Final = 100
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -39,7 +43,7 @@ def fill_path(template: str, values: Mapping[str, object]) -> str:
                 f"{name} must be text or a whole number, not {type(value).__name__}",
                 operation=template,
             )
-        text = str(value)
+        text = _spelled(value, name, template)
         if text in ("", ".", "..") or not text.strip():
             raise InvalidRequest(f"{name} must not be {text!r}", operation=template)
         path = path.replace("{" + name + "}", _quoted(text, "", name))
@@ -67,7 +71,7 @@ def raw_operation(method: str, path: str, settings: Settings) -> Operation:
     path = "/" + path.lstrip("/")
     if path.startswith(settings.base_url.path + "/"):
         path = path[len(settings.base_url.path) :]
-    if any(segment in ("", ".", "..") for segment in path[1:].split("/")):
+    if any(unquote(segment) in ("", ".", "..") for segment in path[1:].split("/")):
         raise InvalidRequest("path must not have empty or dot segments")
     method = method.upper()
     return Operation(method, path, method in _READS)
@@ -161,14 +165,23 @@ def _query_text(key: str, value: object, operation: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, Decimal) and value.is_finite():
+        return _spelled(value, key, operation)
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _LONGEST:
         return format(value, "f")
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+    if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     raise InvalidRequest(
         f"the query value {key} cannot be a {type(value).__name__}", operation=operation
     )
+
+
+def _spelled(value: str | int, name: str, operation: str) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return int.__repr__(value)
+    except ValueError:
+        raise InvalidRequest(f"{name} is too long a number", operation=operation) from None
 
 
 def _quoted(text: str, safe: str, name: str) -> str:
@@ -194,14 +207,16 @@ def encode_body(value: object, operation: str) -> bytes:
 def _refuse_infinite(value: object) -> None:
     # msgspec writes null for them: a price that is not a number would be sent as no price.
     if isinstance(value, float | Decimal):
-        if value != value or abs(value) == float("inf"):
+        if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
             msg = "a number is not finite"
             raise ValueError(msg)
     elif isinstance(value, Mapping):
         for each in cast("Mapping[object, object]", value).values():
             _refuse_infinite(each)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | set | frozenset):
         for each in cast("Iterable[object]", value):
             _refuse_infinite(each)
     elif isinstance(value, msgspec.Struct):
         _refuse_infinite(msgspec.structs.asdict(value))
+    elif is_dataclass(value):
+        _refuse_infinite([getattr(value, each.name) for each in fields(value)])

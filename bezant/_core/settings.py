@@ -48,7 +48,8 @@ class BaseUrl:
         Raises:
             InvalidBaseUrl: it cannot be one.
         """
-        shown = re.sub(r"//[^/@]*@", "//***@", str(text)[:200])
+        # All up to the last @ may be a password, slashes too where it was not encoded.
+        shown = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", str(text), flags=re.DOTALL)[:200]
         if not isinstance(text, str) or not text.strip() or not text.isprintable() or " " in text:
             raise InvalidBaseUrl(f"{shown!r} is not a URL; try {DEFAULT_BASE_URL!r}")
         try:
@@ -56,7 +57,8 @@ class BaseUrl:
             host = parts.hostname or ""
             port = parts.port
         except ValueError as error:
-            raise InvalidBaseUrl(f"{shown!r} does not parse: {error}") from None
+            why = "" if "@" in text else f": {error}"
+            raise InvalidBaseUrl(f"{shown!r} does not parse{why}") from None
         if parts.scheme not in ("http", "https"):
             raise InvalidBaseUrl(
                 f"{shown!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
@@ -210,7 +212,8 @@ class Settings:
     def __post_init__(self) -> None:
         check_seconds("timeout", self.timeout)
         check_seconds("connect_timeout", self.connect_timeout)
-        if not self.user_agent or not re.fullmatch(r"[\x20-\x7e]+", self.user_agent):
+        agent = cast("object", self.user_agent)
+        if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
             # An empty one earns 403 at IBKR's edge.
             raise InvalidRequest("user_agent must be printable ASCII and not empty")
         for name in ("max_connections", "max_answer_bytes"):

@@ -43,13 +43,12 @@ def quoted(text: str) -> Quoted | None:
     if match is None or len(text) > 100:
         msg = "not a number"
         raise ValueError(msg)
-    digits = match["digits"].replace(",", "") + (match["exponent"] or "")
-    value = Decimal(match["sign"] + digits)
-    if scale := _SCALE[match["scale"]]:
-        value = value.scaleb(scale)
-        exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and 0 < exponent < 20:
-            value = value.quantize(Decimal(1))
+    digits = match["sign"] + match["digits"].replace(",", "")
+    exponent = int((match["exponent"] or "e0")[1:]) + _SCALE[match["scale"]]
+    # Made from text, because arithmetic would round to the context's precision.
+    value = Decimal(f"{digits}e{exponent}" if exponent else digits)
+    if match["scale"] and abs(exponent) < 20 and value == value.to_integral_value():
+        value = Decimal(int(value))
     return Quoted(value, "C" in match["prefix"], "H" in match["prefix"])
 
 
@@ -112,7 +111,9 @@ def to_bool(value: object) -> bool | None:
     """Read a flag: true, 1, ``"1"``, ``"Y"``, ``"true"`` and their opposites."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | Decimal) and value in (0, 1):
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None
+    if isinstance(value, int | float | Decimal) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
         text = value.strip().lower()
@@ -156,8 +157,9 @@ _JAVA = re.compile(
     r"(?P<zone>[A-Z]{3,4}) (?P<year>[0-9]{4})"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# An epoch below this many units is in seconds: in milliseconds it would lie in January 1973.
+# An epoch below this many units is in seconds: in milliseconds it would lie before March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
+_LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -190,6 +192,9 @@ def _utc(
 
 
 def _from_epoch(units: Decimal) -> datetime:
+    if not abs(units) < _LARGEST_EPOCH:  # years from now, or not a number at all
+        msg = "out of the range of a time"
+        raise ValueError(msg)
     milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000
     return _EPOCH + timedelta(microseconds=int(milliseconds * 1000))
 

@@ -18,11 +18,24 @@ from websockets.exceptions import (
 
 from .._core.settings import Settings
 from .._core.wire import TransportTrouble
-from ..errors import WsClosed, WsConnectFailed, WsError, WsTimeout
+from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import addresses, tls_context
 
 # Quotes come in small frames; nothing that the gateway forwards is longer than 64 KiB.
 _MAX_MESSAGE = 16 * 1024 * 1024
+
+
+class _Connection(ClientConnection):
+    """websockets' connection, but a Close frame or a broken frame ends it.
+
+    The library waits for the peer to close TCP then, and a peer that hangs never does.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.protocol.close_expected():
+            # Our Close frame has been written by now.
+            self.loop.call_soon(self.transport.abort)
 
 
 class _Connect(connect):
@@ -62,6 +75,7 @@ class WebSocket:
                     try:
                         connection = await _Connect(
                             base_url.ws_url,
+                            create_connection=_Connection,
                             additional_headers=list(headers),
                             user_agent_header=settings.user_agent,
                             compression=None,
@@ -101,6 +115,7 @@ class WebSocket:
         Raises:
             WsTimeout: none came in time.
             WsClosed: the socket is closed.
+            WsProtocolError: what came is not WebSocket.
         """
         try:
             if timeout is None:
@@ -132,8 +147,14 @@ class WebSocket:
             await self._connection.close()
 
 
-def _closed(error: ConnectionClosed) -> WsClosed:
+# The codes with which the library itself ends a connection: a broken frame, bad UTF-8, too long.
+_BROKEN = (1002, 1007, 1009)
+
+
+def _closed(error: ConnectionClosed) -> WsError:
     frame = error.rcvd
+    if frame is None and error.sent is not None and error.sent.code in _BROKEN:
+        return WsProtocolError(f"the peer broke the WebSocket protocol: {error.sent.reason}")
     code = frame.code if frame is not None else 1006
     reason = frame.reason if frame is not None else ""
     return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)

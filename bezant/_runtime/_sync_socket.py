@@ -162,6 +162,8 @@ class WebSocket:
         base_url = settings.base_url
         deadline = time.monotonic() + timeout
         sock: socket.socket | None = None
+        # It skips its UTF-8 check, which is written in Python: the decoder checks.
+        connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
         # websocket-client gives each read of the handshake the whole time-out.
         watchdog = threading.Timer(timeout, lambda: _abort(sock))
         watchdog.daemon = True
@@ -173,8 +175,6 @@ class WebSocket:
                 channel = _Socket(sock)
             else:
                 channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
-            # It skips its UTF-8 check, which is written in Python: the decoder checks.
-            connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
             connection.connect(  # type: ignore[no-untyped-call]
                 base_url.ws_url,
                 socket=channel,
@@ -202,6 +202,12 @@ class WebSocket:
             ) from error
         except (websocket.WebSocketException, ValueError, IndexError) as error:
             _abort(sock)
+            answer = getattr(connection, "handshake_response", None)
+            if answer is not None and answer.status != 101:  # a redirect, which is not followed
+                raise WsConnectFailed(
+                    f"{base_url.ws_url} refused the WebSocket with HTTP {answer.status}",
+                    status=answer.status,
+                ) from error
             if time.monotonic() >= deadline:
                 raise WsTimeout(
                     f"no WebSocket to {base_url.ws_url} within {timeout:g} s"

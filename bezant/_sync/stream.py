@@ -16,7 +16,15 @@ from .._core.stream.connection import READY_TIMEOUT, StreamState
 from .._core.stream.fields import MarketDataFields
 from .._core.stream.wanted import ORDERS, PNL, Ticket, market_data_topic
 from .._runtime import _sync as rt
-from ..errors import InvalidRequest, NoSession, NotAuthenticated, WsClosed, WsError, WsTimeout
+from ..errors import (
+    InvalidRequest,
+    NoSession,
+    NotAuthenticated,
+    WsClosed,
+    WsError,
+    WsProtocolError,
+    WsTimeout,
+)
 from ..models.stream import Message
 from .client import Client
 
@@ -248,6 +256,7 @@ class WsClient:
 
         Raises:
             WsTimeout: none came in time, or the gateway has fallen silent altogether.
+            WsProtocolError: what came is not WebSocket; the stream is closed.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
@@ -259,6 +268,9 @@ class WsClient:
                 self._receive(deadline)
             except WsClosed as error:
                 self._ended(error)
+            except WsProtocolError:
+                self.close()
+                raise
         return self._messages.popleft()
 
     def _receive(self, deadline: float | None) -> None:

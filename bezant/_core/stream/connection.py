@@ -75,8 +75,13 @@ class StreamState:
         return ticket
 
     def unsubscribe(self, ticket: Ticket) -> None:
-        """Want a topic no longer; what was not sent yet is not sent."""
-        self._queue(self._wanted.remove(ticket))
+        """Want a topic no longer; before the connection is ready nothing of it is sent at all."""
+        commands = self._wanted.remove(ticket)
+        if self.ready:
+            self._outgoing.extend(commands)
+        elif commands:
+            begin = f"s{ticket.topic}+"
+            self._held = deque(each for each in self._held if not each.startswith(begin))
 
     def command(self, text: str) -> None:
         """Send a command of the user's own.

@@ -30,6 +30,8 @@ class MarketDataFields:
     __slots__ = ("_codes",)
 
     def __init__(self, codes: Iterable[str]) -> None:
+        if isinstance(codes, str):
+            raise InvalidRequest(f"use MarketDataFields.from_codes({codes[:40]!r})")
         found: dict[str, None] = {}
         for code in codes:
             text = str(code)

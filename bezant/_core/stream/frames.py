@@ -18,9 +18,8 @@ from ...models.stream import (
     System,
 )
 from .. import values
-from ..decode import Report, mend
+from ..decode import Report, loads, mend
 
-_plain = msgspec.json.Decoder()
 _MAX_MALFORMED = 64 * 1024
 
 
@@ -30,8 +29,8 @@ def parse(data: bytes, report: Report) -> list[Message]:
     Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`.
     """
     try:
-        frame = _plain.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        frame = loads(data)
+    except (ValueError, RecursionError) as error:
         return [_not_json(data, error)]
     if not isinstance(frame, dict):
         return [Other(topic="", payload=frame)]
@@ -90,11 +89,11 @@ def _system(message: dict[str, Any]) -> Message:
     if "hb" in message:
         return Heartbeat(sent_at=_time(message["hb"]))
     user = message.get("success")
-    if user is None:
+    if not isinstance(user, str):
         return Other(topic="system", payload=message)
     paper, trial = message.get("isPaper"), message.get("isFT")
     return System(
-        user=str(user),
+        user=user,
         is_paper=paper if isinstance(paper, bool) else None,
         is_free_trial=trial if isinstance(trial, bool) else None,
     )

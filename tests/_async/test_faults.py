@@ -1,0 +1,307 @@
+"""A gateway that misbehaves: each fault ends in time in one typed error, and the next call works."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from bezant import (
+    AnswerTooLarge,
+    AsyncClient,
+    BezantError,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    HttpTimeout,
+    NotAuthenticated,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    UpstreamError,
+)
+from bezant.models import Account
+from tests.support._async import later, pause, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest, Script
+
+GOOD = b'[{"accountId":"DU1"}]'
+
+
+def good(request: RawRequest, peer: Peer) -> None:
+    peer.json(GOOD)
+
+
+def part(data: bytes) -> Script:
+    """Promise more than is sent, then be silent."""
+
+    def script(request: RawRequest, peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + data)
+        peer.silence()
+
+    return script
+
+
+def reset_after(data: bytes) -> Script:
+    def script(request: RawRequest, peer: Peer) -> None:
+        if data:
+            peer.send(b"HTTP/1.1 200 OK\r\n" + data)
+        peer.reset()
+
+    return script
+
+
+def sends(data: bytes) -> Script:
+    def script(request: RawRequest, peer: Peer) -> None:
+        peer.send(data)
+        peer.sock.close()
+
+    return script
+
+
+def answers(status: str, body: bytes, *headers: str) -> Script:
+    return lambda request, peer: peer.answer(status, body, *headers)
+
+
+def trickle_head(request: RawRequest, peer: Peer) -> None:
+    peer.send(b"HTTP/1.1 200 OK\r\nX: ")
+    peer.trickle(b"x", 0.02)
+
+
+def trickle_body(request: RawRequest, peer: Peer) -> None:
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    peer.trickle(b" ", 0.02)
+
+
+def flood(request: RawRequest, peer: Peer) -> None:
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    chunk = b"100000\r\n" + b"0" * 0x100000 + b"\r\n"
+    for _ in range(50):
+        peer.send(chunk)
+
+
+JSON = "Content-Type: application/json"
+HTML = "Content-Type: text/html"
+
+FAULTS: dict[str, tuple[Script, type[BezantError], str]] = {
+    "no byte": (lambda request, peer: peer.silence(), HttpTimeout, "within 0.3 s"),
+    "half a body, then silence": (part(b"Content-Length: 100\r\n\r\n[{"), HttpTimeout, "within"),
+    "half a chunk, then silence": (
+        part(b"Transfer-Encoding: chunked\r\n\r\n5\r\n[{"),
+        HttpTimeout,
+        "within",
+    ),
+    "half a header, then silence": (part(b"Content-Le"), HttpTimeout, "within"),
+    "a header that trickles": (trickle_head, HttpTimeout, "within"),
+    "a body that trickles": (trickle_body, HttpTimeout, "within"),
+    "reset at once": (reset_after(b""), ConnectionLost, "broke"),
+    "reset in the header": (reset_after(b"Content-"), ConnectionLost, "broke"),
+    "reset in the body": (reset_after(b"Content-Length: 9\r\n\r\n[{"), ConnectionLost, "broke"),
+    "closed in the body": (
+        sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"),
+        ConnectionLost,
+        "broke",
+    ),
+    "closed without an answer": (sends(b""), ConnectionLost, "broke"),
+    "not HTTP": (sends(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), ConnectionLost, "broke"),
+    "bad chunk": (
+        sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        ConnectionLost,
+        "broke",
+    ),
+    "bad gzip": (
+        answers("200 OK", b"no gzip", "Content-Encoding: gzip", JSON),
+        ConnectionLost,
+        "broke",
+    ),
+    "a page with 200": (answers("200 OK", b"<html>hello</html>", HTML), DecodeError, "HTML page"),
+    "the login page with 200": (
+        answers("200 OK", b"<html><form action=/sso/Login></form></html>", HTML),
+        NotAuthenticated,
+        "login page",
+    ),
+    "a redirect to the login page": (
+        answers("302 Found", b"", "Location: /sso/Login?forwardTo=22"),
+        NotAuthenticated,
+        "login page",
+    ),
+    "401": (answers("401 Unauthorized", b""), NotAuthenticated, "401"),
+    "429": (
+        answers("429 Too Many Requests", b'{"error":"slow down"}', JSON, "Retry-After: 7"),
+        RateLimited,
+        "slow down",
+    ),
+    "500 with JSON": (
+        answers("500 Oops", b'{"error":"broken","statusCode":500}', JSON),
+        UpstreamError,
+        "broken",
+    ),
+    "500 without JSON": (answers("500 Oops", b"<html><title>Oh</title>", HTML), UpstreamError, "Oh"),
+    "503 and nothing": (answers("503 Unavailable", b""), UpstreamError, "without a reason"),
+    "an error in a 200": (answers("200 OK", b'{"error":"no"}', JSON), Refused, "no"),
+    "an empty body": (answers("200 OK", b"", JSON), DecodeError, "empty"),
+    "a wrong outer type": (answers("200 OK", b'{"a":1}', JSON), DecodeError, "an object"),
+    "broken JSON": (answers("200 OK", b'[{"accountId":', JSON), DecodeError, "not JSON"),
+    "NUL bytes": (answers("200 OK", b"\0\0\0\0", JSON), DecodeError, "not JSON"),
+    "bad UTF-8": (answers("200 OK", b'[{"accountId":"\xff"}]', JSON), DecodeError, "not JSON"),
+    "50 MB": (flood, AnswerTooLarge, "max_answer_bytes"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str) -> None:
+    script, kind, text = FAULTS[name]
+    raw.script(script, good)
+    seconds = 5.0 if name == "50 MB" else 0.3
+    async with AsyncClient(raw.base_url, timeout=seconds) as client:
+        started = time.monotonic()
+        with pytest.raises(kind, match=text) as caught:
+            await client.accounts()
+        assert time.monotonic() - started < seconds + 0.3
+        assert type(caught.value) is kind
+        assert caught.value.operation == "GET /portfolio/accounts"
+        assert str(caught.value).startswith("GET /portfolio/accounts: ")
+        # and the next call works
+        accounts = await client.with_options(timeout=5).accounts()
+        assert [each.account_id for each in accounts] == ["DU1"]
+
+
+async def test_connection_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for host in ("127.0.0.1", "localhost"):
+        async with AsyncClient(f"http://{host}:{port}/v1/api") as client:
+            with pytest.raises(ConnectFailed, match="is the gateway running") as caught:
+                await client.health()
+            assert caught.value.retryable
+            # nothing was sent, so even an order is known not to have gone out
+            with pytest.raises(ConnectFailed):
+                await client.request("POST", "/iserver/account/X/orders", json={})
+
+
+async def test_an_unknown_host() -> None:
+    async with AsyncClient("http://gateway.invalid:5000/v1/api") as client:
+        with pytest.raises(ConnectFailed, match="gateway.invalid"):
+            await client.health()
+
+
+async def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.json(b'[{"accountId":{"a":1},"currency":"USD"},7]'))
+    drifts: list[str] = []
+    async with AsyncClient(raw.base_url, on_drift=lambda each: drifts.append(each.field)) as client:
+        accounts = await client.accounts()
+    assert len(accounts) == 1
+    assert not accounts[0].account_id
+    assert accounts[0].currency == "USD"
+    assert drifts == ["accountId", "[]"]
+
+
+@pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
+async def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
+    raw.script(FAULTS[name][0], good)
+    async with AsyncClient(raw.base_url, timeout=0.3) as client:
+        with pytest.raises(OutcomeUnknown, match="may have been carried out") as caught:
+            await client.request("POST", "/iserver/account/DU1/orders", json={"orders": [{}]})
+        assert not caught.value.retryable
+        assert len(raw.requests) == 1  # and is not sent again
+
+
+async def test_a_tickle_may_be_repeated(raw: RawGateway) -> None:
+    raw.script(reset_after(b""))
+    async with AsyncClient(raw.base_url, timeout=0.3) as client:
+        with pytest.raises(ConnectionLost) as caught:
+            await client.tickle()
+        assert caught.value.retryable
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+async def test_the_stray_chunk_after_204_is_not_read_as_an_answer(
+    raw: RawGateway, status: str
+) -> None:
+    def stray(request: RawRequest, peer: Peer) -> None:
+        peer.send(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+        peer.silence()
+
+    raw.script(stray, good)
+    async with AsyncClient(raw.base_url, timeout=2) as client:
+        if status.startswith("204"):
+            assert await client.request("DELETE", "/fyi/x") is None
+        else:
+            with pytest.raises(BezantError):
+                await client.request("GET", "/fyi/x")
+        assert [each.account_id for each in await client.accounts()] == ["DU1"]
+    assert raw.connections == 2
+
+
+async def test_connections_are_kept_between_calls(raw: RawGateway) -> None:
+    raw.script(good)
+    async with AsyncClient(raw.base_url) as client:
+        for _ in range(5):
+            await client.accounts()
+    assert raw.connections == 1
+
+
+async def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: RawGateway) -> None:
+    def bye(request: RawRequest, peer: Peer) -> None:
+        peer.json(GOOD)
+        peer.sock.close()
+
+    raw.script(bye, good)
+    async with AsyncClient(raw.base_url) as client:
+        await client.accounts()
+        await pause(0.05)
+        await client.accounts()
+    assert raw.connections == 2
+
+
+async def test_answers_in_many_small_chunks(raw: RawGateway) -> None:
+    def chunks(request: RawRequest, peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for at in range(len(GOOD)):
+            peer.send(b"1\r\n" + GOOD[at : at + 1] + b"\r\n")
+        peer.send(b"0\r\n\r\n")
+
+    raw.script(chunks)
+    async with AsyncClient(raw.base_url) as client:
+        assert len(await client.accounts()) == 1
+        assert len(await client.accounts()) == 1
+
+
+async def test_gzip_is_decoded_where_the_header_says_so(raw: RawGateway) -> None:
+    import gzip
+
+    raw.script(answers("200 OK", gzip.compress(GOOD), "Content-Encoding: gzip", JSON))
+    async with AsyncClient(raw.base_url) as client:
+        assert len(await client.accounts()) == 1
+
+
+async def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
+    body = b"[" + b",".join([b'{"accountId":"DU1","desc":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"
+    raw.script(lambda request, peer: peer.json(body))
+    async with AsyncClient(raw.base_url) as client:
+        assert len(await client.accounts()) == 5000
+        with pytest.raises(AnswerTooLarge):
+            await client.with_options(max_answer_bytes=1000).accounts()
+        assert len(await client.accounts()) == 5000
+
+
+async def test_the_pool_is_bounded_and_waiting_for_it_counts(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.silence())
+    async with AsyncClient(raw.base_url, timeout=0.3, max_connections=2) as client:
+        calls = [later(client.accounts) for _ in range(4)]
+        await until(lambda: len(raw.requests) == 2)
+        await pause(0.1)
+        assert raw.connections == 2
+        for call in calls:
+            with pytest.raises(HttpTimeout):
+                await result(call)
+
+
+async def test_headers_that_break_the_rules_are_survived(raw: RawGateway) -> None:
+    raw.script(
+        answers("200 OK", GOOD, "Set-Cookie: bad", "Set-Cookie: a=b; Path=/x", "X-Odd: \xe9"), good
+    )
+    async with AsyncClient(raw.base_url) as client:
+        await client.accounts()
+        await client.accounts()
+    assert raw.requests[1].headers["cookie"] == "a=b"

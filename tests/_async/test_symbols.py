@@ -1,0 +1,126 @@
+"""From symbols to contracts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezant import (
+    AmbiguousSymbol,
+    AsyncClient,
+    AsyncSymbolCache,
+    HttpTimeout,
+    InvalidRequest,
+    SymbolNotFound,
+)
+from bezant.sim import SimulatedGateway
+from tests.support._async import gather, later, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest
+
+
+async def test_the_second_time_comes_from_the_cache(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        assert await cache.conid_for("AAPL") == 265598
+        assert await cache.conid_for(" aapl ") == 265598
+        assert gateway.count("GET", "/trsrv/stocks") == 1
+        assert len(cache) == 1
+        cache.forget("aapl")
+        assert await cache.conid_for("AAPL") == 265598
+        assert gateway.count("GET", "/trsrv/stocks") == 2
+        cache.clear()
+        assert len(cache) == 0
+        assert "0 contracts" in repr(cache)
+
+
+async def test_one_listing_by_exchange_or_currency(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        listings = await cache.listings("AAPL")
+        foreign = next(each for each in listings if not each.is_us)
+        assert await cache.conid_for("AAPL", exchange=foreign.exchange.lower()) == foreign.conid
+        assert await cache.conid_for("AAPL", currency="usd") == 265598
+        assert await cache.conid_for("AAPL", exchange="NASDAQ", currency="USD") == 265598
+        with pytest.raises(SymbolNotFound, match="on NOWHERE") as caught:
+            await cache.conid_for("AAPL", exchange="NOWHERE")
+        assert 265598 in [each.conid for each in caught.value.candidates]
+
+
+async def test_several_listings_are_an_error_that_lists_them(raw: RawGateway) -> None:
+    body = (
+        b'{"X":[{"name":"ONE","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]},'
+        b'{"name":"TWO","contracts":[{"conid":2,"exchange":"ASX","isUS":false}]}]}'
+    )
+    raw.script(lambda request, peer: peer.json(body))
+    async with AsyncClient(raw.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        with pytest.raises(AmbiguousSymbol, match="X LSE conid 1") as caught:
+            await cache.conid_for("X")
+        assert caught.value.symbol == "X"
+        assert [each.conid for each in caught.value.candidates] == [1, 2]
+        assert await cache.conid_for("X", exchange="ASX") == 2
+
+
+async def test_a_miss_is_remembered_for_a_while(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        for _ in range(3):
+            with pytest.raises(SymbolNotFound, match="ZZZZ") as caught:
+                await cache.conid_for("ZZZZ")
+            assert caught.value.operation == "GET /trsrv/stocks"
+        assert gateway.count("GET", "/trsrv/stocks") == 1
+        short = AsyncSymbolCache(client, forget_misses_after=0.0)
+        for _ in range(2):
+            with pytest.raises(SymbolNotFound):
+                await short.conid_for("ZZZZ")
+        assert gateway.count("GET", "/trsrv/stocks") == 3
+
+
+async def test_one_lookup_in_flight_for_each_symbol(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        results = await gather(*[lambda: cache.conid_for("AAPL") for _ in range(20)])
+        assert results == [265598] * 20
+        assert gateway.count("GET", "/trsrv/stocks") == 1
+
+
+async def test_a_failed_lookup_is_shared_and_not_remembered(raw: RawGateway) -> None:
+    body = b'{"X":[{"name":"ONE","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]}]}'
+    raw.script(
+        lambda request, peer: peer.silence(),
+        lambda request, peer: peer.json(body),
+    )
+    async with AsyncClient(raw.base_url, timeout=0.2) as client:
+        cache = AsyncSymbolCache(client)
+        first = later(lambda: cache.conid_for("X"))
+        await until(lambda: raw.requests)
+        results = await gather(*[lambda: cache.conid_for("X") for _ in range(5)])
+        assert all(isinstance(each, HttpTimeout) for each in results)
+        with pytest.raises(HttpTimeout):
+            await result(first)
+        assert len(raw.requests) == 1
+        assert await cache.conid_for("X") == 1
+
+
+@pytest.mark.parametrize("symbol", ["", " ", "A,B", None, 5, "x" * 50, "A\x00B"])
+async def test_what_cannot_be_a_symbol(gateway: SimulatedGateway, symbol: Any) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest):
+            await AsyncSymbolCache(client).conid_for(symbol)
+        with pytest.raises(InvalidRequest):
+            await AsyncSymbolCache(client).conid_for("AAPL", exchange="")
+    assert gateway.requests == []
+
+
+async def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
+    def answer(request: RawRequest, peer: Peer) -> None:
+        peer.json(b'{"BRK B":[{"contracts":[{"conid":72063691,"exchange":"NYSE","isUS":true}]}]}')
+
+    raw.script(answer)
+    async with AsyncClient(raw.base_url) as client:
+        cache = AsyncSymbolCache(client)
+        for spelling in ("BRK.B", "brk b", "BRK-B", "BRK/B"):
+            assert await cache.conid_for(spelling) == 72063691
+    assert len(raw.requests) == 1
+    assert raw.requests[0].target.endswith("?symbols=BRK%20B")

@@ -1,0 +1,56 @@
+"""Running asynchronous tests, and refusing what they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bezant.sim import SimulatedGateway
+from tests.support.raw import RawGateway
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run ``async def`` tests in a loop of their own; a task left over fails the test."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def run() -> None:
+        await pyfuncitem.obj(**arguments)
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+        assert not left, f"tasks left over: {left}"
+
+    asyncio.run(run())
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2.0
+    while left := [each for each in threading.enumerate() if each not in before]:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads left over: {left}")
+        left[0].join(0.05)
+
+
+@pytest.fixture
+def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
+    """A simulated gateway, logged in, with quick quotes."""
+    with SimulatedGateway(quote_interval=0.02) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def raw(_no_threads_left: None) -> Iterator[RawGateway]:
+    """A gateway that answers what the test scripts, byte by byte, without TLS."""
+    with RawGateway() as scripted:
+        yield scripted

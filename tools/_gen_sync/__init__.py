@@ -1,0 +1,1 @@
+"""The parts of tools/gen_sync.py."""

@@ -1,0 +1,113 @@
+"""Source files, the markers in them, and problems that name a file and a line."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+FEATURES = (3, 11)  # the oldest Python that reads the sources decides what parses
+
+MARKER = re.compile(r"\s*#\s*<(/?)(async|sync)-only>\s*")
+SYNC_LINE = re.compile(r"(\s*)# ?(.*)")
+
+
+class Pair(NamedTuple):
+    """A source tree, the tree generated from it, and what the source may contain."""
+
+    source: str
+    target: str
+    forbidden: frozenset[str]
+    markers: bool
+
+
+class Problem(NamedTuple):
+    """Why a run fails; `str()` of it is the line that is printed."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        """`path:line: text`, without the line where the whole file is meant."""
+        return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
+
+
+@dataclass
+class Source:
+    """One source file with its markers applied."""
+
+    pair: Pair
+    path: str
+    target: str
+    text: str
+    tree: ast.Module  # of the text with dropped lines left blank: its line numbers are the file's
+    blanked: str
+    lines: list[int]  # for each line of text, its number in the file
+
+
+def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | None], set[Problem]]:
+    """Returns the lines that go to the output, None for a dropped one, and what is wrong."""
+    lines: list[str | None] = []
+    problems: set[Problem] = set()
+    kind, opened = "", 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if found := MARKER.fullmatch(line):
+            closes, name = bool(found[1]), found[2]
+            if not allowed:
+                problems.add(
+                    Problem(path, number, "marker in the library: its twins do not differ")
+                )
+            elif closes is not bool(kind) or (closes and name != kind):
+                problems.add(Problem(path, number, f"marker {line.strip()!r} does not pair up"))
+            kind, opened = ("", 0) if closes else (name, number)
+            lines.append(None)
+        elif kind == "async":
+            lines.append(None)
+        elif kind == "sync" and line.strip():
+            comment = SYNC_LINE.fullmatch(line)
+            if not comment:
+                problems.add(Problem(path, number, "a line between sync-only markers is a comment"))
+            lines.append(comment[1] + comment[2] if comment else line)
+        else:
+            lines.append(line)
+    if kind:
+        problems.add(Problem(path, opened, f"marker <{kind}-only> is never closed"))
+    return lines, problems
+
+
+def read_source(root: Path, pair: Pair, file: Path) -> Source | set[Problem]:
+    """Reads one file; returns what is wrong where it cannot be used."""
+    path = file.relative_to(root).as_posix()
+    try:
+        text = file.read_bytes().decode().replace("\r\n", "\n")
+        tree = ast.parse(text, feature_version=FEATURES)
+    except SyntaxError as error:
+        return {Problem(path, error.lineno or 0, f"does not parse: {error.msg}")}
+    except ValueError as error:
+        return {Problem(path, 0, f"does not parse: {error}")}
+    lines, problems = apply_markers(text, path, allowed=pair.markers)
+    if problems:
+        return problems
+    blanked = "\n".join(line or "" for line in lines)
+    try:
+        if blanked != text:
+            tree = ast.parse(blanked, feature_version=FEATURES)
+    except SyntaxError as error:
+        return {Problem(path, error.lineno or 0, f"output does not parse: {error.msg}")}
+    return Source(
+        pair=pair,
+        path=path,
+        target=pair.target + path.removeprefix(pair.source),
+        text="\n".join(line for line in lines if line is not None),
+        tree=tree,
+        blanked=blanked,
+        lines=[number for number, line in enumerate(lines, 1) if line is not None],
+    )
+
+
+def python_files(folder: Path) -> list[Path]:
+    """Returns the Python files below a folder, in a fixed order."""
+    return sorted(p for p in folder.rglob("*.py") if "__pycache__" not in p.parts and p.is_file())
