@@ -22,8 +22,8 @@ from .._core.settings import (
     check_seconds,
     resolve,
 )
-from ..models.portfolio import Account, Position
-from ..models.session import AuthStatus, Tickle
+from ..models._portfolio import Account, Position
+from ..models._session import AuthStatus, Tickle
 from .channel import AsyncChannel
 from .keepalive import AsyncKeepalive, Callback
 

@@ -12,7 +12,7 @@ from .._core.health import TICKLE
 from .._core.keepalive import Change, KeepaliveState
 from .._runtime import _async as rt
 from ..errors import BezantError
-from ..models.session import Tickle
+from ..models._session import Tickle
 from .channel import AsyncChannel
 
 _logger = logging.getLogger("bezant.keepalive")

@@ -15,7 +15,15 @@ from .._core.stream.connection import READY_TIMEOUT, StreamState
 from .._core.stream.fields import MarketDataFields
 from .._core.stream.wanted import ORDERS, PNL, Ticket, market_data_topic
 from .._runtime import _async as rt
-from ..errors import InvalidRequest, NoSession, NotAuthenticated, WsClosed, WsError, WsProtocolError, WsTimeout
+from ..errors import (
+    InvalidRequest,
+    NoSession,
+    NotAuthenticated,
+    WsClosed,
+    WsError,
+    WsProtocolError,
+    WsTimeout,
+)
 from ..models.stream import Message
 from .client import AsyncClient
 
@@ -297,7 +305,8 @@ class AsyncWsClient:
     async def aclose(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
         self._closed = True
-        await self._socket.aclose()
+        if not self._client._channel.owner.inherited:
+            await self._socket.aclose()
 
     async def __aenter__(self) -> Self:
         return self

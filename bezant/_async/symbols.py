@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._core import symbols as rules
 from .._runtime import _async as rt
 from ..errors import SymbolNotFound
-from ..models.contracts import ContractDefinitions, Listing, StockCompany
+from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .channel import AsyncChannel
 from .client import AsyncClient
 from .flight import AsyncSingleFlight

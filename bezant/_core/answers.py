@@ -102,12 +102,16 @@ def _check_envelope(answer: Answer, operation: Operation) -> None:
             return
         try:
             envelope = _envelope.decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except RecursionError:
+            raise _too_deep(operation) from None
+        except ValueError:
             return  # not JSON: reading it says so better
     elif start == b"[" and b'"error"' in body[:100]:
         try:
             envelopes = _envelopes.decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except RecursionError:
+            raise _too_deep(operation) from None
+        except ValueError:
             return
         # A list of one error is a refusal; one row among others is the caller's to see.
         if len(envelopes) != 1:
@@ -132,6 +136,11 @@ def _check_envelope(answer: Answer, operation: Operation) -> None:
         _raise_refused(_text(reason) if reason else "success: false", answer, operation)
 
 
+def _too_deep(operation: Operation) -> DecodeError:
+    # It may be an error: taking it for a success because it cannot be looked into would be wrong.
+    return DecodeError("the answer is nested too deeply", operation=operation.name)
+
+
 def _plain(raw: msgspec.Raw | msgspec.UnsetType) -> object:
     if isinstance(raw, msgspec.UnsetType):
         return None
@@ -142,14 +151,7 @@ def _plain(raw: msgspec.Raw | msgspec.UnsetType) -> object:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        text = value
-    else:
-        try:
-            text = msgspec.json.encode(value).decode()
-        except (TypeError, ValueError, RecursionError):
-            text = "unreadable"
-    text = redact(text)
+    text = redact(value if isinstance(value, str) else msgspec.json.encode(value).decode())
     return text if len(text) <= 500 else text[:499] + "…"
 
 

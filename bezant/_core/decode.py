@@ -8,6 +8,7 @@ everything around it stays.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Hashable
 from datetime import date, datetime
@@ -348,13 +349,14 @@ def _is_struct(type_: object) -> TypeGuard[type[msgspec.Struct]]:
 def _name(type_: object) -> str:
     if isinstance(type_, type) and not get_args(type_):
         return type_.__name__
-    return str(type_).replace("typing.", "").replace("bezant.models.", "")
+    return re.sub(r"(?:[a-z_]+\.)+", "", str(type_))
 
 
 _FOUND: dict[type, str] = {
     str: "text",
     bool: "a flag",
     int: "a number",
+    float: "a number",
     Decimal: "a number",
     list: "a list",
     dict: "an object",

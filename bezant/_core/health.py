@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CompetingSession, NoSession, NotAuthenticated, NotEstablished, SessionError
-from ..models.session import AuthStatus
+from ..models._session import AuthStatus
 from .wire import Operation
 
 AUTH_STATUS = Operation("POST", "/iserver/auth/status", idempotent=True)

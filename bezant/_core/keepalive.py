@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from ..errors import BezantError
-from ..models.session import Tickle
+from ..models._session import Tickle
 from .health import TICKLE, problem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..models.portfolio import Position
+from ..models._portfolio import Position
 from .wire import Operation
 
 ACCOUNTS = Operation("GET", "/portfolio/accounts", idempotent=True)

@@ -218,5 +218,5 @@ def _refuse_infinite(value: object) -> None:
             _refuse_infinite(each)
     elif isinstance(value, msgspec.Struct):
         _refuse_infinite(msgspec.structs.asdict(value))
-    elif is_dataclass(value):
+    elif is_dataclass(value) and not isinstance(value, type):
         _refuse_infinite([getattr(value, each.name) for each in fields(value)])

@@ -67,7 +67,7 @@ class BaseUrl:
             raise InvalidBaseUrl(f"{shown!r} must not hold a user name or password")
         if parts.query or parts.fragment or "?" in text or "#" in text:
             raise InvalidBaseUrl(f"{shown!r} must not have a query or a fragment")
-        if not host or port == 0:
+        if not host or port == 0 or ("[" in parts.netloc and ":" not in host):
             raise InvalidBaseUrl(f"{shown!r} has no host or no usable port")
         if not _is_host(host):
             try:
@@ -104,22 +104,23 @@ class BaseUrl:
         """Whether the host is this machine by its name or address."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        address = _address(self.host)
+        return address is not None and address.is_loopback
 
     def __str__(self) -> str:
         return self.root + self.path
 
 
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
 def _is_host(host: str) -> bool:
     if ":" in host:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return True
+        return _address(host) is not None
     return len(host) <= 253 and bool(
         re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?", host)
     )

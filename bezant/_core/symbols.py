@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ..models.contracts import ContractDefinitions, Listing, StockCompany
+from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .wire import Operation
 
 STOCKS = Operation("GET", "/trsrv/stocks", idempotent=True)

@@ -73,18 +73,24 @@ class Owner:
         Raises:
             WrongContext: this is not where the client was first used.
         """
-        loop = asyncio.get_running_loop()
-        if self._loop is loop and self._pid == os.getpid():
-            return
+        if self.inherited:
+            raise WrongContext("this client was used before the fork; make one in each process")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongContext("this client needs a running asyncio event loop") from None
         if self._loop is None:
             self._loop = loop
             self._pid = os.getpid()
-        elif self._pid != os.getpid():
-            raise WrongContext("this client was used before the fork; make one in each process")
-        else:
+        elif self._loop is not loop:
             raise WrongContext(
                 "this client belongs to another event loop; make one in each loop that needs it"
             )
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the owner: what it would close is not its own."""
+        return self._pid not in (0, os.getpid())
 
 
 class StateLock:

@@ -69,12 +69,14 @@ class Owner:
         Raises:
             WrongContext: this is not where the client was first used.
         """
-        pid = os.getpid()
-        if self._pid == pid:
-            return
-        if self._pid:
+        if self.inherited:
             raise WrongContext("this client was used before the fork; make one in each process")
-        self._pid = pid
+        self._pid = os.getpid()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the owner: what it would close is not its own."""
+        return self._pid not in (0, os.getpid())
 
 
 class StateLock:

@@ -49,7 +49,7 @@ class Channel:
     @property
     def opened(self) -> bool:
         """Whether there is something to close."""
-        return self._transport is not None and not self.closed
+        return self._transport is not None and not self.closed and not self.owner.inherited
 
     def check(self) -> None:
         """Refuse to go on where the client cannot be used.
@@ -139,6 +139,8 @@ class Channel:
         if self.closed:
             return
         self.closed = True
+        if self.owner.inherited:
+            return
         while self.workers:
             self.workers.pop().stop()
         if self._transport is not None:

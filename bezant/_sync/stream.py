@@ -304,7 +304,8 @@ class WsClient:
     def close(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
         self._closed = True
-        self._socket.close()
+        if not self._client._channel.owner.inherited:
+            self._socket.close()
 
     def __enter__(self) -> Self:
         return self

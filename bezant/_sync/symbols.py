@@ -6,7 +6,7 @@ from __future__ import annotations
 from .._core import symbols as rules
 from .._runtime import _sync as rt
 from ..errors import SymbolNotFound
-from ..models.contracts import ContractDefinitions, Listing, StockCompany
+from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .channel import Channel
 from .client import Client
 from .flight import SingleFlight

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ._base import UNSET, Maybe, Model, UnsetType
-from .contracts import (
+from ._contracts import (
     ContractDefinition,
     ContractDefinitions,
     Listing,
     StockCompany,
     StockListing,
 )
-from .portfolio import Account, Position
-from .session import AuthStatus, ServerInfo, Tickle, TickleServer
+from ._portfolio import Account, Position
+from ._session import AuthStatus, ServerInfo, Tickle, TickleServer
 from .stream import (
     Heartbeat,
     Malformed,

@@ -173,7 +173,7 @@ async def test_raw_requests(gateway: SimulatedGateway) -> None:
         assert body.startswith(b"{")
         text = await client.request("GET", "/iserver/accounts", type=str)
         assert text == body.decode()
-        assert await client.request("POST", "/tickle", type=None) is None
+        await client.request("POST", "/tickle", type=None)
         stocks = await client.request("GET", "/trsrv/stocks", params={"symbols": ["AAPL", "MSFT"]})
         assert set(stocks) == {"AAPL", "MSFT"}
         with pytest.raises(NotFound, match="GET /no/such/path"):
@@ -197,7 +197,12 @@ async def test_raw_requests(gateway: SimulatedGateway) -> None:
         ("GET", "https://elsewhere/a", None, "relative"),
         ("GET", "/a", {"x": object()}, "query value x"),
         ("GET", "/a", {"x": float("nan")}, "query value x"),
-        ("GET", "/iserver/marketdata/snapshot", {"conids": list(range(10**8, 10**8 + 450))}, "4096"),
+        (
+            "GET",
+            "/iserver/marketdata/snapshot",
+            {"conids": list(range(10**8, 10**8 + 450))},
+            "4096",
+        ),
     ],
 )
 async def test_raw_requests_that_are_refused_before_sending(
@@ -242,7 +247,7 @@ async def test_a_copy_shares_connections_and_needs_no_closing(gateway: Simulated
         await copy.tickle()
         await copy.aclose()
         await client.tickle()
-        assert [each.headers["user-agent"] for each in gateway.requests][0] == "copy/1"
+        assert gateway.requests[0].headers["user-agent"] == "copy/1"
         with pytest.raises(InvalidRequest):
             client.with_options(timeout=-1)
         assert not copy.closed
@@ -271,7 +276,7 @@ async def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
     client = AsyncClient(gateway.base_url)
     await client.tickle()
     transport = client._channel._transport
-    with pytest.warns(ResourceWarning, match="never closed"):
+    with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
         del client
         gc.collect()
     assert transport is not None
@@ -300,11 +305,13 @@ async def test_the_environment_names_the_gateway(
     assert AsyncClient().base_url == "https://localhost:5000/v1/api"
 
 
-@pytest.mark.parametrize("url", ["", "localhost:5000", "ftp://x", "https://", "https://a b", "https://u:p@h"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:5000", "ftp://x", "https://", "https://a b", "https://u:p@h"]
+)
 def test_base_urls_that_do_not_parse(url: str) -> None:
     with pytest.raises(InvalidBaseUrl):
         AsyncClient(url)
-    with pytest.raises(ValueError, match="URL|http|user"):
+    with pytest.raises(ValueError, match=r"URL|http|user"):
         AsyncClient(url)
 
 
@@ -313,7 +320,7 @@ async def test_an_effect_that_may_have_happened_is_never_retryable(
 ) -> None:
     gateway.fail_next("/orders", status=503)
     async with AsyncClient(gateway.base_url) as client:
-        with pytest.raises(OutcomeUnknown, match="POST /iserver/account/X/orders") as caught:
+        with pytest.raises(OutcomeUnknown, match=r"POST /iserver/account/X/orders") as caught:
             await client.request("POST", "/iserver/account/X/orders", json={"orders": []})
     assert caught.value.status == 503
     assert not caught.value.retryable
@@ -339,11 +346,11 @@ async def test_drift_is_reported_once_and_strict_raises(gateway: SimulatedGatewa
             assert status.connected is True
         assert [each.field for each in drifts] == ["authenticated"]
         gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
-        with pytest.raises(DecodeError, match="AuthStatus.authenticated"):
+        with pytest.raises(DecodeError, match=r"AuthStatus\.authenticated"):
             await client.with_options(strict=True).auth_status()
     async with AsyncClient(gateway.base_url) as client:
         gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
-        with pytest.warns(DriftWarning, match="AuthStatus.authenticated should be bool"):
+        with pytest.warns(DriftWarning, match=r"AuthStatus\.authenticated should be bool"):
             await client.auth_status()
 
 

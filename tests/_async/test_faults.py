@@ -1,4 +1,4 @@
-"""A gateway that misbehaves: each fault ends in time in one typed error, and the next call works."""
+"""A gateway that misbehaves: each fault ends in time in one typed error; the next call works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from bezant import (
     Refused,
     UpstreamError,
 )
-from bezant.models import Account
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
@@ -136,7 +135,11 @@ FAULTS: dict[str, tuple[Script, type[BezantError], str]] = {
         UpstreamError,
         "broken",
     ),
-    "500 without JSON": (answers("500 Oops", b"<html><title>Oh</title>", HTML), UpstreamError, "Oh"),
+    "500 without JSON": (
+        answers("500 Oops", b"<html><title>Oh</title>", HTML),
+        UpstreamError,
+        "Oh",
+    ),
     "503 and nothing": (answers("503 Unavailable", b""), UpstreamError, "without a reason"),
     "an error in a 200": (answers("200 OK", b'{"error":"no"}', JSON), Refused, "no"),
     "an empty body": (answers("200 OK", b"", JSON), DecodeError, "empty"),
@@ -181,7 +184,7 @@ async def test_connection_refused() -> None:
 
 async def test_an_unknown_host() -> None:
     async with AsyncClient("http://gateway.invalid:5000/v1/api") as client:
-        with pytest.raises(ConnectFailed, match="gateway.invalid"):
+        with pytest.raises(ConnectFailed, match=r"gateway\.invalid"):
             await client.health()
 
 

@@ -57,7 +57,7 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 
 def frames(*data: bytes | str) -> Callable[[Peer], object]:
-    return lambda peer: [peer.frame(each) for each in data]
+    return lambda peer: peer.frames(*data)
 
 
 async def collect(ws: AsyncWsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -115,8 +115,9 @@ async def test_awaited_instead_of_entered(gateway: SimulatedGateway) -> None:
 
 
 async def collect_rest(ws: AsyncWsClient) -> list[Message]:
-    found = []
+    found: list[Message] = []
     async for message in ws:
+        assert message is not None
         found.append(message)
     assert await ws.next_message() is None
     return found
@@ -165,7 +166,7 @@ async def test_a_socket_that_opens_and_stays_silent(raw: RawGateway) -> None:
     raw.script(tickle, socket_that())
     async with AsyncClient(raw.base_url) as client:
         started = time.monotonic()
-        with pytest.raises(WsTimeout, match="no system message came within 0.1 s"):
+        with pytest.raises(WsTimeout, match=r"no system message came within 0\.1 s"):
             await AsyncWsClient.connect(client, ready_timeout=0.1)
         assert time.monotonic() - started < 1
 
@@ -415,7 +416,7 @@ async def test_a_forgotten_stream_warns(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         ws = await AsyncWsClient.connect(client)
         socket = ws._socket
-        with pytest.warns(ResourceWarning, match="never closed"):
+        with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws
             gc.collect()
         await socket.aclose()

@@ -174,7 +174,7 @@ def test_raw_requests(gateway: SimulatedGateway) -> None:
         assert body.startswith(b"{")
         text = client.request("GET", "/iserver/accounts", type=str)
         assert text == body.decode()
-        assert client.request("POST", "/tickle", type=None) is None
+        client.request("POST", "/tickle", type=None)
         stocks = client.request("GET", "/trsrv/stocks", params={"symbols": ["AAPL", "MSFT"]})
         assert set(stocks) == {"AAPL", "MSFT"}
         with pytest.raises(NotFound, match="GET /no/such/path"):
@@ -248,7 +248,7 @@ def test_a_copy_shares_connections_and_needs_no_closing(gateway: SimulatedGatewa
         copy.tickle()
         copy.close()
         client.tickle()
-        assert [each.headers["user-agent"] for each in gateway.requests][0] == "copy/1"
+        assert gateway.requests[0].headers["user-agent"] == "copy/1"
         with pytest.raises(InvalidRequest):
             client.with_options(timeout=-1)
         assert not copy.closed
@@ -277,7 +277,7 @@ def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
     client = Client(gateway.base_url)
     client.tickle()
     transport = client._channel._transport
-    with pytest.warns(ResourceWarning, match="never closed"):
+    with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
         del client
         gc.collect()
     assert transport is not None
@@ -312,7 +312,7 @@ def test_the_environment_names_the_gateway(
 def test_base_urls_that_do_not_parse(url: str) -> None:
     with pytest.raises(InvalidBaseUrl):
         Client(url)
-    with pytest.raises(ValueError, match="URL|http|user"):
+    with pytest.raises(ValueError, match=r"URL|http|user"):
         Client(url)
 
 
@@ -321,7 +321,7 @@ def test_an_effect_that_may_have_happened_is_never_retryable(
 ) -> None:
     gateway.fail_next("/orders", status=503)
     with Client(gateway.base_url) as client:
-        with pytest.raises(OutcomeUnknown, match="POST /iserver/account/X/orders") as caught:
+        with pytest.raises(OutcomeUnknown, match=r"POST /iserver/account/X/orders") as caught:
             client.request("POST", "/iserver/account/X/orders", json={"orders": []})
     assert caught.value.status == 503
     assert not caught.value.retryable
@@ -347,11 +347,11 @@ def test_drift_is_reported_once_and_strict_raises(gateway: SimulatedGateway) -> 
             assert status.connected is True
         assert [each.field for each in drifts] == ["authenticated"]
         gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
-        with pytest.raises(DecodeError, match="AuthStatus.authenticated"):
+        with pytest.raises(DecodeError, match=r"AuthStatus\.authenticated"):
             client.with_options(strict=True).auth_status()
     with Client(gateway.base_url) as client:
         gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
-        with pytest.warns(DriftWarning, match="AuthStatus.authenticated should be bool"):
+        with pytest.warns(DriftWarning, match=r"AuthStatus\.authenticated should be bool"):
             client.auth_status()
 
 

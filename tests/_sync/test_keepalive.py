@@ -127,7 +127,7 @@ def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway) -> None:
     transport = client._channel._transport
     assert transport is not None
     gone = weakref.ref(client._channel)
-    with pytest.warns(ResourceWarning):
+    with pytest.warns(ResourceWarning):  # noqa: PT031
         del client
         gc.collect()
     until(lambda: gone() is None)

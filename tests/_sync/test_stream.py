@@ -58,7 +58,7 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 
 def frames(*data: bytes | str) -> Callable[[Peer], object]:
-    return lambda peer: [peer.frame(each) for each in data]
+    return lambda peer: peer.frames(*data)
 
 
 def collect(ws: WsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -116,8 +116,9 @@ def test_awaited_instead_of_entered(gateway: SimulatedGateway) -> None:
 
 
 def collect_rest(ws: WsClient) -> list[Message]:
-    found = []
+    found: list[Message] = []
     for message in ws:
+        assert message is not None
         found.append(message)
     assert ws.next_message() is None
     return found
@@ -166,7 +167,7 @@ def test_a_socket_that_opens_and_stays_silent(raw: RawGateway) -> None:
     raw.script(tickle, socket_that())
     with Client(raw.base_url) as client:
         started = time.monotonic()
-        with pytest.raises(WsTimeout, match="no system message came within 0.1 s"):
+        with pytest.raises(WsTimeout, match=r"no system message came within 0\.1 s"):
             WsClient.connect(client, ready_timeout=0.1)
         assert time.monotonic() - started < 1
 
@@ -416,7 +417,7 @@ def test_a_forgotten_stream_warns(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         ws = WsClient.connect(client)
         socket = ws._socket
-        with pytest.warns(ResourceWarning, match="never closed"):
+        with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws
             gc.collect()
         socket.close()

@@ -95,6 +95,10 @@ class Peer:
             head += b"\x7f" + struct.pack("!Q", len(data))
         self.send(head + data)
 
+    def frames(self, *data: bytes | str) -> None:
+        for each in data:
+            self.frame(each)
+
     def reset(self) -> None:
         """Break the connection with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -193,7 +197,9 @@ class RawGateway:
                 return None, b""
         head, _, buffer = buffer.partition(b"\r\n\r\n")
         line, *rest = head.decode("latin-1").split("\r\n")
-        pairs = [(name.lower(), value.strip()) for name, _, value in (x.partition(":") for x in rest)]
+        pairs = [
+            (name.lower(), value.strip()) for name, _, value in (x.partition(":") for x in rest)
+        ]
         headers = dict(pairs)
         length = int(headers.get("content-length", "0"))
         while len(buffer) < length:

@@ -1,0 +1,29 @@
+"""A simulated Client Portal Gateway, for tests and for trying things out without an account.
+
+`SimulatedGateway` listens on a real socket with TLS and speaks REST and WebSocket the way the
+Client Portal Gateway does, quirks included. It invents an account, positions and prices from a
+seed, so that two runs see the same data. It needs the optional extra: `pip install "bezant[sim]"`.
+
+```python
+from bezant.sim import SimulatedGateway
+
+with SimulatedGateway(positions=250) as gateway:
+    print(gateway.base_url)
+```
+"""
+
+try:
+    from bezant.sim._gateway import SimulatedGateway
+    from bezant.sim._recorded import RecordedRequest
+    from bezant.sim._session import LoginStyle
+    from bezant.sim._ws import WsConnection
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
+        raise
+    msg = (
+        f"bezant.sim needs the package {error.name!r}, which is not installed. "
+        'Install the optional extra: pip install "bezant[sim]"'
+    )
+    raise ImportError(msg, name=error.name) from error
+
+__all__ = ["LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]

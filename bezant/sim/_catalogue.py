@@ -1,0 +1,242 @@
+"""The contracts that the simulated gateway knows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# exchange: currency, country, whether it counts as US
+_EXCHANGES = {
+    "NASDAQ": ("USD", "US", True),
+    "NYSE": ("USD", "US", True),
+    "ARCA": ("USD", "US", True),
+    "CME": ("USD", "US", True),
+    "SMART": ("USD", "US", True),
+    "MEXI": ("MXN", "MX", False),
+    "EBS": ("CHF", "CH", False),
+    "TSE": ("CAD", "CA", False),
+    "VENTURE": ("CAD", "CA", False),
+    "LSE": ("GBP", "GB", False),
+    "LSEETF": ("USD", "GB", False),
+    "IBIS": ("EUR", "DE", False),
+    "AEB": ("EUR", "NL", False),
+    "TSEJ": ("JPY", "JP", False),
+}
+
+# symbol, company, price, listings; the first listing of a company is the one that is held
+_COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
+    ("AAPL", "APPLE INC", 255.3, ((265598, "NASDAQ"), (38708077, "MEXI"), (273982664, "EBS"))),
+    ("AAPL", "APPLE INC-CDR", 36.4, ((532640894, "TSE"),)),
+    ("MSFT", "MICROSOFT CORP", 467.2, ((272093, "NASDAQ"), (38708990, "MEXI"))),
+    ("GOOGL", "ALPHABET INC-CL A", 312.9, ((208813719, "NASDAQ"), (147406791, "MEXI"))),
+    ("AMZN", "AMAZON.COM INC", 231.4, ((3691937, "NASDAQ"), (29652134, "MEXI"))),
+    ("NVDA", "NVIDIA CORP", 184.6, ((4815747, "NASDAQ"), (273544200, "EBS"))),
+    ("META", "META PLATFORMS INC-CLASS A", 642.1, ((107113386, "NASDAQ"), (118089500, "MEXI"))),
+    ("TSLA", "TESLA INC", 437.7, ((76792991, "NASDAQ"), (78046366, "MEXI"))),
+    ("JPM", "JPMORGAN CHASE & CO", 309.8, ((1520593, "NYSE"), (29653000, "MEXI"))),
+    ("KO", "COCA-COLA CO/THE", 70.9, ((8894, "NYSE"), (29653120, "MEXI"))),
+    ("IBM", "INTL BUSINESS MACHINES CORP", 301.5, ((8314, "NYSE"), (41645598, "LSE"))),
+    ("DIS", "WALT DISNEY CO/THE", 112.6, ((6459, "NYSE"), (29653240, "MEXI"))),
+    ("BRK B", "BERKSHIRE HATHAWAY INC-CL B", 497.3, ((72063691, "NYSE"),)),
+    ("SPY", "SS SPDR S&P 500 ETF TRUST-US", 685.2, ((756733, "ARCA"), (237937002, "MEXI"))),
+    ("QQQ", "INVESCO QQQ TRUST SERIES 1", 616.4, ((320227571, "NASDAQ"), (322082470, "MEXI"))),
+    ("VOD", "VODAFONE GROUP PLC-SP ADR", 12.4, ((149061024, "NASDAQ"),)),
+    ("VOD", "VODAFONE GROUP PLC", 0.93, ((149061025, "LSE"), (149061026, "AEB"))),
+    # Two companies and none of them in the US: no rule picks one.
+    ("SIE", "SIEMENS AG-REG", 221.7, ((14216, "IBIS"), (411720500, "MEXI"))),
+    ("SIE", "SIERRA ROJA MINING LTD", 0.42, ((611720501, "VENTURE"),)),
+    # One listing in all, and it is not in the US.
+    ("7203", "TOYOTA MOTOR CORP", 3120.0, ((13905883, "TSEJ"),)),
+)
+
+_FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 25300.0, 20.0))
+_MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FIRST = ("AMBER", "CEDAR", "DELTA", "FALCON", "GRANITE", "HARBOR", "LUMEN", "NORTH", "SOLAR")
+_SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYSTEMS", "WATER")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract and the price at which its random walk begins."""
+
+    conid: int
+    symbol: str
+    name: str
+    exchange: str
+    price: float
+    asset_class: str = "STK"
+    description: str = ""
+    multiplier: float = 0.0
+    strike: float = 0.0
+    expiry: str | None = None
+    right: str | None = None
+    underlying: int = 0
+
+    @property
+    def currency(self) -> str:
+        """The currency of the listing."""
+        return _EXCHANGES[self.exchange][0]
+
+    @property
+    def country(self) -> str:
+        """The country of the listing, two letters."""
+        return _EXCHANGES[self.exchange][1]
+
+    @property
+    def is_us(self) -> bool:
+        """Whether the listing counts as one in the US."""
+        return _EXCHANGES[self.exchange][2]
+
+    @property
+    def title(self) -> str:
+        """What a portfolio calls the contract."""
+        return self.description or self.symbol
+
+    def secdef(self) -> dict[str, Any]:
+        """Return the contract as `GET /trsrv/secdef` does."""
+        return {
+            "conid": self.conid,
+            "currency": self.currency,
+            "name": self.name,
+            "assetClass": self.asset_class,
+            "expiry": self.expiry,
+            "lastTradingDay": self.expiry,
+            "group": None,
+            "putOrCall": self.right,
+            "sector": None,
+            "sectorGroup": None,
+            "strike": f"{self.strike:g}",
+            "ticker": self.symbol,
+            "undConid": self.underlying,
+            "multiplier": self.multiplier,
+            "type": "COMMON" if self.asset_class == "STK" else "",
+            "hasOptions": self.asset_class == "STK" and self.is_us,
+            "fullName": self.title,
+            "isUS": self.is_us,
+            "isEventContract": False,
+            "listingExchange": self.exchange,
+            "countryCode": self.country,
+        }
+
+
+class Catalogue:
+    """All contracts by conid, and the companies of each stock symbol."""
+
+    def __init__(self, seed: int, positions: int) -> None:
+        self.contracts: dict[int, Contract] = {}
+        self._companies: dict[str, list[tuple[str, list[Contract]]]] = {}
+        primary: list[Contract] = []
+        for symbol, name, price, listings in _COMPANIES:
+            contracts = [Contract(conid, symbol, name, venue, price) for conid, venue in listings]
+            if symbol not in self._companies:
+                primary.append(contracts[0])
+            self._add_company(symbol, name, contracts)
+        self.known: tuple[Contract, ...] = tuple(primary)
+        self.held: list[Contract] = self._choose(random.Random(f"{seed}/contracts"), positions)
+
+    def _add_company(self, symbol: str, name: str, contracts: list[Contract]) -> None:
+        self._companies.setdefault(symbol, []).append((name, contracts))
+        self.contracts.update((contract.conid, contract) for contract in contracts)
+
+    def _choose(self, rng: random.Random, count: int) -> list[Contract]:
+        """Return `count` different contracts to hold: of ten, seven stocks, two options, a future.
+
+        The well-known stocks come first.
+        """
+        stocks = itertools.chain(self.known, self._invented(rng))
+        options = self._options()
+        futures = self._futures()
+        chosen: list[Contract] = []
+        for index in range(count):
+            source = futures if index % 10 == 9 else options if index % 10 in (4, 7) else stocks
+            contract = next(source)
+            chosen.append(contract)
+            self.contracts[contract.conid] = contract
+        return chosen
+
+    def _invented(self, rng: random.Random) -> Iterator[Contract]:
+        for number in itertools.count():
+            symbol = "".join(rng.choice(_LETTERS) for _ in range(5))
+            name = f"{rng.choice(_FIRST)} {rng.choice(_SECOND)} {symbol} INC"
+            venue = rng.choice(("NASDAQ", "NYSE"))
+            price = round(rng.uniform(4, 400), 2)
+            # A symbol drawn twice would give two companies to it: ambiguous by accident.
+            if symbol not in self._companies:
+                contract = Contract(700_000_003 + 7 * number, symbol, name, venue, price)
+                self._add_company(symbol, name, [contract])
+                yield contract
+
+    def _options(self) -> Iterator[Contract]:
+        underlyings = [contract for contract in self.known if contract.is_us]
+        for number in itertools.count():
+            rest, index = divmod(number, len(underlyings))
+            rest, side = divmod(rest, 2)
+            rest, step = divmod(rest, 9)
+            under, right = underlyings[index], "CP"[side]
+            strike = round(under.price * (0.8 + 0.05 * step) * 2) / 2
+            month, expiry = _third_friday(rest)
+            occ = f"{under.symbol:<6}{expiry[2:]}{right}{round(strike * 1000):08d}"
+            yield Contract(
+                800_000_011 + 11 * number,
+                under.symbol,
+                under.name,
+                "SMART",
+                max(0.05, round(under.price * 0.04 * (1 + step % 3), 2)),
+                asset_class="OPT",
+                description=f"{under.symbol:<6} {month} {strike:g} {right} [{occ} 100]",
+                multiplier=100.0,
+                strike=strike,
+                expiry=expiry,
+                right=right,
+                underlying=under.conid,
+            )
+
+    @staticmethod
+    def _futures() -> Iterator[Contract]:
+        for number in itertools.count():
+            rest, index = divmod(number, len(_FUTURES))
+            root, name, price, multiplier = _FUTURES[index]
+            month, expiry = _third_friday(rest)
+            yield Contract(
+                600_000_013 + 13 * number,
+                root,
+                name,
+                "CME",
+                price + 10.0 * rest,
+                asset_class="FUT",
+                description=f"{root:<8} {month}",
+                multiplier=multiplier,
+                expiry=expiry,
+                underlying=11004968 + index,
+            )
+
+    def stocks(self, symbol: str) -> list[dict[str, Any]]:
+        """Return the companies of a symbol as `GET /trsrv/stocks` does."""
+        return [
+            {
+                "name": name,
+                "chineseName": name.title(),
+                "assetClass": "STK",
+                "contracts": [
+                    {"conid": item.conid, "exchange": item.exchange, "isUS": item.is_us}
+                    for item in contracts
+                ],
+            }
+            for name, contracts in self._companies.get(symbol, ())
+        ]
+
+
+def _third_friday(index: int) -> tuple[str, str]:
+    """Return the name and the date of a quarterly expiry, counted from March 2027."""
+    years, quarter = divmod(index, len(_MONTHS))
+    month, number = _MONTHS[quarter]
+    first = dt.date(2027 + years, number, 1)
+    day = first + dt.timedelta(days=(4 - first.weekday()) % 7 + 14)
+    return f"{month}{day.year}", day.strftime("%Y%m%d")

@@ -1,0 +1,43 @@
+"""The certificate of the simulated gateway."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import threading
+from dataclasses import dataclass
+
+import trustme
+
+_minting = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A server context, and the CA that a client needs in order to verify it."""
+
+    context: ssl.SSLContext
+    ca_pem: bytes
+
+
+def certificate() -> Certificate:
+    """Return this process's certificate for localhost, 127.0.0.1 and ::1.
+
+    Minting takes longer than all the rest of a start, so it is done once.
+    """
+    with _minting:
+        return _mint()
+
+
+@functools.lru_cache(maxsize=1)
+def _mint() -> Certificate:
+    ca = trustme.CA(organization_name="bezant simulated gateway")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The real gateway stops at TLS 1.2 and so sends nothing of its own accord after the handshake.
+    # A session ticket there makes a client that reads and writes in two threads stall now and then.
+    context.num_tickets = 0
+    leaf = ca.issue_cert("localhost", "127.0.0.1", "::1")
+    # Its type names pyOpenSSL's context too, which need not be installed.
+    leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    return Certificate(context, ca.cert_pem.bytes())

@@ -1,0 +1,156 @@
+"""The outside of the simulated gateway: what it does with a request before any operation."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from bezant.sim._recorded import API, Fault, RecordedRequest
+from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from bezant.sim._rest import Api
+
+_MAX_LINE = 4096
+_MAX_HEADERS = 8192
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Edge:
+    """The ASGI application: records requests, applies limits and faults, passes calls on."""
+
+    def __init__(
+        self,
+        api: Api,
+        login: Callable[[], None],
+        serve_websocket: Callable[[WebSocket], Awaitable[None]],
+    ) -> None:
+        self._api = api
+        self._login = login
+        self._serve_websocket = serve_websocket
+        self._lock = threading.Lock()
+        self._requests: list[RecordedRequest] = []
+        self._faults: list[Fault] = []
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """A copy of what was recorded so far."""
+        with self._lock:
+            return list(self._requests)
+
+    def clear_requests(self) -> None:
+        """Forget what was recorded."""
+        with self._lock:
+            self._requests.clear()
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put an answer in place of the real one."""
+        with self._lock:
+            self._faults.append(fault)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            websocket = WebSocket(scope, receive, send)
+            recorded = self._record(websocket, "GET", b"")
+            fault = self._fault(recorded)
+            if fault is None:
+                await self._serve_websocket(websocket)
+            else:
+                await websocket.send_denial_response(fault)
+            return
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        if "transfer-encoding" in request.headers:
+            # Chunked bodies get lost on the way through the real gateway.
+            body = b""
+        recorded = self._record(request, request.method, body)
+        answer = self._fault_at_edge(request, recorded) or self._fault(recorded)
+        if answer is None:
+            answer = self._answer(recorded)
+        # The real gateway sends every body chunked.
+        del answer.headers["content-length"]
+        await answer(scope, receive, send)
+
+    def _record(self, request: HTTPConnection, method: str, body: bytes) -> RecordedRequest:
+        target = request.scope["raw_path"].decode("latin-1")
+        query = request.scope["query_string"].decode("latin-1")
+        headers = {
+            name: ", ".join(request.headers.getlist(name)) for name in set(request.headers.keys())
+        }
+        recorded = RecordedRequest(
+            method=method,
+            path=request.scope["path"],
+            query=dict(request.query_params),
+            headers=headers,
+            body=body,
+            target=f"{target}?{query}" if query else target,
+        )
+        with self._lock:
+            self._requests.append(recorded)
+        return recorded
+
+    def _fault_at_edge(self, request: Request, recorded: RecordedRequest) -> Response | None:
+        """Return the answer to a request that never gets as far as an operation."""
+        size = len(f"{recorded.method} {recorded.target} HTTP/1.1")
+        closing = {"Connection": "close"}
+        if size > _MAX_LINE:
+            return Response(status_code=414, headers=closing)
+        if sum(len(name) + len(value) + 4 for name, value in request.headers.raw) > _MAX_HEADERS:
+            return Response(status_code=400, headers=closing)
+        sized = {"content-length", "transfer-encoding"} & recorded.headers.keys()
+        if recorded.method in _BODY_METHODS and not sized:
+            return _page("Length Required", 411)
+        if not recorded.headers.get("user-agent"):
+            return _page("Access Denied", 403)
+        return None
+
+    def _fault(self, recorded: RecordedRequest) -> Response | None:
+        with self._lock:
+            for fault in self._faults:
+                if recorded.path.endswith(fault.path_suffix):
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._faults.remove(fault)
+                    headers = {"Content-Type": "application/json; charset=utf-8"} | fault.headers
+                    return Response(fault.body, fault.status, headers)
+        return None
+
+    def _answer(self, recorded: RecordedRequest) -> Response:
+        path = recorded.path
+        if path.startswith(f"{API}/"):
+            cookies = [part.partition("=")[0].strip() for part in _cookies(recorded)]
+            if len(cookies) != len(set(cookies)):
+                # Two values of one cookie read as two sessions.
+                return Response(status_code=401)
+            call = Call(recorded.method, path.removeprefix(API), recorded.query, recorded.body)
+            return self._api.answer(call)
+        if path == "/":
+            return Response(status_code=302, headers={"Location": LOGIN_PATH})
+        if path == "/sso/Login":
+            return Response(LOGIN_PAGE, media_type="text/html")
+        if path == "/sso/Dispatcher":
+            self._login()
+            return Response("Client login succeeds", media_type="text/plain")
+        location = f"https://api.ibkr.com{recorded.target.partition('?')[0]}"
+        return Response(status_code=302, headers={"Location": location})
+
+
+def _cookies(recorded: RecordedRequest) -> list[str]:
+    text = recorded.headers.get("cookie", "")
+    return text.replace(",", ";").split(";") if text else []
+
+
+def _page(title: str, status: int) -> Response:
+    text = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Response(text, status, media_type="text/html")

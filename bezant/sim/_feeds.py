@@ -1,0 +1,147 @@
+"""The topics of one WebSocket connection: commands in, messages out, no waiting."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from bezant.sim._orders import changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bezant.sim._world import World
+
+# Real topics that this simulation takes and leaves unanswered.
+_SILENT = frozenset({"blt", "ntf", "sbd", "shs", "sld", "smh", "ssd", "str"})
+_SILENT_ENDS = frozenset({"ubd", "uld", "umh", "usd", "utr"})
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """Write a message as the bytes of a frame."""
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _error(text: str) -> bytes:
+    return encode({"topic": "error", "error": text, "code": 0})
+
+
+@dataclass(slots=True)
+class _MarketData:
+    conid_ex: str
+    ends: float
+    sent: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Feeds:
+    """The subscriptions of one connection."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._market_data: dict[int, _MarketData] = {}
+        self._orders: dict[int, dict[str, Any]] | None = None
+        self._pnl: dict[str, Any] | None = None
+
+    def clear(self) -> None:
+        """Forget all subscriptions, as the gateway does with the session they belong to."""
+        self._market_data.clear()
+        self._orders = None
+        self._pnl = None
+
+    def handle(self, text: str) -> Iterator[bytes]:
+        """Take a command and yield what is answered at once."""
+        topic, _, rest = text.partition("+")
+        if topic == "tic" or topic in _SILENT or topic in _SILENT_ENDS:
+            return
+        if topic == "ech":
+            yield text.encode()
+        elif topic in {"smd", "umd"}:
+            target, _, arguments = rest.partition("+")
+            yield from self._on_market_data(topic, target, arguments)
+        elif topic == "sor":
+            self._orders = {}
+            yield from self._order_changes()
+        elif topic == "uor":
+            self._orders = None
+        elif topic == "spl":
+            self._pnl = {}
+            yield from self._pnl_changes()
+        elif topic == "upl":
+            self._pnl = None
+        else:
+            yield _error(f"Topic unknown: {topic}")
+
+    def tick(self) -> Iterator[bytes]:
+        """Yield what changed since the last tick."""
+        yield from self._market_data_changes()
+        yield from self._order_changes()
+        yield from self._pnl_changes()
+
+    def _on_market_data(self, topic: str, target: str, arguments: str) -> Iterator[bytes]:
+        try:
+            conid = int(target.partition("@")[0])
+            given = json.loads(arguments or "{}")
+            wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
+        except (ValueError, AttributeError, TypeError):
+            yield _error(f"Invalid arguments: {topic}+{target}+{arguments}")
+            return
+        fields = self._world.session.fields
+        if topic == "umd":
+            self._market_data.pop(conid, None)
+            fields.pop(conid, None)
+            return
+        fields.setdefault(conid, set()).update(wanted)
+        feed = _MarketData(target, time.monotonic() + self._world.market_data_lifetime)
+        feed.sent = self._world.quotes.fields(conid, fields[conid])
+        self._market_data[conid] = feed
+        values = {name: value for name, value in feed.sent.items() if name in wanted}
+        yield self._quote(conid, feed, values)
+
+    def _quote(self, conid: int, feed: _MarketData, values: dict[str, Any]) -> bytes:
+        head = self._world.quotes.head(conid)
+        return encode(
+            head
+            | {"conidEx": feed.conid_ex, "6119": head["server_id"], "topic": f"smd+{conid}"}
+            | values
+        )
+
+    def _market_data_changes(self) -> Iterator[bytes]:
+        now = time.monotonic()
+        for conid, feed in list(self._market_data.items()):
+            if now >= feed.ends:
+                # No message says so on the wire either.
+                del self._market_data[conid]
+                continue
+            wanted = self._world.session.fields.get(conid, set())
+            values = self._world.quotes.fields(conid, wanted)
+            delta = {name: new for name, new in values.items() if feed.sent.get(name) != new}
+            feed.sent = values
+            if delta:
+                yield self._quote(conid, feed, delta)
+
+    def _order_changes(self) -> Iterator[bytes]:
+        if self._orders is not None:
+            rows = changed(self._orders, self._world.orders.rows())
+            if rows:
+                yield encode({"topic": "sor", "args": rows})
+
+    def _pnl_changes(self) -> Iterator[bytes]:
+        if self._pnl is None:
+            return
+        account = self._world.account
+        change = self._world.quotes.account_change()
+        values = {
+            "rowType": 1,
+            "dpl": change,
+            "nl": round(account.net_liquidation + change, 2),
+            "upl": round(account.unrealized + change, 2),
+            "uel": round(account.cash, 2),
+            "mv": round(account.market_value + change, 2),
+        }
+        delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
+        self._pnl = values
+        if delta:
+            name = f"{account.account_id}.Core"
+            yield encode({"topic": "spl", "args": {name: {"rowType": 1} | delta}})

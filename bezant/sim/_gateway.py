@@ -1,0 +1,262 @@
+"""The simulated gateway, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bezant.sim._account import Account
+from bezant.sim._catalogue import Catalogue
+from bezant.sim._certificate import certificate
+from bezant.sim._edge import Edge
+from bezant.sim._orders import OrderBook
+from bezant.sim._quotes import Quotes
+from bezant.sim._recorded import API, Fault, RecordedRequest
+from bezant.sim._rest import LOGIN_PATH, Api
+from bezant.sim._server import ServerThread
+from bezant.sim._session import LoginStyle, Session
+from bezant.sim._world import World
+from bezant.sim._ws import WsConnection
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from starlette.websockets import WebSocket
+
+_MAX_STREAMS = 5
+
+
+class SimulatedGateway:
+    """A stand-in for the Client Portal Gateway, on a real socket, with an invented account.
+
+    It begins logged in, with a working brokerage session. Start it with `with`, or with `start`
+    and `stop`. All methods may be called from any thread.
+
+    Args:
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        positions: How many positions the account holds.
+        seed: What contracts, positions and prices are drawn from.
+        account_id: The account's id.
+        tls: Whether to speak TLS, as the real gateway does.
+        quote_interval: Seconds between two changes of a stream.
+        heartbeat_interval: Seconds between two heartbeats of a WebSocket.
+        ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
+        market_data_lifetime: Seconds after which a market data subscription ends silently.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        positions: int = 250,
+        seed: int = 0,
+        account_id: str = "DU1234567",
+        tls: bool = True,
+        quote_interval: float = 0.5,
+        heartbeat_interval: float = 10.0,
+        ready_delay: float = 0.0,
+        market_data_lifetime: float = 900.0,
+    ) -> None:
+        if positions < 0:
+            msg = "positions must not be negative"
+            raise ValueError(msg)
+        if quote_interval <= 0 or heartbeat_interval <= 0 or ready_delay < 0:
+            msg = "intervals must be positive, and ready_delay must not be negative"
+            raise ValueError(msg)
+        self._host = host
+        self._wanted_port = port
+        self._tls = tls
+        self._port: int | None = None
+        self._thread: ServerThread | None = None
+        self._connections: list[WsConnection] = []
+        self._slots = asyncio.Semaphore(_MAX_STREAMS)
+        self._session = Session(seed, self._session_changed)
+        catalogue = Catalogue(seed, positions)
+        self._world = World(
+            session=self._session,
+            catalogue=catalogue,
+            quotes=Quotes(catalogue, seed, quote_interval),
+            account=Account(account_id, catalogue, seed),
+            orders=OrderBook(account_id, quote_interval),
+            quote_interval=quote_interval,
+            heartbeat_interval=heartbeat_interval,
+            ready_delay=ready_delay,
+            market_data_lifetime=market_data_lifetime,
+        )
+        api = Api(self._world, lambda: self.root_url + LOGIN_PATH)
+        self._edge = Edge(api, self._session.login, self._serve_websocket)
+
+    def __repr__(self) -> str:
+        where = "not started" if self._port is None else self.root_url
+        return f"<SimulatedGateway {where} account {self.account_id}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen and serve; returns when requests are answered.
+
+        Raises:
+            OSError: If it can't listen, for one because the port is in use.
+            RuntimeError: If it is running already.
+        """
+        if self._thread is not None:
+            msg = "the simulated gateway is running already"
+            raise RuntimeError(msg)
+        self._slots = asyncio.Semaphore(_MAX_STREAMS)
+        context = certificate().context if self._tls else None
+        thread = ServerThread(self._edge, self._host, self._wanted_port, context)
+        thread.start()
+        self._thread, self._port = thread, thread.port
+
+    def stop(self) -> None:
+        """Drop all connections, as the real gateway does when it ends. May be called again."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, or listened on last.
+
+        Raises:
+            RuntimeError: If it was never started.
+        """
+        if self._port is None:
+            msg = "the simulated gateway was not started: it has no port yet"
+            raise RuntimeError(msg)
+        return self._port
+
+    def _url(self, scheme: str) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{scheme}{'s' if self._tls else ''}://{host}:{self.port}"
+
+    @property
+    def root_url(self) -> str:
+        """The URL of the host, without a path."""
+        return self._url("http")
+
+    @property
+    def base_url(self) -> str:
+        """The URL that a client is given."""
+        return self.root_url + API
+
+    @property
+    def ws_url(self) -> str:
+        """The URL of the WebSocket."""
+        return f"{self._url('ws')}{API}/ws"
+
+    @property
+    def account_id(self) -> str:
+        """The account's id."""
+        return self._world.account.account_id
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The certificate of the CA, with which a client can verify the gateway."""
+        return certificate().ca_pem
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests so far, in the order of arrival, WebSocket upgrades included."""
+        return self._edge.requests
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        self._edge.clear_requests()
+
+    def count(self, method: str, path: str) -> int:
+        """Count the requests of an operation.
+
+        Args:
+            method: The HTTP method.
+            path: The path, with or without `/v1/api`.
+        """
+        return sum(request.is_for(method, path) for request in self.requests)
+
+    @property
+    def ws_connections(self) -> list[WsConnection]:
+        """Every WebSocket since the start, in order of opening; closed ones stay in the list."""
+        return list(self._connections)
+
+    def fail_next(
+        self,
+        path_suffix: str,
+        status: int = 503,
+        body: bytes = b"",
+        times: int = 1,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer the next requests to a path with an error; WebSocket upgrades too.
+
+        Args:
+            path_suffix: What the path ends with.
+            status: The status to answer with.
+            body: The body to answer with.
+            times: How many requests are answered so.
+            headers: Headers to add to `Content-Type: application/json; charset=utf-8`.
+
+        Raises:
+            ValueError: If `times` is less than 1.
+        """
+        if times < 1:
+            msg = "times must be at least 1"
+            raise ValueError(msg)
+        self._edge.add_fault(Fault(path_suffix, status, body, times, dict(headers or {})))
+
+    def logout(self, style: LoginStyle = "redirect") -> None:
+        """End the login.
+
+        Args:
+            style: How API calls are answered from now on: `redirect` (302 to the login page),
+                `unauthorized` (401 without a body) or `html` (200 with the login page).
+        """
+        self._session.logout(style)
+
+    def login(self) -> None:
+        """Log in anew, with a working brokerage session. Subscriptions are gone."""
+        self._session.login()
+
+    def drop_brokerage(self) -> None:
+        """Lose the brokerage session: not authenticated, still connected."""
+        self._session.drop_brokerage()
+
+    def disconnect(self) -> None:
+        """Lose the line to the brokerage backend: `/iserver` answers 400 "no bridge"."""
+        self._session.disconnect()
+
+    def unestablish(self) -> None:
+        """Be authenticated but not established: account calls come back empty."""
+        self._session.unestablish()
+
+    def compete(self) -> None:
+        """Lose the brokerage session to another one of the same user."""
+        self._session.compete()
+
+    async def _serve_websocket(self, websocket: WebSocket) -> None:
+        connection = WsConnection(websocket, self._world, self._slots)
+        self._connections.append(connection)
+        await connection.serve()
+
+    def _session_changed(self) -> None:
+        thread = self._thread
+        if thread is not None:
+            sts = self._session.sts()
+            for connection in self.ws_connections:
+                if not connection.closed:
+                    thread.run_soon(connection.session_changed(sts))

@@ -1,0 +1,268 @@
+"""The REST operations of the simulated gateway."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import JSONResponse, Response
+
+from bezant.sim._history import history
+from bezant.sim._session import SERVER_INFO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bezant.sim._world import World
+
+LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
+LOGIN_PAGE = (
+    '<!DOCTYPE html><html><head><title>Login</title></head><body><form method="post" '
+    'action="/sso/Dispatcher"><input name="user_name"><input name="password" type="password">'
+    "</form></body></html>"
+)
+_BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", "/iserver/reauthenticate")
+
+
+class Json(JSONResponse):
+    """A JSON answer with the gateway's spelling of the content type."""
+
+    media_type = "application/json; charset=utf-8"
+
+
+def error(text: str, status: int) -> Response:
+    """Return an error the way most operations report it."""
+    return Json({"error": text, "statusCode": status}, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an operation, with what was found in its path."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    args: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The members of the body, whether it is JSON or a form."""
+        try:
+            return dict(json.loads(self.body))
+        except (ValueError, TypeError):
+            return dict(parse_qsl(self.body.decode("latin-1")))
+
+
+class Api:
+    """Answers calls under `/v1/api`."""
+
+    def __init__(self, world: World, login_url: Callable[[], str]) -> None:
+        self._world = world
+        self._login_url = login_url
+        account = "/portfolio/([^/]+)"
+        table: tuple[tuple[str, str, Callable[[Call], Response]], ...] = (
+            ("GET POST", "/iserver/auth/status", self._auth_status),
+            ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
+            ("GET POST", "/iserver/reauthenticate", self._reauthenticate),
+            ("GET POST", "/tickle", self._tickle),
+            ("POST", "/logout", self._logout),
+            ("GET", "/iserver/accounts", self._accounts),
+            ("GET", "/iserver/account/orders", self._orders),
+            ("GET", "/iserver/marketdata/snapshot", self._snapshot),
+            ("GET", "/iserver/marketdata/history", self._history),
+            ("GET", "/iserver/marketdata/unsubscribeall", self._unsubscribe_all),
+            ("POST", "/iserver/marketdata/unsubscribe", self._unsubscribe),
+            ("GET", "/trsrv/stocks", self._stocks),
+            ("GET", "/trsrv/secdef", self._secdef),
+            ("GET", "/portfolio/(?:accounts|subaccounts)", self._portfolio_accounts),
+            ("GET", f"{account}/positions(?:/([^/]*))?", self._positions),
+            ("POST", f"{account}/positions/invalidate", self._invalidate),
+            ("GET", f"{account}/position/([^/]+)", self._position),
+            ("GET", f"{account}/ledger", self._ledger),
+            ("GET", f"{account}/summary", self._summary),
+            ("GET", "/portfolio2/([^/]+)/positions", self._positions2),
+        )
+        self._routes = [
+            (methods.split(), re.compile(pattern), handler) for methods, pattern, handler in table
+        ]
+
+    def answer(self, call: Call) -> Response:
+        """Answer a call; its path is the one after `/v1/api`."""
+        refusal = self._refuse(call.path)
+        if refusal is not None:
+            return refusal
+        for methods, pattern, handler in self._routes:
+            match = pattern.fullmatch(call.path)
+            if match is not None and call.method in methods:
+                args = tuple(match.groups(""))
+                return handler(Call(call.method, call.path, call.query, call.body, args))
+        return error("Not Found", 404)
+
+    def _refuse(self, path: str) -> Response | None:
+        """Return what a session that is not good enough for the path answers."""
+        session = self._world.session
+        if not session.logged_in:
+            if session.login_style == "redirect":
+                return Response(status_code=302, headers={"Location": self._login_url()})
+            if session.login_style == "unauthorized":
+                return Response(status_code=401)
+            return Response(LOGIN_PAGE, media_type="text/html")
+        if not path.startswith("/iserver/") or path in _BEFORE_BROKERAGE:
+            return None
+        if not session.connected:
+            return error("Bad Request: no bridge", 400)
+        if not session.authenticated:
+            return error("Init session first", 400)
+        return None
+
+    def _auth_status(self, _call: Call) -> Response:
+        return Json(self._world.session.status(fail=True))
+
+    def _ssodh_init(self, call: Call) -> Response:
+        fields = call.fields
+        if str(fields.get("publish")).lower() != "true":
+            return Response(status_code=500)
+        session = self._world.session
+        session.open_brokerage(compete=str(fields.get("compete")).lower() == "true")
+        return Json(session.status(fail=False))
+
+    def _reauthenticate(self, _call: Call) -> Response:
+        return Json({"message": "triggered"})
+
+    def _tickle(self, _call: Call) -> Response:
+        session = self._world.session
+        answer = Json(
+            {
+                "session": session.token,
+                "ssoExpires": 86_400_000,
+                "collission": False,
+                "userId": 100000001,
+                "hmds": {"error": "no bridge"},
+                "iserver": {"authStatus": session.status(fail=False)},
+            }
+        )
+        # One name twice: a client that keys its jar by path as well sends both back.
+        answer.set_cookie("x-sess-uuid", f"0.{session.token[:12]}", path="/", secure=True)
+        answer.set_cookie("x-sess-uuid", f"1.{session.token[:12]}", path="/v1/api", secure=True)
+        return answer
+
+    def _logout(self, _call: Call) -> Response:
+        self._world.session.logout()
+        return Json({"status": True})
+
+    def _accounts(self, _call: Call) -> Response:
+        session = self._world.session
+        session.accounts_asked = True
+        body = self._world.account.properties(session.token, SERVER_INFO)
+        if not session.usable:
+            body |= {"accounts": [], "acctProps": {}, "aliases": {}, "selectedAccount": ""}
+        return Json(body)
+
+    def _orders(self, call: Call) -> Response:
+        session = self._world.session
+        if not session.accounts_asked:
+            return error("Please query /accounts first", 500)
+        first = not session.orders_asked or call.query.get("force") == "true"
+        session.orders_asked = True
+        rows = [] if first or not session.usable else self._world.orders.rows()
+        return Json({"orders": rows, "snapshot": False})
+
+    def _snapshot(self, call: Call) -> Response:
+        try:
+            conids = _conids(call)
+        except ValueError:
+            return error("Bad Request: conids", 400)
+        session, quotes = self._world.session, self._world.quotes
+        wanted = {name for name in call.query.get("fields", "").split(",") if name}
+        rows: list[dict[str, Any]] = []
+        for conid in conids:
+            known = session.fields.get(conid, set())
+            # Values come for fields that an earlier call asked for: the first one primes.
+            rows.append(quotes.head(conid) | quotes.fields(conid, wanted & known))
+            session.fields[conid] = known | wanted
+        return Json(rows)
+
+    def _history(self, call: Call) -> Response:
+        try:
+            contract = self._world.catalogue.contracts[int(call.query.get("conid", ""))]
+            body = history(contract, call.query.get("period", "1w"), call.query.get("bar", "1h"))
+        except (KeyError, ValueError):
+            return error("Bad Request: conid, period or bar", 400)
+        return Json(body)
+
+    def _unsubscribe_all(self, _call: Call) -> Response:
+        self._world.session.fields.clear()
+        return Json({"unsubscribed": True})
+
+    def _unsubscribe(self, call: Call) -> Response:
+        conid = str(call.fields.get("conid", ""))
+        known = conid.isdecimal() and self._world.session.fields.pop(int(conid), None) is not None
+        return Json({"success": True}) if known else error("unknown", 404)
+
+    def _stocks(self, call: Call) -> Response:
+        symbols = [name for name in call.query.get("symbols", "").split(",") if name]
+        if not symbols:
+            return error("Bad Request: symbols", 400)
+        return Json({symbol: self._world.catalogue.stocks(symbol) for symbol in symbols})
+
+    def _secdef(self, call: Call) -> Response:
+        try:
+            conids = _conids(call)
+        except ValueError:
+            return error("Bad Request: conids", 400)
+        contracts = self._world.catalogue.contracts
+        return Json({"secdef": [contracts[c].secdef() for c in conids if c in contracts]})
+
+    def _portfolio_accounts(self, _call: Call) -> Response:
+        session = self._world.session
+        session.portfolio_asked = True
+        return Json(self._world.account.listing() if session.usable else [])
+
+    def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
+        """Answer about the account in the path, or refuse another one.
+
+        The body is empty while the list of accounts was not asked for in this session.
+        """
+        if call.args[0] != self._world.account.account_id:
+            return Response(status_code=401)
+        session = self._world.session
+        return Json(body() if session.portfolio_asked and session.usable else [])
+
+    def _positions(self, call: Call) -> Response:
+        try:
+            number = int(call.args[1] or "0")
+        except ValueError:
+            return error("Bad Request: pageId", 400)
+        sort, direction = call.query.get("sort"), call.query.get("direction", "a")
+        return self._for_account(
+            call, lambda: self._world.account.page(number, sort or None, direction)
+        )
+
+    def _position(self, call: Call) -> Response:
+        wanted = call.args[1]
+        return self._for_account(
+            call,
+            lambda: self._world.account.position(int(wanted)) if wanted.isdecimal() else [],
+        )
+
+    def _positions2(self, call: Call) -> Response:
+        return self._for_account(call, self._world.account.uncached)
+
+    def _invalidate(self, call: Call) -> Response:
+        return self._for_account(call, lambda: {"message": "success"})
+
+    def _ledger(self, call: Call) -> Response:
+        return self._for_account(call, self._world.account.ledger)
+
+    def _summary(self, call: Call) -> Response:
+        return self._for_account(call, self._world.account.summary)
+
+
+def _conids(call: Call) -> list[int]:
+    """Return the conids that were asked for; an exchange after @ is ignored."""
+    texts = call.query.get("conids", "").split(",")
+    return [int(text.partition("@")[0]) for text in texts]

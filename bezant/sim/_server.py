@@ -1,0 +1,163 @@
+"""Runs the application on uvicorn in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Coroutine
+
+    from starlette.types import ASGIApp
+
+_START_TIMEOUT = 10.0
+_STOP_TIMEOUT = 10.0
+_GRACE = 0.2
+_DAY = 86_400
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, told to stop at once and to drop what is connected.
+
+    The stock server looks every 0.1 s whether it is to stop, and then waits for its clients to
+    close: a client with an idle pooled connection never does. The real gateway drops them too.
+    """
+
+    def __init__(self, config: uvicorn.Config, running: threading.Event) -> None:
+        super().__init__(config)
+        self._running = running
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def main_loop(self) -> None:
+        self._running.set()
+        await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in sockets or []:
+            # Not every loop has readers; without them the next lines cover all but a moment.
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(listener)
+        # Connections that were taken a moment ago are no one's yet. asyncio loses them if their
+        # server is closed before it got round to them, or if they are cancelled before their
+        # TLS handshake began.
+        await _turns(3)
+        for server in self.servers:
+            server.close()
+        mine = {asyncio.current_task(), *self.server_state.tasks}
+        for task in asyncio.all_tasks() - mine:
+            task.cancel()
+        await _turns(2)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=_GRACE)
+
+
+async def _turns(count: int) -> None:
+    """Let the loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class ServerThread:
+    """A listening socket and the thread that serves it."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        self._app = app
+        self._context = context
+        self._running = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Uvicorn | None = None
+        self._socket = _listen(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="bezant-sim", daemon=True)
+
+    def start(self) -> None:
+        """Start to serve; returns when requests are answered.
+
+        Raises:
+            OSError: If the server did not come up.
+        """
+        self._thread.start()
+        started = self._running.wait(_START_TIMEOUT)
+        if self._failure is not None or not started:
+            self.stop()
+            msg = f"the simulated gateway did not start on port {self.port}"
+            raise OSError(msg) from self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - told to the thread that waits in start()
+            self._failure = failure
+        finally:
+            self._running.set()
+            self._socket.close()
+
+    async def _serve(self) -> None:
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=65_536,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_DAY,
+        )
+        config.load()
+        config.ssl = self._context
+        self._loop = asyncio.get_running_loop()
+        self._server = _Uvicorn(config, self._running)
+        await self._server.serve(sockets=[self._socket])
+
+    def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the server's loop without waiting for it."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            work.close()
+        else:
+            asyncio.run_coroutine_threadsafe(work, loop)
+
+    def stop(self) -> None:
+        """Drop all connections and end the thread."""
+        loop, server = self._loop, self._server
+        if server is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(server.stop)
+        self._thread.join(_STOP_TIMEOUT)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, proto)
+        try:
+            if sys.platform != "win32":
+                # There it would let a second gateway take the port of a running one.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        msg = f"the simulated gateway can't listen on {host} port {port}: {error.strerror or error}"
+        raise OSError(error.errno, msg) from error
+    return listener

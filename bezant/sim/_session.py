@@ -1,0 +1,147 @@
+"""The state of the simulated login and brokerage session."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LoginStyle = Literal["redirect", "unauthorized", "html"]
+"""How a gateway without a login answers: 302 to the login page, 401, or the login page itself."""
+
+USERNAME = "simulated"
+SERVER_INFO = {"serverName": "SimServer01", "serverVersion": "Build 10.44.1d, simulated"}
+_MAC = "02:00:00:00:00:01"
+
+
+class Session:
+    """Flags of the session, what it was asked before, and the market data fields it holds.
+
+    Any thread may call the switches; they take effect on the next request.
+    """
+
+    def __init__(self, seed: int, on_change: Callable[[], None]) -> None:
+        self._lock = threading.RLock()
+        self._seed = seed
+        self._on_change = on_change
+        self._logins = itertools.count(1)
+        self.logged_in = True
+        self.login_style: LoginStyle = "redirect"
+        self.connected = True
+        self.authenticated = True
+        self.established = True
+        self.competing = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin a session: nothing was asked, nothing is subscribed."""
+        rng = random.Random(f"{self._seed}/login/{next(self._logins)}")
+        self.token = f"{rng.getrandbits(128):032x}"
+        self.accounts_asked = False
+        self.portfolio_asked = False
+        self.orders_asked = False
+        self.fields: dict[int, set[str]] = {}
+
+    def _set(
+        self, *, connected: bool, authenticated: bool, established: bool, competing: bool
+    ) -> None:
+        self.connected = connected
+        self.authenticated = authenticated
+        self.established = established
+        self.competing = competing
+
+    def logout(self, style: LoginStyle = "redirect") -> None:
+        """End the login; `style` says how requests are answered from now on."""
+        if style not in ("redirect", "unauthorized", "html"):
+            msg = f"unknown login style {style!r}: use 'redirect', 'unauthorized' or 'html'"
+            raise ValueError(msg)
+        with self._lock:
+            self.logged_in = False
+            self.login_style = style
+            self._set(connected=False, authenticated=False, established=False, competing=False)
+            self._forget()
+        self._on_change()
+
+    def login(self) -> None:
+        """Log in anew, with a working brokerage session."""
+        with self._lock:
+            self.logged_in = True
+            self._set(connected=True, authenticated=True, established=True, competing=False)
+            self._forget()
+        self._on_change()
+
+    def drop_brokerage(self) -> None:
+        """Lose the brokerage session and keep the login."""
+        self._lose(connected=True, authenticated=False, competing=False)
+
+    def disconnect(self) -> None:
+        """Lose the line to the brokerage backend."""
+        self._lose(connected=False, authenticated=False, competing=False)
+
+    def unestablish(self) -> None:
+        """Be authenticated, with account data not loaded yet."""
+        self._lose(connected=True, authenticated=True, competing=False)
+
+    def compete(self) -> None:
+        """Lose the brokerage session to another one of the same user."""
+        self._lose(connected=True, authenticated=False, competing=True)
+
+    def _lose(self, *, connected: bool, authenticated: bool, competing: bool) -> None:
+        with self._lock:
+            self._set(
+                connected=connected,
+                authenticated=authenticated,
+                established=False,
+                competing=competing,
+            )
+            self.fields = {}
+        self._on_change()
+
+    def open_brokerage(self, *, compete: bool) -> None:
+        """Open the brokerage session, as ssodh/init does; a competing one yields if told to."""
+        with self._lock:
+            if self.competing and not compete:
+                return
+            changed = not (self.authenticated and self.established)
+            self._set(connected=True, authenticated=True, established=True, competing=False)
+        if changed:
+            self._on_change()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a brokerage session whose account data is loaded."""
+        return self.authenticated and self.established
+
+    def status(self, *, fail: bool) -> dict[str, Any]:
+        """Return the body of auth/status; the one inside a tickle has no `fail`."""
+        with self._lock:
+            body: dict[str, Any] = {
+                "authenticated": self.authenticated,
+                "established": self.established,
+                "competing": self.competing,
+                "connected": self.connected,
+                "message": "",
+                "MAC": _MAC,
+                "serverInfo": SERVER_INFO,
+                "hardware_info": f"5110c0de|{_MAC}",
+            }
+        if fail:
+            body["fail"] = ""
+        return body
+
+    def sts(self) -> dict[str, Any]:
+        """Return the WebSocket message that tells of the session's state."""
+        with self._lock:
+            return {
+                "topic": "sts",
+                "args": {
+                    "authenticated": self.authenticated,
+                    "competing": self.competing,
+                    "message": "",
+                    "fail": "",
+                },
+            }

@@ -1,0 +1,28 @@
+"""What REST and WebSocket share: the session, the account, the prices, the orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bezant.sim._account import Account
+    from bezant.sim._catalogue import Catalogue
+    from bezant.sim._orders import OrderBook
+    from bezant.sim._quotes import Quotes
+    from bezant.sim._session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The parts of the simulation, and the times that streams keep to (in seconds)."""
+
+    session: Session
+    catalogue: Catalogue
+    quotes: Quotes
+    account: Account
+    orders: OrderBook
+    quote_interval: float
+    heartbeat_interval: float
+    ready_delay: float
+    market_data_lifetime: float

@@ -1,0 +1,8 @@
+"""One hypothesis profile for the core: no deadlines, because a loaded CI machine is not a bug."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("core", deadline=None, max_examples=60)
+settings.load_profile("core")

@@ -1,0 +1,66 @@
+"""Sets of market data fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezant import InvalidRequest, MarketDataFields
+from bezant._core.stream.fields import MAX_FIELDS
+
+
+def test_the_default() -> None:
+    fields = MarketDataFields.default_l1()
+    assert fields.names == ("last", "bid", "ask", "bid_size", "ask_size", "last_size")
+    assert fields.codes == ("31", "84", "86", "88", "85", "7059")
+
+
+def test_names_and_codes_make_the_same_set() -> None:
+    fields = MarketDataFields.from_names("last", "bid")
+    assert fields == MarketDataFields.from_codes("31", 84)
+    assert hash(fields) == hash(MarketDataFields.from_codes("31", "84"))
+    assert fields != MarketDataFields.from_codes("84", "31")
+    assert fields != ("31", "84")
+    assert eval(repr(fields), {"MarketDataFields": MarketDataFields}) == fields
+
+
+def test_a_set_is_a_small_ordered_collection() -> None:
+    fields = MarketDataFields.from_codes("31", "84", "31")
+    assert list(fields) == ["31", "84"]
+    assert len(fields) == 2
+    assert "31" in fields
+    assert "86" not in fields
+    assert (fields | MarketDataFields.from_codes("86", "31")).codes == ("31", "84", "86")
+
+
+def test_an_unknown_code_keeps_its_number_as_its_name() -> None:
+    assert MarketDataFields.from_codes("99999").names == ("99999",)
+
+
+@pytest.mark.parametrize("code", ["", "x", "-1", "1.5", "1234567", "٣", None, True], ids=repr)
+def test_what_is_no_code_is_refused(code: Any) -> None:
+    with pytest.raises(InvalidRequest, match="field id"):
+        MarketDataFields.from_codes("31", code)
+
+
+def test_a_text_is_not_a_list_of_its_digits() -> None:
+    with pytest.raises(InvalidRequest, match="from_codes"):
+        MarketDataFields("31")
+
+
+def test_an_unknown_name_gets_a_hint() -> None:
+    with pytest.raises(InvalidRequest, match="did you mean 'last_size'"):
+        MarketDataFields.from_names("lastsize")
+    with pytest.raises(InvalidRequest) as caught:
+        MarketDataFields.from_names("qqqqqq")
+    assert "did you mean" not in str(caught.value)
+
+
+def test_the_number_of_fields_is_limited() -> None:
+    assert len(MarketDataFields.from_codes(*range(1, MAX_FIELDS + 1))) == 50
+    with pytest.raises(InvalidRequest, match="50"):
+        MarketDataFields.from_codes(*range(1, MAX_FIELDS + 2))
+    for make in (MarketDataFields.from_codes, MarketDataFields.from_names):
+        with pytest.raises(InvalidRequest, match="at least one"):
+            make()

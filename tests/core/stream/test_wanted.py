@@ -1,0 +1,132 @@
+"""What is wanted, and the commands that make it so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import InvalidRequest, MarketDataFields
+from bezant._core.stream.wanted import ORDERS, PNL, Ticket, Wanted, market_data_topic
+
+MD = "md+4711"
+
+
+def fields(*codes: int) -> MarketDataFields:
+    return MarketDataFields.from_codes(*codes)
+
+
+@pytest.mark.parametrize(
+    ("conid", "exchange", "topic"),
+    [(4711, None, "md+4711"), (4711, "NYSE", "md+4711@NYSE"), (1, "ibeos", "md+1@IBEOS")],
+)
+def test_topics(conid: int, exchange: str | None, topic: str) -> None:
+    assert market_data_topic(conid, exchange) == topic
+
+
+@pytest.mark.parametrize("conid", [0, -1, True, "4711", 1.0, None], ids=repr)
+def test_contracts_are_positive_numbers(conid: Any) -> None:
+    with pytest.raises(InvalidRequest, match="conid"):
+        market_data_topic(conid, None)
+
+
+@pytest.mark.parametrize("exchange", ["", "A B", "A+{}", "@", 5], ids=repr)
+def test_exchanges_are_names(exchange: Any) -> None:
+    with pytest.raises(InvalidRequest, match="exchange"):
+        market_data_topic(1, exchange)
+
+
+def test_the_fields_of_a_contract_are_one_set() -> None:
+    wanted = Wanted()
+    first, commands = wanted.add(MD, fields(31, 84))
+    assert commands == ['smd+4711+{"fields":["31","84"]}']
+    second, commands = wanted.add(MD, fields(86, 31))
+    assert commands == ['smd+4711+{"fields":["31","84","86"]}']
+    assert wanted.remove(first) == []
+    assert wanted.commands() == ['smd+4711+{"fields":["86","31"]}']
+    assert wanted.remove(second) == ["umd+4711+{}"]
+    assert wanted.remove(second) == []
+    assert len(wanted) == 0
+
+
+def test_asking_for_the_same_again_asks_the_gateway_again() -> None:
+    wanted = Wanted()
+    wanted.add(MD, fields(31))
+    assert wanted.add(MD, fields(31))[1] == ['smd+4711+{"fields":["31"]}']
+
+
+@pytest.mark.parametrize("topic", [ORDERS, PNL])
+def test_orders_and_pnl_are_counted(topic: str) -> None:
+    wanted = Wanted()
+    first, commands = wanted.add(topic)
+    assert commands == [f"s{topic}+{{}}"]
+    second, commands = wanted.add(topic)
+    assert commands == []
+    assert first != second
+    assert wanted.remove(first) == []
+    assert wanted.remove(first) == []
+    assert wanted.remove(second) == [f"u{topic}+{{}}"]
+
+
+def test_fifty_fields_are_the_limit_of_a_contract_not_of_a_subscription() -> None:
+    wanted = Wanted()
+    wanted.add(MD, fields(*range(1, 41)))
+    with pytest.raises(InvalidRequest, match="4711 would have 51 fields"):
+        wanted.add(MD, fields(*range(41, 52)))
+    assert len(wanted) == 1
+    assert len(wanted.add(MD, fields(*range(31, 51)))[1]) == 1
+    wanted.add("md+4712", fields(*range(41, 52)))
+
+
+def test_all_commands_in_the_order_in_which_they_were_wanted() -> None:
+    wanted = Wanted()
+    wanted.add(PNL)
+    wanted.add(MD, fields(31))
+    wanted.add(ORDERS)
+    wanted.add("md+4712", fields(31))
+    wanted.add(MD, fields(84))
+    wanted.add(PNL)
+    assert wanted.commands() == [
+        "spl+{}",
+        'smd+4711+{"fields":["31","84"]}',
+        "sor+{}",
+        'smd+4712+{"fields":["31"]}',
+    ]
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["md+1", "md+2"]), st.sets(st.integers(1, 6), min_size=1))
+    | st.integers(0, 9),
+    max_size=25,
+)
+
+
+@given(steps=steps)
+def test_the_gateway_has_what_is_wanted_after_any_steps(
+    steps: list[tuple[str, set[int]] | int],
+) -> None:
+    """Play the gateway: it must hold every wanted field, and no contract that nobody wants."""
+    wanted = Wanted()
+    held: list[Ticket] = []
+    gateway: dict[str, set[str]] = {}
+    for step in steps:
+        if isinstance(step, int):
+            commands = wanted.remove(held.pop(step % len(held))) if held else []
+        else:
+            ticket, commands = wanted.add(step[0], fields(*sorted(step[1])))
+            held.append(ticket)
+        for command in commands:
+            topic, arguments = command[1:].rsplit("+", 1)
+            if command[0] == "u":
+                del gateway[topic]
+            else:
+                gateway[topic] = set(json.loads(arguments)["fields"])
+    assert set(gateway) == {each.topic for each in held}
+    for each in held:
+        assert set(each.fields) <= gateway[each.topic]
+    assert [each[1:].rsplit("+", 1)[0] for each in wanted.commands()] == list(
+        dict.fromkeys(each.topic for each in held)
+    )

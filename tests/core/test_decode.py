@@ -1,0 +1,422 @@
+"""Tolerant decoding: one bad value never costs more than itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bezant import (
+    UNSET,
+    Account,
+    AuthStatus,
+    DecodeError,
+    Drift,
+    OrderUpdate,
+    Pnl,
+    Position,
+    Tickle,
+    UnsetType,
+)
+from bezant._core.decode import decode, loads, mend, plain
+from bezant.models import Maybe, Model, StockCompany
+
+from .samples import (
+    ACCOUNT,
+    AUTH_STATUS,
+    ORDER,
+    PNL,
+    POSITION,
+    STOCK_COMPANY,
+    TICKLE,
+    Drifts,
+    json_values,
+)
+
+
+class Sample(Model, frozen=True, kw_only=True):
+    """One field of each kind."""
+
+    number: Maybe[Decimal] = UNSET
+    whole: Maybe[int] = UNSET
+    real: Maybe[float] = UNSET
+    flag: Maybe[bool] = UNSET
+    text: Maybe[str] = UNSET
+    moment: Maybe[Annotated[datetime, msgspec.Meta(tz=True)]] = UNSET
+    day: Maybe[date] = UNSET
+    rows: Maybe[list[int]] = UNSET
+    table: Maybe[dict[str, Decimal]] = UNSET
+    inner: Maybe[Sample] = UNSET
+    either: int | list[int] | UnsetType = UNSET
+    choice: Maybe[Literal["a", "b"]] = UNSET
+    strict: int | UnsetType = UNSET
+    anything: Any = None
+
+
+class Needy(msgspec.Struct):
+    conid: int
+    note: str = ""
+
+
+def decoded(body: object, type_: Any = Sample) -> tuple[Any, Drifts]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    drifts = Drifts()
+    return decode(data, type_, operation="GET /x", report=drifts), drifts
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("number", "", None),
+        ("number", "N/A", None),
+        ("number", "None", None),
+        ("number", None, None),
+        ("number", "1,234.5", Decimal("1234.5")),
+        ("number", "NaN", None),
+        ("number", "nAN", None),
+        ("number", "C145.20", Decimal("145.20")),
+        ("number", "2.5M", Decimal(2_500_000)),
+        ("number", "1,005,254 USD", Decimal(1_005_254)),
+        ("number", 0.1, Decimal("0.1")),
+        ("number", 5, Decimal(5)),
+        ("whole", "756733", 756733),
+        ("whole", 756733.0, 756733),
+        ("whole", "756,733", 756733),
+        ("whole", "", None),
+        ("real", "1,234.5", 1234.5),
+        ("real", "nan", None),
+        ("flag", "Y", True),
+        ("flag", 1, True),
+        ("flag", 1.0, True),
+        ("flag", "0", False),
+        ("flag", "N/A", None),
+        ("text", 5, "5"),
+        ("text", True, "true"),
+        ("text", "", ""),
+        ("text", "null", "null"),
+        ("moment", "20260908-17:33:08", datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)),
+        ("moment", "2026-09-08 17:33:08", datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)),
+        ("moment", 1788888788000, datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)),
+        ("day", "20260908", date(2026, 9, 8)),
+        ("day", "2026-09-08", date(2026, 9, 8)),
+        ("rows", ["1", "2,000", 3], [1, 2000, 3]),
+        ("rows", ["", 1], [1]),
+        ("rows", "", None),
+        ("table", {"a": "1,000", "b": "", "c": 1.5}, {"a": Decimal(1000), "c": Decimal("1.5")}),
+        ("table", "", None),
+        ("inner", {"whole": "1,000"}, Sample(whole=1000)),
+        ("inner", "", None),
+        ("either", "7", 7),
+        ("either", [1], [1]),
+        ("choice", "a", "a"),
+        ("strict", "", UNSET),
+        ("anything", [0.5, {"a": [1.5]}], [0.5, {"a": [1.5]}]),
+    ],
+)
+@pytest.mark.parametrize("beside", [{}, {"whole": "756,733"}], ids=["alone", "beside a mended one"])
+def test_spellings(field: str, value: object, expected: object, beside: dict[str, object]) -> None:
+    result, drifts = decoded({"unknown": [{"x": 1}], **beside, field: value})
+    found = getattr(result, field)
+    assert found == expected
+    assert type(found) is type(expected)
+    assert drifts == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected", "found"),
+    [
+        ("number", "abc", "Decimal", "text"),
+        ("number", "Infinity", "Decimal", "text"),
+        ("number", True, "Decimal", "a flag"),
+        ("number", [], "Decimal", "a list"),
+        ("whole", 1.5, "int", "a number"),
+        ("whole", "1.5", "int", "text"),
+        ("flag", 2, "bool", "a number"),
+        ("flag", {}, "bool", "an object"),
+        ("text", [1], "str", "a list"),
+        ("rows", 5, "list[int]", "a number"),
+        ("rows", {"a": 1}, "list[int]", "an object"),
+        ("table", [1], "dict[str, decimal.Decimal]", "a list"),
+        ("inner", [1], "Sample", "a list"),
+        ("inner", 5, "Sample", "a number"),
+        ("choice", "c", "Literal['a', 'b']", "text"),
+        ("strict", None, "int", "null"),
+        ("moment", "4:15 PM", "datetime", "text"),
+    ],
+)
+def test_what_does_not_fit_is_lost_and_reported(
+    field: str, value: object, expected: str, found: str
+) -> None:
+    result, drifts = decoded({field: value, "whole" if field != "whole" else "text": 5})
+    assert getattr(result, field) is UNSET
+    assert result.whole == 5 or result.text == "5"
+    assert drifts == [Drift("GET /x", "Sample", field, expected, found)]
+    assert str(drifts[0]) == (
+        f"GET /x: Sample.{field} should be {expected}, the gateway sent {found}"
+    )
+
+
+def test_a_union_that_does_not_fit_is_lost() -> None:
+    result, drifts = decoded({"either": {}, "whole": 1})
+    assert (result.either, result.whole, drifts.fields) == (UNSET, 1, ["either"])
+
+
+def test_one_bad_row_leaves_the_others() -> None:
+    rows: list[object] = [POSITION | {"conid": each} for each in range(1, 101)]
+    rows[41] = "not a row"
+    rows[42] = POSITION | {"conid": {"an": "object"}}
+    found, drifts = decoded(rows, list[Position])
+    assert [each.conid for each in found] == [*range(1, 42), UNSET, *range(44, 101)]
+    assert [(each.model, each.field, each.found) for each in drifts] == [
+        ("list[Position]", "[]", "text"),
+        ("Position", "conid", "an object"),
+    ]
+
+
+def test_one_bad_row_of_a_mapping_leaves_the_others() -> None:
+    body = {"A": [STOCK_COMPANY], "B": 5, "C": "", "D": [STOCK_COMPANY | {"contracts": [7]}]}
+    found, drifts = decoded(body, dict[str, list[StockCompany]])
+    assert sorted(found) == ["A", "D"]
+    assert found["D"][0].contracts == []
+    assert drifts.fields == ["{}", "contracts"]
+
+
+def test_a_row_without_what_it_needs_is_left_out() -> None:
+    found, drifts = decoded([{"conid": 1}, {"note": "x"}, {"conid": "2,000"}], list[Needy])
+    assert found == [Needy(1), Needy(2000)]
+    assert drifts.fields == ["[]"]
+
+
+def test_numbers_are_exact() -> None:
+    body = b'{"position":0.1,"mktPrice":123456789.123456789012345678901,"mktValue":"1e-7"}'
+    position, _ = decoded(body, Position)
+    assert position.quantity == Decimal("0.1")
+    assert position.market_price == Decimal("123456789.123456789012345678901")
+    mended, _ = decoded(body[:-1] + b',"conid":"1,000"}', Position)
+    assert mended.market_price == position.market_price
+    assert mended.market_value == Decimal("1E-7")
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "1e99999", "-1e99999999999999999999", "9" * 100 + ".5"], ids=lambda n: n[:9]
+)
+def test_a_number_beyond_reason_costs_one_field(number: str) -> None:
+    result, drifts = decoded(f'{{"whole":{number},"text":"x","unknown":{number}}}'.encode())
+    assert (result.whole, result.text, drifts.fields) == (UNSET, "x", ["whole"])
+
+
+def test_a_giant_whole_number_is_kept() -> None:
+    found, _ = decoded(b'{"whole":123456789012345678901234567890}')
+    assert found.whole == 123456789012345678901234567890
+
+
+@pytest.mark.parametrize(
+    ("body", "type_"),
+    [
+        (b"", Sample),
+        (b" ", Sample),
+        (b"{", Sample),
+        (b"<html>", Sample),
+        (b"Success", Any),
+        (b"\x00", Any),
+        (b'{"text":"\x00"}', Sample),
+        (b'{"text":"\xff"}', Sample),
+        (b'{"text":"\xff","number":"NaN"}', Sample),
+        (b'{"text":"\xff"}', Any),
+        (b"[]", Sample),
+        (b"{}", list[Sample]),
+        (b'""', list[Sample]),
+        (b'""', dict[str, int]),
+        (b'""', Sample),
+        (b"null", Sample),
+        (b"null", list[Sample]),
+        (b"5", dict[str, int]),
+        (b'"N/A"', int),
+        (b'"x"', int),
+        (b'"NaN"', Decimal),
+        (b'{"note":1}', Needy),
+        (b"[" * 100_000, Any),
+        (b"[" * 100_000, Sample),
+        (b'{"anything":' + b"[" * 600 + b"]" * 600 + b',"whole":"x"}', Sample),
+        (b'{"whole":' + b"9" * 5000 + b"}", Sample),
+    ],
+    ids=lambda value: repr(value)[:24],
+)
+def test_what_cannot_be_read_is_an_error_that_names_the_call(body: bytes, type_: Any) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decoded(body, type_)
+    assert caught.value.operation == "GET /x"
+    assert str(caught.value).startswith("GET /x: the answer ")
+    assert len(str(caught.value)) < 700
+    assert len(caught.value.body) <= 200
+
+
+def test_an_escaped_nul_is_text() -> None:
+    assert decoded(b'{"text":"a\\u0000"}')[0].text == "a\x00"
+
+
+def test_plain_values() -> None:
+    assert plain(b'{"a":[0.5,null,true,"x"]}', "op") == {"a": [0.5, None, True, "x"]}
+    assert plain(b'{"a":1e400,"b":0.1}', "op") == {"a": Decimal("1e400"), "b": Decimal("0.1")}
+    assert loads(b'{"a":-1e99999999999999999999}') == {"a": "-1e99999999999999999999"}
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "expected"),
+    [
+        (b"[1,2]", list[int], [1, 2]),
+        (b'["1,000"]', list[int], [1000]),
+        (b"null", int | None, None),
+        (b'"1,000"', int | None, 1000),
+        (b'{"a":"NaN"}', Mapping[str, Any], {"a": "NaN"}),
+        (b'{"a":{"b":["NaN",1.5]}}', dict[str, object], {"a": {"b": ["NaN", 1.5]}}),
+        (b'"NaN"', Any, "NaN"),
+    ],
+)
+def test_other_types(body: bytes, type_: Any, expected: object) -> None:
+    result, drifts = decoded(body, type_)
+    assert result == expected
+    assert drifts == []
+
+
+def test_rows_of_other_types_that_do_not_fit_are_reported() -> None:
+    result, drifts = decoded(b'[1,"a","NaN"]', list[Literal["a", "b"]])
+    assert result == ["a"]
+    assert [each.found for each in drifts] == ["a number", "text"]
+
+
+def test_mending_plain_values() -> None:
+    drifts = Drifts()
+    row = {"orderId": "1,000", "price": "NaN", "totalSize": 0.1, "status": 5, "acct": {}}
+    update = mend(row, OrderUpdate, operation="sor", report=drifts)
+    assert (update.order_id, update.price, update.total_size) == (1000, None, Decimal("0.1"))
+    assert (update.status, update.account) == ("5", UNSET)
+    assert drifts == [Drift("sor", "OrderUpdate", "acct", "str", "an object")]
+    assert mend({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price is UNSET
+    assert mend({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).description == "Inf"
+    assert mend({"price": 1.0}, OrderUpdate, operation="", report=drifts).price == Decimal(1)
+
+
+def test_a_float_that_does_not_fit_is_called_a_number() -> None:
+    drifts = Drifts()
+    mend({"orderId": 1.5}, OrderUpdate, operation="sor", report=drifts)
+    assert [each.found for each in drifts] == ["a number"]
+
+
+ROWS: list[tuple[Any, dict[str, object]]] = [
+    (Position, POSITION),
+    (Account, ACCOUNT),
+    (AuthStatus, AUTH_STATUS),
+    (Tickle, TICKLE),
+    (StockCompany, STOCK_COMPANY),
+    (OrderUpdate, ORDER),
+    (Pnl, PNL),
+]
+
+
+@pytest.mark.parametrize(("type_", "row"), ROWS, ids=lambda each: getattr(each, "__name__", ""))
+def test_the_samples_fit_their_models(type_: Any, row: dict[str, object]) -> None:
+    result, drifts = decoded(row, type_)
+    assert drifts == []
+    missing = [
+        each.name
+        for each in msgspec.structs.fields(type_)
+        if each.encode_name in row and getattr(result, each.name) in (UNSET, None)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(("type_", "row"), ROWS, ids=lambda each: getattr(each, "__name__", ""))
+@pytest.mark.parametrize("frame", [False, True], ids=["bytes", "values"])
+@given(data=st.data())
+def test_one_wrong_value_costs_one_field(
+    frame: bool, type_: Any, row: dict[str, object], data: st.DataObject
+) -> None:
+    fields = [each for each in msgspec.structs.fields(type_) if each.encode_name in row]
+    field = data.draw(st.sampled_from(fields))
+    sent = data.draw(json_values)
+    good, _ = decoded(row, type_)
+    spoilt = row | {field.encode_name: sent}
+    if frame:
+        drifts = Drifts()
+        result: Any = mend(spoilt, type_, operation="sor", report=drifts)
+    else:
+        try:
+            result, drifts = decoded(spoilt, type_)
+        except DecodeError:
+            assert "\\ud" in ascii(sent)  # half of a surrogate pair is not JSON
+            return
+    for other in fields:
+        if other is not field:
+            assert getattr(result, other.name) == getattr(good, other.name)
+    kept = getattr(result, field.name)
+    if isinstance(kept, list):
+        assert isinstance(sent, list)
+        assert len(kept) + drifts.fields.count(field.encode_name) + sent.count("") == len(sent)
+    elif kept is UNSET:
+        assert drifts.fields == [field.encode_name]
+    elif isinstance(kept, msgspec.Struct):
+        assert isinstance(sent, dict)
+        assert field.encode_name not in drifts.fields
+    else:
+        assert drifts == []
+        assert not isinstance(kept, Decimal) or kept.is_finite()
+
+
+@given(text=st.text() | st.sampled_from(["nan", "inf", "sNaN", "-Infinity", "+inf", "NAN"]))
+@example("Finan")
+@example("12nan")
+def test_any_text_in_place_of_a_number(text: str) -> None:
+    body = json.dumps({"number": text, "real": text, "text": "kept"}, ensure_ascii=False)
+    try:
+        data = body.encode()
+    except UnicodeEncodeError:
+        return
+    result, drifts = decoded(data)
+    assert result.text == "kept"
+    for name in ("number", "real"):
+        value = getattr(result, name)
+        assert (value is UNSET) == (name in drifts.fields)
+        assert not value or Decimal(value).is_finite()
+
+
+TYPES: list[Any] = [
+    Any,
+    Sample,
+    Needy,
+    Tickle,
+    list[Position],
+    dict[str, list[StockCompany]],
+    dict[str, Any],
+    int,
+    str | None,
+    Literal["a"],
+]
+
+
+@given(
+    body=st.binary()
+    | json_values.map(lambda each: json.dumps(each).encode())
+    | st.builds(
+        lambda row, cut: json.dumps(row).encode()[:cut],
+        st.fixed_dictionaries({}, optional=dict.fromkeys(Sample.__struct_fields__, json_values)),
+        st.integers(1, 200),
+    ),
+    type_=st.sampled_from(TYPES),
+)
+def test_any_bytes_give_a_value_or_a_decode_error(body: bytes, type_: Any) -> None:
+    drifts = Drifts()
+    named = "GET /x"
+    try:
+        decode(body, type_, operation="GET /x", report=drifts)
+    except DecodeError as error:
+        named = error.operation or ""
+    assert named == "GET /x"
+    assert all(each.operation == "GET /x" and each.field for each in drifts)

@@ -1,0 +1,66 @@
+"""What the session's flags mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezant import (
+    UNSET,
+    AuthStatus,
+    BezantError,
+    CompetingSession,
+    NoSession,
+    NotAuthenticated,
+    NotEstablished,
+)
+from bezant._core.health import AUTH_STATUS, LOGOUT, TICKLE, problem
+
+READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind"),
+    [
+        ({}, None),
+        ({"competing": True}, None),
+        ({"established": UNSET}, None),
+        ({"established": None}, None),
+        ({"connected": UNSET}, None),
+        ({"established": False}, NotEstablished),
+        ({"connected": False}, NoSession),
+        ({"connected": False, "authenticated": False}, NoSession),
+        ({"authenticated": False}, NotAuthenticated),
+        ({"authenticated": UNSET}, NotAuthenticated),
+        ({"authenticated": None, "established": None}, NotAuthenticated),
+        ({"authenticated": False, "established": True}, NotAuthenticated),
+        ({"authenticated": False, "competing": True}, CompetingSession),
+    ],
+)
+def test_flags(flags: dict[str, Any], kind: type[BezantError] | None) -> None:
+    status = AuthStatus(**READY | flags)
+    error = problem(status)
+    if kind is None:
+        assert error is None
+        assert status.ready
+    else:
+        assert type(error) is kind
+        assert error.status is status
+        assert error.operation == "POST /iserver/auth/status"
+        assert not status.ready or kind is NoSession
+
+
+def test_the_gateways_words_and_the_call_are_in_the_error() -> None:
+    error = problem(AuthStatus(authenticated=False, message="m1", fail="f1"), TICKLE)
+    assert error is not None
+    assert str(error).startswith("POST /tickle: ")
+    assert "(m1 f1)" in str(error)
+
+
+def test_no_flags_at_all_are_no_session() -> None:
+    assert type(problem(AuthStatus())) is NotAuthenticated
+
+
+def test_session_calls_may_be_repeated() -> None:
+    assert all(each.idempotent for each in (AUTH_STATUS, TICKLE, LOGOUT))

@@ -1,0 +1,45 @@
+"""What the keepalive knows, and what is news."""
+
+from __future__ import annotations
+
+from bezant import AuthStatus, ConnectFailed, NotAuthenticated, Tickle
+from bezant._core.keepalive import Change, KeepaliveState
+from bezant.models import TickleServer
+
+GOOD = Tickle(iserver=TickleServer(auth_status=AuthStatus(authenticated=True, established=True)))
+BAD = Tickle(iserver=TickleServer(auth_status=AuthStatus(authenticated=False)))
+
+
+def test_nothing_is_known_at_first() -> None:
+    state = KeepaliveState()
+    known = (state.last_success, state.last_failure, state.last_error, state.failures, state.lost)
+    assert known == (None, None, None, 0, False)
+
+
+def test_a_loss_is_told_once_and_so_is_its_end() -> None:
+    state = KeepaliveState()
+    error = ConnectFailed("no")
+    told = [
+        state.answered(GOOD, 1.0),
+        state.failed(error, 2.0),
+        state.failed(error, 3.0),
+        state.answered(BAD, 4.0),
+        state.answered(GOOD, 5.0),
+        state.answered(GOOD, 6.0),
+        state.failed(error, 7.0),
+    ]
+    assert told == [None, Change.LOST, None, None, Change.RESTORED, None, Change.LOST]
+
+
+def test_what_is_remembered() -> None:
+    state = KeepaliveState()
+    state.answered(GOOD, 1.0)
+    state.answered(BAD, 2.0)
+    state.answered(BAD, 3.0)
+    assert (state.last_success, state.last_failure, state.failures) == (1.0, 3.0, 2)
+    assert type(state.last_error) is NotAuthenticated
+    assert state.last_error.operation == "POST /tickle"
+    assert state.lost
+    state.answered(Tickle(), 4.0)  # says nothing about the session: it answered
+    assert (state.last_success, state.last_failure, state.failures) == (4.0, 3.0, 0)
+    assert not state.lost

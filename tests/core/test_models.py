@@ -1,0 +1,203 @@
+"""Models: recorded answers decode without drift, and small conveniences."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import bezant.models
+from bezant import UNSET, Account, AuthStatus, MarketData, Position, Tickle
+from bezant._core.answers import read
+from bezant._core.stream.field_table import CODES, FIELDS, KINDS, NAMES
+from bezant.models import StockCompany, TickleServer
+
+from .samples import (
+    ACCOUNT,
+    AUTH_STATUS,
+    POSITION,
+    READ,
+    STOCK_COMPANY,
+    TICKLE,
+    TOKEN,
+    Drifts,
+    answer,
+)
+
+RECORDED = Path(__file__).parents[2].parent / "shared" / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [
+        ("Session/GET-auth-status", AuthStatus),
+        ("Session/POST-tickle", Tickle),
+        ("Contracts/GET-trsrv-stocks", dict[str, list[StockCompany]]),
+        ("Portfolio/GET-portfolio-subaccounts", list[Account]),
+        ("Portfolio/GET-portfolio-position-by-conid", list[Position]),
+        ("Portfolio/GET-portfolio-positions-empty", list[Position]),
+    ],
+)
+def test_recorded_answers_have_no_drift(name: str, type_: Any) -> None:
+    file = RECORDED / f"{name}.json"
+    if not file.exists():
+        pytest.skip(f"recorded answers are not here: {file}")
+    response = json.loads(file.read_text())["Response"]
+    body = json.dumps(response["Body"]).encode()
+    drifts = Drifts()
+    result = read(answer(body, response["StatusCode"]), READ, type_, drifts)
+    assert drifts == []
+    assert bool(result) == bool(response["Body"])
+
+
+def read_sample(sample: object, type_: Any) -> Any:
+    drifts = Drifts()
+    result = read(answer(json.dumps(sample).encode()), READ, type_, drifts)
+    assert drifts == []
+    return result
+
+
+def test_a_position() -> None:
+    position = read_sample(POSITION, Position)
+    assert position.account_id == "DU1000001"
+    assert position.conid == 4711
+    assert position.quantity == Decimal("12.5")
+    assert position.market_value == Decimal("1267.125")
+    assert position.realized_pnl == Decimal("0.1")
+    assert position.average_cost == Decimal("99.9")
+    assert position.underlying_conid == 0
+    assert position.put_or_call == "C"
+    assert position.page_size == 100
+    assert Position().quantity is UNSET
+
+
+def test_an_account() -> None:
+    account = read_sample([ACCOUNT], list[Account])[0]
+    assert (account.account_id, account.currency, account.faclient) == ("DU1000001", "EUR", False)
+    assert account.brokerage_access is True
+    assert read_sample({"accountAlias": None}, Account).account_alias is None
+
+
+def test_stocks() -> None:
+    stocks = read_sample({"ACME": [STOCK_COMPANY]}, dict[str, list[StockCompany]])
+    contracts = stocks["ACME"][0].contracts
+    assert [(each.conid, each.exchange, each.is_us) for each in contracts] == [
+        (4711, "NYSE", True),
+        (4712, "MEXI", False),
+    ]
+
+
+def test_flags() -> None:
+    status = read_sample(AUTH_STATUS, AuthStatus)
+    assert status.ready
+    assert status.server_info.server_name == "JisfN1"
+
+
+@pytest.mark.parametrize(
+    ("authenticated", "established", "ready"),
+    [
+        (True, True, True),
+        (True, False, False),
+        (True, UNSET, True),
+        (True, None, True),
+        (False, True, False),
+        (UNSET, UNSET, False),
+        (False, UNSET, False),
+    ],
+)
+def test_readiness(authenticated: Any, established: Any, ready: bool) -> None:
+    assert AuthStatus(authenticated=authenticated, established=established).ready is ready
+
+
+def test_a_tickle_keeps_its_session_to_itself() -> None:
+    tickle = read_sample(TICKLE, Tickle)
+    assert tickle.session == TOKEN
+    assert tickle.sso_expires_ms == 540000
+    assert tickle.status is not None
+    assert tickle.status.ready
+    assert TOKEN not in repr(tickle) + str(tickle) + f"{[tickle]}"
+
+
+@pytest.mark.parametrize(
+    "iserver", [UNSET, None, TickleServer(), TickleServer(auth_status=None)], ids=repr
+)
+def test_a_tickle_without_flags_has_no_status(iserver: Any) -> None:
+    assert Tickle(iserver=iserver).status is None
+
+
+def quote(**raw: object) -> MarketData:
+    return MarketData(
+        conid=1, conid_ex="1", updated=None, raw={key.strip("f"): raw[key] for key in raw}
+    )
+
+
+def test_market_data_by_property_name_and_code() -> None:
+    data = quote(f31="C1,234.50", f84="99.5", f86=100, f88="1,000", f85="2K", f7059="5", conid=1)
+    assert data.last == data.get("last") == data.get("31") == Decimal("1234.50")
+    assert (data.bid, data.ask) == (Decimal("99.5"), Decimal(100))
+    sizes = [data.bid_size, data.ask_size, data.last_size]
+    assert sizes == [Decimal(1000), Decimal(2000), Decimal(5)]
+    assert set(data.values) == {"last", "bid", "ask", "bid_size", "ask_size", "last_size"}
+
+
+def test_market_data_that_is_not_there_or_not_readable_is_none() -> None:
+    data = quote(f31="soon", f84="", f86=None, f6008="x", f7184=[], f55={})
+    for name in ("last", "bid", "ask", "bid_size", "conid", "can_be_traded", "symbol", "nonsense"):
+        assert data.get(name) is None
+    assert (data.last, data.bid, data.ask, data.bid_size) == (None, None, None, None)
+
+
+def test_market_data_is_read_by_kind() -> None:
+    data = quote(f6008="4711", f7184="1", f55="ACME", f7289="2.5T", f83="1.5%", f99999="x")
+    assert data.values == {
+        "conid": 4711,
+        "can_be_traded": True,
+        "symbol": "ACME",
+        "market_cap": "2.5T",
+        "change_percent": Decimal("1.5"),
+        "99999": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_close", "halted"),
+    [
+        ({"31": "C10"}, True, False),
+        ({"31": "H10"}, False, True),
+        ({"31": "CH10"}, True, True),
+        ({"31": "10"}, False, False),
+        ({"31": 10.5}, None, None),
+        ({"31": ""}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_marks(raw: dict[str, object], is_close: bool | None, halted: bool | None) -> None:
+    data = MarketData(conid=1, conid_ex="1", updated=None, raw=raw)
+    assert (data.is_close, data.halted) == (is_close, halted)
+
+
+def test_the_table_of_fields_is_one_to_one() -> None:
+    assert len(NAMES) == len(CODES) == len(KINDS) == len(FIELDS)
+    assert all(code.isdigit() and name.isidentifier() for code, name in NAMES.items())
+
+
+def test_models_are_frozen_comparable_and_travel() -> None:
+    position = read_sample(POSITION, Position)
+    assert position == read_sample(POSITION, Position)
+    assert pickle.loads(pickle.dumps(position)) == position
+    with pytest.raises(AttributeError):
+        position.conid = 5
+    for name in bezant.models.__all__:
+        each = getattr(bezant.models, name)
+        if isinstance(each, type) and issubclass(each, msgspec.Struct):
+            assert each.__struct_config__.frozen
+
+
+def test_what_is_missing_is_false() -> None:
+    assert not UNSET
+    assert not Position().conid

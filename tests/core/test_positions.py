@@ -1,0 +1,92 @@
+"""Every page once, and nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import UNSET, Position
+from bezant._core.positions import ACCOUNTS, POSITIONS, SORTING, Pager
+
+
+def rows(first: int, count: int, page_size: int | None = None) -> list[Position]:
+    size = UNSET if page_size is None else page_size
+    return [
+        Position(account_id="DU1", conid=conid, page_size=size)
+        for conid in range(first, first + count)
+    ]
+
+
+def test_the_calls_are_sorted_reads() -> None:
+    assert ACCOUNTS.idempotent
+    assert POSITIONS.idempotent
+    assert SORTING["sort"] == "name"
+
+
+@pytest.mark.parametrize(
+    ("page", "last"),
+    [
+        (rows(1, 0), True),
+        (rows(1, 99), True),
+        (rows(1, 100), False),
+        (rows(1, 30), False),  # the page size that IBKR documented for years
+        (rows(1, 29), True),
+        (rows(1, 50, page_size=50), False),
+        (rows(1, 49, page_size=50), True),
+        (rows(1, 100, page_size=0), False),
+        (rows(1, 60, page_size=0), True),
+    ],
+    ids=lambda value: str(len(value)) if isinstance(value, list) else str(value),
+)
+def test_when_a_page_is_the_last(page: list[Position], last: bool) -> None:
+    pager = Pager()
+    assert pager.add(page) == page
+    assert pager.done is last
+    assert pager.page == 1
+
+
+def test_a_repeated_page_ends_it_and_gives_nothing() -> None:
+    pager = Pager()
+    page = rows(1, 100)
+    pager.add(page)
+    assert pager.add(page) == []
+    assert pager.done
+    assert pager.page == 2
+
+
+def test_a_position_is_told_by_account_contract_and_model() -> None:
+    pager = Pager()
+    page = [
+        Position(account_id="DU1", conid=1),
+        Position(account_id="DU2", conid=1),
+        Position(account_id="DU1", conid=1, model="m"),
+        Position(account_id="DU1", conid=1),
+    ]
+    assert pager.add(page) == page[:3]
+
+
+def test_rows_without_a_contract_are_kept() -> None:
+    pager = Pager()
+    page = [Position(account_id="DU1"), Position(account_id="DU1")]
+    assert len(pager.add(page)) == 2
+
+
+@given(
+    total=st.integers(0, 450),
+    size=st.sampled_from([30, 100]),
+    overlap=st.integers(0, 20),
+    says=st.booleans(),
+)
+def test_paging_loses_nothing_and_repeats_nothing(
+    total: int, size: int, overlap: int, says: bool
+) -> None:
+    held = rows(1, total, size if says else None)
+    pager = Pager()
+    found: list[Position] = []
+    at = 0
+    while not pager.done:
+        found += pager.add(held[at : at + size])
+        at += size - overlap
+        assert pager.page < 60
+    assert found == held

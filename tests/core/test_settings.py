@@ -1,0 +1,297 @@
+"""Base URLs, certificates, proxies and the other settings."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from bezant import InvalidBaseUrl, InvalidRequest
+from bezant._core.settings import (
+    DEFAULT_BASE_URL,
+    DEFAULT_USER_AGENT,
+    BaseUrl,
+    Settings,
+    Tls,
+    TlsMode,
+    check_seconds,
+    choose_proxy,
+    choose_tls,
+    resolve,
+)
+
+from .samples import TOKEN
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://localhost:5000/v1/api", "https://localhost:5000/v1/api"),
+        ("https://localhost:5000", "https://localhost:5000/v1/api"),
+        ("https://localhost:5000/v1/api/", "https://localhost:5000/v1/api"),
+        ("HTTPS://LocalHost:5000/", "https://localhost:5000/v1/api"),
+        ("http://localhost", "http://localhost/v1/api"),
+        ("http://localhost:80", "http://localhost/v1/api"),
+        ("https://api.ibkr.com:443/v1/api", "https://api.ibkr.com/v1/api"),
+        ("https://localhost:/v1/api", "https://localhost/v1/api"),
+        ("https://[::1]:5000/gw", "https://[::1]:5000/gw"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://host_name.lan.:5000", "https://host_name.lan.:5000/v1/api"),
+    ],
+)
+def test_base_urls(text: str, expected: str) -> None:
+    assert str(BaseUrl.parse(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "localhost:5000",
+        "ftp://localhost",
+        "https://",
+        "https://:5000",
+        "https://localhost:0",
+        "https://localhost:99999",
+        "https://localhost:x",
+        "https://[::1",
+        "https://[v1.a]",
+        "https://[::zz]",
+        "https://local host",
+        "https://localhost/\n",
+        "https://localhost/a//b",
+        "https://localhost/../b",
+        "https://localhost/?x=1",
+        "https://localhost/?",
+        "https://localhost/#x",
+        "https://user@localhost",
+        "https://a..b",
+        "https://-a",
+        "https://ü..b",
+        "https://" + "a" * 254,
+        "https://a%20b",
+    ],
+)
+def test_what_is_no_base_url_is_refused(text: str) -> None:
+    with pytest.raises(InvalidBaseUrl) as caught:
+        BaseUrl.parse(text)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_base_url_is_text() -> None:
+    with pytest.raises(InvalidBaseUrl):
+        BaseUrl.parse(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://me:{}@localhost",
+        "https://me:{}@x@localhost:5000/v1",
+        "https://me:x/{}@localhost",
+        "https://me:x@{}@localhost",
+        "https://me:{}℀@localhost",
+        "https://{}@localhost:x",
+        "me:{}@localhost",
+        "https:// me:{}@localhost",
+    ],
+)
+def test_a_password_in_a_url_is_not_shown(text: str) -> None:
+    with pytest.raises(InvalidBaseUrl) as caught:
+        BaseUrl.parse(text.format(TOKEN))
+    assert TOKEN not in str(caught.value)
+
+
+urlish = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["https://", "http://", "HTTPS://", "//", ""]),
+        st.from_regex(r"([a-zA-Z0-9.-]{1,12}|\[[0-9a-f:.%]{2,12}\])(:[0-9]{0,6})?", fullmatch=True)
+        | st.text(max_size=8),
+        st.text(max_size=12).map(lambda path: "/" + path) | st.just(""),
+    ),
+)
+
+
+@given(text=st.text() | urlish)
+@example("https://[fe80::1%eth0]:5000")
+@example("https://Kelvin.example")
+@example("https://straße.example/%zz")
+def test_a_base_url_parses_to_itself_or_not_at_all(text: str) -> None:
+    try:
+        url = BaseUrl.parse(text)
+    except InvalidBaseUrl:
+        return
+    assert BaseUrl.parse(str(url)) == url
+    assert str(url).isascii()
+    assert url.ws_url.startswith("ws")
+    assert url.ws_url.endswith(f"://{url.authority}{url.path}/ws".partition("://")[2])
+
+
+def test_the_parts_of_a_base_url() -> None:
+    url = BaseUrl.parse("https://[::1]:5000/v1/api")
+    assert (url.scheme, url.host, url.port, url.path) == ("https", "::1", 5000, "/v1/api")
+    assert url.root == "https://[::1]:5000"
+    assert url.ws_url == "wss://[::1]:5000/v1/api/ws"
+    assert BaseUrl.parse("http://localhost").ws_url == "ws://localhost/v1/api/ws"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("gateway.localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("api.ibkr.com", False),
+    ],
+)
+def test_certificates_are_left_unchecked_for_loopback_only(host: str, loopback: bool) -> None:
+    url = BaseUrl.parse(f"https://{host}:5000")
+    assert url.is_loopback is loopback
+    assert choose_tls(url, "auto").mode == ("insecure" if loopback else "verify")
+
+
+REMOTE = BaseUrl.parse("https://gw.example.com:5000")
+LOCAL = BaseUrl.parse(DEFAULT_BASE_URL)
+
+
+def test_how_certificates_are_checked() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert choose_tls(BaseUrl.parse("http://gw.example.com"), True) == Tls("none")
+    assert choose_tls(LOCAL, True) == Tls("verify")
+    assert choose_tls(REMOTE, False) == Tls("insecure")
+    assert choose_tls(REMOTE, "/etc/ca.pem") == Tls("ca", ca_file="/etc/ca.pem")
+    assert choose_tls(REMOTE, Path("/etc/ca.pem")) == Tls("ca", ca_file="/etc/ca.pem")
+    assert choose_tls(REMOTE, context) == Tls("context", context=context)
+    assert {"none", "insecure", "verify", "ca", "context"} == set(get_args(TlsMode))
+
+
+@pytest.mark.parametrize("verify", [None, 1, 0, object()], ids=["None", "1", "0", "object"])
+def test_other_ways_are_refused(verify: object) -> None:
+    with pytest.raises(InvalidRequest, match="verify"):
+        choose_tls(REMOTE, verify)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "environ", "expected"),
+    [
+        (None, {}, None),
+        ("http://p:1", {}, "http://p:1"),
+        ("", {"HTTPS_PROXY": "http://e:1"}, None),
+        (None, {"HTTPS_PROXY": "http://e:1"}, "http://e:1"),
+        (None, {"https_proxy": "http://e:1"}, "http://e:1"),
+        (None, {"HTTP_PROXY": "http://e:1"}, None),
+        (None, {"ALL_PROXY": "http://e:1"}, "http://e:1"),
+        (None, {"HTTPS_PROXY": "", "ALL_PROXY": "http://a:1"}, "http://a:1"),
+        (None, {"HTTPS_PROXY": "http://e:1", "NO_PROXY": "*"}, None),
+        (None, {"HTTPS_PROXY": "http://e:1", "NO_PROXY": "x.org, .example.com"}, None),
+        (None, {"HTTPS_PROXY": "http://e:1", "NO_PROXY": "*.example.com"}, None),
+        (None, {"HTTPS_PROXY": "http://e:1", "NO_PROXY": "GW.example.com"}, None),
+        (None, {"HTTPS_PROXY": "http://e:1", "NO_PROXY": "ample.com,,"}, "http://e:1"),
+    ],
+)
+def test_which_proxy_is_used(
+    proxy: str | None, environ: dict[str, str], expected: str | None
+) -> None:
+    assert choose_proxy(REMOTE, proxy, environ) == expected
+    assert choose_proxy(LOCAL, proxy, environ) is None
+
+
+DEFAULTS: dict[str, Any] = {
+    "verify": "auto",
+    "proxy": None,
+    "timeout": 30,
+    "connect_timeout": 5,
+    "user_agent": DEFAULT_USER_AGENT,
+    "max_connections": 4,
+    "max_answer_bytes": 1000,
+    "strict": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "environ", "expected"),
+    [
+        (None, {}, DEFAULT_BASE_URL),
+        (None, {"IBKR_GATEWAY_URL": "https://i:1/x"}, "https://i:1/x"),
+        (
+            None,
+            {"IBKR_GATEWAY_URL": "https://i:1/x", "BEZANT_GATEWAY_URL": "https://b:1/x"},
+            "https://b:1/x",
+        ),
+        (None, {"BEZANT_GATEWAY_URL": ""}, DEFAULT_BASE_URL),
+        ("https://a:1/x", {"BEZANT_GATEWAY_URL": "https://b:1/x"}, "https://a:1/x"),
+    ],
+)
+def test_arguments_come_before_the_environment(
+    base_url: str | None, environ: dict[str, str], expected: str
+) -> None:
+    assert str(resolve(base_url, environ, **DEFAULTS).base_url) == expected
+
+
+def test_an_empty_base_url_is_not_the_default() -> None:
+    with pytest.raises(InvalidBaseUrl):
+        resolve("", {}, **DEFAULTS)
+
+
+def test_what_was_given_is_kept() -> None:
+    given = DEFAULTS | {"proxy": "http://p:1", "strict": True, "verify": False}
+    settings = resolve("https://gw.example.com", {}, **given)
+    assert settings.tls == Tls("insecure")
+    assert settings.proxy == "http://p:1"
+    assert settings.strict
+    assert settings.max_connections == 4
+    assert settings.max_answer_bytes == 1000
+
+
+def test_defaults_and_repr() -> None:
+    settings = Settings(REMOTE, Tls("context", context=TOKEN), proxy=f"http://u:{TOKEN}@p")
+    assert settings.user_agent.startswith("bezant/")
+    assert TOKEN not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("agent", ["", " ", " x", "a\nb", "ü", 5, None], ids=repr)
+def test_the_user_agent_is_never_empty_nor_a_second_header(agent: Any) -> None:
+    with pytest.raises(InvalidRequest, match="user_agent"):
+        Settings(LOCAL, Tls("none"), user_agent=agent)
+
+
+@pytest.mark.parametrize("name", ["max_connections", "max_answer_bytes"])
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "4", None], ids=repr)
+def test_counts_are_whole_and_positive(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match=name):
+        Settings(LOCAL, Tls("none"), **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5", None, float("nan"), float("inf")], ids=repr)
+def test_times_are_positive_and_finite(value: Any) -> None:
+    with pytest.raises(InvalidRequest, match="wait must be a positive"):
+        check_seconds("wait", value)
+    for name in ("timeout", "connect_timeout"):
+        with pytest.raises(InvalidRequest, match=f"^{name} "):
+            Settings(LOCAL, Tls("none"), **{name: value})
+
+
+@given(value=st.floats(min_value=0, allow_infinity=False) | st.integers(min_value=1, max_value=99))
+def test_any_positive_time_will_do(value: float) -> None:
+    assume(value > 0)
+    check_seconds("wait", value)
+
+
+def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:
+    settings = Settings(LOCAL, Tls("none"), user_agent="me/1", timeout=7)
+    changed = settings.with_changes({"timeout": 1.5, "strict": None, "user_agent": None})
+    assert changed.timeout == 1.5
+    assert changed.user_agent == "me/1"
+    assert settings.timeout == 7
+    with pytest.raises(InvalidRequest):
+        settings.with_changes({"timeout": -1})

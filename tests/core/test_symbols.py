@@ -1,0 +1,249 @@
+"""From a symbol to exactly one contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import AmbiguousSymbol, InvalidRequest, Listing, SymbolNotFound
+from bezant._core.symbols import (
+    DEFINITIONS,
+    STOCKS,
+    Key,
+    SymbolTable,
+    choose,
+    key_for,
+    listings,
+    normalise,
+    with_currencies,
+)
+from bezant.models import ContractDefinition, ContractDefinitions, StockCompany, StockListing
+
+
+def listing(
+    conid: int, exchange: str, *, is_us: bool = False, currency: str | None = None
+) -> Listing:
+    return Listing(
+        conid=conid,
+        symbol="ACME",
+        exchange=exchange,
+        name="ACME CORP",
+        is_us=is_us,
+        currency=currency,
+    )
+
+
+NYSE = listing(1, "NYSE", is_us=True, currency="USD")
+BATS = listing(2, "BATS", is_us=True, currency="USD")
+MEXI = listing(3, "MEXI", currency="MXN")
+EBS = listing(4, "EBS", currency="CHF")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [
+        ("aapl", "AAPL"),
+        (" aapl ", "AAPL"),
+        ("BRK.B", "BRK B"),
+        ("brk-b", "BRK B"),
+        ("BRK/B", "BRK B"),
+        ("BRK   B", "BRK B"),
+        ("BP.", "BP."),
+        ("0700", "0700"),
+        ("RDS.AB", "RDS AB"),
+        ("X.ABC", "X.ABC"),
+    ],
+)
+def test_symbols_as_ibkr_spells_them(symbol: str, expected: str) -> None:
+    assert normalise(symbol) == expected
+
+
+@pytest.mark.parametrize("symbol", ["", " ", "A,B", "A\x00B", "x" * 41, None, 5], ids=repr)
+def test_what_is_no_symbol_is_refused(symbol: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        normalise(symbol)
+
+
+@given(symbol=st.text())
+def test_the_normal_form_is_stable(symbol: str) -> None:
+    try:
+        normal = normalise(symbol)
+    except InvalidRequest:
+        return
+    assert normalise(normal) == normal
+    assert normalise(f" {symbol.lower()} ") == normalise(symbol.lower())
+
+
+def test_keys() -> None:
+    assert key_for("brk.b", " nyse ", "usd") == ("BRK B", "NYSE", "USD")
+    assert key_for("a", None, None) == ("A", "", "")
+
+
+@pytest.mark.parametrize("wish", ["", " ", 5], ids=repr)
+def test_exchanges_and_currencies_are_text(wish: Any) -> None:
+    with pytest.raises(InvalidRequest, match="exchange"):
+        key_for("A", wish, None)
+    with pytest.raises(InvalidRequest, match="currency"):
+        key_for("A", None, wish)
+
+
+def test_each_contract_is_listed_once() -> None:
+    answer = {
+        "ACME": [
+            StockCompany(
+                name="ACME CORP",
+                contracts=[
+                    StockListing(conid=1, exchange="NYSE", is_us=True),
+                    StockListing(conid=1, exchange="AGAIN"),
+                    StockListing(exchange="without a contract"),
+                    StockListing(conid=3),
+                ],
+            ),
+            StockCompany(),
+            StockCompany(contracts=None),
+        ],
+        "OTHER": [StockCompany(contracts=[StockListing(conid=9)])],
+    }
+    found = listings("ACME", answer)
+    assert [(each.conid, each.exchange, each.name, each.is_us) for each in found] == [
+        (1, "NYSE", "ACME CORP", True),
+        (3, "", "ACME CORP", False),
+    ]
+    assert listings("UNKNOWN", answer) == []
+
+
+def test_currencies_come_from_the_definitions() -> None:
+    answer = ContractDefinitions(
+        secdef=[
+            ContractDefinition(conid=1, currency="USD"),
+            ContractDefinition(conid=3, currency=""),
+        ]
+    )
+    found = [listing(1, "NYSE"), listing(3, "MEXI"), listing(4, "EBS")]
+    assert [each.currency for each in with_currencies(found, answer)] == ["USD", None, None]
+    assert with_currencies(found, ContractDefinitions()) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "candidates", "expected"),
+    [
+        (("ACME", "", ""), [MEXI], MEXI),
+        (("ACME", "", ""), [MEXI, NYSE, EBS], NYSE),
+        (("ACME", "MEXI", ""), [MEXI, NYSE], MEXI),
+        (("ACME", "", "CHF"), [MEXI, NYSE, EBS], EBS),
+        (("ACME", "NYSE", "USD"), [MEXI, NYSE, BATS], NYSE),
+        (("ACME", "", "USD"), [NYSE, listing(5, "LSE", currency="USD")], NYSE),
+    ],
+)
+def test_the_one_listing_that_fits(key: Key, candidates: list[Listing], expected: Listing) -> None:
+    assert choose(key, candidates) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "candidates"),
+    [
+        (("ACME", "", ""), []),
+        (("ACME", "TSE", ""), [MEXI, NYSE]),
+        (("ACME", "", "EUR"), [MEXI, NYSE, listing(6, "X")]),
+        (("ACME", "NYSE", "EUR"), [NYSE]),
+    ],
+)
+def test_none_fits(key: Key, candidates: list[Listing]) -> None:
+    with pytest.raises(SymbolNotFound) as caught:
+        choose(key, candidates)
+    assert caught.value.symbol == "ACME"
+    assert caught.value.candidates == tuple(candidates)
+    assert caught.value.operation == STOCKS.name
+    for each in candidates:
+        assert str(each) in str(caught.value)
+    for wish in key[1:]:
+        assert wish in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "candidates", "fitting"),
+    [
+        (("ACME", "", ""), [MEXI, EBS], 2),
+        (("ACME", "", ""), [NYSE, BATS, MEXI], 3),
+        (("ACME", "", "USD"), [NYSE, BATS, MEXI], 2),
+        # Naming an exchange is a wish of its own: no preference decides between two on it.
+        (("ACME", "NYSE", ""), [NYSE, listing(7, "NYSE")], 2),
+    ],
+)
+def test_several_fit(key: Key, candidates: list[Listing], fitting: int) -> None:
+    with pytest.raises(AmbiguousSymbol) as caught:
+        choose(key, candidates)
+    assert len(caught.value.candidates) == fitting
+    assert f"{fitting} listings" in str(caught.value)
+
+
+def test_a_long_list_of_candidates_is_cut_in_the_text_only() -> None:
+    many = [listing(each, f"E{each}") for each in range(1, 21)]
+    with pytest.raises(AmbiguousSymbol, match="and 12 more") as caught:
+        choose(("ACME", "", ""), many)
+    assert len(caught.value.candidates) == 20
+
+
+KEY: Key = ("ACME", "", "")
+
+
+def miss() -> SymbolNotFound:
+    return SymbolNotFound("not known", operation=STOCKS.name, symbol="ACME", candidates=[MEXI])
+
+
+def test_contracts_are_remembered_for_good() -> None:
+    table = SymbolTable(forget_misses_after=10)
+    assert table.get(KEY, 0) is None
+    table.found(KEY, 5)
+    assert table.get(KEY, 1e9) == 5
+    assert len(table) == 1
+
+
+def test_misses_are_remembered_for_a_while() -> None:
+    table = SymbolTable(forget_misses_after=10)
+    first = miss()
+    table.missed(KEY, first, 100)
+    for now in (100, 109.9):
+        with pytest.raises(SymbolNotFound) as caught:
+            table.get(KEY, now)
+        assert caught.value is not first  # it would collect the tracebacks of all callers
+        assert vars(caught.value) == vars(first)
+    assert table.get(KEY, 110) is None
+    assert table.get(KEY, 100) is None
+    assert len(table) == 0
+
+
+def test_a_contract_that_turns_up_ends_a_miss() -> None:
+    table = SymbolTable(forget_misses_after=10)
+    table.missed(KEY, miss(), 0)
+    table.found(KEY, 5)
+    assert table.get(KEY, 1) == 5
+
+
+def test_forgetting() -> None:
+    table = SymbolTable()
+    table.found(KEY, 1)
+    table.found(("ACME", "NYSE", ""), 2)
+    table.found(("OTHER", "", ""), 3)
+    table.missed(("ACME", "", "EUR"), miss(), 0)
+    table.forget("ACME")
+    assert len(table) == 1
+    assert table.get(KEY, 0) is None
+    assert table.get(("ACME", "", "EUR"), 0) is None
+    table.missed(KEY, miss(), 0)
+    table.clear()
+    assert len(table) == 0
+    assert table.get(KEY, 0) is None
+
+
+def test_lookups_may_be_repeated() -> None:
+    assert STOCKS.idempotent
+    assert DEFINITIONS.idempotent
+
+
+def test_a_listing_reads_well() -> None:
+    assert str(NYSE) == "ACME NYSE USD conid 1 (ACME CORP)"
+    assert str(listing(1, "NYSE")) == "ACME NYSE conid 1 (ACME CORP)"

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from bezant.sim import SimulatedGateway
+from bezant.sim._certificate import certificate
+
+INTERVAL = 0.01
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    assert [thread for thread in left if thread.name == "bezant-sim"] == []
+
+
+@pytest.fixture
+def gateway() -> Iterator[SimulatedGateway]:
+    with SimulatedGateway(quote_interval=INTERVAL, heartbeat_interval=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+def api(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
+    # Without cookies: kept by name and path, those of a tickle would earn a 401.
+    jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=5) as client:
+        yield client
+
+
+def client_context() -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=certificate().ca_pem.decode())
+
+
+class Ws:
+    """A client's WebSocket whose reads are bounded."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def send(self, text: str) -> None:
+        self.connection.send(text)
+
+    def raw(self, timeout: float = 2.0) -> bytes:
+        data = self.connection.recv(timeout)
+        assert isinstance(data, bytes), "every frame is binary"
+        return data
+
+    def message(self, topic: str, timeout: float = 2.0) -> dict[str, Any]:
+        """Return the next message of a topic; others are passed over."""
+        ends = time.monotonic() + timeout
+        while True:
+            message: dict[str, Any] = json.loads(self.raw(max(0.001, ends - time.monotonic())))
+            if message["topic"] == topic:
+                return message
+
+    def collect(self, seconds: float) -> list[dict[str, Any]]:
+        """Return all messages that come within a time."""
+        ends = time.monotonic() + seconds
+        messages: list[dict[str, Any]] = []
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                messages.append(json.loads(self.raw(left)))
+            except TimeoutError:
+                break
+        return messages
+
+
+@pytest.fixture
+def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
+    with contextlib.ExitStack() as stack:
+
+        def open_one(*, ready: bool = True, url: str = "", **options: Any) -> Ws:
+            url = url or gateway.ws_url
+            context = client_context() if url.startswith("wss") else None
+            ws = Ws(
+                stack.enter_context(
+                    connect(
+                        url, ssl=context, proxy=None, open_timeout=5, close_timeout=1, **options
+                    )
+                )
+            )
+            if ready:
+                ws.message("act")
+            return ws
+
+        yield open_one
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    def wait(condition: Callable[[], object]) -> None:
+        ends = time.monotonic() + 2
+        while not condition():
+            assert time.monotonic() < ends, "did not come true in time"
+            time.sleep(0.002)
+
+    return wait

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from bezant.sim import SimulatedGateway
+from bezant.sim._quotes import Walk, compact
+
+FIELDS = "31,84,86,85,88,87,7762,82,83"
+META = {"conid", "conidEx", "server_id", "_updated", "6509"}
+
+
+def stocks(api: httpx.Client, *symbols: str) -> dict[str, list[dict[str, Any]]]:
+    body: dict[str, list[dict[str, Any]]] = api.get(
+        "/trsrv/stocks", params={"symbols": ",".join(symbols)}
+    ).json()
+    return body
+
+
+def snapshot(api: httpx.Client, conids: str, fields: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get(
+        "/iserver/marketdata/snapshot", params={"conids": conids, "fields": fields}
+    ).json()
+    return rows
+
+
+def test_stocks(api: httpx.Client) -> None:
+    body = stocks(api, "AAPL", "MSFT", "NOSUCH", "aapl")
+    assert body["NOSUCH"] == body["aapl"] == []
+    apple, other = body["AAPL"]
+    assert apple.keys() == {"name", "chineseName", "assetClass", "contracts"}
+    assert apple["contracts"][0] == {"conid": 265598, "exchange": "NASDAQ", "isUS": True}
+    assert [item["isUS"] for item in apple["contracts"]] == [True, False, False]
+    assert [item["isUS"] for item in other["contracts"]] == [False]
+    assert len(body["MSFT"]) == 1
+    assert api.get("/trsrv/stocks").status_code == 400
+
+
+def test_stocks_that_are_hard_to_resolve(api: httpx.Client) -> None:
+    body = stocks(api, "SIE", "7203", "BRK B")
+    ambiguous = [item for company in body["SIE"] for item in company["contracts"]]
+    assert len(body["SIE"]) == 2
+    assert not any(item["isUS"] for item in ambiguous)
+    [toyota] = body["7203"]
+    assert [item["isUS"] for item in toyota["contracts"]] == [False]
+    assert len(body["BRK B"]) == 1
+
+
+def test_every_held_stock_resolves_to_itself(api: httpx.Client) -> None:
+    api.get("/portfolio/accounts")
+    rows = api.get("/portfolio/DU1234567/positions/0").json()
+    symbols = {row["contractDesc"]: row["conid"] for row in rows if row["assetClass"] == "STK"}
+    body = stocks(api, *symbols)
+    for symbol, conid in symbols.items():
+        assert conid in [item["conid"] for c in body[symbol] for item in c["contracts"]]
+
+
+def test_secdef(api: httpx.Client) -> None:
+    api.get("/portfolio/accounts")
+    rows = api.get("/portfolio/DU1234567/positions/0").json()
+    option = next(row for row in rows if row["assetClass"] == "OPT")
+    answer = api.get("/trsrv/secdef", params={"conids": f"265598,1,{option['conid']}"})
+    apple, found = answer.json()["secdef"]
+    assert (apple["conid"], apple["ticker"], apple["currency"]) == (265598, "AAPL", "USD")
+    assert (apple["name"], apple["assetClass"]) == ("APPLE INC", "STK")
+    assert (apple["listingExchange"], apple["isUS"], apple["strike"]) == ("NASDAQ", True, "0")
+    assert found["conid"] == option["conid"]
+    assert found["putOrCall"] == option["putOrCall"]
+    assert api.get("/trsrv/secdef", params={"conids": "x"}).status_code == 400
+
+
+def test_first_snapshot_has_no_values(api: httpx.Client) -> None:
+    [first] = snapshot(api, "265598", FIELDS)
+    assert first.keys() == META
+    [second] = snapshot(api, "265598", FIELDS)
+    assert second.keys() == META | set(FIELDS.split(","))
+    assert all(type(second[name]) is str for name in FIELDS.split(","))
+    assert (second["conid"], second["conidEx"]) == (265598, "265598")
+    assert re.fullmatch(r"\d+(\.\d)?[KMB]?", second["87"])
+    assert second["83"].endswith("%")
+
+
+def test_fields_asked_later_begin_again(api: httpx.Client) -> None:
+    snapshot(api, "265598", "31")
+    [row] = snapshot(api, "265598", "31,84")
+    assert "31" in row
+    assert "84" not in row
+    [row] = snapshot(api, "265598", "84")
+    assert "84" in row
+    assert "31" not in row
+
+
+def test_snapshot_prefixes(api: httpx.Client) -> None:
+    api.get("/portfolio/accounts")
+    conids = [str(row["conid"]) for row in api.get("/portfolio/DU1234567/positions/0").json()]
+    asked = ",".join(conids[:100])
+    snapshot(api, asked, "31")
+    values = [row["31"] for row in snapshot(api, asked, "31")]
+    assert len(values) == 100
+    prefixes = {value[0] for value in values if not value[0].isdigit()}
+    assert prefixes == {"C", "H"}
+
+
+def test_unknown_contract_and_bad_conids(api: httpx.Client) -> None:
+    for _ in range(2):
+        [row] = snapshot(api, "1@SMART", "31")
+        assert row.keys() == META
+        assert row["6509"].startswith("N")
+    path = "/iserver/marketdata/snapshot"
+    assert api.get(path).status_code == 400
+    assert api.get(path, params={"conids": "x"}).status_code == 400
+
+
+def test_unsubscribe_begins_again(gateway: SimulatedGateway, api: httpx.Client) -> None:
+    snapshot(api, "265598,272093", "31")
+    answer = api.post("/iserver/marketdata/unsubscribe", json={"conid": 265598})
+    assert answer.json() == {"success": True}
+    assert api.post("/iserver/marketdata/unsubscribe", json={"conid": 5}).status_code == 404
+    apple, microsoft = snapshot(api, "265598,272093", "31")
+    assert "31" not in apple
+    assert "31" in microsoft
+    assert api.get("/iserver/marketdata/unsubscribeall").json() == {"unsubscribed": True}
+    assert "31" not in snapshot(api, "265598", "31")[0]
+    gateway.login()
+    assert "31" not in snapshot(api, "265598", "31")[0]
+
+
+def test_prices_move(api: httpx.Client, until: Callable[[Callable[[], object]], None]) -> None:
+    snapshot(api, "265598", "31")
+    [first] = snapshot(api, "265598", "31")
+    until(lambda: snapshot(api, "265598", "31")[0]["31"] != first["31"])
+
+
+def test_walk_is_repeatable() -> None:
+    one, two, other = Walk("a", 100.0), Walk("a", 100.0), Walk("b", 100.0)
+    for step in range(50):
+        one.advance_to(step)
+    two.advance_to(49)
+    other.advance_to(49)
+    assert one.last == two.last != other.last
+    assert one.low <= one.last <= one.high
+    one.advance_to(1_000_000)
+    assert one.steps == 1_000_000
+
+
+def test_compact_numbers() -> None:
+    assert [compact(n) for n in (950, 1200, 1_200_000, 2.5e9)] == ["950", "1.2K", "1.2M", "2.5B"]
+
+
+def test_history(api: httpx.Client) -> None:
+    params = {"conid": "756733", "period": "1d", "bar": "1min"}
+    body = api.get("/iserver/marketdata/history", params=params).json()
+    assert (body["symbol"], body["barLength"], body["volumeFactor"]) == ("SPY", 60, 100)
+    assert len(body["data"]) == 390
+    assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", body["startTime"])
+    assert re.fullmatch(r"\d+/[\d.]+/\d+", body["high"])
+    times = [bar["t"] for bar in body["data"]]
+    assert times == list(range(times[0], times[0] + 390 * 60_000, 60_000))
+    for bar in body["data"]:
+        assert bar["l"] <= bar["o"] <= bar["h"]
+        assert bar["l"] <= bar["c"] <= bar["h"]
+    long = api.get(
+        "/iserver/marketdata/history", params={"conid": "756733", "period": "5y", "bar": "1d"}
+    ).json()
+    assert len(long["data"]) == 1000
+    assert long["barLength"] == 86400
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"conid": "1"}, {"conid": ""}, {"bar": "1x"}, {"period": "soon"}, {"bar": "0min"}]
+)
+def test_history_refuses(api: httpx.Client, wrong: dict[str, str]) -> None:
+    params = {"conid": "756733", "period": "1d", "bar": "1min"} | wrong
+    assert api.get("/iserver/marketdata/history", params=params).status_code == 400
