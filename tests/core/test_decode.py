@@ -143,7 +143,7 @@ def test_spellings(field: str, value: object, expected: object, beside: dict[str
         ("text", [1], "str", "a list"),
         ("rows", 5, "list[int]", "a number"),
         ("rows", {"a": 1}, "list[int]", "an object"),
-        ("table", [1], "dict[str, decimal.Decimal]", "a list"),
+        ("table", [1], "dict[str, Decimal]", "a list"),
         ("inner", [1], "Sample", "a list"),
         ("inner", 5, "Sample", "a number"),
         ("choice", "c", "Literal['a', 'b']", "text"),
