@@ -255,13 +255,24 @@ class SessionError(BezantError):
 
     Attributes:
         status: the session's flags, where the gateway gave them, else None.
+        login_url: the gateway's page, where a browser logs in; None where it is not known.
     """
 
     def __init__(
-        self, message: str, *, operation: str | None = None, status: AuthStatus | None = None
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: AuthStatus | None = None,
+        login_url: str | None = None,
     ) -> None:
         super().__init__(message, operation=operation)
         self.status = status
+        self.login_url = login_url
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} ({self.login_url})" if self.login_url else text
 
 
 class NotAuthenticated(SessionError):

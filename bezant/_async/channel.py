@@ -108,8 +108,9 @@ class AsyncChannel:
         drifts: list[Drift] = []
         try:
             result = read(answer, operation, type_, drifts.append)
-        except SessionError:
+        except SessionError as error:
             self.portfolio_primed = False
+            error.login_url = settings.base_url.root
             raise
         if drifts:
             self.report(drifts, strict=settings.strict)

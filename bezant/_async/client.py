@@ -218,6 +218,7 @@ class AsyncClient:
         checked = (await self.tickle()).status
         if checked is not None and session_rules.problem(checked) is None:
             return checked
+        problem.login_url = self.gateway_root
         raise problem
 
     async def tickle(self) -> Tickle:

@@ -126,6 +126,7 @@ class AsyncWsClient:
         if tickle.status is not None:
             trouble = problem(tickle.status, TICKLE)
             if isinstance(trouble, NotAuthenticated | NoSession):
+                trouble.login_url = client.gateway_root
                 raise trouble
         session = tickle.session or ""
         settings = client._settings

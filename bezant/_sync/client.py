@@ -219,6 +219,7 @@ class Client:
         checked = self.tickle().status
         if checked is not None and session_rules.problem(checked) is None:
             return checked
+        problem.login_url = self.gateway_root
         raise problem
 
     def tickle(self) -> Tickle:

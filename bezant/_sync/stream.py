@@ -127,6 +127,7 @@ class WsClient:
         if tickle.status is not None:
             trouble = problem(tickle.status, TICKLE)
             if isinstance(trouble, NotAuthenticated | NoSession):
+                trouble.login_url = client.gateway_root
                 raise trouble
         session = tickle.session or ""
         settings = client._settings

@@ -46,6 +46,8 @@ async def test_health_says_that_nobody_is_logged_in(gateway: SimulatedGateway) -
             await client.health()
         assert caught.value.status is not None
         assert caught.value.status.connected is True
+        assert caught.value.login_url == gateway.root_url
+        assert str(caught.value).endswith(f"({gateway.root_url})")
         assert not caught.value.retryable
 
 
@@ -54,7 +56,7 @@ async def test_all_ways_of_not_being_logged_in(gateway: SimulatedGateway, style:
     async with AsyncClient(gateway.base_url) as client:
         gateway.logout(style=style)
         for call in (client.health, client.tickle, client.accounts):
-            with pytest.raises(NotAuthenticated):
+            with pytest.raises(NotAuthenticated, match=gateway.root_url):
                 await call()
         gateway.login()
         assert (await client.health()).ready

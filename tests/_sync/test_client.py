@@ -47,6 +47,8 @@ def test_health_says_that_nobody_is_logged_in(gateway: SimulatedGateway) -> None
             client.health()
         assert caught.value.status is not None
         assert caught.value.status.connected is True
+        assert caught.value.login_url == gateway.root_url
+        assert str(caught.value).endswith(f"({gateway.root_url})")
         assert not caught.value.retryable
 
 
@@ -55,7 +57,7 @@ def test_all_ways_of_not_being_logged_in(gateway: SimulatedGateway, style: Any) 
     with Client(gateway.base_url) as client:
         gateway.logout(style=style)
         for call in (client.health, client.tickle, client.accounts):
-            with pytest.raises(NotAuthenticated):
+            with pytest.raises(NotAuthenticated, match=gateway.root_url):
                 call()
         gateway.login()
         assert client.health().ready

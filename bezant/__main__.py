@@ -1,0 +1,177 @@
+"""The ``bezant`` command, also ``python -m bezant``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import sys
+from collections.abc import Sequence
+
+from ._version import __version__
+
+_FAILED = 1
+_UNUSABLE = 2
+_INTERRUPTED = 130
+
+_SIMULATION = ("starlette", "trustme", "uvicorn")
+
+_GATEWAY_HELP = "the gateway's address, such as https://localhost:5000/v1/api"
+_VERIFY_HELP = (
+    "check the gateway's certificate: auto (all but loopback hosts, the default), true, false, or "
+    "the path of a file of CA certificates"
+)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value <= 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError("must be from 0 to 65535")
+    return value
+
+
+def _verify(text: str) -> str | bool:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bezant",
+        description="A typed client for Interactive Brokers' Client Portal Web API.",
+    )
+    parser.add_argument("--version", action="version", version=f"bezant {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    demo = commands.add_parser(
+        "demo",
+        help="a tour of the library, on a simulated gateway or on yours",
+        description=(
+            "Tours the library twice, blocking and with asyncio. It reads and places no orders. "
+            "Without --gateway it starts a simulated gateway, which needs no account. "
+            "IBKR_ACCOUNT_ID chooses the account (by default the first), IBKR_SYMBOL the stock "
+            "(by default AAPL)."
+        ),
+    )
+    demo.add_argument("--gateway", metavar="URL", help=_GATEWAY_HELP)
+    demo.add_argument(
+        "--seconds", type=_seconds, default=3.0, metavar="N", help="how long each stream is (3)"
+    )
+    demo.add_argument(
+        "--positions",
+        type=_count,
+        default=250,
+        metavar="N",
+        help="positions in the simulated account (250)",
+    )
+    demo.add_argument("--verify", type=_verify, default="auto", help=_VERIFY_HELP)
+
+    sim = commands.add_parser(
+        "sim",
+        help="run a simulated gateway until Ctrl-C",
+        description="Runs a simulated gateway on this machine until Ctrl-C.",
+    )
+    sim.add_argument("--port", type=_port, default=5000, metavar="N", help="0 for any (5000)")
+    sim.add_argument("--positions", type=_count, default=250, metavar="N", help="(250)")
+    sim.add_argument("--seed", type=int, default=0, metavar="N", help="what it is drawn from (0)")
+
+    health = commands.add_parser(
+        "health",
+        help="whether the gateway's session can be used",
+        description=(
+            "Prints the session's flags. Exit status 0 when it can be used, 2 when not. The "
+            "address comes from --gateway, BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL."
+        ),
+    )
+    health.add_argument("--gateway", metavar="URL", help=_GATEWAY_HELP)
+    health.add_argument("--verify", type=_verify, default="auto", help=_VERIFY_HELP)
+    return parser
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"bezant: {' '.join(message.split())}\n")
+
+
+def _missing(*packages: str) -> bool:
+    """Whether an optional package is missing; says so."""
+    for name in packages:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            _complain(f'this needs {name}; install it with: pip install "bezant[all]"')
+            return True
+    return False
+
+
+def _demo(options: argparse.Namespace) -> int:
+    simulated = options.gateway is None
+    if _missing("rich", *(_SIMULATION if simulated else ())):
+        return _UNUSABLE
+    from .cli import _demo as demo
+
+    return demo.run(
+        options.gateway,
+        seconds=options.seconds,
+        positions=options.positions,
+        verify=options.verify,
+    )
+
+
+def _sim(options: argparse.Namespace) -> int:
+    if _missing(*_SIMULATION):
+        return _UNUSABLE
+    from .sim import _cli as sim
+
+    return sim.run(options.port, positions=options.positions, seed=options.seed)
+
+
+def _health(options: argparse.Namespace) -> int:
+    from .cli import _health as health
+
+    return health.run(options.gateway, verify=options.verify)
+
+
+_COMMANDS = {"demo": _demo, "sim": _sim, "health": _health}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments, by default the program's.
+
+    Returns:
+        The exit status: 0 when all went well, 2 when no gateway answers, nobody is logged in or a
+        package is missing, 1 for any other error, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(argv)
+    from .errors import BezantError, HttpError, SessionError
+
+    try:
+        return _COMMANDS[options.command](options)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return _INTERRUPTED
+    except (HttpError, SessionError) as error:
+        _complain(str(error))
+        return _UNUSABLE
+    except (BezantError, OSError) as error:
+        _complain(str(error))
+        return _FAILED
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

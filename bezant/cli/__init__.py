@@ -1,0 +1,1 @@
+"""What the ``bezant`` command does; ``bezant.__main__`` reads its arguments."""

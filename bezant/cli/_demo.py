@@ -1,0 +1,66 @@
+"""The tour: the same steps in the blocking twin and in the asynchronous one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+
+from .._version import __version__
+from . import _show, _tour, _tour_async
+from ._plan import Plan
+
+# Quicker than the simulation's own pace, so that a short stream has something to show.
+_QUOTE_INTERVAL = 0.25
+# IBKR wants this many seconds between two requests for the accounts, and each twin makes one.
+_BETWEEN_ACCOUNTS = 5.0
+
+
+def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bool) -> int:
+    """Run the tour.
+
+    Args:
+        gateway: the base URL; None starts a simulated gateway.
+        seconds: how long each stream is.
+        positions: how many positions the simulated account has.
+        verify: how the certificate is checked, as for the clients.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        BezantError: the gateway cannot be used.
+        OSError: the simulated gateway cannot listen.
+    """
+    started = time.monotonic()
+    screen = _show.Screen()
+    symbol = os.environ.get("IBKR_SYMBOL") or "AAPL"
+    account_id = os.environ.get("IBKR_ACCOUNT_ID") or None
+    with contextlib.ExitStack() as stack:
+        simulated = gateway is None
+        if gateway is None:
+            from ..sim import SimulatedGateway
+
+            simulation = SimulatedGateway(
+                positions=positions,
+                account_id=account_id or "DU1234567",
+                quote_interval=_QUOTE_INTERVAL,
+            )
+            gateway = stack.enter_context(simulation).base_url
+        lines = [gateway, "The tour reads, and places no orders."]
+        if simulated:
+            lines[1:1] = ["Its account, positions and prices are invented."]
+        title = f"bezant {__version__} on {'a simulated' if simulated else 'your'} gateway"
+        screen.opening(title, lines)
+        plan = Plan(gateway, verify, seconds, symbol, account_id)
+
+        begun = time.monotonic()
+        screen.chapter("Blocking: bezant.Client")
+        _tour.tour(plan, screen)
+        if not simulated:
+            time.sleep(max(0.0, begun + _BETWEEN_ACCOUNTS - time.monotonic()))
+        screen.chapter("asyncio: bezant.AsyncClient")
+        asyncio.run(_tour_async.tour(plan, screen))
+    screen.ending(time.monotonic() - started)
+    return 0

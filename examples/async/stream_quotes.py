@@ -1,0 +1,58 @@
+"""Stream the quotes of one stock, and end after a number of messages.
+
+Start the Client Portal Gateway, log in at its page in a browser, then:
+
+    IBKR_SYMBOL=MSFT python examples/async/stream_quotes.py 20
+
+Without `IBKR_SYMBOL` it is AAPL, without a number 10 messages. `IBKR_GATEWAY_URL` names another
+gateway than `https://localhost:5000/v1/api`.
+"""
+
+import os
+import sys
+
+import bezant
+
+COLUMNS = ("last", "bid", "ask", "bid_size", "ask_size")
+
+
+async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) -> None:
+    """Print what changes about a stock, a line for each message."""
+    conid = await bezant.AsyncSymbolCache(client).conid_for(symbol)
+    async with bezant.AsyncWsClient.connect(client) as ws:
+        await ws.subscribe_market_data(conid, bezant.MarketDataFields.default_l1())
+        print(f"{symbol} is conid {conid}")
+        print(*(f"{name:>9}" for name in COLUMNS))
+        async for message in ws:
+            if isinstance(message, bezant.MarketData):
+                # A message has only what changed since the one before; the rest is None.
+                values = [message.get(name) for name in COLUMNS]
+                print(*(f"{'' if value is None else value:>9}" for value in values))
+                messages -= 1
+            if messages <= 0:
+                return
+
+
+async def main() -> int:
+    """Return the exit code: 0, or 2 when the gateway cannot be used."""
+    symbol = os.environ.get("IBKR_SYMBOL") or "AAPL"
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    async with bezant.AsyncClient() as client:
+        try:
+            await client.health()
+            await stream_quotes(client, symbol, messages)
+        except bezant.BezantError as error:
+            print(error, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    # <async-only>
+    import asyncio
+
+    raise SystemExit(asyncio.run(main()))
+    # </async-only>
+    # <sync-only>
+    # raise SystemExit(main())
+    # </sync-only>

@@ -1,0 +1,438 @@
+"""The command: what it prints, how it ends, and what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import bezant
+import bezant.cli
+from bezant.__main__ import main
+from bezant.cli import _tour
+from bezant.cli._plan import Plan
+from bezant.cli._show import Screen
+from bezant.cli._tally import Tally
+from bezant.models import Account, MarketData, Pnl
+from bezant.sim import SimulatedGateway
+
+PYTHON = (sys.executable, "-W", "error", "-X", "dev")
+STEPS = ("health", "keepalive", "accounts", "positions", "symbol", "raw call", "stream")
+EXTRAS = ("rich", "starlette", "trustme", "uvicorn")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not is_setting(key)}
+    return kept | {"PYTHONIOENCODING": "utf-8"} | changes
+
+
+def is_setting(key: str) -> bool:
+    return key.startswith(("BEZANT_", "IBKR_")) or key in {"NO_COLOR", "FORCE_COLOR"}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in filter(is_setting, list(os.environ)):
+        monkeypatch.delenv(key)
+
+
+@pytest.fixture
+def closed() -> Iterator[str]:
+    """The address of a port that is taken and does not listen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
+
+
+@pytest.fixture
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bezant.cli._demo._BETWEEN_ACCOUNTS", 0.0)
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    # A program that was started in the background of a shell hands "ignore Ctrl-C" down.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*PYTHON, "-m", "bezant", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment(),
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process: subprocess.Popen[str], word: str, times: int = 1) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        times -= word in line
+        if not times:
+            return "".join(lines)
+    raise AssertionError(f"no {word!r} in {lines}")
+
+
+def run(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PYTHON, "-c", code],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment(**changes),
+        timeout=30,
+        check=False,
+    )
+
+
+def without_extras(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return run(f"""
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from bezant.__main__ import main
+raise SystemExit(main({arguments!r}))
+""")
+
+
+def complaints(said: str) -> str:
+    """Leave out what development mode says about a busy machine."""
+    return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
+
+
+def one_line(text: str) -> str:
+    assert text.count("\n") == 1, text
+    assert text.endswith("\n")
+    assert text.startswith("bezant: ")
+    return text
+
+
+def test_the_demo_shows_every_step_of_both_twins_in_time(closed: str) -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [*PYTHON, "-m", "bezant", "demo"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        # Neither may lead the demo elsewhere than to the simulation; the account is its own.
+        env=environment(BEZANT_GATEWAY_URL=closed, IBKR_GATEWAY_URL=closed, IBKR_ACCOUNT_ID="DU42"),
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
+    assert time.monotonic() - began < 15
+    assert "\x1b" not in done.stdout
+    head, *twins = re.split(r"^== (?:Blocking|asyncio).* ==$", done.stdout, flags=re.MULTILINE)
+    assert "simulated gateway" in head
+    assert len(twins) == 2
+    for twin in twins:
+        names = re.findall(r"^[✓·] (\w+(?: \w+)?) {2,}", twin, flags=re.MULTILINE)
+        assert tuple(dict.fromkeys(names)) == STEPS
+        assert "✗" not in twin
+        assert "looking at DU42" in twin
+        assert "250 positions on 3 pages (100 + 100 + 50)" in twin
+        assert re.search(r"total USD +[\d,]+\.\d\d$", twin, flags=re.MULTILINE)
+        assert re.search(r"AAPL is conid 265598: \S+ m?s from .* us from the cache", twin)
+        assert re.search(r"[1-9]\d* quotes, [1-9]\d* order updates, [1-9]\d* PnL updates", twin)
+        assert re.search(r"last quote: AAPL  last \S+  bid \S+  ask \S+", twin)
+        assert re.search(r"last success at \d\d:\d\d:\d\d", twin)
+
+
+@pytest.mark.parametrize("command", ["demo", "health"])
+def test_no_gateway_ends_with_one_line(command: str, closed: str) -> None:
+    done = subprocess.run(
+        [*PYTHON, "-m", "bezant", command, "--gateway", closed],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment(),
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert closed.removesuffix("/v1/api") in one_line(complaints(done.stderr))
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "health"])
+def test_logged_out_asks_for_the_login(
+    command: str, gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.logout()
+    assert main([command, "--gateway", gateway.base_url]) == 2
+    said = one_line(capsys.readouterr().err)
+    assert "browser" in said
+    assert gateway.root_url in said
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_the_demo_tours_a_given_gateway_and_changes_nothing_there(
+    gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
+    shown = capsys.readouterr().out
+    assert "your gateway" in shown
+    assert shown.count("250 positions") == 2
+    posts = {each.path for each in gateway.requests if each.method != "GET"}
+    assert posts == {"/v1/api/iserver/auth/status", "/v1/api/tickle"}
+    assert len(gateway.ws_connections) == 2
+    deadline = time.monotonic() + 2.0
+    while not all(each.closed for each in gateway.ws_connections):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
+    gateway: SimulatedGateway,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IBKR_SYMBOL", "NOSUCH")
+    gateway.fail_next("/portfolio/accounts", 429, times=2)
+    gateway.fail_next("/iserver/accounts", 500, times=2)
+    assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("✗ accounts") == 2
+    assert shown.count("· positions  left out") == 2
+    assert shown.count("✗ symbol") == 2
+    assert "NOSUCH" in shown
+    assert shown.count("✗ raw call") == 2
+    assert len(re.findall(r"stream +0 quotes, [1-9]\d* order updates", shown)) == 2
+    assert "last quote" not in shown
+
+
+def test_an_account_that_the_login_does_not_see_is_named(
+    gateway: SimulatedGateway,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IBKR_ACCOUNT_ID", "U999")
+    assert main(["demo", "--gateway", gateway.base_url]) == 1
+    said = one_line(capsys.readouterr().err)
+    assert "U999" in said
+    assert gateway.account_id in said
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"), [("/ws", 503, 1), ("/iserver/auth/status", 404, 1)]
+)
+def test_what_ends_the_tour_has_an_exit_code(
+    path: str,
+    status: int,
+    code: int,
+    gateway: SimulatedGateway,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gateway.fail_next(path, status, times=9)
+    assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == code
+    shown = capsys.readouterr()
+    one_line(shown.err)
+    assert shown.out.count("the tour ends here") == 1
+
+
+def test_a_certificate_can_be_asked_for(
+    gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(gateway.certificate_pem)
+    asked = ["health", "--gateway", gateway.base_url, "--verify"]
+    assert main([*asked, "true"]) == 2
+    assert "verify" in one_line(capsys.readouterr().err)
+    assert main([*asked, str(authority)]) == 0
+    assert main([*asked, "False"]) == 0
+
+
+def test_health_prints_the_flags(
+    gateway: SimulatedGateway,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BEZANT_GATEWAY_URL", gateway.base_url)
+    assert main(["health"]) == 0
+    shown = capsys.readouterr()
+    assert re.search(r"^established +yes$", shown.out, flags=re.MULTILINE)
+    assert re.search(r"^competing +no$", shown.out, flags=re.MULTILINE)
+    assert shown.err == ""
+
+
+def test_health_prints_the_flags_of_a_session_that_cannot_be_used(
+    gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.unestablish()
+    assert main(["health", "--gateway", gateway.base_url]) == 2
+    shown = capsys.readouterr()
+    assert re.search(r"^authenticated +yes$", shown.out, flags=re.MULTILINE)
+    assert re.search(r"^established +no$", shown.out, flags=re.MULTILINE)
+    assert "ready" not in shown.out
+    one_line(shown.err)
+
+
+def test_an_address_that_does_not_parse_is_another_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["health", "--gateway", "ftp://localhost"]) == 1
+    one_line(capsys.readouterr().err)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"bezant {bezant.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["demo", "--seconds", "0"],
+        ["demo", "--seconds", "nan"],
+        ["demo", "--positions", "-1"],
+        ["sim", "--port", "65536"],
+    ],
+)
+def test_wrong_arguments_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: bezant" in capsys.readouterr().err
+
+
+def test_help_and_health_need_no_extras(gateway: SimulatedGateway) -> None:
+    for arguments in (["--help"], ["health", "--gateway", gateway.base_url]):
+        done = without_extras(arguments)
+        assert (done.returncode, complaints(done.stderr)) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["demo", "sim"])
+def test_missing_extras_are_named(command: str) -> None:
+    done = without_extras([command])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'pip install "bezant[all]"' in one_line(complaints(done.stderr))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
+@pytest.mark.parametrize("twin", [1, 2], ids=["blocking", "asyncio"])
+def test_ctrl_c_ends_the_demo_cleanly(twin: int) -> None:
+    # The raw call is the last line before the stream.
+    with started("demo", "--seconds", "30" if twin == 1 else "1") as process:
+        read_until(process, "raw call", twin)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        assert (process.returncode, complaints(said)) == (130, "bezant: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
+def test_sim_serves_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    with started("sim", "--port", "0", "--positions", "7", "--seed", "3") as process:
+        shown = read_until(process, "Ctrl-C")
+        address = re.search(r"https://\S+", shown)
+        assert address
+        assert "7 positions, seed 3" in shown
+        assert main(["health", "--gateway", address[0]]) == 0
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        assert (process.returncode, complaints(said)) == (0, "")
+    assert "ready" in capsys.readouterr().out
+
+
+def shown_on_a_terminal(gateway: SimulatedGateway) -> str:
+    file = io.StringIO()
+    console = Console(
+        file=file, force_terminal=True, color_system="truecolor", width=100, highlight=False
+    )
+    plan = Plan(gateway.base_url, "auto", 0.1, "AAPL", None)
+    _tour.tour(plan, Screen(console))
+    return file.getvalue()
+
+
+def test_a_terminal_gets_colours_and_boxes(gateway: SimulatedGateway) -> None:
+    shown = shown_on_a_terminal(gateway)
+    assert "\x1b[32m✓" in shown
+    assert "───" in shown
+    assert "AAPL is conid 265598" in shown
+
+
+def test_no_color_is_respected(gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = shown_on_a_terminal(gateway)
+    assert "✓" in shown
+    assert not re.search(r"\x1b\[[0-9;]*3\d[;m]", shown)
+
+
+def test_a_terminal_without_unicode_gets_plain_marks() -> None:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as file:
+        screen = Screen(Console(file=file, force_terminal=True, color_system=None, width=80))
+        screen.opening("title", ["line"])
+        screen.chapter("chapter")
+        with screen.step("works", "working"):
+            pass
+        with screen.step("fails", "failing"):
+            raise bezant.SymbolNotFound("unknown")
+        shown = raw.getvalue().decode("ascii")
+    assert re.search(r"\+ works", shown)
+    assert re.search(r"x fails +unknown", shown)
+
+
+def test_the_two_drivers_of_the_tour_differ_in_nothing_else() -> None:
+    folder = Path(bezant.cli.__file__).parent
+    sources = [(folder / name).read_text("utf-8") for name in ("_tour_async.py", "_tour.py")]
+    texts = [source.partition("def tour")[2].partition('"""\n')[2] for source in sources]
+    assert texts[0] != texts[1]
+    # Line breaks depend on the length of the names.
+    spaced = [re.sub(r"\s+", "", text) for text in texts]
+    without = re.sub(r"async(?=with|for|def)|await(?=client|symbols|ws|_)|Async", "", spaced[0])
+    assert without == spaced[1]
+
+
+def test_the_quote_is_put_together_from_changes() -> None:
+    tally = Tally("AAPL")
+    assert "no quotes of AAPL" in tally.lines[0]
+    assert "market may be closed" in tally.lines[0]
+    for raw in ({"86": "10.2", "31": "C10.00"}, {"84": "1,000.1"}):
+        tally.add(MarketData(conid=1, conid_ex="1", updated=None, raw=raw))
+    tally.add(Pnl(account="DU1"))
+    assert tally.lines == [
+        "last quote: AAPL  last 10.00  bid 1,000.1  ask 10.2  (last is the prior close)"
+    ]
+    assert tally.counts == "2 quotes, 0 order updates, 1 PnL updates, 0 others"
+    tally.add(None)
+    assert tally.ended
+    assert tally.lines[-1] == "the gateway closed the stream early"
+
+
+def test_a_login_without_accounts_is_an_error() -> None:
+    plan = Plan("https://localhost:5000/v1/api", "auto", 1.0, "AAPL", None)
+    assert plan.choose([Account(), Account(account_id="U2"), Account(account_id="U1")]) == "U2"
+    with pytest.raises(bezant.BezantError, match="no account"):
+        plan.choose([Account()])

@@ -1,0 +1,84 @@
+"""Every example runs, in both twins, with a gateway, without one, and without a login."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bezant.sim import SimulatedGateway
+
+FOLDER = Path(__file__).parents[2] / "examples"
+# What each is started with, and what it prints when all is well.
+EXAMPLES = {
+    "health.py": ([], "The session is ready."),
+    "list_positions.py": ([], "250 positions in DU1234567"),
+    "stream_quotes.py": (["3"], "AAPL is conid 265598"),
+}
+TWINS = ("async", "sync")
+
+
+def run(twin: str, name: str, base_url: str) -> subprocess.CompletedProcess[str]:
+    settings = {"IBKR_GATEWAY_URL": base_url, "PYTHONIOENCODING": "utf-8"}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("BEZANT_", "IBKR_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", FOLDER / twin / name, *EXAMPLES[name][0]],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=kept | settings,
+        timeout=30,
+        check=False,
+    )
+
+
+def complaints(said: str) -> str:
+    """Leave out what development mode says about a busy machine."""
+    return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
+
+
+def test_none_is_left_out() -> None:
+    for twin in TWINS:
+        assert {file.name for file in (FOLDER / twin).glob("*.py")} == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_with_a_gateway(twin: str, name: str, gateway: SimulatedGateway) -> None:
+    done = run(twin, name, gateway.base_url)
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
+    assert EXAMPLES[name][1] in done.stdout
+    if name == "stream_quotes.py":
+        _, heads, first, *others = done.stdout.splitlines()
+        assert heads.split() == ["last", "bid", "ask", "bid_size", "ask_size"]
+        assert len(first.split()) == 5
+        assert len(others) == 2
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_without_a_login(twin: str, name: str, gateway: SimulatedGateway) -> None:
+    gateway.logout()
+    done = run(twin, name, gateway.base_url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert gateway.root_url in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_without_a_gateway(twin: str, name: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        done = run(twin, name, f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot connect" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
