@@ -41,7 +41,7 @@ def tests(session: nox.Session) -> None:
     install(session, "test")
     session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()) / "coverage")
     session.run("coverage", "erase")
-    arguments = session.posargs or ["tests"]
+    arguments = session.posargs or ["tests", "-q", "-n", "auto"]
     session.run("coverage", "run", "-m", "pytest", *arguments)
     if session.posargs:
         return
