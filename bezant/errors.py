@@ -7,6 +7,7 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
     ├── ClientClosed              used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
+    ├── PacingError               IBKR's limits do not allow the call soon enough
     ├── HttpError                 no answer: DNS, TLS, connection, time-out
     │   ├── ConnectFailed         no connection was made, nothing was sent
     │   │   └── TlsFailed         the certificate or the handshake was refused
@@ -71,6 +72,7 @@ __all__ = [
     "NotEstablished",
     "NotFound",
     "OutcomeUnknown",
+    "PacingError",
     "PermissionDenied",
     "RateLimited",
     "Refused",
@@ -96,9 +98,11 @@ class BezantError(Exception):
         message: what happened and what to do about it.
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
+        attempts: how often the call was made.
     """
 
     retryable: bool = False
+    attempts: int = 1
 
     def __init__(self, message: str, *, operation: str | None = None) -> None:
         super().__init__(message)
@@ -126,6 +130,22 @@ class WrongContext(BezantError):
 
     One client belongs to one process, and an asynchronous one to one event loop.
     """
+
+
+class PacingError(BezantError):
+    """IBKR's limits do not allow the call within ``max_wait``; nothing was sent.
+
+    Attributes:
+        retry_after: seconds after which it may be made.
+    """
+
+    retryable = True
+
+    def __init__(
+        self, message: str, *, operation: str | None = None, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.retry_after = retry_after
 
 
 class HttpError(BezantError):

@@ -14,6 +14,13 @@ from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
 
+@pytest.fixture(autouse=True)
+def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests are about one call: neither held back nor made again, unless they say so."""
+    monkeypatch.setenv("BEZANT_PACING", "off")
+    monkeypatch.setenv("BEZANT_RETRIES", "0")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run ``async def`` tests in a loop of their own; a task left over fails the test."""

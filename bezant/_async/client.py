@@ -17,6 +17,7 @@ from .._core.settings import (
     DEFAULT_ANSWER_LIMIT,
     DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_CONNECTIONS,
+    DEFAULT_MAX_WAIT,
     DEFAULT_TIMEOUT,
     DEFAULT_USER_AGENT,
     check_seconds,
@@ -50,6 +51,11 @@ class AsyncClient:
         strict: raise `DecodeError` where a field has another type than the model says, instead of
             leaving it ``UNSET``.
         on_drift: called with each such field, once; by default a `DriftWarning` is given.
+        pacing: hold calls back to IBKR's limits, over all clients of the gateway in this process.
+            By default True, unless ``BEZANT_PACING`` in the environment is ``off``.
+        max_wait: seconds for which a call may be held back; beyond it is a `PacingError`.
+        retries: how often a call without an effect is made again when it fails in passing, within
+            ``timeout``. By default 2, or ``BEZANT_RETRIES``.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -69,6 +75,9 @@ class AsyncClient:
         max_answer_bytes: int = DEFAULT_ANSWER_LIMIT,
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
+        pacing: bool | None = None,
+        max_wait: float = DEFAULT_MAX_WAIT,
+        retries: int | None = None,
     ) -> None:
         self._owner: AsyncClient | None = None
         self._settings = resolve(
@@ -82,6 +91,9 @@ class AsyncClient:
             max_connections=max_connections,
             max_answer_bytes=max_answer_bytes,
             strict=strict,
+            pacing=pacing,
+            max_wait=max_wait,
+            retries=retries,
         )
         self._channel = AsyncChannel(self._settings, on_drift)
 
@@ -100,6 +112,18 @@ class AsyncClient:
         return self._settings.base_url.root
 
     @property
+    def penalty_left(self) -> float:
+        """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
+        return self._channel.gate.penalty_left
+
+    def end_penalty(self) -> None:
+        """Send again although the gateway's penalty may not be over.
+
+        It is for the whole IP address, and IBKR lengthens it for those who go on.
+        """
+        self._channel.gate.forgive()
+
+    @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._channel.closed
@@ -112,6 +136,8 @@ class AsyncClient:
         user_agent: str | None = None,
         max_answer_bytes: int | None = None,
         strict: bool | None = None,
+        max_wait: float | None = None,
+        retries: int | None = None,
     ) -> Self:
         """Return a copy with other settings that shares session and connections.
 
@@ -124,6 +150,8 @@ class AsyncClient:
             "user_agent": user_agent,
             "max_answer_bytes": max_answer_bytes,
             "strict": strict,
+            "max_wait": max_wait,
+            "retries": retries,
         }
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
@@ -231,7 +259,7 @@ class AsyncClient:
         Only a login in the browser opens a new one.
         """
         await self._channel.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
-        self._channel.portfolio_primed = False
+        self._channel.forget_session()
 
     def keepalive(
         self,
@@ -259,9 +287,7 @@ class AsyncClient:
 
         IBKR wants no more than one such call in five seconds.
         """
-        accounts = await self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
-        self._channel.portfolio_primed = True
-        return accounts
+        return await self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
 
     async def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
         """Iterate over an account's positions, a page of up to a hundred at a time.
@@ -274,8 +300,6 @@ class AsyncClient:
         """
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
-        if not self._channel.portfolio_primed:
-            await self.accounts()
         pager = position_rules.Pager()
         while not pager.done:
             rows = await self._channel.call(

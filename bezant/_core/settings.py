@@ -21,6 +21,8 @@ DEFAULT_CONNECT_TIMEOUT: Final = 5.0
 # The real gateway serves five requests at a time and its own keepalive is one of them.
 DEFAULT_CONNECTIONS: Final = 4
 DEFAULT_ANSWER_LIMIT: Final = 32 * 1024 * 1024
+DEFAULT_MAX_WAIT: Final = 30.0
+DEFAULT_RETRIES: Final = 2
 
 TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
@@ -198,6 +200,9 @@ class Settings:
         max_answer_bytes: the longest answer that is read.
         proxy: URL of a proxy, or None.
         strict: raise on drift instead of reporting it.
+        pacing: whether calls are held back to IBKR's limits.
+        max_wait: seconds for which a call may be held back.
+        retries: how often a call without an effect is made again.
     """
 
     base_url: BaseUrl
@@ -209,18 +214,24 @@ class Settings:
     max_answer_bytes: int = DEFAULT_ANSWER_LIMIT
     proxy: str | None = field(default=None, repr=False)
     strict: bool = False
+    pacing: bool = True
+    max_wait: float = DEFAULT_MAX_WAIT
+    retries: int = DEFAULT_RETRIES
 
     def __post_init__(self) -> None:
         check_seconds("timeout", self.timeout)
         check_seconds("connect_timeout", self.connect_timeout)
+        check_seconds("max_wait", self.max_wait)
         agent = cast("object", self.user_agent)
         if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
             # An empty one earns 403 at IBKR's edge.
             raise InvalidRequest("user_agent must be printable ASCII and not empty")
-        for name in ("max_connections", "max_answer_bytes"):
+        for name, least in (("max_connections", 1), ("max_answer_bytes", 1), ("retries", 0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidRequest(f"{name} must be a whole number of at least 1, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InvalidRequest(
+                    f"{name} must be a whole number of at least {least}, not {value!r}"
+                )
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """Return a copy with some per-call settings changed (None keeps a setting)."""
@@ -255,6 +266,9 @@ def resolve(
     max_connections: int,
     max_answer_bytes: int,
     strict: bool,
+    pacing: bool | None = None,
+    max_wait: float = DEFAULT_MAX_WAIT,
+    retries: int | None = None,
 ) -> Settings:
     """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
     text = base_url
@@ -271,4 +285,25 @@ def resolve(
         max_answer_bytes=max_answer_bytes,
         proxy=choose_proxy(where, proxy, environ),
         strict=strict,
+        pacing=_flag("BEZANT_PACING", environ) if pacing is None else pacing,
+        max_wait=max_wait,
+        retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
     )
+
+
+def _flag(name: str, environ: Mapping[str, str]) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text in ("", "on", "1", "true", "yes"):
+        return True
+    if text in ("off", "0", "false", "no"):
+        return False
+    raise InvalidRequest(f"the environment variable {name} must be on or off, not {text[:20]!r}")
+
+
+def _count(name: str, environ: Mapping[str, str]) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return DEFAULT_RETRIES
+    if not re.fullmatch(r"[0-9]{1,3}", text):
+        raise InvalidRequest(f"the environment variable {name} must be a count, not {text[:20]!r}")
+    return int(text)

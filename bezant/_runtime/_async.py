@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
@@ -18,6 +20,7 @@ from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import WrongContext
 from ._async_network import Backend
 from ._async_socket import WebSocket
+from ._gates import Gate, gate_for
 from ._shared import (
     STATUS_WITHOUT_BODY,
     TRANSPORT_ERRORS,
@@ -34,15 +37,19 @@ from ._shared import (
 __all__ = [
     "Connecting",
     "Event",
+    "Gate",
     "HttpTransport",
     "Lock",
     "Owner",
     "Promise",
     "StateLock",
+    "Waker",
     "WebSocket",
     "Worker",
     "call",
+    "chance",
     "connecting",
+    "gate_for",
     "monotonic",
     "sleep",
     "wall_time",
@@ -53,6 +60,7 @@ _logger = logging.getLogger("bezant")
 
 monotonic = time.monotonic
 wall_time = time.time
+chance = random.random
 
 
 async def sleep(seconds: float) -> None:
@@ -140,6 +148,28 @@ class Event:
         return True
 
 
+class Waker:
+    """Ends one wait, from any thread and any event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        """End the wait, now or when it begins."""
+        # A loop that has been closed meanwhile has nobody left to wake.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until woken, or until the time-out."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+
+
 _running: set[asyncio.Task[None]] = set()
 
 
@@ -224,18 +254,18 @@ class HttpTransport:
         # httpx has no parameter for httpcore's network backend.
         self._transport._pool._network_backend = Backend()  # noqa: SLF001
 
-    async def send(self, request: Request, settings: Settings) -> Answer:
-        """Send a request and read its answer to the end, within ``settings.timeout``.
+    async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        """Send a request and read its answer to the end, within so many seconds.
 
         Raises:
             TransportTrouble: no complete answer came.
         """
-        attempt = Attempt(monotonic() + settings.timeout, settings.connect_timeout)
+        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         token = current_attempt.set(attempt)
         try:
             # httpx's time-outs begin anew with each read; this one does not.
-            async with asyncio.timeout(settings.timeout):
-                return await self._exchange(request, settings)
+            async with asyncio.timeout(seconds):
+                return await self._exchange(request, settings, seconds)
         except TimeoutError as error:
             detail = waiting_for(attempt)
             raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
@@ -244,9 +274,9 @@ class HttpTransport:
         finally:
             current_attempt.reset(token)
 
-    async def _exchange(self, request: Request, settings: Settings) -> Answer:
+    async def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
         response = await self._transport.handle_async_request(
-            http_request(request, settings, settings.timeout)
+            http_request(request, settings, seconds)
         )
         try:
             if response.status_code in STATUS_WITHOUT_BODY:

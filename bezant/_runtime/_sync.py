@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import httpx
 from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import WrongContext
+from ._gates import Gate, gate_for
 from ._shared import (
     STATUS_WITHOUT_BODY,
     TRANSPORT_ERRORS,
@@ -31,15 +33,19 @@ from ._sync_socket import WebSocket
 __all__ = [
     "Connecting",
     "Event",
+    "Gate",
     "HttpTransport",
     "Lock",
     "Owner",
     "Promise",
     "StateLock",
+    "Waker",
     "WebSocket",
     "Worker",
     "call",
+    "chance",
     "connecting",
+    "gate_for",
     "monotonic",
     "sleep",
     "wall_time",
@@ -50,6 +56,7 @@ _logger = logging.getLogger("bezant")
 
 monotonic = time.monotonic
 wall_time = time.time
+chance = random.random
 
 
 def sleep(seconds: float) -> None:
@@ -124,6 +131,21 @@ class Event:
         return self._event.wait(timeout)
 
 
+class Waker:
+    """Ends one wait, from any thread and any event loop."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wake(self) -> None:
+        """End the wait, now or when it begins."""
+        self._event.set()
+
+    def wait(self, timeout: float) -> None:
+        """Wait until woken, or until the time-out."""
+        self._event.wait(timeout)
+
+
 # The call that each worker's thread is in the middle of.
 _attempts: dict[int, Attempt] = {}
 
@@ -188,18 +210,18 @@ class HttpTransport:
         # httpx has no parameter for httpcore's network backend.
         self._transport._pool._network_backend = Backend()  # noqa: SLF001
 
-    def send(self, request: Request, settings: Settings) -> Answer:
-        """Send a request and read its answer to the end, within ``settings.timeout``.
+    def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        """Send a request and read its answer to the end, within so many seconds.
 
         Raises:
             TransportTrouble: no complete answer came.
         """
-        attempt = Attempt(monotonic() + settings.timeout, settings.connect_timeout)
+        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         token = current_attempt.set(attempt)
         thread = threading.get_ident()
         _attempts[thread] = attempt
         try:
-            return self._exchange(request, settings)
+            return self._exchange(request, settings, seconds)
         except TRANSPORT_ERRORS as error:
             trouble = trouble_from(error, attempt)
             if attempt.aborted:
@@ -209,8 +231,8 @@ class HttpTransport:
             _attempts.pop(thread, None)
             current_attempt.reset(token)
 
-    def _exchange(self, request: Request, settings: Settings) -> Answer:
-        response = self._transport.handle_request(http_request(request, settings, settings.timeout))
+    def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        response = self._transport.handle_request(http_request(request, settings, seconds))
         try:
             if response.status_code in STATUS_WITHOUT_BODY:
                 response.extensions["network_stream"].spoiled = True

@@ -10,14 +10,24 @@ from typing import Protocol, TypeVar
 
 from msgspec import UNSET
 
+from .._core import retry
 from .._core.answers import read, transport_error
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
 from .._core.requests import build
 from .._core.settings import Settings
-from .._core.wire import Operation, TransportTrouble
+from .._core.wire import Answer, Operation, Request, TransportTrouble
 from .._runtime import _sync as rt
-from ..errors import ClientClosed, DecodeError, DriftWarning, SessionError
+from ..errors import (
+    BezantError,
+    ClientClosed,
+    DecodeError,
+    DriftWarning,
+    RateLimited,
+    SessionError,
+)
+from .flight import SingleFlight
+from .turn import Turn
 
 T = TypeVar("T")
 
@@ -38,13 +48,15 @@ class Channel:
         self.settings = settings
         self.owner = rt.Owner()
         self.closed = False
-        self.portfolio_primed = False
+        self.gate = rt.gate_for(settings.base_url.root)
         self.workers: list[Stoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
         self._cookies = CookieJar()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
+        self._primed: set[str] = set()
+        self._priming: SingleFlight[None] = SingleFlight()
 
     @property
     def opened(self) -> bool:
@@ -80,6 +92,9 @@ class Channel:
     ) -> T:
         """Make a call and read its answer.
 
+        What has to be asked first in a session is asked first, the call waits for its turn, and
+        one without an effect is made again when it fails in passing.
+
         Raises:
             BezantError: the kind that says what went wrong.
         """
@@ -92,30 +107,86 @@ class Channel:
             json=json,
             cookies=self._cookies.header(),
         )
+        self._prime(retry.prerequisite(operation), settings)
+        deadline: float | None = None
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with Turn(self.gate, operation, settings):
+                    now = rt.monotonic()
+                    # Waiting for a turn does not count; pauses between attempts do.
+                    deadline = now + settings.timeout if deadline is None else deadline
+                    answer = self._send(request, settings, deadline - now)
+                return self._read(answer, operation, type_, settings)
+            except BezantError as error:
+                error.attempts = attempt
+                again = self._may_go_on(error, operation, settings)
+                if not again or deadline is None:
+                    raise
+                pause = retry.pause(attempt, rt.chance())
+                if attempt > settings.retries or rt.monotonic() + pause >= deadline:
+                    raise
+                _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
+            rt.sleep(pause)
+
+    def _may_go_on(self, error: BezantError, operation: Operation, settings: Settings) -> bool:
+        """Draw the consequences of an error, and say whether the call may be made again."""
+        if isinstance(error, SessionError):
+            self._primed.clear()
+            error.login_url = settings.base_url.root
+        elif isinstance(error, RateLimited) and settings.pacing:
+            self.gate.penalise(error.retry_after)
+            _logger.warning("%s; nothing is sent to this gateway meanwhile", error)
+        if not retry.may_repeat(error, operation):
+            return False
+        if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
+            self._primed.discard(retry.TRADING_ACCOUNTS.path)
+            self._prime(retry.TRADING_ACCOUNTS, settings)
+        return True
+
+    def _prime(self, operation: Operation | None, settings: Settings) -> None:
+        """Make a call that others need first, unless this session has seen it."""
+        if operation is None or operation.path in self._primed:
+            return
+        first = operation
+
+        def ask() -> None:
+            if first.path not in self._primed:
+                self.call(first, type(None), settings)
+
+        self._priming.run(first.path, ask)
+
+    def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         started = rt.monotonic()
+        operation = request.operation
         try:
-            answer = self._open_transport().send(request, settings)
+            answer = self._open_transport().send(request, settings, seconds)
         except TransportTrouble as trouble:
             error = transport_error(
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
             _logger.debug("%s", error)
             raise error from trouble.__cause__
-        for cookie in answer.set_cookies:
-            self._cookies.store(cookie)
         if _logger.isEnabledFor(logging.DEBUG):
             spent = (rt.monotonic() - started) * 1000
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
+        return answer
+
+    def _read(self, answer: Answer, operation: Operation, type_: type[T], settings: Settings) -> T:
+        for cookie in answer.set_cookies:
+            self._cookies.store(cookie)
         drifts: list[Drift] = []
-        try:
-            result = read(answer, operation, type_, drifts.append)
-        except SessionError as error:
-            self.portfolio_primed = False
-            error.login_url = settings.base_url.root
-            raise
+        result = read(answer, operation, type_, drifts.append)
+        if operation.path in retry.PREREQUISITES:
+            self._primed.add(operation.path)
         if drifts:
             self.report(drifts, strict=settings.strict)
         return result
+
+    def forget_session(self) -> None:
+        """Ask again for what has to be asked first: the session is a new one."""
+        self._primed.clear()
 
     def report(self, drifts: list[Drift], *, strict: bool) -> None:
         """Tell the user of fields that had another type than the model says, once for each.

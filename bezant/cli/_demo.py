@@ -13,8 +13,6 @@ from ._plan import Plan
 
 # Quicker than the simulation's own pace, so that a short stream has something to show.
 _QUOTE_INTERVAL = 0.25
-# IBKR wants this many seconds between two requests for the accounts, and each twin makes one.
-_BETWEEN_ACCOUNTS = 5.0
 
 
 def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bool) -> int:
@@ -55,11 +53,8 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
         screen.opening(title, lines)
         plan = Plan(gateway, verify, seconds, symbol, account_id)
 
-        begun = time.monotonic()
         screen.chapter("Blocking: bezant.Client")
         _tour.tour(plan, screen)
-        if not simulated:
-            time.sleep(max(0.0, begun + _BETWEEN_ACCOUNTS - time.monotonic()))
         screen.chapter("asyncio: bezant.AsyncClient")
         asyncio.run(_tour_async.tour(plan, screen))
     screen.ending(time.monotonic() - started)

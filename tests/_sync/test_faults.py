@@ -202,12 +202,14 @@ def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
 
 @pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
 def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
-    raw.script(FAULTS[name][0], good)
-    with Client(raw.base_url, timeout=0.3) as client:
+    raw.script(good, FAULTS[name][0], good)
+    with Client(raw.base_url, timeout=0.3, retries=5) as client:
         with pytest.raises(OutcomeUnknown, match="may have been carried out") as caught:
             client.request("POST", "/iserver/account/DU1/orders", json={"orders": [{}]})
         assert not caught.value.retryable
-        assert len(raw.requests) == 1  # and is not sent again
+        assert caught.value.attempts == 1
+        # the accounts, which have to be asked for first, and the order, once
+        assert [each.method for each in raw.requests] == ["GET", "POST"]
 
 
 def test_a_tickle_may_be_repeated(raw: RawGateway) -> None:

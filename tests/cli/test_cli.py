@@ -26,6 +26,7 @@ from bezant.cli._show import Screen
 from bezant.cli._tally import Tally
 from bezant.models import Account, MarketData, Pnl
 from bezant.sim import SimulatedGateway
+from tests.support.processes import hearing_ctrl_c
 
 PYTHON = (sys.executable, "-W", "error", "-X", "dev")
 STEPS = ("health", "keepalive", "accounts", "positions", "symbol", "raw call", "stream")
@@ -55,16 +56,10 @@ def closed() -> Iterator[str]:
         yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
 
 
-@pytest.fixture
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bezant.cli._demo._BETWEEN_ACCOUNTS", 0.0)
-
-
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     # A program that was started in the background of a shell hands "ignore Ctrl-C" down.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with hearing_ctrl_c():
         process = subprocess.Popen(
             [*PYTHON, "-m", "bezant", *arguments],
             stdout=subprocess.PIPE,
@@ -73,8 +68,6 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             encoding="utf-8",
             env=environment(),
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     with process:
         try:
             yield process
@@ -190,7 +183,6 @@ def test_logged_out_asks_for_the_login(
     assert gateway.root_url in said
 
 
-@pytest.mark.usefixtures("_no_pause")
 def test_the_demo_tours_a_given_gateway_and_changes_nothing_there(
     gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,7 +199,6 @@ def test_the_demo_tours_a_given_gateway_and_changes_nothing_there(
         time.sleep(0.01)
 
 
-@pytest.mark.usefixtures("_no_pause")
 def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     gateway: SimulatedGateway,
     capsys: pytest.CaptureFixture[str],

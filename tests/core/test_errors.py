@@ -86,6 +86,7 @@ RETRYABLE = {
     "HttpTimeout",
     "NoSession",
     "NotEstablished",
+    "PacingError",
     "RateLimited",
     "WsClosed",
     "WsConnectFailed",

@@ -295,3 +295,31 @@ def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:
     assert settings.timeout == 7
     with pytest.raises(InvalidRequest):
         settings.with_changes({"timeout": -1})
+
+
+@pytest.mark.parametrize(
+    ("environ", "pacing", "retries"),
+    [
+        ({}, True, 2),
+        ({"BEZANT_PACING": "Off", "BEZANT_RETRIES": "0"}, False, 0),
+        ({"BEZANT_PACING": "on", "BEZANT_RETRIES": " 7 "}, True, 7),
+        ({"BEZANT_PACING": "1"}, True, 2),
+        ({"BEZANT_PACING": "no"}, False, 2),
+    ],
+    ids=str,
+)
+def test_pacing_and_retries_from_the_environment(
+    environ: dict[str, str], pacing: bool, retries: int
+) -> None:
+    settings = resolve("http://localhost", environ, **DEFAULTS)
+    assert (settings.pacing, settings.retries) == (pacing, retries)
+    given = resolve("http://localhost", environ, **DEFAULTS, pacing=False, retries=1)
+    assert (given.pacing, given.retries) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    "environ", [{"BEZANT_PACING": "maybe"}, {"BEZANT_RETRIES": "-1"}, {"BEZANT_RETRIES": "many"}]
+)
+def test_an_environment_that_makes_no_sense(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(environ))):
+        resolve("http://localhost", environ, **DEFAULTS)

@@ -16,6 +16,7 @@ import pytest
 import bezant
 from bezant import WrongContext
 from bezant.sim import SimulatedGateway
+from tests.support.processes import hearing_ctrl_c
 from tests.support.raw import RawGateway
 
 
@@ -229,12 +230,13 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
             print("interrupted", left, flush=True)
             raise SystemExit(130)
     """
-    process = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), raw.base_url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with hearing_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), raw.base_url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         assert print_ready.wait(10)
         time.sleep(0.2)
@@ -246,7 +248,8 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
         process.wait()
     assert process.returncode == 130, err
     assert "interrupted []" in out
-    assert err == ""
+    # asyncio's debug mode notes what takes long, and on a busy machine everything does
+    assert [line for line in err.splitlines() if not line.startswith("Executing <")] == []
     assert time.monotonic() - started < 3
 
 

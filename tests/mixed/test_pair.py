@@ -46,7 +46,9 @@ def test_the_runtime_pair_has_the_same_names() -> None:
     assert set(_async.__all__) <= set(dir(_async)) & set(dir(_sync))
 
 
-CLASSES = ["Event", "HttpTransport", "Lock", "Owner", "StateLock", "WebSocket", "Worker"]
+CLASSES = [
+    "Event", "HttpTransport", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -58,7 +60,8 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
     for name in ("sleep", "call"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
-        *CLASSES, "Connecting", "Promise", "call", "connecting", "monotonic", "sleep", "wall_time",
+        *CLASSES, "Connecting", "Gate", "Promise", "call", "chance", "connecting", "gate_for",
+        "monotonic", "sleep", "wall_time",
     }  # fmt: skip
 
 

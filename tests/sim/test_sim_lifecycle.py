@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from bezant.sim import SimulatedGateway, _cli, _server
+from tests.support.processes import hearing_ctrl_c
 
 
 def connected(gateway: SimulatedGateway, context: ssl.SSLContext) -> str | None:
@@ -235,13 +236,15 @@ def test_command_where_the_port_is_taken(
 def test_ctrl_c_ends_the_command_with_0() -> None:
     root = pathlib.Path(__file__).parents[2]
     code = "import sys; from bezant.sim._cli import run; sys.exit(run(0, positions=0))"
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with hearing_ctrl_c():
+        started = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    with started as process:
         assert process.stdout is not None
         assert "Simulated gateway on https://127.0.0.1:" in process.stdout.readline()
         process.stdout.readline()

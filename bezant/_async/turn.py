@@ -1,0 +1,62 @@
+"""Waiting for one's turn in front of a gateway."""
+
+from __future__ import annotations
+
+import logging
+from typing import NoReturn
+
+from .._core.pacing import Ticket
+from .._core.settings import Settings
+from .._core.wire import Operation
+from .._runtime import _async as rt
+from ..errors import PacingError
+
+_logger = logging.getLogger("bezant.pacing")
+
+
+class AsyncTurn:
+    """One call's turn: waits until it comes, and gives it back at the end of its context."""
+
+    def __init__(self, gate: rt.Gate, operation: Operation, settings: Settings) -> None:
+        self._gate = gate
+        self._operation = operation
+        self._settings = settings
+        self._ticket: Ticket | None = None
+
+    async def __aenter__(self) -> None:
+        if not self._settings.pacing:
+            return
+        waker = rt.Waker()
+        ticket, wait = self._gate.enter(self._operation, waker.wake)
+        self._ticket = ticket
+        try:
+            give_up = rt.monotonic() + self._settings.max_wait
+            if wait > 1:
+                _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
+            while not ticket.granted:
+                if rt.monotonic() + wait > give_up:
+                    raise self._too_long(wait)
+                # At least a moment: those in flight may be what it waits for.
+                await waker.wait(min(max(wait, 0.01), self._settings.max_wait))
+                wait = self._gate.seconds_until(ticket)
+        except BaseException:
+            self._gate.leave(ticket)
+            raise
+
+    def _too_long(self, wait: float) -> PacingError:
+        penalty = self._gate.penalty_left
+        if penalty:
+            text = (
+                f"the gateway said that there were too many requests; nothing is sent to it for "
+                f"{penalty:.0f} s, because going on lengthens the penalty"
+            )
+        else:
+            text = (
+                f"IBKR's limits allow this call in {wait:.1f} s, which is more than max_wait "
+                f"({self._settings.max_wait:g} s) allows to wait"
+            )
+        raise PacingError(text, operation=self._operation.name, retry_after=wait)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._ticket is not None:
+            self._gate.leave(self._ticket)

@@ -1,0 +1,226 @@
+"""How often IBKR may be asked, and whose turn it is. Arithmetic over the time, nothing else.
+
+IBKR counts requests for each session and punishes the whole IP address for 10 to 15 minutes when
+there are too many, so they are held back here, before they are sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from .wire import Operation
+
+# The gateway serves five requests at a time and its own keepalive is one of them. One of our four
+# is kept for a tickle, so that slow calls never keep the session from being renewed.
+MAX_IN_FLIGHT: Final = 4
+KEPT_FOR_TICKLE: Final = 1
+# IBKR's pages say 15 minutes, older ones 10.
+PENALTY: Final = 900.0
+# Requests arrive closer together than they were sent.
+MARGIN: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``count`` requests in any ``seconds``."""
+
+    count: int
+    seconds: float
+
+
+SESSION_LIMIT: Final = Limit(10, 1.0)
+
+_ONE_A_SECOND: Final = (Limit(1, 1.0),)
+_ONE_IN_FIVE: Final = (Limit(1, 5.0),)
+_ONE_IN_QUARTER_HOUR: Final = (Limit(1, 900.0),)
+
+# IBKR's page of limits, and its change log of 2026-09-09 for history. A path stands for itself or,
+# with *, for one more segment of any kind.
+_LIMITS: Final[dict[tuple[str, str], tuple[Limit, ...]]] = {
+    ("GET", "/fyi/unreadnumber"): _ONE_A_SECOND,
+    ("GET", "/fyi/settings"): _ONE_A_SECOND,
+    ("POST", "/fyi/settings/*"): _ONE_A_SECOND,
+    ("GET", "/fyi/disclaimer/*"): _ONE_A_SECOND,
+    ("PUT", "/fyi/disclaimer/*"): _ONE_A_SECOND,
+    ("GET", "/fyi/deliveryoptions"): _ONE_A_SECOND,
+    ("PUT", "/fyi/deliveryoptions/email"): _ONE_A_SECOND,
+    ("POST", "/fyi/deliveryoptions/device"): _ONE_A_SECOND,
+    ("DELETE", "/fyi/deliveryoptions/*"): _ONE_A_SECOND,
+    ("GET", "/fyi/notifications"): _ONE_A_SECOND,
+    ("GET", "/fyi/notifications/more"): _ONE_A_SECOND,
+    ("PUT", "/fyi/notifications/*"): _ONE_A_SECOND,
+    ("GET", "/iserver/account/orders"): _ONE_IN_FIVE,
+    ("GET", "/iserver/account/trades"): _ONE_IN_FIVE,
+    ("GET", "/iserver/account/pnl/partitioned"): _ONE_IN_FIVE,
+    ("GET", "/iserver/marketdata/snapshot"): (Limit(10, 1.0),),
+    ("GET", "/iserver/marketdata/history"): (Limit(10, 1.0), Limit(50, 60.0)),
+    ("GET", "/iserver/scanner/params"): _ONE_IN_QUARTER_HOUR,
+    ("POST", "/iserver/scanner/run"): _ONE_A_SECOND,
+    ("POST", "/pa/performance"): _ONE_IN_QUARTER_HOUR,
+    ("POST", "/pa/summary"): _ONE_IN_QUARTER_HOUR,
+    ("POST", "/pa/transactions"): _ONE_IN_QUARTER_HOUR,
+    ("POST", "/pa/allperiods"): _ONE_IN_QUARTER_HOUR,
+    ("GET", "/portfolio/accounts"): _ONE_IN_FIVE,
+    ("GET", "/portfolio/subaccounts"): _ONE_IN_FIVE,
+    ("GET", "/sso/validate"): (Limit(1, 60.0),),
+    # Listed as GET and used as POST: both verbs are one.
+    ("*", "/tickle"): _ONE_A_SECOND,
+}
+
+_TICKLE, _ORDER, _READ = range(3)
+_ORDERS = re.compile(r"/iserver/(?:account/[^/]+/orders?(?:/|$)|reply/|notification$)")
+
+
+def limits_of(method: str, path: str) -> tuple[str, tuple[Limit, ...]]:
+    """Return the bucket that a call is counted in, and its limits; none for most calls."""
+    head, _, _ = path.rpartition("/")
+    for key in ((method, path), (method, f"{head}/*"), ("*", path)):
+        limits = _LIMITS.get(key)
+        if limits is not None:
+            return " ".join(key), limits
+    return "", ()
+
+
+def priority_of(operation: Operation) -> int:
+    """Return whose turn comes first: the tickle's, then an order's, then a read's."""
+    if operation.path == "/tickle":
+        return _TICKLE
+    if not operation.idempotent and _ORDERS.match(operation.path):
+        return _ORDER
+    return _READ
+
+
+class Window:
+    """When the requests of one bucket were let go, as far as it still matters."""
+
+    __slots__ = ("_limit", "_times")
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._times: deque[float] = deque()
+
+    def free(self, now: float) -> int:
+        """Return how many may go now."""
+        while self._times and self._times[0] + self._limit.seconds + MARGIN <= now:
+            self._times.popleft()
+        return self._limit.count - len(self._times)
+
+    def add(self, now: float) -> None:
+        """Count one that goes now."""
+        self._times.append(now)
+
+    def opens_for(self, ahead: int, now: float) -> float:
+        """Return the seconds until one can go that has so many ahead of it."""
+        waiting = ahead - self.free(now)
+        if waiting < 0:
+            return 0.0
+        rounds, place = divmod(waiting, self._limit.count)
+        length = self._limit.seconds + MARGIN
+        # Those that go now and later open their places a window's length after they went.
+        opened = self._times[place] if place < len(self._times) else now
+        return opened + length * (rounds + 1) - now
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One call's place in the queue.
+
+    Attributes:
+        operation: the call.
+        bucket: what it is counted in besides the session's limit.
+        order: where it stands: priority, then arrival.
+        granted: whether it may go.
+    """
+
+    operation: Operation
+    bucket: str
+    order: tuple[int, int]
+    granted: bool = field(default=False)
+
+    @property
+    def is_tickle(self) -> bool:
+        """Whether it may use the place that is kept."""
+        return self.order[0] == _TICKLE
+
+
+class Pacer:
+    """The queue in front of one gateway.
+
+    Attributes:
+        blocked_until: when the penalty for too many requests is over.
+    """
+
+    def __init__(self, session_limit: Limit = SESSION_LIMIT) -> None:
+        self.blocked_until = 0.0
+        self._session = Window(session_limit)
+        self._buckets: dict[str, list[Window]] = {}
+        self._waiting: list[Ticket] = []
+        self._in_flight: set[Ticket] = set()
+        self._numbers = itertools.count()
+
+    def enter(self, operation: Operation) -> Ticket:
+        """Queue a call."""
+        bucket, limits = limits_of(operation.method, operation.path)
+        if bucket and bucket not in self._buckets:
+            self._buckets[bucket] = [Window(limit) for limit in limits]
+        ticket = Ticket(operation, bucket, (priority_of(operation), next(self._numbers)))
+        self._waiting.append(ticket)
+        self._waiting.sort(key=lambda each: each.order)
+        return ticket
+
+    def dispatch(self, now: float) -> list[Ticket]:
+        """Let go whoever may go now, in order, and return them.
+
+        One whose own bucket is full lets the others pass.
+        """
+        if now < self.blocked_until:
+            return []
+        granted: list[Ticket] = []
+        for ticket in self._waiting:
+            if self._session.free(now) <= 0:
+                break
+            if not self._has_place(ticket):
+                continue
+            windows = self._buckets.get(ticket.bucket, ())
+            if all(window.free(now) > 0 for window in windows):
+                for window in (self._session, *windows):
+                    window.add(now)
+                ticket.granted = True
+                self._in_flight.add(ticket)
+                granted.append(ticket)
+        if granted:
+            self._waiting = [each for each in self._waiting if not each.granted]
+        return granted
+
+    def _has_place(self, ticket: Ticket) -> bool:
+        places = MAX_IN_FLIGHT if ticket.is_tickle else MAX_IN_FLIGHT - KEPT_FOR_TICKLE
+        return len(self._in_flight) < places
+
+    def seconds_until(self, ticket: Ticket, now: float) -> float:
+        """Return how long a waiting call has to wait at least."""
+        ahead = [each for each in self._waiting if each.order < ticket.order]
+        wait = max(self.blocked_until - now, self._session.opens_for(len(ahead), now))
+        if ticket.bucket:
+            same = sum(each.bucket == ticket.bucket for each in ahead)
+            for window in self._buckets[ticket.bucket]:
+                wait = max(wait, window.opens_for(same, now))
+        return max(wait, 0.0)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Take a call out: it is done, or does not want to go any more."""
+        self._in_flight.discard(ticket)
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
+
+    def penalise(self, now: float, seconds: float | None) -> None:
+        """Hold everything back: the gateway has said that there were too many requests."""
+        until = now + (PENALTY if seconds is None else max(seconds, 1.0))
+        self.blocked_until = max(self.blocked_until, until)
+
+    def forgive(self) -> None:
+        """End the penalty early."""
+        self.blocked_until = 0.0

@@ -1,0 +1,91 @@
+"""The queue in front of each gateway: one for the whole process, for both twins alike."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from .._core.pacing import Pacer, Ticket
+from .._core.wire import Operation
+
+
+class Gate:
+    """A gateway's queue, safe for threads and event loops at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pacer = Pacer()
+        self._wakers: dict[Ticket, Callable[[], None]] = {}
+
+    def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
+        """Queue a call; return its ticket, and how long it has to wait at least."""
+        now = time.monotonic()
+        with self._lock:
+            ticket = self._pacer.enter(operation)
+            self._wakers[ticket] = wake
+            self._dispatch(now)
+            return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+
+    def seconds_until(self, ticket: Ticket) -> float:
+        """Let go whoever may go; return how long this one still has to wait at least."""
+        now = time.monotonic()
+        with self._lock:
+            self._dispatch(now)
+            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Take a call out: it is done, or does not want to go any more."""
+        now = time.monotonic()
+        with self._lock:
+            self._wakers.pop(ticket, None)
+            self._pacer.leave(ticket)
+            self._dispatch(now)
+
+    def _dispatch(self, now: float) -> None:
+        for ticket in self._pacer.dispatch(now):
+            wake = self._wakers.pop(ticket, None)
+            if wake is not None:
+                wake()
+
+    def penalise(self, seconds: float | None) -> None:
+        """Hold everything back after a 429."""
+        with self._lock:
+            self._pacer.penalise(time.monotonic(), seconds)
+
+    def forgive(self) -> None:
+        """End the penalty early."""
+        now = time.monotonic()
+        with self._lock:
+            self._pacer.forgive()
+            self._dispatch(now)
+
+    @property
+    def penalty_left(self) -> float:
+        """Seconds until the penalty is over; 0 for none."""
+        return max(self._pacer.blocked_until - time.monotonic(), 0.0)
+
+
+_gates: dict[str, Gate] = {}
+_gates_lock = threading.Lock()
+
+
+def gate_for(root: str) -> Gate:
+    """Return the one queue in front of a gateway."""
+    with _gates_lock:
+        gate = _gates.get(root)
+        if gate is None:
+            gate = _gates[root] = Gate()
+        return gate
+
+
+def _start_anew() -> None:
+    # A lock that another thread held during the fork would stay locked in the child.
+    global _gates_lock
+    _gates_lock = threading.Lock()
+    _gates.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)

@@ -1,0 +1,230 @@
+"""Pacing, penalties, retries and what is asked first, over real sockets."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from bezant import (
+    AsyncClient,
+    BezantError,
+    ConnectFailed,
+    ConnectionLost,
+    InvalidRequest,
+    NotAuthenticated,
+    OutcomeUnknown,
+    PacingError,
+    RateLimited,
+    UpstreamError,
+)
+from bezant.sim import SimulatedGateway
+from tests.support._async import gather, later, pause, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest
+
+GOOD = b'[{"accountId":"DU1"}]'
+
+
+def good(request: RawRequest, peer: Peer) -> None:
+    peer.json(GOOD)
+
+
+def reset(request: RawRequest, peer: Peer) -> None:
+    peer.reset()
+
+
+def unavailable(request: RawRequest, peer: Peer) -> None:
+    peer.answer("503 Unavailable")
+
+
+def too_many(request: RawRequest, peer: Peer) -> None:
+    peer.answer("429 Too Many Requests", b'{"error":"slow down"}', "Retry-After: 2")
+
+
+async def test_calls_are_held_back_to_the_session_limit(raw: RawGateway) -> None:
+    raw.script(good)
+    async with AsyncClient(raw.base_url, pacing=True) as client:
+        started = time.monotonic()
+        results = await gather(*[lambda: client.request("GET", "/trsrv/x") for _ in range(15)])
+        spent = time.monotonic() - started
+    assert not [each for each in results if isinstance(each, BaseException)]
+    assert 1.0 < spent < 1.6
+
+
+async def test_all_clients_of_a_gateway_share_its_limits(raw: RawGateway) -> None:
+    raw.script(good)
+    async with (
+        AsyncClient(raw.base_url, pacing=True) as first,
+        AsyncClient(raw.base_url, pacing=True, max_wait=0.5) as second,
+    ):
+        await first.accounts()
+        with pytest.raises(PacingError, match="limits allow this call in 5") as caught:
+            await second.accounts()
+        assert 4 < caught.value.retry_after < 5.1
+        assert caught.value.retryable
+        assert caught.value.operation == "GET /portfolio/accounts"
+        with pytest.raises(PacingError):
+            await second.request("GET", "/portfolio/accounts")
+        await second.request("GET", "/trsrv/x")  # other calls pass
+    assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
+
+
+async def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
+    raw.script(good)
+    async with AsyncClient(raw.base_url, pacing=True, timeout=0.5) as client:
+        calls = [lambda: client.request("GET", "/trsrv/x") for _ in range(12)]
+        results = await gather(*calls)
+    assert not [each for each in results if isinstance(each, BaseException)]
+
+
+async def test_three_calls_at_a_time_and_one_place_for_the_tickle(raw: RawGateway) -> None:
+    held: list[Peer] = []
+
+    def hold(request: RawRequest, peer: Peer) -> None:
+        if "tickle" in request.target:
+            peer.json(b'{"session":"x"}')
+            return
+        held.append(peer)
+        peer.silence()
+
+    raw.script(hold)
+    async with AsyncClient(raw.base_url, pacing=True, timeout=0.6) as client:
+        slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(5)]
+        await until(lambda: len(held) == 3)
+        await client.tickle()
+        await pause(0.1)
+        assert len(held) == 3
+        for each in slow:
+            with pytest.raises(BezantError):
+                await result(each)
+
+
+async def test_after_a_429_nothing_is_sent_until_the_penalty_is_over(raw: RawGateway) -> None:
+    raw.script(too_many, good)
+    async with AsyncClient(raw.base_url, pacing=True, max_wait=0.2) as client:
+        with pytest.raises(RateLimited, match="slow down") as refused:
+            await client.request("GET", "/trsrv/x")
+        assert refused.value.retry_after == 2
+        assert 1.5 < client.penalty_left <= 2
+        for call in (client.tickle, client.accounts, client.health):
+            with pytest.raises(PacingError, match="too many requests") as caught:
+                await call()
+            assert 1 < caught.value.retry_after <= 2
+        assert len(raw.requests) == 1
+        client.end_penalty()
+        assert client.penalty_left == 0
+        await client.accounts()
+    assert len(raw.requests) == 2
+
+
+async def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> None:
+    raw.script(good)
+    async with AsyncClient(raw.base_url, pacing=True, max_wait=0.1) as client:
+        await client.accounts()
+        for _ in range(3):
+            with pytest.raises(PacingError) as caught:
+                await client.accounts()
+            assert caught.value.retry_after < 5.1  # nobody who gave up stands ahead
+
+
+async def test_what_fails_in_passing_is_made_again(raw: RawGateway) -> None:
+    raw.script(reset, unavailable, good)
+    async with AsyncClient(raw.base_url, retries=2) as client:
+        accounts = await client.accounts()
+        assert [each.account_id for each in accounts] == ["DU1"]
+    assert len(raw.requests) == 3
+
+
+async def test_the_attempts_are_counted_and_bounded(raw: RawGateway) -> None:
+    raw.script(unavailable)
+    async with AsyncClient(raw.base_url, retries=2) as client:
+        with pytest.raises(UpstreamError) as caught:
+            await client.accounts()
+        assert caught.value.attempts == 3
+        with pytest.raises(UpstreamError) as caught:
+            await client.with_options(retries=0).accounts()
+        assert caught.value.attempts == 1
+    assert len(raw.requests) == 4
+
+
+async def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
+    def slow(request: RawRequest, peer: Peer) -> None:
+        peer.stopping.wait(0.15)
+        peer.reset()
+
+    raw.script(slow)
+    async with AsyncClient(raw.base_url, retries=50, timeout=0.6) as client:
+        started = time.monotonic()
+        with pytest.raises(BezantError):
+            await client.accounts()
+        assert time.monotonic() - started < 0.9
+
+
+async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
+    raw.script(reset, unavailable, good)
+    async with AsyncClient(raw.base_url, retries=5) as client:
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown) as caught:
+                await client.request("POST", "/iserver/watchlist", json={})
+            assert caught.value.attempts == 1
+    assert len(raw.requests) == 2
+
+
+async def test_a_gateway_that_is_not_there_fails_soon() -> None:
+    async with AsyncClient("http://127.0.0.1:9/v1/api", retries=2) as client:
+        started = time.monotonic()
+        with pytest.raises(ConnectFailed) as caught:
+            await client.health()
+        assert caught.value.attempts == 3
+        assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("kind", [ConnectionLost])
+async def test_an_error_without_retries_is_the_first_one(raw: RawGateway, kind: Any) -> None:
+    raw.script(reset)
+    async with AsyncClient(raw.base_url, retries=0) as client:
+        with pytest.raises(kind):
+            await client.accounts()
+    assert len(raw.requests) == 1
+
+
+async def test_the_accounts_are_asked_for_before_orders_and_snapshots(
+    gateway: SimulatedGateway,
+) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        await gather(
+            *[lambda: client.request("GET", "/iserver/account/orders") for _ in range(4)],
+            *[lambda: client.request("GET", "/iserver/marketdata/snapshot") for _ in range(4)],
+        )
+        assert gateway.count("GET", "/iserver/accounts") == 1
+        await client.request("GET", f"/portfolio/{gateway.account_id}/ledger")
+        assert gateway.count("GET", "/portfolio/accounts") == 1
+        gateway.logout()
+        with pytest.raises(NotAuthenticated):
+            await client.request("GET", "/iserver/account/orders")
+        gateway.login()
+        await client.request("GET", "/iserver/account/orders")
+        assert gateway.count("GET", "/iserver/accounts") == 2
+
+
+async def test_a_gateway_that_asks_for_the_accounts_gets_them(gateway: SimulatedGateway) -> None:
+    body = b'{"error":"Please query /accounts first","statusCode":500}'
+    async with AsyncClient(gateway.base_url, retries=1) as client:
+        await client.request("GET", "/iserver/account/orders")
+        gateway.fail_next("/iserver/account/orders", status=500, body=body)
+        await client.request("GET", "/iserver/account/orders")
+        assert gateway.count("GET", "/iserver/accounts") == 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("BEZANT_PACING", "maybe"), ("BEZANT_RETRIES", "-1")])
+def test_the_environment_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidRequest, match=name):
+        AsyncClient()
+
+
+@pytest.mark.parametrize("arguments", [{"retries": -1}, {"retries": 1.5}, {"max_wait": 0}])
+def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        AsyncClient(**arguments)

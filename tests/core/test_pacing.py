@@ -1,0 +1,225 @@
+"""IBKR's limits: never exceeded, never kept longer than needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bezant._core.pacing import (
+    KEPT_FOR_TICKLE,
+    MARGIN,
+    MAX_IN_FLIGHT,
+    PENALTY,
+    SESSION_LIMIT,
+    Limit,
+    Pacer,
+    Ticket,
+    Window,
+    limits_of,
+    priority_of,
+)
+from bezant._core.wire import Operation
+
+READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
+HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
+ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
+PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+TICKLE = Operation("POST", "/tickle", idempotent=True)
+FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
+
+OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
+
+
+@given(
+    st.lists(st.tuples(OPERATIONS, st.integers(0, 3), st.floats(0, 3), st.booleans()), max_size=120)
+)
+def test_no_window_is_ever_exceeded(
+    steps: list[tuple[Operation, int, float, bool]],
+) -> None:
+    pacer = Pacer()
+    now = 1000.0
+    went: list[tuple[float, Operation]] = []
+    flying: list[Ticket] = []
+    for operation, count, pause, landing in steps:
+        for _ in range(count):
+            pacer.enter(operation)
+        now += pause
+        for ticket in pacer.dispatch(now):
+            went.append((now, ticket.operation))
+            flying.append(ticket)
+        others = [each for each in flying if not each.is_tickle]
+        assert len(flying) <= MAX_IN_FLIGHT
+        assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE or len(flying) <= MAX_IN_FLIGHT
+        while landing and flying:
+            pacer.leave(flying.pop())
+    assert_within([at for at, _ in went], SESSION_LIMIT)
+    for operation in (HISTORY, ORDERS, TICKLE):
+        _, limits = limits_of(operation.method, operation.path)
+        for limit in limits:
+            assert_within([at for at, each in went if each is operation], limit)
+
+
+def assert_within(times: list[float], limit: Limit) -> None:
+    for first, beyond in zip(times, times[limit.count :], strict=False):
+        assert beyond - first > limit.seconds
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 25), st.sampled_from([READ, HISTORY, ORDERS, TICKLE]))
+def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Operation) -> None:
+    pacer = Pacer()
+    tickets = [pacer.enter(operation) for _ in range(count)]
+    last = tickets[-1]
+    now = 0.0
+    earliest = 0.0
+    for _ in range(100_000):
+        for ticket in pacer.dispatch(now):
+            pacer.leave(ticket)
+        if last.granted:
+            break
+        # nobody goes earlier than was ever promised
+        earliest = max(earliest, now + pacer.seconds_until(last, now))
+        now += 0.01
+    assert last.granted
+    assert now >= earliest - 0.011
+    _, limits = limits_of(operation.method, operation.path)
+    best = max(((count - 1) // limit.count) * limit.seconds for limit in (SESSION_LIMIT, *limits))
+    assert now <= best * 1.1 + 0.2
+
+
+def test_the_session_limit() -> None:
+    pacer = Pacer()
+    for _ in range(25):
+        pacer.enter(READ)
+    counts = []
+    for tenth in range(30):
+        granted = pacer.dispatch(tenth / 10)
+        counts.append(len(granted))
+        for ticket in granted:
+            pacer.leave(ticket)
+    assert sum(counts) == 25
+    assert sum(counts[:10]) == 10
+
+
+def test_a_full_bucket_lets_the_others_pass() -> None:
+    pacer = Pacer()
+    first, second, read = pacer.enter(ORDERS), pacer.enter(ORDERS), pacer.enter(READ)
+    assert pacer.dispatch(0.0) == [first, read]
+    assert pacer.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
+    assert pacer.dispatch(5 + MARGIN - 0.001) == []
+    assert pacer.dispatch(5 + MARGIN) == [second]
+
+
+def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
+    pacer = Pacer()
+    read, order, tickle = pacer.enter(READ), pacer.enter(PLACE), pacer.enter(TICKLE)
+    assert pacer.dispatch(0.0) == [tickle, order, read]
+
+
+def test_a_place_is_kept_for_the_tickle() -> None:
+    pacer = Pacer()
+    reads = [pacer.enter(READ) for _ in range(6)]
+    assert pacer.dispatch(0.0) == reads[:3]
+    tickle = pacer.enter(TICKLE)
+    assert pacer.dispatch(0.0) == [tickle]
+    assert pacer.dispatch(0.0) == []
+    pacer.leave(reads[0])
+    assert pacer.dispatch(0.0) == []  # the tickle has taken the fourth place
+    pacer.leave(tickle)
+    assert pacer.dispatch(0.0) == [reads[3]]
+
+
+def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
+    pacer = Pacer()
+    first, second, third = (pacer.enter(ORDERS) for _ in range(3))
+    pacer.dispatch(0.0)
+    assert pacer.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
+    pacer.leave(second)
+    pacer.leave(second)
+    assert pacer.seconds_until(third, 0.0) == pytest.approx(5 + MARGIN)
+    pacer.leave(first)
+    assert pacer.dispatch(6.0) == [third]
+
+
+def test_a_penalty_holds_everything() -> None:
+    pacer = Pacer()
+    pacer.penalise(100.0, None)
+    ticket = pacer.enter(TICKLE)
+    assert pacer.dispatch(100.0) == []
+    assert pacer.seconds_until(ticket, 100.0) == PENALTY
+    pacer.penalise(100.0, 5.0)  # never shortened
+    assert pacer.seconds_until(ticket, 100.0) == PENALTY
+    pacer.forgive()
+    assert pacer.dispatch(100.0) == [ticket]
+    pacer.penalise(100.0, 0.0)
+    assert pacer.blocked_until == 101.0
+    assert pacer.dispatch(101.0) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "count"),
+    [
+        ("GET", "/iserver/marketdata/history", 2),
+        ("GET", "/fyi/disclaimer/BA", 1),
+        ("GET", "/fyi/disclaimer/{typecode}", 1),
+        ("PUT", "/fyi/notifications/123", 1),
+        ("GET", "/fyi/notifications/more", 1),
+        ("GET", "/fyi/notifications/123", 0),
+        ("POST", "/iserver/account/orders", 0),
+        ("GET", "/iserver/account/orders", 1),
+        ("GET", "/iserver/accounts", 0),
+        ("GET", "/x", 0),
+    ],
+)
+def test_which_limits_a_call_has(method: str, path: str, count: int) -> None:
+    assert len(limits_of(method, path)[1]) == count
+
+
+def test_both_verbs_of_the_tickle_are_one() -> None:
+    assert limits_of("GET", "/tickle") == limits_of("POST", "/tickle")
+
+
+@pytest.mark.parametrize(
+    ("operation", "priority"),
+    [
+        (TICKLE, 0),
+        (PLACE, 1),
+        (Operation("POST", "/iserver/account/{accountId}/orders", idempotent=False), 1),
+        (Operation("DELETE", "/iserver/account/A/order/7", idempotent=False), 1),
+        (Operation("POST", "/iserver/reply/{replyId}", idempotent=False), 1),
+        (Operation("POST", "/iserver/notification", idempotent=False), 1),
+        (Operation("POST", "/iserver/account/A/orders/whatif", idempotent=True), 2),
+        (Operation("POST", "/iserver/watchlist", idempotent=False), 2),
+        (READ, 2),
+    ],
+)
+def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
+    assert priority_of(operation) == priority
+
+
+def test_a_window_opens_for_each_in_turn() -> None:
+    window = Window(Limit(2, 10.0))
+    assert window.opens_for(0, 0.0) == window.opens_for(1, 0.0) == 0.0
+    assert window.opens_for(2, 0.0) == pytest.approx(10 + MARGIN)
+    window.add(0.0)
+    window.add(4.0)
+    assert window.free(5.0) == 0
+    assert window.opens_for(0, 5.0) == pytest.approx(5 + MARGIN)
+    assert window.opens_for(1, 5.0) == pytest.approx(9 + MARGIN)
+    assert window.opens_for(2, 5.0) == pytest.approx(15 + 2 * MARGIN)
+    assert window.free(10 + MARGIN) == 1
+
+
+def test_every_published_limit_is_kept() -> None:
+    if not FACTS.exists():
+        pytest.skip("the table of published limits is not beside this checkout")
+    for row in json.loads(FACTS.read_text())["endpoints"]:
+        _, limits = limits_of(row["method"], row["path"])
+        expected = [Limit(row["limit"], row["per_seconds"])]
+        if "and_limit" in row:
+            expected.append(Limit(row["and_limit"], row["and_per_seconds"]))
+        assert list(limits) == expected, row["path"]

@@ -1,0 +1,76 @@
+"""What is made again, after how long, and what has to be asked first."""
+
+from __future__ import annotations
+
+import pytest
+
+from bezant import errors
+from bezant._core import retry
+from bezant._core.positions import ACCOUNTS
+from bezant._core.wire import Operation
+
+READ = Operation("GET", "/x", idempotent=True)
+EFFECT = Operation("POST", "/x", idempotent=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (errors.ConnectFailed("x"), True),
+        (errors.ConnectionLost("x"), True),
+        (errors.HttpTimeout("x"), True),
+        (errors.UpstreamError("x", status=503, retryable=True), True),
+        (errors.UpstreamError("x", status=500), False),
+        (errors.TlsFailed("x"), False),
+        (errors.RateLimited("x"), False),
+        (errors.PacingError("x"), False),
+        (errors.NotAuthenticated("x"), False),
+        (errors.NotEstablished("x"), False),
+        (errors.NoSession("x"), False),
+        (errors.OutcomeUnknown("x"), False),
+        (errors.DecodeError("x"), False),
+        (errors.BadRequest("x"), False),
+        (errors.Refused("x"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_made_again(error: errors.BezantError, again: bool) -> None:
+    assert retry.may_repeat(error, READ) is again
+    assert not retry.may_repeat(error, EFFECT)
+
+
+def test_the_pause_doubles_up_to_a_limit() -> None:
+    assert [retry.pause(attempt, 1.0) for attempt in range(1, 8)] == [
+        0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0,
+    ]  # fmt: skip
+    assert retry.pause(3, 0.0) == 0.0
+    assert retry.pause(3, 0.5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("/portfolio/{accountId}/positions/{pageId}", ACCOUNTS),
+        ("/portfolio/DU1/ledger", ACCOUNTS),
+        ("/portfolio/positions/265598", ACCOUNTS),
+        ("/portfolio/accounts", None),
+        ("/portfolio/subaccounts", None),
+        ("/portfolio2/DU1/positions", None),
+        ("/iserver/accounts", None),
+        ("/iserver/account/orders", retry.TRADING_ACCOUNTS),
+        ("/iserver/account/DU1/orders", retry.TRADING_ACCOUNTS),
+        ("/iserver/marketdata/snapshot", retry.TRADING_ACCOUNTS),
+        ("/iserver/marketdata/history", None),
+        ("/iserver/auth/status", None),
+        ("/tickle", None),
+    ],
+)
+def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
+    assert retry.prerequisite(Operation("GET", path, idempotent=True)) is first
+
+
+def test_the_gateway_may_ask_for_it_itself() -> None:
+    text = "HTTP 500: Please query /accounts first"
+    assert retry.asks_for_accounts(errors.UpstreamError(text, retryable=True))
+    assert not retry.asks_for_accounts(errors.UpstreamError("HTTP 500: other"))
+    assert not retry.asks_for_accounts(errors.BadRequest(text))
