@@ -159,6 +159,7 @@ class AsyncChannel:
         await self._priming.run(first.path, ask)
 
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
         try:

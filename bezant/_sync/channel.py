@@ -158,6 +158,7 @@ class Channel:
         self._priming.run(first.path, ask)
 
     def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
         try:

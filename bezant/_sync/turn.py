@@ -36,7 +36,7 @@ class Turn:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
             while not ticket.granted:
                 if rt.monotonic() + wait > give_up:
-                    raise self._too_long(wait)
+                    self._give_up(wait)
                 # At least a moment: those in flight may be what it waits for.
                 waker.wait(min(max(wait, 0.01), self._settings.max_wait))
                 wait = self._gate.seconds_until(ticket)
@@ -44,7 +44,7 @@ class Turn:
             self._gate.leave(ticket)
             raise
 
-    def _too_long(self, wait: float) -> PacingError:
+    def _give_up(self, wait: float) -> NoReturn:
         penalty = self._gate.penalty_left
         if penalty:
             text = (

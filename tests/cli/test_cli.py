@@ -205,7 +205,7 @@ def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IBKR_SYMBOL", "NOSUCH")
-    gateway.fail_next("/portfolio/accounts", 429, times=2)
+    gateway.fail_next("/portfolio/accounts", 403, times=2)
     gateway.fail_next("/iserver/accounts", 500, times=2)
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
     shown = capsys.readouterr().out
