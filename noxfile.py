@@ -27,6 +27,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def check(session: nox.Session) -> None:
     """Generators up to date, lint, format, types."""
     install(session, "check")
+    session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")

@@ -349,7 +349,7 @@ class SymbolError(BezantError):
     ) -> None:
         super().__init__(message, operation=operation)
         self.symbol = symbol
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[Listing, ...] = tuple(candidates)
 
 
 class SymbolNotFound(SymbolError):

@@ -13,7 +13,9 @@ from .._core import retry
 from .._core.answers import read, transport_error
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
+from .._core.health import SESSION_PATHS
 from .._core.requests import build
+from .._core.session import SessionChange, SessionMachine
 from .._core.settings import Settings
 from .._core.wire import Answer, Operation, Request, TransportTrouble
 from .._runtime import _async as rt
@@ -25,6 +27,7 @@ from ..errors import (
     RateLimited,
     SessionError,
 )
+from ..models._session import AuthStatus, Tickle
 from .flight import AsyncSingleFlight
 from .turn import AsyncTurn
 
@@ -45,15 +48,18 @@ class AsyncChannel:
 
     def __init__(self, settings: Settings, on_drift: Callable[[Drift], object] | None) -> None:
         self.settings = settings
-        self.owner = rt.Owner()
-        self.closed = False
-        self.gate = rt.gate_for(settings.base_url.root)
+        self.owner: rt.Owner = rt.Owner()
+        self.closed: bool = False
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
         self.workers: list[AsyncStoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
         self._cookies = CookieJar()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
+        self.session: SessionMachine = SessionMachine()
+        self.session_listeners: list[Callable[[SessionChange], object]] = []
+        self.initializing: AsyncSingleFlight[AuthStatus] = AsyncSingleFlight()
         self._primed: set[str] = set()
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
 
@@ -133,6 +139,8 @@ class AsyncChannel:
         self, error: BezantError, operation: Operation, settings: Settings
     ) -> bool:
         """Draw the consequences of an error, and say whether the call may be made again."""
+        about = operation.path in SESSION_PATHS
+        self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
             self._primed.clear()
             error.login_url = settings.base_url.root
@@ -182,9 +190,27 @@ class AsyncChannel:
         result = read(answer, operation, type_, drifts.append)
         if operation.path in retry.PREREQUISITES:
             self._primed.add(operation.path)
+        if isinstance(result, AuthStatus):
+            self._tell(self.session.answered(result, rt.wall_time()))
+        elif isinstance(result, Tickle):
+            self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
             self.report(drifts, strict=settings.strict)
         return result
+
+    def _tell(self, change: SessionChange | None) -> None:
+        if change is None:
+            return
+        if change.is_loss:
+            self._primed.clear()
+            _logger.warning("session %s: %s", change.after.value, change.error)
+        else:
+            _logger.info("session %s", change.after.value)
+        for listener in list(self.session_listeners):
+            try:
+                listener(change)
+            except Exception:
+                _logger.exception("a listener to session changes failed")
 
     def forget_session(self) -> None:
         """Ask again for what has to be asked first: the session is a new one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cached_property
 from typing import Any, Self, TypeVar, overload
 
 from msgspec import UNSET
@@ -25,8 +26,10 @@ from .._core.settings import (
 )
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
+from .api import AsyncApi
 from .channel import AsyncChannel
 from .keepalive import AsyncKeepalive, Callback
+from .session import AsyncSession
 
 T = TypeVar("T")
 
@@ -112,6 +115,11 @@ class AsyncClient:
         return self._settings.base_url.root
 
     @property
+    def session(self) -> AsyncSession:
+        """What is known about the gateway's session, and how to wait for it or open it."""
+        return AsyncSession(self._channel, self._settings)
+
+    @property
     def penalty_left(self) -> float:
         """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
         return self._channel.gate.penalty_left
@@ -127,6 +135,14 @@ class AsyncClient:
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._channel.closed
+
+    @cached_property
+    def api(self) -> AsyncApi:
+        """Every operation of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+
+        `bezant.operations` finds them by IBKR's operation id, by path or by words.
+        """
+        return AsyncApi(self._channel, self._settings)
 
     def with_options(
         self,

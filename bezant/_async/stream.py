@@ -2,66 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections import deque
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
-from .._core.decode import Drift
-from .._core.health import TICKLE, problem
-from .._core.requests import cookie_header
 from .._core.settings import check_seconds
-from .._core.stream.connection import READY_TIMEOUT, StreamState
 from .._core.stream.fields import MarketDataFields
-from .._core.stream.wanted import ORDERS, PNL, Ticket, market_data_topic
-from .._runtime import _async as rt
-from ..errors import (
-    InvalidRequest,
-    NoSession,
-    NotAuthenticated,
-    WsClosed,
-    WsError,
-    WsProtocolError,
-    WsTimeout,
+from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
+from .._core.stream.timing import READY_TIMEOUT, Timing
+from .._core.stream.topics import (
+    ORDERS,
+    PNL,
+    TRADES,
+    account_topic,
+    bars_arguments,
+    bars_topic,
+    chosen,
+    ladder_topic,
+    market_data_topic,
+    trades_arguments,
 )
-from ..models.stream import Message
+from .._core.stream.wanted import Ticket
+from .._runtime import _async as rt
+from ..errors import InvalidRequest, WsClosed, WsError, WsTimeout
+from ..models.stream import Message, StreamStats
 from .client import AsyncClient
-
-_logger = logging.getLogger("bezant.stream")
-
-
-class AsyncSubscription:
-    """One topic that a stream receives; ends with ``cancel()`` or with its context."""
-
-    def __init__(self, stream: AsyncWsClient, ticket: Ticket) -> None:
-        self._stream = stream
-        self._ticket = ticket
-        self._active = True
-
-    def __repr__(self) -> str:
-        state = "" if self._active else " cancelled"
-        return f"<{type(self).__name__} s{self._ticket.topic}{state}>"
-
-    @property
-    def active(self) -> bool:
-        """Whether it was not cancelled."""
-        return self._active
-
-    async def cancel(self) -> None:
-        """Receive this topic no longer. Doing so twice, or after the stream's end, is fine."""
-        if self._active:
-            self._active = False
-            await self._stream._unsubscribe(self._ticket)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.cancel()
+from .link import AsyncLink
+from .live import AsyncOrders, AsyncQuote, AsyncSubscription
 
 
 class AsyncWsClient:
-    """A stream of messages from the gateway, over one WebSocket.
+    """A stream of messages from the gateway that can be left running.
 
     Made by ``AsyncWsClient.connect(client)``. Iterate over it for messages:
 
@@ -72,109 +43,94 @@ class AsyncWsClient:
             ...
     ```
 
-    Nothing is sent before the gateway's ``system`` message: it drops such commands without a word.
+    Beside the program it reads the socket, keeps it alive, renews market data before IBKR ends it,
+    and makes a new connection when one is lost; a `Gap` then stands before the first message that
+    follows.
     """
 
-    def __init__(self, client: AsyncClient, socket: rt.WebSocket, session: str) -> None:
-        self._client = client
-        self._socket = socket
-        self._state = StreamState(session, self._report, rt.monotonic())
-        self._state_lock = rt.StateLock()
-        self._send_lock = rt.Lock()
-        self._messages: deque[Message] = deque()
-        self._closed = False
-        self._close_reason: WsClosed | None = None
+    def __init__(self, link: AsyncLink) -> None:
+        self._link = link
+        self._client = link.client
+        self._orders = AsyncOrders(link)
+        self._reading = False
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
+        state = self._link.state.phase.value
         return f"<{type(self).__name__} {self._client._settings.base_url.ws_url} {state}>"
 
     @property
     def closed(self) -> bool:
-        """Whether the socket is closed, by whichever side."""
-        return self._closed
+        """Whether it has ended: nothing comes any more but what was not read yet."""
+        return self._link.ended
 
     @property
     def close_reason(self) -> WsClosed | None:
-        """How the peer closed it; None while it is open and after ``close()``."""
-        return self._close_reason
+        """Why it ended by itself; None while it is open and after ``close()``."""
+        return self._link.close_reason
+
+    @property
+    def stats(self) -> StreamStats:
+        """How it is doing: what came, was merged or missed, and how far the reader is behind."""
+        state = self._link.state
+        with self._link.lock:
+            return StreamStats(
+                received=state.received,
+                conflated=state.inbox.merged,
+                missed=state.inbox.missed,
+                buffered=len(state.inbox),
+                reconnects=state.reconnects,
+                last_heard=state.moment(state.last_heard),
+                lag=state.inbox.lag(rt.monotonic()),
+            )
 
     @classmethod
     def connect(
-        cls, client: AsyncClient, *, ready_timeout: float = READY_TIMEOUT
+        cls,
+        client: AsyncClient,
+        *,
+        reconnect: bool = True,
+        ready_timeout: float = READY_TIMEOUT,
+        buffer: int = DEFAULT_BUFFER,
+        quote_backlog: int = 0,
     ) -> rt.Connecting[AsyncWsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
-        The session comes from ``POST /tickle``; address, certificates and proxy are the client's.
+        The session comes from ``POST /tickle``, for each connection anew; address, certificates and
+        proxy are the client's.
 
         Args:
-            client: whose session to use. Closing it does not close the stream.
+            client: whose session to use. Closing it does not close the stream, which then cannot
+                reconnect any more.
+            reconnect: whether to make a new connection when one is lost. False: the iteration ends.
             ready_timeout: seconds to wait for the gateway's ``system`` message.
+            buffer: how many messages that nobody has read are held. What comes beyond is counted
+                in a `Gap` for each topic.
+            quote_backlog: how many quotes that nobody has read are held before those of one
+                contract are merged into one. With 0 a reader never gets an outdated quote; with
+                more it gets every single one, as long as it keeps up.
 
         Raises:
             NotAuthenticated: nobody is logged in.
             NoSession: the gateway is not connected to the backend.
             WsConnectFailed: the WebSocket could not be opened.
             WsTimeout: it opened, but the gateway never became ready.
+            InvalidRequest: an argument cannot be used.
         """
         check_seconds("ready_timeout", ready_timeout)
-        return rt.connecting(cls._open(client, ready_timeout))
+        for name, number, least in (("buffer", buffer, 1), ("quote_backlog", quote_backlog, 0)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise InvalidRequest(f"{name} must be a whole number from {least}, not {number!r}")
+        timing = Timing(ready_timeout=ready_timeout)
+        inbox = Inbox(buffer, quote_backlog)
+        return rt.connecting(cls._open(client, timing, inbox, reconnect=reconnect))
 
     @classmethod
-    async def _open(cls, client: AsyncClient, ready_timeout: float) -> AsyncWsClient:
-        tickle = await client.tickle()
-        if tickle.status is not None:
-            trouble = problem(tickle.status, TICKLE)
-            if isinstance(trouble, NotAuthenticated | NoSession):
-                trouble.login_url = client.gateway_root
-                raise trouble
-        session = tickle.session or ""
-        settings = client._settings
-        headers = [("Origin", settings.base_url.root), *cookie_header(session)]
-        _logger.debug("connecting to %s", settings.base_url.ws_url)
-        socket = await rt.WebSocket.connect(settings, headers, settings.connect_timeout + 5.0)
-        stream = cls(client, socket, session)
-        try:
-            await stream._wait_until_ready(ready_timeout)
-        except BaseException:
-            await stream.aclose()
-            raise
-        return stream
-
-    async def _wait_until_ready(self, timeout: float) -> None:
-        deadline = rt.monotonic() + timeout
-        while not self._state.ready:
-            left = max(deadline - rt.monotonic(), 0.001)
-            try:
-                data = await self._socket.recv(left)
-            except WsTimeout as error:
-                raise WsTimeout(
-                    f"the WebSocket opened, but no system message came within {timeout:g} s: the "
-                    "gateway is not logged in, or has five WebSockets open already"
-                ) from error
-            except WsClosed as error:
-                raise WsClosed(
-                    f"{error.message} before the gateway was ready",
-                    code=error.code,
-                    reason=error.reason,
-                ) from error
-            self._take(data)
-            await self._flush()
-
-    def _report(self, drift: Drift) -> None:
-        self._client._channel.report([drift], strict=False)
-
-    def _take(self, data: bytes) -> None:
-        with self._state_lock:
-            self._messages.extend(self._state.received(data, rt.monotonic()))
-
-    async def _flush(self) -> None:
-        """Send what is due, in order."""
-        async with self._send_lock:
-            with self._state_lock:
-                commands = self._state.outgoing(rt.monotonic())
-            for command in commands:
-                await self._socket.send(command)
+    async def _open(
+        cls, client: AsyncClient, timing: Timing, inbox: Inbox, *, reconnect: bool
+    ) -> AsyncWsClient:
+        link = AsyncLink(client, timing, inbox, reconnect=reconnect)
+        await link.open()
+        return cls(link)
 
     async def subscribe_market_data(
         self,
@@ -186,8 +142,8 @@ class AsyncWsClient:
         """Receive `MarketData` of a contract (topic ``smd``).
 
         The fields of all subscriptions to a contract are one set at the gateway, and each message
-        has only those that changed. IBKR ends such a subscription about 15 minutes after it was
-        made.
+        has only those that changed. IBKR ends such a subscription silently about 15 minutes after
+        it was made; the stream renews it before.
 
         Args:
             conid: the contract.
@@ -199,100 +155,268 @@ class AsyncWsClient:
             WsClosed: the stream is closed.
         """
         topic = market_data_topic(conid, exchange)
-        chosen = MarketDataFields.default_l1() if fields is None else fields
-        if not isinstance(chosen, MarketDataFields):
-            raise InvalidRequest("fields must be MarketDataFields, such as .default_l1()")
-        return await self._subscribe(topic, chosen)
+        return AsyncSubscription(self, await self._subscribe(topic, _checked(fields)))
+
+    async def quote(
+        self,
+        conid: int,
+        fields: MarketDataFields | None = None,
+        *,
+        exchange: str | None = None,
+    ) -> AsyncQuote:
+        """Receive market data of a contract, and return an object that always has the newest.
+
+        The messages come in the iteration, too.
+
+        Args:
+            conid: the contract.
+            fields: which fields; by default last, bid and ask with their sizes.
+            exchange: one exchange instead of IBKR's choice of the best.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
+        """
+        topic = market_data_topic(conid, exchange)
+        chosen_fields = _checked(fields)
+        self._check_open()
+        with self._link.lock:
+            live = self._link.state.live_quote(conid, topic.partition("+")[2])
+        return AsyncQuote(self, await self._subscribe(topic, chosen_fields), live)
+
+    @property
+    def orders(self) -> AsyncOrders:
+        """The working orders by order id, always current, from `subscribe_orders` on."""
+        return self._orders
 
     async def subscribe_orders(self) -> AsyncSubscription:
-        """Receive `OrderUpdate` for every order of the session (topic ``sor``)."""
-        return await self._subscribe(ORDERS)
+        """Receive `OrderUpdate` for every order of the session (topic ``sor``).
+
+        The whole of each order stands in `orders`.
+        """
+        return AsyncSubscription(self, await self._subscribe(ORDERS))
+
+    async def subscribe_trades(
+        self, *, days: int = 1, realtime_only: bool = False
+    ) -> AsyncSubscription:
+        """Receive `TradeUpdate` for every execution (topic ``str``).
+
+        Args:
+            days: how many days of executions come first, 1 to 7.
+            realtime_only: whether only new ones come.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
+        """
+        arguments = trades_arguments(days, realtime_only=realtime_only)
+        return AsyncSubscription(self, await self._subscribe(TRADES, arguments=arguments))
 
     async def subscribe_pnl(self) -> AsyncSubscription:
         """Receive `Pnl` of the accounts, about once a second (topic ``spl``)."""
-        return await self._subscribe(PNL)
+        return AsyncSubscription(self, await self._subscribe(PNL))
 
-    async def _subscribe(
-        self, topic: str, fields: MarketDataFields | None = None
+    async def subscribe_summary(
+        self,
+        account: str,
+        *,
+        keys: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
     ) -> AsyncSubscription:
-        self._check_open()
-        with self._state_lock:
-            ticket = self._state.subscribe(topic, fields)
-        await self._flush()
+        """Receive `SummaryUpdate` for the values of an account's summary (topic ``ssd``).
+
+        Args:
+            account: the account's id.
+            keys: which values, such as ``NetLiquidation-S``; by default all.
+            fields: which fields of them, such as ``monetaryValue``; by default all.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
+        """
+        topic = account_topic("sd", account)
+        ticket = await self._subscribe(topic, arguments=chosen(keys, fields))
         return AsyncSubscription(self, ticket)
 
-    async def _unsubscribe(self, ticket: Ticket) -> None:
-        if self._closed:
-            return
-        with self._state_lock:
-            self._state.unsubscribe(ticket)
+    async def subscribe_ledger(
+        self,
+        account: str,
+        *,
+        keys: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> AsyncSubscription:
+        """Receive `LedgerUpdate` for an account's ledger in each currency (topic ``sld``).
+
+        Args:
+            account: the account's id.
+            keys: which currencies, such as ``LedgerListEUR``; by default all.
+            fields: which fields of them, such as ``cashBalance``; by default all.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
+        """
+        topic = account_topic("ld", account)
+        ticket = await self._subscribe(topic, arguments=chosen(keys, fields))
+        return AsyncSubscription(self, ticket)
+
+    async def subscribe_bars(
+        self,
+        conid: int,
+        *,
+        period: str = "1d",
+        bar: str = "5min",
+        source: str = "trades",
+        outside_rth: bool = False,
+        exchange: str | None = None,
+    ) -> AsyncSubscription:
+        """Receive `BarsUpdate` with historical bars of a contract (topic ``smh``).
+
+        IBKR serves five such subscriptions at a time.
+
+        Args:
+            conid: the contract.
+            period: how far back, such as ``1d``.
+            bar: length of a bar, such as ``5min``.
+            source: ``trades``, ``midpoint``, ``bid_ask``, ``bid`` or ``ask``.
+            outside_rth: whether to include what is outside regular trading hours.
+            exchange: one exchange instead of IBKR's choice.
+
+        Raises:
+            InvalidRequest: an argument cannot be used, or five are open.
+            WsClosed: the stream is closed.
+        """
+        arguments = bars_arguments(period, bar, source, outside_rth=outside_rth)
+        if exchange is not None:
+            arguments["exchange"] = exchange
+        topic = bars_topic(conid, exchange)
+        return AsyncSubscription(self, await self._subscribe(topic, arguments=arguments))
+
+    async def subscribe_ladder(
+        self, account: str, conid: int, *, exchange: str | None = None
+    ) -> AsyncSubscription:
+        """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
+
+        It needs a subscription to depth of market at IBKR.
+
+        Args:
+            account: the account's id.
+            conid: the contract.
+            exchange: one exchange; by default all that have depth.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
+        """
+        ticket = await self._subscribe(ladder_topic(account, conid, exchange))
+        return AsyncSubscription(self, ticket)
+
+    async def _subscribe(
+        self,
+        topic: str,
+        fields: MarketDataFields | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Ticket:
+        self._check_open()
+        link = self._link
+        with link.lock:
+            ticket = link.state.subscribe(topic, fields, arguments, now=rt.monotonic())
         try:
-            await self._flush()
+            await link.flush()
         except WsError:
-            _logger.debug("the stream closed before its subscription was cancelled")
+            # The worker meets the same; what is wanted is asked for on the next connection.
+            if link.ended:
+                raise
+        except BaseException:
+            with link.lock:
+                link.state.unsubscribe(ticket)
+            raise
+        return ticket
+
+    async def _unsubscribe(self, ticket: Ticket) -> None:
+        link = self._link
+        if link.ended or self._client._channel.owner.inherited:
+            return
+        with link.lock:
+            link.state.unsubscribe(ticket)
+        try:
+            await link.flush()
+        except WsError:
+            return  # the next connection does not ask for it
 
     async def send_text(self, text: str) -> None:
-        """Send a command of your own, such as ``ssd+DU123456+{}``.
+        """Send a command of your own, such as ``ech+hb``.
 
-        Its answers come as `Other`.
+        While the stream reconnects it is held, and sent as soon as the gateway is ready. It is not
+        repeated on later connections.
 
         Raises:
             InvalidRequest: it is longer than the gateway takes.
-            WsClosed: the stream is closed.
+            WsClosed: the stream is closed, or lost its connection just now.
         """
         self._check_open()
-        with self._state_lock:
-            self._state.command(text)
-        await self._flush()
+        with self._link.lock:
+            self._link.state.command(text)
+        await self._link.flush()
 
     def _check_open(self) -> None:
         self._client._channel.owner.check()
-        if self._closed:
+        if self._link.ended:
             raise WsClosed("this stream is closed; connect again")
 
     async def next_message(self, timeout: float | None = None) -> Message | None:
-        """Return the next message, or None when the socket is closed.
+        """Return the next message, or None when the stream has ended.
 
         Args:
             timeout: seconds to wait; None for as long as it takes.
 
         Raises:
-            WsTimeout: none came in time, or the gateway has fallen silent altogether.
-            WsProtocolError: what came is not WebSocket; the stream is closed.
+            WsTimeout: none came in time; or, without reconnection, the gateway fell silent.
+            WsProtocolError: without reconnection: what came is not WebSocket.
+            WsError: somebody else is waiting already.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
-        deadline = None if timeout is None else rt.monotonic() + timeout
-        while not self._messages:
-            if self._closed:
-                return None
-            try:
-                await self._receive(deadline)
-            except WsClosed as error:
-                await self._ended(error)
-            except WsProtocolError:
-                await self.aclose()
-                raise
-        return self._messages.popleft()
-
-    async def _receive(self, deadline: float | None) -> None:
-        await self._flush()
-        now = rt.monotonic()
-        wait = self._state.seconds_until_due(now)
-        if deadline is not None and deadline - now <= wait:
-            self._take(await self._socket.recv(max(deadline - now, 0.001)))
-            return
+        link = self._link
+        if link.drifts:
+            self._tell_drifts()
+        message = link.take()
+        if message is not None:
+            return message
+        self._client._channel.owner.check()
+        with link.lock:
+            if self._reading:
+                raise WsError("somebody else is already waiting for the next message")
+            self._reading = True
         try:
-            data = await self._socket.recv(wait)
-        except WsTimeout:
-            return  # something is due
-        self._take(data)
+            return await self._wait_for_message(timeout)
+        finally:
+            self._reading = False
 
-    async def _ended(self, error: WsClosed) -> None:
-        if not self._closed:
-            self._close_reason = error
-            _logger.debug("%s", error)
-            await self.aclose()
+    async def _wait_for_message(self, timeout: float | None) -> Message | None:
+        link = self._link
+        deadline = None if timeout is None else rt.monotonic() + timeout
+        while True:
+            heard = link.bell.count
+            ended = link.ended
+            if link.drifts:
+                self._tell_drifts()
+            message = link.take()
+            if message is not None:
+                return message
+            if ended:
+                error, link.error = link.error, None
+                if error is not None:
+                    raise error
+                return None
+            left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
+            if not await link.bell.wait(heard, left):
+                raise WsTimeout("no message came in time")
+
+    def _tell_drifts(self) -> None:
+        drifts = list(self._link.drifts)
+        del self._link.drifts[: len(drifts)]
+        self._client._channel.report(drifts, strict=False)
 
     def __aiter__(self) -> Self:
         return self
@@ -305,9 +429,8 @@ class AsyncWsClient:
 
     async def aclose(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
-        self._closed = True
         if not self._client._channel.owner.inherited:
-            await self._socket.aclose()
+            await self._link.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -316,10 +439,21 @@ class AsyncWsClient:
         await self.aclose()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
-            warnings.warn(
-                f"{self!r} was never closed; use it as a context manager",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
+        link = getattr(self, "_link", None)
+        if link is None or link.ended or link.client._channel.owner.inherited:
+            return
+        # The worker must not go on for nobody.
+        link.abandon()
+        warnings.warn(
+            f"{self!r} was never closed; use it as a context manager",
+            ResourceWarning,
+            stacklevel=2,
+            source=self,
+        )
+
+
+def _checked(fields: MarketDataFields | None) -> MarketDataFields:
+    chosen_fields = MarketDataFields.default_l1() if fields is None else fields
+    if not isinstance(chosen_fields, MarketDataFields):
+        raise InvalidRequest("fields must be MarketDataFields, such as .default_l1()")
+    return chosen_fields

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+import zlib
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -13,6 +16,7 @@ from ..errors import (
     ApiError,
     BadRequest,
     BezantError,
+    ClientClosed,
     ConnectFailed,
     ConnectionLost,
     DecodeError,
@@ -30,6 +34,7 @@ from ..errors import (
 )
 from .decode import Report, decode
 from .redact import excerpt, redact
+from .values import NOTHING
 from .wire import Answer, Operation, TransportTrouble, Trouble
 
 T = TypeVar("T")
@@ -42,6 +47,35 @@ _NO_SESSION = ("no bridge", "init session first")
 _AFTER_ANOTHER = ("please query /accounts first",)
 
 
+# A compressed file may not grow beyond this: the answer's own limit does not see into it.
+_LONGEST_FILE = 256 * 1024 * 1024
+
+
+class BinaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A file: a statement, a tax document, a voucher.
+
+    Attributes:
+        content: its bytes.
+        content_type: what it is, such as ``application/pdf``.
+    """
+
+    content: bytes
+    content_type: str
+
+    def __repr__(self) -> str:
+        return f"<BinaryAnswer {self.content_type}, {len(self.content)} bytes>"
+
+
+class _File(msgspec.Struct):
+    value: str
+    mime_type: str | None = msgspec.field(default=None, name="mimeType")
+    gzip: bool | None = None
+
+
+class _FileEnvelope(msgspec.Struct):
+    data: _File
+
+
 class _Envelope(msgspec.Struct):
     error: msgspec.Raw | msgspec.UnsetType = UNSET
     success: msgspec.Raw | msgspec.UnsetType = UNSET
@@ -51,13 +85,14 @@ class _Envelope(msgspec.Struct):
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _envelopes = msgspec.json.Decoder(list[_Envelope])
+_file = msgspec.json.Decoder(_FileEnvelope)
 
 
 def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
     """Read an answer into what was asked for, or raise what it means.
 
-    ``bytes`` gives the body as it came, ``str`` its text, ``None`` nothing, ``Any`` plain Python
-    values (None for an empty body), anything else a typed value.
+    ``bytes`` gives the body as it came, ``str`` its text, `BinaryAnswer` a file, ``None`` nothing,
+    ``Any`` plain Python values (None for an empty body), anything else a typed value.
 
     Raises:
         BezantError: the kind that fits the answer.
@@ -69,12 +104,57 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
         return cast("T", body)
     if wanted is str:
         return cast("T", body.decode("utf-8", "replace"))
+    if wanted is BinaryAnswer:
+        return cast("T", _binary(answer, operation))
     if wanted is Any and not body.strip():
         return cast("T", None)
     refuse_html(answer, operation)
     if wanted is None or wanted is type(None):
         return cast("T", None)
+    if operation.otherwise:
+        body = _as_expected(body, operation.otherwise)
     return decode(body, type_, operation=operation.name, report=report)
+
+
+def _as_expected(body: bytes, otherwise: str) -> bytes:
+    """Wrap an answer of the other outer shape, as the operation says."""
+    start = body.lstrip()[:1]
+    if otherwise == "[]":
+        return b"[" + body + b"]" if start == b"{" else body
+    return b'{"' + otherwise.encode() + b'":' + body + b"}" if start == b"[" else body
+
+
+def _binary(answer: Answer, operation: Operation) -> BinaryAnswer:
+    content_type = answer.headers.get("content-type", "")
+    if answer.body[:1] == b"{" and "json" in content_type.lower():
+        try:
+            file = _file.decode(answer.body).data
+        except msgspec.MsgspecError:
+            pass  # no file in an envelope: it is JSON that was asked for
+        else:
+            return BinaryAnswer(
+                content=_unpacked(file, operation), content_type=file.mime_type or ""
+            )
+    elif "html" in content_type.lower() and _LOGIN_PAGE.search(answer.body[:20_000]):
+        refuse_html(answer, operation)
+    return BinaryAnswer(content=answer.body, content_type=content_type)
+
+
+def _unpacked(file: _File, operation: Operation) -> bytes:
+    unreadable = DecodeError("the file in the answer cannot be read", operation=operation.name)
+    try:
+        content = base64.b64decode("".join(file.value.split()), validate=True)
+        if not content.startswith(b"\x1f\x8b") or file.gzip is False:
+            return content
+        packer = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacked = packer.decompress(content, _LONGEST_FILE)
+    except (binascii.Error, ValueError, zlib.error):
+        raise unreadable from None
+    if packer.unconsumed_tail:
+        raise AnswerTooLarge("the file is too long unpacked", operation=operation.name)
+    if not packer.eof:
+        raise unreadable
+    return unpacked
 
 
 def check(answer: Answer, operation: Operation) -> None:
@@ -128,6 +208,8 @@ def _check_envelope(answer: Answer, operation: Operation) -> None:
             )
         return
     error = _plain(envelope.error)
+    if isinstance(error, str) and error.strip().lower() in NOTHING:
+        error = None
     if error:
         _raise_refused(_text(error), answer, operation)
     success = _plain(envelope.success)
@@ -294,6 +376,8 @@ def transport_error(
             "it again",
             operation=name,
         )
+    if trouble.kind is Trouble.STOPPED:
+        return ClientClosed("the client was closed in the middle of this call", operation=name)
     if trouble.kind is Trouble.TLS:
         return TlsFailed(
             f"TLS with {where} failed: {detail}; see the verify argument", operation=name

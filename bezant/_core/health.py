@@ -9,6 +9,8 @@ from .wire import Operation
 AUTH_STATUS = Operation("POST", "/iserver/auth/status", idempotent=True)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
 LOGOUT = Operation("POST", "/logout", idempotent=True)
+# What these end in says something about the session itself.
+SESSION_PATHS = frozenset({AUTH_STATUS.path, TICKLE.path})
 
 
 def problem(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from ..errors import InvalidRequest
 from .settings import Settings
-from .wire import Operation, Request
+from .wire import Operation, Payload, Request
 
 # The real gateway answers 414 to a longer request line and 400 to longer headers.
 MAX_REQUEST_LINE: Final = 4096
@@ -94,14 +94,16 @@ def build(
         path: the path below the base path, filled in.
         params: query values. None is left out, flags become ``true`` and ``false``, lists are
             joined with commas.
-        json: the body; UNSET for none.
+        json: the body; UNSET for none, a `Payload` for one that is not simply JSON.
         cookies: the Cookie header.
 
     Raises:
         InvalidRequest: something cannot be sent as it is.
     """
     name = operation.name
-    target = settings.base_url.path + quote(path, safe=_PATH_SAFE)
+    target = quote(path, safe=_PATH_SAFE)
+    if not operation.root:
+        target = settings.base_url.path + target
     if query := encode_query(params, name):
         target += "?" + query
     # Longer ones are answered with 414 and a closed connection.
@@ -112,7 +114,8 @@ def build(
             f"{MAX_REQUEST_LINE}; split the list of values over several calls",
             operation=name,
         )
-    body = b"" if json is UNSET else encode_body(json, name)
+    payload = json if isinstance(json, Payload) else _payload(json, name)
+    body = payload.content or b""
     root = settings.base_url.root
     headers = [
         ("User-Agent", settings.user_agent),
@@ -122,14 +125,25 @@ def build(
     ]
     if cookies:
         headers.append(("Cookie", cookies))
-    if json is not UNSET:
-        headers.append(("Content-Type", "application/json"))
+    if payload.content is not None:
+        headers.append(("Content-Type", payload.content_type))
+    headers += [(key, _header(key, value, name)) for key, value in payload.headers]
     if body or operation.method != "GET":
         # Never chunked: the gateway loses such bodies without a word. Never absent: 411.
         headers.append(("Content-Length", str(len(body))))
     if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
         raise InvalidRequest("the headers would be longer than the gateway takes", operation=name)
     return Request(operation, target, headers, body)
+
+
+def _payload(json: object, operation: str) -> Payload:
+    return Payload() if json is UNSET else Payload(encode_body(json, operation))
+
+
+def _header(key: str, value: str, operation: str) -> str:
+    if not re.fullmatch(r"[\x20-\x7e]+", value):
+        raise InvalidRequest(f"{key} holds characters that cannot be sent", operation=operation)
+    return value
 
 
 def cookie_header(session: str) -> list[tuple[str, str]]:

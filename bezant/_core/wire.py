@@ -15,12 +15,17 @@ class Operation:
         method: HTTP method.
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
         idempotent: whether sending it twice has the same effect as sending it once.
+        root: whether the path hangs off the host's root and not off the base path.
+        otherwise: what an answer of the other outer shape stands for. ``[]``: an object is a list
+            of one. A field's name: a list is an object with that field.
         name: how errors and logs name it.
     """
 
     method: str
     path: str
     idempotent: bool
+    root: bool = False
+    otherwise: str = ""
 
     @property
     def name(self) -> str:
@@ -42,6 +47,21 @@ class Request:
     target: str
     headers: list[tuple[str, str]] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body that is not simply JSON, or one with headers of its own.
+
+    Attributes:
+        content: the body's bytes; None for none.
+        content_type: the body's type.
+        headers: further headers.
+    """
+
+    content: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,7 @@ class Trouble(Enum):
     TIMEOUT = "timeout"
     LOST = "lost"
     TOO_LARGE = "too large"
+    STOPPED = "stopped"
 
 
 class TransportTrouble(Exception):

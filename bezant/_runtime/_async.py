@@ -35,6 +35,7 @@ from ._shared import (
 )
 
 __all__ = [
+    "Bell",
     "Connecting",
     "Event",
     "Gate",
@@ -148,6 +149,36 @@ class Event:
         return True
 
 
+class Bell:
+    """Rings for everybody who waits; who has heard it before waits for the next time."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        self.count += 1
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, heard: int, timeout: float | None = None) -> bool:
+        """Wait until the count is no longer what it was; False when the time-out passes first."""
+        if self.count != heard:
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            return self.count != heard
+        finally:
+            self._waiting.discard(waiter)
+        return True
+
+
 class Waker:
     """Ends one wait, from any thread and any event loop."""
 
@@ -186,6 +217,11 @@ class Worker:
     def alive(self) -> bool:
         """Whether it is still running."""
         return not self._task.done()
+
+    def abandon(self) -> None:
+        """Have it end, from wherever the garbage collector happens to run; do not wait."""
+        with contextlib.suppress(RuntimeError):  # the loop has been closed, and so is the task
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def stop(self, grace: float = 1.0) -> None:
         """End it, in the middle of a call if need be, and wait until it has ended."""
@@ -243,8 +279,8 @@ class HttpTransport:
     """Moves requests and answers over a bounded pool of kept connections."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         context = tls_context(settings.tls) if settings.tls.mode != "none" else False
+        self._backend = Backend()
         self._transport = httpx.AsyncHTTPTransport(
             verify=context,
             trust_env=False,
@@ -252,7 +288,7 @@ class HttpTransport:
             proxy=settings.proxy,
         )
         # httpx has no parameter for httpcore's network backend.
-        self._transport._pool._network_backend = Backend()  # noqa: SLF001
+        self._transport._pool._network_backend = self._backend  # noqa: SLF001
 
     async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         """Send a request and read its answer to the end, within so many seconds.
@@ -270,7 +306,10 @@ class HttpTransport:
             detail = waiting_for(attempt)
             raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
-            raise trouble_from(error, attempt) from error
+            trouble = trouble_from(error, attempt)
+            if self._backend.closed:
+                trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+            raise trouble from error
         finally:
             current_attempt.reset(token)
 
@@ -295,5 +334,6 @@ class HttpTransport:
         return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end the calls that other tasks are in the middle of."""
+        self._backend.close()
         await self._transport.aclose()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import weakref
 from collections.abc import Iterable
 from typing import Any, cast
 
 import httpcore
 
-from ._shared import addresses, current_attempt
+from ._shared import addresses, current_attempt, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024
@@ -113,6 +114,10 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 self._writer = None
 
     async def aclose(self) -> None:
+        """Drop the connection."""
+        self.abort()
+
+    def abort(self) -> None:
         """Drop the connection at once: nothing is ever left to send."""
         if self._transport is not None:
             self._transport.abort()
@@ -132,14 +137,15 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
                     ssl_context,
                     server_hostname=server_hostname,
                 )
-        except TimeoutError as error:
+            if transport is None:
+                raise ConnectionAbortedError("closed in the TLS handshake")  # noqa: TRY301
+        except BaseException as error:  # httpcore leaves this to us
             await self.aclose()
-            raise httpcore.ConnectTimeout("time-out in the TLS handshake") from error
-        except OSError as error:
-            await self.aclose()
-            raise httpcore.ConnectError(str(error)) from error
-        if transport is None:
-            raise httpcore.ConnectError("the peer closed the connection in the TLS handshake")
+            if isinstance(error, TimeoutError):
+                raise httpcore.ConnectTimeout("time-out in the TLS handshake") from error
+            if isinstance(error, OSError):
+                raise httpcore.ConnectError(str(error)) from error
+            raise
         self._transport = transport
         return self
 
@@ -154,7 +160,17 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
 
 class Backend(httpcore.AsyncNetworkBackend):
-    """Opens connections."""
+    """Opens connections, and closes those that httpcore's pool has lost sight of."""
+
+    def __init__(self) -> None:
+        self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
+        self.closed = False
+
+    def close(self) -> None:
+        """Drop every connection, whatever it is in the middle of, and open no more."""
+        self.closed = True
+        for stream in list(self._streams):
+            stream.abort()
 
     async def connect_tcp(
         self,
@@ -170,13 +186,19 @@ class Backend(httpcore.AsyncNetworkBackend):
         try:
             async with asyncio.timeout(timeout):
                 for address in addresses(host):
+                    # Only for names: cancelled at the wrong moment, asyncio's race between
+                    # addresses forgets a socket that it has opened.
+                    race = 0.25 if is_name(address) else None
                     try:
                         _, stream = await loop.create_connection(
-                            lambda: Stream(loop), address, port, happy_eyeballs_delay=0.25
+                            lambda: Stream(loop), address, port, happy_eyeballs_delay=race
                         )
                     except OSError as error:
                         failure = failure or error
                     else:
+                        self._streams.add(stream)
+                        if self.closed:
+                            stream.abort()
                         return stream
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("time-out while connecting") from error

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
-    ConcurrencyError,
     ConnectionClosed,
     InvalidHandshake,
     InvalidStatus,
     WebSocketException,
 )
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import CLOSED
 
 from .._core.settings import Settings
 from .._core.wire import TransportTrouble
@@ -25,11 +28,56 @@ from ._shared import addresses, tls_context
 _MAX_MESSAGE = 16 * 1024 * 1024
 
 
-class _Connection(ClientConnection):
-    """websockets' connection, but a Close frame or a broken frame ends it.
+# Where a reader that does not come any more stops the flow.
+_MANY_MESSAGES = 20_000
 
-    The library waits for the peer to close TCP then, and a peer that hangs never does.
+
+class _Connection(ClientConnection):
+    """websockets' connection, but messages are handed over many at a time.
+
+    And a Close frame or a broken frame ends it: the library waits for the peer to close TCP then,
+    and a peer that hangs never does.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.messages: deque[bytes] = deque()
+        self.arrival: asyncio.Future[None] | None = None
+        self._parts: list[bytes] = []
+        self._full = False
+
+    def process_event(self, event: Any) -> None:
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+        elif event.fin and not self._parts:
+            self._put(bytes(event.data))
+        else:
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                whole, self._parts = b"".join(self._parts), []
+                self._put(whole)
+
+    def _put(self, message: bytes) -> None:
+        self.messages.append(message)
+        if self.arrival is not None and not self.arrival.done():
+            self.arrival.set_result(None)
+        if len(self.messages) >= _MANY_MESSAGES and not self._full:
+            self._full = True
+            self.transport.pause_reading()
+
+    def take_all(self) -> list[bytes]:
+        """Return all messages that have come."""
+        batch = list(self.messages)
+        self.messages.clear()
+        if self._full:
+            self._full = False
+            self.transport.resume_reading()
+        return batch
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.arrival is not None and not self.arrival.done():
+            self.arrival.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -48,7 +96,7 @@ class _Connect(connect):
 class WebSocket:
     """One WebSocket connection."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self._connection = connection
         self._closed = False
 
@@ -89,7 +137,7 @@ class WebSocket:
                     except ConnectionRefusedError as error:
                         failure = failure or error
                     else:
-                        return cls(connection)
+                        return cls(cast("_Connection", connection))
         except TimeoutError as error:
             raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
         except InvalidStatus as error:
@@ -109,25 +157,27 @@ class WebSocket:
             failure = error
         raise WsConnectFailed(f"cannot connect to {base_url.root}: {failure}") from failure
 
-    async def recv(self, timeout: float | None) -> bytes:
-        """Return the next message's bytes, whether it came as text or as binary.
+    async def receive(self, timeout: float) -> list[bytes]:
+        """Return the messages that have come, at least one, whether as text or as binary.
 
         Raises:
             WsTimeout: none came in time.
             WsClosed: the socket is closed.
             WsProtocolError: what came is not WebSocket.
         """
-        try:
-            if timeout is None:
-                return await self._connection.recv(decode=False)
-            async with asyncio.timeout(timeout):
-                return await self._connection.recv(decode=False)
-        except TimeoutError as error:
-            raise WsTimeout("no message came in time") from error
-        except ConnectionClosed as error:
-            raise _closed(error) from error
-        except ConcurrencyError as error:
-            raise WsError("another task is already waiting for the next message") from error
+        connection = self._connection
+        if not connection.messages and connection.protocol.state is not CLOSED:
+            arrival = connection.arrival = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(timeout):
+                    await arrival
+            except TimeoutError as error:
+                raise WsTimeout("no message came in time") from error
+            finally:
+                connection.arrival = None
+        if connection.messages:
+            return connection.take_all()
+        raise _closed(connection.protocol.close_exc)
 
     async def send(self, text: str) -> None:
         """Send one text message.
@@ -139,6 +189,12 @@ class WebSocket:
             await self._connection.send(text)
         except ConnectionClosed as error:
             raise _closed(error) from error
+
+    def abort(self) -> None:
+        """Drop the connection at once, from any thread."""
+        self._closed = True
+        with contextlib.suppress(RuntimeError):  # the loop has been closed, and so is the socket
+            self._connection.loop.call_soon_threadsafe(self._connection.transport.abort)
 
     async def aclose(self) -> None:
         """Close the socket; whoever waits for a message is told that it is closed."""

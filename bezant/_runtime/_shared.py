@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
@@ -58,6 +59,15 @@ def addresses(base_url: BaseUrl | str) -> list[str]:
     return ["127.0.0.1", "::1"] if host == "localhost" else [host]
 
 
+def is_name(host: str) -> bool:
+    """Say whether a host has to be looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
 class Attempt:
     """One attempt at one call: its deadline, and how far it came.
 
@@ -78,6 +88,9 @@ class Attempt:
         self.stream: Any = None
         self.aborted = False
 
+
+# The attempt that each thread is in the middle of, for whoever has to stop it.
+attempts: dict[int, Attempt] = {}
 
 current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
 

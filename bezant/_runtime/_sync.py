@@ -21,6 +21,7 @@ from ._shared import (
     TRANSPORT_ERRORS,
     Attempt,
     answer_from,
+    attempts,
     current_attempt,
     http_request,
     tls_context,
@@ -31,6 +32,7 @@ from ._sync_network import Backend
 from ._sync_socket import WebSocket
 
 __all__ = [
+    "Bell",
     "Connecting",
     "Event",
     "Gate",
@@ -53,6 +55,8 @@ __all__ = [
 
 C = TypeVar("C")
 _logger = logging.getLogger("bezant")
+# How long closing waits for the calls that it ends; they notice within milliseconds.
+_CLOSING_GRACE = 1.0
 
 monotonic = time.monotonic
 wall_time = time.time
@@ -131,6 +135,25 @@ class Event:
         return self._event.wait(timeout)
 
 
+class Bell:
+    """Rings for everybody who waits; who has heard it before waits for the next time."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self._changed = threading.Condition(threading.Lock())
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    def wait(self, heard: int, timeout: float | None = None) -> bool:
+        """Wait until the count is no longer what it was; False when the time-out passes first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.count != heard, timeout)
+
+
 class Waker:
     """Ends one wait, from any thread and any event loop."""
 
@@ -146,8 +169,11 @@ class Waker:
         self._event.wait(timeout)
 
 
-# The call that each worker's thread is in the middle of.
-_attempts: dict[int, Attempt] = {}
+def stop(attempt: Attempt) -> None:
+    """End another thread's call."""
+    attempt.aborted = True
+    if attempt.stream is not None:
+        attempt.stream.abort()
 
 
 class Worker:
@@ -162,17 +188,22 @@ class Worker:
         """Whether it is still running."""
         return self._thread.is_alive()
 
+    def abandon(self) -> None:
+        """Have it end, from wherever the garbage collector happens to run; do not wait."""
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        attempt = attempts.get(self._thread.ident or 0)
+        if attempt is not None:
+            stop(attempt)
+
     def stop(self, grace: float = 1.0) -> None:
         """End it, in the middle of a call if need be, and wait until it has ended."""
         if self._thread is threading.current_thread():
             return
         deadline = monotonic() + grace
         while self._thread.is_alive() and monotonic() < deadline:
-            attempt = _attempts.get(self._thread.ident or 0)
-            if attempt is not None:
-                attempt.aborted = True
-                if attempt.stream is not None:
-                    attempt.stream.abort()
+            self._interrupt()
             self._thread.join(0.02)
         if self._thread.is_alive():
             # It is a daemon and its call has a deadline: it ends by itself.
@@ -199,7 +230,9 @@ class HttpTransport:
     """Moves requests and answers over a bounded pool of kept connections."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._state = threading.Condition()
+        self._active: set[Attempt] = set()
+        self._closing = False
         context = tls_context(settings.tls) if settings.tls.mode != "none" else False
         self._transport = httpx.HTTPTransport(
             verify=context,
@@ -219,17 +252,33 @@ class HttpTransport:
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         token = current_attempt.set(attempt)
         thread = threading.get_ident()
-        _attempts[thread] = attempt
+        attempts[thread] = attempt
+        self._begin(attempt)
         try:
             return self._exchange(request, settings, seconds)
         except TRANSPORT_ERRORS as error:
             trouble = trouble_from(error, attempt)
             if attempt.aborted:
-                trouble = TransportTrouble(Trouble.LOST, "the call was stopped", sent=attempt.sent)
+                trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
             raise trouble from error
         finally:
-            _attempts.pop(thread, None)
+            self._end(attempt)
+            attempts.pop(thread, None)
             current_attempt.reset(token)
+
+    def _begin(self, attempt: Attempt) -> None:
+        with self._state:
+            if self._closing:
+                attempt.aborted = True
+            self._active.add(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        with self._state:
+            self._active.discard(attempt)
+            last = self._closing and not self._active
+            self._state.notify_all()
+        if last:  # whoever closed the transport did not wait for this call
+            self._transport.close()
 
     def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
         response = self._transport.handle_request(http_request(request, settings, seconds))
@@ -250,5 +299,14 @@ class HttpTransport:
         return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end the calls that other threads are in the middle of."""
+        with self._state:
+            self._closing = True
+            deadline = monotonic() + _CLOSING_GRACE
+            while self._active and monotonic() < deadline:
+                for attempt in self._active:
+                    stop(attempt)
+                self._state.wait(0.02)
+            if self._active:  # connecting; the last of them closes
+                return
         self._transport.close()

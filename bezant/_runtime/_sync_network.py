@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,9 @@ class Stream(httpcore.NetworkStream):
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        # The garbage collector may stop a forgotten worker while this thread holds it.
+        self._closing = threading.RLock()
+        self._closed = False
         self.spoiled = False
 
     def _seconds_left(self, timeout: float | None, error: type[Exception]) -> float | None:
@@ -55,17 +59,23 @@ class Stream(httpcore.NetworkStream):
         self._inner.write(buffer, left)
 
     def close(self) -> None:
-        """Drop the connection, under another thread's read if need be."""
-        self.abort()
-        self._inner.close()
+        """Drop the connection; only for whoever uses it."""
+        with self._closing:
+            self._closed = True
+            self._inner.close()
 
     def abort(self) -> None:
-        """Wake whoever waits for bytes on it."""
-        sock = self._inner.get_extra_info("socket")
-        if isinstance(sock, socket.socket):
-            with contextlib.suppress(OSError):
-                # Past ssl's own shutdown, which another thread's read would not survive.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        """Wake whoever waits for bytes on it, from another thread.
+
+        It is shut down and not closed: a closed descriptor may be another connection's before the
+        waiting thread has noticed, and that thread's bytes would go there.
+        """
+        with self._closing:
+            sock = self._inner.get_extra_info("socket")
+            if not self._closed and isinstance(sock, socket.socket):
+                with contextlib.suppress(OSError):
+                    # Past ssl's own shutdown, which another thread's read would not survive.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def start_tls(
         self,
@@ -74,8 +84,12 @@ class Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         """Begin TLS."""
-        left = self._seconds_left(timeout, httpcore.ConnectTimeout)
-        return Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+        try:
+            left = self._seconds_left(timeout, httpcore.ConnectTimeout)
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+        except BaseException:  # httpcore leaves this to us
+            self.close()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's questions about the connection."""

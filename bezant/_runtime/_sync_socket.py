@@ -19,10 +19,12 @@ import websocket
 from .._core.settings import Settings
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
-from ._shared import addresses, tls_context
+from ._shared import Attempt, addresses, attempts, tls_context
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
+# Messages that are handed over at a time.
+_BATCH = 1000
 
 
 def _readable(sock: socket.socket, timeout: float | None) -> bool:
@@ -140,6 +142,18 @@ class _TlsSocket(_Socket):
         return len(data)
 
 
+class _Dialling:
+    """A handshake, for whoever has to stop it."""
+
+    def __init__(self) -> None:
+        self.sock: socket.socket | None = None
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+        _abort(self.sock)
+
+
 class WebSocket:
     """One WebSocket connection."""
 
@@ -147,6 +161,7 @@ class WebSocket:
         self._connection = connection
         self._sock = sock
         self._closed = False
+        self._failure: WsError | None = None
         self._reading = threading.Lock()
 
     @classmethod
@@ -161,15 +176,20 @@ class WebSocket:
         """
         base_url = settings.base_url
         deadline = time.monotonic() + timeout
-        sock: socket.socket | None = None
+        dialling = _Dialling()
+        attempt = Attempt(deadline, timeout)
+        attempt.stream = dialling
+        attempts[threading.get_ident()] = attempt
         # It skips its UTF-8 check, which is written in Python: the decoder checks.
         connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
         # websocket-client gives each read of the handshake the whole time-out.
-        watchdog = threading.Timer(timeout, lambda: _abort(sock))
+        watchdog = threading.Timer(timeout, lambda: _abort(dialling.sock))
         watchdog.daemon = True
         watchdog.start()
         try:
-            sock = _dial(settings, timeout)
+            sock = dialling.sock = _dial(settings, timeout)
+            if dialling.aborted:
+                _abort(sock)
             left = max(deadline - time.monotonic(), 0.01)
             if settings.tls.mode == "none":
                 channel = _Socket(sock)
@@ -185,10 +205,10 @@ class WebSocket:
                 redirect_limit=0,
             )
         except (TimeoutError, websocket.WebSocketTimeoutException) as error:
-            _abort(sock)
+            _abort(dialling.sock)
             raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
         except websocket.WebSocketBadStatusException as error:
-            _abort(sock)
+            _abort(dialling.sock)
             raise WsConnectFailed(
                 f"{base_url.ws_url} refused the WebSocket with HTTP {error.status_code}",
                 status=error.status_code,
@@ -196,12 +216,12 @@ class WebSocket:
         except TransportTrouble as error:
             raise WsConnectFailed(error.detail) from error
         except ssl.SSLError as error:
-            _abort(sock)
+            _abort(dialling.sock)
             raise WsConnectFailed(
                 f"TLS with {base_url.root} failed: {error}; see the verify argument"
             ) from error
         except (websocket.WebSocketException, ValueError, IndexError) as error:
-            _abort(sock)
+            _abort(dialling.sock)
             answer = getattr(connection, "handshake_response", None)
             if answer is not None and answer.status != 101:  # a redirect, which is not followed
                 raise WsConnectFailed(
@@ -214,55 +234,71 @@ class WebSocket:
                 ) from error
             raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error
         except OSError as error:
-            _abort(sock)
+            _abort(dialling.sock)
             raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
         except BaseException:  # Ctrl-C leaves no socket behind
-            _abort(sock)
+            _abort(dialling.sock)
             raise
         finally:
+            attempts.pop(threading.get_ident(), None)
             watchdog.cancel()
             watchdog.join()
         return cls(connection, sock)
 
-    def recv(self, timeout: float | None) -> bytes:
-        """Return the next message's bytes, whether it came as text or as binary.
+    def receive(self, timeout: float) -> list[bytes]:
+        """Return the messages that have come, at least one, whether as text or as binary.
 
         Raises:
             WsTimeout: none came in time.
             WsClosed: the socket is closed.
             WsProtocolError: what came is not WebSocket.
         """
-        if not self._reading.acquire(blocking=False):
-            raise WsError("another thread is already waiting for the next message")
-        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            while True:
-                if self._closed:
-                    raise WsClosed("the WebSocket is closed", code=1006)
-                self._connection.settimeout(_left(deadline))
-                opcode, data = self._receive()
-                if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
-                    return bytes(data)
-                if opcode == websocket.ABNF.OPCODE_CLOSE:
-                    self._drop()
-                    raise _closed(data)
-        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
-            raise WsTimeout("no message came in time") from error
-        except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as error:
-            self._drop()
-            raise WsProtocolError(f"the peer broke the WebSocket protocol: {error}") from error
-        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
-            # AttributeError: websocket-client lets go of its socket when another thread closes.
-            self._drop()
-            raise WsClosed("the WebSocket is closed (code 1006)", code=1006) from error
+            with self._reading:
+                return self._read_batch(time.monotonic() + timeout)
         finally:
-            self._reading.release()
             self._tidy()
 
-    def _receive(self) -> tuple[int, bytes]:
-        connection: Any = self._connection  # untyped there
-        opcode, data = connection.recv_data(control_frame=True)
-        return opcode, data
+    def _read_batch(self, deadline: float) -> list[bytes]:
+        batch: list[bytes] = []
+        try:
+            if self._failure is not None:
+                raise self._failure
+            if self._closed:
+                raise WsClosed("the WebSocket is closed", code=1006)
+            connection: Any = self._connection  # untyped there
+            receive = connection.recv_data
+            self._connection.settimeout(_left(deadline))
+            while len(batch) < _BATCH:
+                opcode, data = receive(True)
+                if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
+                    if not batch:
+                        # What else has come is taken without waiting.
+                        self._connection.settimeout(0.0)
+                    batch.append(bytes(data))
+                elif opcode == websocket.ABNF.OPCODE_CLOSE:
+                    raise _closed(data)
+                elif not batch:  # a ping, which has been answered
+                    self._connection.settimeout(_left(deadline))
+        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
+            if not batch:
+                raise WsTimeout("no message came in time") from error
+        except WsError as error:
+            self._fail(error, batch)
+        except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as error:
+            broken = WsProtocolError(f"the peer broke the WebSocket protocol: {error}")
+            self._fail(broken, batch)
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError):
+            # AttributeError: websocket-client lets go of its socket when another thread closes.
+            self._fail(WsClosed("the WebSocket is closed (code 1006)", code=1006), batch)
+        return batch
+
+    def _fail(self, error: WsError, batch: list[bytes]) -> None:
+        """Close; what came before is handed over first."""
+        self._failure = error
+        self._shut_down()
+        if not batch:
+            raise error
 
     def send(self, text: str) -> None:
         """Send one text message.
@@ -289,11 +325,18 @@ class WebSocket:
             self._connection.send_close()
         self._drop()
 
+    def abort(self) -> None:
+        """Drop the connection at once, from any thread."""
+        self._drop()
+
     def _drop(self) -> None:
+        self._shut_down()
+        self._tidy()
+
+    def _shut_down(self) -> None:
         self._closed = True
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        self._tidy()
 
     def _tidy(self) -> None:
         # A reader in another thread still uses the file descriptor: it closes it on its way out.
@@ -302,9 +345,7 @@ class WebSocket:
             self._reading.release()
 
 
-def _left(deadline: float | None) -> float | None:
-    if deadline is None:
-        return None
+def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

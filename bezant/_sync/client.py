@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Self, TypeVar, overload
 
 from msgspec import UNSET
@@ -26,8 +27,10 @@ from .._core.settings import (
 )
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
+from .api import Api
 from .channel import Channel
 from .keepalive import Callback, Keepalive
+from .session import Session
 
 T = TypeVar("T")
 
@@ -113,6 +116,11 @@ class Client:
         return self._settings.base_url.root
 
     @property
+    def session(self) -> Session:
+        """What is known about the gateway's session, and how to wait for it or open it."""
+        return Session(self._channel, self._settings)
+
+    @property
     def penalty_left(self) -> float:
         """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
         return self._channel.gate.penalty_left
@@ -128,6 +136,14 @@ class Client:
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._channel.closed
+
+    @cached_property
+    def api(self) -> Api:
+        """Every operation of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+
+        `bezant.operations` finds them by IBKR's operation id, by path or by words.
+        """
+        return Api(self._channel, self._settings)
 
     def with_options(
         self,

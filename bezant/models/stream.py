@@ -10,18 +10,56 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .._core import values
-from .._core.stream.field_table import CODES, KINDS, NAMES
+from .._core.stream.field_table import ALIASES, CODES, KINDS, NAMES
 from ._base import UNSET, Maybe, Model
+from ._stream_notes import (
+    AccountUpdate,
+    Bulletin,
+    ErrorMessage,
+    Gap,
+    Notice,
+    Prompt,
+    Reconnected,
+    SessionLost,
+    SessionStatus,
+    StreamStats,
+)
+from ._stream_rows import (
+    BarsUpdate,
+    LadderRow,
+    LadderUpdate,
+    LedgerUpdate,
+    StreamBar,
+    SummaryUpdate,
+    TradeUpdate,
+)
 
 __all__ = [
+    "AccountUpdate",
+    "BarsUpdate",
+    "Bulletin",
+    "ErrorMessage",
+    "Gap",
     "Heartbeat",
+    "LadderRow",
+    "LadderUpdate",
+    "LedgerUpdate",
     "Malformed",
     "MarketData",
     "Message",
+    "Notice",
     "OrderUpdate",
     "Other",
     "Pnl",
+    "Prompt",
+    "Reconnected",
+    "SessionLost",
+    "SessionStatus",
+    "StreamBar",
+    "StreamStats",
+    "SummaryUpdate",
     "System",
+    "TradeUpdate",
 ]
 
 _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
@@ -62,19 +100,21 @@ class MarketData(msgspec.Struct, frozen=True, kw_only=True):
         conid_ex: the contract with its exchange, as it was asked for.
         updated: the gateway's time of the change.
         raw: every field as it came, by IBKR's id.
+        merged: how many messages that nobody had read were merged into this one.
     """
 
     conid: int
     conid_ex: str
     updated: datetime | None
     raw: Mapping[str, Any]
+    merged: int = 0
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by our name or IBKR's id, read by its kind.
 
         None where the message does not have it, or it is empty or unreadable; ``raw`` has the text.
         """
-        code = CODES.get(field, field)
+        code = CODES.get(field) or ALIASES.get(field, field)
         value = self.raw.get(code)
         if value is None:
             return None
@@ -239,5 +279,27 @@ class Malformed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Message: TypeAlias = System | Heartbeat | MarketData | OrderUpdate | Pnl | Other | Malformed
+Message: TypeAlias = (
+    System
+    | Heartbeat
+    | MarketData
+    | BarsUpdate
+    | LadderUpdate
+    | OrderUpdate
+    | TradeUpdate
+    | Pnl
+    | SummaryUpdate
+    | LedgerUpdate
+    | SessionStatus
+    | AccountUpdate
+    | Notice
+    | Prompt
+    | Bulletin
+    | ErrorMessage
+    | Gap
+    | Reconnected
+    | SessionLost
+    | Other
+    | Malformed
+)
 """Everything that a stream can deliver."""

@@ -17,13 +17,13 @@ try:
     from bezant.sim._recorded import RecordedRequest
     from bezant.sim._session import LoginStyle
     from bezant.sim._ws import WsConnection
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
         raise
-    msg = (
-        f"bezant.sim needs the package {error.name!r}, which is not installed. "
-        'Install the optional extra: pip install "bezant[sim]"'
-    )
-    raise ImportError(msg, name=error.name) from error
+    raise ImportError(
+        f"bezant.sim needs the package {_error.name!r}, which is not installed. "
+        'Install the optional extra: pip install "bezant[sim]"',
+        name=_error.name,
+    ) from _error
 
 __all__ = ["LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]

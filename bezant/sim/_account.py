@@ -40,7 +40,7 @@ class Account:
         held = catalogue.held
         # One position was closed today and is still listed, as the wire does.
         closed = len(held) - 1 if len(held) > 1 else -1
-        self.positions = [
+        self.positions: list[dict[str, Any]] = [
             self._position(contract, rng, index, closed=index == closed)
             for index, contract in enumerate(held)
         ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from bezant.sim._orders import changed
+from bezant.sim._topics import BEGINNINGS, ENDS, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from bezant.sim._world import World
 
 # Real topics that this simulation takes and leaves unanswered.
-_SILENT = frozenset({"blt", "ntf", "sbd", "shs", "sld", "smh", "ssd", "str"})
-_SILENT_ENDS = frozenset({"ubd", "uld", "umh", "usd", "utr"})
+_SILENT = frozenset({"blt", "ntf", "shs"})
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -43,17 +43,19 @@ class Feeds:
         self._market_data: dict[int, _MarketData] = {}
         self._orders: dict[int, dict[str, Any]] | None = None
         self._pnl: dict[str, Any] | None = None
+        self._topics = Topics(world)
 
     def clear(self) -> None:
         """Forget all subscriptions, as the gateway does with the session they belong to."""
         self._market_data.clear()
         self._orders = None
         self._pnl = None
+        self._topics = Topics(self._world)
 
     def handle(self, text: str) -> Iterator[bytes]:
         """Take a command and yield what is answered at once."""
         topic, _, rest = text.partition("+")
-        if topic == "tic" or topic in _SILENT or topic in _SILENT_ENDS:
+        if topic == "tic" or topic in _SILENT:
             return
         if topic == "ech":
             yield text.encode()
@@ -70,6 +72,10 @@ class Feeds:
             yield from self._pnl_changes()
         elif topic == "upl":
             self._pnl = None
+        elif topic in BEGINNINGS:
+            yield from map(encode, self._topics.begin(topic, rest))
+        elif topic in ENDS:
+            yield from map(encode, self._topics.end(topic, rest))
         else:
             yield _error(f"Topic unknown: {topic}")
 
@@ -78,6 +84,7 @@ class Feeds:
         yield from self._market_data_changes()
         yield from self._order_changes()
         yield from self._pnl_changes()
+        yield from map(encode, self._topics.tick())
 
     def _on_market_data(self, topic: str, target: str, arguments: str) -> Iterator[bytes]:
         try:

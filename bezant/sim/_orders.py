@@ -31,6 +31,38 @@ class OrderBook:
             self._row(1_370_093_239, 272093, "MSFT", "MICROSOFT CORP", 10, 0, limit),
         ]
 
+    def executions(self) -> list[dict[str, Any]]:
+        """Return an execution for every share of the first order that has been filled."""
+        first = self.rows()[0]
+        return [
+            {
+                "execution_id": f"0000e0d5.{number:08x}.01.01",
+                "symbol": "AAPL",
+                "supports_tax_opt": "1",
+                "side": "B",
+                "order_description": "Bot 1 @ 250.00 on ISLAND",
+                "trade_time": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(self._started)),
+                "trade_time_r": self._started * 1000,
+                "size": 1.0,
+                "price": "250.00",
+                "order_ref": first["order_ref"],
+                "exchange": "ISLAND",
+                "net_amount": 250.0,
+                "account": self._account_id,
+                "accountCode": self._account_id,
+                "company_name": "APPLE INC",
+                "contract_description_1": "AAPL",
+                "sec_type": "STK",
+                "conid": first["conid"],
+                "conidEx": first["conidex"],
+                "open_close": "???",
+                "liquidation_trade": "0",
+                "is_event_trading": "0",
+                "commission": "1.00",
+            }
+            for number in range(1, int(first["filledQuantity"]) + 1)
+        ]
+
     def _row(
         self,
         order_id: int,

@@ -29,12 +29,13 @@ class Session:
         self._seed = seed
         self._on_change = on_change
         self._logins = itertools.count(1)
-        self.logged_in = True
+        self.logged_in: bool = True
         self.login_style: LoginStyle = "redirect"
-        self.connected = True
-        self.authenticated = True
-        self.established = True
-        self.competing = False
+        self.connected: bool = True
+        self.authenticated: bool = True
+        self.established: bool = True
+        self.competing: bool = False
+        self.token: str = ""
         self._forget()
 
     def _forget(self) -> None:

@@ -34,6 +34,7 @@ class WsConnection:
         dropped: Those of `received` that the gateway ignored because it was not ready yet.
         ready: Whether the `system` message with `success` was sent.
         closed: Whether the connection has ended, or is being closed by the gateway.
+        silent: Whether nothing is sent any more, though the connection is open.
     """
 
     def __init__(self, websocket: WebSocket, world: World, slots: asyncio.Semaphore) -> None:
@@ -42,8 +43,9 @@ class WsConnection:
         self.headers: dict[str, str] = dict(websocket.headers)
         self.received: list[str] = []
         self.dropped: list[str] = []
-        self.ready = False
-        self.closed = False
+        self.ready: bool = False
+        self.closed: bool = False
+        self.silent: bool = False
         self._sent = 0
         self._websocket = websocket
         self._world = world
@@ -71,6 +73,20 @@ class WsConnection:
             reason: The close reason.
         """
         self._call(self._close(code, reason))
+
+    def silence(self) -> None:
+        """Send nothing any more, and keep the connection open."""
+        self.silent = True
+
+    def drop(self) -> None:
+        """Break TCP without a Close frame, as the gateway does when it ends."""
+        self._loop.call_soon_threadsafe(self._abort)
+
+    def _abort(self) -> None:
+        self.closed = True
+        # ASGI has no word for it: uvicorn's own object is behind the function that sends.
+        protocol: Any = getattr(self._websocket._send, "__self__", None)  # noqa: SLF001
+        protocol.transport.abort()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         if self.closed or self._loop.is_closed():
@@ -139,7 +155,7 @@ class WsConnection:
             await self._emit(encode(sts))
 
     async def _emit(self, data: bytes) -> None:
-        if self.closed:
+        if self.closed or self.silent:
             return
         # Counted first: whoever has read the frame is to find it counted.
         self._sent += 1

@@ -14,6 +14,7 @@ from bezant import (
     AsyncClient,
     AsyncSubscription,
     AsyncWsClient,
+    Bulletin,
     Heartbeat,
     InvalidRequest,
     Malformed,
@@ -32,6 +33,9 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
+from bezant._core.stream.inbox import Inbox
+from bezant._core.stream.timing import Timing
+from bezant._runtime._async import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -58,6 +62,14 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 def frames(*data: bytes | str) -> Callable[[Peer], object]:
     return lambda peer: peer.frames(*data)
+
+
+def stream(
+    client: AsyncClient, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
+) -> Connecting[AsyncWsClient]:
+    """Open a stream with times of its own."""
+    inbox = Inbox(buffer)
+    return connecting(AsyncWsClient._open(client, timing, inbox, reconnect=reconnect))
 
 
 async def collect(ws: AsyncWsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -189,13 +201,13 @@ async def test_every_kind_of_frame(raw: RawGateway) -> None:
     ]
     raw.script(tickle, socket_that(frames(SYSTEM, *sent), lambda peer: peer.frame(b"", 8)))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, reconnect=False) as ws:
             found = await collect_rest(ws)
             assert ws.closed
             assert isinstance(ws.close_reason, WsClosed)
     kinds = [type(each) for each in found]
     assert kinds == [
-        System, Heartbeat, MarketData, MarketData, OrderUpdate, OrderUpdate, Other, Pnl, Other,
+        System, Heartbeat, MarketData, MarketData, OrderUpdate, OrderUpdate, Other, Pnl, Bulletin,
         Other, Other, Other, Malformed, Malformed, Malformed,
     ]  # fmt: skip
     first, second = (each for each in found if isinstance(each, MarketData))
@@ -213,7 +225,7 @@ async def test_every_close_ends_the_iteration(raw: RawGateway, code: int | None)
     data = b"" if code is None else struct.pack("!H", code) + b"why"
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.frame(data, 8)))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in await collect_rest(ws)] == [System]
             assert ws.close_reason is not None
             assert ws.close_reason.code == (1005 if code is None else code)
@@ -226,7 +238,7 @@ async def test_every_close_ends_the_iteration(raw: RawGateway, code: int | None)
 async def test_a_broken_connection_ends_the_iteration(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.reset()))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in await collect_rest(ws)] == [System]
             assert ws.close_reason is not None
 
@@ -234,7 +246,7 @@ async def test_a_broken_connection_ends_the_iteration(raw: RawGateway) -> None:
 async def test_bytes_that_are_not_websocket(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.send(b"\x83\x05hello")))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, reconnect=False) as ws:
             await ws.next_message()
             with pytest.raises(WsProtocolError, match="broke the WebSocket protocol"):
                 await ws.next_message(timeout=2)
@@ -253,7 +265,7 @@ async def test_ping_is_answered_and_not_delivered(raw: RawGateway) -> None:
 
     raw.script(tickle, socket_that(frames(SYSTEM), ping))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in await collect_rest(ws)] == [System]
     assert pongs[0][0] == 0x8A
 
@@ -412,38 +424,35 @@ async def test_commands_of_the_users_own(gateway: SimulatedGateway) -> None:
             assert isinstance(found[-1], Other)
 
 
-async def test_a_forgotten_stream_warns(gateway: SimulatedGateway) -> None:
+async def test_a_forgotten_stream_warns_and_its_worker_ends(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         ws = await AsyncWsClient.connect(client)
-        socket = ws._socket
+        worker = ws._link._worker
+        assert worker is not None
         with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws
             gc.collect()
-        await socket.aclose()
+        await until(lambda: not worker.alive)
+        await until(lambda: gateway.ws_connections[0].closed)
 
 
 async def test_a_gateway_that_falls_silent_is_noticed(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        timing = Timing(silence_limit=0.1)
+        async with stream(client, timing, reconnect=False) as ws:
             await ws.next_message()
-            ws._state._silence_limit = 0.1
             with pytest.raises(WsTimeout, match="dead"):
                 await ws.next_message(timeout=2)
+            assert ws.closed
+            assert await ws.next_message() is None
 
 
-async def test_the_sign_of_life_is_sent_while_waiting(gateway: SimulatedGateway) -> None:
+async def test_the_sign_of_life_is_sent_while_nobody_reads(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
-            ws._state._next_tic = 0.0
-            await ws.next_message()
+        async with stream(client, Timing(tic_interval=0.03)):
             connection = gateway.ws_connections[0]
-            while "tic" not in connection.received:
-                await pause(0.01)
-                try:
-                    await ws.next_message(timeout=0.05)
-                except WsTimeout:
-                    continue
+            await until(lambda: connection.received.count("tic") >= 3)
 
 
 async def test_a_flood_arrives_whole_and_in_order(raw: RawGateway) -> None:
@@ -456,7 +465,7 @@ async def test_a_flood_arrives_whole_and_in_order(raw: RawGateway) -> None:
 
     raw.script(tickle, socket_that(frames(SYSTEM), flood))
     async with AsyncClient(raw.base_url) as client:
-        async with AsyncWsClient.connect(client) as ws:
+        async with AsyncWsClient.connect(client, quote_backlog=count) as ws:
             await ws.next_message()
             for number in range(count):
                 message = await ws.next_message(timeout=5)

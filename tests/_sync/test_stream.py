@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bezant import (
+    Bulletin,
     Client,
     Heartbeat,
     InvalidRequest,
@@ -33,6 +34,9 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
+from bezant._core.stream.inbox import Inbox
+from bezant._core.stream.timing import Timing
+from bezant._runtime._sync import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -59,6 +63,14 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 def frames(*data: bytes | str) -> Callable[[Peer], object]:
     return lambda peer: peer.frames(*data)
+
+
+def stream(
+    client: Client, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
+) -> Connecting[WsClient]:
+    """Open a stream with times of its own."""
+    inbox = Inbox(buffer)
+    return connecting(WsClient._open(client, timing, inbox, reconnect=reconnect))
 
 
 def collect(ws: WsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -190,13 +202,13 @@ def test_every_kind_of_frame(raw: RawGateway) -> None:
     ]
     raw.script(tickle, socket_that(frames(SYSTEM, *sent), lambda peer: peer.frame(b"", 8)))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, reconnect=False) as ws:
             found = collect_rest(ws)
             assert ws.closed
             assert isinstance(ws.close_reason, WsClosed)
     kinds = [type(each) for each in found]
     assert kinds == [
-        System, Heartbeat, MarketData, MarketData, OrderUpdate, OrderUpdate, Other, Pnl, Other,
+        System, Heartbeat, MarketData, MarketData, OrderUpdate, OrderUpdate, Other, Pnl, Bulletin,
         Other, Other, Other, Malformed, Malformed, Malformed,
     ]  # fmt: skip
     first, second = (each for each in found if isinstance(each, MarketData))
@@ -214,7 +226,7 @@ def test_every_close_ends_the_iteration(raw: RawGateway, code: int | None) -> No
     data = b"" if code is None else struct.pack("!H", code) + b"why"
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.frame(data, 8)))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in collect_rest(ws)] == [System]
             assert ws.close_reason is not None
             assert ws.close_reason.code == (1005 if code is None else code)
@@ -227,7 +239,7 @@ def test_every_close_ends_the_iteration(raw: RawGateway, code: int | None) -> No
 def test_a_broken_connection_ends_the_iteration(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.reset()))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in collect_rest(ws)] == [System]
             assert ws.close_reason is not None
 
@@ -235,7 +247,7 @@ def test_a_broken_connection_ends_the_iteration(raw: RawGateway) -> None:
 def test_bytes_that_are_not_websocket(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM), lambda peer: peer.send(b"\x83\x05hello")))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, reconnect=False) as ws:
             ws.next_message()
             with pytest.raises(WsProtocolError, match="broke the WebSocket protocol"):
                 ws.next_message(timeout=2)
@@ -254,7 +266,7 @@ def test_ping_is_answered_and_not_delivered(raw: RawGateway) -> None:
 
     raw.script(tickle, socket_that(frames(SYSTEM), ping))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, reconnect=False) as ws:
             assert [type(each) for each in collect_rest(ws)] == [System]
     assert pongs[0][0] == 0x8A
 
@@ -413,38 +425,35 @@ def test_commands_of_the_users_own(gateway: SimulatedGateway) -> None:
             assert isinstance(found[-1], Other)
 
 
-def test_a_forgotten_stream_warns(gateway: SimulatedGateway) -> None:
+def test_a_forgotten_stream_warns_and_its_worker_ends(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         ws = WsClient.connect(client)
-        socket = ws._socket
+        worker = ws._link._worker
+        assert worker is not None
         with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws
             gc.collect()
-        socket.close()
+        until(lambda: not worker.alive)
+        until(lambda: gateway.ws_connections[0].closed)
 
 
 def test_a_gateway_that_falls_silent_is_noticed(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        timing = Timing(silence_limit=0.1)
+        with stream(client, timing, reconnect=False) as ws:
             ws.next_message()
-            ws._state._silence_limit = 0.1
             with pytest.raises(WsTimeout, match="dead"):
                 ws.next_message(timeout=2)
+            assert ws.closed
+            assert ws.next_message() is None
 
 
-def test_the_sign_of_life_is_sent_while_waiting(gateway: SimulatedGateway) -> None:
+def test_the_sign_of_life_is_sent_while_nobody_reads(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
-        with WsClient.connect(client) as ws:
-            ws._state._next_tic = 0.0
-            ws.next_message()
+        with stream(client, Timing(tic_interval=0.03)):
             connection = gateway.ws_connections[0]
-            while "tic" not in connection.received:
-                pause(0.01)
-                try:
-                    ws.next_message(timeout=0.05)
-                except WsTimeout:
-                    continue
+            until(lambda: connection.received.count("tic") >= 3)
 
 
 def test_a_flood_arrives_whole_and_in_order(raw: RawGateway) -> None:
@@ -457,7 +466,7 @@ def test_a_flood_arrives_whole_and_in_order(raw: RawGateway) -> None:
 
     raw.script(tickle, socket_that(frames(SYSTEM), flood))
     with Client(raw.base_url) as client:
-        with WsClient.connect(client) as ws:
+        with WsClient.connect(client, quote_backlog=count) as ws:
             ws.next_message()
             for number in range(count):
                 message = ws.next_message(timeout=5)

@@ -17,6 +17,7 @@ from bezant import (
     AuthStatus,
     BadRequest,
     BezantError,
+    ClientClosed,
     ConnectFailed,
     ConnectionLost,
     DecodeError,
@@ -352,6 +353,7 @@ TROUBLES: dict[Trouble, tuple[type[BezantError], bool]] = {
     Trouble.TIMEOUT: (HttpTimeout, True),
     Trouble.LOST: (ConnectionLost, True),
     Trouble.TOO_LARGE: (AnswerTooLarge, False),
+    Trouble.STOPPED: (ClientClosed, False),
 }
 
 

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 import bezant
-from bezant import AsyncClient, AsyncKeepalive, AsyncSubscription, AsyncSymbolCache, AsyncWsClient
+from bezant import (
+    AsyncClient,
+    AsyncKeepalive,
+    AsyncSession,
+    AsyncSubscription,
+    AsyncSymbolCache,
+    AsyncWsClient,
+)
 from bezant._runtime import _async, _sync
 
 RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__",
@@ -47,7 +54,7 @@ def test_the_runtime_pair_has_the_same_names() -> None:
 
 
 CLASSES = [
-    "Event", "HttpTransport", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
+    "Bell", "Event", "HttpTransport", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
 ]  # fmt: skip
 
 
@@ -66,7 +73,8 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [AsyncClient, AsyncKeepalive, AsyncSubscription, AsyncSymbolCache, AsyncWsClient]
+    "cls",
+    [AsyncClient, AsyncKeepalive, AsyncSession, AsyncSubscription, AsyncSymbolCache, AsyncWsClient],
 )
 def test_the_twins_have_the_same_face(cls: type) -> None:
     twin = getattr(bezant, cls.__name__.removeprefix("Async"))

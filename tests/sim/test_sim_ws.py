@@ -215,9 +215,69 @@ def test_unknown_topic(open_ws: Open) -> None:
 
 def test_topics_that_are_taken_in_silence(open_ws: Open) -> None:
     ws = open_ws()
-    for command in ("str+{}", "utr", f"ssd+{ACCOUNT}+{{}}", f"uld+{ACCOUNT}+{{}}"):
+    for command in ("shs+exercise+{}", "utr", "umh+1", f"ubd+{ACCOUNT}"):
         ws.send(command)
     assert {message["topic"] for message in ws.collect(0.1)} == {"system"}
+
+
+def test_trades(open_ws: Open) -> None:
+    ws = open_ws()
+    ws.send('str+{"days":1}')
+    first = ws.message("str")["args"][0]
+    assert "commission" not in first
+    second = ws.message("str")["args"][0]
+    assert second == first | {"commission": "1.00"}
+    assert ws.message("str")["args"][0]["execution_id"] != first["execution_id"]
+    ws.send("utr")
+
+
+def test_account_summary_and_ledger(open_ws: Open) -> None:
+    ws = open_ws()
+    ws.send(f"ssd+{ACCOUNT}+{{}}")
+    keys = {row["key"] for row in ws.message(f"ssd+{ACCOUNT}")["result"]}
+    assert "NetLiquidation-S" in keys
+    ws.send(f"usd+{ACCOUNT}+{{}}")
+    assert ws.message(f"usd+{ACCOUNT}")["result"] == "unsubscribed from summary"
+    ws.send(f"sld+{ACCOUNT}+{{}}")
+    whole = ws.message(f"sld+{ACCOUNT}")["result"]
+    assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in ("USD", "EUR", "BASE")}
+    assert all(row.keys() == {"key", "timestamp"} for row in ws.message(f"sld+{ACCOUNT}")["result"])
+    ws.send(f"uld+{ACCOUNT}+{{}}")
+    assert ws.message(f"uld+{ACCOUNT}")["result"] == "unsubscribed from ledger"
+
+
+def test_bars(open_ws: Open) -> None:
+    ws = open_ws()
+    for _ in range(6):
+        ws.send('smh+265598@NASDAQ+{"period":"1d","bar":"1h"}')
+    ids = {ws.message("smh+265598@NASDAQ")["serverId"] for _ in range(5)}
+    assert len(ids) == 5
+    ws.send(f"umh+{ids.pop()}")
+    ws.send("smh+1+{}")
+    assert ws.message("smh+1")["data"] == []
+
+
+def test_a_price_ladder(open_ws: Open) -> None:
+    ws = open_ws()
+    ws.send(f"sbd+{ACCOUNT}+265598")
+    rows = ws.message(f"sbd+{ACCOUNT}+265598")["data"]
+    assert [row["focus"] for row in rows] == [0] * 5 + [1] + [0] * 5
+    assert " @ " in rows[5]["price"]
+    ws.message(f"sbd+{ACCOUNT}+265598")
+    ws.send(f"ubd+{ACCOUNT}")
+    ws.send(f"sbd+{ACCOUNT}+x")
+
+
+def test_a_connection_that_is_open_and_dead(gateway: SimulatedGateway, open_ws: Open) -> None:
+    ws = open_ws()
+    gateway.ws_connections[0].silence()
+    ws.collect(0.05)
+    assert ws.collect(0.1) == []
+    assert not gateway.ws_connections[0].closed
+    gateway.ws_connections[0].drop()
+    with pytest.raises(ConnectionClosed) as caught:
+        ws.raw()
+    assert caught.value.rcvd is None
 
 
 def test_orders(open_ws: Open) -> None:

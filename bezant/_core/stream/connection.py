@@ -1,90 +1,366 @@
-"""One connection's state: what may be sent, what has come, and when something is due."""
+"""A stream's state over all its connections: what may be sent, what came, when something is due."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 
-from ...errors import InvalidRequest, WsTimeout
-from ...models.stream import Message, Other, System
+from ...errors import InvalidRequest
+from ...models.stream import (
+    BarsUpdate,
+    Gap,
+    LedgerUpdate,
+    MarketData,
+    Message,
+    OrderUpdate,
+    Other,
+    Reconnected,
+    SessionLost,
+    SessionStatus,
+    System,
+    TradeUpdate,
+)
 from ..decode import Report
+from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .fields import MarketDataFields
 from .frames import parse
+from .inbox import Inbox
+from .sent import Sent
+from .timing import TRANSITIONS, Event, Phase, Timing
+from .topics import ORDERS, TRADES
 from .wanted import Ticket, Wanted
 
-READY_TIMEOUT: Final = 10.0
-# IBKR wants a sign of life at least once a minute, and sends its own every ten seconds.
-TIC_INTERVAL: Final = 30.0
-SILENCE_LIMIT: Final = 60.0
 # The gateway drops the connection on a longer command.
 MAX_COMMAND: Final = 64 * 1024
 
 
 class StreamState:
-    """The state of one connection.
+    """The state of one stream.
 
     Nothing but the session's token leaves before the gateway's ``system`` message: it drops such
-    commands without a word.
+    commands without a word. Whoever drives it opens a socket when the phase is ``CONNECTING``, and
+    drops the socket when it is neither ``WAITING`` nor ``READY``.
+
+    Args:
+        report: is given each drift.
+        now: monotonic time.
+        wall: the time of day at the same moment, in seconds since 1970.
+        random: returns numbers from 0 to 1; two streams must not do things at the same moments.
+        timing: the times to keep to.
+        reconnect: whether a lost connection is made anew.
+        inbox: holds what was not read yet.
 
     Attributes:
-        ready: whether the ``system`` message has come.
-        session: the session's token, sent where the gateway asks for it.
+        phase: where the stream is.
+        received: how many messages came.
+        reconnects: how many connections were made after the first one.
+        last_heard: when something came last.
+        end_reason: why it ended by itself.
+        orders: the orders, whole.
+        quotes: contracts whose newest values are kept, by ``conid_ex``.
     """
 
     def __init__(
         self,
-        session: str,
         report: Report,
         now: float,
         *,
-        tic_interval: float = TIC_INTERVAL,
-        silence_limit: float = SILENCE_LIMIT,
+        wall: float = 0.0,
+        random: Callable[[], float] = lambda: 0.5,
+        timing: Timing | None = None,
+        reconnect: bool = True,
+        inbox: Inbox | None = None,
     ) -> None:
-        self.ready = False
-        self._session = session
+        self.phase: Phase = Phase.CONNECTING
+        self.inbox: Inbox = Inbox() if inbox is None else inbox
+        self.received: int = 0
+        self.reconnects: int = 0
+        self.last_heard: float = now
+        self.end_reason: str = ""
+        self.orders: OrderBook = OrderBook(report)
+        self.quotes: dict[str, LiveQuote] = {}
         self._report = report
+        self._random = random
+        self._timing = timing or Timing()
+        self._reconnect = reconnect
         self._wanted = Wanted()
+        self._sent = Sent(self._timing, random)
+        self._trades = TradeBook(report)
+        self._ledgers = LedgerBook(report)
+        self._session = ""
+        self._offset = wall - now
+        self._tokens: deque[str] = deque()
         self._held: deque[str] = deque()
         self._outgoing: deque[str] = deque()
-        self._last_heard = now
-        self._next_tic = now + tic_interval
-        self._tic_interval = tic_interval
-        self._silence_limit = silence_limit
+        self._since: datetime | None = None
+        self._reason = ""
+        self._early: list[Message] = []
+        self._attempts = 0
+        self._failures = 0
+        self._said_lost = False
+        self._changed_at = now
+        self._next_tic = now
+        self._due = now
+        self._server_ids: dict[str, str] = {}
 
-    def received(self, data: bytes, now: float) -> list[Message]:
-        """Take one WebSocket message and return what to deliver."""
-        self._last_heard = now
+    # What happens to the connection
+
+    def _move(self, event: Event, now: float) -> bool:
+        phase = TRANSITIONS.get((self.phase, event))
+        if phase is None:
+            return False
+        self.phase = phase
+        self._changed_at = now
+        return True
+
+    def moment(self, now: float) -> datetime:
+        """Return the time of day at a monotonic time."""
+        return datetime.fromtimestamp(now + self._offset, UTC)
+
+    def opened(self, session: str, now: float, wall: float) -> None:
+        """Take over a socket that was opened with a session's token."""
+        self._offset = wall - now
+        if self._move(Event.OPENED, now):
+            self._session = session
+            self.last_heard = now
+            self._tokens.clear()
+
+    def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
+        """Say that the connection was lost, or that the attempt to make one failed.
+
+        Args:
+            reason: why, in words.
+            now: monotonic time.
+            wall: the time of day.
+            session: whether it is because the gateway is not logged in.
+        """
+        ran = now - self._changed_at if self.phase is Phase.READY else 0.0
+        since = self.moment(self.last_heard)
+        was_open = self.phase in (Phase.WAITING, Phase.READY)
+        if self.phase is Phase.READY:
+            self._attempts = 0
+        self._offset = wall - now
+        if not self._move(Event.LOST, now):
+            return
+        self._keep_early(now)
+        if was_open and self._since is None:
+            self._since, self._reason = since, reason
+        if ran >= self._timing.good_run:
+            self._failures = 0
+            self._said_lost = False
+        if session:
+            self._say_lost(reason, now)
+        base = self._timing.backoff_from * 2.0 ** min(self._failures, 30)
+        self._failures += 1
+        self._due = now + min(base * (0.75 + self._random() / 2), self._timing.backoff_to)
+        self._sent.clear()
+        self._tokens.clear()
+        self._outgoing.clear()
+        for quote in self.quotes.values():
+            quote.fresh = False
+        if not self._reconnect:
+            self.end(reason, now)
+
+    def _say_lost(self, reason: str, now: float) -> None:
+        if not self._said_lost:
+            self._said_lost = True
+            moment = self.moment(now)
+            self.inbox.put(SessionLost(reason=reason, at=moment), moment)
+
+    def end(self, reason: str, now: float) -> None:
+        """End the stream; what was not read yet can still be."""
+        if self.phase is not Phase.ENDED:
+            self.end_reason = reason
+            self._keep_early(now)
+            self._move(Event.END, now)
+
+    def _keep_early(self, now: float) -> None:
+        """Hand over what came on a connection that the gateway was not ready on."""
+        if self._early:
+            self._close_gap(now)
+            early, self._early = self._early, []
+            for message in early:
+                self._deliver(message, now)
+
+    def _close_gap(self, now: float) -> None:
+        if self._since is not None:
+            until = max(self.moment(now), self._since)
+            self.inbox.put(Gap(reason=self._reason, since=self._since, until=until), until)
+            self._since = None
+
+    # What comes
+
+    def take_in(self, batch: Iterable[bytes], now: float) -> None:
+        """Take some WebSocket messages, in the order in which they came."""
+        self.last_heard = now
+        self.inbox.arrived(now)
+        for data in batch:
+            self.received += 1
+            self._take_one(data, now)
+
+    def _take_one(self, data: bytes, now: float) -> None:
         messages = parse(data, self._report)
-        if not self.ready:
-            for message in messages:
-                if isinstance(message, System):
-                    self.ready = True
-                    self._outgoing.extend(self._held)
-                    self._held.clear()
-                elif _asks_for_session(message):
-                    token = msgspec.json.encode({"session": self._session}).decode()
-                    self._outgoing.append(token)
-        return messages
+        if self.phase is Phase.READY and len(messages) == 1:
+            message = messages[0]
+            if type(message) is MarketData:
+                self._on_quote(message)
+                return
+        self._on_messages(messages, now)
 
-    def subscribe(self, topic: str, fields: MarketDataFields | None = None) -> Ticket:
-        """Want a topic."""
-        ticket, commands = self._wanted.add(topic, fields)
-        self._queue(commands)
+    def _on_quote(self, quote: MarketData) -> None:
+        key = quote.conid_ex
+        if key in self._sent.unconfirmed_quotes:
+            self._sent.confirm(f"md+{key}")
+        elif self._sent.unconfirmed_quotes:
+            self._sent.confirm_contract(quote.conid)
+        live = self.quotes.get(key)
+        if live is not None:
+            live.update(quote)
+        self.inbox.put_quote(quote)
+
+    def _on_messages(self, messages: list[Message], now: float) -> None:
+        if self.phase is Phase.WAITING:
+            for message in messages:
+                self._before_ready(message, now)
+            return
+        orders = [each for each in messages if isinstance(each, OrderUpdate)]
+        if orders:
+            self._sent.confirm(ORDERS)
+            self.orders.update(orders)
+        for message in messages:
+            self._deliver(message, now)
+
+    def _before_ready(self, message: Message, now: float) -> None:
+        if isinstance(message, System):
+            self._ready(now)
+            self._deliver(message, now)
+        else:
+            if _asks_for_session(message):
+                token = msgspec.json.encode({"session": self._session}).decode()
+                self._tokens.append(token)
+            self._early.append(message)
+
+    def _ready(self, now: float) -> None:
+        again = self._since is not None
+        self._close_gap(now)
+        self._keep_early(now)
+        self._move(Event.SYSTEM, now)
+        if again:
+            self.reconnects += 1
+            moment = self.moment(now)
+            self.inbox.put(Reconnected(attempts=self._attempts, at=moment), moment)
+            self.orders.restart()
+        self._next_tic = now + self._timing.tic_interval
+        self._server_ids.clear()
+        for topic in self._wanted.topics():
+            self._send(topic, now)
+        self._outgoing.extend(self._held)
+        self._held.clear()
+
+    def _deliver(self, message: Message, now: float) -> None:
+        whole: Message | None = message
+        if isinstance(message, MarketData):
+            self._on_quote(message)
+            return
+        if isinstance(message, TradeUpdate):
+            self._sent.confirm(TRADES)
+            whole = self._trades.update(message)
+        elif isinstance(message, LedgerUpdate):
+            whole = self._ledgers.update(message)
+        elif isinstance(message, BarsUpdate):
+            self._on_bars(message)
+        if whole is not None:
+            self.inbox.put(whole, self.moment(now))
+        self._confirm(message)
+        if isinstance(message, SessionStatus):
+            self._on_status(message, now)
+
+    def _confirm(self, message: Message) -> None:
+        if self._sent.unconfirmed:
+            self._sent.confirm_message(message)
+
+    def _on_bars(self, bars: BarsUpdate) -> None:
+        if not isinstance(bars.server_id, str):
+            return
+        target = str(bars.raw.get("topic", "")).partition("+")[2]
+        for topic in (f"mh+{target}", *self._wanted.topics()):
+            if topic in self._wanted and topic.partition("@")[0] == f"mh+{bars.conid}":
+                self._server_ids[topic] = bars.server_id
+                return
+        # It was cancelled before the gateway had given it an id.
+        self._outgoing.append(f"umh+{bars.server_id}")
+
+    def _on_status(self, status: SessionStatus, now: float) -> None:
+        if status.authenticated is True:
+            self._said_lost = False
+        elif status.authenticated is False and self.phase is Phase.READY:
+            reason = status.fail or status.message or "the gateway is no longer logged in"
+            if self._reconnect:
+                # Its subscriptions are gone with the session: begin anew.
+                self.lost(reason, now, now + self._offset, session=True)
+            else:
+                self._say_lost(reason, now)
+
+    # What is wanted
+
+    def subscribe(
+        self,
+        topic: str,
+        fields: MarketDataFields | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        now: float,
+    ) -> Ticket:
+        """Want a topic.
+
+        Raises:
+            InvalidRequest: the gateway would not take that much, or not both at a time.
+        """
+        new = topic not in self._wanted
+        ticket, commands = self._wanted.add(topic, fields, arguments)
+        if new and topic == TRADES:
+            self._trades.clear()
+        if commands and self.phase is Phase.READY:
+            self._send(topic, now)
         return ticket
 
     def unsubscribe(self, ticket: Ticket) -> None:
-        """Want a topic no longer; before the connection is ready nothing of it is sent at all."""
+        """Want a topic no longer."""
         commands = self._wanted.remove(ticket)
-        if self.ready:
+        if ticket.topic in self._wanted:
+            return
+        self._sent.forget(ticket.topic)
+        if self.phase is Phase.READY:
             self._outgoing.extend(commands)
-        elif commands:
-            begin = f"s{ticket.topic}+"
-            self._held = deque(each for each in self._held if not each.startswith(begin))
+            server_id = self._server_ids.pop(ticket.topic, None)
+            if server_id is not None:
+                self._outgoing.append(f"umh+{server_id}")
+
+    def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
+        """Return the newest values of a contract, which are kept from now on."""
+        live = self.quotes.get(conid_ex)
+        if live is None or live.conid_ex != conid_ex:
+            live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
+            # The gateway may leave the exchange out of its answers.
+            self.quotes.setdefault(str(conid), live)
+        return live
+
+    @property
+    def wanted(self) -> list[str]:
+        """The topics that are wanted, in the original order."""
+        return self._wanted.topics()
+
+    @property
+    def confirmed(self) -> set[str]:
+        """The topics of which something has come on this connection."""
+        return self._sent.confirmed
 
     def command(self, text: str) -> None:
-        """Send a command of the user's own.
+        """Send a command of the user's own, as soon as the gateway is ready.
 
         Raises:
             InvalidRequest: it cannot be sent.
@@ -100,34 +376,59 @@ class StreamState:
                 f"the command has {length:,} bytes; the gateway drops the connection on more "
                 f"than {MAX_COMMAND:,}"
             )
-        self._queue([text])
+        (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
-    def _queue(self, commands: list[str]) -> None:
-        (self._outgoing if self.ready else self._held).extend(commands)
+    # What is to be sent, and when
 
-    def outgoing(self, now: float) -> list[str]:
-        """Return what is to be sent now, in order, each once."""
-        if self.ready and now >= self._next_tic:
-            self._next_tic = now + self._tic_interval
+    def _send(self, topic: str, now: float) -> None:
+        self._outgoing.append(self._wanted.command(topic))
+        self._sent.add(topic, now)
+
+    def next_outgoing(self, now: float) -> str | None:
+        """Return what is to be sent next, once; None where there is nothing."""
+        if self._tokens:
+            return self._tokens.popleft()
+        if self.phase is not Phase.READY:
+            return None
+        if now >= self._next_tic:
+            self._next_tic = now + self._timing.tic_interval
             self._outgoing.append("tic")
-        commands = list(self._outgoing)
-        self._outgoing.clear()
-        return commands
+        for topic in self._sent.due(now):
+            self._send(topic, now)
+        return self._outgoing.popleft() if self._outgoing else None
 
-    def seconds_until_due(self, now: float) -> float:
-        """Return how long nothing has to be done if nothing comes.
-
-        Raises:
-            WsTimeout: nothing has come for so long that the connection must be dead.
-        """
-        silent_from = self._last_heard + self._silence_limit
-        if now >= silent_from:
-            raise WsTimeout(
-                f"nothing was heard for {self._silence_limit:g} s, not even a heartbeat: the "
-                "connection is dead; connect again"
+    def advance(self, now: float, wall: float) -> float:
+        """Do what is due and return how long nothing has to be done if nothing comes."""
+        timing = self._timing
+        phase = self.phase
+        if phase is Phase.BACKOFF:
+            if now < self._due:
+                return self._due - now
+            self._attempts += 1
+            self._move(Event.DUE, now)
+            return 0.0
+        if phase is Phase.WAITING:
+            left = self._changed_at + timing.ready_timeout - now
+            if left <= 0:
+                self.lost(f"no system message came within {timing.ready_timeout:g} s", now, wall)
+                return 0.0
+            return left
+        if phase is Phase.READY:
+            left = self.last_heard + timing.silence_limit - now
+            if left <= 0:
+                self.lost(
+                    f"nothing was heard for {timing.silence_limit:g} s, not even a heartbeat: "
+                    "the connection is dead",
+                    now,
+                    wall,
+                )
+                return 0.0
+            # What is asked for meanwhile is due at the earliest after the shortest of these.
+            return max(
+                min(left, self._next_tic - now, self._sent.next_due - now, timing.confirm_after),
+                0.0,
             )
-        due = min(self._next_tic, silent_from) if self.ready else silent_from
-        return max(due - now, 0.0)
+        return 0.0
 
 
 def _asks_for_session(message: Message) -> bool:

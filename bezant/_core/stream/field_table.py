@@ -139,3 +139,5 @@ FIELDS: Final[tuple[tuple[str, str, Kind], ...]] = (
 NAMES: Final[dict[str, str]] = {code: name for code, name, _ in FIELDS}
 CODES: Final[dict[str, str]] = {name: code for code, name, _ in FIELDS}
 KINDS: Final[dict[str, Kind]] = {code: kind for code, _, kind in FIELDS}
+# Other words for the same, which are understood and never given back.
+ALIASES: Final[dict[str, str]] = {"implied_volatility": "7633"}

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
 from ...errors import InvalidRequest
-from .field_table import CODES, NAMES
+from .field_docs import DOCS
+from .field_table import ALIASES, CODES, NAMES
 
 # IBKR takes up to 50 fields in one request.
 MAX_FIELDS: Final = 50
@@ -67,13 +68,18 @@ class MarketDataFields:
         """
         codes: list[str] = []
         for name in names:
-            code = CODES.get(name)
+            code = CODES.get(name) or ALIASES.get(name)
             if code is None:
                 near = difflib.get_close_matches(str(name), CODES, 3)
                 hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
                 raise InvalidRequest(f"{name!r} is not a market data field{hint}")
             codes.append(code)
         return cls(codes)
+
+    @property
+    def docs(self) -> dict[str, str]:
+        """What each of the fields means, by our name; without those that have none."""
+        return {name: DOCS[name] for name in self.names if name in DOCS}
 
     @property
     def codes(self) -> tuple[str, ...]:

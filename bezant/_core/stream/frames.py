@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, cast
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from ...models.stream import (
+    AccountUpdate,
+    BarsUpdate,
+    Bulletin,
+    ErrorMessage,
     Heartbeat,
+    LedgerUpdate,
     Malformed,
     MarketData,
     Message,
+    Notice,
     OrderUpdate,
     Other,
     Pnl,
+    Prompt,
+    SessionStatus,
+    SummaryUpdate,
     System,
+    TradeUpdate,
 )
 from .. import values
 from ..decode import Report, loads, mend
+from .ladder import ladder
 
 _MAX_MALFORMED = 64 * 1024
 
+T = TypeVar("T", bound=msgspec.Struct)
+_Object = dict[str, Any]
+
 
 def parse(data: bytes, report: Report) -> list[Message]:
-    """Read one WebSocket message; most give one message, rows of orders and PnL one each.
+    """Read one WebSocket message; most give one message, those with rows one for each.
 
     Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`.
     """
@@ -34,20 +49,17 @@ def parse(data: bytes, report: Report) -> list[Message]:
         return [_not_json(data, error)]
     if not isinstance(frame, dict):
         return [Other(topic="", payload=frame)]
-    message = cast("dict[str, Any]", frame)
+    message = cast("_Object", frame)
     topic = message.get("topic")
     if not isinstance(topic, str):
+        if isinstance(message.get("error"), str):
+            return [_whole(message, message, ErrorMessage, "error", report)]
         return [Other(topic="", payload=message)]
-    kind = topic.partition("+")[0]
-    if kind == "smd":
+    if topic.startswith("smd"):
         return [_market_data(topic, message)]
-    if kind == "system":
-        return [_system(message)]
-    if kind == "sor":
-        return _orders(message, report) or [Other(topic=topic, payload=message)]
-    if kind == "spl":
-        return _pnl(message, report) or [Other(topic=topic, payload=message)]
-    return [Other(topic=topic, payload=message)]
+    reader = _READERS.get(topic.partition("+")[0])
+    found = [] if reader is None else reader(topic, message, report)
+    return found or [Other(topic=topic, payload=message)]
 
 
 def _not_json(data: bytes, error: Exception) -> Message:
@@ -58,13 +70,10 @@ def _not_json(data: bytes, error: Exception) -> Message:
     return Malformed(data=data[:_MAX_MALFORMED], reason=reason)
 
 
-def _market_data(topic: str, message: dict[str, Any]) -> Message:
+def _market_data(topic: str, message: _Object) -> Message:
     conid = message.get("conid")
     if type(conid) is not int:
-        try:
-            conid = values.to_int(conid if conid is not None else topic.partition("+")[2])
-        except (ValueError, ArithmeticError):
-            conid = None
+        conid = _number(conid if conid is not None else topic.partition("+")[2])
         if conid is None:
             return Other(topic=topic, payload=message)
     conid_ex = message.get("conidEx")
@@ -76,61 +85,146 @@ def _market_data(topic: str, message: dict[str, Any]) -> Message:
     )
 
 
-def _time(value: object) -> datetime | None:
-    if value is None:
-        return None
+def _number(value: object) -> int | None:
     try:
-        return values.to_time(value)
+        return values.to_int(value)
     except (ValueError, ArithmeticError):
         return None
 
 
-def _system(message: dict[str, Any]) -> Message:
+# What market data carries: milliseconds, between 2001 and 2096.
+_MILLISECONDS: Final = (10**12, 4 * 10**12)
+
+
+def _time(value: object) -> datetime | None:
+    if type(value) is int and _MILLISECONDS[0] < value < _MILLISECONDS[1]:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    try:
+        return None if value is None else values.to_time(value)
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def _system(_: str, message: _Object, __: Report) -> list[Message]:
     if "hb" in message:
-        return Heartbeat(sent_at=_time(message["hb"]))
+        return [Heartbeat(sent_at=_time(message["hb"]))]
     user = message.get("success")
     if not isinstance(user, str):
-        return Other(topic="system", payload=message)
-    paper, trial = message.get("isPaper"), message.get("isFT")
-    return System(
-        user=user,
-        is_paper=paper if isinstance(paper, bool) else None,
-        is_free_trial=trial if isinstance(trial, bool) else None,
-    )
-
-
-def _orders(message: dict[str, Any], report: Report) -> list[Message]:
-    rows = message.get("args")
-    if isinstance(rows, dict):  # documented as an object, sent as a list
-        rows = [cast("dict[str, Any]", rows)]
-    if not isinstance(rows, list):
         return []
-    found: list[Message] = []
-    for each in cast("list[object]", rows):
-        if isinstance(each, dict):
-            row = cast("dict[str, Any]", each)
-            update = mend(row, OrderUpdate, operation="sor", report=report)
-            found.append(msgspec.structs.replace(update, raw=row))
-        else:
-            found.append(Other(topic="sor", payload=each))
-    return found
+    paper, trial = message.get("isPaper"), message.get("isFT")
+    return [
+        System(
+            user=user,
+            is_paper=paper if isinstance(paper, bool) else None,
+            is_free_trial=trial if isinstance(trial, bool) else None,
+        )
+    ]
 
 
-def _pnl(message: dict[str, Any], report: Report) -> list[Message]:
+def _whole(row: _Object, raw: _Object, type_: type[T], topic: str, report: Report) -> T:
+    return msgspec.structs.replace(mend(row, type_, operation=topic, report=report), raw=raw)
+
+
+def order_row(row: _Object, report: Report) -> OrderUpdate:
+    """Read what a row says about an order."""
+    return _whole(row, row, OrderUpdate, "sor", report)
+
+
+def trade_row(row: _Object, report: Report) -> TradeUpdate:
+    """Read what a row says about an execution."""
+    trade = _whole(row, row, TradeUpdate, "str", report)
+    when = _time(row.get("trade_time_r")) or _time(row.get("trade_time"))
+    return msgspec.structs.replace(trade, time=when)
+
+
+def ledger_row(account: str, row: _Object, report: Report) -> LedgerUpdate:
+    """Read what a row says about an account's ledger in one currency."""
+    return msgspec.structs.replace(_whole(row, row, LedgerUpdate, "sld", report), account=account)
+
+
+_Row = Callable[[str, _Object, Report], Message]
+
+
+def _rows(key: str, read: _Row) -> Callable[[str, _Object, Report], list[Message]]:
+    """Return a reader of messages with rows; some are documented as one object, and sent as a list."""  # noqa: E501
+
+    def reader(topic: str, message: _Object, report: Report) -> list[Message]:
+        rows: object = message.get(key)
+        if isinstance(rows, dict):
+            rows = [cast("_Object", rows)]
+        if not isinstance(rows, list):
+            return []
+        return [
+            read(topic, cast("_Object", row), report)
+            if isinstance(row, dict)
+            else Other(topic=topic, payload=row)
+            for row in cast("list[object]", rows)
+        ]
+
+    return reader
+
+
+def _target(topic: str) -> str:
+    return topic.partition("+")[2].partition("+")[0]
+
+
+def _summary(topic: str, row: _Object, report: Report) -> Message:
+    # The account stands in the topic; a row's own key of that name would be something else.
+    summary = _whole(row, row, SummaryUpdate, "ssd", report)
+    return msgspec.structs.replace(summary, account=_target(topic))
+
+
+def _note(_: str, row: _Object, report: Report) -> Message:
+    if row.get("prompt") is True:
+        return _whole(row, row, Prompt, "ntf", report)
+    return _whole(row, row, Notice, "ntf", report)
+
+
+def _pnl(_: str, message: _Object, report: Report) -> list[Message]:
     rows = message.get("args")
     if not isinstance(rows, dict):
         return []
     found: list[Message] = []
     for key, each in cast("dict[str, object]", rows).items():
         if isinstance(each, dict):
-            row = cast("dict[str, Any]", each)
-            pnl = mend(row, Pnl, operation="spl", report=report)
+            row = cast("_Object", each)
             account, _, segment = key.rpartition(".")
             found.append(
                 msgspec.structs.replace(
-                    pnl, account=account or segment, segment=segment if account else "", raw=row
+                    _whole(row, row, Pnl, "spl", report),
+                    account=account or segment,
+                    segment=segment if account else "",
                 )
             )
         else:
             found.append(Other(topic="spl", payload={key: each}))
     return found
+
+
+def _bars(topic: str, message: _Object, report: Report) -> list[Message]:
+    conid = _number(_target(topic).partition("@")[0])
+    if conid is None:
+        return []
+    bars = _whole(message, message, BarsUpdate, "smh", report)
+    return [msgspec.structs.replace(bars, conid=conid)]
+
+
+def _error(_: str, message: _Object, report: Report) -> list[Message]:
+    return [_whole(message, message, ErrorMessage, "error", report)]
+
+
+_READERS: Final[dict[str, Callable[[str, _Object, Report], list[Message]]]] = {
+    "system": _system,
+    "sor": _rows("args", lambda _, row, report: order_row(row, report)),
+    "str": _rows("args", lambda _, row, report: trade_row(row, report)),
+    "spl": _pnl,
+    "ssd": _rows("result", _summary),
+    "sld": _rows("result", lambda topic, row, report: ledger_row(_target(topic), row, report)),
+    "smh": _bars,
+    "sbd": ladder,
+    "sts": _rows("args", lambda _, row, report: _whole(row, row, SessionStatus, "sts", report)),
+    "act": _rows("args", lambda _, row, report: _whole(row, row, AccountUpdate, "act", report)),
+    "ntf": _rows("args", _note),
+    "blt": _rows("args", lambda _, row, report: _whole(row, row, Bulletin, "blt", report)),
+    "error": _error,
+}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import msgspec
 
 from ...errors import InvalidRequest
 from .fields import MAX_FIELDS, MarketDataFields
 
-ORDERS: Final = "or"
-PNL: Final = "pl"
+# IBKR's limit of bar subscriptions that are open at a time.
+MAX_BARS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,79 +24,126 @@ class Ticket:
         number: tells it from others of the same topic.
         topic: what stands behind the s or u of a command, such as ``md+265598``.
         fields: the market data fields that it wants.
+        arguments: what else it asks of the topic.
     """
 
     number: int
     topic: str
     fields: tuple[str, ...] = ()
-
-
-def market_data_topic(conid: int, exchange: str | None) -> str:
-    """Return the topic of a contract's market data.
-
-    Raises:
-        InvalidRequest: the contract or the exchange cannot be one.
-    """
-    if isinstance(conid, bool) or not isinstance(conid, int) or conid <= 0:
-        raise InvalidRequest(f"conid must be a positive whole number, not {conid!r}")
-    if exchange is None:
-        return f"md+{conid}"
-    if not isinstance(exchange, str) or not exchange.isalnum():
-        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {exchange!r}")
-    return f"md+{conid}@{exchange.upper()}"
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
 
 class Wanted:
     """All subscriptions, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._tickets: dict[int, Ticket] = {}
+        self._tickets: dict[str, dict[int, Ticket]] = {}
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return sum(map(len, self._tickets.values()))
 
-    def add(self, topic: str, fields: MarketDataFields | None = None) -> tuple[Ticket, list[str]]:
+    def __contains__(self, topic: object) -> bool:
+        return topic in self._tickets
+
+    def topics(self) -> list[str]:
+        """Return every topic that somebody wants, the one that was wanted first first."""
+        return sorted(self._tickets, key=lambda topic: next(iter(self._tickets[topic])))
+
+    def add(
+        self,
+        topic: str,
+        fields: MarketDataFields | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> tuple[Ticket, list[str]]:
         """Take a subscription and return it with the commands to send.
 
-        The fields of one contract are one set at the gateway, so each command names all of them.
+        A topic is one subscription at the gateway, whoever wants it: each command asks for all.
 
         Raises:
-            InvalidRequest: the contract would have more fields than IBKR takes.
+            InvalidRequest: the gateway would not take that much, or not both at a time.
         """
-        before = self._command(topic)
-        ticket = Ticket(next(self._numbers), topic, tuple(fields or ()))
-        self._tickets[ticket.number] = ticket
-        try:
-            after = self._command(topic)
-        except InvalidRequest:
-            del self._tickets[ticket.number]
-            raise
+        ticket = Ticket(next(self._numbers), topic, tuple(fields or ()), dict(arguments or {}))
+        held = self._tickets.get(topic, {})
+        before = self._command(topic, held) if held else ""
+        after = self._command(topic, {**held, ticket.number: ticket})
+        if not held and topic.startswith("mh+"):
+            open_bars = sum(each.startswith("mh+") for each in self._tickets)
+            if open_bars >= MAX_BARS:
+                raise InvalidRequest(
+                    f"IBKR serves {MAX_BARS} subscriptions to bars at a time: cancel one of them"
+                )
+        self._tickets.setdefault(topic, {})[ticket.number] = ticket
         # Repeated even when nothing is new: the gateway answers with everything that it has.
-        return ticket, [after] if after and (after != before or ticket.fields) else []
+        return ticket, [after] if after != before or ticket.fields else []
 
     def remove(self, ticket: Ticket) -> list[str]:
         """Give a subscription up and return the commands to send."""
-        if self._tickets.pop(ticket.number, None) is None:
+        held = self._tickets.get(ticket.topic, {})
+        if held.pop(ticket.number, None) is None or held:
             return []
-        if any(each.topic == ticket.topic for each in self._tickets.values()):
-            return []
-        return [f"u{ticket.topic}+{{}}"]
+        del self._tickets[ticket.topic]
+        return self._ending(ticket.topic)
+
+    def _ending(self, topic: str) -> list[str]:
+        family, _, target = topic.partition("+")
+        if family == "mh":
+            return []  # its end names the gateway's id of it
+        if family == "tr":
+            return ["utr"]
+        if family == "bd":
+            # It ends every ladder of the account.
+            account = target.partition("+")[0]
+            others = [each for each in self._tickets if each.startswith(f"bd+{account}+")]
+            return [f"ubd+{account}", *map(self.command, others)]
+        return [f"u{topic}+{{}}"]
+
+    def command(self, topic: str) -> str:
+        """Return what asks for a topic that is wanted."""
+        return self._command(topic, self._tickets[topic])
 
     def commands(self) -> list[str]:
         """Return what has to be sent on a new connection, in the original order."""
-        topics = dict.fromkeys(ticket.topic for ticket in self._tickets.values())
-        return [self._command(topic) for topic in topics]
+        return [self.command(topic) for topic in self.topics()]
 
-    def _command(self, topic: str) -> str:
-        tickets = [each for each in self._tickets.values() if each.topic == topic]
-        if not tickets:
-            return ""
+    def _command(self, topic: str, tickets: Mapping[int, Ticket]) -> str:
+        family = topic.partition("+")[0]
+        if family == "bd":
+            return f"s{topic}"
+        arguments = _joined(topic, family, list(tickets.values()))
+        return f"s{topic}+{msgspec.json.encode(arguments).decode()}"
+
+
+def _joined(topic: str, family: str, tickets: list[Ticket]) -> dict[str, Any]:
+    """Return arguments that give every ticket what it wants.
+
+    Raises:
+        InvalidRequest: no arguments do.
+    """
+    if family == "md":
         fields = list(dict.fromkeys(code for each in tickets for code in each.fields))
         if len(fields) > MAX_FIELDS:
             raise InvalidRequest(
                 f"{topic.partition('+')[2]} would have {len(fields)} fields over all its "
                 f"subscriptions; IBKR takes up to {MAX_FIELDS}"
             )
-        arguments = {"fields": fields} if fields else {}
-        return f"s{topic}+{msgspec.json.encode(arguments).decode()}"
+        return {"fields": fields} if fields else {}
+    asked = [each.arguments for each in tickets]
+    if family == "tr":
+        return {
+            "realtimeUpdatesOnly": all(each["realtimeUpdatesOnly"] for each in asked),
+            "days": max(each["days"] for each in asked),
+        }
+    if family in {"sd", "ld"}:
+        # Where one of them names nothing, it wants everything.
+        return {
+            name: list(dict.fromkeys(code for each in asked for code in each[name]))
+            for name in ("keys", "fields")
+            if all(name in each for each in asked)
+        }
+    first, *rest = asked
+    if any(each != first for each in rest):
+        raise InvalidRequest(
+            f"s{topic} is being received with other arguments already: cancel that first"
+        )
+    return dict(first)

@@ -1,126 +1,149 @@
-"""One connection: what may be sent and when, and what silence means."""
+"""A stream's state: what may be sent and when, what silence means, and what is lost."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bezant import InvalidRequest, MarketDataFields, System, WsTimeout
+from bezant import (
+    UNSET,
+    Gap,
+    Heartbeat,
+    InvalidRequest,
+    MarketData,
+    MarketDataFields,
+    Message,
+    OrderUpdate,
+    Other,
+    Reconnected,
+    SessionLost,
+    SessionStatus,
+    System,
+    TradeUpdate,
+)
 from bezant._core.stream.connection import MAX_COMMAND, StreamState
-from bezant._core.stream.wanted import ORDERS, PNL
+from bezant._core.stream.timing import TRANSITIONS, Event, Phase, Timing
+from bezant._core.stream.topics import ORDERS, PNL, TRADES
 
 from ..samples import TOKEN, Drifts
 
 SYSTEM = b'{"topic":"system","success":"me"}'
 HEARTBEAT = b'{"topic":"system","hb":1788888788000}'
 WAITING = b'{"message":"waiting for session"}'
+LOGGED_OUT = b'{"topic":"sts","args":{"authenticated":false,"fail":"gone"}}'
 LAST = MarketDataFields.from_names("last")
 BID = MarketDataFields.from_names("bid")
 
 
-def state(now: float = 0.0, **options: float) -> StreamState:
-    return StreamState(TOKEN, Drifts(), now, **options)
+def quote(conid: int = 1, **fields: object) -> bytes:
+    return json.dumps({"topic": f"smd+{conid}", "conid": conid, **fields}).encode()
 
 
-def ready_state(now: float = 0.0, **options: float) -> StreamState:
-    made = state(now, **options)
-    made.received(SYSTEM, now)
+def state(now: float = 0.0, *, reconnect: bool = True, **times: float) -> StreamState:
+    made = StreamState(Drifts(), now, wall=now, timing=Timing(**times), reconnect=reconnect)
+    made.opened(TOKEN, now, now)
     return made
 
 
+def ready_state(now: float = 0.0, *, reconnect: bool = True, **times: float) -> StreamState:
+    made = state(now, reconnect=reconnect, **times)
+    made.take_in([SYSTEM], now)
+    assert read(made) == [System(user="me")]
+    return made
+
+
+def sent(stream: StreamState, now: float) -> list[str]:
+    commands: list[str] = []
+    while (command := stream.next_outgoing(now)) is not None:
+        commands.append(command)
+    return commands
+
+
+def read(stream: StreamState) -> list[Message]:
+    messages: list[Message] = []
+    while (message := stream.inbox.take()) is not None:
+        messages.append(message)
+    return messages
+
+
+def reconnect(stream: StreamState, now: float) -> None:
+    while stream.phase is not Phase.CONNECTING:
+        now += stream.advance(now, now)
+    stream.opened("another", now, now)
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def test_every_phase_can_be_left_and_nothing_leaves_the_end() -> None:
+    assert {phase for phase, _ in TRANSITIONS} == set(Phase)
+    assert {to for (phase, _), to in TRANSITIONS.items() if phase is Phase.ENDED} == {Phase.ENDED}
+    assert {event for _, event in TRANSITIONS} == set(Event)
+
+
 def test_nothing_leaves_before_the_gateway_is_ready() -> None:
-    stream = state()
-    stream.subscribe(ORDERS)
-    stream.command("ssd+DU1+{}")
-    stream.received(HEARTBEAT, 1)
-    stream.received(b'{"topic":"sts","args":{"authenticated":true}}', 1)
-    stream.received(b"not json", 1)
-    stream.received(b'{"topic":"system","success":false}', 1)
-    assert stream.outgoing(50) == []
-    assert not stream.ready
+    stream = state(tic_interval=1)
+    stream.subscribe(ORDERS, now=0)
+    stream.command("ech+hb")
+    data = [HEARTBEAT, b'{"topic":"sts","args":{"authenticated":true}}', b"not json"]
+    stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
+    assert sent(stream, 5) == []
+    assert stream.phase is Phase.WAITING
+    assert read(stream) == []  # they are handed over when it is known what stands before them
+    stream.take_in([SYSTEM], 6)
+    kinds = [type(each).__name__ for each in read(stream)]
+    assert kinds == ["Heartbeat", "SessionStatus", "Malformed", "Other", "System"]
+    assert sent(stream, 6) == ["sor+{}", "ech+hb"]
 
 
-def test_what_was_held_leaves_in_order_once() -> None:
+def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
     stream = state()
-    stream.subscribe("md+1", LAST)
-    stream.command("ssd+DU1+{}")
-    stream.subscribe(ORDERS)
-    stream.subscribe("md+1", BID)
-    stream.subscribe(ORDERS)
-    messages = stream.received(SYSTEM, 1)
-    assert messages == [System(user="me")]
-    assert stream.ready
-    assert stream.outgoing(1) == [
-        'smd+1+{"fields":["31"]}',
-        "ssd+DU1+{}",
-        "sor+{}",
-        'smd+1+{"fields":["31","84"]}',
-    ]
-    assert stream.outgoing(1) == []
-    stream.received(SYSTEM, 2)
-    assert stream.outgoing(2) == []
+    stream.subscribe("md+1", LAST, now=0)
+    stream.command("ech+hb")
+    stream.subscribe(ORDERS, now=0)
+    stream.subscribe("md+1", BID, now=0)
+    stream.take_in([SYSTEM], 1)
+    assert sent(stream, 1) == ['smd+1+{"fields":["31","84"]}', "sor+{}", "ech+hb"]
+    assert sent(stream, 1) == []
+    stream.take_in([SYSTEM], 2)
+    assert sent(stream, 2) == []
+    assert stream.wanted == ["md+1", "or"]
 
 
 def test_what_comes_later_leaves_at_once() -> None:
     stream = ready_state()
-    ticket = stream.subscribe(PNL)
-    assert stream.outgoing(1) == ["spl+{}"]
+    ticket = stream.subscribe(PNL, now=1)
+    again = stream.subscribe(PNL, now=1)
+    assert sent(stream, 1) == ["spl+{}"]
+    stream.unsubscribe(again)
+    assert sent(stream, 1) == []
     stream.unsubscribe(ticket)
     stream.unsubscribe(ticket)
-    assert stream.outgoing(1) == ["upl+{}"]
+    assert sent(stream, 1) == ["upl+{}"]
 
 
 def test_what_is_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
     stream = state()
-    first = stream.subscribe("md+1", LAST)
-    stream.command("ssd+md+1+{}")
-    stream.subscribe("md+11", LAST)
-    again = stream.subscribe("md+1", BID)
-    stream.unsubscribe(first)
-    stream.unsubscribe(again)
-    stream.received(SYSTEM, 1)
-    assert stream.outgoing(1) == ["ssd+md+1+{}", 'smd+11+{"fields":["31"]}']
-
-
-def test_what_somebody_else_still_wants_is_not_cancelled() -> None:
-    stream = state()
-    first = stream.subscribe(ORDERS)
-    second = stream.subscribe(ORDERS)
-    stream.unsubscribe(first)
-    stream.unsubscribe(first)
-    stream.received(SYSTEM, 1)
-    assert stream.outgoing(1) == ["sor+{}"]
-    stream.unsubscribe(second)
-    assert stream.outgoing(1) == ["uor+{}"]
-
-
-def test_what_is_wanted_anew_after_a_cancellation_is_sent() -> None:
-    stream = state()
-    stream.unsubscribe(stream.subscribe("md+1", LAST))
-    stream.subscribe("md+1", BID)
-    stream.received(SYSTEM, 1)
-    assert stream.outgoing(1) == ['smd+1+{"fields":["84"]}']
+    stream.unsubscribe(stream.subscribe("md+1", LAST, now=0))
+    stream.take_in([SYSTEM], 1)
+    assert sent(stream, 1) == []
 
 
 def test_the_session_is_sent_when_the_gateway_asks_and_only_then() -> None:
     stream = state()
-    assert stream.outgoing(0) == []
-    stream.subscribe(ORDERS)
-    for data in (HEARTBEAT, b'{"message":"other"}', b'["waiting for session"]', b"5"):
-        stream.received(data, 0)
-        assert stream.outgoing(0) == []
-    stream.received(WAITING, 0)
-    (sent,) = stream.outgoing(0)
-    assert json.loads(sent) == {"session": TOKEN}
-    assert stream.outgoing(0) == []
-    stream.received(SYSTEM, 0)
-    assert stream.outgoing(0) == ["sor+{}"]
-    stream.received(WAITING, 0)
-    assert stream.outgoing(0) == []
+    stream.subscribe(ORDERS, now=0)
+    stream.take_in([HEARTBEAT, b'{"message":"other"}', b'["waiting for session"]', b"5"], 0)
+    assert sent(stream, 0) == []
+    stream.take_in([WAITING], 0)
+    (token,) = sent(stream, 0)
+    assert json.loads(token) == {"session": TOKEN}
+    stream.take_in([SYSTEM, WAITING], 0)
+    assert sent(stream, 0) == ["sor+{}"]
     assert TOKEN not in repr(stream)
 
 
@@ -136,94 +159,291 @@ def test_commands_that_would_end_the_connection_are_refused() -> None:
         stream.command("\ud800")
     with pytest.raises(InvalidRequest, match="65,537 bytes"):
         stream.command("x" * (MAX_COMMAND + 1))
-    with pytest.raises(InvalidRequest):
-        stream.command("ü" * (MAX_COMMAND // 2 + 1))
-    assert stream.outgoing(0) == []
     stream.command("x" * MAX_COMMAND)
-    assert stream.outgoing(0) == ["x" * MAX_COMMAND]
-
-
-def test_too_many_fields_send_nothing() -> None:
-    stream = ready_state()
-    stream.subscribe("md+1", MarketDataFields.from_codes(*range(1, 51)))
-    stream.outgoing(0)
-    with pytest.raises(InvalidRequest, match="51 fields"):
-        stream.subscribe("md+1", MarketDataFields.from_codes(51))
-    assert stream.outgoing(0) == []
+    assert sent(stream, 0) == ["x" * MAX_COMMAND]
 
 
 def test_signs_of_life_after_each_interval() -> None:
     stream = ready_state(100, tic_interval=30)
-    assert stream.outgoing(129.9) == []
-    stream.command("ssd+DU1+{}")
-    assert stream.outgoing(130) == ["ssd+DU1+{}", "tic"]
-    assert stream.outgoing(159.9) == []
-    assert stream.outgoing(200) == ["tic"]  # late: once, not for every interval that has passed
-    assert stream.outgoing(229.9) == []
-    assert stream.outgoing(230) == ["tic"]
-
-
-def test_no_sign_of_life_before_the_gateway_is_ready() -> None:
-    stream = state(tic_interval=30)
-    assert stream.outgoing(45) == []
-    stream.received(SYSTEM, 45)
-    assert stream.outgoing(45) == ["tic"]
+    assert sent(stream, 129.9) == []
+    assert sent(stream, 130) == ["tic"]
+    assert sent(stream, 200) == ["tic"]  # late: once, not for every interval that has passed
+    assert sent(stream, 229.9) == []
 
 
 def test_when_something_is_due() -> None:
-    stream = state(100, tic_interval=30, silence_limit=60)
-    assert stream.seconds_until_due(100) == 60
-    stream.received(SYSTEM, 110)
-    assert stream.seconds_until_due(110) == 20
-    assert stream.seconds_until_due(135) == 0
-    stream.outgoing(135)
-    assert stream.seconds_until_due(135) == 30
-    assert stream.seconds_until_due(145) == 20
-    stream.outgoing(165)
-    assert stream.seconds_until_due(165) == 5
+    stream = state(100, tic_interval=30, silence_limit=60, confirm_after=50)
+    assert stream.advance(100, 100) == 10  # the system message
+    stream.take_in([SYSTEM], 105)
+    assert stream.advance(105, 105) == 30
+    stream.subscribe("md+1", LAST, now=110)
+    sent(stream, 136)
+    assert stream.advance(140, 140) == 20  # to an answer about the contract
+    assert stream.advance(158, 158) == 2
+    assert stream.advance(164, 164) == 0
 
 
-@pytest.mark.parametrize("make", [state, ready_state])
-def test_silence_means_that_the_connection_is_dead(make: Any) -> None:
-    stream = make(0.0, silence_limit=60)
-    stream.received(HEARTBEAT, 10)
-    assert stream.seconds_until_due(69.9) >= 0
-    with pytest.raises(WsTimeout, match="60 s") as caught:
-        stream.seconds_until_due(70)
-    assert caught.value.retryable
-    stream.received(b"anything is a sign", 71)
-    assert stream.seconds_until_due(71) >= 0
+def test_no_system_message_means_that_the_gateway_is_not_ready() -> None:
+    stream = state(ready_timeout=10)
+    assert stream.advance(10, 10) == 0
+    assert stream.phase is Phase.BACKOFF
+    assert stream.advance(10, 10) == 1
 
 
-@given(
-    steps=st.lists(
-        st.sampled_from([SYSTEM, HEARTBEAT, WAITING, b"", b"junk"])
-        | st.floats(0, 100)
-        | st.binary()
-        | st.text(),
-        max_size=30,
-    )
-)
-def test_any_run_of_events(steps: list[bytes | float | str]) -> None:
+def test_silence_means_that_the_connection_is_dead() -> None:
+    stream = ready_state(silence_limit=45, tic_interval=9999)
+    stream.take_in([HEARTBEAT], 10)
+    assert stream.advance(54, 54) > 0
+    assert stream.advance(55, 55) == 0
+    assert stream.phase is Phase.BACKOFF
+    reconnect(stream, 55)
+    stream.take_in([HEARTBEAT, SYSTEM], 60)
+    beat, gap, *rest = read(stream)
+    assert isinstance(beat, Heartbeat)
+    assert isinstance(gap, Gap)
+    assert "45 s" in gap.reason
+    assert (gap.since, gap.until, gap.topic, gap.count) == (at(10), at(60), None, None)
+    assert isinstance(rest[0], Heartbeat)
+    assert rest[1:] == [Reconnected(attempts=1, at=at(60)), System(user="me")]
+    assert stream.reconnects == 1
+
+
+def test_what_came_before_a_second_loss_has_its_gap_too() -> None:
+    stream = ready_state()
+    stream.lost("first", 1, 1)
+    reconnect(stream, 1)
+    stream.take_in([b'{"topic":"x"}'], 5)
+    stream.lost("second", 6, 6)
+    gap, other = read(stream)
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.until) == ("first", at(6))
+    assert isinstance(other, Other)
+    reconnect(stream, 6)
+    stream.take_in([SYSTEM], 9)
+    again, reconnected, _ = read(stream)
+    assert isinstance(again, Gap)
+    assert (again.reason, again.since) == ("second", at(5))
+    assert reconnected == Reconnected(attempts=2, at=at(9))
+
+
+def test_a_new_connection_gets_all_that_is_wanted_in_the_original_order() -> None:
+    stream = ready_state()
+    for topic, fields in (("md+2", LAST), (PNL, None), ("md+1", BID)):
+        stream.subscribe(topic, fields, now=0)
+    gone = stream.subscribe(ORDERS, now=0)
+    sent(stream, 0)
+    stream.lost("closed", 1, 1)
+    stream.lost("again", 1, 1)
+    stream.unsubscribe(gone)
+    stream.subscribe("md+1", LAST, now=1)
+    assert sent(stream, 1) == []
+    reconnect(stream, 1)
+    stream.take_in([SYSTEM], 3)
+    assert sent(stream, 3) == [
+        'smd+2+{"fields":["31"]}',
+        "spl+{}",
+        'smd+1+{"fields":["84","31"]}',
+    ]
+
+
+def test_the_backoff_doubles_to_its_limit_and_begins_anew_after_a_good_run() -> None:
+    stream = ready_state(good_run=60)
+    waits: list[float] = []
+    now = 1.0
+    for _ in range(9):
+        stream.lost("no", now, now)
+        waits.append(stream.advance(now, now))
+        now += waits[-1]
+        assert stream.advance(now, now) == 0
+        assert stream.phase is Phase.CONNECTING
+        assert stream.advance(now, now) == 0
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    stream.opened(TOKEN, now, now)
+    stream.take_in([SYSTEM], now)
+    stream.lost("soon", now + 59, now + 59)
+    assert stream.advance(now + 59, now) == 60
+    reconnect(stream, now + 59)
+    stream.take_in([SYSTEM], now + 200)
+    stream.lost("late", now + 260, now + 260)
+    assert stream.advance(now + 260, now) == 1
+
+
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, 0.75), (1.0, 1.25)])
+def test_the_backoff_has_a_jitter(chance: float, wait: float) -> None:
+    stream = StreamState(Drifts(), 0, random=lambda: chance)
+    stream.lost("no", 0, 0)
+    assert stream.advance(0, 0) == wait
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
+    stream = StreamState(Drifts(), 0, random=lambda: chance)
+    stream.opened(TOKEN, 0, 0)
+    stream.take_in([SYSTEM], 0)
+    stream.subscribe("md+1", LAST, now=0)
+    sent(stream, 0)
+    stream.take_in([quote()], 1)
+    due = 480 + 120 * chance
+    assert "smd" not in str(sent(stream, due - 0.1))
+    assert 'smd+1+{"fields":["31"]}' in sent(stream, due)
+    assert "smd" not in str(sent(stream, 2 * due - 0.1))
+    assert 'smd+1+{"fields":["31"]}' in sent(stream, 2 * due)
+    assert stream.confirmed == {"md+1"}
+
+
+def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
+    stream = ready_state(confirm_after=15, tic_interval=9999)
+    stream.subscribe("md+1@NYSE", LAST, now=0)
+    stream.subscribe(PNL, now=0)
+    assert len(sent(stream, 0)) == 2
+    assert sent(stream, 14) == []
+    assert len(sent(stream, 15)) == 1
+    assert sent(stream, 44) == []
+    assert len(sent(stream, 45)) == 1
+    stream.take_in([quote(2), quote(1)], 46)  # the answer may leave the exchange out
+    assert stream.confirmed == {"md+1@NYSE"}
+    assert sent(stream, 400) == []
+
+
+def test_a_lost_login_is_said_once_and_begins_anew() -> None:
+    stream = ready_state()
+    stream.subscribe(PNL, now=0)
+    stream.take_in([b'{"topic":"sts","args":{"competing":true}}'], 0)
+    assert stream.confirmed == set()
+    stream.take_in([LOGGED_OUT], 1)
+    assert stream.phase is Phase.BACKOFF
+    _, status, lost = read(stream)
+    assert isinstance(status, SessionStatus)
+    assert lost == SessionLost(reason="gone", at=at(1))
+    for now in (5, 10):
+        stream.advance(now, now)
+        stream.lost("nobody is logged in", now, now, session=True)
+    assert read(stream) == []
+    reconnect(stream, 20)
+    stream.take_in([SYSTEM, b'{"topic":"sts","args":{"authenticated":true}}'], 30)
+    assert [type(each) for each in read(stream)] == [Gap, Reconnected, System, SessionStatus]
+    stream.take_in([LOGGED_OUT.replace(b',"fail":"gone"', b"")], 31)
+    assert isinstance(read(stream)[-1], SessionLost)
+
+
+def test_a_lost_login_without_reconnection_is_only_told() -> None:
+    stream = ready_state(reconnect=False)
+    stream.take_in([LOGGED_OUT, LOGGED_OUT], 1)
+    assert stream.phase is Phase.READY
+    assert [type(each) for each in read(stream)] == [SessionStatus, SessionLost, SessionStatus]
+
+
+def test_without_reconnection_a_loss_is_the_end() -> None:
+    stream = ready_state(reconnect=False)
+    stream.lost("closed", 1, 1)
+    assert stream.phase is Phase.ENDED
+    assert stream.end_reason == "closed"
+    assert stream.advance(1, 1) == 0
+    stream.end("again", 2)
+    stream.opened(TOKEN, 2, 2)
+    assert (stream.phase, stream.end_reason) == (Phase.ENDED, "closed")
+
+
+def test_what_still_comes_from_a_lost_connection_is_delivered() -> None:
+    stream = ready_state()
+    stream.lost("x", 1, 1)
+    stream.take_in([quote(), SYSTEM, b'{"topic":"sor","args":[{"orderId":1}]}'], 1)
+    kinds = [type(each) for each in read(stream)]
+    assert kinds == [MarketData, System, OrderUpdate]
+    assert stream.phase is Phase.BACKOFF
     stream = state()
-    stream.subscribe(ORDERS)
-    now, sent = 0.0, list[str]()
-    for step in steps:
-        ready = stream.ready
-        if isinstance(step, bytes):
-            assert stream.received(step, now)
-        elif isinstance(step, float):
-            now += step
-        else:
-            try:
-                stream.command(step)
-            except InvalidRequest:
-                continue
-        sent += stream.outgoing(now)
-        assert stream.ready or all("session" in each for each in sent)
-        assert not ready or stream.ready
-        try:
-            assert stream.seconds_until_due(now) >= 0
-        except WsTimeout:
-            stream.received(HEARTBEAT, now)
-    assert sent.count("sor+{}") == stream.ready + steps.count("sor+{}") * stream.ready
+    stream.take_in([b'{"topic":"spl","args":{"a":{},"b":1}}'], 0)
+    stream.end("x", 1)
+    assert len(read(stream)) == 2
+
+
+def test_live_quotes() -> None:
+    stream = ready_state()
+    live = stream.live_quote(1, "1")
+    nyse = stream.live_quote(2, "2@NYSE")
+    assert stream.live_quote(1, "1") is live
+    stream.take_in([quote(1, **{"31": "5"}), quote(1, **{"84": "4"}), quote(2, **{"31": "7"})], 1)
+    assert (live.whole().last, live.whole().bid) == (Decimal(5), Decimal(4))
+    assert (live.fresh, live.version) == (True, 2)
+    assert nyse.whole().last == 7
+    assert stream.live_quote(2, "2") is not nyse
+    stream.lost("x", 2, 2)
+    assert not live.fresh
+    assert live.whole().last == 5
+
+
+def test_orders_are_whole_and_those_that_do_not_come_again_are_gone() -> None:
+    stream = ready_state()
+    stream.subscribe(ORDERS, now=0)
+    rows = (
+        b'{"topic":"sor","args":[{"orderId":1,"status":"Submitted","price":"5"},{"orderId":2},{}]}'
+    )
+    stream.take_in([rows, b'{"topic":"sor","args":[{"orderId":1,"price":6}]}'], 1)
+    assert stream.confirmed == {"or"}
+    assert stream.orders.working() == [2, 1]
+    order = stream.orders.get(1)
+    assert order is not None
+    assert (order.status, order.price) == ("Submitted", Decimal(6))
+    assert stream.orders.get(1) is order
+    assert stream.orders.get(3) is None
+    stream.lost("x", 2, 2)
+    reconnect(stream, 2)
+    stream.take_in([SYSTEM], 4)
+    assert stream.orders.working() == [2, 1]
+    stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
+    assert stream.orders.working() == []
+    assert stream.orders.get(2) is None
+
+
+def test_trades_come_once_and_again_with_their_commission() -> None:
+    stream = ready_state()
+    ticket = stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=0)
+    first = (
+        b'{"topic":"str","args":[{"execution_id":"a","price":"5","trade_time_r":1788888788000}]}'
+    )
+    second = b'{"topic":"str","args":[{"execution_id":"a","commission":"1.5"},{}]}'
+    stream.take_in([first, first, second, second], 1)
+    trades = [each for each in read(stream) if isinstance(each, TradeUpdate)]
+    assert [(each.price, each.commission) for each in trades if each.execution_id] == [
+        (Decimal(5), UNSET),
+        (Decimal(5), Decimal("1.5")),
+    ]
+    assert trades[1].raw == {"execution_id": "a", "commission": "1.5"}
+    assert trades[1].time == trades[0].time is not None
+    assert stream.confirmed == {"tr"}
+    stream.unsubscribe(ticket)
+    stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=2)
+    stream.take_in([first], 2)
+    assert len(read(stream)) == 1
+
+
+def test_bars_are_ended_by_the_gateways_id() -> None:
+    stream = ready_state()
+    ticket = stream.subscribe("mh+1@NYSE", None, {"bar": "1d"}, now=0)
+    assert sent(stream, 0) == ['smh+1@NYSE+{"bar":"1d"}']
+    stream.take_in([b'{"topic":"smh+1","data":[]}', b'{"topic":"smh+1","serverId":"7"}'], 1)
+    assert stream.confirmed == {"mh+1@NYSE"}
+    stream.unsubscribe(ticket)
+    assert sent(stream, 1) == ["umh+7"]
+    stream.take_in([b'{"topic":"smh+1","serverId":"8"}'], 1)
+    assert sent(stream, 1) == ["umh+8"]
+
+
+def test_the_other_topics_are_confirmed_by_their_messages() -> None:
+    stream = ready_state()
+    topics = ["sd+U1", "ld+U1", "bd+U1+5+NYSE", PNL]
+    for topic in topics:
+        stream.subscribe(topic, now=0)
+    for data in (
+        b'{"topic":"ssd+U1","result":[{"key":"A"}]}',
+        b'{"topic":"sld+U1","result":[{"key":"LedgerListUSD","cashbalance":5,"secondKey":"USD"}]}',
+        b'{"topic":"sld+U1","result":[{"key":"LedgerListUSD","timestamp":9},{}]}',
+        b'{"topic":"sbd+U1+5","data":[]}',
+        b'{"topic":"spl","args":{"U1.Core":{"dpl":1}}}',
+        b'{"topic":"blt","args":{}}',
+    ):
+        stream.take_in([data], 1)
+    assert stream.confirmed == set(topics)
+    ledger = read(stream)[2]
+    assert (ledger.cash_balance, ledger.timestamp) == (5, 9)  # type: ignore[union-attr]
+    assert ledger.raw == {"key": "LedgerListUSD", "timestamp": 9}  # type: ignore[union-attr]

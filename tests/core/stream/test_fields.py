@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from bezant import InvalidRequest, MarketDataFields
+from bezant._core.stream.field_docs import DOCS
+from bezant._core.stream.field_table import CODES
 from bezant._core.stream.fields import MAX_FIELDS
 
 
@@ -64,3 +66,11 @@ def test_the_number_of_fields_is_limited() -> None:
     for make in (MarketDataFields.from_codes, MarketDataFields.from_names):
         with pytest.raises(InvalidRequest, match="at least one"):
             make()
+
+
+def test_every_field_is_explained_and_some_have_another_name() -> None:
+    assert list(DOCS) == list(CODES)
+    fields = MarketDataFields.from_names("last", "bid", "implied_volatility")
+    assert fields.names == ("last", "bid", "implied_vol_percent")
+    assert set(fields.docs) == set(fields.names)
+    assert MarketDataFields.from_codes(99).docs == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,22 @@ from hypothesis import strategies as st
 
 from bezant import (
     UNSET,
+    AccountUpdate,
+    BarsUpdate,
+    Bulletin,
+    ErrorMessage,
     Heartbeat,
+    LadderUpdate,
     Malformed,
     MarketData,
     Message,
+    Notice,
     OrderUpdate,
     Other,
     Pnl,
+    Prompt,
+    SessionStatus,
+    SummaryUpdate,
     System,
 )
 from bezant._core.stream.frames import parse
@@ -95,13 +105,16 @@ def test_the_contract_in_other_spellings(frame: dict[str, object]) -> None:
         {"topic": "smd+4711", "conid": "N/A"},
         {"topic": "smd+4711", "conid": []},
         {"topic": "smd+4711", "conid": True},
-        {"topic": "sts", "args": {"authenticated": True}},
+        {"topic": "sts"},
+        {"topic": "smh+x"},
+        {"topic": "sbd+U1"},
+        {"topic": "sbd+U1+5"},
+        {"topic": "shs+exercise", "action": "content"},
         {"topic": "sor", "args": []},
         {"topic": "sor", "args": 5},
         {"topic": "sor"},
         {"topic": "spl", "args": {}},
         {"topic": "spl", "args": [1]},
-        {"topic": "error", "error": "Topic unknown", "code": 1},
     ],
     ids=str,
 )
@@ -217,3 +230,64 @@ def test_any_bytes_give_at_least_one_message(data: bytes) -> None:
         assert isinstance(each, Message)
         if isinstance(each, MarketData):
             assert each.values is not None
+
+
+def test_notices_prompts_and_errors() -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "1", "title": "t", "text": "x", "url": "u"},
+        {"orderId": 5, "reqId": "7", "messageId": "p12", "options": ["Yes"], "prompt": True},
+    ]
+    notice, prompt = parsed({"topic": "ntf", "args": rows})
+    assert notice == Notice(id="1", title="t", text="x", url="u", raw=rows[0])
+    assert isinstance(prompt, Prompt)
+    assert (prompt.order_id, prompt.request_id, prompt.options) == (5, "7", ["Yes"])
+    for frame in ({"topic": "error", "error": "no", "code": 1}, {"error": "no"}):
+        (error,) = parsed(frame)
+        assert isinstance(error, ErrorMessage)
+        assert error.error == "no"
+    (bulletin,) = parsed({"topic": "blt", "args": {"id": "1", "message": "m"}})
+    assert bulletin == Bulletin(id="1", message="m", raw={"id": "1", "message": "m"})
+
+
+def test_the_session_and_the_accounts() -> None:
+    (status,) = parsed({"topic": "sts", "args": {"competing": True}})
+    assert status == SessionStatus(competing=True, raw={"competing": True})
+    (accounts,) = parsed({"topic": "act", "args": {"accounts": ["U1"], "selectedAccount": "U1"}})
+    assert isinstance(accounts, AccountUpdate)
+    assert (accounts.accounts, accounts.selected_account) == (["U1"], "U1")
+
+
+def test_bars() -> None:
+    data = [{"o": 1, "h": 2.5, "l": 0.5, "c": 2, "v": 100, "t": 1788888788000}]
+    frame = {"topic": "smh+5@NYSE", "serverId": "9", "barLength": 300, "data": data}
+    (bars,) = parsed(frame)
+    assert isinstance(bars, BarsUpdate)
+    assert (bars.conid, bars.server_id, bars.bar_length) == (5, "9", 300)
+    assert isinstance(bars.bars, list)
+    assert (bars.bars[0].high, bars.bars[0].start_ms) == (Decimal("2.5"), 1788888788000)
+
+
+def test_a_price_ladder() -> None:
+    rows = [
+        {"row": 0, "focus": 0, "price": "185.30", "ask": "1,200"},
+        {"row": 1, "focus": 1, "price": "100 @ 185.25"},
+        {"row": "x", "price": None, "bid": []},
+        5,
+    ]
+    (ladder,) = parsed({"topic": "sbd+U1+5+NYSE", "data": rows})
+    assert isinstance(ladder, LadderUpdate)
+    assert (ladder.account, ladder.conid, len(ladder.rows)) == ("U1", 5, 3)
+    first, second, third = ladder.rows
+    assert (first.row, first.price, first.ask_size) == (0, Decimal("185.30"), Decimal(1200))
+    assert (second.price, second.last_size, second.focus) == (Decimal("185.25"), Decimal(100), True)
+    assert (third.row, third.price, third.bid_size) == (None, None, None)
+
+
+def test_summaries() -> None:
+    row = {"key": "NetLiquidation-S", "monetaryValue": 5.25, "currency": "USD", "timestamp": 9}
+    summary, rest = parsed({"topic": "ssd+U1", "result": [row, 7]})
+    assert isinstance(summary, SummaryUpdate)
+    assert (summary.account, summary.key, summary.amount) == ("U1", row["key"], Decimal("5.25"))
+    assert rest == Other(topic="ssd+U1", payload=7)
+    (answer,) = parsed({"topic": "usd+U1", "result": "unsubscribed from summary"})
+    assert isinstance(answer, Other)

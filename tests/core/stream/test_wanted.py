@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import InvalidRequest, MarketDataFields
-from bezant._core.stream.wanted import ORDERS, PNL, Ticket, Wanted, market_data_topic
+from bezant._core.stream.topics import (
+    ORDERS,
+    PNL,
+    TRADES,
+    account_topic,
+    bars_arguments,
+    bars_topic,
+    chosen,
+    ladder_topic,
+    market_data_topic,
+    trades_arguments,
+)
+from bezant._core.stream.wanted import Ticket, Wanted
 
 MD = "md+4711"
 
@@ -130,3 +142,73 @@ def test_the_gateway_has_what_is_wanted_after_any_steps(
     assert [each[1:].rsplit("+", 1)[0] for each in wanted.commands()] == list(
         dict.fromkeys(each.topic for each in held)
     )
+
+
+def test_topics_of_accounts_and_contracts() -> None:
+    assert ladder_topic("DU1", 5, "nyse") == "bd+DU1+5+NYSE"
+    assert ladder_topic("DU1", 5, None) == "bd+DU1+5"
+    assert bars_topic(5, "NYSE") == "mh+5@NYSE"
+    for account in ("", "DU 1", "DU1+{}", None, 5):
+        with pytest.raises(InvalidRequest, match="account"):
+            account_topic("sd", account)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("period", "bar", "source"),
+    [("1 d", "5min", "trades"), ("0d", "5min", "trades"), (5, "5min", "trades"),
+     ("1d", "5", "trades"), ("1d", None, "trades"), ("1d", "5min", "all")],
+)  # fmt: skip
+def test_arguments_of_bars_that_the_gateway_would_ignore(
+    period: Any, bar: Any, source: str
+) -> None:
+    with pytest.raises(InvalidRequest):
+        bars_arguments(period, bar, source, outside_rth=False)
+    assert bars_arguments("1d", "30S", "bid_ask", outside_rth=True)["outsideRth"] is True
+
+
+def test_other_arguments() -> None:
+    for days in (0, 8, True, "1"):
+        with pytest.raises(InvalidRequest, match="days"):
+            trades_arguments(days, realtime_only=False)  # type: ignore[arg-type]
+    assert chosen(None, ["a", "a"]) == {"fields": ["a"]}
+    for wrong in ("a", [], [""], [5]):
+        with pytest.raises(InvalidRequest, match="keys"):
+            chosen(wrong, None)  # type: ignore[arg-type]
+
+
+def test_two_who_want_one_topic_get_what_both_want() -> None:
+    wanted = Wanted()
+    wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
+    _, commands = wanted.add(TRADES, None, trades_arguments(3, realtime_only=False))
+    assert commands == ['str+{"realtimeUpdatesOnly":false,"days":3}']
+    first, _ = wanted.add("sd+U1", None, chosen(["A"], ["x"]))
+    _, commands = wanted.add("sd+U1", None, chosen(["B"], None))
+    assert commands == ['ssd+U1+{"keys":["A","B"]}']
+    assert wanted.remove(first) == []
+    assert "sd+U1" in wanted
+    assert wanted.topics() == ["tr", "sd+U1"]
+
+
+def test_bars_are_five_and_of_one_kind_for_a_contract() -> None:
+    wanted = Wanted()
+    daily = bars_arguments("1y", "1d", "trades", outside_rth=False)
+    tickets = [wanted.add(f"mh+{number}", None, daily)[0] for number in range(5)]
+    assert wanted.add("mh+1", None, daily)[1] == []
+    with pytest.raises(InvalidRequest, match="5 subscriptions"):
+        wanted.add("mh+9", None, daily)
+    with pytest.raises(InvalidRequest, match="other arguments"):
+        wanted.add("mh+1", None, bars_arguments("1y", "1h", "trades", outside_rth=False))
+    assert wanted.remove(tickets[0]) == []
+    wanted.add("mh+9", None, daily)
+
+
+def test_endings() -> None:
+    wanted = Wanted()
+    trades, _ = wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
+    first, commands = wanted.add("bd+U1+1")
+    wanted.add("bd+U1+2")
+    wanted.add("bd+U2+1")
+    assert commands == ["sbd+U1+1"]
+    assert wanted.remove(trades) == ["utr"]
+    # The end of one ladder is the end of all of its account.
+    assert wanted.remove(first) == ["ubd+U1", "sbd+U1+2"]

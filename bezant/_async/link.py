@@ -1,0 +1,271 @@
+"""What keeps a stream's connection going beside the program."""
+
+from __future__ import annotations
+
+import logging
+
+from .._core.decode import Drift
+from .._core.health import TICKLE, problem
+from .._core.requests import cookie_header
+from .._core.stream.connection import StreamState
+from .._core.stream.inbox import Inbox
+from .._core.stream.timing import Phase, Timing
+from .._runtime import _async as rt
+from ..errors import (
+    BezantError,
+    ClientClosed,
+    SessionError,
+    WrongContext,
+    WsClosed,
+    WsError,
+    WsProtocolError,
+    WsTimeout,
+)
+from ..models.stream import Message
+from .client import AsyncClient
+
+_logger = logging.getLogger("bezant.stream")
+
+_HTTP_AND_HANDSHAKE = 5.0
+
+
+class AsyncLink:
+    """A stream's state, its socket, and the worker that reads it.
+
+    The worker holds this and not the stream, so that a forgotten stream can end it.
+    """
+
+    def __init__(
+        self, client: AsyncClient, timing: Timing, inbox: Inbox, *, reconnect: bool
+    ) -> None:
+        self.client = client
+        self.lock: rt.StateLock = rt.StateLock()
+        self.bell: rt.Bell = rt.Bell()
+        self.drifts: list[Drift] = []
+        self.error: WsError | None = None
+        self.close_reason: WsClosed | None = None
+        self.state: StreamState = StreamState(
+            self.drifts.append,
+            rt.monotonic(),
+            wall=rt.wall_time(),
+            random=rt.chance,
+            timing=timing,
+            reconnect=reconnect,
+            inbox=inbox,
+        )
+        self._reconnect = reconnect
+        self._timing = timing
+        self._stopping = rt.Event()
+        self._send_lock = rt.Lock()
+        self._socket: rt.WebSocket | None = None
+        self._worker: rt.Worker | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes any more."""
+        return self.state.phase is Phase.ENDED
+
+    # Opening
+
+    async def open(self) -> None:
+        """Make the first connection and wait until the gateway is ready on it."""
+        socket, session = await self._dial()
+        self._adopt(socket, session)
+        try:
+            await self._until_ready(socket)
+        except BaseException:
+            await self.aclose()
+            raise
+        self._worker = rt.Worker(self._run, "bezant-stream")
+
+    async def _dial(self) -> tuple[rt.WebSocket, str]:
+        client = self.client
+        tickle = await client.tickle()
+        if tickle.status is not None:
+            trouble = problem(tickle.status, TICKLE)
+            if trouble is not None and not tickle.status.ready:
+                trouble.login_url = client.gateway_root
+                raise trouble
+        session = tickle.session or ""
+        settings = client._settings
+        headers = [("Origin", settings.base_url.root), *cookie_header(session)]
+        _logger.debug("connecting to %s", settings.base_url.ws_url)
+        timeout = settings.connect_timeout + _HTTP_AND_HANDSHAKE
+        return await rt.WebSocket.connect(settings, headers, timeout), session
+
+    def _adopt(self, socket: rt.WebSocket, session: str) -> bool:
+        with self.lock:
+            if self._stopping.is_set():
+                return False
+            self._socket = socket
+            self.state.opened(session, rt.monotonic(), rt.wall_time())
+        return True
+
+    async def _until_ready(self, socket: rt.WebSocket) -> None:
+        timeout = self._timing.ready_timeout
+        deadline = rt.monotonic() + timeout
+        while self.state.phase is Phase.WAITING:
+            left = max(deadline - rt.monotonic(), 0.001)
+            try:
+                batch = await socket.receive(left)
+            except WsTimeout as error:
+                raise WsTimeout(
+                    f"the WebSocket opened, but no system message came within {timeout:g} s: the "
+                    "gateway is not logged in, or has five WebSockets open already"
+                ) from error
+            except WsClosed as error:
+                raise WsClosed(
+                    f"{error.message} before the gateway was ready",
+                    code=error.code,
+                    reason=error.reason,
+                ) from error
+            self._take_in(batch)
+            await self.flush()
+
+    # The worker
+
+    async def _run(self) -> None:
+        try:
+            while await self._step():
+                pass
+        except Exception as error:
+            _logger.exception("a stream met an error that it does not know")
+            self._end(WsError(f"unexpected: {error!r}"), str(error))
+        finally:
+            if self._socket is not None:
+                self._socket.abort()
+            self.bell.ring()
+
+    async def _step(self) -> bool:
+        """Do what is next; False when there is nothing left to do."""
+        phase = self.state.phase
+        socket = self._socket
+        try:
+            if phase in (Phase.WAITING, Phase.READY):
+                await self.flush()
+        except WsError as error:
+            self._lost(error)
+            return True
+        with self.lock:
+            wait = self.state.advance(rt.monotonic(), rt.wall_time())
+            phase = self.state.phase
+        if phase is Phase.ENDED:
+            if self.close_reason is None and self.error is None and not self._stopping.is_set():
+                self.error = WsTimeout(f"{self.state.end_reason}; connect again")
+            return False
+        if phase is Phase.CONNECTING:
+            await self._connect_again()
+        elif phase is Phase.BACKOFF:
+            await self._drop()
+            return not await self._stopping.wait(wait)
+        elif socket is not None:
+            await self._read(socket, wait)
+        return not self._stopping.is_set()
+
+    async def _read(self, socket: rt.WebSocket, wait: float) -> None:
+        try:
+            batch = await socket.receive(max(wait, 0.001))
+        except WsTimeout:
+            return
+        except WsError as error:
+            self._lost(error)
+            return
+        self._take_in(batch)
+        self.bell.ring()
+
+    def _take_in(self, batch: list[bytes]) -> None:
+        with self.lock:
+            self.state.take_in(batch, rt.monotonic())
+
+    def _lost(self, error: WsError) -> None:
+        if self._stopping.is_set():
+            return
+        _logger.info("%s", error)
+        if not self._reconnect:
+            if isinstance(error, WsClosed):
+                self.close_reason = error
+            elif isinstance(error, WsProtocolError):
+                self.error = error
+        with self.lock:
+            self.state.lost(error.message, rt.monotonic(), rt.wall_time())
+
+    async def _drop(self) -> None:
+        with self.lock:
+            socket, self._socket = self._socket, None
+        if socket is not None:
+            _logger.warning("the stream lost its connection and makes another one")
+            socket.abort()
+            await socket.aclose()
+            # What came before may be waited for.
+            self.bell.ring()
+
+    async def _connect_again(self) -> None:
+        session = False
+        try:
+            socket, token = await self._dial()
+        except (ClientClosed, WrongContext) as error:
+            self._end(None, str(error))
+            return
+        except SessionError as error:
+            session, reason = True, error.message
+        except BezantError as error:
+            reason = error.message
+        else:
+            if not self._adopt(socket, token):
+                await socket.aclose()
+            return
+        _logger.info("the stream cannot be connected yet: %s", reason)
+        with self.lock:
+            self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session)
+        self.bell.ring()
+
+    def _end(self, error: WsError | None, reason: str) -> None:
+        self.error = error
+        if self.close_reason is None:
+            self.close_reason = WsClosed(reason)
+        with self.lock:
+            self.state.end(reason, rt.monotonic())
+
+    # What the stream asks for
+
+    async def flush(self) -> None:
+        """Send what is due, in order.
+
+        Raises:
+            WsError: it cannot be sent.
+        """
+        async with self._send_lock:
+            while True:
+                with self.lock:
+                    command = self.state.next_outgoing(rt.monotonic())
+                    socket = self._socket
+                if command is None or socket is None:
+                    return
+                await socket.send(command)
+
+    def take(self) -> Message | None:
+        """Return the oldest message that was not read yet."""
+        with self.lock:
+            return self.state.inbox.take()
+
+    def abandon(self) -> None:
+        """End it without waiting for that; from any thread."""
+        self._stopping.set()
+        if self._socket is not None:
+            self._socket.abort()
+        if self._worker is not None:
+            self._worker.abandon()
+
+    async def aclose(self) -> None:
+        """End the worker and close the socket."""
+        self._stopping.set()
+        with self.lock:
+            self.state.end("it was closed", rt.monotonic())
+            socket = self._socket
+        self.bell.ring()
+        try:
+            if socket is not None:
+                await socket.aclose()
+        finally:
+            if self._worker is not None:
+                await self._worker.stop()

@@ -1,0 +1,200 @@
+"""Objects that are always current, on top of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+from .._core.settings import check_seconds
+from .._core.stream.books import LiveQuote, OrderBook
+from .._core.stream.wanted import Ticket
+from .._runtime import _async as rt
+from ..models.stream import MarketData, OrderUpdate
+from .link import AsyncLink
+
+if TYPE_CHECKING:
+    from .stream import AsyncWsClient
+
+
+class AsyncSubscription:
+    """One topic that a stream receives; ends with ``cancel()`` or with its context."""
+
+    def __init__(self, stream: AsyncWsClient, ticket: Ticket) -> None:
+        self._stream = stream
+        self._ticket = ticket
+        self._active = True
+
+    def __repr__(self) -> str:
+        state = "" if self._active else " cancelled"
+        return f"<{type(self).__name__} s{self._ticket.topic}{state}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether it was not cancelled."""
+        return self._active
+
+    async def cancel(self) -> None:
+        """Receive this topic no longer. Doing so twice, or after the stream's end, is fine."""
+        if self._active:
+            self._active = False
+            await self._stream._unsubscribe(self._ticket)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.cancel()
+
+
+async def _changed(
+    link: AsyncLink, thing: LiveQuote | OrderBook, seen: int, timeout: float | None
+) -> bool:
+    """Wait until a version is another one; False when the time-out or the stream's end is first."""
+    if timeout is not None:
+        check_seconds("timeout", timeout)
+    deadline = None if timeout is None else rt.monotonic() + timeout
+    while True:
+        heard = link.bell.count
+        if thing.version != seen:
+            return True
+        if link.ended:
+            return False
+        left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
+        if not await link.bell.wait(heard, left):
+            return thing.version != seen
+
+
+class AsyncQuote(AsyncSubscription):
+    """The newest market data of one contract, always current.
+
+    Made by ``ws.quote(conid)``. A field that has not come yet is None.
+    """
+
+    def __init__(self, stream: AsyncWsClient, ticket: Ticket, live: LiveQuote) -> None:
+        super().__init__(stream, ticket)
+        self._live = live
+        self._link = stream._link
+        self._seen = 0
+
+    @property
+    def conid(self) -> int:
+        """The contract."""
+        return self._live.conid
+
+    @property
+    def snapshot(self) -> MarketData:
+        """All that is known now, as one message that does not change any more."""
+        return self._live.whole()
+
+    @property
+    def last(self) -> Decimal | None:
+        """Last price; see `is_close` and `halted`."""
+        return self._live.whole().last
+
+    @property
+    def bid(self) -> Decimal | None:
+        """Best bid price."""
+        return self._live.whole().bid
+
+    @property
+    def ask(self) -> Decimal | None:
+        """Best ask price."""
+        return self._live.whole().ask
+
+    @property
+    def bid_size(self) -> Decimal | None:
+        """Size at the best bid."""
+        return self._live.whole().bid_size
+
+    @property
+    def ask_size(self) -> Decimal | None:
+        """Size at the best ask."""
+        return self._live.whole().ask_size
+
+    @property
+    def last_size(self) -> Decimal | None:
+        """Size of the last trade."""
+        return self._live.whole().last_size
+
+    @property
+    def is_close(self) -> bool:
+        """Whether `last` is the prior day's close."""
+        return bool(self._live.whole().is_close)
+
+    @property
+    def halted(self) -> bool:
+        """Whether trading is halted."""
+        return bool(self._live.whole().halted)
+
+    @property
+    def updated(self) -> datetime | None:
+        """The gateway's time of the last change."""
+        return self._live.updated
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing has come yet on this connection: the values are from before."""
+        return self._link.ended or not self._live.fresh
+
+    def get(self, field: str) -> Decimal | int | bool | str | None:
+        """Return a field by our name, such as ``volume``, or by IBKR's id."""
+        return self._live.whole().get(field)
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until something has changed since the last wait.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+
+        Returns:
+            True when something has changed, False when the time-out or the stream's end was first.
+        """
+        found = await _changed(self._link, self._live, self._seen, timeout)
+        self._seen = self._live.version
+        return found
+
+
+class AsyncOrders(Mapping[int, OrderUpdate]):
+    """The working orders by order id, each whole, always current.
+
+    It is ``ws.orders``, and is filled from `subscribe_orders` on. An order that is filled,
+    cancelled or refused leaves it.
+    """
+
+    def __init__(self, link: AsyncLink) -> None:
+        self._link = link
+        self._seen = 0
+
+    def __getitem__(self, order_id: int) -> OrderUpdate:
+        with self._link.lock:
+            order = self._link.state.orders.get(order_id)
+        if order is None:
+            raise KeyError(order_id)
+        return order
+
+    def __iter__(self) -> Iterator[int]:
+        with self._link.lock:
+            return iter(self._link.state.orders.working())
+
+    def __len__(self) -> int:
+        with self._link.lock:
+            return len(self._link.state.orders.working())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self)} working>"
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until any order has changed since the last wait.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+
+        Returns:
+            True when something has changed, False when the time-out or the stream's end was first.
+        """
+        book = self._link.state.orders
+        found = await _changed(self._link, book, self._seen, timeout)
+        self._seen = book.version
+        return found

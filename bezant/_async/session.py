@@ -1,0 +1,154 @@
+"""The session, as one place to look."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from .._core.health import AUTH_STATUS, TICKLE, problem
+from .._core.session import FIRST_POLL, INIT, SessionChange, SessionState, next_poll
+from .._core.settings import Settings, check_seconds
+from .._runtime import _async as rt
+from ..errors import BezantError, HttpError, SessionError
+from ..models._session import AuthStatus, Tickle
+from .channel import AsyncChannel
+
+_logger = logging.getLogger("bezant.session")
+
+Listener = Callable[[SessionChange], object]
+
+
+class AsyncSession:
+    """What is known about the gateway's session, and how to wait for it or open it.
+
+    It learns from every call about the session, the keepalive's tickles included; by itself it asks
+    for nothing. Made by ``client.session``.
+    """
+
+    def __init__(self, channel: AsyncChannel, settings: Settings) -> None:
+        self._channel = channel
+        self._settings = settings
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value}>"
+
+    @property
+    def state(self) -> SessionState:
+        """What is known now."""
+        return self._channel.session.state
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could be used when it was last heard of."""
+        return self.state is SessionState.ESTABLISHED
+
+    @property
+    def status(self) -> AuthStatus | None:
+        """The flags that came last, None for none yet."""
+        return self._channel.session.status
+
+    @property
+    def last_tickle(self) -> datetime | None:
+        """When a tickle was last answered."""
+        return _moment(self._channel.session.last_tickle)
+
+    @property
+    def sso_expires(self) -> datetime | None:
+        """When the login ends; None where the gateway has not said so."""
+        return _moment(self._channel.session.sso_expires)
+
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call a function with each `SessionChange`, and return what ends that.
+
+        It is called by whichever call or keepalive learns of the change, so it should be quick. An
+        error in it is logged and goes no further.
+        """
+        listeners = self._channel.session_listeners
+        listeners.append(listener)
+
+        def end() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return end
+
+    async def refresh(self) -> SessionState:
+        """Ask the gateway (``POST /iserver/auth/status``) and return the state.
+
+        A session that cannot be used is an answer here, not an error.
+
+        Raises:
+            BezantError: something else went wrong than the session or the connection.
+        """
+        try:
+            await self._channel.call(AUTH_STATUS, AuthStatus, self._settings)
+        except (SessionError, HttpError) as error:
+            _logger.debug("%s", error)
+        return self.state
+
+    async def wait_ready(self, timeout: float = 60.0) -> AuthStatus:
+        """Wait until the session can be used, and return its flags.
+
+        Somebody may be logging in meanwhile, so being logged out is waited for, too.
+
+        Args:
+            timeout: seconds after which to give up.
+
+        Raises:
+            SessionError: what was wrong when the time was up.
+            HttpError: the gateway did not answer when the time was up.
+        """
+        check_seconds("timeout", timeout)
+        deadline = rt.monotonic() + timeout
+        pause = FIRST_POLL
+        while True:
+            error: BezantError | None
+            try:
+                status = await self._channel.call(AUTH_STATUS, AuthStatus, self._settings)
+                error = problem(status)
+                if error is None:
+                    return status
+            except (SessionError, HttpError) as failure:
+                error = failure
+            if rt.monotonic() + pause >= deadline:
+                if isinstance(error, SessionError):
+                    error.login_url = self._settings.base_url.root
+                raise error
+            await rt.sleep(pause)
+            pause = next_poll(pause)
+
+    async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
+        """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.
+
+        One that is open already is left alone: opening it again would end it. Several callers at
+        once open it once.
+
+        Args:
+            compete: end another session of the same user name. It may be somebody's trading.
+            timeout: seconds to wait until it is ready.
+
+        Raises:
+            NotAuthenticated: nobody is logged in; only a login in the browser helps.
+            CompetingSession: another session has the user name, and ``compete`` is False.
+            SessionError: it could not be used when the time was up.
+        """
+        channel = self._channel
+
+        async def open_it() -> AuthStatus:
+            # A gateway that has just been logged in to may deny it once; a tickle knows better.
+            tickle = await channel.call(TICKLE, Tickle, self._settings)
+            status = tickle.status
+            if status is None:
+                status = await channel.call(AUTH_STATUS, AuthStatus, self._settings)
+            if status.authenticated is not True:
+                body = {"publish": True, "compete": compete}
+                await channel.call(INIT, type(None), self._settings, json=body)
+                channel.forget_session()
+            return await self.wait_ready(timeout)
+
+        return await channel.initializing.run(compete, open_it)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

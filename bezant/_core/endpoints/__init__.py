@@ -1,0 +1,1 @@
+"""The endpoint table: one value for each operation, a module for each group."""

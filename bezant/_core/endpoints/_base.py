@@ -1,0 +1,133 @@
+"""What an endpoint is, and how a call is made of it and a method's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import UNSET
+
+from ...errors import InvalidRequest
+from ..requests import encode_body, fill_path
+from ..wire import Operation, Payload
+
+JWT = "application/jwt"
+FORM = "application/x-www-form-urlencoded"
+
+
+def _no_names() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """An operation and where its parameters go.
+
+    Attributes:
+        id: IBKR's operation id; one of ours where the operation stands in no document.
+        group: the group's name in ``client.api``.
+        name: the method's name.
+        operation: the call.
+        answer: the type of the answer, as text.
+        path: wire names of path parameters by Python name.
+        query: wire names of query parameters.
+        header: names of headers.
+        body: wire names of a body's fields.
+        extra: whether ``query`` may hold more query values, under IBKR's own names.
+        sends: how the body is made. ``fields``: an object of parameters; ``form``: a form of them;
+            ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as it
+            is given; empty for none.
+        pacing: the bucket of a limit of its own; empty where only the session's limit holds.
+    """
+
+    id: str
+    group: str
+    name: str
+    operation: Operation
+    answer: str
+    path: Mapping[str, str] = field(default_factory=_no_names)
+    query: Mapping[str, str] = field(default_factory=_no_names)
+    header: Mapping[str, str] = field(default_factory=_no_names)
+    body: Mapping[str, str] = field(default_factory=_no_names)
+    extra: bool = False
+    sends: str = ""
+    pacing: str = ""
+
+
+class Arranged(NamedTuple):
+    """A call's parts: path below the base, query values, body."""
+
+    path: str
+    params: dict[str, object] | None
+    json: object
+
+
+def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
+    """Put a method's arguments where they belong; what is None or UNSET was not given.
+
+    Raises:
+        InvalidRequest: a value cannot be sent.
+    """
+    path = fill_path(
+        endpoint.operation.path, {wire: values[name] for name, wire in endpoint.path.items()}
+    )
+    params = _given(endpoint.query, values)
+    extra = values.get("query") if endpoint.extra else None
+    if isinstance(extra, Mapping):
+        params.update(cast("Mapping[str, object]", extra))
+    headers = {key: str(value) for key, value in _given(endpoint.header, values).items()}
+    return Arranged(path, params or None, _payload(endpoint, values, tuple(headers.items())))
+
+
+def _given(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        wire: values[name]
+        for name, wire in names.items()
+        if values[name] is not None and values[name] is not UNSET
+    }
+
+
+def _payload(
+    endpoint: Endpoint, values: Mapping[str, object], headers: tuple[tuple[str, str], ...]
+) -> object:
+    name = endpoint.operation.name
+    match endpoint.sends:
+        case "fields":
+            json: object = _given(endpoint.body, values)
+        case "whole":
+            json = values["body"]
+        case "signed":
+            json = values["body"]
+            if isinstance(json, str):
+                return Payload(_ascii(json, name), JWT, headers)
+        case "form":
+            text = {key: str(value) for key, value in _given(endpoint.body, values).items()}
+            return Payload(urlencode(text).encode(), FORM, headers)
+        case _:
+            return Payload(headers=headers) if headers else UNSET
+    if json is None or json is UNSET or isinstance(json, bytes):
+        raise InvalidRequest("body must be given, and not as bytes", operation=name)
+    return Payload(encode_body(json, name), headers=headers) if headers else json
+
+
+def _ascii(text: str, operation: str) -> bytes:
+    try:
+        content = text.encode("ascii")
+    except UnicodeEncodeError:
+        content = b""
+    if not content.strip():
+        raise InvalidRequest("body is no signed JWT", operation=operation)
+    return content
+
+
+def text_of(text: str) -> str:
+    """Return a text answer: what stands in the quotes where it came as a JSON string."""
+    if text.startswith('"'):
+        try:
+            return msgspec.json.decode(text.strip(), type=str)
+        except msgspec.MsgspecError:
+            return text
+    return text

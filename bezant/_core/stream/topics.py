@@ -1,0 +1,115 @@
+"""The topics that can be subscribed to, and what may be asked of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ...errors import InvalidRequest
+
+ORDERS: Final = "or"
+PNL: Final = "pl"
+TRADES: Final = "tr"
+
+BAR_SOURCES: Final = ("trades", "midpoint", "bid_ask", "bid", "ask")
+_PERIOD = re.compile(r"[1-9][0-9]{0,3}(?:min|h|d|w|m|y)")
+_BAR = re.compile(r"[1-9][0-9]{0,3}(?:S|min|h|d|w|m)")
+_ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
+
+
+def _contract(conid: object, exchange: object, between: str) -> str:
+    if isinstance(conid, bool) or not isinstance(conid, int) or conid <= 0:
+        raise InvalidRequest(f"conid must be a positive whole number, not {conid!r}")
+    if exchange is None:
+        return str(conid)
+    if not isinstance(exchange, str) or not exchange.isalnum() or not exchange.isascii():
+        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {exchange!r}")
+    return f"{conid}{between}{exchange.upper()}"
+
+
+def market_data_topic(conid: int, exchange: str | None) -> str:
+    """Return the topic of a contract's market data.
+
+    Raises:
+        InvalidRequest: the contract or the exchange cannot be one.
+    """
+    return f"md+{_contract(conid, exchange, '@')}"
+
+
+def bars_topic(conid: int, exchange: str | None) -> str:
+    """Return the topic of a contract's historical bars.
+
+    Raises:
+        InvalidRequest: the contract or the exchange cannot be one.
+    """
+    return f"mh+{_contract(conid, exchange, '@')}"
+
+
+def ladder_topic(account: str, conid: int, exchange: str | None) -> str:
+    """Return the topic of a contract's price ladder.
+
+    Raises:
+        InvalidRequest: the account, the contract or the exchange cannot be one.
+    """
+    return f"{account_topic('bd', account)}+{_contract(conid, exchange, '+')}"
+
+
+def account_topic(topic: str, account: str) -> str:
+    """Return a topic of an account.
+
+    Raises:
+        InvalidRequest: the account cannot be one.
+    """
+    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
+        raise InvalidRequest(f"account must be an id such as 'DU123456', not {account!r}")
+    return f"{topic}+{account}"
+
+
+def bars_arguments(period: str, bar: str, source: str, *, outside_rth: bool) -> dict[str, Any]:
+    """Return the arguments of historical bars.
+
+    Raises:
+        InvalidRequest: one of them cannot be used; the gateway would take its own default.
+    """
+    if not isinstance(period, str) or not _PERIOD.fullmatch(period):
+        raise InvalidRequest(f"period must be such as '1d', '2w' or '30min', not {period!r}")
+    if not isinstance(bar, str) or not _BAR.fullmatch(bar):
+        raise InvalidRequest(f"bar must be such as '5min', '1h' or '1d', not {bar!r}")
+    if source not in BAR_SOURCES:
+        raise InvalidRequest(f"source must be one of {', '.join(BAR_SOURCES)}, not {source!r}")
+    return {
+        "period": period,
+        "bar": bar,
+        "source": source,
+        "outsideRth": bool(outside_rth),
+        "format": "%o/%c/%h/%l/%v",
+    }
+
+
+def trades_arguments(days: int, *, realtime_only: bool) -> dict[str, Any]:
+    """Return the arguments of trades.
+
+    Raises:
+        InvalidRequest: the days are not a number from 1 to 7.
+    """
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 7:
+        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {days!r}")
+    return {"realtimeUpdatesOnly": bool(realtime_only), "days": days}
+
+
+def chosen(keys: Iterable[str] | None, fields: Iterable[str] | None) -> dict[str, Any]:
+    """Return the arguments of an account's summary or ledger; all where nothing is named.
+
+    Raises:
+        InvalidRequest: what is named is not text.
+    """
+    arguments: dict[str, Any] = {}
+    for name, given in (("keys", keys), ("fields", fields)):
+        if given is None:
+            continue
+        names = [] if isinstance(given, str) else list(given)
+        if not names or not all(isinstance(each, str) and each for each in names):
+            raise InvalidRequest(f"{name} must be a list of names, not {given!r}")
+        arguments[name] = list(dict.fromkeys(names))
+    return arguments

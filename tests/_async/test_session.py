@@ -1,0 +1,186 @@
+"""The session as one place to look."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from bezant import (
+    AsyncClient,
+    AsyncSession,
+    ConnectFailed,
+    InvalidRequest,
+    NotAuthenticated,
+    NotEstablished,
+    SessionChange,
+    SessionState,
+)
+from bezant.sim import SimulatedGateway
+from tests.support._async import gather, later, pause, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest
+
+
+async def test_it_learns_from_the_calls(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        session = client.session
+        assert isinstance(session, AsyncSession)
+        assert session.state is SessionState.UNKNOWN
+        assert not session.ready
+        assert session.status is None
+        assert session.last_tickle is None
+        assert session.sso_expires is None
+        assert gateway.requests == []
+        await client.health()
+        assert session.ready
+        assert session.status is not None
+        await client.with_options(timeout=5).tickle()
+        assert session.last_tickle is not None
+        assert session.sso_expires is not None
+        assert session.sso_expires > session.last_tickle
+        assert "established" in repr(session)
+
+
+@pytest.mark.parametrize(
+    ("switch", "state"),
+    [
+        ("logout", SessionState.LOGGED_OUT),
+        ("drop_brokerage", SessionState.LOGGED_OUT),
+        ("disconnect", SessionState.CONNECTING),
+        ("unestablish", SessionState.AUTHENTICATED),
+        ("compete", SessionState.COMPETING),
+    ],
+)
+async def test_every_state(gateway: SimulatedGateway, switch: str, state: SessionState) -> None:
+    changes: list[SessionChange] = []
+    async with AsyncClient(gateway.base_url) as client:
+        end = client.session.on_change(changes.append)
+        assert await client.session.refresh() is SessionState.ESTABLISHED
+        getattr(gateway, switch)()
+        assert await client.session.refresh() is state
+        gateway.login()
+        assert await client.session.refresh() is SessionState.ESTABLISHED
+        end()
+        end()
+        gateway.logout()
+        await client.session.refresh()
+    assert [each.after for each in changes] == [
+        SessionState.ESTABLISHED,
+        state,
+        SessionState.ESTABLISHED,
+    ]
+    assert changes[1].is_loss
+    assert changes[1].error is not None
+
+
+async def test_a_gateway_that_is_gone_is_lost() -> None:
+    async with AsyncClient("http://127.0.0.1:9/v1/api") as client:
+        assert await client.session.refresh() is SessionState.LOST
+
+
+async def test_the_keepalive_feeds_it_and_listeners_may_fail(gateway: SimulatedGateway) -> None:
+    changes: list[SessionState] = []
+
+    def broken(change: SessionChange) -> None:
+        changes.append(change.after)
+        raise RuntimeError("a listener that fails")
+
+    async with AsyncClient(gateway.base_url) as client:
+        client.session.on_change(broken)
+        async with client.keepalive(interval=0.01):
+            await until(lambda: client.session.ready)
+            gateway.logout()
+            await until(lambda: client.session.state is SessionState.LOGGED_OUT)
+            gateway.login()
+            await until(lambda: client.session.ready)
+    assert changes == [
+        SessionState.ESTABLISHED,
+        SessionState.LOGGED_OUT,
+        SessionState.ESTABLISHED,
+    ]
+
+
+async def test_waiting_until_it_is_ready(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        assert (await client.session.wait_ready(timeout=1)).ready
+        gateway.logout()
+        waiting = later(lambda: client.session.wait_ready(timeout=5))
+        await pause(0.1)
+        gateway.login()
+        assert (await result(waiting)).ready
+
+
+async def test_waiting_ends_with_what_is_wrong(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        gateway.unestablish()
+        started = time.monotonic()
+        with pytest.raises(NotEstablished) as caught:
+            await client.session.wait_ready(timeout=0.3)
+        assert time.monotonic() - started < 0.6
+        assert caught.value.login_url == gateway.root_url
+        gateway.logout()
+        with pytest.raises(NotAuthenticated):
+            await client.session.wait_ready(timeout=0.1)
+        with pytest.raises(InvalidRequest):
+            await client.session.wait_ready(timeout=0)
+    async with AsyncClient("http://127.0.0.1:9/v1/api") as client:
+        with pytest.raises(ConnectFailed):
+            await client.session.wait_ready(timeout=0.1)
+
+
+async def test_an_open_session_is_not_opened_again(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        assert (await client.session.initialize()).ready
+        gateway.unestablish()
+        waiting = later(lambda: client.session.initialize(timeout=5))
+        await pause(0.05)
+        gateway.login()
+        assert (await result(waiting)).ready
+    assert gateway.count("POST", "/iserver/auth/ssodh/init") == 0
+
+
+@pytest.mark.parametrize("compete", [False, True])
+async def test_a_closed_session_is_opened_once(raw: RawGateway, compete: bool) -> None:
+    opened: list[bytes] = []
+
+    def answer(request: RawRequest, peer: Peer) -> None:
+        state = b"true" if opened else b"false"
+        flags = b'{"authenticated":%s,"established":%s,"connected":true}' % (state, state)
+        if request.target.endswith("/tickle"):
+            peer.json(b'{"session":"x","iserver":{"authStatus":%s}}' % flags)
+        elif request.target.endswith("/ssodh/init"):
+            opened.append(request.body)
+            peer.json(flags)
+        else:
+            peer.json(flags)
+
+    raw.script(answer)
+    async with AsyncClient(raw.base_url) as client:
+        calls = [lambda: client.session.initialize(compete=compete) for _ in range(5)]
+        results: list[Any] = await gather(*calls)
+        assert all(each.ready for each in results)
+    expected = (
+        b'{"publish":true,"compete":true}' if compete else b'{"publish":true,"compete":false}'
+    )
+    assert opened == [expected]
+
+
+async def test_a_gateway_without_flags_in_its_tickle(raw: RawGateway) -> None:
+    def answer(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/tickle"):
+            peer.json(b'{"session":"x"}')
+        else:
+            peer.json(b'{"authenticated":true,"connected":true}')
+
+    raw.script(answer)
+    async with AsyncClient(raw.base_url) as client:
+        assert (await client.session.initialize()).ready
+
+
+async def test_nobody_logged_in_is_not_a_reason_to_open(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        gateway.logout()
+        with pytest.raises(NotAuthenticated):
+            await client.session.initialize(timeout=0.1)
+    assert gateway.count("POST", "/iserver/auth/ssodh/init") == 0

@@ -1,0 +1,127 @@
+"""A few seconds of trouble, one fault after the other."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from bezant import (
+    AsyncClient,
+    AsyncWsClient,
+    Gap,
+    Message,
+    OrderUpdate,
+    Reconnected,
+    TradeUpdate,
+    WsTimeout,
+)
+from bezant._core.stream.inbox import Inbox
+from bezant._core.stream.timing import Timing
+from bezant._runtime._async import connecting
+from bezant.sim import SimulatedGateway
+from tests.support._async import pause, until
+
+SECONDS = 3.0
+
+
+async def test_nothing_is_lost_without_a_gap() -> None:
+    chance = random.Random(4)
+    timing = Timing(
+        backoff_from=0.01, backoff_to=0.05, silence_limit=0.12, renew_from=0.1, renew_to=0.2
+    )
+    inbox = Inbox(2_000)
+    found: list[Message] = []
+    with SimulatedGateway(
+        positions=5, quote_interval=0.01, heartbeat_interval=0.04, market_data_lifetime=0.3
+    ) as gateway:
+        async with AsyncClient(gateway.base_url, pacing=False) as client:
+            async with connecting(AsyncWsClient._open(client, timing, inbox, reconnect=True)) as ws:
+                quotes = [await ws.quote(conid) for conid in (265598, 272093)]
+                await ws.subscribe_orders()
+                await ws.subscribe_trades()
+                faults = 0
+                ends = time.monotonic() + SECONDS
+                begin = time.monotonic()
+                while time.monotonic() < ends:
+                    await drain(ws, found)
+                    if time.monotonic() - begin > 0.25:
+                        begin = time.monotonic()
+                        faults += 1
+                        await break_something(gateway, chance)
+                    await pause(0.005)
+                gateway.login()
+                versions = [quote._live.version for quote in quotes]
+                await until(
+                    lambda: all(
+                        not quote.stale and quote._live.version > version + 3
+                        for quote, version in zip(quotes, versions, strict=True)
+                    )
+                )
+                await until(lambda: len(ws.orders) == 2)
+                await drain(ws, found)
+                stats = ws.stats
+                assert stats.buffered < 100
+                assert stats.missed == 0
+                assert stats.reconnects >= faults // 2
+    gaps = [each for each in found if isinstance(each, Gap)]
+    again = [each for each in found if isinstance(each, Reconnected)]
+    assert len(again) <= len(gaps)
+    check_trades(found)
+    check_orders(found)
+
+
+async def drain(ws: AsyncWsClient, found: list[Message]) -> None:
+    while True:
+        try:
+            message = await ws.next_message(timeout=0.001)
+        except WsTimeout:
+            return
+        assert message is not None
+        found.append(message)
+
+
+async def break_something(gateway: SimulatedGateway, chance: random.Random) -> None:
+    connection = gateway.ws_connections[-1]
+    match chance.randrange(5):
+        case 0:
+            connection.close()
+        case 1:
+            connection.drop()
+        case 2:
+            connection.silence()
+        case 3:
+            gateway.logout()
+            await pause(0.05)
+            gateway.login()
+        case _:
+            gateway.fail_next("/ws", 503)
+            connection.close(1001)
+
+
+def check_trades(found: list[Message]) -> None:
+    """Every execution came once without and once with its commission, none was left out."""
+    seen: dict[str, list[bool]] = {}
+    for each in found:
+        if isinstance(each, TradeUpdate):
+            assert isinstance(each.execution_id, str)
+            seen.setdefault(each.execution_id, []).append(bool(each.commission))
+    assert all(len(each) <= 2 and each[-1] for each in seen.values())
+    numbers = sorted(int(each.split(".")[1], 16) for each in seen)
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def check_orders(found: list[Message]) -> None:
+    """The fills of the first order are told one by one; where one is left out there is a gap."""
+    last = None
+    gap = False
+    for each in found:
+        if isinstance(each, Gap):
+            gap = True
+        elif isinstance(each, OrderUpdate) and each.order_id == 1_370_093_238:
+            filled = each.filled_quantity
+            if not filled:
+                continue
+            if last is not None and not gap:
+                assert filled in (last, last + 1)
+            last, gap = filled, False
+    assert last is not None

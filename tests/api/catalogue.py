@@ -1,0 +1,85 @@
+"""Every endpoint with the type of its answer, and the models, found without naming any."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import bezant.models
+from bezant._core import endpoints
+from bezant._core.endpoints._base import Endpoint
+from bezant.models._base import Model
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+DOCUMENT = SHARED / "spec" / "ibkr-openapi-2.29.json"
+OLD_DOCUMENT = SHARED / "spec" / "ibkr-openapi-2.28-raw.json"
+ADDITIONS = SHARED / "spec" / "operations-2.39-additions.json"
+FIXTURES = SHARED / "fixtures"
+
+
+def shared(path: Path) -> Any:
+    """Return a shared file's content, or skip the test that needs it."""
+    if not path.exists():
+        pytest.skip(f"reference data is not here: {path}")
+    return json.loads(path.read_text())
+
+
+def _groups() -> list[str]:
+    names = [each.name for each in pkgutil.iter_modules(endpoints.__path__)]
+    return [name for name in names if not name.startswith("_")]
+
+
+GROUPS = _groups()
+ENDPOINTS: list[Endpoint] = [
+    each
+    for group in GROUPS
+    for each in vars(importlib.import_module(f"bezant._core.endpoints.{group}")).values()
+    if isinstance(each, Endpoint)
+]
+BY_CALL = {each.operation.name: each for each in ENDPOINTS}
+
+
+def class_of(group: str, kind: str) -> type:
+    """Return a group's class in one of the trees."""
+    module = importlib.import_module(f"bezant._{kind}.api.{group}")
+    prefix = "Async" if kind == "async" else ""
+    name = prefix + "".join(part.title() for part in group.split("_")) + "Api"
+    found: type = getattr(module, name)
+    return found
+
+
+def answer_of(endpoint: Endpoint) -> Any:
+    """Return the type that a method promises to return."""
+    method = getattr(class_of(endpoint.group, "async"), endpoint.name)
+    return typing.get_type_hints(method)["return"]
+
+
+def _models() -> Iterator[type[msgspec.Struct]]:
+    for each in pkgutil.iter_modules(bezant.models.__path__):
+        if each.name.startswith("_") or each.name == "stream":
+            continue
+        module = importlib.import_module(f"bezant.models.{each.name}")
+        for value in vars(module).values():
+            own = inspect.isclass(value) and value.__module__ == module.__name__
+            if own and issubclass(value, Model):
+                yield value
+
+
+MODELS = list(_models())
+
+
+def is_sent(model: type[msgspec.Struct]) -> bool:
+    """Whether a model is only sent: its required fields are required, None is no value."""
+    hints = typing.get_type_hints(model)
+    return not any(type(None) in typing.get_args(hint) for hint in hints.values()) and any(
+        hint is not Any for hint in hints.values()
+    )

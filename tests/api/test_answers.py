@@ -1,0 +1,154 @@
+"""Every answer that is known decodes into its model: without drift, and with nothing lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import pytest
+
+from bezant import Refused, operations
+from bezant._core.answers import read
+from bezant._core.wire import Answer
+from tests.core.samples import Drifts
+
+from .catalogue import BY_CALL, DOCUMENT, FIXTURES, answer_of, shared
+
+
+def unwrapped(example: Any) -> list[Any]:
+    """Return the examples of one place; some stand as ``{name: {"value": ...}}``."""
+    wrapped = isinstance(example, dict) and all(
+        isinstance(each, dict) and set(each) == {"value"} for each in example.values()
+    )
+    return [each["value"] for each in example.values()] if example and wrapped else [example]
+
+
+def examples() -> list[Any]:
+    """Return call and value of every answer that IBKR's document shows."""
+    if not DOCUMENT.exists():
+        return []
+    document = json.loads(DOCUMENT.read_text())
+
+    def resolve(node: Any) -> Any:
+        while "$ref" in node:
+            reference, node = node["$ref"], document
+            for part in reference.removeprefix("#/").split("/"):
+                node = node[part]
+        return node
+
+    found: list[Any] = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for answer in operation["responses"].values():
+                for media in resolve(answer).get("content", {}).values():
+                    shown = [
+                        each["value"] for each in map(resolve, media.get("examples", {}).values())
+                    ]
+                    if "example" in media:
+                        shown += unwrapped(media["example"])
+                    found += [(f"{method.upper()} {path}", value) for value in shown]
+    return found
+
+
+EXAMPLES = examples()
+
+
+def recordings() -> list[Any]:
+    """Return name, call and response of every recorded answer."""
+    found: list[Any] = []
+    for file in sorted(FIXTURES.rglob("*.json")):
+        content = json.loads(file.read_text())
+        path = unquote(urlsplit(content["Request"]["Path"]).path)
+        for method in content["Request"]["Methods"]:
+            entry = operations.by_path(method, path)
+            call = f"{entry.method} {entry.path}" if entry else ""
+            found.append(
+                pytest.param(
+                    call, content["Response"], id=f"{method} {file.parent.name}/{file.stem}"
+                )
+            )
+    return found
+
+
+RECORDINGS = recordings()
+
+
+def lost(sent: Any, held: Any, where: str = "") -> list[str]:
+    """Return the places of what was sent that the model does not hold."""
+    if isinstance(sent, dict) and isinstance(held, dict):
+        return [
+            each
+            for key, value in sent.items()
+            for each in (
+                lost(value, held[key], f"{where}.{key}") if key in held else [f"{where}.{key}"]
+            )
+        ]
+    if isinstance(sent, list) and isinstance(held, list):
+        if len(sent) != len(held):
+            return [f"{where}[{len(sent)}]"]
+        pairs = zip(sent, held, strict=True)
+        return [each for a, b in pairs for each in lost(a, b, f"{where}[]")]
+    if isinstance(sent, dict) and isinstance(held, list) and len(held) == 1:
+        return lost(sent, held[0], where)
+    if isinstance(sent, dict | list) and sent:
+        return [where]
+    return [] if held is not None or sent is None or sent == "" or nothing(sent) else [where]
+
+
+def nothing(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"|-+|n/?a|none|null|nan", value.lower()) is not None
+    )
+
+
+def check(call: str, value: Any, status: int = 200) -> None:
+    endpoint = BY_CALL[call]
+    drifts = Drifts()
+    text = isinstance(value, str)
+    body = value.encode() if text else json.dumps(value).encode()
+    answer = Answer(status, {"content-type": "application/json"}, body)
+    kind = answer_of(endpoint)
+    held = read(answer, endpoint.operation, kind, drifts)
+    assert drifts == []
+    if kind is type(None):
+        assert value in ("", {}), "the method returns nothing, and there is something"
+        return
+    plain = msgspec.json.decode(msgspec.json.encode(held))
+    assert lost(value, plain) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "value"), EXAMPLES, ids=[f"{n} {call}" for n, (call, _) in enumerate(EXAMPLES)]
+)
+def test_an_example_of_the_document(call: str, value: Any) -> None:
+    error = value.get("error") if isinstance(value, dict) else None
+    failed = isinstance(value, dict) and value.get("success") is False
+    if failed or (error and error != "None"):
+        with pytest.raises((Refused,)):
+            check(call, value)
+    else:
+        check(call, value)
+
+
+def test_there_are_182_examples() -> None:
+    shared(DOCUMENT)
+    # Four more stand wrapped in a place of their own.
+    assert 182 <= len(EXAMPLES) <= 186
+    assert len({call for call, _ in EXAMPLES}) == 126
+
+
+@pytest.mark.parametrize(("call", "response"), RECORDINGS)
+def test_a_recorded_answer(call: str, response: Any) -> None:
+    if not call:
+        pytest.skip("a call that stands in no list")
+    check(call, response["Body"] if response["Body"] is not None else "", response["StatusCode"])
+
+
+def test_there_are_49_recordings() -> None:
+    if not FIXTURES.exists():
+        pytest.skip(f"recorded answers are not here: {FIXTURES}")
+    assert len(RECORDINGS) >= 49

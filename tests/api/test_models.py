@@ -1,0 +1,151 @@
+"""Wrong types in an answer: nothing raises, one field is lost, and it is reported once."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
+
+from bezant._core.decode import decode
+from bezant._core.requests import encode_body
+from bezant.models.oauth import AccessToken, Token
+from bezant.models.orders import OrderTicket
+from bezant.models.session import TickleAnswer
+from bezant.models.sso import UserSession
+from tests.core.samples import Drifts
+
+from .catalogue import MODELS, is_sent
+
+RECEIVED = [each for each in MODELS if not is_sent(each)]
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["", "1,234", "C145.20", "N/A", "true", "20260908", "nan"])
+)
+values = (
+    scalars
+    | st.lists(scalars, max_size=2)
+    | st.dictionaries(st.text(max_size=3), scalars, max_size=2)
+)
+
+
+PLAIN: dict[object, Any] = {int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}}
+
+
+def plain(type_: Any) -> Any:
+    """Return a value that a field of the type holds."""
+    members = [each for each in get_args(type_) or (type_,) if each not in (NoneType, UnsetType)]
+    member = type_ if get_origin(type_) in (list, dict) else members[0]
+    return PLAIN.get(get_origin(member) or member, {})
+
+
+def samples(model: type[msgspec.Struct]) -> dict[str, Any]:
+    return {each.encode_name: plain(each.type) for each in msgspec.structs.fields(model)}
+
+
+@pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
+def test_any_value_in_any_field(model: type[msgspec.Struct]) -> None:
+    fields = msgspec.structs.fields(model)
+    good = samples(model)
+    drifts = Drifts()
+    whole = decode(json.dumps(good).encode(), model, operation="GET /x", report=drifts)
+    assert drifts == []
+
+    @settings(
+        max_examples=15,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(st.sampled_from(fields), values)
+    def try_it(field: Any, value: Any) -> None:
+        drifts = Drifts()
+        body = json.dumps({**good, field.encode_name: value}).encode()
+        held = decode(body, model, operation="GET /x", report=drifts)
+        for each in fields:
+            if each.name != field.name:
+                assert getattr(held, each.name) == getattr(whole, each.name)
+        assert len(set(drifts)) <= 1 or isinstance(value, dict | list)
+        for drift in drifts:
+            if drift.model == model.__name__:
+                assert drift.field == field.encode_name
+        if drifts and not isinstance(value, dict | list):
+            assert getattr(held, field.name) is UNSET
+
+    try_it()
+
+
+@pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
+def test_a_field_of_a_wrong_type_is_reported_once(model: type[msgspec.Struct]) -> None:
+    good = samples(model)
+    for field in msgspec.structs.fields(model):
+        wrong: Any = 1.25 if isinstance(good[field.encode_name], list | dict) else [[]]
+        if field.type is Any:
+            continue
+        drifts = Drifts()
+        body = json.dumps({**good, field.encode_name: wrong}).encode()
+        held = decode(body, model, operation="GET /x", report=drifts)
+        assert [(each.model, each.field) for each in drifts] == [
+            (model.__name__, field.encode_name)
+        ]
+        assert getattr(held, field.name) is UNSET
+
+
+@pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
+def test_wire_names_go_both_ways(model: type[msgspec.Struct]) -> None:
+    good = samples(model)
+    held = decode(json.dumps(good).encode(), model, operation="GET /x", report=Drifts())
+    assert json.loads(msgspec.json.encode(held, order=None)).keys() == good.keys()
+    assert msgspec.json.encode(model()) == b"{}"
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if is_sent(m)], ids=lambda each: each.__name__)
+def test_what_is_sent_holds_only_what_was_given(model: type[msgspec.Struct]) -> None:
+    fields = msgspec.structs.fields(model)
+    required = {each.name: "x" for each in fields if each.required}
+    assert json.loads(msgspec.json.encode(model(**required))) == {
+        each.encode_name: "x" for each in fields if each.required
+    }
+    everything: dict[str, Any] = {each.name: "x" for each in fields}
+    assert json.loads(msgspec.json.encode(model(**everything))) == {
+        each.encode_name: "x" for each in fields
+    }
+    if required:
+        with pytest.raises(TypeError):
+            model()
+
+
+def test_numbers_that_are_sent_keep_their_digits() -> None:
+    ticket = OrderTicket(side="BUY", order_type="LMT", time_in_force="DAY", price=Decimal("1.10"))
+    assert b'"price":1.10' in encode_body(ticket, "POST /x")
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        (TickleAnswer, "session"),
+        (AccessToken, "oauth_token"),
+        (AccessToken, "oauth_token_secret"),
+        (Token, "access_token"),
+        (Token, "refresh_token"),
+        (UserSession, "access_token"),
+    ],
+)
+def test_secrets_are_not_shown(model: Any, field: str) -> None:
+    token = "0123456789abcdef"
+    held = model(**{field: token})
+    assert getattr(held, field) == token
+    assert token not in f"{held!r} {held} {[held]}"
+    assert f"{field}=…" in repr(held)
+    assert f"{field}=UNSET" in repr(model())

@@ -1,0 +1,120 @@
+"""Answers that are no plain JSON of the documented shape."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, Refused
+from bezant._core import answers
+from bezant._core.answers import BinaryAnswer, read
+from bezant._core.endpoints import orders, portfolio, reports, tax_vouchers
+from bezant._core.endpoints._base import Endpoint
+from bezant._core.wire import Answer
+from bezant.models.orders import OrderReply
+from bezant.models.portfolio import SubaccountPage
+from tests.core.samples import Drifts
+
+PDF = b"%PDF-1.7 \x00\xff"
+
+
+def result(endpoint: Endpoint, type_: Any, body: bytes, content_type: str = "") -> Any:
+    drifts = Drifts()
+    headers = {"content-type": content_type or "application/json"}
+    held = read(Answer(200, headers, body), endpoint.operation, type_, drifts)
+    assert drifts == []
+    return held
+
+
+def envelope(value: bytes, **more: object) -> bytes:
+    data = {"value": base64.b64encode(value).decode(), "mimeType": "application/pdf", **more}
+    return json.dumps({"data": data}).encode()
+
+
+def test_a_file_as_it_is() -> None:
+    file = result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryAnswer, PDF, "application/pdf")
+    assert file == BinaryAnswer(content=PDF, content_type="application/pdf")
+    assert repr(file) == "<BinaryAnswer application/pdf, 11 bytes>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        envelope(PDF),
+        envelope(PDF, gzip=False),
+        envelope(gzip.compress(PDF), gzip=True),
+        envelope(gzip.compress(PDF)),
+    ],
+)
+def test_a_file_in_an_envelope(body: bytes) -> None:
+    file = result(reports.GET_STATEMENT, BinaryAnswer, body)
+    assert file == BinaryAnswer(content=PDF, content_type="application/pdf")
+
+
+def test_a_compressed_file_that_stays_one() -> None:
+    packed = gzip.compress(PDF)
+    assert (
+        result(reports.GET_STATEMENT, BinaryAnswer, envelope(packed, gzip=False)).content == packed
+    )
+
+
+def test_json_that_holds_no_file() -> None:
+    file = result(reports.GET_STATEMENT, BinaryAnswer, b'{"a": 1}')
+    assert file == BinaryAnswer(content=b'{"a": 1}', content_type="application/json")
+
+
+@pytest.mark.parametrize("value", ["!", base64.b64encode(b"\x1f\x8bx").decode()])
+def test_a_file_that_cannot_be_read(value: str) -> None:
+    body = json.dumps({"data": {"value": value, "gzip": True}}).encode()
+    with pytest.raises(DecodeError, match="cannot be read"):
+        result(reports.GET_STATEMENT, BinaryAnswer, body)
+
+
+def test_a_file_that_grows_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_LONGEST_FILE", 1000)
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    packed = packer.compress(bytes(100_000)) + packer.flush()
+    with pytest.raises(AnswerTooLarge):
+        result(reports.GET_STATEMENT, BinaryAnswer, envelope(packed, gzip=True))
+
+
+def test_a_login_page_is_no_file() -> None:
+    page = b'<html><form action="/sso/Dispatcher"><input type="password"></form></html>'
+    with pytest.raises(NotAuthenticated):
+        result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryAnswer, page, "text/html")
+    statement = b"<html><body>Statement</body></html>"
+    file = result(reports.GET_STATEMENT, BinaryAnswer, statement, "text/html")
+    assert file.content == statement
+
+
+def test_an_error_is_no_file() -> None:
+    with pytest.raises(Refused):
+        result(reports.GET_STATEMENT, BinaryAnswer, b'{"error": "no statement"}')
+
+
+@pytest.mark.parametrize("body", [b' {"order_id": "7"}', b'[{"order_id": 7}]'])
+def test_one_object_where_a_list_is_documented(body: bytes) -> None:
+    replies = result(orders.SUBMIT_NEW_ORDERS, list[OrderReply], body)
+    assert replies == [OrderReply(order_id=7)]
+
+
+@pytest.mark.parametrize("body", [b'[{"id": "U1"}]', b'{"subaccounts": [{"id": "U1"}]}'])
+def test_a_list_where_an_object_is_documented(body: bytes) -> None:
+    page = result(portfolio.GET_MANY_SUBACCOUNTS, SubaccountPage, body)
+    assert [each.id for each in page.subaccounts] == ["U1"]
+
+
+def test_a_list_that_breaks_off() -> None:
+    with pytest.raises(DecodeError):
+        result(orders.SUBMIT_NEW_ORDERS, list[OrderReply], b'{"order_id": ')
+
+
+@pytest.mark.parametrize("error", ["None", "", "n/a", None])
+def test_an_error_that_is_none(error: object) -> None:
+    body = json.dumps({"error": error, "order_id": 7}).encode()
+    assert result(orders.CONFIRM_ORDER_REPLY, list[OrderReply], body)[0].order_id == 7

@@ -1,0 +1,233 @@
+"""What each kind of call puts on the wire, byte by byte."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from bezant import InvalidRequest
+from bezant._core.endpoints import (
+    account_management,
+    advisors,
+    alerts,
+    banking,
+    market_data,
+    oauth,
+    orders,
+    portfolio,
+    reports,
+    scanner,
+    session,
+)
+from bezant._core.endpoints._base import Endpoint, arrange, text_of
+from bezant._core.requests import build
+from bezant._core.settings import BaseUrl, Settings, Tls
+from bezant._core.wire import Request
+from bezant.models.banking import (
+    FopInstruction,
+    TradingInstrument,
+    TransferAssetRequest,
+)
+from bezant.models.orders import OrderTicket
+from bezant.models.reports import StmtRequest
+from bezant.models.scanner import ScanCondition
+
+from .catalogue import ENDPOINTS
+
+SETTINGS = Settings(BaseUrl.parse("https://localhost:5000/v1/api"), Tls("insecure"))
+
+
+def request(endpoint: Endpoint, **values: object) -> Request:
+    """Build what a method sends; what is not named is what the method would pass: None."""
+    names = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body, "body", "query"]
+    path, params, json = arrange(endpoint, {**dict.fromkeys(names), **values})
+    return build(endpoint.operation, SETTINGS, path=path, params=params, json=json)
+
+
+def header(made: Request, name: str) -> str | None:
+    return next((value for key, value in made.headers if key == name), None)
+
+
+def test_placing_an_order() -> None:
+    ticket = OrderTicket(
+        conid=265598,
+        side="BUY",
+        order_type="LMT",
+        time_in_force="DAY",
+        price=Decimal("180.10"),
+        quantity=5,
+        client_order_id="mine-1",
+    )
+    made = request(orders.SUBMIT_NEW_ORDERS, account_id="DU1", orders=[ticket])
+    assert made.target == "/v1/api/iserver/account/DU1/orders"
+    assert made.body == (
+        b'{"orders":[{"cOID":"mine-1","conid":265598,"orderType":"LMT","price":180.10,'
+        b'"quantity":5,"side":"BUY","tif":"DAY"}]}'
+    )
+    assert header(made, "Content-Type") == "application/json"
+    assert not made.operation.idempotent
+
+
+def test_changing_an_order() -> None:
+    made = request(
+        orders.MODIFY_OPEN_ORDER,
+        account_id="DU1",
+        order_id=77,
+        conid=265598,
+        order_type="LMT",
+        price=Decimal("1.50"),
+        quantity=Decimal(5),
+        side="SELL",
+        time_in_force="GTC",
+    )
+    assert made.target == "/v1/api/iserver/account/DU1/order/77"
+    assert made.body == (
+        b'{"conid":265598,"orderType":"LMT","price":1.50,"quantity":5,"side":"SELL","tif":"GTC"}'
+    )
+
+
+def test_opening_the_session() -> None:
+    made = request(session.INITIALIZE_SESSION, compete=True, publish=UNSET)
+    assert (made.target, made.body) == ("/v1/api/iserver/auth/ssodh/init", b'{"compete":true}')
+    assert request(session.INITIALIZE_SESSION).body == b"{}"
+
+
+def test_running_a_scanner() -> None:
+    made = request(
+        scanner.GET_SCANNER_RESULTS,
+        instrument="STK",
+        location="STK.US.MAJOR",
+        type_="TOP_PERC_GAIN",
+        filter_=[ScanCondition(code="priceAbove", value=5)],
+    )
+    assert made.body == (
+        b'{"filter":[{"code":"priceAbove","value":5}],"instrument":"STK",'
+        b'"location":"STK.US.MAJOR","type":"TOP_PERC_GAIN"}'
+    )
+
+
+def test_cancelling_an_order() -> None:
+    made = request(orders.CANCEL_OPEN_ORDER, account_id="DU1", order_id=-1, manual_indicator=True)
+    assert made.target == "/v1/api/iserver/account/DU1/order/-1?manualIndicator=true"
+    assert made.body == b""
+
+
+def test_an_object_without_fields() -> None:
+    made = request(alerts.DELETE_ALERT, account_id="DU1", alert_id=0)
+    assert (made.target, made.body) == ("/v1/api/iserver/account/DU1/alert/0", b"{}")
+
+
+def test_no_body_and_no_query() -> None:
+    made = request(session.TICKLE)
+    assert (made.target, made.body) == ("/v1/api/tickle", b"")
+    assert header(made, "Content-Length") == "0"
+    assert header(made, "Content-Type") is None
+
+
+def test_lists_in_a_query_are_joined() -> None:
+    made = request(market_data.GET_MD_SNAPSHOT, conids=[1, 2], fields=["31", "84"])
+    assert made.target == "/v1/api/iserver/marketdata/snapshot?conids=1,2&fields=31,84"
+    made = request(orders.GET_OPEN_ORDERS, filters=["filled", "cancelled"], force=False)
+    assert made.target.endswith("?filters=filled,cancelled&force=false")
+
+
+def test_an_object_in_a_query_stands_field_by_field() -> None:
+    made = request(
+        account_management.GET_ACCOUNT_STATUSES, start_date="2026-01-01", end_date="2026-02-01"
+    )
+    assert made.target == ("/gw/api/v1/accounts/status?endDate=2026-02-01&startDate=2026-01-01")
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", " ", None, 1.5, True])
+def test_path_values_that_cannot_be_sent(value: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        request(portfolio.GET_PORTFOLIO_LEDGER, account_id=value)
+
+
+def test_path_values_are_encoded() -> None:
+    made = request(portfolio.GET_PORTFOLIO_LEDGER, account_id="a/b?c d%")
+    assert made.target == "/v1/api/portfolio/a%2Fb%3Fc%20d%25/ledger"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.operation.name)
+def test_every_path_is_filled(endpoint: Endpoint) -> None:
+    values: dict[str, Any] = dict.fromkeys(endpoint.path, "a b")
+    made = request(endpoint, **values, **({"body": "x.y.z"} if endpoint.sends else {}))
+    assert "{" not in made.target
+    assert made.target.count("a%20b") == len(endpoint.path)
+    base = "" if endpoint.operation.path.startswith(("/gw/", "/oauth2/")) else "/v1/api"
+    assert made.target.startswith(base + endpoint.operation.path.split("{")[0])
+
+
+TRANSFER = TransferAssetRequest(
+    instruction=FopInstruction(
+        account_id="U1",
+        client_instruction_id=5,
+        contra_broker_account_id="x",
+        contra_broker_dtc_code="534",
+        direction="IN",
+        quantity=Decimal("1.5"),
+        trading_instrument=TradingInstrument(conid=1, currency="USD"),
+    ),
+    instruction_type="FOP",
+)
+
+
+def test_an_instruction() -> None:
+    made = request(banking.TRANSFER_ASSET, body=TRANSFER, client_id="me")
+    assert made.target == "/gw/api/v1/external-asset-transfers?client-id=me"
+    assert made.body == (
+        b'{"instruction":{"accountId":"U1","clientInstructionId":5,"contraBrokerAccountId":"x",'
+        b'"contraBrokerDtcCode":"534","direction":"IN","quantity":1.5,'
+        b'"tradingInstrument":{"conid":1,"currency":"USD"}},"instructionType":"FOP"}'
+    )
+    assert header(made, "Content-Type") == "application/json"
+
+
+def test_a_signed_instruction_is_sent_as_it_is() -> None:
+    made = request(banking.TRANSFER_ASSET, body="aaa.bbb.ccc")
+    assert made.body == b"aaa.bbb.ccc"
+    assert header(made, "Content-Type") == "application/jwt"
+    made = request(account_management.CREATE_ACCOUNTS, body="aaa.bbb.ccc")
+    assert (made.target, made.body) == ("/gw/api/v1/accounts", b"aaa.bbb.ccc")
+
+
+@pytest.mark.parametrize("body", ["", " ", "é", None, UNSET, b"aaa.bbb.ccc"])
+def test_what_is_no_body(body: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        request(banking.TRANSFER_ASSET, body=body)
+
+
+def test_headers() -> None:
+    body = StmtRequest(account_id="U1", start_date="20260101", end_date="20260131")
+    made = request(reports.GET_STATEMENT, body=body, authorization="Bearer x")
+    assert header(made, "authorization") == "Bearer x"
+    assert made.body == b'{"accountId":"U1","endDate":"20260131","startDate":"20260101"}'
+    made = request(oauth.REQUEST_TEMPORARY_TOKEN, authorization='OAuth a="b"')
+    assert header(made, "Authorization") == 'OAuth a="b"'
+    assert header(made, "Content-Type") is None
+    assert "Bearer" not in repr(made)
+    with pytest.raises(InvalidRequest, match="authorization"):
+        request(reports.GET_STATEMENT, body=body, authorization="a\r\nb: c")
+
+
+def test_a_form() -> None:
+    made = request(oauth.GENERATE_TOKEN, client_id="a&b", client_assertion="x.y")
+    assert made.target == "/oauth2/api/v1/token"
+    assert made.body == b"clientAssertion=x.y&clientId=a%26b"
+    assert header(made, "Content-Type") == "application/x-www-form-urlencoded"
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        request(advisors.SET_MODEL_TARGET_POSITIONS, position_targets=[{"target": float("nan")}])
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [('"done"', "done"), ("done", "done"), ('"a', '"a'), ("", "")]
+)
+def test_text_answers(text: str, read: str) -> None:
+    assert text_of(text) == read

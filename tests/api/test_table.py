@@ -1,0 +1,227 @@
+"""The endpoint table: complete, each operation once, and told in one way everywhere."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bezant
+import bezant.models
+from bezant import operations
+from bezant._core.endpoints._base import Endpoint
+from bezant._core.endpoints._table import ROWS
+from bezant._core.pacing import limits_of
+
+from .catalogue import (
+    ADDITIONS,
+    BY_CALL,
+    DOCUMENT,
+    ENDPOINTS,
+    GROUPS,
+    MODELS,
+    answer_of,
+    class_of,
+    is_sent,
+    shared,
+)
+
+ROOT = Path(__file__).parents[2]
+each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.operation.name)
+
+
+def test_every_operation_of_the_document_and_the_additions_once() -> None:
+    document, additions = shared(DOCUMENT), shared(ADDITIONS)
+    wanted = [
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
+    ]
+    assert len(wanted) == 167
+    added = [f"{each['method']} {each['path']}" for each in additions["added"]]
+    assert len(added) == 17
+    undocumented = [f"{each['method']} {each['path']}" for each in additions["undocumented"]]
+    undocumented.remove("GET /ws")  # the upgrade to the WebSocket
+    assert len(undocumented) == 7
+    found = [each.operation.name for each in ENDPOINTS]
+    assert sorted(found) == sorted(wanted + added + undocumented)
+    assert len(set(found)) == len(found) == 191
+
+
+def test_operation_ids_are_those_of_the_document() -> None:
+    document, additions = shared(DOCUMENT), shared(ADDITIONS)
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert BY_CALL[f"{method.upper()} {path}"].id == operation["operationId"]
+    for each in additions["added"]:
+        assert BY_CALL[f"{each['method']} {each['path']}"].id == each["operation_id"]
+
+
+def test_the_committed_digest_keeps_the_count() -> None:
+    calls = sorted(each.operation.name for each in ENDPOINTS)
+    kept = tomllib.loads((ROOT / "tools/api_overlay/digest.toml").read_text())
+    text = "\n".join(calls).encode()
+    assert kept == {"count": 191, "sha256": hashlib.sha256(text).hexdigest()}
+
+
+def test_ids_and_methods_are_unique() -> None:
+    assert len({each.id for each in ENDPOINTS}) == len(ENDPOINTS)
+    assert len({(each.group, each.name) for each in ENDPOINTS}) == len(ENDPOINTS)
+
+
+def test_the_public_table_says_the_same() -> None:
+    assert len(ROWS) == len(operations.OPERATIONS) == len(ENDPOINTS)
+    for each in ENDPOINTS:
+        entry = operations.OPERATIONS[each.id]
+        assert (entry.id, entry.method, entry.path) == (
+            each.id,
+            each.operation.method,
+            each.operation.path,
+        )
+        assert (entry.group, entry.python_name) == (each.group, each.name)
+        assert (entry.idempotent, entry.pacing) == (each.operation.idempotent, each.pacing)
+
+
+@each_endpoint
+def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
+    method = getattr(class_of(endpoint.group, "async"), endpoint.name)
+    placed = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body]
+    placed += ["query"] if endpoint.extra else []
+    placed += ["body"] if endpoint.sends in ("whole", "signed") else []
+    parameters = dict(inspect.signature(method).parameters)
+    del parameters["self"]
+    assert sorted(parameters) == sorted(placed)
+    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters.values())
+    for name in endpoint.path:
+        assert parameters[name].default is inspect.Parameter.empty
+    assert endpoint.answer == method.__annotations__["return"]
+    answer_of(endpoint)  # its names can be found
+    template = endpoint.operation.path
+    assert set(endpoint.path.values()) == {part.split("}")[0] for part in template.split("{")[1:]}
+    assert endpoint.operation.root == template.startswith(("/gw/", "/oauth2/"))
+
+
+@each_endpoint
+def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
+    documentation = inspect.getdoc(getattr(class_of(endpoint.group, "async"), endpoint.name)) or ""
+    assert f"``{endpoint.operation.name}``" in documentation
+    assert "Raises:" in documentation
+    for name in [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body]:
+        assert f"\n    {name}: " in documentation
+    unknown = "OutcomeUnknown" in documentation
+    assert unknown is not endpoint.operation.idempotent
+
+
+@each_endpoint
+def test_pacing_keys_are_the_buckets_that_calls_are_counted_in(endpoint: Endpoint) -> None:
+    assert endpoint.pacing == limits_of(endpoint.operation.method, endpoint.operation.path)[0]
+
+
+def test_what_has_an_effect_is_never_sent_twice() -> None:
+    effective = ("place", "submit", "create", "cancel", "modify", "delete", "confirm", "transfer")
+    for each in ENDPOINTS:
+        if each.name.split("_")[0] in effective:
+            assert not each.operation.idempotent, each.operation.name
+        if each.operation.method == "GET":
+            assert each.operation.idempotent, each.operation.name
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_both_trees_have_the_same_methods(group: str) -> None:
+    def signatures(kind: str) -> dict[str, Any]:
+        return {
+            name: (str(inspect.signature(method)), inspect.getdoc(method))
+            for name, method in vars(class_of(group, kind)).items()
+            if not name.startswith("_")
+        }
+
+    assert signatures("async") == signatures("sync")
+    assert len(signatures("async")) == sum(each.group == group for each in ENDPOINTS)
+
+
+def test_nothing_is_written_in_ibkrs_words() -> None:
+    """No sentence of the document stands in what was generated."""
+    document = shared(DOCUMENT)
+    sentences: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("description", "summary") and isinstance(value, str):
+                    for part in value.replace("<br>", ".").replace("\n", ".").split("."):
+                        text = " ".join(part.split()).lower()
+                        if len(text.split()) >= 7:
+                            sentences.add(text)
+                walk(value)
+        elif isinstance(node, list):
+            for each in node:
+                walk(each)
+
+    walk(document)
+    assert len(sentences) > 500
+    for folder in ("bezant/models", "bezant/_async/api", "bezant/_core/endpoints", "tools"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix in (".py", ".toml", ".json"):
+                text = " ".join(file.read_text().split()).lower()
+                assert [each for each in sentences if each in text] == [], file
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.strip()
+
+
+LOADED = (
+    "import sys; print(sorted(n for n in sys.modules if n.startswith(("
+    "'bezant._core.endpoints.', 'bezant._sync.api.', 'bezant._async.api.')) "
+    "or n.startswith('bezant.models.') and n.split('.')[2] not in "
+    "('_base', '_contracts', '_portfolio', '_session', 'stream') and "
+    "not n.split('.')[2].startswith('_')))"
+)
+
+
+def loaded(code: str) -> list[str]:
+    names: list[str] = ast.literal_eval(run(f"{code}; {LOADED}"))
+    return names
+
+
+def test_importing_loads_no_group() -> None:
+    assert loaded("import bezant") == []
+    assert loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api") == []
+
+
+def test_a_group_loads_alone() -> None:
+    code = "import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api.portfolio"
+    names = loaded(code)
+    assert "bezant._sync.api.portfolio" in names
+    left = [
+        each for each in names if each.rsplit(".", 1)[1] not in ("portfolio", "_base", "common")
+    ]
+    assert left == []
+
+
+def test_the_public_table_loads_no_model() -> None:
+    code = "import bezant.operations as o; assert len(o.OPERATIONS) == 191"
+    assert [each for each in loaded(code) if "models" in each] == []
+    assert set(loaded(code)) <= {"bezant._core.endpoints._table"}
+
+
+def test_models_are_frozen_and_exported() -> None:
+    assert len(MODELS) > 150
+    names = [each.__name__ for each in MODELS]
+    assert len(set(names)) == len(names)
+    by_hand = {*bezant.models.__all__, *bezant.__all__}
+    assert by_hand.isdisjoint(names)
+    for model in MODELS:
+        assert model.__struct_config__.frozen
+        module = sys.modules[model.__module__]
+        assert model.__name__ in module.__all__
+        if not is_sent(model):
+            model()  # every field may be missing

@@ -1,0 +1,41 @@
+"""Deltas merged into wholes, and kept within bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
+from bezant._core.stream import books
+
+from ..samples import Drifts
+
+
+def order(order_id: int, **raw: object) -> OrderUpdate:
+    return OrderUpdate(order_id=order_id, raw={"orderId": order_id, **raw})
+
+
+def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "MAX_ROWS", 2)
+    book = books.OrderBook(Drifts())
+    book.update([order(1, status="Filled"), order(2), order(3)])
+    assert book.working() == [2, 3]
+    assert set(book._rows) == {2, 3}
+    book.update([order(4), order(5)])
+    assert book.working() == [2, 3, 4, 5]
+
+
+def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "MAX_ROWS", 2)
+    book = books.TradeBook(Drifts())
+    for key in "abc":
+        trade = TradeUpdate(execution_id=key, raw={"execution_id": key})
+        assert book.update(trade) is trade
+        assert book.update(trade) is None
+    assert len(book._rows) == 2
+
+
+def test_what_has_no_key_is_left_as_it_is() -> None:
+    ledger = LedgerUpdate(raw={})
+    assert books.LedgerBook(Drifts()).update(ledger) is ledger
+    trade = TradeUpdate(raw={})
+    assert books.TradeBook(Drifts()).update(trade) is trade

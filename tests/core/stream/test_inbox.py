@@ -1,0 +1,147 @@
+"""What waits to be read: bounded, and honest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import Gap, Heartbeat, MarketData, Message, OrderUpdate, Other, Pnl, Reconnected
+from bezant._core.stream.inbox import Inbox, topic_of
+
+T0 = datetime(2026, 9, 8, tzinfo=UTC)
+
+
+def quote(conid: int, **raw: str) -> MarketData:
+    return MarketData(conid=conid, conid_ex=str(conid), updated=None, raw=raw)
+
+
+def order(number: int) -> OrderUpdate:
+    return OrderUpdate(order_id=number)
+
+
+def read(inbox: Inbox) -> list[Message]:
+    return [message for _ in range(len(inbox)) if (message := inbox.take()) is not None]
+
+
+def test_quotes_of_a_contract_become_one() -> None:
+    inbox = Inbox()
+    for each in (quote(1, a="1", b="1"), quote(2, a="9"), quote(1, a="2"), quote(1, c="3")):
+        inbox.put_quote(each)
+    first, second = read(inbox)
+    assert isinstance(first, MarketData)
+    assert (first.raw, first.merged) == ({"a": "2", "b": "1", "c": "3"}, 2)
+    assert second == quote(2, a="9")
+    assert inbox.merged == 2
+    inbox.put_quote(quote(1, a="4"))
+    assert read(inbox) == [quote(1, a="4")]
+
+
+def test_a_backlog_of_quotes_is_held_before_they_are_merged() -> None:
+    inbox = Inbox(quote_backlog=2)
+    for value in "123":
+        inbox.put_quote(quote(1, a=value))
+    first, second = read(inbox)
+    assert first == quote(1, a="1")
+    assert isinstance(second, MarketData)
+    assert (second.raw, second.merged) == ({"a": "3"}, 1)
+    inbox.put_quote(quote(1, a="4"))
+    inbox.put_quote(quote(1, a="5"))
+    assert len(read(inbox)) == 2
+
+
+def test_nothing_is_merged_across_a_gap() -> None:
+    inbox = Inbox()
+    gap = Gap(reason="x", since=T0, until=T0)
+    inbox.put_quote(quote(1, a="1"))
+    inbox.put(gap, T0)
+    inbox.put_quote(quote(1, a="2"))
+    assert read(inbox) == [quote(1, a="1"), gap, quote(1, a="2")]
+
+
+def test_heartbeats_become_one() -> None:
+    inbox = Inbox(1)
+    for hour in range(3):
+        inbox.put(Heartbeat(sent_at=T0 + timedelta(hours=hour)), T0)
+    assert read(inbox) == [Heartbeat(sent_at=T0 + timedelta(hours=2))]
+
+
+def test_what_cannot_be_held_is_counted_by_topic() -> None:
+    inbox = Inbox(2)
+    for number in range(6):
+        inbox.put(order(number), T0 + timedelta(seconds=number))
+    inbox.put(Pnl(account="U1"), T0)
+    inbox.put(Reconnected(attempts=1, at=T0), T0)
+    assert len(inbox) == 5
+    assert [inbox.take(), inbox.take()] == [order(0), order(1)]
+    inbox.put(order(6), T0)
+    orders, pnl, notes, last = read(inbox)
+    assert isinstance(orders, Gap)
+    assert (orders.topic, orders.count) == ("sor", 4)
+    assert (orders.since, orders.until) == (T0 + timedelta(seconds=2), T0 + timedelta(seconds=5))
+    assert isinstance(pnl, Gap)
+    assert (pnl.topic, pnl.count) == ("spl", 1)
+    assert isinstance(notes, Gap)
+    assert notes.topic is None
+    assert last == order(6)
+    assert inbox.missed == 6
+    assert inbox.take() is None
+
+
+def test_topics() -> None:
+    assert topic_of(Other(topic="shs+exercise")) == "shs"
+    assert topic_of(Other(topic="")) is None
+    assert topic_of(order(1)) == "sor"
+
+
+def test_lag() -> None:
+    inbox = Inbox()
+    assert inbox.lag(5) == 0
+    inbox.arrived(10)
+    assert inbox.lag(12) == 0
+    inbox.arrived(11)
+    inbox.put(order(1), T0)
+    inbox.put(order(2), T0)
+    inbox.arrived(20)
+    inbox.put(order(3), T0)
+    assert inbox.lag(21) == 10
+    inbox.take()
+    assert inbox.lag(21) == 10
+    inbox.take()
+    assert inbox.lag(21) == 1
+    inbox.arrived(22)
+    inbox.put(order(4), T0)
+    inbox.take()
+    assert inbox.lag(23) == 1
+    inbox.take()
+    assert inbox.lag(24) == 0
+    inbox.arrived(30)
+    assert len(inbox._arrivals) <= 2
+
+
+@given(steps=st.lists(st.integers(0, 3) | st.none(), max_size=80), limit=st.integers(1, 5))
+def test_every_order_is_delivered_once_or_counted(steps: list[int | None], limit: int) -> None:
+    inbox = Inbox(limit)
+    put, found = 0, list[Message]()
+    for step in steps:
+        if step is None:
+            message = inbox.take()
+            if message is not None:
+                found.append(message)
+        elif step == 3:
+            inbox.put_quote(quote(step))
+        else:
+            inbox.put(order(put), T0)
+            put += 1
+        assert len(inbox) <= limit * 2 + 2
+    found += read(inbox)
+    position = 0
+    for message in found:
+        if isinstance(message, OrderUpdate):
+            assert message.order_id == position
+            position += 1
+        elif isinstance(message, Gap):
+            assert message.count is not None
+            position += message.count
+    assert position == put

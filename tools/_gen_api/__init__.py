@@ -1,0 +1,1 @@
+"""Parts of gen_api.py."""

@@ -1,0 +1,66 @@
+"""Kinds of values in recorded answers, kept so that the recordings are not needed again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from .document import PLACEHOLDER, Json
+from .evidence import Evidence
+from .overlay import Overlay
+
+
+def match(calls: list[str], method: str, path: str) -> str | None:
+    """The call whose template a concrete path fits; the one with the fewest placeholders."""
+    path = urlsplit(path).path.removeprefix("/v1/api")
+    found: list[tuple[int, str]] = []
+    for call in calls:
+        verb, template = call.split(" ")
+        parts = [re.escape(each) for each in re.split(PLACEHOLDER.pattern, template)[::2]]
+        if verb == method and re.fullmatch("[^/]+".join(parts), unquote(path)):
+            found.append((template.count("{"), call))
+    return min(found)[1] if found else None
+
+
+def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
+    """Yields method, path and response of each recorded exchange."""
+    for file in sorted((folder / "fixtures").rglob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        request, response = content["Request"], content["Response"]
+        for method in request["Methods"]:
+            yield method, request["Path"], response
+
+
+def learn(folder: Path, overlay: Overlay) -> str:
+    """The text of `recorded.json`: keys and kinds of values by call, and no value itself."""
+    calls = list(overlay.operations)
+    seen: dict[str, Evidence] = {}
+    for method, path, response in recordings(folder):
+        key = match(calls, method, path)
+        if key and response["StatusCode"] == 200 and isinstance(response["Body"], dict | list):
+            seen.setdefault(key, Evidence()).add(response["Body"])
+    shapes = folder / "facts" / "recorded_shapes.json"
+    for each in json.loads(shapes.read_text(encoding="utf-8"))["responses"]:
+        for method in each["methods"]:
+            key = match(calls, method, each["path"])
+            if key and each["status"] == 200 and "__text__" not in each["shape"]:
+                seen.setdefault(key, Evidence()).add_shape(each["shape"])
+    plain = {key: anonymous(seen[key]).to_json() for key in sorted(seen)}
+    return json.dumps(plain, indent=1, sort_keys=True) + "\n"
+
+
+def anonymous(seen: Evidence) -> Evidence:
+    """The evidence without keys that name somebody's account."""
+    if seen.keys is not None:
+        keys: dict[str, Evidence] = {}
+        for key, each in seen.keys.items():
+            name = re.sub(r"^D?[UF]N?[0-9]{4,}", "<account>", key)
+            name = re.sub(r"^[0-9]{8}$", "<day>", name)
+            keys.setdefault(name, Evidence()).merge(anonymous(each))
+        seen.keys = keys
+    if seen.item is not None:
+        seen.item = anonymous(seen.item)
+    return seen

@@ -1,0 +1,133 @@
+"""Our words and corrections, from the TOML files beside."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .document import Json, normal
+from .evidence import Evidence
+from .problem import Problem
+
+FOLDER = "tools/api_overlay"
+FIELD_TABLE = "bezant/_core/stream/field_table.py"
+SPECIAL = ("digest", "glossary", "pacing", "schemas")
+OPERATION_KEYS = frozenset(
+    {
+        *("added", "answer", "answer_any", "answer_like", "binary", "call", "group", "id"),
+        *("idempotent", "like", "name", "parameters", "params", "summary", "text", "wrap"),
+    }
+)
+SCHEMA_KEYS = frozenset({"as", "doc", "fields", "market_data", "name", "numbers"})
+FIELD_KEYS = frozenset(
+    {"default", "doc", "drop", "name", "place", "required", "secret", "type", "wire"}
+)
+
+
+@dataclass
+class Overlay:
+    """The overlay.
+
+    Attributes:
+        groups: titles by group.
+        operations: by normalised call.
+        schemas: corrections by place.
+        glossary: names, types and words by wire name.
+        pacing: buckets of limits beside the session's; `*` for a segment or any method.
+        recorded: what recordings showed, by call.
+        market_data: names of market data fields by IBKR's id.
+        used: places and words that were looked up with success.
+    """
+
+    groups: dict[str, str] = field(default_factory=dict)
+    operations: dict[str, Json] = field(default_factory=dict)
+    schemas: dict[str, Json] = field(default_factory=dict)
+    glossary: dict[str, Json] = field(default_factory=dict)
+    pacing: frozenset[str] = frozenset()
+    recorded: dict[str, Evidence] = field(default_factory=dict)
+    market_data: dict[str, str] = field(default_factory=dict)
+    problems: set[Problem] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+
+    def schema(self, where: str) -> Json:
+        """Corrections of an object."""
+        return self._use(self.schemas, where)
+
+    def word(self, wire: str) -> Json:
+        """What the glossary says of a wire name."""
+        found = self.glossary.get(wire, {})
+        if found:
+            self.used.add(f"glossary:{wire}")
+        return found
+
+    def _use(self, table: Mapping[str, Json], key: str) -> Json:
+        found = table.get(key, {})
+        if found:
+            self.used.add(key)
+        return found
+
+    def unused(self) -> set[Problem]:
+        """Corrections that corrected nothing."""
+        problems = {
+            Problem(f"{FOLDER}/schemas.toml", f"nothing stands at {place!r}")
+            for place in self.schemas.keys() - self.used
+        }
+        problems |= {
+            Problem(f"{FOLDER}/glossary.toml", f"{wire!r} stands nowhere")
+            for wire in self.glossary
+            if f"glossary:{wire}" not in self.used
+        }
+        return problems
+
+
+def read(root: Path) -> Overlay:
+    """Reads the overlay."""
+    overlay = Overlay()
+    folder = root / FOLDER
+    for file in sorted(folder.glob("*.toml")):
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        if file.stem not in SPECIAL:
+            _add_group(overlay, file.stem, content)
+    overlay.glossary = _toml(folder / "glossary.toml")
+    overlay.schemas = _toml(folder / "schemas.toml")
+    for table, keys in ((overlay.glossary, FIELD_KEYS), (overlay.schemas, SCHEMA_KEYS)):
+        for key, each in table.items():
+            for unknown in each.keys() - keys:
+                overlay.problems.add(Problem(FOLDER, f"{key!r} has an unknown key {unknown!r}"))
+    overlay.pacing = frozenset(_toml(folder / "pacing.toml").get("keys", ()))
+    recorded = folder / "recorded.json"
+    if recorded.is_file():
+        content = json.loads(recorded.read_text(encoding="utf-8"))
+        overlay.recorded = {key: Evidence.from_json(each) for key, each in content.items()}
+    fields = root / FIELD_TABLE
+    if fields.is_file():
+        rows = runpy.run_path(str(fields))["FIELDS"]
+        overlay.market_data = {code: name for code, name, _ in rows}
+    return overlay
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _add_group(overlay: Overlay, group: str, content: Json) -> None:
+    file = f"{FOLDER}/{group}.toml"
+    overlay.groups[group] = str(content.get("title", ""))
+    if not overlay.groups[group]:
+        overlay.problems.add(Problem(file, "has no title"))
+    for call, entry in content.items():
+        if not isinstance(entry, dict):
+            continue
+        if normal(call) in overlay.operations:
+            overlay.problems.add(Problem(file, f"{call}: stands twice in the overlay"))
+        for key in ("id", "summary"):
+            if not entry.get(key):
+                overlay.problems.add(Problem(file, f"{call}: has no {key}"))
+        for unknown in entry.keys() - OPERATION_KEYS:
+            overlay.problems.add(Problem(file, f"{call}: unknown key {unknown!r}"))
+        overlay.operations[normal(call)] = {**entry, "group": group, "call": call}

@@ -1,0 +1,89 @@
+"""Which module each object goes to, and what it is called a part of."""
+
+from __future__ import annotations
+
+from .plan import COMMON, Operation, Plan
+from .problem import Problem
+from .shapes import ListOf, MapOf, OneOf, Record, Scalar, Shape, records
+
+
+def place(plan: Plan, file: str) -> None:
+    """Gives each object a home: its group, or the common module where groups share it."""
+    users: dict[int, set[str]] = {}
+    received: set[int] = set()
+    found: dict[int, Record] = {}
+    for operation in plan.operations:
+        for shape, is_answer in _roots(plan, operation):
+            for record in records(shape):
+                found.setdefault(id(record), record)
+                users.setdefault(id(record), set()).add(operation.group)
+                _note_parents(plan, record)
+                if is_answer:
+                    received.add(id(record))
+    plan.sent = found.keys() - received
+    by_name: dict[str, list[Record]] = {}
+    for record in found.values():
+        by_name.setdefault(record.name, []).append(record)
+    for same in by_name.values():
+        groups = set().union(*(users[id(record)] for record in same))
+        home = next(iter(groups)) if len(groups) == 1 else COMMON
+        for record in same:
+            plan.homes[id(record)] = home
+        plan.models.setdefault(home, []).append(same[0])
+        for other in same[1:]:
+            if signature(other) != signature(same[0]):
+                text = f"{other.where!r} and {same[0].where!r} would both be {other.name}"
+                plan.problems.add(Problem(file, text))
+
+
+def _roots(plan: Plan, operation: Operation) -> list[tuple[Shape, bool]]:
+    roots = [(each.shape, False) for each in operation.parameters]
+    if operation.answer is not None:
+        roots.append((operation.answer, True))
+        inner = operation.answer
+        if isinstance(inner, ListOf | MapOf):
+            inner = inner.item if isinstance(inner, ListOf) else inner.value
+        if isinstance(inner, Record):
+            plan.parents.setdefault(id(inner), operation.call)
+    for each in operation.parameters:
+        for record in records(each.shape):
+            plan.parents.setdefault(id(record), operation.call)
+    return roots
+
+
+def _note_parents(plan: Plan, record: Record) -> None:
+    for each in record.fields.values():
+        for inner in direct(each.shape):
+            plan.parents.setdefault(id(inner), record.name)
+
+
+def signature(record: Record) -> object:
+    """What two objects have in common that can be one class."""
+    return {wire: (each.name, _spelled(each.shape)) for wire, each in record.fields.items()}
+
+
+def _spelled(shape: Shape | None) -> str:
+    match shape:
+        case Scalar():
+            return shape.kind
+        case ListOf():
+            return f"[{_spelled(shape.item)}]"
+        case MapOf():
+            return f"{{{_spelled(shape.value)}}}"
+        case OneOf():
+            return "|".join(each.name for each in shape.options)
+        case Record():
+            return shape.name
+        case _:
+            return ""
+
+
+def direct(shape: Shape | None) -> list[Record]:
+    """The objects that a type names itself."""
+    if isinstance(shape, Record):
+        return [shape]
+    if isinstance(shape, ListOf):
+        return direct(shape.item)
+    if isinstance(shape, MapOf):
+        return direct(shape.value)
+    return list(shape.options) if isinstance(shape, OneOf) else []

@@ -1,0 +1,429 @@
+"""What is to be written: operations with their parameters and answers, and models by group."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from . import names
+from .document import PLACEHOLDER, Call, Document, Json, normal
+from .evidence import Evidence
+from .overlay import FOLDER, Overlay
+from .problem import Problem
+from .reading import Reader, parse_type
+from .shapes import (
+    ANY,
+    ListOf,
+    MapOf,
+    Record,
+    Scalar,
+    Shape,
+    attach,
+    merge_records,
+    records,
+)
+
+COMMON = "common"
+READS = frozenset({"GET"})
+JWT = "signed"
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A parameter of a method.
+
+    Attributes:
+        name: in Python.
+        wire: IBKR's name.
+        place: `path`, `query`, `header`, `body` (a field of it), `whole` (all of it), `signed`
+            (all of it, or the signed JWT of it), `form` (a field of a form), or `extra` (query
+            values under IBKR's own names).
+        shape: its type.
+        required: whether it must be given.
+        doc: what it is.
+        default: Python text of its default, where that is not None.
+    """
+
+    name: str
+    wire: str
+    place: str
+    shape: Shape
+    required: bool
+    doc: str
+    default: str = ""
+
+
+@dataclass(eq=False)
+class Operation:
+    """An operation to be written."""
+
+    call: str
+    id: str
+    group: str
+    name: str
+    summary: str
+    idempotent: bool
+    pacing: str
+    parameters: list[Parameter] = field(default_factory=list)
+    sends: str = ""
+    answer: Shape | None = None
+    kind: str = "json"  # or: none, text, binary
+    otherwise: str = ""
+    source: Call | None = None
+
+    @property
+    def method(self) -> str:
+        return self.call.split(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.call.split(" ")[1]
+
+    @property
+    def root(self) -> bool:
+        """Whether it hangs off the host's root, not off /v1/api."""
+        return self.path.startswith(("/gw/", "/oauth2/"))
+
+    @property
+    def constant(self) -> str:
+        return self.name.upper()
+
+
+@dataclass
+class Plan:
+    """All that is to be written.
+
+    Attributes:
+        groups: titles by group.
+        operations: all of them, by group and path.
+        models: objects by group, the inner ones before the outer ones.
+        homes: group of each object.
+        sent: objects that are sent and never received.
+        parents: where an object stands first: a call, or another object's name.
+    """
+
+    groups: dict[str, str] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    models: dict[str, list[Record]] = field(default_factory=dict)
+    homes: dict[int, str] = field(default_factory=dict)
+    sent: set[int] = field(default_factory=set)
+    parents: dict[int, str] = field(default_factory=dict)
+    problems: set[Problem] = field(default_factory=set)
+    absent: list[str] = field(default_factory=list)
+
+    def of(self, group: str) -> list[Operation]:
+        """A group's operations."""
+        return [each for each in self.operations if each.group == group]
+
+
+class Planner:
+    """Makes a plan of a document and the overlay."""
+
+    def __init__(self, document: Document, overlay: Overlay) -> None:
+        self.document = document
+        self.overlay = overlay
+        self.reader = Reader(document, overlay)
+        self.plan = Plan(dict(sorted(overlay.groups.items())))
+        self.by_call: dict[str, Operation] = {}
+
+    def make(self) -> Plan:
+        """Makes the plan."""
+        self.plan.problems |= self.overlay.problems
+        if self.plan.problems:
+            return self.plan
+        for key, call in self.document.calls.items():
+            if key not in self.overlay.operations:
+                text = f"{call.key} ({call.id or 'no operation id'}) is in no group"
+                self.plan.problems.add(Problem(FOLDER, text))
+        for key, entry in self.overlay.operations.items():
+            source = self.document.calls.get(key)
+            known = entry.get("added") or entry["id"].startswith("undocumented_")
+            if source is None and not known:
+                self.plan.absent.append(entry["call"])
+                continue
+            operation = self._operation(entry, source)
+            self.by_call[key] = operation
+            self.plan.operations.append(operation)
+        self.plan.operations.sort(key=lambda each: (each.group, each.path, each.method))
+        self._share_answers()
+        for operation in self.plan.operations:
+            self._look_alike(operation)
+        for operation in self.plan.operations:
+            self._attach(operation)
+        for operation in self.plan.operations:
+            self._settle(operation)
+        self._check()
+        return self.plan
+
+    def _entry(self, operation: Operation) -> Json:
+        return self.overlay.operations[normal(operation.call)]
+
+    def _operation(self, entry: Json, call: Call | None) -> Operation:
+        text: str = entry["call"]
+        method = text.split(" ")[0]
+        name = str(entry.get("name") or names.snake(entry["id"]))
+        operation = Operation(
+            call=call.key if call else text,
+            id=call.id if call and call.id else entry["id"],
+            group=entry["group"],
+            name=name,
+            summary=entry["summary"],
+            idempotent=bool(entry.get("idempotent", method in READS)),
+            pacing=self._pacing(text),
+            source=call,
+        )
+        if not call:
+            operation.parameters += [
+                Parameter(*self._word(wire, {}), "path", Scalar("str"), required=True, doc="")
+                for wire in PLACEHOLDER.findall(text)
+            ]
+            for each in operation.parameters:
+                each.doc = str(self.overlay.word(each.wire).get("doc", ""))
+            if entry.get("answer_any") and method == "GET" and "{" not in text:
+                doc = "query values under IBKR's own names"
+                extra = Parameter("query", "", "extra", MapOf(ANY), required=False, doc=doc)
+                operation.parameters.append(extra)
+        fixes: Json = entry.get("params", {})
+        used: set[str] = set()
+        for raw in call.parameters if call else ():
+            operation.parameters += self._from_document(raw, fixes, used)
+        for raw in entry.get("parameters", ()):
+            place = "body" if raw["place"] == "body" else raw["place"]
+            pair = self._word(raw["wire"], raw)
+            word = self.overlay.word(raw["wire"])
+            shape = ANY if raw.get("type") == "object" else parse_type(raw["type"])
+            doc = str(raw.get("doc") or word.get("doc", ""))
+            made = Parameter(*pair, place, shape, bool(raw.get("required")), doc)
+            operation.parameters.append(made)
+            operation.sends = {"whole": "whole", JWT: JWT, "body": "fields"}.get(
+                place, operation.sends
+            )
+        if call and call.body is not None:
+            self._body(operation, call, fixes, used)
+        for wire in fixes.keys() - used:
+            self._problem(f"{text}: has no parameter {wire!r}")
+        self._answer(operation, entry, call)
+        return operation
+
+    def _pacing(self, text: str) -> str:
+        """The bucket that a call is counted in, as the pacing itself finds it."""
+        method, path = text.split(" ")
+        head = path.rpartition("/")[0]
+        for key in (text, f"{method} {head}/*", f"* {path}"):
+            if key in self.overlay.pacing:
+                return key
+        return ""
+
+    def _problem(self, text: str) -> None:
+        self.plan.problems.add(Problem(FOLDER, text))
+
+    def _word(self, wire: str, fix: Json) -> tuple[str, str]:
+        word = self.overlay.word(wire)
+        name = str(fix.get("name") or word.get("name") or names.snake(wire))
+        return names.parameter(name), wire
+
+    def _parameter(
+        self, wire: str, place: str, shape: Shape, required: bool, fixes: Json, used: set[str]
+    ) -> Parameter:
+        fix: Json = fixes.get(wire, {})
+        if fix:
+            used.add(wire)
+        word = self.overlay.word(wire)
+        if "type" in fix:
+            shape = parse_type(fix["type"])
+        elif "type" in word and isinstance(shape, Scalar):
+            shape = parse_type(word["type"])
+        elif shape == ANY:
+            shape = Scalar("str")
+        doc = str(fix.get("doc") or word.get("doc", ""))
+        if isinstance(shape, Scalar) and shape.enum and "``" not in doc and shape.kind == "str":
+            doc = f"{doc}: {names.values(shape.enum)}" if doc else names.values(shape.enum)
+        required = bool(fix.get("required", required)) and "default" not in fix
+        name, _ = self._word(wire, fix)
+        return Parameter(name, wire, place, shape, required, doc, str(fix.get("default", "")))
+
+    def _from_document(self, raw: Json, fixes: Json, used: set[str]) -> list[Parameter]:
+        required = bool(raw.get("required")) or raw["in"] == "path"
+        shape = self.reader.shape(raw["schema"], f"parameter:{raw['name']}", "Parameter")
+        if isinstance(shape, Record):  # its fields stand in the query one by one
+            return [
+                self._parameter(wire, "query", each.shape or ANY, each.required, fixes, used)
+                for wire, each in shape.fields.items()
+            ]
+        return [self._parameter(raw["name"], raw["in"], shape, required, fixes, used)]
+
+    def _body(self, operation: Operation, call: Call, fixes: Json, used: set[str]) -> None:
+        schema = call.body or {}
+        title = names.pascal(operation.name) + ("Request" if call.signed else "Body")
+        shape = self.reader.shape(schema, f"{operation.call}:body", title, union=True)
+        if call.path.endswith(":bulk") and isinstance(shape, Record):
+            self._like_single(call, shape)
+        if call.signed:
+            doc = "the instruction, or the signed JWT of it"
+            if not isinstance(shape, Record):
+                shape, doc = Scalar("str"), "the signed JWT"
+            operation.sends = JWT
+            operation.parameters.append(Parameter("body", "", JWT, shape, required=True, doc=doc))
+            return
+        form = "form" in call.content_type
+        if isinstance(shape, Record):
+            operation.sends = "form" if form else "fields"
+            for wire, each in shape.fields.items():
+                place = "form" if form else "body"
+                required = each.required
+                taken = {one.name for one in operation.parameters}
+                fix = self.overlay.schema(shape.where).get("fields", {}).get(wire, {})
+                merged = {**fixes, wire: {**fix, **fixes.get(wire, {})}}
+                made = self._parameter(wire, place, each.shape or ANY, required, merged, used)
+                used.discard(wire) if wire not in fixes else None
+                if made.name in taken:
+                    made.name = names.parameter(names.snake(wire))
+                operation.parameters.append(made)
+        else:
+            operation.sends = "whole" if shape != MapOf(ANY) else "fields"
+            if isinstance(shape, MapOf) and shape.value == ANY:
+                operation.sends = "fields"  # an object that has no fields
+            else:
+                operation.parameters.append(
+                    Parameter("body", "", "whole", shape, required=True, doc="the body")
+                )
+
+    def _like_single(self, call: Call, shape: Record) -> None:
+        single = self.document.calls.get(normal(call.key.removesuffix(":bulk")))
+        several = shape.fields.get("instructions")
+        if single is None or single.body is None or several is None:
+            return
+        schema = self.document.resolve(single.body)
+        one = (schema.get("properties") or {}).get("instruction")
+        if one:
+            item = self.reader.shape(one, f"{call.key}:body.instructions", "Item", union=True)
+            several.shape = ListOf(item)
+
+    def _answer(self, operation: Operation, entry: Json, call: Call | None) -> None:
+        wrap = entry.get("wrap")
+        operation.otherwise = "[]" if wrap is True else str(wrap or "")
+        if entry.get("binary"):
+            operation.kind = "binary"
+            return
+        if entry.get("text"):
+            operation.kind = "text"
+            return
+        if entry.get("answer_any"):
+            operation.answer = ANY
+            return
+        if call is None:
+            return
+        if not call.answers:
+            operation.kind = "none"
+            return
+        base = names.pascal(re.sub(r"^(get|query)_", "", operation.name))
+        title = str(entry.get("answer") or base)
+        where = f"{operation.call}:answer"
+        schemas = call.answers
+        schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+        shape = self.reader.shape(schema, where, title)
+        inner = shape.item if isinstance(shape, ListOf) else shape
+        if "answer" in entry and isinstance(inner, Record):
+            inner.name = title
+        if operation.otherwise == "[]" and not isinstance(shape, ListOf):
+            shape = ListOf(shape)
+        operation.answer = shape
+        if isinstance(shape, ListOf) and not operation.otherwise:
+            alternatives = schema.get("oneOf") or schema.get("anyOf") or ()
+            made = [self.reader.shape(each, where, title) for each in alternatives]
+            if any(isinstance(each, Record) for each in made):
+                operation.otherwise = "[]"
+
+    def _share_answers(self) -> None:
+        """Makes one object of those that the overlay gives one name."""
+        by_name: dict[str, list[Operation]] = {}
+        for operation in self.plan.operations:
+            if name := self._entry(operation).get("answer"):
+                by_name.setdefault(str(name), []).append(operation)
+        for name, operations in by_name.items():
+            found = [
+                each.answer.item if isinstance(each.answer, ListOf) else each.answer
+                for each in operations
+            ]
+            inner = [each for each in found if isinstance(each, Record)]
+            if not inner:
+                continue
+            merged = merge_records(inner, f"answer:{name}", name)
+            fix = self.overlay.schema(f"answer:{name}")
+            merged.doc = str(fix.get("doc", merged.doc))
+            for operation in operations:
+                listed = isinstance(operation.answer, ListOf)
+                operation.answer = ListOf(merged) if listed else merged
+
+    def _look_alike(self, operation: Operation) -> None:
+        entry = self._entry(operation)
+        if like := entry.get("answer_like"):
+            other = self.by_call.get(normal(str(like)))
+            if other is None:
+                self._problem(f"{operation.call}: there is no {like}")
+                return
+            operation.answer, operation.kind = other.answer, other.kind
+            operation.otherwise = other.otherwise
+        if like := entry.get("like"):
+            other = self.by_call.get(normal(str(like)))
+            if other is None:
+                self._problem(f"{operation.call}: there is no {like}")
+                return
+            operation.answer, operation.kind, operation.sends = (
+                other.answer,
+                other.kind,
+                other.sends,
+            )
+            operation.parameters = list(other.parameters)
+
+    # What was seen.
+
+    def seen(self, operation: Operation) -> Evidence:
+        """What the document's examples and the recordings show of an answer."""
+        seen = Evidence()
+        for _, example in operation.source.examples if operation.source else ():
+            if not (isinstance(example, dict) and set(example) == {"error"}):
+                seen.add(example)
+        if recorded := self.overlay.recorded.get(normal(operation.call)):
+            seen.merge(recorded)
+        return seen
+
+    def _attach(self, operation: Operation) -> None:
+        if operation.answer is None:
+            return
+        seen = self.seen(operation)
+        attach(operation.answer, seen)
+        if seen.item is not None and isinstance(operation.answer, Record):
+            known = operation.answer.fields.get(operation.otherwise)
+            if known is not None and isinstance(known.shape, ListOf):
+                known.seen.merge(Evidence(item=seen.item))
+                attach(known.shape, Evidence(item=seen.item))
+
+    def _settle(self, operation: Operation) -> None:
+        if operation.answer is not None and operation.answer != ANY:
+            seen, where = self.seen(operation), f"{operation.call}:answer"
+            title = names.pascal(re.sub(r"^(get|query)_", "", operation.name))
+            operation.answer = self.reader.settle(operation.answer, seen, where, title)
+            if isinstance(operation.answer, ListOf) and seen.keys:
+                operation.otherwise = operation.otherwise or "[]"
+        for parameter in operation.parameters:
+            for record in list(records(parameter.shape)):
+                self.reader.settle_record(record)
+
+    def _check(self) -> None:
+        methods: set[tuple[str, str]] = set()
+        ids: set[str] = set()
+        for operation in self.plan.operations:
+            if (operation.group, operation.name) in methods:
+                self._problem(f"{operation.group} has two methods {operation.name}")
+            methods.add((operation.group, operation.name))
+            if operation.id in ids:
+                self._problem(f"two operations are called {operation.id}")
+            ids.add(operation.id)
+            taken = [each.name for each in operation.parameters]
+            for name in {each for each in taken if taken.count(each) > 1}:
+                self._problem(f"{operation.call}: two parameters {name}")
+            for parameter in operation.parameters:
+                if not parameter.doc:
+                    self._problem(f"{operation.call}: no word on {parameter.wire!r}")
+        self.plan.problems |= self.overlay.unused()

@@ -1,0 +1,366 @@
+"""From the document's schemas to types, corrected by the overlay and by what was seen."""
+
+from __future__ import annotations
+
+import re
+
+from . import names
+from .document import Document, Json
+from .evidence import Evidence
+from .overlay import Overlay
+from .shapes import (
+    ANY,
+    Field,
+    ListOf,
+    MapOf,
+    OneOf,
+    Record,
+    Scalar,
+    Shape,
+    attach,
+    merge,
+    merge_records,
+)
+
+KINDS = {"integer": "int", "number": "decimal", "boolean": "bool", "string": "str"}
+TYPES = {"int": "int", "decimal": "decimal", "bool": "bool", "str": "str", "any": "any"}
+# Keys that are data: accounts, contracts and dates, currencies, and recorded placeholders.
+DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
+ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")
+IDS = frozenset({"conid", "order_id", "con_id"})
+# Documented as numbers, and whole.
+WHOLE = frozenset({"status"})
+TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
+NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
+# Whole numbers of these are whole by chance.
+MEASURE = re.compile(
+    r".*(amount|balance|cash|contribution|cost|limit|position|price|quantity|rate|value)$",
+    re.IGNORECASE,
+)
+
+
+def parse_type(text: str) -> Shape:
+    """A type as the overlay writes it: `int`, `list[str]`, `dict[str, decimal]`."""
+    if inner := re.fullmatch(r"list\[(.*)\]", text):
+        return ListOf(parse_type(inner[1]))
+    if inner := re.fullmatch(r"dict\[str, (.*)\]", text):
+        return MapOf(parse_type(inner[1]))
+    return Scalar(TYPES[text])
+
+
+class Reader:
+    """Makes types of schemas; every named schema once."""
+
+    def __init__(self, document: Document, overlay: Overlay) -> None:
+        self.document = document
+        self.overlay = overlay
+        self.named: dict[str, Shape] = {}
+        self._settled: set[int] = set()
+
+    def shape(self, schema: Json, where: str, name: str, *, union: bool = False) -> Shape:
+        """The type of a schema.
+
+        Args:
+            schema: the schema.
+            where: its place, by which the overlay corrects it.
+            name: what its class would be called.
+            union: whether alternatives stay apart, as in what is sent.
+        """
+        if reference := schema.get("$ref"):
+            key = str(reference).rsplit("/", 1)[-1]
+            if key not in self.named:
+                target = self.document.resolve(schema)
+                title = names.pascal(self._singular(target, key.removesuffix("Response")))
+                # Schemas may hold themselves: known before its fields are.
+                self.named[key] = Record(key, str(self.overlay.schema(key).get("name", title)))
+                made = self._make(target, key, title)
+                self.named[key] = made
+            return self.named[key]
+        return self._make(schema, where, name, union=union)
+
+    def _make(self, schema: Json, where: str, name: str, *, union: bool = False) -> Shape:
+        fix = self.overlay.schema(where)
+        name = str(fix.get("name", name))
+        match fix.get("as"):
+            case "map":
+                return self._as_map(schema, where, name)
+            case str() as text if text:
+                return parse_type(text)
+        shape = self._by_kind(schema, where, name, union=union)
+        if isinstance(shape, Record) and shape.where == where:
+            shape.doc = str(fix.get("doc", shape.doc))
+            self._add_fields(shape, fix.get("fields", {}))
+        return shape
+
+    def _add_fields(self, record: Record, fixes: Json) -> None:
+        """Adds the fields that only the overlay has."""
+        for wire, fix in fixes.items():
+            if wire not in record.fields and "type" in fix:
+                record.fields[wire] = Field(parse_type(fix["type"]))
+
+    def _by_kind(self, schema: Json, where: str, name: str, *, union: bool) -> Shape:
+        for key in ("oneOf", "anyOf"):
+            if options := [each for each in schema.get(key, []) if each]:
+                made = self._alternatives(options, where, name, union=union)
+                own = self._object(schema, where, name, union=union)
+                if isinstance(made, Record) and own.fields:
+                    return merge_records([made, own], where, name)
+                return made
+        if schema.get("allOf"):
+            return self._all_of(schema, where, name, union=union)
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            kind = next((each for each in kind if each != "null"), None)
+        if kind == "array":
+            item = schema.get("items") or {}
+            return ListOf(self.shape(item, where, name, union=union))
+        if schema.get("properties"):
+            return self._object(schema, where, name, union=union)
+        if kind == "object" or "additionalProperties" in schema:
+            more = schema.get("additionalProperties")
+            inner = self.shape(more, where, name) if isinstance(more, dict) and more else ANY
+            return MapOf(inner)
+        enum = tuple(str(each) for each in schema.get("enum", ()) if each is not None)
+        if kind in KINDS:
+            return Scalar(KINDS[kind], enum, str(schema.get("format", "")))
+        return Scalar("str", enum) if enum else ANY
+
+    def _object(self, schema: Json, where: str, name: str, *, union: bool) -> Record:
+        record = self.named.get(where)
+        if not isinstance(record, Record) or record.fields:
+            record = Record(where, name)
+        required = schema.get("required") or ()
+        for wire, inner in (schema.get("properties") or {}).items():
+            title = name + names.pascal(self._singular(inner, wire))
+            made = self.shape(inner, f"{where}.{wire}", title, union=union)
+            record.fields[wire] = Field(made, wire in required)
+        return record
+
+    def _singular(self, schema: Json, wire: str) -> str:
+        return names.singular(wire) if schema.get("type") == "array" else wire
+
+    def _all_of(self, schema: Json, where: str, name: str, *, union: bool) -> Shape:
+        parts = [self.shape(each, where, name, union=union) for each in schema["allOf"] if each]
+        parts = [each for each in parts if each != ANY and each != MapOf(ANY)]
+        parts = [each for each in parts if not (isinstance(each, MapOf) and each.value == ANY)]
+        if len(parts) == 1 and not schema.get("properties"):
+            return parts[0]
+        record = self.named.get(where)
+        if not isinstance(record, Record):
+            record = Record(where, name)
+        for part in parts:
+            if isinstance(part, Record):
+                for wire, each in part.fields.items():
+                    known = record.fields.get(wire)
+                    required = each.required or (known is not None and known.required)
+                    record.fields[wire] = Field(each.shape, required)
+        own = self._object({**schema, "allOf": []}, f"{where}", name, union=union)
+        for wire, each in own.fields.items():
+            record.fields[wire] = Field(each.shape, each.required)
+        return record
+
+    def _alternatives(self, options: list[Json], where: str, name: str, *, union: bool) -> Shape:
+        made = [self.shape(each, where, name, union=union) for each in options]
+        # An answer that is nothing but an error is raised, never decoded.
+        made = [
+            each
+            for each in made
+            if not (isinstance(each, Record) and set(each.fields) == {"error"})
+        ]
+        found = [each for each in made if isinstance(each, Record)]
+        if union and len(found) == len(made) and len(found) > 1:
+            return OneOf(found)
+        kinds = {each.kind for each in made if isinstance(each, Scalar)}
+        if len(kinds) > 1:
+            return ANY
+        lists = [each for each in made if isinstance(each, ListOf)]
+        if lists and len(lists) + len(found) == len(made):
+            items = [each.item for each in lists] + found
+            return ListOf(self._merged(items, where, name))
+        return self._merged(made, where, name)
+
+    def _merged(self, made: list[Shape], where: str, name: str) -> Shape:
+        if not made:
+            return ANY
+        if all(isinstance(each, Record) for each in made):
+            return merge_records([e for e in made if isinstance(e, Record)], where, name)
+        result = made[0]
+        for each in made[1:]:
+            result = merge(result, each, where, name)
+        return result
+
+    def _as_map(self, schema: Json, where: str, name: str) -> Shape:
+        more = schema.get("additionalProperties")
+        inner = [more] if isinstance(more, dict) and more else []
+        inner += list((schema.get("properties") or {}).values())
+        made = [self.shape(each, f"{where}.*", name) for each in inner]
+        value = self._merged(made, f"{where}.*", name)
+        fix = self.overlay.schema(f"{where}.*")
+        if isinstance(value, Record):
+            value.name = str(fix.get("name", value.name))
+            value.doc = str(fix.get("doc", value.doc))
+        return MapOf(value)
+
+    # What was seen decides where the document is silent or wrong.
+
+    def settle(self, shape: Shape | None, seen: Evidence, where: str, name: str) -> Shape:
+        """The type in the light of what was seen in its place."""
+        wire = where.rsplit(".", 1)[-1]
+        if shape is None or shape == ANY:
+            return self._infer(seen, where, name)
+        if isinstance(shape, Scalar):
+            if seen.keys or (seen.item is not None and seen.item != Evidence()):
+                return self._infer(seen, where, name)
+            return Scalar(settle_kind(shape, seen.kinds, wire), shape.enum, shape.format)
+        if isinstance(shape, ListOf):
+            if seen.keys and seen.item is None and not self._top(where):
+                return self.settle(shape.item, shape.seen, where, name)
+            shape.item = self.settle(shape.item, shape.seen, where, name)
+        elif isinstance(shape, MapOf):
+            if seen.item is not None and not seen.keys:
+                return self._infer(seen, where, name)
+            if shape.value == ANY and not seen.keys and seen.kinds & (TEXTS | {"nothing"}):
+                return ANY
+            shape.value = self.settle(shape.value, shape.seen, f"{where}.*", name)
+        elif isinstance(shape, Record):
+            if seen.item is not None and not seen.keys and not self._top(where):
+                listed = ListOf(shape)
+                attach(listed, seen)
+                return self.settle(listed, seen, where, name)
+            self.settle_record(shape)
+        elif isinstance(shape, OneOf):
+            for option in shape.options:
+                self.settle_record(option)
+        return shape
+
+    def _top(self, where: str) -> bool:
+        return " " in where and "." not in where.rsplit(":", 1)[-1]
+
+    def settle_record(self, record: Record) -> None:
+        """Settles an object's fields, once."""
+        if id(record) in self._settled:
+            return
+        self._settled.add(id(record))
+        place: Json = self.overlay.schema(record.where)
+        record.name = str(place.get("name", record.name))
+        record.doc = str(place.get("doc", record.doc))
+        fixes: Json = place.get("fields", {})
+        if place.get("market_data"):
+            for code in self.overlay.market_data:
+                record.fields.setdefault(code, Field(Scalar("str")))
+        self._add_fields(record, fixes)
+        same = self._same(record)
+        for wire, each in list(record.fields.items()):
+            fix = fixes.get(wire, {})
+            if fix.get("drop") or wire in same.values():
+                del record.fields[wire]
+                continue
+            self._settle_field(record, wire, each, fix)
+            text = isinstance(each.shape, Scalar) and each.shape.kind == "str"
+            if text and place.get("numbers") and set() < each.seen.kinds <= NUMBERS:
+                each.shape = Scalar("decimal")
+        self._name_fields(record, same, fixes)
+
+    def _same(self, record: Record) -> dict[str, str]:
+        """Fields that were seen, with the spelling under which the document has them."""
+        spellings: dict[str, list[str]] = {}
+        for wire in record.fields:
+            spellings.setdefault(wire.replace("_", "").lower(), []).append(wire)
+        same: dict[str, str] = {}
+        for wires in spellings.values():
+            seen = [wire for wire in wires if record.fields[wire].seen != Evidence()]
+            unseen = [wire for wire in wires if wire not in seen]
+            if len(seen) == len(unseen) == 1:
+                same[seen[0]] = unseen[0]
+                documented = record.fields[unseen[0]].shape
+                if record.fields[seen[0]].shape is None and documented is not None:
+                    record.fields[seen[0]].shape = documented
+                    attach(documented, record.fields[seen[0]].seen)
+        return same
+
+    def _settle_field(self, record: Record, wire: str, each: Field, fix: Json) -> None:
+        where = f"{record.where}.{wire}"
+        listed = each.seen.item is not None or isinstance(each.shape, ListOf)
+        title = record.name + names.pascal(names.singular(wire) if listed else wire)
+        title = str(self.overlay.schema(where).get("name", title))
+        each.shape = self.settle(each.shape, each.seen, where, title)
+        word = self.overlay.word(wire)
+        if "type" in fix:
+            each.shape = parse_type(fix["type"])
+        elif "type" in word and isinstance(each.shape, Scalar):
+            made = parse_type(word["type"])
+            each.shape = made if isinstance(made, Scalar) else each.shape
+        whole = isinstance(each.shape, Scalar) and each.shape.kind == "int"
+        if whole and "ms" in each.seen.kinds and not ID.match(wire) and wire not in IDS:
+            each.shape = Scalar("int", (), "ms")
+        each.required = bool(fix.get("required", each.required))
+        each.secret = bool(fix.get("secret", word.get("secret")))
+        each.doc = str(fix.get("doc", word.get("doc", "")))
+
+    def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
+        taken: set[str] = set()
+        market_data = self.overlay.schema(record.where).get("market_data")
+        # Market data fields come last: their names give way.
+        for wire, each in sorted(record.fields.items(), key=lambda pair: pair[0].isdigit()):
+            plain = names.snake(same.get(wire, wire))
+            word = self.overlay.word(wire)
+            name = str(fixes.get(wire, {}).get("name") or word.get("name") or plain)
+            if market_data and wire.isdigit() and "name" not in word:
+                name = self.overlay.market_data.get(wire, plain)
+            if isinstance(each.shape, Scalar) and each.shape.format == "ms":
+                name = name if name.endswith("_ms") else f"{name}_ms"
+            for choice in (name, plain, names.snake(wire), f"{names.snake(wire)}_"):
+                if choice not in taken:
+                    each.name = choice
+                    break
+            taken.add(each.name)
+
+    def _infer(self, seen: Evidence, where: str, name: str) -> Shape:
+        fix = self.overlay.schema(where)
+        name = str(fix.get("name", name))
+        if fix.get("as") not in (None, "map"):
+            return parse_type(str(fix["as"]))
+        if seen.keys and seen.item is not None and seen.item != Evidence():
+            return ANY
+        if seen.keys is not None:
+            if not seen.keys:
+                return MapOf(ANY)
+            if all(map(DATA_KEY.fullmatch, seen.keys)) or fix.get("as") == "map":
+                merged = Evidence()
+                for each in seen.keys.values():
+                    merged.merge(each)
+                return MapOf(self._infer(merged, f"{where}.*", name))
+            record = Record(where, name, str(fix.get("doc", "")))
+            record.fields = {wire: Field(None, seen=each) for wire, each in seen.keys.items()}
+            self.settle_record(record)
+            return record
+        if seen.item is not None:
+            return ListOf(self._infer(seen.item, where, name))
+        return Scalar(settle_kind(ANY, seen.kinds, where.rsplit(".", 1)[-1]))
+
+
+def settle_kind(scalar: Scalar, seen: set[str], wire: str) -> str:
+    """The kind of a scalar that the document calls one thing and the wire shows as others."""
+    kind, found = scalar.kind, seen - {"null", "nothing", "ms"}
+    number = "decimal" if found & {"float", "text:float"} else "int"
+    if kind == "any":
+        if not found:
+            return "str" if "nothing" in seen else "any"
+        if found == {"bool"}:
+            return "bool"
+        if found <= {"int", "float"}:
+            return "decimal" if MEASURE.match(wire) else number
+        return "str" if found <= {"text", "text:int", "text:float", "text:flag"} else "any"
+    if kind == "bool":
+        return kind if found <= {"bool", "int", "text:flag"} else settle_kind(ANY, seen, wire)
+    if kind in ("int", "decimal"):
+        if found == {"bool"}:
+            return "bool"
+        if found & {"text", "text:flag", "bool"}:
+            return "str"
+        if kind == "decimal" and number == "int" and (ID.match(wire) or wire in WHOLE):
+            return "int"
+        return "decimal" if number == "decimal" else kind
+    if found & {"int", "float"} and found <= {"int", "float", "text:int", "text:float"}:
+        return number
+    return "bool" if found and found <= {"bool", "text:flag"} and "bool" in found else kind

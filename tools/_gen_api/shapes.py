@@ -1,0 +1,165 @@
+"""Types of values: scalars, lists, mappings, and objects with named fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .evidence import Evidence
+
+PYTHON = {"int": "int", "decimal": "Decimal", "bool": "bool", "str": "str", "any": "Any"}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number, flag or text."""
+
+    kind: str  # a key of PYTHON
+    enum: tuple[str, ...] = ()
+    format: str = ""
+
+
+@dataclass(eq=False)
+class ListOf:
+    """A list."""
+
+    item: Shape
+    seen: Evidence = field(default_factory=Evidence)
+
+
+@dataclass(eq=False)
+class MapOf:
+    """An object whose keys are data."""
+
+    value: Shape
+    seen: Evidence = field(default_factory=Evidence)
+
+
+@dataclass(eq=False)
+class OneOf:
+    """Any of several objects, in what is sent."""
+
+    options: list[Record]
+
+
+@dataclass(eq=False)
+class Field:
+    """A field of an object; the shape is None where the document does not have it."""
+
+    shape: Shape | None
+    required: bool = False
+    doc: str = ""
+    name: str = ""
+    secret: bool = False
+    seen: Evidence = field(default_factory=Evidence)
+
+
+@dataclass(eq=False)
+class Record:
+    """An object with named fields, which becomes a Struct.
+
+    Attributes:
+        where: its place: a schema's name, or a call, followed by the fields that lead to it.
+        name: the class's name.
+        doc: what it is.
+        fields: by wire name.
+    """
+
+    where: str
+    name: str
+    doc: str = ""
+    fields: dict[str, Field] = field(default_factory=dict)
+
+
+Shape: TypeAlias = Scalar | ListOf | MapOf | OneOf | Record
+
+ANY = Scalar("any")
+
+
+def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
+    """The type of values that are of either type."""
+    if one is other:
+        return one
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return _merge_scalars(one, other)
+    if isinstance(one, ListOf) and isinstance(other, ListOf):
+        return ListOf(merge(one.item, other.item, where, name))
+    if isinstance(one, MapOf) and isinstance(other, MapOf):
+        return MapOf(merge(one.value, other.value, where, name))
+    if isinstance(one, Record) and isinstance(other, Record):
+        return merge_records([one, other], where, name)
+    if one == ANY:
+        return other
+    if other == ANY:
+        return one
+    return ANY
+
+
+def merge_records(records: list[Record], where: str, name: str) -> Record:
+    """An object with the fields of all; required is what all require."""
+    unique = list({id(each): each for each in records}.values())
+    if len(unique) == 1:
+        return unique[0]
+    result = Record(where, name)
+    for record in unique:
+        for wire, each in record.fields.items():
+            known = result.fields.get(wire)
+            if known is None:
+                result.fields[wire] = Field(each.shape, each.required, each.doc)
+            elif known.shape is not None and each.shape is not None:
+                inner = name + wire[:1].upper() + wire[1:]
+                known.shape = merge(known.shape, each.shape, f"{where}.{wire}", inner)
+    for wire, each in result.fields.items():
+        each.required = all(
+            wire in record.fields and record.fields[wire].required for record in unique
+        )
+    return result
+
+
+def _merge_scalars(one: Scalar, other: Scalar) -> Scalar:
+    if one.kind == other.kind:
+        enum = tuple(dict.fromkeys(one.enum + other.enum)) if one.enum and other.enum else ()
+        return Scalar(one.kind, enum, one.format or other.format)
+    kinds = {one.kind, other.kind}
+    if kinds == {"int", "decimal"}:
+        return Scalar("decimal")
+    return Scalar("str") if "str" in kinds and "any" not in kinds else ANY
+
+
+def attach(shape: Shape, seen: Evidence) -> None:
+    """Notes what was seen in place of a type, and below."""
+    if isinstance(shape, Record) and seen.keys is not None:
+        for wire, each in seen.keys.items():
+            known = shape.fields.setdefault(wire, Field(None))
+            known.seen.merge(each)
+            if known.shape is not None:
+                attach(known.shape, each)
+    elif isinstance(shape, ListOf):
+        # One object may stand where a list of them is documented.
+        bare = None if seen.keys is None else Evidence(keys=seen.keys)
+        for item in (seen.item, bare):
+            if item is not None:
+                shape.seen.merge(item)
+                attach(shape.item, item)
+    elif isinstance(shape, MapOf) and seen.keys is not None:
+        for each in seen.keys.values():
+            shape.seen.merge(each)
+            attach(shape.value, each)
+
+
+def records(shape: Shape | None, seen: set[int] | None = None) -> Iterator[Record]:
+    """Yields the objects below a type, the inner ones first."""
+    seen = set() if seen is None else seen
+    if isinstance(shape, ListOf):
+        yield from records(shape.item, seen)
+    elif isinstance(shape, MapOf):
+        yield from records(shape.value, seen)
+    elif isinstance(shape, OneOf):
+        for option in shape.options:
+            yield from records(option, seen)
+    elif isinstance(shape, Record) and id(shape) not in seen:
+        seen.add(id(shape))
+        for each in shape.fields.values():
+            yield from records(each.shape, seen)
+        yield shape
