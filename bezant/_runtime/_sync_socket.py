@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 
-from .._core.settings import Settings
+from .._core.settings import BaseUrl, Settings
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, attempts, tls_context
@@ -151,7 +151,7 @@ class _Dialling:
 
     def abort(self) -> None:
         self.aborted = True
-        _abort(self.sock)
+        _shut_down(self.sock)
 
 
 class WebSocket:
@@ -183,13 +183,14 @@ class WebSocket:
         # It skips its UTF-8 check, which is written in Python: the decoder checks.
         connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
         # websocket-client gives each read of the handshake the whole time-out.
-        watchdog = threading.Timer(timeout, lambda: _abort(dialling.sock))
+        watchdog = threading.Timer(timeout, lambda: _shut_down(dialling.sock))
         watchdog.daemon = True
         watchdog.start()
+        opened = False
         try:
             sock = dialling.sock = _dial(settings, timeout)
             if dialling.aborted:
-                _abort(sock)
+                _shut_down(sock)
             left = max(deadline - time.monotonic(), 0.01)
             if settings.tls.mode == "none":
                 channel = _Socket(sock)
@@ -205,10 +206,8 @@ class WebSocket:
                 redirect_limit=0,
             )
         except (TimeoutError, websocket.WebSocketTimeoutException) as error:
-            _abort(dialling.sock)
-            raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
+            raise _late(base_url, timeout) from error
         except websocket.WebSocketBadStatusException as error:
-            _abort(dialling.sock)
             raise WsConnectFailed(
                 f"{base_url.ws_url} refused the WebSocket with HTTP {error.status_code}",
                 status=error.status_code,
@@ -216,12 +215,12 @@ class WebSocket:
         except TransportTrouble as error:
             raise WsConnectFailed(error.detail) from error
         except ssl.SSLError as error:
-            _abort(dialling.sock)
+            if time.monotonic() >= deadline:
+                raise _late(base_url, timeout) from error
             raise WsConnectFailed(
                 f"TLS with {base_url.root} failed: {error}; see the verify argument"
             ) from error
         except (websocket.WebSocketException, ValueError, IndexError) as error:
-            _abort(dialling.sock)
             answer = getattr(connection, "handshake_response", None)
             if answer is not None and answer.status != 101:  # a redirect, which is not followed
                 raise WsConnectFailed(
@@ -229,21 +228,19 @@ class WebSocket:
                     status=answer.status,
                 ) from error
             if time.monotonic() >= deadline:
-                raise WsTimeout(
-                    f"no WebSocket to {base_url.ws_url} within {timeout:g} s"
-                ) from error
+                raise _late(base_url, timeout) from error
             raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error
         except OSError as error:
-            _abort(dialling.sock)
             raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
-        except BaseException:  # Ctrl-C leaves no socket behind
-            _abort(dialling.sock)
-            raise
+        else:
+            opened = True
+            return cls(connection, sock)
         finally:
+            if not opened and dialling.sock is not None:  # after Ctrl-C, too
+                dialling.sock.close()
             attempts.pop(threading.get_ident(), None)
             watchdog.cancel()
             watchdog.join()
-        return cls(connection, sock)
 
     def receive(self, timeout: float) -> list[bytes]:
         """Return the messages that have come, at least one, whether as text or as binary.
@@ -360,12 +357,15 @@ def _closed(data: bytes) -> WsClosed:
     return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)
 
 
-def _abort(sock: socket.socket | None) -> None:
-    """Wake whoever waits on the socket, then close it."""
+def _late(base_url: BaseUrl, timeout: float) -> WsTimeout:
+    return WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s")
+
+
+def _shut_down(sock: socket.socket | None) -> None:
+    """Wake whoever waits on the socket; they close it."""
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
 
 
 def _dial(settings: Settings, timeout: float) -> socket.socket:

@@ -114,14 +114,10 @@ class Keepalive:
             return
         try:
             if change is Change.LOST:
-                error = self._state.last_error
-                _logger.warning("session lost: %s", error)
                 if self._on_lost is not None:
-                    rt.call(self._on_lost, error)
-            else:
-                _logger.info("session restored")
-                if self._on_restored is not None:
-                    rt.call(self._on_restored)
+                    rt.call(self._on_lost, self._state.last_error)
+            elif self._on_restored is not None:
+                rt.call(self._on_restored)
         except Exception:
             _logger.exception("a callback of the keepalive failed")
 

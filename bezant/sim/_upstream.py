@@ -1,0 +1,236 @@
+"""IBKR's side of the real Client Portal Gateway, as far as the gateway itself asks for it.
+
+The real gateway is a proxy with a login of its own. Pointed at a `SimulatedUpstream` it logs in,
+stays logged in, and passes on the calls and WebSockets of its clients, so that a client can be
+tried against the real gateway without IBKR's servers.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+
+from bezant.sim._edge import _BODY_METHODS, Edge, _page
+from bezant.sim._gateway import SimulatedGateway
+from bezant.sim._recorded import API, RecordedRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Receive, Scope, Send
+    from starlette.websockets import WebSocket
+
+    from bezant.sim._rest import Api
+    from bezant.sim._session import Session
+
+OWN_AGENT = "ClientPortalGW/1"
+"""The User-Agent of what the gateway asks of its own accord."""
+
+DISPATCHER = "/sso/Dispatcher"
+# Names that the gateway keeps in its jar; whatever else is set on /sso goes to the client only.
+_JAR = {"XYZAB": "jar-token", "USERID": "100000001"}
+
+
+class SimulatedUpstream(SimulatedGateway):
+    """What stands behind a real gateway: IBKR's login and the simulated account, on plain HTTP.
+
+    It begins logged out. A `POST /sso/Dispatcher` through the gateway logs in, after which the
+    gateway opens the brokerage session by itself within a moment.
+
+    `requests` holds what clients sent through the gateway, `own_requests` what the gateway asked
+    of its own accord.
+
+    The gateway's own tickle, every 30 s, succeeds even after `logout`, unless `fail_own_tickle` is
+    set: otherwise it would log in again in the middle of what is being tried.
+
+    Args:
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one. It keeps it over `stop` and `start`.
+        positions: How many positions the account holds.
+        seed: What contracts, positions and prices are drawn from.
+        account_id: The account's id.
+        quote_interval: Seconds between two changes of a stream.
+        heartbeat_interval: Seconds between two heartbeats of a WebSocket.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        positions: int = 250,
+        seed: int = 0,
+        account_id: str = "DU1234567",
+        quote_interval: float = 0.5,
+        heartbeat_interval: float = 10.0,
+    ) -> None:
+        super().__init__(
+            host=host,
+            port=port,
+            positions=positions,
+            seed=seed,
+            account_id=account_id,
+            tls=False,
+            quote_interval=quote_interval,
+            heartbeat_interval=heartbeat_interval,
+        )
+        api = self._edge._api  # noqa: SLF001 - the same calls behind another outside
+        self._upstream = UpstreamEdge(api, self._session, self._serve_websocket)
+        self._edge = self._upstream
+        self._session.logout("unauthorized")
+
+    def start(self) -> None:
+        """Listen and serve; returns when requests are answered.
+
+        Raises:
+            OSError: If it can't listen, for one because the port is in use.
+            RuntimeError: If it is running already.
+        """
+        super().start()
+        self._wanted_port = self._port or 0
+
+    @property
+    def fail_own_tickle(self) -> bool:
+        """Whether the gateway's own tickle is answered with 401, after which it logs in again."""
+        return self._upstream.fail_own_tickle
+
+    @fail_own_tickle.setter
+    def fail_own_tickle(self, value: bool) -> None:
+        self._upstream.fail_own_tickle = value
+
+    @property
+    def own_requests(self) -> list[RecordedRequest]:
+        """What the gateway asked of its own accord so far, logins included."""
+        return self._upstream.own_requests
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far, the gateway's own too."""
+        super().clear_requests()
+        self._upstream.clear_own_requests()
+
+    def renew(self) -> None:
+        """Be as after a login: faults and WebSockets that have ended are forgotten, too."""
+        self._upstream.fail_own_tickle = False
+        self._upstream.clear_faults()
+        self._connections[:] = [each for each in self._connections if not each.closed]
+        self.login()
+        self.clear_requests()
+
+
+class UpstreamEdge(Edge):
+    """Answers the gateway's own calls shortly, and those that it passes on as ever."""
+
+    def __init__(
+        self,
+        api: Api,
+        session: Session,
+        serve_websocket: Callable[[WebSocket], Awaitable[None]],
+    ) -> None:
+        super().__init__(api, session.login, serve_websocket)
+        self._session = session
+        self.fail_own_tickle = False
+        self._own: list[RecordedRequest] = []
+        self._random = random.Random("own calls")
+
+    @property
+    def own_requests(self) -> list[RecordedRequest]:
+        """A copy of what the gateway asked."""
+        with self._lock:
+            return list(self._own)
+
+    def clear_own_requests(self) -> None:
+        """Forget what the gateway asked."""
+        with self._lock:
+            self._own.clear()
+
+    def clear_faults(self) -> None:
+        """Forget the faults that no request has met."""
+        with self._lock:
+            self._faults.clear()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket."""
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            own = request.headers.get("user-agent") == OWN_AGENT
+            if own or (request.method, scope["path"]) == ("POST", DISPATCHER):
+                recorded = RecordedRequest(
+                    method=request.method,
+                    path=scope["path"],
+                    query=dict(request.query_params),
+                    headers=dict(request.headers),
+                    body=await request.body(),
+                    target="?".join(filter(None, (scope["path"], request.url.query))),
+                )
+                with self._lock:
+                    self._own.append(recorded)
+                answer = self._own_answer(recorded) if own else self._log_in()
+                # With a Content-Length and in one piece: the gateway takes each piece that it
+                # reads for a whole answer.
+                await answer(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+    def _fault_at_edge(
+        self,
+        request: HTTPConnection,  # noqa: ARG002 - as in the class above
+        recorded: RecordedRequest,
+    ) -> Response | None:
+        """Refuse what IBKR's servers refuse; the limits on lengths are the gateway's."""
+        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
+            return _page("Length Required", 411)
+        if not recorded.headers.get("user-agent"):
+            return _page("Access Denied", 403)
+        return None
+
+    def _log_in(self) -> Response:
+        self._session.login()
+        # The brokerage session is for the gateway to open.
+        self._session.drop_brokerage()
+        answer = Response(status_code=302, headers={"Location": "/sso/Done"})
+        for name, value in _JAR.items():
+            answer.set_cookie(name, value, path="/")
+        return answer
+
+    def _own_answer(self, recorded: RecordedRequest) -> Response:
+        session = self._session
+        path = recorded.path.removeprefix(API)
+        if path == "/sso/ping":
+            return _tiny({})
+        if path == "/tickle":
+            return _refused() if self.fail_own_tickle else _tiny({"session": session.token})
+        if not session.logged_in:
+            return _refused()
+        if path == "/iserver/auth/ssodh/response":
+            session.open_brokerage(compete=True)
+        bodies: dict[str, dict[str, Any]] = {
+            "/sso/validate": {"USER_ID": 100000001, "USER_NAME": "simulated"},
+            "/one/user": {"username": "simulated"},
+            "/ssodh/init": {"success": True},
+            "/ssodh/st": {"st": self._hex()},
+            "/iserver/auth/ssodh/init": {"challenge": self._hex()},
+            "/iserver/auth/ssodh/response": self._flags(),
+            "/iserver/auth/status": self._flags(),
+            "/iserver/accounts": {"accounts": []},
+        }
+        body = bodies.get(path)
+        return Response(status_code=404) if body is None else _tiny(body)
+
+    def _flags(self) -> dict[str, Any]:
+        names = ("authenticated", "competing", "connected")
+        status = self._session.status(fail=False)
+        return {name: status[name] for name in names}
+
+    def _hex(self) -> str:
+        return f"{self._random.getrandbits(128):032x}"
+
+
+def _refused() -> Response:
+    return Response(status_code=401)
+
+
+def _tiny(body: dict[str, Any]) -> Response:
+    return JSONResponse(body)

@@ -1,0 +1,52 @@
+"""The real gateway and what stands behind it, as one thing with a simulated gateway's controls."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from bezant.sim._upstream import SimulatedUpstream
+
+if TYPE_CHECKING:
+    from tests.gateway.real import RealGateway
+
+
+class Chain(SimulatedUpstream):
+    """The upstream, with the addresses of the real gateway in front of it.
+
+    Attributes:
+        real: the gateway.
+    """
+
+    real: RealGateway
+
+    @property
+    def port(self) -> int:
+        """The gateway's port."""
+        return self.real.port
+
+    @property
+    def upstream_port(self) -> int:
+        """The upstream's port, the same for as long as the gateway runs."""
+        return self._wanted_port
+
+    def _url(self, scheme: str) -> str:
+        return f"{scheme}s://127.0.0.1:{self.port}"
+
+    @property
+    def ca_file(self) -> str:
+        """The gateway's certificate."""
+        return str(self.real.ca_file)
+
+    def prepare(self) -> None:
+        """Be as new for the next test."""
+        if self._thread is None:
+            self.start()
+        deadline = time.monotonic() + 0.3
+        while not all(each.closed for each in self.ws_connections):
+            if time.monotonic() > deadline:
+                # The gateway keeps a WebSocket whose client went before it was connected.
+                for each in self.ws_connections:
+                    each.close()
+            time.sleep(0.005)
+        self.renew()

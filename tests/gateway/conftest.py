@@ -1,0 +1,78 @@
+"""The real Client Portal Gateway, for tests that are asked for.
+
+`nox -s gateway`, or `pytest tests/gateway`; other runs do not look into this folder, unless
+`BEZANT_TEST_GATEWAY=1` is set.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.chain import Chain
+from tests.gateway.real import RealGateway, Unavailable
+from tests.gateway.twins import Twin
+
+_HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the folder alone unless it was asked for."""
+    if os.environ.get("BEZANT_TEST_GATEWAY") == "1":
+        return None
+    start = config.invocation_params.dir
+    named = [(start / each.partition("::")[0]).resolve() for each in config.args]
+    return None if any(each == _HERE or _HERE in each.parents for each in named) else True
+
+
+@pytest.fixture(scope="session")
+def chain() -> Iterator[Chain]:
+    """The real gateway, running and logged in: one for all tests, because its login is."""
+    with Chain(quote_interval=0.02, heartbeat_interval=0.2) as upstream:
+        try:
+            upstream.real = RealGateway(upstream.upstream_port)
+        except Unavailable as reason:
+            pytest.skip(f"no real gateway: {reason}")
+        with upstream.real:
+            upstream.real.log_in()
+            deadline = time.monotonic() + 10
+            while not any(
+                each.path.endswith("/iserver/accounts") for each in upstream.own_requests
+            ):
+                assert time.monotonic() < deadline, "the gateway did not open the session"
+                time.sleep(0.01)
+            yield upstream
+
+
+@pytest.fixture
+def gateway(chain: Chain, _no_threads_left: None) -> Chain:
+    """The real gateway, with everything behind it as new."""
+    chain.prepare()
+    return chain
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    """As everywhere, but for the upstream's thread, which one test may end and another begin."""
+
+    def now() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name != "bezant-sim"}
+
+    before = now()
+    yield
+    deadline = time.monotonic() + 2.0
+    while left := now() - before:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads left over: {left}")
+        left.pop().join(0.05)
+
+
+@pytest.fixture(params=["async", "blocking"])
+def twin(request: pytest.FixtureRequest) -> Twin:
+    """Each of the two clients."""
+    return Twin(request.param)

@@ -1,0 +1,35 @@
+"""Runs a command for as long as its own standard input is open, however its parent ends.
+
+The real gateway listens on every interface while it runs, so it must not outlive the tests, not
+even those that were killed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+
+def main(command: list[str]) -> int:
+    """Run the command, print its process id, end it with SIGTERM when standard input ends."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    print(process.pid, flush=True)  # noqa: T201 - for the parent
+
+    def watch() -> None:
+        # Ends with the process: a blocked read would keep this interpreter from ending.
+        os._exit(process.wait() % 256)
+
+    threading.Thread(target=watch, daemon=True).start()
+    sys.stdin.buffer.read()
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait() % 256
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

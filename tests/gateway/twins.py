@@ -1,0 +1,78 @@
+"""Both clients behind one face, so that each test drives both."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import bezant
+
+
+class Threaded:
+    """A blocking object whose methods are awaited; each call runs in a thread."""
+
+    def __init__(self, blocking: Any) -> None:
+        self.blocking = blocking
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.blocking, name)
+        if not callable(found):
+            return found
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            result = await asyncio.to_thread(found, *arguments, **options)
+            handles = (bezant.Client, bezant.Keepalive, bezant.Subscription)
+            return Threaded(result) if isinstance(result, handles) else result
+
+        return call
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.blocking.__enter__)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await asyncio.to_thread(self.blocking.__exit__, *exc_info)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """One of the two clients."""
+
+    name: str
+
+    def client(self, base_url: str, **options: Any) -> Any:
+        """Return a client, to be entered with ``async with``."""
+        if self.name == "async":
+            return bezant.AsyncClient(base_url, **options)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24))
+        return Threaded(bezant.Client(base_url, **options))
+
+    async def connect(self, client: Any, **options: Any) -> Any:
+        """Open a stream that ends with its connection, to be entered with ``async with``."""
+        if "reconnect" in inspect.signature(bezant.WsClient.connect).parameters:
+            options = {"reconnect": False} | options
+        if self.name == "async":
+            return await bezant.AsyncWsClient.connect(client, **options)
+
+        def connect() -> Any:
+            return bezant.WsClient.connect(client.blocking, **options)
+
+        return Threaded(await asyncio.to_thread(connect))
+
+    async def keepalive(self, client: Any, interval: float, **options: Any) -> Any:
+        """Start a keepalive, to be entered with ``async with``."""
+        if self.name == "async":
+            return client.keepalive(interval, **options)
+        return await client.keepalive(interval, **options)
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something has become true."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.01)
