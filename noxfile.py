@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -49,6 +51,17 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--include=bezant/_core/*", "--fail-under=100")
     session.run("coverage", "report", "--omit=bezant/_core/*", "--fail-under=95")
+
+
+@nox.session(python=NEWEST_COMMON)
+def gateway(session: nox.Session) -> None:
+    """The client through the real Client Portal Gateway, on loopback, with an invented upstream."""
+    tools = ["java", "keytool"] if os.environ.get("CPGW_HOME") else ["java", "keytool", "npm"]
+    missing = [each for each in tools if shutil.which(each) is None]
+    if missing:
+        session.skip(f"the real gateway needs {', '.join(missing)}, which this machine has not")
+    install(session, "test")
+    session.run("pytest", *(session.posargs or ["tests/gateway", "-q"]))
 
 
 @nox.session(python=NEWEST_COMMON)

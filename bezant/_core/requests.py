@@ -167,11 +167,12 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
         if value is None or value is UNSET:
             continue
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-            text = _query_text(key, value, operation)
+            text = _quoted(_query_text(key, value, operation), ",", key)
         else:
-            items = cast("Iterable[object]", value)
-            text = ",".join(_query_text(key, item, operation) for item in items)
-        pairs.append(f"{_quoted(str(key), '', key)}={_quoted(text, ',', key)}")
+            # A comma within an item would make two of it.
+            texts = (_query_text(key, item, operation) for item in cast("Iterable[object]", value))
+            text = ",".join(_quoted(each, "", key) for each in texts)
+        pairs.append(f"{_quoted(str(key), '', key)}={text}")
     return "&".join(pairs)
 
 

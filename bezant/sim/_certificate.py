@@ -33,10 +33,8 @@ def certificate() -> Certificate:
 def _mint() -> Certificate:
     ca = trustme.CA(organization_name="bezant simulated gateway")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # The real gateway stops at TLS 1.2 and so sends nothing of its own accord after the handshake.
-    # A session ticket there makes a client that reads and writes in two threads stall now and then.
-    context.num_tickets = 0
+    # The real gateway speaks nothing else.
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     leaf = ca.issue_cert("localhost", "127.0.0.1", "::1")
     # Its type names pyOpenSSL's context too, which need not be installed.
     leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]

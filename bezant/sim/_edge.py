@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bezant.sim._rest import Api
 
+_OTHER_API = "/v1/portal/"
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -88,9 +89,14 @@ class Edge:
         headers = {
             name: ", ".join(request.headers.getlist(name)) for name in set(request.headers.keys())
         }
+        path = request.scope["path"]
+        if path.startswith(_OTHER_API) and request.scope["type"] == "http":
+            # The gateway knows a second name for the same; not for its WebSocket.
+            path = API + path[len(_OTHER_API) - 1 :]
+            target = API + target[len(_OTHER_API) - 1 :]
         recorded = RecordedRequest(
             method=method,
-            path=request.scope["path"],
+            path=path,
             query=dict(request.query_params),
             headers=headers,
             body=body,
@@ -106,10 +112,10 @@ class Edge:
         closing = {"Connection": "close"}
         if size > _MAX_LINE:
             return Response(status_code=414, headers=closing)
-        if sum(len(name) + len(value) + 4 for name, value in request.headers.raw) > _MAX_HEADERS:
+        if sum(len(name) + len(value) + 2 for name, value in request.headers.raw) > _MAX_HEADERS:
             return Response(status_code=400, headers=closing)
-        sized = {"content-length", "transfer-encoding"} & recorded.headers.keys()
-        if recorded.method in _BODY_METHODS and not sized:
+        # The gateway passes a chunked body on as none at all, without a length.
+        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
             return _page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
             return _page("Access Denied", 403)
@@ -142,6 +148,10 @@ class Edge:
         if path == "/sso/Dispatcher":
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
+        version, _, rest = path[1:].partition("/")
+        service, _, rest = rest.partition("/")
+        if version == "v1" and rest:
+            return Response(f"Unknown service {service}", media_type="text/plain")
         location = f"https://api.ibkr.com{recorded.target.partition('?')[0]}"
         return Response(status_code=302, headers={"Location": location})
 

@@ -293,3 +293,7 @@ def test_any_json_value_is_sent_as_it_is(value: object) -> None:
         assert "\\ud" in ascii(value)  # half of a surrogate pair
         return
     assert json.loads(body) == value
+
+
+def test_a_comma_within_an_item_stays_within_it() -> None:
+    assert encode_query({"a": ["x,y", 2], "b": "x,y"}, "GET /x") == "a=x%2Cy,2&b=x,y"
