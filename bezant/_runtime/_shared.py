@@ -77,9 +77,10 @@ class Attempt:
         sent: whether a byte of the request may have left.
         stream: the connection that it is using, for whoever has to abort it.
         aborted: whether somebody did.
+        done: whether it is over.
     """
 
-    __slots__ = ("aborted", "connect_timeout", "deadline", "sent", "stream")
+    __slots__ = ("aborted", "connect_timeout", "deadline", "done", "sent", "stream")
 
     def __init__(self, deadline: float, connect_timeout: float) -> None:
         self.deadline = deadline
@@ -87,6 +88,7 @@ class Attempt:
         self.sent = False
         self.stream: Any = None
         self.aborted = False
+        self.done = False
 
 
 # The attempt that each thread is in the middle of, for whoever has to stop it.

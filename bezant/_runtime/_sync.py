@@ -262,6 +262,7 @@ class HttpTransport:
                 trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
             raise trouble from error
         finally:
+            attempt.done = True
             self._end(attempt)
             attempts.pop(thread, None)
             current_attempt.reset(token)

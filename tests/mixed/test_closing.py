@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import sys
 import threading
 import time
 
@@ -78,3 +79,31 @@ async def test_tasks_in_the_middle_of_calls(gateway: SimulatedGateway, round_: i
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         assert outcome is None or isinstance(outcome, asyncio.CancelledError)
     gc.collect()
+
+
+def test_no_thread_closes_a_connection_that_another_has_begun_to_use(
+    gateway: SimulatedGateway,
+) -> None:
+    # httpcore took an answer that was on its way for a sign that an idle connection had been
+    # closed, and closed it under its thread: EBADF, and now and then a crash in OpenSSL.
+    errors: list[BaseException] = []
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with bezant.Client(gateway.base_url) as client:
+
+            def work() -> None:
+                for _ in range(60):
+                    try:
+                        client.health()
+                    except BaseException as error:
+                        errors.append(error)
+
+            threads = [threading.Thread(target=work) for _ in range(10)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert errors == []
