@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import httpcore
@@ -47,7 +47,7 @@ class Stream(httpcore.NetworkStream):
         return left if timeout is None else min(left, timeout)
 
     @contextlib.contextmanager
-    def _using(self) -> Iterator[None]:
+    def _using(self) -> Generator[None, None, None]:
         with self._closing:
             if self._closed:
                 raise httpcore.ReadError("the connection was closed")
