@@ -75,12 +75,11 @@ class Attempt:
         deadline: monotonic time at which it ends.
         connect_timeout: seconds to connect.
         sent: whether a byte of the request may have left.
-        stream: the connection that it is using, for whoever has to abort it.
+        stream: what it is using or waiting for, for whoever has to stop it.
         aborted: whether somebody did.
-        done: whether it is over.
     """
 
-    __slots__ = ("aborted", "connect_timeout", "deadline", "done", "sent", "stream")
+    __slots__ = ("_stopping", "aborted", "connect_timeout", "deadline", "sent", "stream")
 
     def __init__(self, deadline: float, connect_timeout: float) -> None:
         self.deadline = deadline
@@ -88,7 +87,20 @@ class Attempt:
         self.sent = False
         self.stream: Any = None
         self.aborted = False
-        self.done = False
+        # The garbage collector may stop a forgotten worker's attempt while this thread holds it.
+        self._stopping = threading.RLock()
+
+    def stop(self) -> None:
+        """End it, from another thread."""
+        with self._stopping:
+            self.aborted = True
+            if self.stream is not None:
+                self.stream.abort()
+
+    def let_go(self) -> None:
+        """Use its connection no longer: from here on stopping it must not harm who uses it next."""
+        with self._stopping:
+            self.stream = None
 
 
 # The attempt that each thread is in the middle of, for whoever has to stop it.

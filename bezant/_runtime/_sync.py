@@ -24,11 +24,10 @@ from ._shared import (
     attempts,
     current_attempt,
     http_request,
-    tls_context,
     too_large,
     trouble_from,
 )
-from ._sync_network import Backend
+from ._sync_pool import Lanes
 from ._sync_socket import WebSocket
 
 __all__ = [
@@ -169,13 +168,6 @@ class Waker:
         self._event.wait(timeout)
 
 
-def stop(attempt: Attempt) -> None:
-    """End another thread's call."""
-    attempt.aborted = True
-    if attempt.stream is not None:
-        attempt.stream.abort()
-
-
 class Worker:
     """Something that runs beside its starter and never keeps the process alive."""
 
@@ -195,7 +187,7 @@ class Worker:
     def _interrupt(self) -> None:
         attempt = attempts.get(self._thread.ident or 0)
         if attempt is not None:
-            stop(attempt)
+            attempt.stop()
 
     def stop(self, grace: float = 1.0) -> None:
         """End it, in the middle of a call if need be, and wait until it has ended."""
@@ -233,15 +225,7 @@ class HttpTransport:
         self._state = threading.Condition()
         self._active: set[Attempt] = set()
         self._closing = False
-        context = tls_context(settings.tls) if settings.tls.mode != "none" else False
-        self._transport = httpx.HTTPTransport(
-            verify=context,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=None),
-            proxy=settings.proxy,
-        )
-        # httpx has no parameter for httpcore's network backend.
-        self._transport._pool._network_backend = Backend()  # noqa: SLF001
+        self._lanes = Lanes(settings)
 
     def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         """Send a request and read its answer to the end, within so many seconds.
@@ -255,14 +239,18 @@ class HttpTransport:
         attempts[thread] = attempt
         self._begin(attempt)
         try:
-            return self._exchange(request, settings, seconds)
+            lane = self._lanes.take(attempt)
+            try:
+                return _exchange(lane.transport, request, settings, seconds)
+            finally:
+                attempt.let_go()
+                self._lanes.give_back(lane)
         except TRANSPORT_ERRORS as error:
             trouble = trouble_from(error, attempt)
             if attempt.aborted:
                 trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
             raise trouble from error
         finally:
-            attempt.done = True
             self._end(attempt)
             attempts.pop(thread, None)
             current_attempt.reset(token)
@@ -279,25 +267,7 @@ class HttpTransport:
             last = self._closing and not self._active
             self._state.notify_all()
         if last:  # whoever closed the transport did not wait for this call
-            self._transport.close()
-
-    def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
-        response = self._transport.handle_request(http_request(request, settings, seconds))
-        try:
-            if response.status_code in STATUS_WITHOUT_BODY:
-                response.extensions["network_stream"].spoiled = True
-            chunks: list[bytes] = []
-            length = 0
-            plain = "content-encoding" not in response.headers
-            stream: Any = response.stream if plain else response.iter_bytes()
-            for chunk in stream:
-                length += len(chunk)
-                if length > settings.max_answer_bytes:
-                    raise too_large(settings.max_answer_bytes)
-                chunks.append(chunk)
-        finally:
-            response.close()
-        return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+            self._lanes.close()
 
     def close(self) -> None:
         """Close every connection, and end the calls that other threads are in the middle of."""
@@ -306,8 +276,29 @@ class HttpTransport:
             deadline = monotonic() + _CLOSING_GRACE
             while self._active and monotonic() < deadline:
                 for attempt in self._active:
-                    stop(attempt)
+                    attempt.stop()
                 self._state.wait(0.02)
             if self._active:  # connecting; the last of them closes
                 return
-        self._transport.close()
+        self._lanes.close()
+
+
+def _exchange(
+    transport: httpx.HTTPTransport, request: Request, settings: Settings, seconds: float
+) -> Answer:
+    response = transport.handle_request(http_request(request, settings, seconds))
+    try:
+        if response.status_code in STATUS_WITHOUT_BODY:
+            response.extensions["network_stream"].spoiled = True
+        chunks: list[bytes] = []
+        length = 0
+        plain = "content-encoding" not in response.headers
+        stream: Any = response.stream if plain else response.iter_bytes()
+        for chunk in stream:
+            length += len(chunk)
+            if length > settings.max_answer_bytes:
+                raise too_large(settings.max_answer_bytes)
+            chunks.append(chunk)
+    finally:
+        response.close()
+    return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))

@@ -10,12 +10,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 
-from ._shared import Attempt, addresses, current_attempt
+from ._shared import addresses, current_attempt
 
 
 class Stream(httpcore.NetworkStream):
@@ -30,8 +30,6 @@ class Stream(httpcore.NetworkStream):
         # The garbage collector may stop a forgotten worker while this thread holds it.
         self._closing = threading.RLock()
         self._closed = False
-        self._busy = False
-        self._attempt: Attempt | None = None
         self.spoiled = False
 
     def _seconds_left(self, timeout: float | None, error: type[Exception]) -> float | None:
@@ -46,45 +44,26 @@ class Stream(httpcore.NetworkStream):
             raise error("the deadline has passed")
         return left if timeout is None else min(left, timeout)
 
-    @contextlib.contextmanager
-    def _using(self) -> Generator[None, None, None]:
-        with self._closing:
-            if self._closed:
-                raise httpcore.ReadError("the connection was closed")
-            self._busy = True
-            self._attempt = current_attempt.get()
-        try:
-            yield
-        finally:
-            with self._closing:
-                self._busy = False
-                if self._closed:
-                    self._inner.close()
-
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes, at least a byte, or nothing at the end of the stream."""
         left = self._seconds_left(timeout, httpcore.ReadTimeout)
-        with self._using():
-            return self._inner.read(max_bytes, left)
+        return self._inner.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""
         if not buffer:
             return
         left = self._seconds_left(timeout, httpcore.WriteTimeout)
-        with self._using():
-            if self._attempt is not None:
-                self._attempt.sent = True
-            self._inner.write(buffer, left)
+        attempt = current_attempt.get()
+        if attempt is not None:
+            attempt.sent = True
+        self._inner.write(buffer, left)
 
     def close(self) -> None:
-        """Drop the connection, at once or as soon as another thread has done with it."""
+        """Drop the connection."""
         with self._closing:
-            if self._busy:
-                self.abort()
-            else:
-                self._inner.close()
             self._closed = True
+            self._inner.close()
 
     def abort(self) -> None:
         """Wake whoever waits for bytes on it, from another thread.
@@ -115,13 +94,8 @@ class Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's questions about the connection."""
-        if info == "is_readable":  # asked of an idle connection: can it not be used again?
-            if self.spoiled or self._closed:
-                return True
-            # httpcore looks whether it is idle and then here, and another thread may have begun a
-            # call in between: its answer is not a sign that the peer has gone.
-            if self._attempt is not None and not self._attempt.done:
-                return False
+        if info == "is_readable" and self.spoiled:  # asked before it is used again
+            return True
         return self._inner.get_extra_info(info)
 
 
