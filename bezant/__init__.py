@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
     from ._async.keepalive import AsyncKeepalive
     from ._async.live import AsyncOrders, AsyncQuote, AsyncSubscription
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from ._async.stream import AsyncWsClient
     from ._async.symbols import AsyncSymbolCache
     from ._core.answers import BinaryAnswer
+    from ._core.bulk import Outcome, Progress
     from ._core.decode import Drift
     from ._core.session import SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
+    from ._sync.bulk import Bulk
     from ._sync.client import Client
     from ._sync.keepalive import Keepalive
     from ._sync.live import Orders, Quote, Subscription
@@ -108,6 +111,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
     "_async.keepalive": ("AsyncKeepalive",),
     "_async.live": ("AsyncOrders", "AsyncQuote", "AsyncSubscription"),
@@ -115,9 +119,11 @@ _HOMES = {
     "_async.stream": ("AsyncWsClient",),
     "_async.symbols": ("AsyncSymbolCache",),
     "_core.answers": ("BinaryAnswer",),
+    "_core.bulk": ("Outcome", "Progress"),
     "_core.decode": ("Drift",),
     "_core.session": ("SessionChange", "SessionState"),
     "_core.stream.fields": ("MarketDataFields",),
+    "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
     "_sync.keepalive": ("Keepalive",),
     "_sync.live": ("Orders", "Quote", "Subscription"),
@@ -206,6 +212,7 @@ __all__ = [
     "AmbiguousSymbol",
     "AnswerTooLarge",
     "ApiError",
+    "AsyncBulk",
     "AsyncClient",
     "AsyncKeepalive",
     "AsyncOrders",
@@ -219,6 +226,7 @@ __all__ = [
     "BarsUpdate",
     "BezantError",
     "BinaryAnswer",
+    "Bulk",
     "Bulletin",
     "Client",
     "ClientClosed",
@@ -252,11 +260,13 @@ __all__ = [
     "OrderUpdate",
     "Orders",
     "Other",
+    "Outcome",
     "OutcomeUnknown",
     "PacingError",
     "PermissionDenied",
     "Pnl",
     "Position",
+    "Progress",
     "Prompt",
     "Quote",
     "RateLimited",

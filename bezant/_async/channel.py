@@ -24,7 +24,6 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
-    RateLimited,
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
@@ -123,7 +122,7 @@ class AsyncChannel:
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
                     answer = await self._send(request, settings, deadline - now)
-                return self._read(answer, operation, type_, settings)
+                    return self._read(answer, operation, type_, settings)
             except BezantError as error:
                 error.attempts = attempt
                 again = await self._may_go_on(error, operation, settings)
@@ -144,9 +143,6 @@ class AsyncChannel:
         if isinstance(error, SessionError):
             self._primed.clear()
             error.login_url = settings.base_url.root
-        elif isinstance(error, RateLimited) and settings.pacing:
-            self.gate.penalise(error.retry_after)
-            _logger.warning("%s; nothing is sent to this gateway meanwhile", error)
         if not retry.may_repeat(error, operation):
             return False
         if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Self, TypeVar, overload
 
@@ -12,26 +13,32 @@ from msgspec import UNSET
 
 from .._core import health as session_rules
 from .._core import positions as position_rules
+from .._core.bulk import Progress
 from .._core.decode import Drift
 from .._core.requests import fill_path, raw_operation
 from .._core.settings import (
     DEFAULT_ANSWER_LIMIT,
+    DEFAULT_CONCURRENCY,
     DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_CONNECTIONS,
     DEFAULT_MAX_WAIT,
     DEFAULT_TIMEOUT,
     DEFAULT_USER_AGENT,
+    check_count,
     check_seconds,
     resolve,
 )
+from .._runtime import _async as rt
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .api import AsyncApi
+from .bulk import AsyncBulk
 from .channel import AsyncChannel
 from .keepalive import AsyncKeepalive, Callback
 from .session import AsyncSession
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class AsyncClient:
@@ -341,6 +348,81 @@ class AsyncClient:
         async for page in self.position_pages(account_id):
             positions += page
         return positions
+
+    def map(
+        self,
+        function: Callable[[T], rt.Promise[R]],
+        items: Iterable[T],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        max_wait: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> AsyncBulk[T, R]:
+        """Call a function for many items at once and iterate over what comes, as it comes.
+
+        The limits are kept exactly full: each call waits for its turn as any other does, and as
+        long as that takes. Use it in a ``with`` statement, whose end ends what is still going on::
+
+            with client.map(fetch, conids) as outcomes:
+                for outcome in outcomes:
+                    if outcome.ok:
+                        print(outcome.item, outcome.value)
+
+        Args:
+            function: makes the calls of one item; an error of it is the item's outcome.
+            items: what it is called with, taken as they are needed.
+            concurrency: how many items are in work at a time.
+            max_wait: seconds for which each call may wait for its turn; None for as long as it
+                takes. The end of a penalty is never waited for longer than the client's own
+                ``max_wait``.
+            on_progress: called before each outcome with a `Progress`.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+        """
+        check_count("concurrency", concurrency, 1)
+        if max_wait is not None:
+            check_seconds("max_wait", max_wait)
+        return AsyncBulk(
+            self._channel,
+            function,
+            items,
+            concurrency=concurrency,
+            max_wait=math.inf if max_wait is None else max_wait,
+            on_progress=on_progress,
+        )
+
+    async def gather(
+        self,
+        function: Callable[[T], rt.Promise[R]],
+        items: Iterable[T],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        max_wait: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> list[R]:
+        """Call a function for many items at once and return its values in the items' order.
+
+        As `map`, but the first error ends it: what is still going on is ended, too.
+
+        Args:
+            function: makes the calls of one item.
+            items: what it is called with.
+            concurrency: how many items are in work at a time.
+            max_wait: seconds for which each call may wait for its turn; None for as long as it
+                takes.
+            on_progress: called with a `Progress` for each item.
+
+        Raises:
+            Exception: what the function raised first.
+        """
+        values: dict[int, R] = {}
+        async with self.map(
+            function, items, concurrency=concurrency, max_wait=max_wait, on_progress=on_progress
+        ) as outcomes:
+            async for outcome in outcomes:
+                values[outcome.index] = outcome.value
+        return [values[index] for index in sorted(values)]
 
     async def aclose(self) -> None:
         """Close every connection and end the keepalives. Doing so twice is fine."""

@@ -23,6 +23,8 @@ DEFAULT_CONNECTIONS: Final = 4
 DEFAULT_ANSWER_LIMIT: Final = 32 * 1024 * 1024
 DEFAULT_MAX_WAIT: Final = 30.0
 DEFAULT_RETRIES: Final = 2
+# Items of a bulk map: enough for some to be waiting whenever the limits let one go.
+DEFAULT_CONCURRENCY: Final = 8
 
 TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
@@ -227,16 +229,22 @@ class Settings:
             # An empty one earns 403 at IBKR's edge.
             raise InvalidRequest("user_agent must be printable ASCII and not empty")
         for name, least in (("max_connections", 1), ("max_answer_bytes", 1), ("retries", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InvalidRequest(
-                    f"{name} must be a whole number of at least {least}, not {value!r}"
-                )
+            check_count(name, getattr(self, name), least)
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """Return a copy with some per-call settings changed (None keeps a setting)."""
         given = {name: value for name, value in changes.items() if value is not None}
         return replace(self, **given)  # type: ignore[arg-type]  # checked in __post_init__
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Refuse what is not a whole number of at least so many.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidRequest(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def check_seconds(name: str, value: float) -> None:

@@ -103,9 +103,6 @@ class Attempt:
             self.stream = None
 
 
-# The attempt that each thread is in the middle of, for whoever has to stop it.
-attempts: dict[int, Attempt] = {}
-
 current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
 
 

@@ -21,7 +21,6 @@ from ._shared import (
     TRANSPORT_ERRORS,
     Attempt,
     answer_from,
-    attempts,
     current_attempt,
     http_request,
     too_large,
@@ -29,6 +28,7 @@ from ._shared import (
 )
 from ._sync_pool import Lanes
 from ._sync_socket import WebSocket
+from ._sync_waits import Bell, Event, Waker, Worker, attempting, sleep
 
 __all__ = [
     "Bell",
@@ -60,11 +60,6 @@ _CLOSING_GRACE = 1.0
 monotonic = time.monotonic
 wall_time = time.time
 chance = random.random
-
-
-def sleep(seconds: float) -> None:
-    """Wait."""
-    time.sleep(seconds)
 
 
 class Owner:
@@ -115,93 +110,6 @@ class Lock:
         self._lock.release()
 
 
-class Event:
-    """A flag that can be waited for."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """Raise the flag, for good."""
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """Say whether it is raised."""
-        return self._event.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is raised; False when the time-out passes first."""
-        return self._event.wait(timeout)
-
-
-class Bell:
-    """Rings for everybody who waits; who has heard it before waits for the next time."""
-
-    def __init__(self) -> None:
-        self.count: int = 0
-        self._changed = threading.Condition(threading.Lock())
-
-    def ring(self) -> None:
-        """Wake everybody who waits."""
-        with self._changed:
-            self.count += 1
-            self._changed.notify_all()
-
-    def wait(self, heard: int, timeout: float | None = None) -> bool:
-        """Wait until the count is no longer what it was; False when the time-out passes first."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.count != heard, timeout)
-
-
-class Waker:
-    """Ends one wait, from any thread and any event loop."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def wake(self) -> None:
-        """End the wait, now or when it begins."""
-        self._event.set()
-
-    def wait(self, timeout: float) -> None:
-        """Wait until woken, or until the time-out."""
-        self._event.wait(timeout)
-
-
-class Worker:
-    """Something that runs beside its starter and never keeps the process alive."""
-
-    def __init__(self, target: Callable[[], None], name: str) -> None:
-        self._thread = threading.Thread(target=target, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is still running."""
-        return self._thread.is_alive()
-
-    def abandon(self) -> None:
-        """Have it end, from wherever the garbage collector happens to run; do not wait."""
-        self._interrupt()
-
-    def _interrupt(self) -> None:
-        attempt = attempts.get(self._thread.ident or 0)
-        if attempt is not None:
-            attempt.stop()
-
-    def stop(self, grace: float = 1.0) -> None:
-        """End it, in the middle of a call if need be, and wait until it has ended."""
-        if self._thread is threading.current_thread():
-            return
-        deadline = monotonic() + grace
-        while self._thread.is_alive() and monotonic() < deadline:
-            self._interrupt()
-            self._thread.join(0.02)
-        if self._thread.is_alive():
-            # It is a daemon and its call has a deadline: it ends by itself.
-            _logger.warning("%s is still in the middle of a call", self._thread.name)
-
-
 Promise: TypeAlias = Annotated[C, "done at once"]
 
 
@@ -235,8 +143,15 @@ class HttpTransport:
         """
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         token = current_attempt.set(attempt)
-        thread = threading.get_ident()
-        attempts[thread] = attempt
+        try:
+            with attempting(attempt):
+                return self._attempt(attempt, request, settings, seconds)
+        finally:
+            current_attempt.reset(token)
+
+    def _attempt(
+        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
+    ) -> Answer:
         self._begin(attempt)
         try:
             lane = self._lanes.take(attempt)
@@ -252,8 +167,6 @@ class HttpTransport:
             raise trouble from error
         finally:
             self._end(attempt)
-            attempts.pop(thread, None)
-            current_attempt.reset(token)
 
     def _begin(self, attempt: Attempt) -> None:
         with self._state:

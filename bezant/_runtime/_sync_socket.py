@@ -19,7 +19,8 @@ import websocket
 from .._core.settings import BaseUrl, Settings
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
-from ._shared import Attempt, addresses, attempts, tls_context
+from ._shared import Attempt, addresses, tls_context
+from ._sync_waits import attempting
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
@@ -174,12 +175,22 @@ class WebSocket:
             WsConnectFailed: the handshake did not succeed.
             WsTimeout: it did not succeed in time.
         """
+        dialling = _Dialling()
+        attempt = Attempt(time.monotonic() + timeout, timeout)
+        attempt.stream = dialling
+        with attempting(attempt):
+            return cls._open(settings, headers, timeout, dialling)
+
+    @classmethod
+    def _open(
+        cls,
+        settings: Settings,
+        headers: Sequence[tuple[str, str]],
+        timeout: float,
+        dialling: _Dialling,
+    ) -> WebSocket:
         base_url = settings.base_url
         deadline = time.monotonic() + timeout
-        dialling = _Dialling()
-        attempt = Attempt(deadline, timeout)
-        attempt.stream = dialling
-        attempts[threading.get_ident()] = attempt
         # It skips its UTF-8 check, which is written in Python: the decoder checks.
         connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
         # websocket-client gives each read of the handshake the whole time-out.
@@ -238,7 +249,6 @@ class WebSocket:
         finally:
             if not opened and dialling.sock is not None:  # after Ctrl-C, too
                 dialling.sock.close()
-            attempts.pop(threading.get_ident(), None)
             watchdog.cancel()
             watchdog.join()
 

@@ -1,0 +1,162 @@
+"""Many calls at once, as fast as the limits allow."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sized
+from typing import Generic, Self, TypeVar
+
+from .._core.bulk import Outcome, Progress
+from .._runtime import _async as rt
+from ..errors import ClientClosed, InvalidRequest
+from .channel import AsyncChannel
+from .turn import patience
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AsyncBulk(Generic[T, R]):
+    """A function's outcomes for many items, as they come: a context manager and an iterator.
+
+    Made by ``client.map(...)``. Leaving the context ends what is still going on.
+    """
+
+    def __init__(
+        self,
+        channel: AsyncChannel,
+        function: Callable[[T], rt.Promise[R]],
+        items: Iterable[T],
+        *,
+        concurrency: int,
+        max_wait: float,
+        on_progress: Callable[[Progress], object] | None,
+    ) -> None:
+        self._channel = channel
+        self._function = function
+        self._items = enumerate(items)
+        self._total = len(items) if isinstance(items, Sized) else None
+        self._concurrency = concurrency
+        self._max_wait = max_wait
+        self._on_progress = on_progress
+        self._lock = rt.StateLock()
+        # Whoever finishes an item rings this one, whoever takes one the other.
+        self._finished = rt.Bell()
+        self._taken = rt.Bell()
+        self._ready: deque[Outcome[T, R]] = deque()
+        self._workers: list[rt.Worker] = []
+        self._at_work = 0
+        self._begun = 0
+        self._exhausted = False
+        self._done = 0
+        self._failed = 0
+        self._fatal: BaseException | None = None
+        self._entered = False
+        self._closed = False
+
+    def __repr__(self) -> str:
+        total = "?" if self._total is None else self._total
+        return f"<{type(self).__name__} {self._done} of {total}>"
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise InvalidRequest("a bulk map can be entered once; make another one")
+        self._channel.check()
+        self._entered = True
+        count = self._concurrency
+        if self._total is not None:
+            count = max(min(count, self._total), 1)
+        self._at_work = count
+        for _ in range(count):
+            self._workers.append(rt.Worker(self._work, "bezant-bulk"))
+        self._channel.workers.append(self)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End what is still going on. Doing so twice is fine."""
+        self._closed = True
+        if self in self._channel.workers:
+            self._channel.workers.remove(self)
+        for worker in self._workers:
+            worker.abandon()
+        for worker in self._workers:
+            await worker.stop()
+        self._finished.ring()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome[T, R]:
+        if not self._entered:
+            raise InvalidRequest("use it in a with statement, which ends what is still going on")
+        while True:
+            heard = self._finished.count
+            with self._lock:
+                outcome = self._ready.popleft() if self._ready else None
+                complete = self._exhausted and self._done == self._begun
+            if outcome is not None:
+                self._taken.ring()
+                self._report(outcome)
+                return outcome
+            if self._fatal is not None:
+                raise self._fatal
+            if complete:
+                raise StopAsyncIteration
+            if self._closed or self._at_work == 0:
+                raise ClientClosed("this bulk map was ended before it was complete")
+            await self._finished.wait(heard)
+
+    def _report(self, outcome: Outcome[T, R]) -> None:
+        self._done += 1
+        self._failed += not outcome.ok
+        if self._on_progress is not None:
+            self._on_progress(Progress(self._done, self._failed, self._total))
+
+    async def _work(self) -> None:
+        patience.set(self._max_wait)
+        try:
+            while not self._closed:
+                entry = self._next()
+                if entry is None:
+                    return
+                await self._hand_over(await self._try(*entry))
+        except Exception as error:  # noqa: BLE001 - from the items; told to whoever takes the outcomes
+            self._fatal = error
+        except BaseException as error:
+            if not self._closed:
+                self._fatal = error
+            raise
+        finally:
+            with self._lock:
+                self._at_work -= 1
+            self._finished.ring()
+
+    def _next(self) -> tuple[int, T] | None:
+        with self._lock:
+            if self._exhausted:
+                return None
+            entry = next(self._items, None)
+            if entry is None:
+                self._exhausted = True
+            else:
+                self._begun += 1
+            return entry
+
+    async def _try(self, index: int, item: T) -> Outcome[T, R]:
+        try:
+            return Outcome(item, index, None, await self._function(item))
+        except Exception as error:  # noqa: BLE001 - it is what came of the item
+            return Outcome(item, index, error)
+
+    async def _hand_over(self, outcome: Outcome[T, R]) -> None:
+        with self._lock:
+            self._ready.append(outcome)
+        self._finished.ring()
+        while True:  # whoever takes them may be slow, and the items without end
+            heard = self._taken.count
+            if len(self._ready) <= 2 * self._concurrency or self._closed:
+                return
+            await self._taken.wait(heard)

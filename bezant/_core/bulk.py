@@ -1,0 +1,56 @@
+"""What comes of each item of a bulk map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T, R]):
+    """What came of one item of `Client.map`.
+
+    Attributes:
+        item: the item.
+        index: its place among the items, from 0.
+        error: what the function raised, None where it returned.
+    """
+
+    item: T
+    index: int
+    error: Exception | None = None
+    _value: R | None = field(default=None, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.error is None
+
+    @property
+    def value(self) -> R:
+        """What the function returned.
+
+        Raises:
+            Exception: what it raised instead.
+        """
+        if self.error is not None:
+            raise self.error
+        return cast("R", self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a bulk map has come.
+
+    Attributes:
+        done: items that were handed out, failed ones included.
+        failed: how many of them failed.
+        total: how many there are; None where the items do not say.
+    """
+
+    done: int
+    failed: int
+    total: int | None

@@ -1,0 +1,262 @@
+"""Many calls at once: everything comes, within the limits, and it can be ended at any time."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bezant import (
+    AsyncClient,
+    ClientClosed,
+    InvalidRequest,
+    Outcome,
+    PacingError,
+    Progress,
+    UpstreamError,
+)
+from bezant._core import pacing
+from bezant.sim import SimulatedGateway
+from tests.support._async import later, pause, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest
+
+
+def echo(request: RawRequest, peer: Peer) -> None:
+    peer.json(b'"%s"' % request.target.rpartition("/")[2].encode())
+
+
+async def test_every_item_has_its_outcome(raw: RawGateway) -> None:
+    raw.script(echo)
+    steps: list[Progress] = []
+    async with AsyncClient(raw.base_url) as client:
+
+        async def fetch(number: int) -> str:
+            return str(await client.request("GET", f"/trsrv/{number}"))
+
+        async with client.map(fetch, range(50), on_progress=steps.append) as outcomes:
+            seen = {outcome.index: outcome async for outcome in outcomes}
+    assert sorted(seen) == [*range(50)]
+    assert all(each.value == str(each.item) == str(index) for index, each in seen.items())
+    assert steps == [Progress(done, 0, 50) for done in range(1, 51)]
+    assert len(raw.requests) == 50
+
+
+async def test_outcomes_come_as_they_come(raw: RawGateway) -> None:
+    async with AsyncClient(raw.base_url) as client:
+
+        async def work(seconds: float) -> float:
+            await pause(seconds)
+            return seconds
+
+        items = [0.1, 0.0, 0.02]
+        async with client.map(work, items) as outcomes:
+            assert [each.item async for each in outcomes] == [0.0, 0.02, 0.1]
+        assert await client.gather(work, items) == items
+
+
+async def test_no_items(raw: RawGateway) -> None:
+    async with AsyncClient(raw.base_url) as client:
+
+        async def work(item: Any) -> Any:
+            return item
+
+        assert await client.gather(work, []) == []
+        assert await client.gather(work, iter(())) == []
+        assert await client.gather(work, [None, False]) == [None, False]
+
+
+async def test_an_error_is_the_items_outcome(raw: RawGateway) -> None:
+    def some(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("3"):
+            peer.answer("503 Unavailable")
+        else:
+            echo(request, peer)
+
+    raw.script(some)
+    steps: list[Progress] = []
+    async with AsyncClient(raw.base_url) as client:
+
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        async with client.map(fetch, iter(range(6)), on_progress=steps.append) as outcomes:
+            failed: list[Outcome[int, Any]] = [each async for each in outcomes if not each.ok]
+        assert [each.item for each in failed] == [3]
+        assert isinstance(failed[0].error, UpstreamError)
+        with pytest.raises(UpstreamError):
+            _ = failed[0].value
+        assert steps[-1] == Progress(6, 1, None)
+        with pytest.raises(UpstreamError):
+            await client.gather(fetch, range(6))
+        assert await client.gather(fetch, range(3)) == ["0", "1", "2"]
+
+
+async def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
+    def first_only(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/0"):
+            echo(request, peer)
+        else:
+            peer.silence()
+
+    raw.script(first_only)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        started = time.monotonic()
+        async with client.map(fetch, itertools.count()) as outcomes:
+            async for outcome in outcomes:
+                assert outcome.value == "0"
+                break
+        assert time.monotonic() - started < 1
+        with pytest.raises(ClientClosed):
+            [each.ok async for each in outcomes]
+        assert await client.request("GET", "/portal/0") == "0"
+
+
+async def test_closing_the_client_ends_it(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.silence())
+    client = AsyncClient(raw.base_url, timeout=20)
+
+    async def run() -> list[Any]:
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        return await client.gather(fetch, range(100))
+
+    running = later(run)
+    await until(lambda: len(raw.requests) >= 4)
+    await client.aclose()
+    with pytest.raises(ClientClosed):
+        await result(running)
+    assert len(raw.requests) < 10
+
+
+async def test_it_can_be_ended_while_it_waits_for_its_turn(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(1, 900),))
+    raw.script(echo)
+    async with AsyncClient(raw.base_url, pacing=True) as client:
+
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        started = time.monotonic()
+        async with client.map(fetch, range(9)) as outcomes:
+            async for outcome in outcomes:
+                assert outcome.ok
+                break
+        assert time.monotonic() - started < 1
+    assert len(raw.requests) == 1
+
+
+async def test_it_waits_for_as_long_as_its_turn_takes(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(3, 0.15),))
+    raw.script(echo)
+    async with AsyncClient(raw.base_url, pacing=True, max_wait=0.05) as client:
+
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        started = time.monotonic()
+        assert len(await client.gather(fetch, range(9))) == 9
+        assert 0.4 <= time.monotonic() - started < 0.7
+        with pytest.raises(PacingError, match=r"more than max_wait \(0\.05 s\)"):
+            await client.gather(fetch, range(9), max_wait=0.05)
+        # Only the calls of a bulk map wait so long.
+        for _ in range(3):
+            try:
+                await fetch(0)
+            except PacingError:
+                break
+        else:
+            raise AssertionError("the limit was not kept")
+
+
+async def test_a_penalty_is_not_waited_for(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.answer("429 Too Many Requests", b'{"error":"x"}'))
+    async with AsyncClient(raw.base_url, pacing=True) as client:
+
+        async def fetch(number: int) -> Any:
+            return await client.request("GET", f"/trsrv/{number}")
+
+        async with client.map(fetch, range(20)) as outcomes:
+            errors = [each.error async for each in outcomes]
+        assert sum(isinstance(each, PacingError) for each in errors) >= 17
+        assert client.penalty_left > 800
+        client.end_penalty()
+    assert len(raw.requests) <= 3
+
+
+async def test_items_are_taken_as_they_are_needed(raw: RawGateway) -> None:
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        while True:
+            taken.append(len(taken) + 1)
+            yield taken[-1]
+
+    async with AsyncClient(raw.base_url) as client:
+
+        async def work(number: int) -> int:
+            return number
+
+        async with client.map(work, numbers(), concurrency=2) as outcomes:
+            async for outcome in outcomes:
+                await pause(0.001)
+                if outcome.item >= 30:
+                    break
+    assert 30 <= len(taken) < 50
+
+
+async def test_what_goes_wrong_in_the_items_is_told(raw: RawGateway) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more")
+
+    async with AsyncClient(raw.base_url) as client:
+
+        async def work(number: int) -> int:
+            return number
+
+        with pytest.raises(LookupError, match="no more"):
+            await client.gather(work, items())
+
+        def progress(step: Progress) -> None:
+            raise ArithmeticError(step.done)
+
+        with pytest.raises(ArithmeticError):
+            await client.gather(work, range(5), on_progress=progress)
+
+
+async def test_misuse_is_refused(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+
+        async def work(number: int) -> int:
+            return number
+
+        for wrong in (0, -1, True, 1.5, "3"):
+            with pytest.raises(InvalidRequest, match="concurrency must be a whole number"):
+                client.map(work, [1], concurrency=wrong)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest, match="max_wait"):
+            client.map(work, [1], max_wait=0)
+        bulk = client.map(work, [1])
+        with pytest.raises(InvalidRequest, match="use it in a with statement"):
+            async for _ in bulk:
+                pass
+        async with bulk as outcomes:
+            assert [each.value async for each in outcomes] == [1]
+            assert repr(bulk).endswith("Bulk 1 of 1>")
+        with pytest.raises(InvalidRequest, match="entered once"):
+            async with bulk:
+                pass
+    with pytest.raises(ClientClosed):
+        async with client.map(work, [1]):
+            pass
