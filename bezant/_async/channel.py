@@ -50,6 +50,9 @@ class AsyncChannel:
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
         self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.ledger: rt.Ledger | None = None
+        if settings.pacing_store is not None:
+            self.ledger = rt.Ledger(settings.pacing_store)
         self.workers: list[AsyncStoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -117,7 +120,7 @@ class AsyncChannel:
         while True:
             attempt += 1
             try:
-                async with AsyncTurn(self.gate, operation, settings):
+                async with AsyncTurn(self.gate, operation, settings, self.ledger):
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
@@ -241,3 +244,5 @@ class AsyncChannel:
             await self.workers.pop().stop()
         if self._transport is not None:
             await self._transport.aclose()
+        if self.ledger is not None:
+            await self.ledger.aclose()

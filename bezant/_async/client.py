@@ -62,7 +62,9 @@ class AsyncClient:
             leaving it ``UNSET``.
         on_drift: called with each such field, once; by default a `DriftWarning` is given.
         pacing: hold calls back to IBKR's limits, over all clients of the gateway in this process.
-            By default True, unless ``BEZANT_PACING`` in the environment is ``off``.
+            ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` share that with other processes; what
+            follows a ``#`` names the gateway there. By default what ``BEZANT_PACING`` in the
+            environment says, else True.
         max_wait: seconds for which a call may be held back; beyond it is a `PacingError`.
         retries: how often a call without an effect is made again when it fails in passing, within
             ``timeout``. By default 2, or ``BEZANT_RETRIES``.
@@ -85,7 +87,7 @@ class AsyncClient:
         max_answer_bytes: int = DEFAULT_ANSWER_LIMIT,
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
-        pacing: bool | None = None,
+        pacing: bool | str | None = None,
         max_wait: float = DEFAULT_MAX_WAIT,
         retries: int | None = None,
     ) -> None:

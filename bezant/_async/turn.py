@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import logging
+import uuid
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn
 
 from .._core.pacing import Ticket
 from .._core.settings import Settings
+from .._core.shared_pacing import (
+    Claim,
+    Refusal,
+    Shared,
+    StoreTrouble,
+    penalise,
+    release,
+    reserve,
+)
 from .._core.wire import Operation
 from .._runtime import _async as rt
 from ..errors import PacingError, RateLimited
@@ -17,44 +29,88 @@ _logger = logging.getLogger("bezant.pacing")
 
 # How long a bulk map's calls may wait; None where the client's own max_wait holds.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
+# A call is over after its time-out; the gateway may still be busy with it for a moment.
+_GRACE: Final = 5.0
 
 
 class AsyncTurn:
-    """One call's turn: waits until it comes, and gives it back at the end of its context."""
+    """One call's turn: waits until it comes, and gives it back at the end of its context.
 
-    def __init__(self, gate: rt.Gate, operation: Operation, settings: Settings) -> None:
+    First the process's own queue decides, which knows who is more urgent; then, where there is one,
+    the ledger that is shared with other processes.
+    """
+
+    def __init__(
+        self,
+        gate: rt.Gate,
+        operation: Operation,
+        settings: Settings,
+        ledger: rt.Ledger | None = None,
+    ) -> None:
         self._gate = gate
         self._operation = operation
         self._settings = settings
+        self._ledger = ledger
         self._ticket: Ticket | None = None
+        self._began = 0.0
+        self._token = ""
 
     async def __aenter__(self) -> None:
         if not self._settings.pacing:
             return
+        self._began = rt.monotonic()
         waker = rt.Waker()
         ticket, wait = self._gate.enter(self._operation, waker.wake)
         self._ticket = ticket
         try:
-            began = rt.monotonic()
             if wait > 1:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
-            while not ticket.granted:
-                if rt.monotonic() - began + wait > self._longest():
-                    self._give_up(wait)
-                # At least a moment: those in flight may be what it waits for.
-                await waker.wait(max(wait, 0.01))
-                wait = self._gate.seconds_until(ticket)
+            while True:
+                while not ticket.granted:
+                    self._check(wait)
+                    # At least a moment: those in flight may be what it waits for.
+                    await waker.wait(max(wait, 0.01))
+                    wait = self._gate.seconds_until(ticket)
+                refusal = await self._ask_others(ticket)
+                if refusal is None:
+                    return
+                if refusal.penalty:
+                    self._gate.penalise(refusal.seconds)
+                waker = rt.Waker()
+                wait = self._gate.postpone(ticket, refusal.bucket, refusal.seconds, waker.wake)
         except BaseException:
-            self._gate.leave(ticket)
+            await self._leave(ticket)
             raise
 
-    def _longest(self) -> float:
+    async def _ask_others(self, ticket: Ticket) -> Refusal | None:
+        """Ask for a place among all processes."""
+        if self._ledger is None:
+            return None
+        self._token = self._token or uuid.uuid4().hex
+        lease = self._settings.timeout + _GRACE
+        claim = Claim.of(ticket, self._token, lease, forgive=self._gate.take_forgiveness())
+        try:
+            return await self._ledger.change(partial(reserve, claim=claim))
+        except StoreTrouble as trouble:
+            if ticket.is_tickle:  # one a minute breaks no limit, and without it the session ends
+                _logger.warning("%s; a tickle goes all the same", trouble)
+                return None
+            raise PacingError(
+                f"{trouble}, so that it is not known what other processes send; nothing was sent",
+                operation=self._operation.name,
+                retry_after=1.0,
+            ) from trouble
+
+    def _check(self, wait: float) -> None:
+        """Give up where the turn does not come in time."""
+        penalty = self._gate.penalty_left
         patient = patience.get()
         # A penalty is waited out by nobody: it may be lengthened meanwhile.
-        return self._settings.max_wait if patient is None or self._gate.penalty_left else patient
+        longest = self._settings.max_wait if patient is None or penalty else patient
+        if rt.monotonic() - self._began + wait > longest:
+            self._give_up(wait, penalty, longest)
 
-    def _give_up(self, wait: float) -> NoReturn:
-        penalty = self._gate.penalty_left
+    def _give_up(self, wait: float, penalty: float, longest: float) -> NoReturn:
         if penalty:
             text = (
                 f"the gateway said that there were too many requests; nothing is sent to it for "
@@ -63,7 +119,7 @@ class AsyncTurn:
         else:
             text = (
                 f"IBKR's limits allow this call in {wait:.1f} s, which is more than max_wait "
-                f"({self._longest():g} s) allows to wait"
+                f"({longest:g} s) allows to wait"
             )
         raise PacingError(text, operation=self._operation.name, retry_after=wait)
 
@@ -75,7 +131,23 @@ class AsyncTurn:
     ) -> None:
         if self._ticket is None:
             return
-        if isinstance(exc, RateLimited):  # before anybody else is let go
-            self._gate.penalise(exc.retry_after)
-            _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
-        self._gate.leave(self._ticket)
+        try:
+            if isinstance(exc, RateLimited):  # before anybody else is let go
+                self._gate.penalise(exc.retry_after)
+                _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
+                await self._tell(partial(penalise, seconds=exc.retry_after))
+        finally:
+            await self._leave(self._ticket)
+
+    async def _leave(self, ticket: Ticket) -> None:
+        self._gate.leave(ticket)
+        if self._token:
+            await self._tell(partial(release, token=self._token))
+
+    async def _tell(self, change: Callable[[Shared, float], None]) -> None:
+        if self._ledger is None:
+            return
+        try:
+            await self._ledger.change(change)
+        except StoreTrouble as trouble:  # the call itself is over, and its place ends by itself
+            _logger.warning("%s", trouble)

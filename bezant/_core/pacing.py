@@ -113,6 +113,11 @@ class Window:
         """Count one that goes now."""
         self._times.append(now)
 
+    def forget(self) -> None:
+        """Count the last one no more: it did not go."""
+        if self._times:
+            self._times.pop()
+
     def opens_for(self, ahead: int, now: float) -> float:
         """Return the seconds until one can go that has so many ahead of it."""
         waiting = ahead - self.free(now)
@@ -158,6 +163,8 @@ class Pacer:
         self.blocked_until = 0.0
         self._session = Window(session_limit)
         self._buckets: dict[str, list[Window]] = {}
+        # Until when nothing of a bucket is let go; "" is everything.
+        self._held: dict[str, float] = {}
         self._waiting: list[Ticket] = []
         self._in_flight: set[Ticket] = set()
         self._numbers = itertools.count()
@@ -168,22 +175,40 @@ class Pacer:
         if bucket and bucket not in self._buckets:
             self._buckets[bucket] = [Window(limit) for limit in limits]
         ticket = Ticket(operation, bucket, (priority_of(operation), next(self._numbers)))
+        self._queue(ticket)
+        return ticket
+
+    def _queue(self, ticket: Ticket) -> None:
         self._waiting.append(ticket)
         self._waiting.sort(key=lambda each: each.order)
-        return ticket
+
+    def postpone(self, ticket: Ticket, bucket: str, until: float) -> None:
+        """Queue a call again that was let go and did not go, because another process was first.
+
+        Args:
+            ticket: the call.
+            bucket: whose limit is full; "" for everybody's.
+            until: when it may be tried again.
+        """
+        self._in_flight.discard(ticket)
+        ticket.granted = False
+        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
+            window.forget()
+        self._held[bucket] = max(until, self._held.get(bucket, 0.0))
+        self._queue(ticket)
 
     def dispatch(self, now: float) -> list[Ticket]:
         """Let go whoever may go now, in order, and return them.
 
         One whose own bucket is full lets the others pass.
         """
-        if now < self.blocked_until:
+        if now < max(self.blocked_until, self._held.get("", 0.0)):
             return []
         granted: list[Ticket] = []
         for ticket in self._waiting:
             if self._session.free(now) <= 0:
                 break
-            if not self._has_place(ticket):
+            if not self._has_place(ticket) or now < self._held.get(ticket.bucket, 0.0):
                 continue
             windows = self._buckets.get(ticket.bucket, ())
             if all(window.free(now) > 0 for window in windows):
@@ -203,7 +228,9 @@ class Pacer:
     def seconds_until(self, ticket: Ticket, now: float) -> float:
         """Return how long a waiting call has to wait at least."""
         ahead = [each for each in self._waiting if each.order < ticket.order]
-        wait = max(self.blocked_until - now, self._session.opens_for(len(ahead), now))
+        held = max(self._held.get("", 0.0), self._held.get(ticket.bucket, 0.0))
+        blocked = max(self.blocked_until, held) - now
+        wait = max(blocked, self._session.opens_for(len(ahead), now))
         if ticket.bucket:
             same = sum(each.bucket == ticket.bucket for each in ahead)
             for window in self._buckets[ticket.bucket]:
@@ -224,3 +251,4 @@ class Pacer:
     def forgive(self) -> None:
         """End the penalty early."""
         self.blocked_until = 0.0
+        self._held.clear()

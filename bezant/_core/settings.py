@@ -189,6 +189,51 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
 
 
 @dataclass(frozen=True, slots=True)
+class PacingStore:
+    """Where several processes share how often they ask one gateway.
+
+    Attributes:
+        kind: ``file`` or ``redis``.
+        where: the file's path or the server's URL.
+        name: which gateway it is, among those that are kept there.
+    """
+
+    kind: Literal["file", "redis"]
+    where: str = field(repr=False)  # it may hold a password
+    name: str
+
+
+def choose_pacing(
+    pacing: object, base_url: BaseUrl, environ: Mapping[str, str]
+) -> tuple[bool, PacingStore | None]:
+    """Decide whether calls are held back, and where that is shared with other processes.
+
+    Raises:
+        InvalidRequest: it is nothing that is understood.
+    """
+    if pacing is None:
+        pacing = environ.get("BEZANT_PACING", "").strip()
+        if str(pacing).lower() in ("", "on", "1", "true", "yes"):
+            return True, None
+        if str(pacing).lower() in ("off", "0", "false", "no"):
+            return False, None
+    if isinstance(pacing, bool):
+        return pacing, None
+    if isinstance(pacing, str):
+        rest, _, name = pacing.partition("#")
+        name = name or f"{'localhost' if base_url.is_loopback else base_url.host}:{base_url.port}"
+        kind, _, where = rest.partition(":")
+        if kind == "file" and where.removeprefix("//"):
+            return True, PacingStore("file", where.removeprefix("//"), name)
+        if kind in ("redis", "rediss", "unix") and where.startswith("//"):
+            return True, PacingStore("redis", rest, name)
+    raise InvalidRequest(
+        "pacing (or BEZANT_PACING) must be True, False, file:PATH or redis://HOST:PORT/NUMBER, "
+        "with #NAME behind it where several gateways are told apart"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a client was told.
 
@@ -203,6 +248,7 @@ class Settings:
         proxy: URL of a proxy, or None.
         strict: raise on drift instead of reporting it.
         pacing: whether calls are held back to IBKR's limits.
+        pacing_store: where that is shared with other processes; None where it is not.
         max_wait: seconds for which a call may be held back.
         retries: how often a call without an effect is made again.
     """
@@ -217,6 +263,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     strict: bool = False
     pacing: bool = True
+    pacing_store: PacingStore | None = None
     max_wait: float = DEFAULT_MAX_WAIT
     retries: int = DEFAULT_RETRIES
 
@@ -274,7 +321,7 @@ def resolve(
     max_connections: int,
     max_answer_bytes: int,
     strict: bool,
-    pacing: bool | None = None,
+    pacing: bool | str | None = None,
     max_wait: float = DEFAULT_MAX_WAIT,
     retries: int | None = None,
 ) -> Settings:
@@ -283,6 +330,7 @@ def resolve(
     if text is None:
         text = environ.get("BEZANT_GATEWAY_URL") or environ.get("IBKR_GATEWAY_URL")
     where = BaseUrl.parse(text or DEFAULT_BASE_URL) if base_url is None else BaseUrl.parse(base_url)
+    held, store = choose_pacing(pacing, where, environ)
     return Settings(
         base_url=where,
         tls=choose_tls(where, verify),
@@ -293,19 +341,11 @@ def resolve(
         max_answer_bytes=max_answer_bytes,
         proxy=choose_proxy(where, proxy, environ),
         strict=strict,
-        pacing=_flag("BEZANT_PACING", environ) if pacing is None else pacing,
+        pacing=held,
+        pacing_store=store,
         max_wait=max_wait,
         retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
     )
-
-
-def _flag(name: str, environ: Mapping[str, str]) -> bool:
-    text = environ.get(name, "").strip().lower()
-    if text in ("", "on", "1", "true", "yes"):
-        return True
-    if text in ("off", "0", "false", "no"):
-        return False
-    raise InvalidRequest(f"the environment variable {name} must be on or off, not {text[:20]!r}")
 
 
 def _count(name: str, environ: Mapping[str, str]) -> int:

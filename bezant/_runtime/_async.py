@@ -18,6 +18,7 @@ import httpx
 from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import WrongContext
+from ._async_ledger import Ledger
 from ._async_network import Backend
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
@@ -40,6 +41,7 @@ __all__ = [
     "Event",
     "Gate",
     "HttpTransport",
+    "Ledger",
     "Lock",
     "Owner",
     "Promise",

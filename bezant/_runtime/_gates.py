@@ -18,6 +18,7 @@ class Gate:
         self._lock = threading.Lock()
         self._pacer = Pacer()
         self._wakers: dict[Ticket, Callable[[], None]] = {}
+        self._forgiven = False
 
     def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
         """Queue a call; return its ticket, and how long it has to wait at least."""
@@ -32,6 +33,24 @@ class Gate:
         """Let go whoever may go; return how long this one still has to wait at least."""
         now = time.monotonic()
         with self._lock:
+            self._dispatch(now)
+            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+
+    def postpone(
+        self, ticket: Ticket, bucket: str, seconds: float, wake: Callable[[], None]
+    ) -> float:
+        """Queue a call again that other processes left no room for; return how long it has to wait.
+
+        Args:
+            ticket: the call.
+            bucket: whose limit is full; "" for everybody's.
+            seconds: when it may be tried again.
+            wake: called when it may go.
+        """
+        now = time.monotonic()
+        with self._lock:
+            self._wakers[ticket] = wake
+            self._pacer.postpone(ticket, bucket, now + seconds)
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
@@ -59,7 +78,13 @@ class Gate:
         now = time.monotonic()
         with self._lock:
             self._pacer.forgive()
+            self._forgiven = True
             self._dispatch(now)
+
+    def take_forgiveness(self) -> bool:
+        """Say, once, whether the user ended a penalty that other processes may keep."""
+        forgiven, self._forgiven = self._forgiven, False
+        return forgiven
 
     @property
     def penalty_left(self) -> float:

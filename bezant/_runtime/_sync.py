@@ -26,6 +26,7 @@ from ._shared import (
     too_large,
     trouble_from,
 )
+from ._sync_ledger import Ledger
 from ._sync_pool import Lanes
 from ._sync_socket import WebSocket
 from ._sync_waits import Bell, Event, Waker, Worker, attempting, sleep
@@ -36,6 +37,7 @@ __all__ = [
     "Event",
     "Gate",
     "HttpTransport",
+    "Ledger",
     "Lock",
     "Owner",
     "Promise",

@@ -51,6 +51,9 @@ class Channel:
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
         self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.ledger: rt.Ledger | None = None
+        if settings.pacing_store is not None:
+            self.ledger = rt.Ledger(settings.pacing_store)
         self.workers: list[Stoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -118,7 +121,7 @@ class Channel:
         while True:
             attempt += 1
             try:
-                with Turn(self.gate, operation, settings):
+                with Turn(self.gate, operation, settings, self.ledger):
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
@@ -240,3 +243,5 @@ class Channel:
             self.workers.pop().stop()
         if self._transport is not None:
             self._transport.close()
+        if self.ledger is not None:
+            self.ledger.close()

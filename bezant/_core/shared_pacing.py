@@ -1,0 +1,182 @@
+"""Pacing over several processes: what they share about one gateway, and the arithmetic on it.
+
+It is a value that is read, changed and written in one step, wherever it is kept. Nothing in it
+belongs to a process for ever: the place of one that died is free again when its call's time is up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from .pacing import (
+    KEPT_FOR_TICKLE,
+    MARGIN,
+    MAX_IN_FLIGHT,
+    PENALTY,
+    SESSION_LIMIT,
+    Limit,
+    Ticket,
+    limits_of,
+)
+
+# Nobody tells another process that a place has become free.
+_LOOK_AGAIN: Final = 0.02
+
+
+class StoreTrouble(Exception):
+    """Where the shared state is kept cannot be used: what the runtime tells the core."""
+
+
+class Flight(msgspec.Struct, array_like=True):
+    """A request on its way.
+
+    Attributes:
+        since: when it was let go.
+        lease: seconds after which it is over at the latest.
+    """
+
+    since: float
+    lease: float
+
+
+class Shared(msgspec.Struct, omit_defaults=True):
+    """What all processes know of one gateway; times are seconds of the store's clock.
+
+    Attributes:
+        went: when requests were let go, by what limits them; "" is the session.
+        flights: requests on their way.
+        blocked_until: when the penalty is over.
+    """
+
+    went: dict[str, list[float]] = {}
+    flights: dict[str, Flight] = {}
+    blocked_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request that wants to go.
+
+    Attributes:
+        token: names it among all processes.
+        bucket: what it is counted in besides the session's limit.
+        limits: the limits of that.
+        is_tickle: whether it may use the place that is kept.
+        lease: seconds after which it is over at the latest.
+        forgive: whether the user ended the penalty.
+    """
+
+    token: str
+    bucket: str
+    limits: tuple[Limit, ...]
+    is_tickle: bool
+    lease: float
+    forgive: bool = False
+
+    @classmethod
+    def of(cls, ticket: Ticket, token: str, lease: float, *, forgive: bool) -> Claim:
+        """Return what a call claims."""
+        operation = ticket.operation
+        bucket, limits = limits_of(operation.method, operation.path)
+        return cls(token, bucket, limits, ticket.is_tickle, lease, forgive)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request may not go yet.
+
+    Attributes:
+        seconds: how long it has to wait at least.
+        bucket: whose limit is full; "" for everybody's.
+        penalty: whether it is the gateway's penalty.
+    """
+
+    seconds: float
+    bucket: str = ""
+    penalty: bool = False
+
+
+def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
+    """Let a request go now, or say how long it has to wait."""
+    _tidy(shared, now)
+    if claim.forgive:
+        shared.blocked_until = 0.0
+    if now < shared.blocked_until:
+        return Refusal(shared.blocked_until - now, penalty=True)
+    if claim.token in shared.flights:
+        return None  # it was let go, and whoever asked did not hear of it
+    places = MAX_IN_FLIGHT if claim.is_tickle else MAX_IN_FLIGHT - KEPT_FOR_TICKLE
+    if len(shared.flights) >= places:
+        return Refusal(_LOOK_AGAIN)
+    for bucket, limits in ((claim.bucket, claim.limits), ("", (SESSION_LIMIT,))):
+        went = shared.went.get(bucket, [])
+        wait = max((_until_free(went, limit, now) for limit in limits), default=0.0)
+        if wait > 0:
+            return Refusal(wait, bucket)
+    for bucket in {claim.bucket, ""}:
+        shared.went.setdefault(bucket, []).append(now)
+    shared.flights[claim.token] = Flight(now, claim.lease)
+    return None
+
+
+def release(shared: Shared, now: float, token: str) -> None:
+    """Note that a request is over."""
+    _tidy(shared, now)
+    shared.flights.pop(token, None)
+
+
+def penalise(shared: Shared, now: float, seconds: float | None) -> None:
+    """Hold everything back: the gateway has said that there were too many requests."""
+    until = now + (PENALTY if seconds is None else max(seconds, 1.0))
+    shared.blocked_until = max(shared.blocked_until, until)
+
+
+def _until_free(went: list[float], limit: Limit, now: float) -> float:
+    if len(went) < limit.count:
+        return 0.0
+    return max(went[-limit.count] + limit.seconds + MARGIN - now, 0.0)
+
+
+def _tidy(shared: Shared, now: float) -> None:
+    """Forget what is over, and mend what a clock that was set back has left in the future."""
+    for token, flight in list(shared.flights.items()):
+        flight.since = min(flight.since, now)
+        if flight.since + flight.lease <= now:
+            del shared.flights[token]
+    for bucket in list(shared.went):
+        limits = _limits_in(bucket)
+        longest = max((limit.seconds for limit in limits), default=0.0) + MARGIN
+        most = max((limit.count for limit in limits), default=0)
+        times = [min(at, now) for at in shared.went[bucket][-most:] if at + longest > now]
+        if times:
+            shared.went[bucket] = times
+        else:
+            del shared.went[bucket]
+
+
+def _limits_in(bucket: str) -> tuple[Limit, ...]:
+    if not bucket:
+        return (SESSION_LIMIT,)
+    method, _, path = bucket.partition(" ")
+    return limits_of(method, path)[1]
+
+
+_decoder = msgspec.json.Decoder(Shared)
+
+
+def load(data: bytes | None) -> Shared:
+    """Read what is shared; what cannot be read is as nothing."""
+    if data:
+        try:
+            return _decoder.decode(data)
+        except msgspec.DecodeError:
+            pass
+    return Shared()
+
+
+def dump(shared: Shared) -> bytes:
+    """Turn what is shared into bytes."""
+    return msgspec.json.encode(shared)

@@ -1,0 +1,140 @@
+"""Pacing over several processes, through a file and a Redis server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bezant import (
+    AsyncClient,
+    ClientClosed,
+    HttpTimeout,
+    InvalidRequest,
+    PacingError,
+    RateLimited,
+)
+from bezant._core import pacing
+from bezant._runtime._gates import Gate
+from tests.support._async import gather, later, pause, result, until
+from tests.support.raw import Peer, RawGateway, RawRequest
+from tests.support.redis_server import redis_server
+
+
+@pytest.fixture(params=["file", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None) -> Iterator[str]:
+    if request.param == "file":
+        yield f"file:{tmp_path / 'pacing.db'}"
+    else:
+        with redis_server(tmp_path) as url:
+            yield url
+
+
+def stranger(url: str, **options: Any) -> AsyncClient:
+    """Return a client that shares nothing with others in this process."""
+    client = AsyncClient(url, **options)
+    client._channel.gate = Gate()
+    return client
+
+
+def good(request: RawRequest, peer: Peer) -> None:
+    peer.json(b'"x"')
+
+
+async def ask(client: AsyncClient) -> Any:
+    return await client.request("GET", "/trsrv/x")
+
+
+async def test_two_processes_keep_one_limit(
+    raw: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(4, 0.2),))
+    arrivals: list[float] = []
+
+    def note(request: RawRequest, peer: Peer) -> None:
+        arrivals.append(time.monotonic())
+        peer.json(b'"x"')
+
+    raw.script(note)
+    async with (
+        stranger(raw.base_url, pacing=store) as first,
+        stranger(raw.base_url, pacing=store) as second,
+    ):
+        results = await gather(*[lambda: ask(first), lambda: ask(second)] * 5)
+    assert results == ["x"] * 10
+    arrivals.sort()
+    assert all(later - first > 0.2 for first, later in zip(arrivals, arrivals[4:], strict=False))
+    assert 0.4 < arrivals[-1] - arrivals[0] < 0.75
+
+
+async def test_a_penalty_is_everybodys(raw: RawGateway, store: str) -> None:
+    raw.script(
+        lambda request, peer: peer.answer("429 Too Many Requests", b"{}", "Retry-After: 60"), good
+    )
+    async with (
+        stranger(raw.base_url, pacing=store) as first,
+        stranger(raw.base_url, pacing=store) as second,
+    ):
+        with pytest.raises(RateLimited):
+            await ask(first)
+        with pytest.raises(PacingError, match="too many requests") as caught:
+            await ask(second)
+        assert 55 < caught.value.retry_after <= 60
+        assert 55 < second.penalty_left <= 60
+        second.end_penalty()
+        assert await ask(second) == "x"
+        first.end_penalty()
+        assert await ask(first) == "x"
+    assert len(raw.requests) == 3
+
+
+async def test_a_place_is_given_back_however_the_call_ends(raw: RawGateway, store: str) -> None:
+    raw.script(lambda request, peer: peer.silence())
+    async with (
+        stranger(raw.base_url, pacing=store, timeout=0.1, retries=0) as first,
+        stranger(raw.base_url, pacing=store, timeout=20) as second,
+    ):
+        for outcome in await gather(*[lambda: ask(first)] * 5):
+            assert isinstance(outcome, Exception)
+        calls = [later(lambda: ask(second)) for _ in range(3)]
+        await until(lambda: len(raw.requests) == 8)
+        waiting = later(lambda: ask(first))
+        await pause(0.1)
+        assert len(raw.requests) == 8  # three are in flight in the other process
+        await second.aclose()
+        for call in calls:
+            with pytest.raises(ClientClosed):
+                await result(call)
+        with pytest.raises(HttpTimeout):
+            await result(waiting)
+        assert len(raw.requests) == 9
+
+
+async def test_a_store_that_cannot_be_used(raw: RawGateway, tmp_path: Path) -> None:
+    raw.script(lambda request, peer: peer.json(b'{"session":"s"}'))
+    for where in (f"file:{tmp_path / 'no' / 'such.db'}", "redis://:secret@127.0.0.1:1/0"):
+        async with stranger(raw.base_url, pacing=where) as client:
+            with pytest.raises(PacingError, match="nothing was sent") as caught:
+                await ask(client)
+            assert caught.value.retryable
+            assert "secret" not in f"{caught.value!r} {caught.value} {client._settings!r}"
+            assert raw.requests == []
+            await client.tickle()  # the session must not end over it
+            assert len(raw.requests) == 1
+            raw.requests.clear()
+
+
+async def test_a_file_that_is_something_else(raw: RawGateway, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"not a database" * 100)
+    async with stranger(raw.base_url, pacing=f"file:{tmp_path / 'x'}") as client:
+        with pytest.raises(PacingError, match="not a database"):
+            await ask(client)
+
+
+@pytest.mark.parametrize("wrong", ["", "file:", "redis:", "sqlite:x", "postgres://x", 3, b"file:x"])
+async def test_what_is_no_store_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"redis://HOST"):
+        AsyncClient("http://127.0.0.1:1", pacing=wrong)

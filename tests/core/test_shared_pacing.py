@@ -1,0 +1,195 @@
+"""What several processes share: never exceeded, never kept for ever by one that died."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant._core.pacing import (
+    KEPT_FOR_TICKLE,
+    MARGIN,
+    MAX_IN_FLIGHT,
+    PENALTY,
+    SESSION_LIMIT,
+    Limit,
+    Pacer,
+    limits_of,
+)
+from bezant._core.shared_pacing import (
+    Claim,
+    Refusal,
+    Shared,
+    dump,
+    load,
+    penalise,
+    release,
+    reserve,
+)
+from bezant._core.wire import Operation
+
+READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
+HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
+ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
+TICKLE = Operation("POST", "/tickle", idempotent=True)
+OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, TICKLE])
+NUMBERS = iter(range(1_000_000_000))
+
+
+def claim(operation: Operation, *, forgive: bool = False, lease: float = 30.0) -> Claim:
+    ticket = Pacer().enter(operation)
+    return Claim.of(ticket, f"t{next(NUMBERS)}", lease, forgive=forgive)
+
+
+@given(st.lists(st.tuples(OPERATIONS, st.floats(0, 3), st.booleans()), max_size=150))
+def test_no_window_is_ever_exceeded(steps: list[tuple[Operation, float, bool]]) -> None:
+    shared = Shared()
+    now = 1_700_000_000.0
+    went: list[tuple[float, Operation]] = []
+    flying: list[Claim] = []
+    for operation, pause, landing in steps:
+        wanted = claim(operation, lease=1e9)
+        shared = load(dump(shared))
+        refusal = reserve(shared, now, wanted)
+        if refusal is None:
+            went.append((now, operation))
+            flying.append(wanted)
+        else:
+            assert refusal.seconds > 0
+        assert len(shared.flights) == len(flying) <= MAX_IN_FLIGHT
+        if landing:
+            for each in flying:
+                release(shared, now, each.token)
+            flying.clear()
+        now += pause
+    assert_within([at for at, _ in went], SESSION_LIMIT)
+    for operation in (HISTORY, ORDERS, TICKLE):
+        for limit in limits_of(operation.method, operation.path)[1]:
+            assert_within([at for at, each in went if each is operation], limit)
+
+
+def assert_within(times: list[float], limit: Limit) -> None:
+    for first, beyond in zip(times, times[limit.count :], strict=False):
+        assert beyond - first > limit.seconds
+
+
+@given(OPERATIONS, st.integers(1, 60))
+def test_the_wait_that_is_told_is_exact(operation: Operation, count: int) -> None:
+    shared = Shared()
+    now = 1_000.0
+    for _ in range(count):
+        wanted = claim(operation)
+        refusal = reserve(shared, now, wanted)
+        if refusal is not None:
+            assert reserve(shared, now + refusal.seconds * 0.99, wanted) is not None
+            now += refusal.seconds + 1e-6
+            while reserve(shared, now, wanted) is not None:  # several windows, one after the other
+                now += 0.05
+        release(shared, now, wanted.token)
+    limits = (SESSION_LIMIT, *limits_of(operation.method, operation.path)[1])
+    best = max((count - 1) // limit.count * limit.seconds for limit in limits)
+    assert now - 1_000.0 <= best * 1.06 + 0.2
+
+
+def test_a_full_bucket_is_named() -> None:
+    shared = Shared()
+    assert reserve(shared, 10.0, claim(ORDERS)) is None
+    refusal = reserve(shared, 11.0, claim(ORDERS))
+    assert refusal == Refusal(pytest.approx(4 + MARGIN), "GET /iserver/account/orders")  # type: ignore[arg-type]
+    assert reserve(shared, 11.0, claim(READ)) is None
+
+
+def test_a_full_session_is_everybodys() -> None:
+    shared = Shared()
+    for _ in range(SESSION_LIMIT.count):
+        wanted = claim(READ)
+        assert reserve(shared, 10.0, wanted) is None
+        release(shared, 10.0, wanted.token)
+    refusal = reserve(shared, 10.5, claim(TICKLE))
+    assert refusal is not None
+    assert refusal.bucket == ""
+    assert refusal.seconds == pytest.approx(0.5 + MARGIN)
+
+
+def test_a_place_is_kept_for_the_tickle() -> None:
+    shared = Shared()
+    for _ in range(MAX_IN_FLIGHT - KEPT_FOR_TICKLE):
+        assert reserve(shared, 10.0, claim(READ)) is None
+    assert reserve(shared, 10.0, claim(READ)) is not None
+    assert reserve(shared, 10.0, claim(TICKLE)) is None
+    assert reserve(shared, 12.0, claim(TICKLE)) is not None
+
+
+def test_the_place_of_a_process_that_died_is_free_again() -> None:
+    shared = Shared()
+    for _ in range(3):
+        assert reserve(shared, 10.0, claim(READ, lease=35.0)) is None
+    assert reserve(shared, 44.9, claim(READ)) is not None
+    assert reserve(shared, 45.0, claim(READ)) is None
+
+
+def test_asking_twice_counts_once() -> None:
+    shared = Shared()
+    wanted = claim(ORDERS)
+    assert reserve(shared, 10.0, wanted) is None
+    assert reserve(shared, 10.1, wanted) is None
+    assert len(shared.went[""]) == 1
+    release(shared, 10.2, wanted.token)
+    release(shared, 10.2, "nobody's")
+    assert reserve(shared, 10.3, wanted) is not None
+
+
+def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
+    shared = Shared()
+    for _ in range(3):
+        assert reserve(shared, 10_000.0, claim(ORDERS if _ == 0 else READ)) is None
+    refusal = reserve(shared, 100.0, claim(ORDERS))
+    assert refusal is not None
+    assert refusal.seconds <= 5 + MARGIN
+    assert reserve(shared, 135.1, claim(ORDERS)) is None
+
+
+def test_a_penalty_holds_everybody_until_it_is_over_or_forgiven() -> None:
+    shared = Shared()
+    penalise(shared, 100.0, None)
+    penalise(shared, 100.0, 3.0)
+    assert reserve(shared, 100.0, claim(TICKLE)) == Refusal(PENALTY, penalty=True)
+    assert reserve(shared, 100.0 + PENALTY, claim(READ)) is None
+    penalise(shared, 2000.0, 0.0)
+    assert reserve(shared, 2000.5, claim(READ)) == Refusal(0.5, penalty=True)
+    assert reserve(shared, 2000.5, claim(READ, forgive=True)) is None
+    assert reserve(shared, 2000.5, claim(READ)) is None
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"[1]", b'{"went": 3}', b"\xff"])
+def test_what_cannot_be_read_is_as_nothing(data: bytes | None) -> None:
+    assert load(data) == Shared()
+
+
+def test_what_is_over_is_forgotten() -> None:
+    shared = Shared()
+    for at in range(2000):
+        wanted = claim([READ, HISTORY, ORDERS, TICKLE][at % 4])
+        if reserve(shared, float(at * 3), wanted) is None:
+            release(shared, float(at * 3), wanted.token)
+    assert len(dump(shared)) < 1000
+    release(shared, 1e6, "")
+    assert dump(shared) == b"{}"
+
+
+def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
+    pacer = Pacer()
+    first = pacer.enter(ORDERS)
+    assert pacer.dispatch(0.0) == [first]
+    pacer.postpone(first, "GET /iserver/account/orders", 3.0)
+    read, second = pacer.enter(READ), pacer.enter(ORDERS)
+    assert pacer.dispatch(1.0) == [read]
+    assert pacer.seconds_until(first, 1.0) == 2.0
+    assert pacer.dispatch(3.0) == [first]
+    assert pacer.dispatch(3.0) == []
+    pacer.leave(first)
+    assert pacer.dispatch(8.1) == [second]
+    pacer.postpone(second, "", 10.0)
+    tickle = pacer.enter(TICKLE)
+    assert pacer.dispatch(9.9) == []
+    assert pacer.dispatch(10.0) == [tickle, second]
