@@ -54,7 +54,7 @@ def test_the_runtime_pair_has_the_same_names() -> None:
 
 
 CLASSES = [
-    "Bell", "Event", "HttpTransport", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
+    "Bell", "Event", "HttpTransport", "Ledger", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
 ]  # fmt: skip
 
 
