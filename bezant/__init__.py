@@ -20,6 +20,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
+    from ._async.events import AsyncSessionEvents
     from ._async.keepalive import AsyncKeepalive
     from ._async.live import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._async.session import AsyncSession
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ._core.stream.fields import MarketDataFields
     from ._sync.bulk import Bulk
     from ._sync.client import Client
+    from ._sync.events import SessionEvents
     from ._sync.keepalive import Keepalive
     from ._sync.live import Orders, Quote, Subscription
     from ._sync.session import Session
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
+    "_async.events": ("AsyncSessionEvents",),
     "_async.keepalive": ("AsyncKeepalive",),
     "_async.live": ("AsyncOrders", "AsyncQuote", "AsyncSubscription"),
     "_async.session": ("AsyncSession",),
@@ -125,6 +128,7 @@ _HOMES = {
     "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
+    "_sync.events": ("SessionEvents",),
     "_sync.keepalive": ("Keepalive",),
     "_sync.live": ("Orders", "Quote", "Subscription"),
     "_sync.session": ("Session",),
@@ -218,6 +222,7 @@ __all__ = [
     "AsyncOrders",
     "AsyncQuote",
     "AsyncSession",
+    "AsyncSessionEvents",
     "AsyncSubscription",
     "AsyncSymbolCache",
     "AsyncWsClient",
@@ -275,6 +280,7 @@ __all__ = [
     "Session",
     "SessionChange",
     "SessionError",
+    "SessionEvents",
     "SessionLost",
     "SessionState",
     "SessionStatus",

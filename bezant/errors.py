@@ -180,10 +180,12 @@ class OutcomeUnknown(HttpError):
     """A call with an effect failed after it may have been sent: it may have been carried out.
 
     Never send it again blindly. For an order, look for its ``order_ref`` in the live orders and
-    the trades first.
+    the trades first: it is the client order id that the order was given.
 
     Attributes:
         status: the HTTP status, where an answer came (502, 503, 504), else None.
+        target: what was called, with the ids in its path.
+        client_order_ids: those of the orders in the call (``cOID``); empty where it had none.
     """
 
     def __init__(
@@ -191,6 +193,12 @@ class OutcomeUnknown(HttpError):
     ) -> None:
         super().__init__(message, operation=operation)
         self.status = status
+        self.target: str = ""
+        self.client_order_ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        ids = ", ".join(self.client_order_ids)
+        return f"{super().__str__()} (client order id {ids})" if ids else super().__str__()
 
 
 class ApiError(BezantError):

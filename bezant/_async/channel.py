@@ -14,7 +14,7 @@ from .._core.answers import read, transport_error
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
 from .._core.health import SESSION_PATHS
-from .._core.requests import build
+from .._core.requests import build, client_order_ids
 from .._core.session import SessionChange, SessionMachine
 from .._core.settings import Settings
 from .._core.wire import Answer, Operation, Request, TransportTrouble
@@ -24,6 +24,7 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    OutcomeUnknown,
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
@@ -128,6 +129,9 @@ class AsyncChannel:
                     return self._read(answer, operation, type_, settings)
             except BezantError as error:
                 error.attempts = attempt
+                if isinstance(error, OutcomeUnknown):
+                    error.target = request.target
+                    error.client_order_ids = client_order_ids(request)
                 again = await self._may_go_on(error, operation, settings)
                 if not again or deadline is None:
                     raise

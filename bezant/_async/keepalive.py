@@ -25,7 +25,7 @@ class AsyncKeepalive:
 
     Made by ``client.keepalive()``. It survives every error, ends with `stop`, with its context,
     with the client, or when nothing refers to the client any more, and never keeps the process
-    alive.
+    alive. After three failures in a row the pauses grow, up to five times the interval.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class AsyncKeepalive:
                 return
             await self._tickle(channel)
             del channel
-            if await self._stopping.wait(self._interval):
+            if await self._stopping.wait(self._state.pause(self._interval)):
                 return
 
     async def _tickle(self, channel: AsyncChannel) -> None:

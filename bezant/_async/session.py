@@ -5,18 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .._core.health import AUTH_STATUS, TICKLE, problem
-from .._core.session import FIRST_POLL, INIT, SessionChange, SessionState, next_poll
+from .._core.session import (
+    FIRST_POLL,
+    INIT,
+    REGIONS,
+    SessionChange,
+    SessionState,
+    next_midnight,
+    next_poll,
+)
 from .._core.settings import Settings, check_seconds
 from .._runtime import _async as rt
-from ..errors import BezantError, HttpError, SessionError
+from ..errors import BezantError, HttpError, InvalidRequest, SessionError
 from ..models._session import AuthStatus, Tickle
 from .channel import AsyncChannel
+from .events import AsyncSessionEvents
 
 _logger = logging.getLogger("bezant.session")
 
 Listener = Callable[[SessionChange], object]
+Region = Literal["america", "europe", "asia"]
 
 
 class AsyncSession:
@@ -57,6 +69,42 @@ class AsyncSession:
     def sso_expires(self) -> datetime | None:
         """When the login ends; None where the gateway has not said so."""
         return _moment(self._channel.session.sso_expires)
+
+    def daily_end(self, region: Region = "america") -> datetime:
+        """Return when the session will end next, whatever is done: at midnight of its region.
+
+        Somebody has to log in again after it.
+
+        Args:
+            region: where IBKR's servers for the user are: ``america`` (New York), ``europe``
+                (Zug) or ``asia`` (Hong Kong).
+
+        Returns:
+            A time of that region; subtract ``datetime.now(UTC)`` for what is left.
+
+        Raises:
+            InvalidRequest: there is no such region.
+        """
+        zone = REGIONS.get(region)
+        if zone is None:
+            raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
+        try:
+            now = datetime.fromtimestamp(rt.wall_time(), ZoneInfo(zone))
+        except ZoneInfoNotFoundError as error:  # Windows has none of its own
+            raise InvalidRequest("the time zones are missing here: pip install tzdata") from error
+        return next_midnight(now)
+
+    def events(self) -> AsyncSessionEvents:
+        """Return the changes of the session from now on, as they come.
+
+        A context manager and an iterator of `SessionChange` that ends with the client::
+
+            with client.session.events() as changes:
+                for change in changes:
+                    if change.needs_login:
+                        ...
+        """
+        return AsyncSessionEvents(self._channel)
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call a function with each `SessionChange`, and return what ends that.

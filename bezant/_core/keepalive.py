@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from ..errors import BezantError
 from ..models._session import Tickle
 from .health import TICKLE, problem
+
+_PATIENT_FAILURES: Final = 3
+_SLOWEST: Final = 5.0
 
 
 class Change(Enum):
@@ -55,3 +59,12 @@ class KeepaliveState:
             return None
         self.lost = True
         return Change.LOST
+
+    def pause(self, interval: float) -> float:
+        """Return the seconds until the next tickle: more where many have failed in a row.
+
+        A few may fail in passing, and the session lives for five minutes without; after that only
+        somebody who logs in helps.
+        """
+        doublings = min(max(self.failures - _PATIENT_FAILURES, 0), 8)
+        return interval * min(2.0**doublings, _SLOWEST)

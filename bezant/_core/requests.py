@@ -235,3 +235,23 @@ def _refuse_infinite(value: object) -> None:
         _refuse_infinite(msgspec.structs.asdict(value))
     elif is_dataclass(value) and not isinstance(value, type):
         _refuse_infinite([getattr(value, each.name) for each in fields(value)])
+
+
+class _Order(msgspec.Struct):
+    id: object = msgspec.field(default=None, name="cOID")
+
+
+class _Orders(_Order):
+    orders: list[_Order] = []
+
+
+_orders = msgspec.json.Decoder(_Orders)
+
+
+def client_order_ids(request: Request) -> tuple[str, ...]:
+    """Return the ids that the caller gave the orders in a request."""
+    try:
+        body = _orders.decode(request.body)
+    except msgspec.DecodeError:
+        return ()
+    return tuple(each.id for each in (body, *body.orders) if isinstance(each.id, str) and each.id)

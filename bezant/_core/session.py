@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final
 
@@ -142,6 +143,20 @@ class SessionMachine:
 def state_of(error: BezantError) -> SessionState:
     """Return the state that an error shows."""
     return next((state for kind, state in _STATE_OF if isinstance(error, kind)), SessionState.LOST)
+
+
+# IBKR ends every session at midnight where its servers are; tickling does not prevent it.
+REGIONS: Final = {
+    "america": "America/New_York",
+    "europe": "Europe/Zurich",
+    "asia": "Asia/Hong_Kong",
+}
+
+
+def next_midnight(now: datetime) -> datetime:
+    """Return the end of a day, in the day's own time zone."""
+    day = now.date() + timedelta(days=1)
+    return datetime.combine(day, time(), now.tzinfo)
 
 
 def next_poll(pause: float) -> float:

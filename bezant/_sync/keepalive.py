@@ -26,7 +26,7 @@ class Keepalive:
 
     Made by ``client.keepalive()``. It survives every error, ends with `stop`, with its context,
     with the client, or when nothing refers to the client any more, and never keeps the process
-    alive.
+    alive. After three failures in a row the pauses grow, up to five times the interval.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Keepalive:
                 return
             self._tickle(channel)
             del channel
-            if self._stopping.wait(self._interval):
+            if self._stopping.wait(self._state.pause(self._interval)):
                 return
 
     def _tickle(self, channel: Channel) -> None:

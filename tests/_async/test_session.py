@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -184,3 +185,63 @@ async def test_nobody_logged_in_is_not_a_reason_to_open(gateway: SimulatedGatewa
         with pytest.raises(NotAuthenticated):
             await client.session.initialize(timeout=0.1)
     assert gateway.count("POST", "/iserver/auth/ssodh/init") == 0
+
+
+async def test_changes_can_be_iterated_over(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        async with client.session.events() as changes:
+            assert await changes.next_change(timeout=0.01) is None
+            await client.session.refresh()
+            gateway.logout()
+            await client.session.refresh()
+            first, second = await changes.next_change(), await changes.next_change(timeout=1)
+            assert first is not None
+            assert second is not None
+            assert (first.after, second.after) == (
+                SessionState.ESTABLISHED,
+                SessionState.LOGGED_OUT,
+            )
+            assert second.needs_login
+            gateway.login()
+            async with client.keepalive(interval=0.01):
+                async for change in changes:
+                    assert change.after is SessionState.ESTABLISHED
+                    break
+        assert [each async for each in changes] == []
+        with pytest.raises(InvalidRequest, match="entered once"):
+            async with changes:
+                pass
+        with pytest.raises(InvalidRequest, match="with statement"):
+            await client.session.events().next_change()
+    assert client._channel.session_listeners == []
+    assert client._channel.workers == []
+
+
+async def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> None:
+    client = AsyncClient(gateway.base_url)
+
+    async def listen() -> list[SessionChange]:
+        async with client.session.events() as changes:
+            return [each async for each in changes]
+
+    await client.session.refresh()
+    listening = later(listen)
+    await until(lambda: client._channel.workers)
+    await client.aclose()
+    assert await result(listening) == []
+
+
+async def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        for region, zone in (
+            ("america", "America/New_York"),
+            ("europe", "Europe/Zurich"),
+            ("asia", "Asia/Hong_Kong"),
+        ):
+            end = client.session.daily_end(region)  # type: ignore[arg-type]
+            assert str(end.tzinfo) == zone
+            assert (end.hour, end.minute, end.second, end.microsecond) == (0, 0, 0, 0)
+            assert timedelta(0) < end - datetime.now(UTC) <= timedelta(hours=25)
+        assert client.session.daily_end() == client.session.daily_end("america")
+        with pytest.raises(InvalidRequest, match="america, europe, asia"):
+            client.session.daily_end("mars")  # type: ignore[arg-type]

@@ -172,6 +172,24 @@ def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
+def test_an_unknown_outcome_names_the_orders(raw: RawGateway) -> None:
+    raw.script(good, unavailable, reset)
+    two = {"orders": [{"cOID": "my-1", "conid": 1}, {"conid": 2}, {"cOID": "my-2"}]}
+    with Client(raw.base_url) as client:
+        for attempt in range(2):
+            with pytest.raises(OutcomeUnknown, match=r"\(client order id my-1, my-2\)") as caught:
+                client.request("POST", "/iserver/account/DU1/orders", json=two)
+            assert caught.value.client_order_ids == ("my-1", "my-2")
+            assert caught.value.target == "/v1/api/iserver/account/DU1/orders"
+            assert caught.value.status == (None if attempt else 503)
+        with pytest.raises(OutcomeUnknown) as caught:
+            client.request("POST", "/iserver/reply/abc", json={"confirmed": True})
+        assert caught.value.client_order_ids == ()
+        assert caught.value.target.endswith("/iserver/reply/abc")
+        assert "client order id" not in str(caught.value)
+    assert len(raw.requests) == 4
+
+
 def test_a_gateway_that_is_not_there_fails_soon() -> None:
     with Client("http://127.0.0.1:9/v1/api", retries=2) as client:
         started = time.monotonic()

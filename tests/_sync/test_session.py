@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,3 +186,63 @@ def test_nobody_logged_in_is_not_a_reason_to_open(gateway: SimulatedGateway) -> 
         with pytest.raises(NotAuthenticated):
             client.session.initialize(timeout=0.1)
     assert gateway.count("POST", "/iserver/auth/ssodh/init") == 0
+
+
+def test_changes_can_be_iterated_over(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        with client.session.events() as changes:
+            assert changes.next_change(timeout=0.01) is None
+            client.session.refresh()
+            gateway.logout()
+            client.session.refresh()
+            first, second = changes.next_change(), changes.next_change(timeout=1)
+            assert first is not None
+            assert second is not None
+            assert (first.after, second.after) == (
+                SessionState.ESTABLISHED,
+                SessionState.LOGGED_OUT,
+            )
+            assert second.needs_login
+            gateway.login()
+            with client.keepalive(interval=0.01):
+                for change in changes:
+                    assert change.after is SessionState.ESTABLISHED
+                    break
+        assert [each for each in changes] == []
+        with pytest.raises(InvalidRequest, match="entered once"):
+            with changes:
+                pass
+        with pytest.raises(InvalidRequest, match="with statement"):
+            client.session.events().next_change()
+    assert client._channel.session_listeners == []
+    assert client._channel.workers == []
+
+
+def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> None:
+    client = Client(gateway.base_url)
+
+    def listen() -> list[SessionChange]:
+        with client.session.events() as changes:
+            return [each for each in changes]
+
+    client.session.refresh()
+    listening = later(listen)
+    until(lambda: client._channel.workers)
+    client.close()
+    assert result(listening) == []
+
+
+def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        for region, zone in (
+            ("america", "America/New_York"),
+            ("europe", "Europe/Zurich"),
+            ("asia", "Asia/Hong_Kong"),
+        ):
+            end = client.session.daily_end(region)  # type: ignore[arg-type]
+            assert str(end.tzinfo) == zone
+            assert (end.hour, end.minute, end.second, end.microsecond) == (0, 0, 0, 0)
+            assert timedelta(0) < end - datetime.now(UTC) <= timedelta(hours=25)
+        assert client.session.daily_end() == client.session.daily_end("america")
+        with pytest.raises(InvalidRequest, match="america, europe, asia"):
+            client.session.daily_end("mars")  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bezant import AuthStatus, ConnectFailed, NotAuthenticated, Tickle
+from bezant import AuthStatus, BezantError, ConnectFailed, NotAuthenticated, Tickle
 from bezant._core.keepalive import Change, KeepaliveState
 from bezant.models import TickleServer
 
@@ -43,3 +43,16 @@ def test_what_is_remembered() -> None:
     state.answered(Tickle(), 4.0)  # says nothing about the session: it answered
     assert (state.last_success, state.last_failure, state.failures) == (4.0, 3.0, 0)
     assert not state.lost
+
+
+def test_the_pauses_grow_after_several_failures_and_shrink_at_once() -> None:
+    state = KeepaliveState()
+    pauses = []
+    for _ in range(8):
+        pauses.append(state.pause(60.0))
+        state.failed(BezantError("no"), 1.0)
+    assert pauses == [60, 60, 60, 60, 120, 240, 300, 300]
+    state.failures = 100_000
+    assert state.pause(60.0) == 300
+    state.answered(GOOD, 2.0)
+    assert state.pause(60.0) == 60

@@ -18,6 +18,7 @@ from bezant import UNSET, InvalidRequest
 from bezant._core.requests import (
     MAX_REQUEST_LINE,
     build,
+    client_order_ids,
     cookie_header,
     encode_body,
     encode_query,
@@ -25,7 +26,7 @@ from bezant._core.requests import (
     raw_operation,
 )
 from bezant._core.settings import BaseUrl, Settings, Tls
-from bezant._core.wire import Operation
+from bezant._core.wire import Operation, Request
 
 from .samples import READ, TOKEN, WRITE, json_values
 
@@ -297,3 +298,21 @@ def test_any_json_value_is_sent_as_it_is(value: object) -> None:
 
 def test_a_comma_within_an_item_stays_within_it() -> None:
     assert encode_query({"a": ["x,y", 2], "b": "x,y"}, "GET /x") == "a=x%2Cy,2&b=x,y"
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (b"", ()),
+        (b"[]", ()),
+        (b"{", ()),
+        (b"null", ()),
+        (b'{"orders": 3, "cOID": "a"}', ()),
+        (b'{"orders": [{"cOID": 3}, {"cOID": ""}]}', ()),
+        (b'{"cOID": "a"}', ("a",)),
+        (b'{"orders": [{"cOID": "a"}, {"x": 1}, {"cOID": "b"}]}', ("a", "b")),
+    ],
+)
+def test_the_orders_in_a_request_are_found(body: bytes, ids: tuple[str, ...]) -> None:
+    operation = Operation("POST", "/iserver/account/{accountId}/orders", idempotent=False)
+    assert client_order_ids(Request(operation, "/", [], body)) == ids

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from bezant import errors
@@ -10,6 +13,7 @@ from bezant._core.session import (
     SessionChange,
     SessionMachine,
     SessionState,
+    next_midnight,
     next_poll,
     state_of,
 )
@@ -105,3 +109,12 @@ def test_polling_slows_down() -> None:
         assert next_poll(pause) >= pause
         pause = next_poll(pause)
     assert pause == SLOWEST_POLL
+
+
+def test_midnight_across_a_change_of_the_clocks() -> None:
+    zone = ZoneInfo("America/New_York")
+    before = datetime(2026, 10, 31, 23, 30, tzinfo=zone)
+    assert next_midnight(before) == datetime(2026, 11, 1, tzinfo=zone)
+    during = datetime(2026, 11, 1, 0, 0, tzinfo=zone)
+    left = next_midnight(during).astimezone(UTC) - during.astimezone(UTC)
+    assert left == timedelta(hours=25)

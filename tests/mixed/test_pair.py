@@ -9,9 +9,11 @@ import pytest
 
 import bezant
 from bezant import (
+    AsyncBulk,
     AsyncClient,
     AsyncKeepalive,
     AsyncSession,
+    AsyncSessionEvents,
     AsyncSubscription,
     AsyncSymbolCache,
     AsyncWsClient,
@@ -54,7 +56,8 @@ def test_the_runtime_pair_has_the_same_names() -> None:
 
 
 CLASSES = [
-    "Bell", "Event", "HttpTransport", "Ledger", "Lock", "Owner", "StateLock", "Waker", "WebSocket", "Worker",
+    "Bell", "Event", "HttpTransport", "Ledger", "Lock", "Owner", "StateLock", "Waker", "WebSocket",
+    "Worker",
 ]  # fmt: skip
 
 
@@ -74,7 +77,16 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
 
 @pytest.mark.parametrize(
     "cls",
-    [AsyncClient, AsyncKeepalive, AsyncSession, AsyncSubscription, AsyncSymbolCache, AsyncWsClient],
+    [
+        AsyncBulk,
+        AsyncClient,
+        AsyncKeepalive,
+        AsyncSession,
+        AsyncSessionEvents,
+        AsyncSubscription,
+        AsyncSymbolCache,
+        AsyncWsClient,
+    ],
 )
 def test_the_twins_have_the_same_face(cls: type) -> None:
     twin = getattr(bezant, cls.__name__.removeprefix("Async"))

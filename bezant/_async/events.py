@@ -1,0 +1,84 @@
+"""The session's changes, one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Self
+
+from .._core.session import SessionChange
+from .._core.settings import check_seconds
+from .._runtime import _async as rt
+from ..errors import InvalidRequest
+from .channel import AsyncChannel
+
+
+class AsyncSessionEvents:
+    """The session's changes as they come: a context manager and an iterator.
+
+    Made by ``client.session.events()``. It ends with its context or with the client. It asks for
+    nothing itself: changes are learned from calls about the session, the keepalive's above all.
+    """
+
+    def __init__(self, channel: AsyncChannel) -> None:
+        self._channel = channel
+        self._changes: deque[SessionChange] = deque()
+        self._bell = rt.Bell()
+        self._entered = False
+        self._ended = False
+
+    def _take_in(self, change: SessionChange) -> None:
+        self._changes.append(change)
+        self._bell.ring()
+
+    async def __aenter__(self) -> Self:
+        self._channel.check()
+        if self._entered:
+            raise InvalidRequest("session events can be entered once; ask for new ones")
+        self._entered = True
+        self._channel.session_listeners.append(self._take_in)
+        self._channel.workers.append(self)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Listen no longer, and end whoever waits. Doing so twice is fine."""
+        self._ended = True
+        if self._take_in in self._channel.session_listeners:
+            self._channel.session_listeners.remove(self._take_in)
+        if self in self._channel.workers:
+            self._channel.workers.remove(self)
+        self._bell.ring()
+
+    async def next_change(self, timeout: float | None = None) -> SessionChange | None:
+        """Return the next change.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes.
+
+        Returns:
+            None when the time-out, or the end of the events, was first.
+        """
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        if not self._entered:
+            raise InvalidRequest("use the session's events in a with statement")
+        deadline = None if timeout is None else rt.monotonic() + timeout
+        while True:
+            heard = self._bell.count
+            if self._changes:
+                return self._changes.popleft()
+            left = None if deadline is None else deadline - rt.monotonic()
+            if self._ended or (left is not None and left <= 0):
+                return None
+            await self._bell.wait(heard, left)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionChange:
+        change = await self.next_change()
+        if change is None:
+            raise StopAsyncIteration
+        return change
