@@ -6,6 +6,7 @@ import logging
 
 from .._core.decode import Drift
 from .._core.health import TICKLE, problem
+from .._core.pacing import MAX_STREAMS
 from .._core.requests import cookie_header
 from .._core.stream.connection import StreamState
 from .._core.stream.inbox import Inbox
@@ -17,6 +18,7 @@ from ..errors import (
     SessionError,
     WrongContext,
     WsClosed,
+    WsConnectFailed,
     WsError,
     WsProtocolError,
     WsTimeout,
@@ -68,10 +70,21 @@ class AsyncLink:
     # Opening
 
     async def open(self) -> None:
-        """Make the first connection and wait until the gateway is ready on it."""
-        socket, session = await self._dial()
-        self._adopt(socket, session)
+        """Make the first connection and wait until the gateway is ready on it.
+
+        Raises:
+            WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
+            WsError: the gateway was not ready in time.
+        """
+        gate = self.client._channel.gate
+        if not gate.admit(self):
+            raise WsConnectFailed(
+                f"this process has {MAX_STREAMS} streams open to {self.client.gateway_root}, and "
+                "the gateway serves no more: close one, or subscribe to more topics on one of them"
+            )
         try:
+            socket, session = await self._dial()
+            self._adopt(socket, session)
             await self._until_ready(socket)
         except BaseException:
             await self.aclose()
@@ -155,6 +168,8 @@ class AsyncLink:
             return False
         if phase is Phase.CONNECTING:
             await self._connect_again()
+        elif self.state.probe_due:
+            await self._probe()
         elif phase is Phase.BACKOFF:
             await self._drop()
             return not await self._stopping.wait(wait)
@@ -218,6 +233,25 @@ class AsyncLink:
         with self.lock:
             self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session)
         self.bell.ring()
+
+    async def _probe(self) -> None:
+        """Ask whether the gateway is still there: it may be waiting for another stream to end."""
+        session: str | None = None
+        reason = "the gateway is no longer logged in"
+        try:
+            tickle = await self.client.tickle()
+        except BezantError as error:
+            reason = error.message
+        else:
+            if tickle.status is None or problem(tickle.status, TICKLE) is None:
+                session = tickle.session or ""
+                _logger.warning(
+                    "the gateway has sent no system message for %.0f s: it may have five "
+                    "WebSockets open already, so this one waits for its place",
+                    rt.monotonic() - self.state.last_heard,
+                )
+        with self.lock:
+            self.state.probed(session, reason, rt.monotonic(), rt.wall_time())
 
     def _end(self, error: WsError | None, reason: str) -> None:
         self.error = error

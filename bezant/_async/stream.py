@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from .._core.settings import check_seconds
+from .._core.settings import check_count, check_seconds
 from .._core.stream.fields import MarketDataFields
 from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
 from .._core.stream.timing import READY_TIMEOUT, Timing
@@ -112,14 +112,14 @@ class AsyncWsClient:
         Raises:
             NotAuthenticated: nobody is logged in.
             NoSession: the gateway is not connected to the backend.
-            WsConnectFailed: the WebSocket could not be opened.
+            WsConnectFailed: the WebSocket could not be opened, or this process has five open to
+                the gateway already, which serves no more.
             WsTimeout: it opened, but the gateway never became ready.
             InvalidRequest: an argument cannot be used.
         """
         check_seconds("ready_timeout", ready_timeout)
-        for name, number, least in (("buffer", buffer, 1), ("quote_backlog", quote_backlog, 0)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
-                raise InvalidRequest(f"{name} must be a whole number from {least}, not {number!r}")
+        check_count("buffer", buffer, 1)
+        check_count("quote_backlog", quote_backlog, 0)
         timing = Timing(ready_timeout=ready_timeout)
         inbox = Inbox(buffer, quote_backlog)
         return rt.connecting(cls._open(client, timing, inbox, reconnect=reconnect))

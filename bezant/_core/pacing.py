@@ -18,6 +18,8 @@ from .wire import Operation
 # is kept for a tickle, so that slow calls never keep the session from being renewed.
 MAX_IN_FLIGHT: Final = 4
 KEPT_FOR_TICKLE: Final = 1
+# The gateway serves so many WebSockets at a time; the next one gets no answer until one ends.
+MAX_STREAMS: Final = 5
 # IBKR's pages say 15 minutes, older ones 10.
 PENALTY: Final = 900.0
 # Requests arrive closer together than they were sent.

@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from typing import Protocol
 
-from .._core.pacing import Pacer, Ticket
+from .._core.pacing import MAX_STREAMS, Pacer, Ticket
 from .._core.wire import Operation
+
+
+class Stream(Protocol):
+    """Something that has a WebSocket open."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has it open no more."""
+        ...
 
 
 class Gate:
@@ -19,6 +30,7 @@ class Gate:
         self._pacer = Pacer()
         self._wakers: dict[Ticket, Callable[[], None]] = {}
         self._forgiven = False
+        self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
     def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
         """Queue a call; return its ticket, and how long it has to wait at least."""
@@ -67,6 +79,17 @@ class Gate:
             wake = self._wakers.pop(ticket, None)
             if wake is not None:
                 wake()
+
+    def admit(self, stream: Stream) -> bool:
+        """Count a WebSocket that is about to be opened; False where there are enough already.
+
+        A forgotten one counts no longer, nor does one that has ended.
+        """
+        with self._lock:
+            if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
+                return False
+            self._streams.add(stream)
+            return True
 
     def penalise(self, seconds: float | None) -> None:
         """Hold everything back after a 429."""

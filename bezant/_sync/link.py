@@ -7,6 +7,7 @@ import logging
 
 from .._core.decode import Drift
 from .._core.health import TICKLE, problem
+from .._core.pacing import MAX_STREAMS
 from .._core.requests import cookie_header
 from .._core.stream.connection import StreamState
 from .._core.stream.inbox import Inbox
@@ -18,6 +19,7 @@ from ..errors import (
     SessionError,
     WrongContext,
     WsClosed,
+    WsConnectFailed,
     WsError,
     WsProtocolError,
     WsTimeout,
@@ -67,10 +69,21 @@ class Link:
     # Opening
 
     def open(self) -> None:
-        """Make the first connection and wait until the gateway is ready on it."""
-        socket, session = self._dial()
-        self._adopt(socket, session)
+        """Make the first connection and wait until the gateway is ready on it.
+
+        Raises:
+            WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
+            WsError: the gateway was not ready in time.
+        """
+        gate = self.client._channel.gate
+        if not gate.admit(self):
+            raise WsConnectFailed(
+                f"this process has {MAX_STREAMS} streams open to {self.client.gateway_root}, and "
+                "the gateway serves no more: close one, or subscribe to more topics on one of them"
+            )
         try:
+            socket, session = self._dial()
+            self._adopt(socket, session)
             self._until_ready(socket)
         except BaseException:
             self.close()
@@ -154,6 +167,8 @@ class Link:
             return False
         if phase is Phase.CONNECTING:
             self._connect_again()
+        elif self.state.probe_due:
+            self._probe()
         elif phase is Phase.BACKOFF:
             self._drop()
             return not self._stopping.wait(wait)
@@ -217,6 +232,25 @@ class Link:
         with self.lock:
             self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session)
         self.bell.ring()
+
+    def _probe(self) -> None:
+        """Ask whether the gateway is still there: it may be waiting for another stream to end."""
+        session: str | None = None
+        reason = "the gateway is no longer logged in"
+        try:
+            tickle = self.client.tickle()
+        except BezantError as error:
+            reason = error.message
+        else:
+            if tickle.status is None or problem(tickle.status, TICKLE) is None:
+                session = tickle.session or ""
+                _logger.warning(
+                    "the gateway has sent no system message for %.0f s: it may have five "
+                    "WebSockets open already, so this one waits for its place",
+                    rt.monotonic() - self.state.last_heard,
+                )
+        with self.lock:
+            self.state.probed(session, reason, rt.monotonic(), rt.wall_time())
 
     def _end(self, error: WsError | None, reason: str) -> None:
         self.error = error

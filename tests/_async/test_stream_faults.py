@@ -11,6 +11,7 @@ import pytest
 from bezant import (
     AsyncClient,
     AsyncWsClient,
+    ConnectFailed,
     Gap,
     Heartbeat,
     InvalidRequest,
@@ -22,11 +23,13 @@ from bezant import (
     SessionStatus,
     System,
     WsClosed,
+    WsConnectFailed,
     WsTimeout,
 )
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._async import Connecting, connecting
+from bezant._runtime._gates import Gate
 from bezant.sim import SimulatedGateway
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -361,3 +364,64 @@ async def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) 
             with pytest.raises(WsTimeout):
                 await ws.next_message(timeout=0.01)
     assert len(drifts) == 1
+
+
+async def test_a_stream_that_is_connected_again_waits_for_its_place(
+    gateway: SimulatedGateway,
+) -> None:
+    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    timing = Timing(ready_timeout=0.05, backoff_from=0.2)
+    async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
+        other._channel.gate = Gate()  # as another process
+        async with stream(client, timing) as ws:
+            places = [await stream(other) for _ in range(4)]
+            gateway.ws_connections[0].close()
+            places.append(await stream(other))
+            await until(lambda: len(gateway.ws_connections) == 7)
+            tickles = gateway.count("POST", "/tickle")
+            await until(lambda: gateway.count("POST", "/tickle") >= tickles + 3)
+            assert len(gateway.ws_connections) == 7
+            assert not gateway.ws_connections[-1].ready
+            await places[0].aclose()
+            messages = await read_until(ws, Reconnected)
+            assert any(isinstance(each, Gap) for each in messages)
+        for place in places:
+            await place.aclose()
+    assert len(gateway.ws_connections) == 7
+
+
+async def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
+    gateway: SimulatedGateway,
+) -> None:
+    timing = Timing(ready_timeout=0.05, backoff_from=0.01, backoff_to=0.02)
+    async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
+        other._channel.gate = Gate()
+        async with stream(client, timing) as ws:
+            places = [await stream(other, reconnect=False) for _ in range(4)]
+            gateway.ws_connections[0].close()
+            places.append(await stream(other, reconnect=False))
+            await until(lambda: len(gateway.ws_connections) == 7)
+            gateway.logout()
+            await read_until(ws, SessionLost)
+            gateway.login()
+            for place in places:
+                await place.aclose()
+            await read_until(ws, Reconnected)
+
+
+async def test_a_sixth_stream_of_a_process_is_refused_before_it_costs_a_place(
+    gateway: SimulatedGateway,
+) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        streams = [await stream(client) for _ in range(5)]
+        with pytest.raises(WsConnectFailed, match=r"5 streams open .* close one"):
+            await stream(client)
+        assert len(gateway.ws_connections) == 5
+        await streams.pop().aclose()
+        streams.append(await stream(client))
+        for each in streams:
+            await each.aclose()
+    async with AsyncClient("http://127.0.0.1:9/v1/api") as nowhere:
+        for _ in range(7):
+            with pytest.raises(ConnectFailed):
+                await stream(nowhere)

@@ -11,6 +11,7 @@ import pytest
 
 from bezant import (
     Client,
+    ConnectFailed,
     Gap,
     Heartbeat,
     InvalidRequest,
@@ -23,10 +24,12 @@ from bezant import (
     System,
     WsClient,
     WsClosed,
+    WsConnectFailed,
     WsTimeout,
 )
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
+from bezant._runtime._gates import Gate
 from bezant._runtime._sync import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import later, pause, result, until
@@ -360,3 +363,64 @@ def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) -> Non
             with pytest.raises(WsTimeout):
                 ws.next_message(timeout=0.01)
     assert len(drifts) == 1
+
+
+def test_a_stream_that_is_connected_again_waits_for_its_place(
+    gateway: SimulatedGateway,
+) -> None:
+    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    timing = Timing(ready_timeout=0.05, backoff_from=0.2)
+    with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
+        other._channel.gate = Gate()  # as another process
+        with stream(client, timing) as ws:
+            places = [stream(other) for _ in range(4)]
+            gateway.ws_connections[0].close()
+            places.append(stream(other))
+            until(lambda: len(gateway.ws_connections) == 7)
+            tickles = gateway.count("POST", "/tickle")
+            until(lambda: gateway.count("POST", "/tickle") >= tickles + 3)
+            assert len(gateway.ws_connections) == 7
+            assert not gateway.ws_connections[-1].ready
+            places[0].close()
+            messages = read_until(ws, Reconnected)
+            assert any(isinstance(each, Gap) for each in messages)
+        for place in places:
+            place.close()
+    assert len(gateway.ws_connections) == 7
+
+
+def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
+    gateway: SimulatedGateway,
+) -> None:
+    timing = Timing(ready_timeout=0.05, backoff_from=0.01, backoff_to=0.02)
+    with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
+        other._channel.gate = Gate()
+        with stream(client, timing) as ws:
+            places = [stream(other, reconnect=False) for _ in range(4)]
+            gateway.ws_connections[0].close()
+            places.append(stream(other, reconnect=False))
+            until(lambda: len(gateway.ws_connections) == 7)
+            gateway.logout()
+            read_until(ws, SessionLost)
+            gateway.login()
+            for place in places:
+                place.close()
+            read_until(ws, Reconnected)
+
+
+def test_a_sixth_stream_of_a_process_is_refused_before_it_costs_a_place(
+    gateway: SimulatedGateway,
+) -> None:
+    with Client(gateway.base_url) as client:
+        streams = [stream(client) for _ in range(5)]
+        with pytest.raises(WsConnectFailed, match=r"5 streams open .* close one"):
+            stream(client)
+        assert len(gateway.ws_connections) == 5
+        streams.pop().close()
+        streams.append(stream(client))
+        for each in streams:
+            each.close()
+    with Client("http://127.0.0.1:9/v1/api") as nowhere:
+        for _ in range(7):
+            with pytest.raises(ConnectFailed):
+                stream(nowhere)

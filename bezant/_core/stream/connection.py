@@ -62,6 +62,7 @@ class StreamState:
         end_reason: why it ended by itself.
         orders: the orders, whole.
         quotes: contracts whose newest values are kept, by ``conid_ex``.
+        probe_due: whether the gateway should be asked if it is still there.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class StreamState:
         self.end_reason: str = ""
         self.orders: OrderBook = OrderBook(report)
         self.quotes: dict[str, LiveQuote] = {}
+        self.probe_due: bool = False
         self._report = report
         self._random = random
         self._timing = timing or Timing()
@@ -103,6 +105,7 @@ class StreamState:
         self._failures = 0
         self._said_lost = False
         self._changed_at = now
+        self._probe_at = now
         self._next_tic = now
         self._due = now
         self._server_ids: dict[str, str] = {}
@@ -127,7 +130,28 @@ class StreamState:
         if self._move(Event.OPENED, now):
             self._session = session
             self.last_heard = now
+            self.probe_due = False
+            self._probe_at = now + self._timing.ready_timeout
             self._tokens.clear()
+
+    def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
+        """Say what became of the question whether the gateway is still there.
+
+        Args:
+            session: the token of its session now; None where it is not there, or not logged in.
+            reason: why, in words.
+            now: monotonic time.
+            wall: the time of day.
+        """
+        self.probe_due = False
+        if self.phase is not Phase.WAITING:
+            return
+        if session == self._session:
+            self._probe_at = now + self._timing.ready_timeout
+        elif session is None:
+            self.lost(reason, now, wall)
+        else:
+            self.lost("the gateway has another session meanwhile", now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
         """Say that the connection was lost, or that the attempt to make one failed.
@@ -408,11 +432,14 @@ class StreamState:
             self._move(Event.DUE, now)
             return 0.0
         if phase is Phase.WAITING:
-            left = self._changed_at + timing.ready_timeout - now
+            # A gateway with five WebSockets open lets the next one wait, and a place that it gives
+            # to one that has gone meanwhile is lost: so the socket is kept while the gateway lives.
+            left = self._changed_at + timing.queue_limit - now
             if left <= 0:
-                self.lost(f"no system message came within {timing.ready_timeout:g} s", now, wall)
+                self.lost(f"no system message came within {timing.queue_limit:g} s", now, wall)
                 return 0.0
-            return left
+            self.probe_due = now >= self._probe_at
+            return max(min(left, self._probe_at - now), 0.0)
         if phase is Phase.READY:
             left = self.last_heard + timing.silence_limit - now
             if left <= 0:

@@ -14,7 +14,9 @@ class Timing:
     """The times that a stream keeps to, in seconds.
 
     Attributes:
-        ready_timeout: from an open socket to the gateway's ``system`` message.
+        ready_timeout: from an open socket to the gateway's ``system`` message; when a connection is
+            made again, until it is asked whether the gateway is still there.
+        queue_limit: for which a connection that is made again waits for that message at most.
         tic_interval: between two signs of life; IBKR wants one a minute.
         silence_limit: of silence, after which the connection is dead; the gateway sends something
             every ten seconds.
@@ -27,6 +29,7 @@ class Timing:
     """
 
     ready_timeout: float = READY_TIMEOUT
+    queue_limit: float = 900.0
     tic_interval: float = 30.0
     silence_limit: float = 45.0
     renew_from: float = 480.0

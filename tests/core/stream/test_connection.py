@@ -183,11 +183,50 @@ def test_when_something_is_due() -> None:
     assert stream.advance(164, 164) == 0
 
 
-def test_no_system_message_means_that_the_gateway_is_not_ready() -> None:
-    stream = state(ready_timeout=10)
+def test_without_a_system_message_the_gateway_is_asked_and_waited_for() -> None:
+    stream = state(ready_timeout=10, queue_limit=25)
+    assert stream.advance(4, 4) == 6
+    assert not stream.probe_due
     assert stream.advance(10, 10) == 0
+    assert stream.probe_due
+    stream.probed(TOKEN, "", 11, 11)
+    assert not stream.probe_due
+    assert stream.phase is Phase.WAITING
+    assert stream.advance(11, 11) == 10
+    stream.take_in([SYSTEM], 12)
+    assert stream.phase is Phase.READY
+    stream.probed(None, "too late", 13, 13)
+    assert stream.phase is Phase.READY
+
+
+@pytest.mark.parametrize(
+    ("session", "reason"), [(None, "logged out"), ("other", "another session")]
+)
+def test_a_gateway_that_is_no_longer_the_same_is_not_waited_for(
+    session: str | None, reason: str
+) -> None:
+    stream = ready_state(ready_timeout=10)
+    stream.lost("broken", 1, 1)
+    stream.advance(50, 50)
+    stream.opened("another", 50, 50)
+    assert stream.advance(60, 60) == 0
+    stream.probed(session, "logged out", 61, 61)
     assert stream.phase is Phase.BACKOFF
-    assert stream.advance(10, 10) == 1
+    assert not stream.probe_due
+    reconnect(stream, 61)
+    stream.take_in([SYSTEM], 100)
+    gap = next(each for each in read(stream) if isinstance(each, Gap))
+    assert gap.reason == "broken"
+
+
+def test_nobody_waits_for_ever() -> None:
+    stream = state(ready_timeout=10, queue_limit=25)
+    for now in (10, 20):
+        stream.advance(now, now)
+        stream.probed(TOKEN, "", now, now)
+    assert stream.advance(25, 25) == 0
+    assert stream.phase is Phase.BACKOFF
+    assert stream.advance(25, 25) == 1
 
 
 def test_silence_means_that_the_connection_is_dead() -> None:
