@@ -98,6 +98,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     health.add_argument("--gateway", metavar="URL", help=_GATEWAY_HELP)
     health.add_argument("--verify", type=_verify, default="auto", help=_VERIFY_HELP)
+
+    gateway = commands.add_parser(
+        "gateway",
+        help="run the Client Portal Gateway that you downloaded from IBKR",
+        description="Runs IBKR's Client Portal Gateway, which needs Java and a login in a browser.",
+    )
+    actions = gateway.add_subparsers(dest="action", metavar="action", required=True)
+    run = actions.add_parser(
+        "run",
+        help="run it until Ctrl-C",
+        description=(
+            "Runs the gateway until Ctrl-C, with a certificate for localhost that is made at each "
+            "start, so that clients can verify it. Nothing is written to its own folder."
+        ),
+    )
+    run.add_argument(
+        "--home", metavar="DIR", required=True, help="the folder of the unpacked gateway"
+    )
+    run.add_argument("--port", type=_port, default=5000, metavar="N", help="(5000)")
+    run.add_argument(
+        "--data",
+        metavar="DIR",
+        help="for its configuration and certificate; by default in your own data folder",
+    )
     return parser
 
 
@@ -144,7 +168,13 @@ def _health(options: argparse.Namespace) -> int:
     return health.run(options.gateway, verify=options.verify)
 
 
-_COMMANDS = {"demo": _demo, "sim": _sim, "health": _health}
+def _gateway(options: argparse.Namespace) -> int:
+    from .cli import _gateway as gateway
+
+    return gateway.run(options.home, port=options.port, data=options.data)
+
+
+_COMMANDS = {"demo": _demo, "sim": _sim, "health": _health, "gateway": _gateway}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

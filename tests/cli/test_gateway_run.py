@@ -1,0 +1,193 @@
+"""`bezant gateway run`, with a Java that is a few lines of shell; tests/gateway runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import bezant
+from bezant.__main__ import main
+from bezant.cli import _gateway, _gateway_files
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+JAR = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "download" / "clientportal.gw"
+    (home / JAR).parent.mkdir(parents=True)
+    (home / JAR).write_bytes(b"")
+    return home
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that is all of the PATH."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def test_what_is_no_gateway_is_refused(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gateway", "run", "--home", str(tmp_path)]) == 1
+    complaint = capsys.readouterr().err
+    assert "holds no Client Portal Gateway" in complaint
+    assert "clientportal.gw.zip" in complaint
+    assert _gateway_files.find_home(str(home.parent)) == home.resolve()
+    assert _gateway_files.find_home(str(home)) == home.resolve()
+
+
+@pytest.mark.parametrize(
+    ("says", "refused"),
+    [
+        ('java version "1.8.0_392"', None),
+        ('openjdk version "17.0.15" 2025-04-15', None),
+        ('openjdk version "21" 2023-09-19', None),
+        ('java version "1.7.0_80"', "needs Java 8"),
+        ("nothing of the kind", "does not work"),
+        ("", "does not work"),
+    ],
+)
+def test_java_is_checked(tools: Path, says: str, refused: str | None) -> None:
+    program(tools, "java", f"echo '{says}' >&2")
+    if refused is None:
+        assert _gateway_files.find_java() == str(tools / "java")
+    else:
+        with pytest.raises(bezant.BezantError, match=refused):
+            _gateway_files.find_java()
+
+
+def test_a_missing_java_says_what_to_install(
+    tools: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gateway", "run", "--home", str(home)]) == 1
+    assert "install a Java runtime" in capsys.readouterr().err
+
+
+def test_java_home_comes_first(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tools, "java", "exit 1")
+    chosen = tmp_path / "jdk" / "bin"
+    chosen.mkdir(parents=True)
+    program(chosen, "java", "echo 'version \"17\"'")
+    monkeypatch.setenv("JAVA_HOME", str(chosen.parent))
+    assert _gateway_files.find_java() == str(chosen / "java")
+
+
+def test_a_port_in_use_is_refused(
+    tools: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(tools, "java", "echo 'version \"17\"'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["gateway", "run", "--home", str(home), "--port", str(port)]) == 1
+    assert f"port {port} cannot be had" in capsys.readouterr().err
+
+
+def test_what_fails_is_told(
+    tools: Path, home: Path, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(tools, "java", "echo 'version \"17\"'")
+    program(tools, "keytool", "echo 'a bad day'; exit 3")
+    arguments = ["gateway", "run", "--home", str(home), "--port", str(port), "--data"]
+    assert main([*arguments, str(tmp_path / "data")]) == 1
+    assert "keytool failed: a bad day" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main([*arguments, str(tmp_path / "file")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_gateway_that_ends_at_once_is_told(
+    tools: Path,
+    home: Path,
+    port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    program(tools, "java", 'case "$1" in -version) echo \'version "17"\';; *) exit 7;; esac')
+    program(tools, "keytool", "exit 0")
+    monkeypatch.setattr(_gateway_files.Files, "_make_certificate", lambda self, password: None)
+    monkeypatch.setattr(ssl, "create_default_context", lambda cafile: CONTEXT)
+    with pytest.raises(bezant.BezantError, match=r"ended at once \(status 7\)"):
+        _gateway.run(str(home), port=port, data=str(tmp_path / "data"))
+    folder = tmp_path / "data"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    conf = folder / "conf.yaml"
+    assert conf.stat().st_mode & 0o777 == 0o600
+    assert f"listenPort: {port}\n" in conf.read_text()
+    assert 'proxyRemoteHost: "https://api.ibkr.com"' in conf.read_text()
+    assert "proxyRemoteSsl: true" in conf.read_text()
+    password = conf.read_text().split('sslPwd: "')[1].partition('"')[0]
+    assert password not in capsys.readouterr().out
+    assert len(password) == 32
+
+
+SERVER = """
+import signal, sys, threading
+from bezant.cli import _gateway
+_gateway._wait_until_up = lambda *arguments: None
+_gateway.Files.write = lambda self, port, remote: self.folder.mkdir(exist_ok=True)
+sys.exit(_gateway.run(sys.argv[1], port=int(sys.argv[2]), data=sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_with_a_signal_and_takes_java_along(
+    tools: Path, home: Path, port: int, tmp_path: Path, number: signal.Signals
+) -> None:
+    program(
+        tools,
+        "java",
+        f'case "$1" in -version) echo \'version "17"\';; '
+        f"*) echo $$ > {tmp_path / 'pid'}; exec /bin/sleep 60;; esac",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(home), str(port), str(tmp_path / "data")],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    while "Stop it with Ctrl-C" not in (line := process.stdout.readline()):
+        assert line
+    deadline = time.monotonic() + 5
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "has been stopped" in out
+    pid = int((tmp_path / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
