@@ -10,7 +10,17 @@ from benchmarks._report import write
 from benchmarks._setting import clean_environment, served
 from benchmarks._table import Row, text
 
-SUBJECTS = ["server", "calls", "layers", "decoding", "streams", "starting", "bulk", "memory", "growth"]
+SUBJECTS = [
+    "server",
+    "calls",
+    "layers",
+    "decoding",
+    "streams",
+    "starting",
+    "bulk",
+    "memory",
+    "growth",
+]
 
 
 def main() -> None:

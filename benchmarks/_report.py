@@ -22,7 +22,9 @@ PACKAGES = [
 def versions() -> str:
     """Say what was measured, and on what."""
     names = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    return f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; {names}"
+    return (
+        f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; {names}"
+    )
 
 
 def write(rows: Sequence[Row]) -> None:

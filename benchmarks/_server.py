@@ -154,8 +154,8 @@ class Connection(asyncio.Protocol):
         else:
             work = stream.pace(int(options["count"]), int(options["rate"]))
         task = asyncio.get_running_loop().create_task(work)
-        stream._tasks.add(task)  # noqa: SLF001
-        task.add_done_callback(stream._tasks.discard)  # noqa: SLF001
+        stream._tasks.add(task)
+        task.add_done_callback(stream._tasks.discard)
         self._transport.write(answer(b"1"))
 
     # Streams
@@ -234,9 +234,7 @@ async def serve() -> None:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trustme.CA().issue_cert("localhost", "127.0.0.1").configure_cert(context)
-        secure = await loop.create_server(
-            lambda: Connection(content), "127.0.0.1", 0, ssl=context
-        )
+        secure = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0, ssl=context)
         ports.append(secure.sockets[0].getsockname()[1])
     print(*ports, flush=True)
     # It ends with whoever started it, and after half an hour in any case.

@@ -117,6 +117,7 @@ def clean_environment() -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(foreign):
             del os.environ[name]
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of certificates that nobody checks
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Measure = Callable[[], float]
-"""Does the work once and returns what it cost for one unit of it, in seconds or in whatever else."""
+"""Does the work and returns what it cost for one unit of it, in seconds or in whatever else."""
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,10 @@ def _row(what: str, whole: list[float], bare: list[float]) -> Row:
 
 
 def _prepare(client: Any, transport: Any) -> Any:
-    channel: Any = client._channel  # noqa: SLF001
-    channel._transport = transport  # noqa: SLF001
+    channel: Any = client._channel
+    channel._transport = transport
     # The queue as it is, but it never has to wait.
-    channel.gate._pacer = Pacer(Limit(10**9, 1.0))  # noqa: SLF001
+    channel.gate._pacer = Pacer(Limit(10**9, 1.0))
     return channel
 
 
