@@ -17,6 +17,7 @@ from benchmarks import _payloads as payloads
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
+_BEAT = 10.0
 # Written at a time in a burst.
 _BLOCK = 500
 
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
         target = head.split(b" ", 2)[1].decode()
         if target.startswith("/control/"):
             self._control(target)
-        elif target.endswith("/ws"):
+        elif target.endswith(("/ws", "/ws?quiet")):
             self._upgrade(target, head)
         else:
             if not target.startswith("/v1"):  # a client with a prefix of its own
@@ -178,6 +179,15 @@ class Connection(asyncio.Protocol):
             {"topic": "sts", "args": {"authenticated": True, "competing": False}},
         ):
             self._transport.write(frame(payloads.encode(message), _TEXT))
+        if not target.endswith("?quiet"):
+            self._beat()
+
+    def _beat(self) -> None:
+        """Send the gateway's sign of life, which clients wait for."""
+        if not self._transport.is_closing():
+            message = {"topic": "system", "hb": int(time.time() * 1000)}
+            self._transport.write(frame(payloads.encode(message), _TEXT))
+            asyncio.get_running_loop().call_later(_BEAT, self._beat)
 
     def _read_frames(self) -> None:
         while len(self._buffer) >= 6:

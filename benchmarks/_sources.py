@@ -118,7 +118,7 @@ class BareBlocking:
 
     def __init__(self, setting: Setting) -> None:
         self.name = "websocket-client"
-        url = f"ws://127.0.0.1:{setting.port}/{self.name}{API}/ws"
+        url = f"ws://127.0.0.1:{setting.port}/{self.name}{API}/ws?quiet"
         self._ws: Any = websocket.create_connection(url, skip_utf8_validation=True)
         self._decode = msgspec.json.Decoder(Quote).decode
         for _ in range(2):  # system, sts
@@ -147,7 +147,7 @@ class BareAsynchronous:
         self._ws: ClientConnection = runner.run(self._open())
 
     async def _open(self) -> ClientConnection:
-        url = f"ws://127.0.0.1:{self._setting.port}/{self.name}{API}/ws"
+        url = f"ws://127.0.0.1:{self._setting.port}/{self.name}{API}/ws?quiet"
         ws = await connect(url, compression=None, ping_interval=None)
         for _ in range(2):  # system, sts
             await ws.recv()

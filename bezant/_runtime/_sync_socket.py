@@ -10,13 +10,14 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import websocket
 
 from .._core.settings import BaseUrl, Settings
+from .._core.stream.framing import may_be_plain, plain_messages
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, attempts, tls_context
@@ -55,6 +56,24 @@ class _Socket:
     def _read(self) -> bytes:
         self._wait()
         return self._sock.recv(_CHUNK)
+
+    def take_messages(self, put: Callable[[bytes], object]) -> bool:
+        """Hand over the plain messages that come next; False where something else does.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        while True:
+            after = plain_messages(self._buffer, 0, put)
+            self._buffer = self._buffer[after:]
+            if after:
+                return True
+            if not may_be_plain(self._buffer):
+                return False
+            data = self._read()
+            if not data:
+                return False
+            self._buffer += data
 
     def recv(self, length: int) -> bytes:
         if not self._buffer:
@@ -157,9 +176,14 @@ class _Dialling:
 class WebSocket:
     """One WebSocket connection."""
 
-    def __init__(self, connection: websocket.WebSocket, sock: socket.socket) -> None:
+    def __init__(
+        self, connection: websocket.WebSocket, channel: _Socket, sock: socket.socket
+    ) -> None:
         self._connection = connection
+        self._channel = channel
         self._sock = sock
+        # Whether the library is in the middle of a message.
+        self._partial = False
         self._closed = False
         self._failure: WsError | None = None
         self._reading = threading.Lock()
@@ -234,7 +258,7 @@ class WebSocket:
             raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
         else:
             opened = True
-            return cls(connection, sock)
+            return cls(connection, channel, sock)
         finally:
             if not opened and dialling.sock is not None:  # after Ctrl-C, too
                 dialling.sock.close()
@@ -267,7 +291,14 @@ class WebSocket:
             receive = connection.recv_data
             self._connection.settimeout(_left(deadline))
             while len(batch) < _BATCH:
+                if not self._partial and self._channel.take_messages(batch.append):
+                    # What else has come is taken without waiting.
+                    self._connection.settimeout(0.0)
+                    continue
+                # The library reads what is not a plain message.
+                self._partial = True
                 opcode, data = receive(True)
+                self._partial = False
                 if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
                     if not batch:
                         # What else has come is taken without waiting.
