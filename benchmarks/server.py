@@ -12,7 +12,8 @@ from benchmarks._table import Row
 from benchmarks._timing import repeated, spread
 
 _HANDSHAKE = (
-    "GET /bare{api}/ws?quiet HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET /bare{api}/ws?quiet HTTP/1.1\r\nHost: bench\r\n"
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 

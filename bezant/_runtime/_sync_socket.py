@@ -3,162 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import select
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import websocket
 
 from .._core.settings import BaseUrl, Settings
-from .._core.stream.framing import may_be_plain, plain_messages
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, attempts, tls_context
+from ._sync_channel import PlainSocket, TlsSocket
 
-_CHUNK = 64 * 1024
-_SEND_TIMEOUT = 10.0
 # Messages that are handed over at a time.
 _BATCH = 1000
-
-
-def _readable(sock: socket.socket, timeout: float | None) -> bool:
-    if not hasattr(select, "poll"):  # pragma: no cover - Windows
-        return bool(select.select([sock], [], [], timeout)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    # Rounded up: a wait of less than a millisecond must not spin.
-    return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
-
-
-class _Socket:
-    """What websocket-client takes for a socket: read in large chunks, with its own read time-out.
-
-    The real socket's time-out would hold for another thread's sending, too.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._buffer = b""
-        self._timeout: float | None = None
-        sock.settimeout(_SEND_TIMEOUT)
-
-    def _wait(self) -> None:
-        if not _readable(self._sock, self._timeout):
-            raise TimeoutError
-
-    def _read(self) -> bytes:
-        self._wait()
-        return self._sock.recv(_CHUNK)
-
-    def take_messages(self, put: Callable[[bytes], object]) -> bool:
-        """Hand over the plain messages that come next; False where something else does.
-
-        Raises:
-            TimeoutError: nothing came in time.
-        """
-        while True:
-            after = plain_messages(self._buffer, 0, put)
-            self._buffer = self._buffer[after:]
-            if after:
-                return True
-            if not may_be_plain(self._buffer):
-                return False
-            data = self._read()
-            if not data:
-                return False
-            self._buffer += data
-
-    def recv(self, length: int) -> bytes:
-        if not self._buffer:
-            self._buffer = self._read()
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
-        return data
-
-    def send(self, data: bytes) -> int:
-        self._sock.sendall(data)
-        return len(data)
-
-    def settimeout(self, timeout: float | None) -> None:
-        self._timeout = timeout
-
-    def gettimeout(self) -> float | None:
-        return self._timeout
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def shutdown(self, how: int) -> None:
-        self._sock.shutdown(how)
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _TlsSocket(_Socket):
-    """TLS that one thread may read while another writes.
-
-    OpenSSL allows one thread at a time in a connection, so it only ever sees memory here, under a
-    lock, and the waiting is done outside.
-    """
-
-    def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, host: str, timeout: float
-    ) -> None:
-        super().__init__(sock)
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self._lock = threading.Lock()
-        self._send_lock = threading.Lock()
-        self._timeout = timeout
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            else:
-                self._flush()
-                return
-
-    def _flush(self) -> None:
-        with self._send_lock:
-            with self._lock:
-                data = self._outgoing.read()
-            if data:
-                self._sock.sendall(data)
-
-    def _fill(self) -> None:
-        data = super()._read()
-        with self._lock:
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
-
-    def _read(self) -> bytes:
-        while True:
-            try:
-                with self._lock:
-                    return self._tls.read(_CHUNK)
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-
-    def send(self, data: bytes) -> int:
-        with self._lock:
-            self._tls.write(data)
-        self._flush()
-        return len(data)
 
 
 class _Dialling:
@@ -177,7 +40,7 @@ class WebSocket:
     """One WebSocket connection."""
 
     def __init__(
-        self, connection: websocket.WebSocket, channel: _Socket, sock: socket.socket
+        self, connection: websocket.WebSocket, channel: PlainSocket, sock: socket.socket
     ) -> None:
         self._connection = connection
         self._channel = channel
@@ -217,9 +80,9 @@ class WebSocket:
                 _shut_down(sock)
             left = max(deadline - time.monotonic(), 0.01)
             if settings.tls.mode == "none":
-                channel = _Socket(sock)
+                channel = PlainSocket(sock)
             else:
-                channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
+                channel = TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
             connection.connect(  # type: ignore[no-untyped-call]
                 base_url.ws_url,
                 socket=channel,
