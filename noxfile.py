@@ -77,3 +77,12 @@ def docs(session: nox.Session) -> None:
     install(session, "test", "docs")
     session.run("pytest", "tests/docs")
     session.run("zensical", "build", "--clean", "--strict")
+
+
+@nox.session(python=NEWEST_COMMON)
+def bench(session: nox.Session) -> None:
+    """bezant beside its peers, on loopback; ``-- --quick`` only shows that all of it works."""
+    # Not pinned: the peers are measured as their users get them today.
+    peers = nox.project.dependency_groups(PROJECT, "bench")
+    session.install("--upgrade", "-e", ".[sim]", *peers)
+    session.run("python", "-m", "benchmarks", *session.posargs)

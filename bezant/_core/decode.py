@@ -21,6 +21,7 @@ from msgspec import UNSET, UnsetType
 
 from ..errors import DecodeError
 from . import values
+from .blanks import FastDecoder
 from .redact import excerpt
 
 T = TypeVar("T")
@@ -61,8 +62,8 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError
 
 
 @lru_cache(maxsize=1024)
-def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(cast("Any", type_), strict=False)
+def _decoder(type_: Hashable) -> FastDecoder:
+    return FastDecoder(type_)
 
 
 def _exactly(digits: str) -> Decimal | str:

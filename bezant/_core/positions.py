@@ -28,15 +28,18 @@ class Pager:
     def __init__(self) -> None:
         self.page = 0
         self.done = False
-        self._seen: set[tuple[object, object, object]] = set()
+        # By account and model, of which there are few: only a number is held for each position.
+        self._seen: dict[tuple[object, object], set[int]] = {}
 
     def add(self, rows: list[Position]) -> list[Position]:
         """Take a page and return what is new in it."""
         fresh: list[Position] = []
         for row in rows:
-            key = (row.account_id, row.conid or id(row), row.model)
-            if key not in self._seen:
-                self._seen.add(key)
+            seen = self._seen.setdefault((row.account_id, row.model), set())
+            if not row.conid:  # it cannot be told from another one
+                fresh.append(row)
+            elif row.conid not in seen:
+                seen.add(row.conid)
                 fresh.append(row)
         self.page += 1
         self.done = not fresh or self._is_short(rows)

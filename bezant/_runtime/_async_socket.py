@@ -17,9 +17,10 @@ from websockets.exceptions import (
     WebSocketException,
 )
 from websockets.frames import DATA_OPCODES, Frame
-from websockets.protocol import CLOSED
+from websockets.protocol import CLOSED, OPEN
 
 from .._core.settings import Settings
+from .._core.stream.framing import frame_end, plain_messages
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import addresses, tls_context
@@ -32,8 +33,14 @@ _MAX_MESSAGE = 16 * 1024 * 1024
 _MANY_MESSAGES = 20_000
 
 
+_HEADERS_END = b"\r\n\r\n"
+
+
 class _Connection(ClientConnection):
     """websockets' connection, but messages are handed over many at a time.
+
+    The library's parser gets only the frames that are not plain messages, always whole ones, so
+    that it stands between two frames in between.
 
     And a Close frame or a broken frame ends it: the library waits for the peer to close TCP then,
     and a peer that hangs never does.
@@ -45,6 +52,9 @@ class _Connection(ClientConnection):
         self.arrival: asyncio.Future[None] | None = None
         self._parts: list[bytes] = []
         self._full = False
+        self._opening = True
+        # While it is opened, the last few bytes that came; then the frame of which not all came.
+        self._rest = b""
 
     def process_event(self, event: Any) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
@@ -59,6 +69,9 @@ class _Connection(ClientConnection):
 
     def _put(self, message: bytes) -> None:
         self.messages.append(message)
+        self._announce()
+
+    def _announce(self) -> None:
         if self.arrival is not None and not self.arrival.done():
             self.arrival.set_result(None)
         if len(self.messages) >= _MANY_MESSAGES and not self._full:
@@ -80,6 +93,43 @@ class _Connection(ClientConnection):
             self.arrival.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        if self._opening:
+            data = self._after_headers(data)
+            if not data:
+                return
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        start = 0
+        while self.protocol.state is OPEN:
+            if not self._parts:
+                after = plain_messages(data, start, self.messages.append)
+                if after != start:
+                    start = after
+                    self._announce()
+            stop = frame_end(data, start, _MAX_MESSAGE)
+            if stop is None:
+                self._rest = data[start:]
+                return
+            self._to_library(data[start:stop])
+            start = stop
+        self._to_library(data[start:])
+
+    def _after_headers(self, data: bytes) -> bytes:
+        """Let the library read the handshake's answer; return what came behind it."""
+        seen = len(self._rest)
+        whole = self._rest + data
+        end = whole.find(_HEADERS_END)
+        if end < 0:
+            self._rest = whole[-len(_HEADERS_END) + 1 :]
+            self._to_library(data)
+            return b""
+        self._opening = False
+        self._rest = b""
+        end += len(_HEADERS_END) - seen
+        self._to_library(data[:end])
+        return data[end:]
+
+    def _to_library(self, data: bytes) -> None:
         super().data_received(data)
         if self.protocol.close_expected():
             # Our Close frame has been written by now.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import select
 import socket
 import ssl
 import struct
@@ -20,127 +18,11 @@ from .._core.settings import BaseUrl, Settings
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, tls_context
+from ._sync_channel import PlainSocket, TlsSocket
 from ._sync_waits import attempting
 
-_CHUNK = 64 * 1024
-_SEND_TIMEOUT = 10.0
 # Messages that are handed over at a time.
 _BATCH = 1000
-
-
-def _readable(sock: socket.socket, timeout: float | None) -> bool:
-    if not hasattr(select, "poll"):  # pragma: no cover - Windows
-        return bool(select.select([sock], [], [], timeout)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    # Rounded up: a wait of less than a millisecond must not spin.
-    return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
-
-
-class _Socket:
-    """What websocket-client takes for a socket: read in large chunks, with its own read time-out.
-
-    The real socket's time-out would hold for another thread's sending, too.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._buffer = b""
-        self._timeout: float | None = None
-        sock.settimeout(_SEND_TIMEOUT)
-
-    def _wait(self) -> None:
-        if not _readable(self._sock, self._timeout):
-            raise TimeoutError
-
-    def _read(self) -> bytes:
-        self._wait()
-        return self._sock.recv(_CHUNK)
-
-    def recv(self, length: int) -> bytes:
-        if not self._buffer:
-            self._buffer = self._read()
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
-        return data
-
-    def send(self, data: bytes) -> int:
-        self._sock.sendall(data)
-        return len(data)
-
-    def settimeout(self, timeout: float | None) -> None:
-        self._timeout = timeout
-
-    def gettimeout(self) -> float | None:
-        return self._timeout
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def shutdown(self, how: int) -> None:
-        self._sock.shutdown(how)
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _TlsSocket(_Socket):
-    """TLS that one thread may read while another writes.
-
-    OpenSSL allows one thread at a time in a connection, so it only ever sees memory here, under a
-    lock, and the waiting is done outside.
-    """
-
-    def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, host: str, timeout: float
-    ) -> None:
-        super().__init__(sock)
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self._lock = threading.Lock()
-        self._send_lock = threading.Lock()
-        self._timeout = timeout
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            else:
-                self._flush()
-                return
-
-    def _flush(self) -> None:
-        with self._send_lock:
-            with self._lock:
-                data = self._outgoing.read()
-            if data:
-                self._sock.sendall(data)
-
-    def _fill(self) -> None:
-        data = super()._read()
-        with self._lock:
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
-
-    def _read(self) -> bytes:
-        while True:
-            try:
-                with self._lock:
-                    return self._tls.read(_CHUNK)
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-
-    def send(self, data: bytes) -> int:
-        with self._lock:
-            self._tls.write(data)
-        self._flush()
-        return len(data)
 
 
 class _Dialling:
@@ -158,9 +40,14 @@ class _Dialling:
 class WebSocket:
     """One WebSocket connection."""
 
-    def __init__(self, connection: websocket.WebSocket, sock: socket.socket) -> None:
+    def __init__(
+        self, connection: websocket.WebSocket, channel: PlainSocket, sock: socket.socket
+    ) -> None:
         self._connection = connection
+        self._channel = channel
         self._sock = sock
+        # Whether the library is in the middle of a message.
+        self._partial = False
         self._closed = False
         self._failure: WsError | None = None
         self._reading = threading.Lock()
@@ -204,9 +91,9 @@ class WebSocket:
                 _shut_down(sock)
             left = max(deadline - time.monotonic(), 0.01)
             if settings.tls.mode == "none":
-                channel = _Socket(sock)
+                channel = PlainSocket(sock)
             else:
-                channel = _TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
+                channel = TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
             connection.connect(  # type: ignore[no-untyped-call]
                 base_url.ws_url,
                 socket=channel,
@@ -245,7 +132,7 @@ class WebSocket:
             raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
         else:
             opened = True
-            return cls(connection, sock)
+            return cls(connection, channel, sock)
         finally:
             if not opened and dialling.sock is not None:  # after Ctrl-C, too
                 dialling.sock.close()
@@ -277,7 +164,14 @@ class WebSocket:
             receive = connection.recv_data
             self._connection.settimeout(_left(deadline))
             while len(batch) < _BATCH:
+                if not self._partial and self._channel.take_messages(batch.append):
+                    # What else has come is taken without waiting.
+                    self._connection.settimeout(0.0)
+                    continue
+                # The library reads what is not a plain message.
+                self._partial = True
                 opcode, data = receive(True)
+                self._partial = False
                 if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
                     if not batch:
                         # What else has come is taken without waiting.

@@ -1,0 +1,1 @@
+"""bezant side by side with its peers: ``nox -s bench``."""

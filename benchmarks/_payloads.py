@@ -1,0 +1,301 @@
+"""What the server sends: answers and messages of the shapes that the gateway sends, made up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ACCOUNT = "DU7654321"
+PAGE = 100
+# The burst goes round in these, so that a stream sees many contracts.
+CONTRACTS = 50
+FIRST_CONID = 100_000
+
+
+def encode(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def accounts() -> bytes:
+    return encode(
+        [
+            {
+                "id": ACCOUNT,
+                "PrepaidCrypto-Z": False,
+                "PrepaidCrypto-P": False,
+                "brokerageAccess": True,
+                "accountId": ACCOUNT,
+                "accountVan": ACCOUNT,
+                "accountTitle": "A Person",
+                "displayName": "A Person",
+                "accountAlias": None,
+                "accountStatus": 1704085200000,
+                "currency": "EUR",
+                "type": "DEMO",
+                "tradingType": "PMRGN",
+                "businessType": "IB_PROSERVE",
+                "category": "",
+                "ibEntity": "IBLLC-US",
+                "faclient": False,
+                "clearingStatus": "O",
+                "covestor": False,
+                "noClientTrading": False,
+                "trackVirtualFXPortfolio": True,
+                "acctCustType": "INDIVIDUAL",
+                "parent": {
+                    "mmc": [],
+                    "accountId": "",
+                    "isMParent": False,
+                    "isMChild": False,
+                    "isMultiplex": False,
+                },
+                "desc": ACCOUNT,
+            }
+        ]
+    )
+
+
+def position(number: int) -> dict[str, Any]:
+    conid = FIRST_CONID + number
+    price = 20 + number % 700 + 0.8945923
+    size = float(number % 90 - 30 or 7)
+    return {
+        "acctId": ACCOUNT,
+        "conid": conid,
+        "contractDesc": f"SYM{number}",
+        "position": size,
+        "mktPrice": price,
+        "mktValue": round(price * size, 2),
+        "currency": "USD",
+        "avgCost": price - 0.41981955,
+        "avgPrice": price - 0.41981955,
+        "realizedPnl": 0.0,
+        "unrealizedPnl": round(0.41981955 * size, 2),
+        "exchs": None,
+        "expiry": None,
+        "putOrCall": None,
+        "multiplier": 0.0,
+        "strike": "0",
+        "exerciseStyle": None,
+        "conExchMap": [],
+        "assetClass": "STK",
+        "undConid": 0,
+        "model": "",
+        "incrementRules": [{"lowerEdge": 0.0, "increment": 0.01}],
+        "displayRule": {
+            "magnification": 0,
+            "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
+        },
+        "time": 15,
+        "chineseName": "&#x516C;&#x53F8;",
+        "allExchanges": "AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,ISLAND,DRCTEDGE,BEX,BATS,EDGEA,BYX",
+        "ticker": f"SYM{number}",
+        "name": f"COMPANY NUMBER {number} INC",
+        "isUS": True,
+        "isEventContract": False,
+        "fullName": f"SYM{number}",
+        "listingExchange": "NASDAQ",
+        "countryCode": "US",
+        "lastTradingDay": None,
+        "group": "Computers",
+        "sector": "Technology",
+        "sectorGroup": "Computers",
+        "type": "COMMON",
+        "hasOptions": True,
+        "pageSize": PAGE,
+    }
+
+
+def positions(first: int, count: int) -> bytes:
+    return encode([position(first + each) for each in range(count)])
+
+
+def history(bars: int) -> bytes:
+    return encode(
+        {
+            "serverId": "1234567",
+            "symbol": "SYM1",
+            "text": "COMPANY NUMBER 1 INC",
+            "priceFactor": 100,
+            "startTime": "20260402-13:30:00",
+            "high": "65820/26572.9/67",
+            "low": "64511/7122.825/10",
+            "timePeriod": "1d",
+            "barLength": 60,
+            "mdAvailability": "S",
+            "mktDataDelay": 0,
+            "outsideRth": False,
+            "tradingDayDuration": 390,
+            "volumeFactor": 40,
+            "priceDisplayRule": 1,
+            "priceDisplayValue": "2",
+            "negativeCapable": False,
+            "messageVersion": 2,
+            "data": [
+                {
+                    "o": round(640 + each % 97 / 7, 2),
+                    "c": round(641 + each % 89 / 7, 2),
+                    "h": round(655 + each % 83 / 7, 2),
+                    "l": round(630 + each % 79 / 7, 2),
+                    "v": round(1000 + each * 13.125, 3),
+                    "t": 1775136600000 + each * 60_000,
+                }
+                for each in range(bars)
+            ],
+            "points": bars - 1,
+            "travelTime": 48,
+        }
+    )
+
+
+def order(number: int) -> dict[str, Any]:
+    """One row of the live orders; a market order has an empty price, as on the wire."""
+    conid = FIRST_CONID + number
+    market = number % 2 == 0
+    return {
+        "acct": ACCOUNT,
+        "conidex": str(conid),
+        "conid": conid,
+        "account": ACCOUNT,
+        "orderId": 473_740_000 + number,
+        "cashCcy": "USD",
+        "sizeAndFills": f"{number % 50}/100",
+        "orderDesc": f"Buy 100 SYM{number}, Day",
+        "description1": f"SYM{number}",
+        "ticker": f"SYM{number}",
+        "secType": "STK",
+        "listingExchange": "NASDAQ.NMS",
+        "remainingQuantity": 100.0 - number % 50,
+        "filledQuantity": float(number % 50),
+        "totalSize": 100.0,
+        "companyName": f"COMPANY NUMBER {number} INC",
+        "status": "Submitted",
+        "order_ccp_status": "Submitted",
+        "avgPrice": "647.09",
+        "origOrderType": "MARKET" if market else "LIMIT",
+        "supportsTaxOpt": "1",
+        "lastExecutionTime": "260401234047",
+        "orderType": "Market" if market else "Limit",
+        "bgColor": "#FFFFFF",
+        "fgColor": "#000000",
+        "isEventTrading": "0",
+        "price": "" if market else "646.50",
+        "timeInForce": "GTC",
+        "lastExecutionTime_r": 1775086847000,
+        "side": "BUY",
+    }
+
+
+def orders(count: int) -> bytes:
+    return encode({"orders": [order(each) for each in range(count)], "snapshot": True})
+
+
+def scanner() -> bytes:
+    """A parameter file of the real one's size, about 200 kB."""
+    kinds = ["STK", "ETF.EQ.US", "FUT.US", "IND.US", "BOND", "STOCK.EU", "STOCK.HK"]
+    return encode(
+        {
+            "scan_type_list": [
+                {
+                    "display_name": f"Scanner number {each} by something",
+                    "code": f"SCAN_{each}",
+                    "instruments": kinds[: 1 + each % 7],
+                }
+                for each in range(560)
+            ],
+            "instrument_list": [
+                {
+                    "display_name": f"Instruments {each}",
+                    "type": f"KIND.{each}",
+                    "filters": [f"afterFilter{item}" for item in range(60)],
+                }
+                for each in range(25)
+            ],
+            "filter_list": [
+                {
+                    "group": f"filterGroup{each}",
+                    "display_name": f"Filter {each} above",
+                    "code": f"filter{each}Above",
+                    "type": "non-range",
+                    **(
+                        {"combo_values": [{"default": True, "vendor": {"a": "b"}}]}
+                        if each % 10 == 0
+                        else {}
+                    ),
+                }
+                for each in range(620)
+            ],
+            "location_tree": [
+                {
+                    "display_name": f"Region {each}",
+                    "type": f"R.{each}",
+                    "locations": [
+                        {
+                            "display_name": f"Country {each}.{item}",
+                            "type": f"R.{each}.{item}",
+                            "locations": [],
+                        }
+                        for item in range(25)
+                    ],
+                }
+                for each in range(20)
+            ],
+        }
+    )
+
+
+def stocks(symbol: str) -> bytes:
+    conid = FIRST_CONID + int(symbol[3:])
+    return encode(
+        {
+            symbol: [
+                {
+                    "name": f"COMPANY {symbol}",
+                    "chineseName": "&#x516C;&#x53F8;",
+                    "assetClass": "STK",
+                    "contracts": [
+                        {"conid": conid, "exchange": "NASDAQ", "isUS": True},
+                        {"conid": conid + 500_000, "exchange": "MEXI", "isUS": False},
+                    ],
+                }
+            ]
+        }
+    )
+
+
+STATUS: dict[str, Any] = {
+    "authenticated": True,
+    "competing": False,
+    "connected": True,
+    "established": True,
+    "message": "",
+    "MAC": "00:00:00:00:00:00",
+    "fail": "",
+}
+TICKLE: dict[str, Any] = {
+    "session": "0123456789abcdef0123456789abcdef",
+    "ssoExpires": 463_000,
+    "collission": False,
+    "userId": 123456789,
+    "hmds": {"error": "no bridge"},
+    "iserver": {"authStatus": STATUS},
+}
+
+
+def quote(number: int, last: str = "") -> bytes:
+    """Market data as it is mostly: about 150 bytes."""
+    conid = FIRST_CONID + number % CONTRACTS
+    cents = number % 100
+    return encode(
+        {
+            "server_id": "q0",
+            "conidEx": str(conid),
+            "conid": conid,
+            "_updated": 1775136600000 + number,
+            "6119": "q0",
+            "84": f"168.{cents:02}",
+            "86": f"168.{cents:02}",
+            "31": last or f"168.{cents:02}",
+            "topic": f"smd+{conid}",
+        }
+    )

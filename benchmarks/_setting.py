@@ -1,0 +1,145 @@
+"""What all subjects measure with: the server, its addresses, how much to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+API = "/v1/api"
+
+
+class Wire:
+    """A bare socket: the least that a blocking client can do."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def answer(self) -> bytes:
+        """Read one HTTP answer and return its body."""
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            self._fill()
+        head, rest = self._buffer[:end], self._buffer[end + 4 :]
+        if head.startswith(b"HTTP/1.1 101"):
+            self._buffer = rest
+            return b""
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(rest) < length:
+            self._buffer = b""
+            self._fill()
+            rest += self._buffer
+        self._buffer = rest[length:]
+        return rest[:length]
+
+    def _fill(self) -> None:
+        data = self._socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._buffer += data
+
+    def get(self, target: str) -> bytes:
+        self.send(f"GET {target} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        return self.answer()
+
+    def skip(self, count: int) -> None:
+        """Read so many bytes and forget them."""
+        left = count - len(self._buffer)
+        self._buffer = b""
+        while left > 0:
+            data = self._socket.recv(min(1 << 18, left))
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            left -= len(data)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass
+class Setting:
+    """The server that is running, and how much to do.
+
+    Attributes:
+        port: its port for plain HTTP.
+        tls_port: its port for HTTPS.
+        quick: whether everything is only to be shown to work.
+        control: tells the server what to do.
+    """
+
+    port: int
+    tls_port: int
+    quick: bool
+    control: Wire
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base(self) -> str:
+        return self.root + API
+
+    @property
+    def tls_base(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}{API}"
+
+    def rounds(self, number: int) -> int:
+        return 2 if self.quick else number
+
+    def number(self, number: int) -> int:
+        return max(number // 20, 1) if self.quick else number
+
+    def start(self, order: str, to: str, **options: object) -> None:
+        """Have the server send a burst, or a paced flow, on a stream."""
+        query = "&".join(f"{name}={value}" for name, value in options.items())
+        if self.control.get(f"/control/{order}?to={to}&{query}") != b"1":
+            raise RuntimeError(f"no stream {to} is open")
+
+    def requests(self) -> int:
+        """Return how many requests came since this was asked last."""
+        return int(self.control.get("/control/count"))
+
+
+def clean_environment() -> None:
+    """Forget what would make one client differ: proxies, certificates, settings."""
+    foreign = ("BEZANT_", "IBIND_", "IBKR_", "REQUESTS_", "CURL_", "SSL_")
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(foreign):
+            del os.environ[name]
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of certificates that nobody checks
+
+
+@contextmanager
+def served(*, quick: bool) -> Iterator[Setting]:
+    """Run the server beside this process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks._server", "--tls"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        port, tls_port = (int(each) for each in process.stdout.readline().split())
+        control = Wire(port)
+        try:
+            yield Setting(port, tls_port, quick, control)
+        finally:
+            control.close()
+    finally:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,88 @@
+"""The result, as rows of one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks._timing import Spread
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        subject: what it is about.
+        what: what was done.
+        peer: whom it is compared with; empty for a figure of our own.
+        value: the ratio of our cost to the peer's, or the figure.
+        unit: the figure's unit; ``x`` for a ratio.
+        ours: our cost in words.
+        limit: what the value should be at most; None for no target.
+    """
+
+    subject: str
+    what: str
+    peer: str
+    value: Spread
+    unit: str = "x"
+    ours: str = ""
+    limit: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.limit is None:
+            return ""
+        return "yes" if self.value.middle <= self.limit else "NO"
+
+    def cells(self) -> list[str]:
+        value = self.value
+        target = "" if self.limit is None else f"≤ {_number(self.limit)}"
+        same = value.low == value.high
+        between = "" if same else f"{_number(value.low)} to {_number(value.high)}"
+        unit = "" if self.unit == "x" else f" {self.unit}"
+        return [
+            self.subject,
+            self.what,
+            self.peer,
+            self.ours,
+            _number(value.middle) + unit,
+            between,
+            target,
+            self.verdict,
+        ]
+
+
+HEAD = ["subject", "what", "against", "bezant", "ratio or figure", "quartiles", "target", "met"]
+
+
+def _number(value: float) -> str:
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in a unit that suits it."""
+    for factor, unit in ((1.0, "s"), (1e3, "ms")):
+        if seconds * factor >= 1:
+            return f"{_number(seconds * factor)} {unit}"
+    return f"{_number(seconds * 1e6)} µs"
+
+
+def text(rows: Sequence[Row]) -> str:
+    """Return the table for a terminal."""
+    cells = [HEAD, *(row.cells() for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(HEAD))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells]  # noqa: B905
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the table for the documents."""
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    return "\n".join(lines)

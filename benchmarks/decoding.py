@@ -1,0 +1,51 @@
+"""From an answer's bytes to typed values, against `json.loads` alone, which gives untyped ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks import _payloads as payloads
+from benchmarks._setting import Setting
+from benchmarks._table import Row, duration
+from benchmarks._timing import ratios, repeated, spread, take_turns
+from bezant._core.answers import read
+from bezant._core.wire import Answer, Operation
+from bezant.models._portfolio import Position
+from bezant.models.market_data import History
+from bezant.models.orders import LiveOrders
+from bezant.models.scanner import ScannerParameters
+
+OPERATION = Operation("GET", "/benchmark", idempotent=True)
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    bodies: list[tuple[str, bytes, Any]] = [
+        ("100 positions", payloads.positions(0, 100), list[Position]),
+        ("1,000 bars", payloads.history(1000), History),
+        ("500 orders", payloads.orders(500), LiveOrders),
+        ("a scanner parameter file", payloads.scanner(), ScannerParameters),
+    ]
+    for what, body, type_ in bodies:
+        answer = Answer(200, {"content-type": "application/json"}, body)
+
+        def ours(answer: Answer = answer, type_: Any = type_) -> object:
+            return read(answer, OPERATION, type_, print)
+
+        number = setting.number(20)
+        found = take_turns(
+            {
+                "bezant": repeated(ours, number),
+                "json": repeated(lambda body=body: json.loads(body), number),
+            },
+            setting.rounds(41),
+        )
+        yield Row(
+            "decoding",
+            f"{what}, {len(body) // 1000} kB",
+            "json.loads",
+            ratios(found["bezant"], found["json"]),
+            ours=duration(spread(found["bezant"]).middle),
+            limit=1.0,
+        )

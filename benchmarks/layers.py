@@ -1,0 +1,118 @@
+"""What pacing, session, retries and drift cost a call, by difference.
+
+The transport is one that answers at once, so that nothing else is in the difference: a whole call
+on one side; building its request, the transport and reading its answer on the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import bezant
+from benchmarks import _payloads as payloads
+from benchmarks._setting import Setting
+from benchmarks._table import Row
+from benchmarks._timing import differences, repeated, spread, take_turns
+from bezant._core.answers import read
+from bezant._core.pacing import Limit, Pacer
+from bezant._core.requests import build
+from bezant._core.wire import Answer, Operation, Request
+from bezant.models._portfolio import Account
+
+OPERATION = Operation("GET", "/portfolio/{accountId}/allocation", idempotent=True)
+PATH = "/portfolio/DU7654321/allocation"
+ANSWER = Answer(200, {"content-type": "application/json"}, payloads.accounts())
+LIMIT = 40.0
+
+
+class Instant:
+    """A transport that has the answer already."""
+
+    def send(self, *_: object) -> Answer:
+        return ANSWER
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class AsyncInstant:
+    """The same for asyncio."""
+
+    async def send(self, *_: object) -> Answer:
+        return ANSWER
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    number = setting.number(1000)
+    rounds = setting.rounds(31)
+    yield _row("blocking", *_blocking(setting, number, rounds))
+    yield _row("async", *_asynchronous(setting, number, rounds))
+
+
+def _row(what: str, whole: list[float], bare: list[float]) -> Row:
+    more = differences([each * 1e6 for each in whole], [each * 1e6 for each in bare])
+    ours = f"{spread(whole).middle * 1e6:.0f} µs in all"
+    return Row("layers", f"a call, {what}", "", more, unit="µs", ours=ours, limit=LIMIT)
+
+
+def _prepare(client: Any, transport: Any) -> Any:
+    channel: Any = client._channel
+    channel._transport = transport
+    # The queue as it is, but it never has to wait.
+    channel.gate._pacer = Pacer(Limit(10**9, 1.0))
+    return channel
+
+
+def _request(channel: Any) -> Request:
+    return build(OPERATION, channel.settings, path=PATH, params=None, cookies="")
+
+
+def _blocking(setting: Setting, number: int, rounds: int) -> tuple[list[float], list[float]]:
+    with bezant.Client(setting.base + "/layers", pacing=True) as client:
+        transport = Instant()
+        channel = _prepare(client, transport)
+
+        def whole() -> object:
+            return channel.call(OPERATION, list[Account], channel.settings, path=PATH)
+
+        def bare() -> object:
+            answer = transport.send(_request(channel), channel.settings, 30.0)
+            return read(answer, OPERATION, list[Account], print)
+
+        whole()
+        measures = {"whole": repeated(whole, number), "bare": repeated(bare, number)}
+        found = take_turns(measures, rounds)
+    return found["whole"], found["bare"]
+
+
+def _asynchronous(setting: Setting, number: int, rounds: int) -> tuple[list[float], list[float]]:
+    with asyncio.Runner() as runner:
+        client = bezant.AsyncClient(setting.base + "/layers", pacing=True)
+        transport = AsyncInstant()
+        channel = _prepare(client, transport)
+
+        async def whole() -> float:
+            begin = time.perf_counter()
+            for _ in range(number):
+                await channel.call(OPERATION, list[Account], channel.settings, path=PATH)
+            return (time.perf_counter() - begin) / number
+
+        async def bare() -> float:
+            begin = time.perf_counter()
+            for _ in range(number):
+                answer = await transport.send(_request(channel), channel.settings, 30.0)
+                read(answer, OPERATION, list[Account], print)
+            return (time.perf_counter() - begin) / number
+
+        runner.run(whole())
+        found = take_turns(
+            {"whole": lambda: runner.run(whole()), "bare": lambda: runner.run(bare())}, rounds
+        )
+        runner.run(client.aclose())
+    return found["whole"], found["bare"]

@@ -1,0 +1,115 @@
+"""Numbers, flags and times that the gateway left empty, read in one pass all the same.
+
+It writes ``""`` where there is none, which msgspec refuses for anything but text, and a whole
+answer mended field by field costs more than ten times as much. So ``""`` becomes ``null`` in the
+bytes, for the fields of which it is known that both mean the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+_PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+class FastDecoder:
+    """A type's decoder, which remembers the fields that were found empty.
+
+    Args:
+        type_: what to make of an answer.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self._type = type_
+        self._decode = msgspec.json.Decoder(type_, strict=False).decode
+        self._names: frozenset[str] | None = None
+        self._found: tuple[tuple[bytes, bytes], ...] = ()
+
+    def decode(self, body: bytes) -> Any:
+        """Decode an answer.
+
+        Raises:
+            msgspec.ValidationError: it holds something else that does not fit.
+            msgspec.MsgspecError: it is not JSON.
+        """
+        for blank, null in self._found:
+            body = body.replace(blank, null)
+        while True:
+            try:
+                return self._decode(body)
+            except msgspec.ValidationError as error:
+                pair = self._look_for(error, body)
+                if pair is None:
+                    raise
+                self._found += (pair,)
+                body = body.replace(*pair)
+
+    def _look_for(self, error: msgspec.ValidationError, body: bytes) -> tuple[bytes, bytes] | None:
+        """Return what to replace so that it fits; None where that is no help."""
+        name = str(error).rpartition(".")[2].rstrip("`")
+        if self._names is None:
+            self._names = names_of_blanks(self._type)
+        if name not in self._names:
+            return None
+        # Within a text both quotes would be escaped: no text can hold these bytes.
+        for colon in (":", ": "):
+            blank = f'"{name}"{colon}""'.encode()
+            if blank in body:
+                return blank, f'"{name}"{colon}null'.encode()
+        return None
+
+
+def names_of_blanks(type_: Any) -> frozenset[str]:
+    """Return the wire's names of the fields that are None where the gateway leaves them empty.
+
+    Not those that are text anywhere in the type. None at all where the type has parts with names
+    of their own: what is empty there may be something else.
+    """
+    # Costs an import and a walk through the type, and is needed for few types.
+    import msgspec.inspect as look
+
+    blank: set[str] = set()
+    other: set[str] = set()
+    seen: set[type] = set()
+    scalars = (
+        look.IntType,
+        look.FloatType,
+        look.DecimalType,
+        look.BoolType,
+        look.DateTimeType,
+        look.DateType,
+    )
+
+    def members(node: look.Type) -> list[look.Type]:
+        return list(node.types) if isinstance(node, look.UnionType) else [node]
+
+    def is_known(node: look.Type) -> bool:
+        """Walk through a type; False where it has parts with names of their own."""
+        for part in members(node):
+            if isinstance(part, look.ListType):
+                if not is_known(part.item_type):
+                    return False
+            elif isinstance(part, look.StructType):
+                if part.cls not in seen:
+                    seen.add(part.cls)
+                    if not all(is_known_field(field) for field in part.fields):
+                        return False
+            elif not isinstance(part, (*scalars, look.StrType, look.NoneType)):
+                return False
+        return True
+
+    def is_known_field(field: look.Field) -> bool:
+        parts = members(field.type)
+        values = [each for each in parts if not isinstance(each, look.NoneType)]
+        nullable = len(values) < len(parts)
+        if nullable and len(values) == 1 and isinstance(values[0], scalars):
+            blank.add(field.encode_name)
+        else:
+            other.add(field.encode_name)
+        return is_known(field.type)
+
+    if not is_known(look.type_info(type_)):
+        return frozenset()
+    return frozenset(name for name in blank - other if _PLAIN_NAME.issuperset(name))

@@ -1,0 +1,148 @@
+"""What websocket-client takes for a socket on the threads side."""
+
+from __future__ import annotations
+
+import math
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from .._core.stream.framing import may_be_plain, plain_messages
+
+_CHUNK = 64 * 1024
+_SEND_TIMEOUT = 10.0
+
+
+def _readable(sock: socket.socket, timeout: float | None) -> bool:
+    if not hasattr(select, "poll"):  # pragma: no cover - Windows
+        return bool(select.select([sock], [], [], timeout)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    # Rounded up: a wait of less than a millisecond must not spin.
+    return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
+
+
+class PlainSocket:
+    """What websocket-client takes for a socket: read in large chunks, with its own read time-out.
+
+    The real socket's time-out would hold for another thread's sending, too.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = b""
+        self._timeout: float | None = None
+        sock.settimeout(_SEND_TIMEOUT)
+
+    def _wait(self) -> None:
+        if not _readable(self._sock, self._timeout):
+            raise TimeoutError
+
+    def _read(self) -> bytes:
+        self._wait()
+        return self._sock.recv(_CHUNK)
+
+    def take_messages(self, put: Callable[[bytes], object]) -> bool:
+        """Hand over the plain messages that come next; False where something else does.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        while True:
+            after = plain_messages(self._buffer, 0, put)
+            self._buffer = self._buffer[after:]
+            if after:
+                return True
+            if not may_be_plain(self._buffer):
+                return False
+            data = self._read()
+            if not data:
+                return False
+            self._buffer += data
+
+    def recv(self, length: int) -> bytes:
+        if not self._buffer:
+            self._buffer = self._read()
+        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        return data
+
+    def send(self, data: bytes) -> int:
+        self._sock.sendall(data)
+        return len(data)
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def shutdown(self, how: int) -> None:
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class TlsSocket(PlainSocket):
+    """TLS that one thread may read while another writes.
+
+    OpenSSL allows one thread at a time in a connection, so it only ever sees memory here, under a
+    lock, and the waiting is done outside.
+    """
+
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, host: str, timeout: float
+    ) -> None:
+        super().__init__(sock)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._lock = threading.Lock()
+        self._send_lock = threading.Lock()
+        self._timeout = timeout
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            else:
+                self._flush()
+                return
+
+    def _flush(self) -> None:
+        with self._send_lock:
+            with self._lock:
+                data = self._outgoing.read()
+            if data:
+                self._sock.sendall(data)
+
+    def _fill(self) -> None:
+        data = super()._read()
+        with self._lock:
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    def _read(self) -> bytes:
+        while True:
+            try:
+                with self._lock:
+                    return self._tls.read(_CHUNK)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    def send(self, data: bytes) -> int:
+        with self._lock:
+            self._tls.write(data)
+        self._flush()
+        return len(data)

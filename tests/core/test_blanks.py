@@ -1,0 +1,119 @@
+"""Empty numbers in one pass: the same values as mended field by field."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import UNSET
+from bezant._core.answers import read
+from bezant._core.blanks import FastDecoder, names_of_blanks
+from bezant._core.decode import _Place, _shape_of, decode
+from bezant._core.wire import Answer, Operation
+from bezant.errors import Refused
+from bezant.models import Maybe, Model, Position
+from bezant.models.orders import LiveOrders
+
+from .samples import Drifts
+
+
+class Leg(Model, frozen=True, kw_only=True):
+    ratio: Maybe[int] = UNSET
+    note: Maybe[str] = UNSET
+    either: Maybe[Decimal] = UNSET
+
+
+class Ticket(Model, frozen=True, kw_only=True):
+    price: Maybe[Decimal] = UNSET
+    size: Maybe[float] = UNSET
+    flag: Maybe[bool] = UNSET
+    needed: int | msgspec.UnsetType = UNSET
+    either: Maybe[str] = UNSET
+    legs: Maybe[list[Leg]] = UNSET
+    inner: Maybe[Ticket] = UNSET
+
+
+class Open(Model, frozen=True, kw_only=True):
+    price: Maybe[Decimal] = UNSET
+    rest: Maybe[dict[str, Any]] = UNSET
+
+
+def test_fields_that_may_be_empty() -> None:
+    assert names_of_blanks(list[Ticket]) == {"price", "size", "flag", "ratio"}
+
+
+@pytest.mark.parametrize("type_", [Open, dict[str, Ticket], Any, list[Any], int | str])
+def test_none_where_names_are_the_gateways_own(type_: Any) -> None:
+    assert names_of_blanks(type_) == frozenset()
+
+
+LEGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "ratio": st.sampled_from(["", 1, "2"]),
+        "note": st.sampled_from(["", ':""', 'price":""', '"price":""', "x"]),
+        "either": st.sampled_from(["", "1.5", 1]),
+    },
+)
+TICKETS: st.SearchStrategy[dict[str, Any]] = st.deferred(
+    lambda: st.fixed_dictionaries(
+        {},
+        optional={
+            "price": st.sampled_from(["", "1.25", 3, None, "1,000"]),
+            "size": st.sampled_from(["", 1.5]),
+            "flag": st.sampled_from(["", True]),
+            "needed": st.sampled_from(["", 1]),
+            "either": st.sampled_from(["", "text"]),
+            "unknown": st.sampled_from(["", ["", {"price": ""}]]),
+            "legs": st.lists(LEGS, max_size=2),
+            "inner": TICKETS,
+        },
+    )
+)
+
+
+@given(rows=st.lists(TICKETS, max_size=3), spaced=st.booleans())
+def test_both_ways_agree(rows: list[dict[str, Any]], spaced: bool) -> None:
+    body = json.dumps(rows, separators=(", ", ": ") if spaced else (",", ":")).encode()
+    fast = decode(body, list[Ticket], operation="x", report=Drifts())
+    slow = _shape_of(list[Ticket]).mend(json.loads(body), _Place("x", "", "", Drifts()))
+    assert fast == slow
+
+
+def test_a_field_found_empty_is_remembered() -> None:
+    decoder = FastDecoder(list[Ticket])
+    blank = b'[{"price":"","inner":{"price":""}},{"price":"2","size":""}]'
+    for _ in range(2):
+        first, second = decoder.decode(blank)
+        assert (first.price, first.inner.price) == (None, None)
+        assert (second.price, second.size) == (Decimal(2), None)
+    assert len(decoder._found) == 2
+
+
+@pytest.mark.parametrize("body", [b'[{"needed":""}]', b'[{"price":"x"}]', b'[{"price"  :""}]'])
+def test_what_it_cannot_help_with_is_refused(body: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        FastDecoder(list[Ticket]).decode(body)
+
+
+def test_market_orders_have_no_price() -> None:
+    orders = {"orders": [{"orderId": 1, "price": "", "ticker": ""}, {"orderId": 2, "price": "3"}]}
+    found = decode(json.dumps(orders).encode(), LiveOrders, operation="x", report=Drifts()).orders
+    assert found
+    assert [(each.price, each.ticker) for each in found] == [(None, ""), (Decimal(3), UNSET)]
+    assert "strike" in names_of_blanks(list[Position])
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_an_error_at_either_end_of_a_long_answer(at_the_end: bool) -> None:
+    rows: dict[str, Any] = {"orders": [{"ticker": "x" * 100}] * 2000}
+    error = {"error": "no such account"}
+    body = json.dumps({**rows, **error} if at_the_end else {**error, **rows}).encode()
+    with pytest.raises(Refused, match="no such account"):
+        read(Answer(200, {}, body), Operation("GET", "/x", idempotent=True), LiveOrders, Drifts())
