@@ -13,6 +13,7 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._clock import Clock
     from bezant.sim._gateway import SimulatedGateway
     from bezant.sim._recorded import RecordedRequest
     from bezant.sim._session import LoginStyle
@@ -26,4 +27,4 @@ except ModuleNotFoundError as _error:
         name=_error.name,
     ) from _error
 
-__all__ = ["LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]
+__all__ = ["Clock", "LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bezant.sim._account import Account
 from bezant.sim._catalogue import Catalogue
 from bezant.sim._certificate import certificate
+from bezant.sim._clock import Clock
 from bezant.sim._edge import Edge
 from bezant.sim._orders import OrderBook
 from bezant.sim._quotes import Quotes
@@ -44,6 +45,8 @@ class SimulatedGateway:
         heartbeat_interval: Seconds between two heartbeats of a WebSocket.
         ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
         market_data_lifetime: Seconds after which a market data subscription ends silently.
+        clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
+            `Clock.by_hand()` moved by the test. Live by default.
 
     Raises:
         ValueError: If a number is out of range.
@@ -62,6 +65,7 @@ class SimulatedGateway:
         heartbeat_interval: float = 10.0,
         ready_delay: float = 0.0,
         market_data_lifetime: float = 900.0,
+        clock: Clock | None = None,
     ) -> None:
         if positions < 0:
             msg = "positions must not be negative"
@@ -76,14 +80,16 @@ class SimulatedGateway:
         self._thread: ServerThread | None = None
         self._connections: list[WsConnection] = []
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
+        self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
         catalogue = Catalogue(seed, positions)
         self._world = World(
+            clock=self._clock,
             session=self._session,
             catalogue=catalogue,
-            quotes=Quotes(catalogue, seed, quote_interval),
-            account=Account(account_id, catalogue, seed),
-            orders=OrderBook(account_id, quote_interval),
+            quotes=Quotes(catalogue, seed, quote_interval, self._clock),
+            account=Account(account_id, catalogue, seed, self._clock),
+            orders=OrderBook(account_id, quote_interval, self._clock),
             quote_interval=quote_interval,
             heartbeat_interval=heartbeat_interval,
             ready_delay=ready_delay,
@@ -165,6 +171,11 @@ class SimulatedGateway:
     def account_id(self) -> str:
         """The account's id."""
         return self._world.account.account_id
+
+    @property
+    def clock(self) -> Clock:
+        """The simulation's clock; `gateway.clock.advance(60)` moves it on by a minute."""
+        return self._clock
 
     @property
     def certificate_pem(self) -> bytes:
