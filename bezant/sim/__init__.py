@@ -13,8 +13,11 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._clock import Clock
+    from bezant.sim._exchange.orders import Execution, Order, Ticket
     from bezant.sim._gateway import SimulatedGateway
     from bezant.sim._recorded import RecordedRequest
+    from bezant.sim._scenario import Held, Scenario, Working
     from bezant.sim._session import LoginStyle
     from bezant.sim._ws import WsConnection
 except ModuleNotFoundError as _error:
@@ -26,4 +29,16 @@ except ModuleNotFoundError as _error:
         name=_error.name,
     ) from _error
 
-__all__ = ["LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]
+__all__ = [
+    "Clock",
+    "Execution",
+    "Held",
+    "LoginStyle",
+    "Order",
+    "RecordedRequest",
+    "Scenario",
+    "SimulatedGateway",
+    "Ticket",
+    "Working",
+    "WsConnection",
+]

@@ -9,8 +9,9 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
+from bezant.sim._answers import Call
 from bezant.sim._recorded import API, Fault, RecordedRequest
-from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH, Call
+from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from bezant.sim._orders import changed
+from bezant.sim._order_feed import OrderFeed, TradeFeed, arguments
 from bezant.sim._topics import BEGINNINGS, ENDS, Topics
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})
+# How many times as rarely as of quotes it is told of profit and loss.
+_PNL_EVERY = 1.9
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -41,7 +42,9 @@ class Feeds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._market_data: dict[int, _MarketData] = {}
-        self._orders: dict[int, dict[str, Any]] | None = None
+        self._orders: OrderFeed | None = None
+        self._trades: TradeFeed | None = None
+        self._pnl_told = 0.0
         self._pnl: dict[str, Any] | None = None
         self._topics = Topics(world)
 
@@ -49,6 +52,7 @@ class Feeds:
         """Forget all subscriptions, as the gateway does with the session they belong to."""
         self._market_data.clear()
         self._orders = None
+        self._trades = None
         self._pnl = None
         self._topics = Topics(self._world)
 
@@ -60,15 +64,21 @@ class Feeds:
         if topic == "ech":
             yield text.encode()
         elif topic in {"smd", "umd"}:
-            target, _, arguments = rest.partition("+")
-            yield from self._on_market_data(topic, target, arguments)
+            target, _, options = rest.partition("+")
+            yield from self._on_market_data(topic, target, options)
         elif topic == "sor":
-            self._orders = {}
-            yield from self._order_changes()
+            self._orders = OrderFeed(self._world, arguments(rest))
+            yield from map(encode, self._orders.tick())
         elif topic == "uor":
             self._orders = None
+        elif topic == "str":
+            self._trades = TradeFeed(self._world, arguments(rest))
+            yield from map(encode, self._trades.tick())
+        elif topic == "utr":
+            self._trades = None
         elif topic == "spl":
             self._pnl = {}
+            self._world.session.gains_asked = True
             yield from self._pnl_changes()
         elif topic == "upl":
             self._pnl = None
@@ -82,17 +92,21 @@ class Feeds:
     def tick(self) -> Iterator[bytes]:
         """Yield what changed since the last tick."""
         yield from self._market_data_changes()
-        yield from self._order_changes()
-        yield from self._pnl_changes()
+        for feed in (self._orders, self._trades):
+            if feed is not None:
+                yield from map(encode, feed.tick())
+        world = self._world
+        if world.clock.elapsed() - self._pnl_told >= _PNL_EVERY * world.quote_interval:
+            yield from self._pnl_changes()
         yield from map(encode, self._topics.tick())
 
-    def _on_market_data(self, topic: str, target: str, arguments: str) -> Iterator[bytes]:
+    def _on_market_data(self, topic: str, target: str, options: str) -> Iterator[bytes]:
         try:
             conid = int(target.partition("@")[0])
-            given = json.loads(arguments or "{}")
+            given = json.loads(options or "{}")
             wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
         except (ValueError, AttributeError, TypeError):
-            yield _error(f"Invalid arguments: {topic}+{target}+{arguments}")
+            yield _error(f"Invalid arguments: {topic}+{target}+{options}")
             return
         fields = self._world.session.fields
         if topic == "umd":
@@ -100,7 +114,7 @@ class Feeds:
             fields.pop(conid, None)
             return
         fields.setdefault(conid, set()).update(wanted)
-        feed = _MarketData(target, time.monotonic() + self._world.market_data_lifetime)
+        feed = _MarketData(target, self._world.clock.elapsed() + self._world.market_data_lifetime)
         feed.sent = self._world.quotes.fields(conid, fields[conid])
         self._market_data[conid] = feed
         values = {name: value for name, value in feed.sent.items() if name in wanted}
@@ -115,7 +129,7 @@ class Feeds:
         )
 
     def _market_data_changes(self) -> Iterator[bytes]:
-        now = time.monotonic()
+        now = self._world.clock.elapsed()
         for conid, feed in list(self._market_data.items()):
             if now >= feed.ends:
                 # No message says so on the wire either.
@@ -128,25 +142,12 @@ class Feeds:
             if delta:
                 yield self._quote(conid, feed, delta)
 
-    def _order_changes(self) -> Iterator[bytes]:
-        if self._orders is not None:
-            rows = changed(self._orders, self._world.orders.rows())
-            if rows:
-                yield encode({"topic": "sor", "args": rows})
-
     def _pnl_changes(self) -> Iterator[bytes]:
         if self._pnl is None:
             return
         account = self._world.account
-        change = self._world.quotes.account_change()
-        values = {
-            "rowType": 1,
-            "dpl": change,
-            "nl": round(account.net_liquidation + change, 2),
-            "upl": round(account.unrealized + change, 2),
-            "uel": round(account.cash, 2),
-            "mv": round(account.market_value + change, 2),
-        }
+        self._pnl_told = self._world.clock.elapsed()
+        values = account.gains()
         delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
         self._pnl = values
         if delta:
