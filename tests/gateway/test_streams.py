@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bezant import (
+    Gap,
     Heartbeat,
     InvalidRequest,
     Malformed,
@@ -19,8 +20,10 @@ from bezant import (
     OrderUpdate,
     Other,
     Pnl,
+    Reconnected,
     System,
     WsClosed,
+    WsConnectFailed,
     WsTimeout,
 )
 from tests.gateway.chain import Chain
@@ -120,13 +123,16 @@ async def test_an_upstream_that_goes(gateway: Chain, twin: Twin) -> None:
 
 
 async def test_a_sixth_stays_silent(gateway: Chain, twin: Twin) -> None:
-    async with twin.client(gateway.base_url) as client:
+    async with twin.client(gateway.base_url) as client, twin.stranger(gateway.base_url) as other:
         five = [await twin.connect(client) for _ in range(5)]
         try:
             assert len(gateway.ws_connections) == 5
+            # This process knows of its own five; another one learns it from the silence.
+            with pytest.raises(WsConnectFailed, match="5 streams open"):
+                await twin.connect(client)
             began = time.monotonic()
             with pytest.raises(WsTimeout, match="five WebSockets"):
-                await twin.connect(client, ready_timeout=0.5)
+                await twin.connect(other, ready_timeout=0.5)
             assert 0.4 < time.monotonic() - began < 1.5
         finally:
             for each in five:
@@ -134,10 +140,10 @@ async def test_a_sixth_stays_silent(gateway: Chain, twin: Twin) -> None:
 
 
 async def test_a_sixth_that_waits_gets_its_turn(gateway: Chain, twin: Twin) -> None:
-    async with twin.client(gateway.base_url) as client:
+    async with twin.client(gateway.base_url) as client, twin.stranger(gateway.base_url) as other:
         five = [await twin.connect(client) for _ in range(5)]
         try:
-            sixth = asyncio.ensure_future(twin.connect(client))
+            sixth = asyncio.ensure_future(twin.connect(other))
             await asyncio.sleep(0.3)
             assert not sixth.done()
             await five.pop().__aexit__(None, None, None)
@@ -147,11 +153,34 @@ async def test_a_sixth_that_waits_gets_its_turn(gateway: Chain, twin: Twin) -> N
                 await each.__aexit__(None, None, None)
 
 
+async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: Twin) -> None:
+    async with twin.client(gateway.base_url) as client, twin.stranger(gateway.base_url) as other:
+        stream = await twin.connect(client, reconnect=True, ready_timeout=0.2)
+        others = [await twin.connect(other) for _ in range(4)]
+        try:
+            gateway.ws_connections[0].close()
+            others.append(await twin.connect(other))  # it is faster than the backoff of a second
+            tickles = gateway.count("POST", "/tickle")
+            await until(lambda: gateway.count("POST", "/tickle") >= tickles + 4)
+            assert len(gateway.ws_connections) == 6
+            await others.pop().__aexit__(None, None, None)
+            await until(lambda: len(gateway.ws_connections) == 7)
+            found = await collect(stream, lambda found: kinds(found) >= {Reconnected})
+            assert Gap in kinds(found)
+        finally:
+            for each in [stream, *others]:
+                await each.__aexit__(None, None, None)
+        # No place was lost on the way.
+        five = [await twin.connect(client) for _ in range(5)]
+        for each in five:
+            await each.__aexit__(None, None, None)
+
+
 async def test_a_sixth_that_gave_up_takes_a_place_for_good(gateway: Chain, twin: Twin) -> None:
-    async with twin.client(gateway.base_url) as client:
+    async with twin.client(gateway.base_url) as client, twin.stranger(gateway.base_url) as other:
         five = [await twin.connect(client) for _ in range(5)]
         with pytest.raises(WsTimeout):
-            await twin.connect(client, ready_timeout=0.2)
+            await twin.connect(other, ready_timeout=0.2)
         for each in five:
             await each.__aexit__(None, None, None)
         await until(lambda: len(gateway.ws_connections) == 6)

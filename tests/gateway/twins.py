@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import bezant
+from bezant._runtime._gates import Gate
 
 
 class Threaded:
@@ -50,6 +51,13 @@ class Twin:
             return bezant.AsyncClient(base_url, **options)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24))
         return Threaded(bezant.Client(base_url, **options))
+
+    def stranger(self, base_url: str, **options: Any) -> Any:
+        """Return a client that knows as little of the others as one in another process."""
+        client = self.client(base_url, **options)
+        inner = client.blocking if isinstance(client, Threaded) else client
+        inner._channel.gate = Gate()
+        return client
 
     async def connect(self, client: Any, **options: Any) -> Any:
         """Open a stream that ends with its connection, to be entered with ``async with``."""
