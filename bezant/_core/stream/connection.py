@@ -25,10 +25,12 @@ from ...models.stream import (
     TradeUpdate,
 )
 from ..decode import Report
+from .backoff import Backoff
 from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .fields import MarketDataFields
 from .frames import parse
 from .inbox import Inbox
+from .place import Place
 from .sent import Sent
 from .timing import TRANSITIONS, Event, Phase, Timing
 from .topics import ORDERS, TRADES
@@ -62,7 +64,6 @@ class StreamState:
         end_reason: why it ended by itself.
         orders: the orders, whole.
         quotes: contracts whose newest values are kept, by ``conid_ex``.
-        probe_due: whether the gateway should be asked if it is still there.
     """
 
     def __init__(
@@ -84,16 +85,15 @@ class StreamState:
         self.end_reason: str = ""
         self.orders: OrderBook = OrderBook(report)
         self.quotes: dict[str, LiveQuote] = {}
-        self.probe_due: bool = False
         self._report = report
-        self._random = random
         self._timing = timing or Timing()
         self._reconnect = reconnect
         self._wanted = Wanted()
         self._sent = Sent(self._timing, random)
         self._trades = TradeBook(report)
         self._ledgers = LedgerBook(report)
-        self._session = ""
+        self._place = Place(self._timing)
+        self._backoff = Backoff(self._timing, random, now)
         self._offset = wall - now
         self._tokens: deque[str] = deque()
         self._held: deque[str] = deque()
@@ -101,13 +101,9 @@ class StreamState:
         self._since: datetime | None = None
         self._reason = ""
         self._early: list[Message] = []
-        self._attempts = 0
-        self._failures = 0
         self._said_lost = False
         self._changed_at = now
-        self._probe_at = now
         self._next_tic = now
-        self._due = now
         self._server_ids: dict[str, str] = {}
 
     # What happens to the connection
@@ -128,11 +124,14 @@ class StreamState:
         """Take over a socket that was opened with a session's token."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
-            self._session = session
+            self._place.opened(session, now)
             self.last_heard = now
-            self.probe_due = False
-            self._probe_at = now + self._timing.ready_timeout
             self._tokens.clear()
+
+    @property
+    def probe_due(self) -> bool:
+        """Whether the gateway should be asked if it is still there."""
+        return self.phase is Phase.WAITING and self._place.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
         """Say what became of the question whether the gateway is still there.
@@ -143,15 +142,9 @@ class StreamState:
             now: monotonic time.
             wall: the time of day.
         """
-        self.probe_due = False
-        if self.phase is not Phase.WAITING:
-            return
-        if session == self._session:
-            self._probe_at = now + self._timing.ready_timeout
-        elif session is None:
-            self.lost(reason, now, wall)
-        else:
-            self.lost("the gateway has another session meanwhile", now, wall)
+        trouble = self._place.probed(session, reason, now)
+        if trouble and self.phase is Phase.WAITING:
+            self.lost(trouble, now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
         """Say that the connection was lost, or that the attempt to make one failed.
@@ -166,7 +159,7 @@ class StreamState:
         since = self.moment(self.last_heard)
         was_open = self.phase in (Phase.WAITING, Phase.READY)
         if self.phase is Phase.READY:
-            self._attempts = 0
+            self._backoff.opened()
         self._offset = wall - now
         if not self._move(Event.LOST, now):
             return
@@ -174,13 +167,11 @@ class StreamState:
         if was_open and self._since is None:
             self._since, self._reason = since, reason
         if ran >= self._timing.good_run:
-            self._failures = 0
+            self._backoff.held()
             self._said_lost = False
         if session:
             self._say_lost(reason, now)
-        base = self._timing.backoff_from * 2.0 ** min(self._failures, 30)
-        self._failures += 1
-        self._due = now + min(base * (0.75 + self._random() / 2), self._timing.backoff_to)
+        self._backoff.lost(now)
         self._sent.clear()
         self._tokens.clear()
         self._outgoing.clear()
@@ -264,7 +255,7 @@ class StreamState:
             self._deliver(message, now)
         else:
             if _asks_for_session(message):
-                token = msgspec.json.encode({"session": self._session}).decode()
+                token = msgspec.json.encode({"session": self._place.session}).decode()
                 self._tokens.append(token)
             self._early.append(message)
 
@@ -276,7 +267,7 @@ class StreamState:
         if again:
             self.reconnects += 1
             moment = self.moment(now)
-            self.inbox.put(Reconnected(attempts=self._attempts, at=moment), moment)
+            self.inbox.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
             self.orders.restart()
         self._next_tic = now + self._timing.tic_interval
         self._server_ids.clear()
@@ -426,20 +417,16 @@ class StreamState:
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
-            if now < self._due:
-                return self._due - now
-            self._attempts += 1
-            self._move(Event.DUE, now)
-            return 0.0
+            pause = self._backoff.left(now)
+            if not pause:
+                self._backoff.attempt()
+                self._move(Event.DUE, now)
+            return pause
         if phase is Phase.WAITING:
-            # A gateway with five WebSockets open lets the next one wait, and a place that it gives
-            # to one that has gone meanwhile is lost: so the socket is kept while the gateway lives.
-            left = self._changed_at + timing.queue_limit - now
-            if left <= 0:
+            patience = self._place.advance(now)
+            if patience is None:
                 self.lost(f"no system message came within {timing.queue_limit:g} s", now, wall)
-                return 0.0
-            self.probe_due = now >= self._probe_at
-            return max(min(left, self._probe_at - now), 0.0)
+            return patience or 0.0
         if phase is Phase.READY:
             left = self.last_heard + timing.silence_limit - now
             if left <= 0:
