@@ -21,6 +21,7 @@ from .._core.stream.topics import (
     chosen,
     ladder_topic,
     market_data_topic,
+    orders_arguments,
     trades_arguments,
 )
 from .._core.stream.wanted import Ticket
@@ -188,12 +189,28 @@ class WsClient:
         """The working orders by order id, always current, from `subscribe_orders` on."""
         return self._orders
 
-    def subscribe_orders(self) -> Subscription:
+    def subscribe_orders(
+        self,
+        *,
+        statuses: Sequence[str] | None = None,
+        days: int | None = None,
+        realtime_only: bool = False,
+    ) -> Subscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        The whole of each order stands in `orders`.
+        The whole of each order stands in `orders`, as far as it was asked for.
+
+        Args:
+            statuses: only orders of these, such as ``Submitted``; by default all.
+            days: how many days of orders come first, 1 to 7; by default today's.
+            realtime_only: whether only changes come, and not first what there is.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+            WsClosed: the stream is closed.
         """
-        return Subscription(self, self._subscribe(ORDERS))
+        arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
+        return Subscription(self, self._subscribe(ORDERS, arguments=arguments))
 
     def subscribe_trades(self, *, days: int = 1, realtime_only: bool = False) -> Subscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).

@@ -87,15 +87,44 @@ def bars_arguments(period: str, bar: str, source: str, *, outside_rth: bool) -> 
     }
 
 
+def orders_arguments(
+    statuses: Iterable[str] | None, days: int | None, *, realtime_only: bool
+) -> dict[str, Any]:
+    """Return the arguments of orders; none where everything is wanted.
+
+    Raises:
+        InvalidRequest: the statuses are no names, or the days not a number from 1 to 7.
+    """
+    arguments: dict[str, Any] = {}
+    if statuses is not None:
+        arguments["filters"] = _names("statuses", statuses)
+    if days is not None:
+        arguments["days"] = _days(days)
+    if realtime_only:
+        arguments["realtimeUpdatesOnly"] = True
+    return arguments
+
+
+def _days(days: object) -> int:
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 7:
+        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {days!r}")
+    return days
+
+
+def _names(name: str, given: Iterable[str]) -> list[str]:
+    names = [] if isinstance(given, str) else list(given)
+    if not names or not all(isinstance(each, str) and each for each in names):
+        raise InvalidRequest(f"{name} must be a list of names, not {given!r}")
+    return list(dict.fromkeys(names))
+
+
 def trades_arguments(days: int, *, realtime_only: bool) -> dict[str, Any]:
     """Return the arguments of trades.
 
     Raises:
         InvalidRequest: the days are not a number from 1 to 7.
     """
-    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 7:
-        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {days!r}")
-    return {"realtimeUpdatesOnly": bool(realtime_only), "days": days}
+    return {"realtimeUpdatesOnly": bool(realtime_only), "days": _days(days)}
 
 
 def chosen(keys: Iterable[str] | None, fields: Iterable[str] | None) -> dict[str, Any]:
@@ -106,10 +135,6 @@ def chosen(keys: Iterable[str] | None, fields: Iterable[str] | None) -> dict[str
     """
     arguments: dict[str, Any] = {}
     for name, given in (("keys", keys), ("fields", fields)):
-        if given is None:
-            continue
-        names = [] if isinstance(given, str) else list(given)
-        if not names or not all(isinstance(each, str) and each for each in names):
-            raise InvalidRequest(f"{name} must be a list of names, not {given!r}")
-        arguments[name] = list(dict.fromkeys(names))
+        if given is not None:
+            arguments[name] = _names(name, given)
     return arguments

@@ -134,6 +134,18 @@ def _joined(topic: str, family: str, tickets: list[Ticket]) -> dict[str, Any]:
             "realtimeUpdatesOnly": all(each["realtimeUpdatesOnly"] for each in asked),
             "days": max(each["days"] for each in asked),
         }
+    if family == "or":
+        # Where one of them names no statuses, it wants all.
+        joined: dict[str, Any] = {}
+        if all("filters" in each for each in asked):
+            joined["filters"] = list(
+                dict.fromkeys(code for each in asked for code in each["filters"])
+            )
+        if any("days" in each for each in asked):
+            joined["days"] = max(each.get("days", 1) for each in asked)
+        if all("realtimeUpdatesOnly" in each for each in asked):
+            joined["realtimeUpdatesOnly"] = True
+        return joined
     if family in {"sd", "ld"}:
         # Where one of them names nothing, it wants everything.
         return {

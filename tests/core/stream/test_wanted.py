@@ -20,6 +20,7 @@ from bezant._core.stream.topics import (
     chosen,
     ladder_topic,
     market_data_topic,
+    orders_arguments,
     trades_arguments,
 )
 from bezant._core.stream.wanted import Ticket, Wanted
@@ -212,3 +213,39 @@ def test_endings() -> None:
     assert wanted.remove(trades) == ["utr"]
     # The end of one ladder is the end of all of its account.
     assert wanted.remove(first) == ["ubd+U1", "sbd+U1+2"]
+
+
+def test_orders_are_asked_for_as_widely_as_anybody_wants() -> None:
+    def asked(*arguments: dict[str, Any]) -> str:
+        wanted = Wanted()
+        for each in arguments:
+            wanted.add(ORDERS, None, each)
+        return wanted.command(ORDERS)
+
+    submitted = orders_arguments(["Submitted", "Submitted"], None, realtime_only=True)
+    filled = orders_arguments(("Filled",), 3, realtime_only=True)
+    everything = orders_arguments(None, None, realtime_only=False)
+    assert asked(everything) == "sor+{}"
+    assert asked(submitted) == 'sor+{"filters":["Submitted"],"realtimeUpdatesOnly":true}'
+    assert (
+        asked(submitted, filled)
+        == 'sor+{"filters":["Submitted","Filled"],"days":3,"realtimeUpdatesOnly":true}'
+    )
+    assert asked(submitted, everything, filled) == 'sor+{"days":3}'
+
+
+@pytest.mark.parametrize(
+    ("statuses", "days"),
+    [
+        ("Submitted", None),
+        ([], None),
+        ([3], None),
+        ([""], None),
+        (None, 0),
+        (None, 8),
+        (None, True),
+    ],
+)
+def test_what_orders_cannot_be_asked_by(statuses: Any, days: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        orders_arguments(statuses, days, realtime_only=False)
