@@ -13,9 +13,14 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._enforcer import Pacing
+    from bezant.sim._fault_plan import Fault, FaultKind, Injected, When
+    from bezant.sim._faults import Faults
     from bezant.sim._gateway import SimulatedGateway
+    from bezant.sim._pacing import Arrival, Judge, Violation
     from bezant.sim._recorded import RecordedRequest
     from bezant.sim._session import LoginStyle
+    from bezant.sim._storm import EVERY_KIND, Storm, StormKind
     from bezant.sim._ws import WsConnection
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
@@ -26,4 +31,21 @@ except ModuleNotFoundError as _error:
         name=_error.name,
     ) from _error
 
-__all__ = ["LoginStyle", "RecordedRequest", "SimulatedGateway", "WsConnection"]
+__all__ = [
+    "EVERY_KIND",
+    "Arrival",
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "Injected",
+    "Judge",
+    "LoginStyle",
+    "Pacing",
+    "RecordedRequest",
+    "SimulatedGateway",
+    "Storm",
+    "StormKind",
+    "Violation",
+    "When",
+    "WsConnection",
+]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any, Literal
 
 from bezant.sim._account import Account
 from bezant.sim._catalogue import Catalogue
 from bezant.sim._certificate import certificate
 from bezant.sim._edge import Edge
+from bezant.sim._enforcer import Pacing
+from bezant.sim._faults import Faults, Ground
 from bezant.sim._orders import OrderBook
+from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
 from bezant.sim._quotes import Quotes
-from bezant.sim._recorded import API, Fault, RecordedRequest
+from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PATH, Api
 from bezant.sim._server import ServerThread
 from bezant.sim._session import LoginStyle, Session
@@ -19,6 +23,7 @@ from bezant.sim._world import World
 from bezant.sim._ws import WsConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from types import TracebackType
     from typing import Self
 
@@ -44,6 +49,7 @@ class SimulatedGateway:
         heartbeat_interval: Seconds between two heartbeats of a WebSocket.
         ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
         market_data_lifetime: Seconds after which a market data subscription ends silently.
+        pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -62,12 +68,16 @@ class SimulatedGateway:
         heartbeat_interval: float = 10.0,
         ready_delay: float = 0.0,
         market_data_lifetime: float = 900.0,
+        pacing: Literal["off", "enforced"] = "off",
     ) -> None:
         if positions < 0:
             msg = "positions must not be negative"
             raise ValueError(msg)
         if quote_interval <= 0 or heartbeat_interval <= 0 or ready_delay < 0:
             msg = "intervals must be positive, and ready_delay must not be negative"
+            raise ValueError(msg)
+        if pacing not in ("off", "enforced"):
+            msg = f"pacing must be 'off' or 'enforced', not {pacing!r}"
             raise ValueError(msg)
         self._host = host
         self._wanted_port = port
@@ -89,8 +99,16 @@ class SimulatedGateway:
             ready_delay=ready_delay,
             market_data_lifetime=market_data_lifetime,
         )
-        api = Api(self._world, lambda: self.root_url + LOGIN_PATH)
-        self._edge = Edge(api, self._session.login, self._serve_websocket)
+        self._pacing = Pacing(time.monotonic)
+        if pacing == "enforced":
+            self._pacing.enforce()
+        self._faults = Faults(
+            Ground(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
+        )
+        self._api = Api(self._world, lambda: self.root_url + LOGIN_PATH)
+        self._edge = Edge(
+            self._api, self._session.login, self._serve_websocket, self._faults, self._pacing
+        )
 
     def __repr__(self) -> str:
         where = "not started" if self._port is None else self.root_url
@@ -194,30 +212,34 @@ class SimulatedGateway:
         """Every WebSocket since the start, in order of opening; closed ones stay in the list."""
         return list(self._connections)
 
-    def fail_next(
-        self,
-        path_suffix: str,
-        status: int = 503,
-        body: bytes = b"",
-        times: int = 1,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer the next requests to a path with an error; WebSocket upgrades too.
+    @property
+    def faults(self) -> Faults:
+        """What can be made to go wrong with it, and what has."""
+        return self._faults
+
+    @property
+    def pacing(self) -> Pacing:
+        """Whether IBKR's limits on requests are enforced, and what came of it."""
+        return self._pacing
+
+    def enforce_pacing(
+        self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH
+    ) -> Pacing:
+        """Answer 429 to requests beyond IBKR's limits from now on.
 
         Args:
-            path_suffix: What the path ends with.
-            status: The status to answer with.
-            body: The body to answer with.
-            times: How many requests are answered so.
-            headers: Headers to add to `Content-Type: application/json; charset=utf-8`.
+            penalty: Seconds for which everything from the address is answered with 429 after it
+                has broken a limit; 0 for the one request only.
+            growth: By how much each further penalty of an address is longer.
+
+        Returns:
+            What came of it: `violations`, `arrivals`, `penalty_left`.
 
         Raises:
-            ValueError: If `times` is less than 1.
+            ValueError: If `penalty` is negative or `growth` less than 1.
         """
-        if times < 1:
-            msg = "times must be at least 1"
-            raise ValueError(msg)
-        self._edge.add_fault(Fault(path_suffix, status, body, times, dict(headers or {})))
+        self._pacing.enforce(penalty, growth)
+        return self._pacing
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login.
@@ -253,10 +275,24 @@ class SimulatedGateway:
         self._connections.append(connection)
         await connection.serve()
 
+    def _open_streams(self) -> list[WsConnection]:
+        return [each for each in self.ws_connections if not each.closed]
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._thread is None:
+            work.close()
+        else:
+            self._thread.run(work)
+
+    def _interrupt(self, seconds: float) -> None:
+        if self._thread is None:
+            msg = "the simulated gateway is not running: start it first"
+            raise RuntimeError(msg)
+        self._thread.run(self._thread.interrupt(seconds))
+
     def _session_changed(self) -> None:
         thread = self._thread
         if thread is not None:
             sts = self._session.sts()
-            for connection in self.ws_connections:
-                if not connection.closed:
-                    thread.run_soon(connection.session_changed(sts))
+            for connection in self._open_streams():
+                thread.run_soon(connection.session_changed(sts))

@@ -205,8 +205,8 @@ def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IBKR_SYMBOL", "NOSUCH")
-    gateway.fail_next("/portfolio/accounts", 403, times=2)
-    gateway.fail_next("/iserver/accounts", 500, times=2)
+    gateway.faults.fail_next("/portfolio/accounts", 403, times=2)
+    gateway.faults.fail_next("/iserver/accounts", 500, times=2)
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("✗ accounts") == 2
@@ -240,7 +240,7 @@ def test_what_ends_the_tour_has_an_exit_code(
     gateway: SimulatedGateway,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    gateway.fail_next(path, status, times=9)
+    gateway.faults.fail_next(path, status, times=9)
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == code
     shown = capsys.readouterr()
     one_line(shown.err)
