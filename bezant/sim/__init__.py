@@ -13,6 +13,7 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._clock import Clock
     from bezant.sim._enforcer import Pacing
     from bezant.sim._fault_plan import Fault, FaultKind, Injected, When
     from bezant.sim._faults import Faults
@@ -34,6 +35,7 @@ except ModuleNotFoundError as _error:
 __all__ = [
     "EVERY_KIND",
     "Arrival",
+    "Clock",
     "Fault",
     "FaultKind",
     "Faults",

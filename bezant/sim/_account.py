@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezant.sim._catalogue import Catalogue, Contract
+    from bezant.sim._clock import Clock
 
 PAGE_SIZE = 100
 _CASH = {"USD": 971869.6, "EUR": 12500.0}
@@ -34,8 +34,9 @@ _LEDGER_ZEROS = (
 class Account:
     """What one account holds; seeded, and the same for the whole life of the gateway."""
 
-    def __init__(self, account_id: str, catalogue: Catalogue, seed: int) -> None:
+    def __init__(self, account_id: str, catalogue: Catalogue, seed: int, clock: Clock) -> None:
         self.account_id = account_id
+        self._clock = clock
         rng = random.Random(f"{seed}/positions")
         held = catalogue.held
         # One position was closed today and is still listed, as the wire does.
@@ -112,7 +113,7 @@ class Account:
 
     def uncached(self) -> list[dict[str, Any]]:
         """Return all positions in the form of `/portfolio2`."""
-        now = int(time.time())
+        now = int(self._clock.now())
         return [
             {
                 "position": row["position"],
@@ -191,7 +192,7 @@ class Account:
             "currency": name,
             "acctcode": self.account_id,
             "key": "LedgerList",
-            "timestamp": int(time.time()),
+            "timestamp": int(self._clock.now()),
             "severity": 0,
             "secondkey": name,
             "endofbundle": 1,
@@ -214,7 +215,7 @@ class Account:
             "buyingpower": round((net - margin) * 4, 2),
             "accruedcash": 0.0,
         }
-        now = int(time.time() * 1000)
+        now = int(self._clock.now() * 1000)
         body: dict[str, Any] = {
             key: {
                 "amount": amount,

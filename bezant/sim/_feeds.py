@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -123,7 +122,7 @@ class Feeds:
             fields.pop(conid, None)
             return
         fields.setdefault(conid, set()).update(wanted)
-        feed = _MarketData(target, time.monotonic() + self._world.market_data_lifetime)
+        feed = _MarketData(target, self._world.clock.elapsed() + self._world.market_data_lifetime)
         feed.sent = self._world.quotes.fields(conid, fields[conid])
         self._market_data[conid] = feed
         values = {name: value for name, value in feed.sent.items() if name in wanted}
@@ -138,7 +137,7 @@ class Feeds:
         )
 
     def _market_data_changes(self) -> Iterator[bytes]:
-        now = time.monotonic()
+        now = self._world.clock.elapsed()
         for conid, feed in list(self._market_data.items()):
             if now >= feed.ends:
                 # No message says so on the wire either.

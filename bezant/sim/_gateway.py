@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from bezant.sim._account import Account
 from bezant.sim._catalogue import Catalogue
 from bezant.sim._certificate import certificate
+from bezant.sim._clock import Clock
 from bezant.sim._edge import Edge
 from bezant.sim._enforcer import Pacing
 from bezant.sim._faults import Faults, Ground
@@ -49,6 +49,8 @@ class SimulatedGateway:
         heartbeat_interval: Seconds between two heartbeats of a WebSocket.
         ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
         market_data_lifetime: Seconds after which a market data subscription ends silently.
+        clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
+            `Clock.by_hand()` moved by the test. Live by default.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
 
     Raises:
@@ -68,6 +70,7 @@ class SimulatedGateway:
         heartbeat_interval: float = 10.0,
         ready_delay: float = 0.0,
         market_data_lifetime: float = 900.0,
+        clock: Clock | None = None,
         pacing: Literal["off", "enforced"] = "off",
     ) -> None:
         if positions < 0:
@@ -86,20 +89,22 @@ class SimulatedGateway:
         self._thread: ServerThread | None = None
         self._connections: list[WsConnection] = []
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
+        self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
         catalogue = Catalogue(seed, positions)
         self._world = World(
+            clock=self._clock,
             session=self._session,
             catalogue=catalogue,
-            quotes=Quotes(catalogue, seed, quote_interval),
-            account=Account(account_id, catalogue, seed),
-            orders=OrderBook(account_id, quote_interval),
+            quotes=Quotes(catalogue, seed, quote_interval, self._clock),
+            account=Account(account_id, catalogue, seed, self._clock),
+            orders=OrderBook(account_id, quote_interval, self._clock),
             quote_interval=quote_interval,
             heartbeat_interval=heartbeat_interval,
             ready_delay=ready_delay,
             market_data_lifetime=market_data_lifetime,
         )
-        self._pacing = Pacing(time.monotonic)
+        self._pacing = Pacing(self._clock.elapsed)
         if pacing == "enforced":
             self._pacing.enforce()
         self._faults = Faults(
@@ -183,6 +188,11 @@ class SimulatedGateway:
     def account_id(self) -> str:
         """The account's id."""
         return self._world.account.account_id
+
+    @property
+    def clock(self) -> Clock:
+        """The simulation's clock; `gateway.clock.advance(60)` moves it on by a minute."""
+        return self._clock
 
     @property
     def certificate_pem(self) -> bytes:

@@ -35,8 +35,8 @@ def _parse(text: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
-def history(contract: Contract, period: str, bar: str) -> dict[str, Any]:
-    """Return bars that end now, the same prices for the same contract every time.
+def history(contract: Contract, period: str, bar: str, now: float) -> dict[str, Any]:
+    """Return bars that end at `now`, with the same prices for the same contract every time.
 
     Raises:
         ValueError: If the period or the bar size can't be read.
@@ -44,7 +44,7 @@ def history(contract: Contract, period: str, bar: str) -> dict[str, Any]:
     (span, span_unit), (size, unit) = _parse(period), _parse(bar)
     count = max(1, min(_MAX_BARS, span * _UNITS[span_unit] // (size * _UNITS[unit])))
     length = size * _LENGTHS.get(unit, _UNITS[unit])
-    end = int(time.time()) // length * length
+    end = int(now) // length * length
     walk = Walk(f"history/{contract.conid}", contract.price)
     data: list[dict[str, Any]] = []
     for index in range(count):

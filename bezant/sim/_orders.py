@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bezant.sim._clock import Clock
 
 _TOTAL = 100
 _STEPS = 4
@@ -15,15 +18,16 @@ class OrderBook:
     Both keep working for as long as the gateway runs.
     """
 
-    def __init__(self, account_id: str, interval: float) -> None:
+    def __init__(self, account_id: str, interval: float, clock: Clock) -> None:
         self._account_id = account_id
         self._interval = interval
-        self._begin = time.monotonic()
-        self._started = int(time.time())
+        self._clock = clock
+        self._begin = clock.elapsed()
+        self._started = int(clock.now())
 
     def rows(self) -> list[dict[str, Any]]:
         """Return both orders in full, as they are now."""
-        changes = int((time.monotonic() - self._begin) / self._interval / _STEPS)
+        changes = int((self._clock.elapsed() - self._begin) / self._interval / _STEPS)
         filled = min(changes, _TOTAL - 1)
         limit = f"{455 + changes % 20 / 10:.2f}"
         return [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezant.sim._catalogue import Catalogue, Contract
+    from bezant.sim._clock import Clock
 
 _MAX_STEPS = 5000
 AVAILABILITY = "RpB"
@@ -51,17 +51,18 @@ class Walk:
 class Quotes:
     """The market data of every contract in the catalogue, as strings keyed by field id."""
 
-    def __init__(self, catalogue: Catalogue, seed: int, interval: float) -> None:
+    def __init__(self, catalogue: Catalogue, seed: int, interval: float, clock: Clock) -> None:
         self._catalogue = catalogue
         self._seed = seed
         self._interval = interval
-        self._begin = time.monotonic()
+        self._clock = clock
+        self._begin = clock.elapsed()
         self._walks: dict[int, Walk] = {}
         self._account = Walk(f"{seed}/account", 1000.0, 0.002)
 
     @property
     def _step(self) -> int:
-        return int((time.monotonic() - self._begin) / self._interval)
+        return int((self._clock.elapsed() - self._begin) / self._interval)
 
     def account_change(self) -> float:
         """Return by how much the account's value differs from its value at the start."""
@@ -73,7 +74,7 @@ class Quotes:
         return {
             "conid": conid,
             "conidEx": str(conid),
-            "_updated": int(time.time() * 1000),
+            "_updated": int(self._clock.now() * 1000),
             "server_id": f"q{conid % 1000}",
             "6509": AVAILABILITY if conid in self._catalogue.contracts else "N",
         }

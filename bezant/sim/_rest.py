@@ -189,7 +189,12 @@ class Api:
     def _history(self, call: Call) -> Response:
         try:
             contract = self._world.catalogue.contracts[int(call.query.get("conid", ""))]
-            body = history(contract, call.query.get("period", "1w"), call.query.get("bar", "1h"))
+            body = history(
+                contract,
+                call.query.get("period", "1w"),
+                call.query.get("bar", "1h"),
+                self._world.clock.now(),
+            )
         except (KeyError, ValueError):
             return error("Bad Request: conid, period or bar", 400)
         return Json(body)

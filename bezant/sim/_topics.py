@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, cast
 
 from bezant.sim._history import history
@@ -94,7 +93,7 @@ class Topics:
 
     def _summary(self, account: str) -> Message:
         rows = [
-            {"key": f"{key}-S", "timestamp": int(time.time()), "severity": 0}
+            {"key": f"{key}-S", "timestamp": int(self._world.clock.now()), "severity": 0}
             | {"monetaryValue": amount, "currency": "USD"}
             for key, amount in (
                 ("NetLiquidation", self._world.account.net_liquidation),
@@ -106,7 +105,7 @@ class Topics:
     def _ledger(self, account: str, *, whole: bool) -> Message:
         rows: list[Message] = []
         for name, part in self._world.account.ledger().items():
-            row = {"key": f"LedgerList{name}", "timestamp": int(time.time())}
+            row = {"key": f"LedgerList{name}", "timestamp": int(self._world.clock.now())}
             if whole:
                 row |= {
                     "acctCode": account,
@@ -124,7 +123,12 @@ class Topics:
         try:
             contract = self._world.catalogue.contracts[int(target.partition("@")[0])]
             asked = cast("dict[str, Any]", json.loads(arguments))
-            body = history(contract, str(asked.get("period", "1d")), str(asked.get("bar", "5min")))
+            body = history(
+                contract,
+                str(asked.get("period", "1d")),
+                str(asked.get("bar", "5min")),
+                self._world.clock.now(),
+            )
         except (KeyError, ValueError):
             body = cast("dict[str, Any]", {"data": [], "points": 0})
         if len(self._bars) >= _MAX_BARS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bezant.sim._account import Account
     from bezant.sim._catalogue import Catalogue
+    from bezant.sim._clock import Clock
     from bezant.sim._orders import OrderBook
     from bezant.sim._quotes import Quotes
     from bezant.sim._session import Session
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The parts of the simulation, and the times that streams keep to (in seconds)."""
+    """The parts of the simulation, and the times that streams keep to (in simulated seconds)."""
 
+    clock: Clock
     session: Session
     catalogue: Catalogue
     quotes: Quotes

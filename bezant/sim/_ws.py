@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -189,7 +188,7 @@ class WsConnection:
     async def _stream(self) -> None:
         """Become ready, then send heartbeats and changes until cancelled."""
         world = self._world
-        await asyncio.sleep(world.ready_delay)
+        await world.clock.sleep(world.ready_delay)
         if not world.session.logged_in:
             # The real one accepts the upgrade by itself: without a login nothing ever comes.
             return
@@ -207,12 +206,12 @@ class WsConnection:
 
     async def _heartbeat(self) -> None:
         while True:
-            await asyncio.sleep(self._world.heartbeat_interval)
-            await self._emit(encode({"topic": "system", "hb": int(time.time() * 1000)}))
+            await self._world.clock.sleep(self._world.heartbeat_interval)
+            await self._emit(encode({"topic": "system", "hb": int(self._world.clock.now() * 1000)}))
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(self._world.quote_interval)
+            await self._world.clock.sleep(self._world.quote_interval)
             for frame in self._feeds.tick():
                 await self._emit(frame)
 

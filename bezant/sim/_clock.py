@@ -1,0 +1,119 @@
+"""The time that the simulation goes by: as it is, faster, or moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+import time
+from typing import Self
+
+BY_HAND_START = 1_772_636_400.0
+"""Where a clock moved by hand begins: Wednesday 2026-03-04, 10:00 in New York, markets open."""
+
+
+class Clock:
+    """The one clock of a simulated gateway: streams, prices, orders and the session keep to it.
+
+    It starts when it is made. All methods may be called from any thread; one clock may serve
+    several gateways.
+
+    ```python
+    from bezant.sim import Clock, SimulatedGateway
+
+    with SimulatedGateway(clock=Clock.by_hand()) as gateway:
+        gateway.clock.advance(3600)  # an hour later
+    ```
+
+    Args:
+        speed: Simulated seconds per real second: 1 is live, 60 an hour in a minute. With 0 it
+            stands still but for `advance`.
+        start: Where it begins, in seconds since 1970; the present by default.
+
+    Raises:
+        ValueError: If `speed` is negative, or a number is not finite.
+    """
+
+    def __init__(self, *, speed: float = 1.0, start: float | None = None) -> None:
+        begin = time.time() if start is None else start
+        if not (math.isfinite(speed) and speed >= 0 and math.isfinite(begin)):
+            msg = "speed must be 0 or more, and speed and start must be finite"
+            raise ValueError(msg)
+        self._speed = float(speed)
+        self._start = float(begin)
+        self._added = 0.0
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+        self._sleepers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    @classmethod
+    def by_hand(cls, start: float = BY_HAND_START) -> Self:
+        """Make a clock that stands still until `advance` is called.
+
+        Args:
+            start: Where it begins, in seconds since 1970. By default always at the same moment of
+                a trading day, so that a test sees the same prices each time.
+        """
+        return cls(speed=0.0, start=start)
+
+    def __repr__(self) -> str:
+        return f"<Clock {self.now():.3f} speed {self._speed:g}>"
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds per real second; 0 for a clock moved by hand."""
+        return self._speed
+
+    def now(self) -> float:
+        """Return the simulated time in seconds since 1970."""
+        return self._start + self.elapsed()
+
+    def elapsed(self) -> float:
+        """Return the simulated seconds since the clock was made; they never go back."""
+        ran = (time.monotonic() - self._begun) * self._speed if self._speed else 0.0
+        return ran + self._added
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, whatever its speed; who sleeps until then wakes.
+
+        Args:
+            seconds: By how many simulated seconds.
+
+        Raises:
+            ValueError: If `seconds` is negative or not finite: time does not go back.
+        """
+        if not (math.isfinite(seconds) and seconds >= 0):
+            msg = f"a clock can't be advanced by {seconds!r} seconds: give 0 or more"
+            raise ValueError(msg)
+        with self._lock:
+            self._added += seconds
+            sleepers = list(self._sleepers.items())
+        for event, loop in sleepers:
+            # The loop may have ended meanwhile, and its sleepers with it.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(event.set)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running loop until so many simulated seconds have passed."""
+        until = self.elapsed() + seconds
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._sleepers[event] = loop
+        try:
+            # Looked at after it was entered: an advance in between is not missed.
+            while (left := until - self.elapsed()) > 0:
+                timer = loop.call_later(left / self._speed, event.set) if self._speed else None
+                try:
+                    await event.wait()
+                finally:
+                    if timer is not None:
+                        timer.cancel()
+                event.clear()
+        finally:
+            with self._lock:
+                del self._sleepers[event]
