@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import random
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
 
 _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 25300.0, 20.0))
 _MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
+_STRIKES = 9  # of a month
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FIRST = ("AMBER", "CEDAR", "DELTA", "FALCON", "GRANITE", "HARBOR", "LUMEN", "NORTH", "SOLAR")
 _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYSTEMS", "WATER")
@@ -178,7 +180,7 @@ class Catalogue:
         for number in itertools.count():
             rest, index = divmod(number, len(underlyings))
             rest, side = divmod(rest, 2)
-            rest, step = divmod(rest, 9)
+            rest, step = divmod(rest, _STRIKES)
             under, right = underlyings[index], "CP"[side]
             strike = round(under.price * (0.8 + 0.05 * step) * 2) / 2
             month, expiry = _third_friday(rest)
@@ -217,6 +219,48 @@ class Catalogue:
                 underlying=11004968 + index,
             )
 
+    def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
+        """Return the listings of a symbol, or of companies whose name holds a text."""
+        if by_name:
+            found = [
+                contracts
+                for companies in self._companies.values()
+                for name, contracts in companies
+                if text.lower() in name.lower()
+            ]
+        else:
+            found = [contracts for _, contracts in self._companies.get(text.upper(), ())]
+        return [contract for contracts in found for contract in contracts]
+
+    def months(self, conid: int) -> list[str]:
+        """Return the months for which there are options on a stock, such as `MAR27`."""
+        found = {each.expiry: _month(each) for each in self._chains.get(conid, ())}
+        return [found[expiry] for expiry in sorted(found, key=str)]
+
+    def chain(self, conid: int, month: str = "") -> list[Contract]:
+        """Return the options on a stock, all or those of a month."""
+        return [each for each in self._chains.get(conid, ()) if month in ("", _month(each))]
+
+    @functools.cached_property
+    def _chains(self) -> dict[int, list[Contract]]:
+        """The options of the next four quarters on all well-known stocks."""
+        count = len(_MONTHS) * _STRIKES * 2 * sum(each.is_us for each in self.known)
+        chains: dict[int, list[Contract]] = {}
+        for contract in itertools.islice(self._options(), count):
+            # The same object where one is held: its conid is the same.
+            known = self.contracts.setdefault(contract.conid, contract)
+            chains.setdefault(known.underlying, []).append(known)
+        return chains
+
+    def futures(self, symbol: str) -> list[Contract]:
+        """Return the next four quarters of a future."""
+        count = len(_MONTHS) * len(_FUTURES)
+        return [
+            self.contracts.setdefault(contract.conid, contract)
+            for contract in itertools.islice(self._futures(), count)
+            if contract.symbol == symbol
+        ]
+
     def stocks(self, symbol: str) -> list[dict[str, Any]]:
         """Return the companies of a symbol as `GET /trsrv/stocks` does."""
         return [
@@ -231,6 +275,13 @@ class Catalogue:
             }
             for name, contracts in self._companies.get(symbol, ())
         ]
+
+
+def _month(contract: Contract) -> str:
+    """Return the month of a contract's expiry as a search names it, such as `MAR27`."""
+    expiry = contract.expiry or ""
+    name = next(name for name, number in _MONTHS if number == int(expiry[4:6]))
+    return f"{name}{expiry[2:4]}"
 
 
 def _third_friday(index: int) -> tuple[str, str]:

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from bezant.sim import _wire
+from bezant.sim._answers import Call
 from bezant.sim._pacing import TOO_MANY
 from bezant.sim._recorded import API, RecordedRequest
-from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH, Call
+from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from bezant.sim._rest import Api
 
 _OTHER_API = "/v1/portal/"
+# Operations that hang off the host.
+_AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
 _JSON = "application/json; charset=utf-8"
@@ -164,7 +167,7 @@ class Edge:
 
     def _answer(self, recorded: RecordedRequest) -> Response:
         path = recorded.path
-        if path.startswith(f"{API}/"):
+        if path.startswith((f"{API}/", *_AT_THE_ROOT)):
             cookies = [part.partition("=")[0].strip() for part in _cookies(recorded)]
             if len(cookies) != len(set(cookies)):
                 # Two values of one cookie read as two sessions.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from bezant.sim._answers import Call, Json, error
+from bezant.sim._contracts import ContractApi
+from bezant.sim._examples import Examples
+from bezant.sim._extras import ExtraApi
 from bezant.sim._history import history
+from bezant.sim._lists import AlertApi, WatchlistApi
+from bezant.sim._notices import FyiApi
+from bezant.sim._scanner import ScannerApi
 from bezant.sim._session import SERVER_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bezant.sim._answers import Routes
     from bezant.sim._world import World
 
 LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
@@ -27,36 +32,6 @@ LOGIN_PAGE = (
 _BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", "/iserver/reauthenticate")
 
 
-class Json(JSONResponse):
-    """A JSON answer with the gateway's spelling of the content type."""
-
-    media_type = "application/json; charset=utf-8"
-
-
-def error(text: str, status: int) -> Response:
-    """Return an error the way most operations report it."""
-    return Json({"error": text, "statusCode": status}, status)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of an operation, with what was found in its path."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: bytes
-    args: tuple[str, ...] = ()
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The members of the body, whether it is JSON or a form."""
-        try:
-            return dict(json.loads(self.body))
-        except (ValueError, TypeError):
-            return dict(parse_qsl(self.body.decode("latin-1")))
-
-
 class Api:
     """Answers calls under `/v1/api`."""
 
@@ -64,7 +39,7 @@ class Api:
         self._world = world
         self._login_url = login_url
         account = "/portfolio/([^/]+)"
-        table: tuple[tuple[str, str, Callable[[Call], Response]], ...] = (
+        table: Routes = (
             ("GET POST", "/iserver/auth/status", self._auth_status),
             ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
             ("GET POST", "/iserver/reauthenticate", self._reauthenticate),
@@ -87,8 +62,22 @@ class Api:
             ("GET", "/portfolio2/([^/]+)/positions", self._positions2),
         )
         self._routes = [
-            (methods.split(), re.compile(pattern), handler) for methods, pattern, handler in table
+            (methods.split(), re.compile(pattern), handler)
+            for methods, pattern, handler in (*table, *self._more())
         ]
+        self._examples = Examples(world.account.account_id)
+
+    def _more(self) -> Routes:
+        world = self._world
+        groups = (
+            ContractApi(world),
+            WatchlistApi(world),
+            AlertApi(world),
+            FyiApi(world),
+            ScannerApi(world),
+            ExtraApi(world),
+        )
+        return tuple(route for group in groups for route in group.routes())
 
     def answer(self, call: Call) -> Response:
         """Answer a call; its path is the one after `/v1/api`."""
@@ -100,7 +89,11 @@ class Api:
             if match is not None and call.method in methods:
                 args = tuple(match.groups(""))
                 return handler(Call(call.method, call.path, call.query, call.body, args))
-        return error("Not Found", 404)
+        example = self._examples.answer(call.method, call.path)
+        if example is None:
+            return error("Not Found", 404)
+        body, media_type = example
+        return Response(body, media_type=media_type)
 
     def _refuse(self, path: str) -> Response | None:
         """Return what a session that is not good enough for the path answers."""
