@@ -1,73 +1,66 @@
-"""The simulated account: positions, ledger, summary."""
+"""The simulated account in the wire's spelling: positions, ledger, summary."""
 
 from __future__ import annotations
 
-import random
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from bezant.sim._exchange.books import BASE, RATES
+
 if TYPE_CHECKING:
-    from bezant.sim._catalogue import Catalogue, Contract
     from bezant.sim._clock import Clock
+    from bezant.sim._exchange.books import Books, Holding, Totals
+    from bezant.sim._trading import Trading
 
 PAGE_SIZE = 100
-_CASH = {"USD": 971869.6, "EUR": 12500.0}
-_RATES = {"USD": 1.0, "EUR": 1.17, "JPY": 0.0064}
+LEVERAGE = 4
+_ZERO = Decimal(0)
 _LEDGER_ZEROS = (
     "commoditymarketvalue",
-    "futuremarketvalue",
     "corporatebondsmarketvalue",
     "warrantsmarketvalue",
     "moneyfunds",
-    "realizedpnl",
     "funds",
     "issueroptionsmarketvalue",
-    "futuresonlypnl",
     "tbondsmarketvalue",
     "futureoptionmarketvalue",
     "cashbalancefxsegment",
     "tbillsmarketvalue",
     "dividends",
     "cryptocurrencyvalue",
+    "interest",
 )
 
 
+def amount(number: Decimal) -> float:
+    """Return an amount of money as the wire's number."""
+    return round(float(number), 2)
+
+
 class Account:
-    """What one account holds; seeded, and the same for the whole life of the gateway."""
+    """What one account holds, read from the exchange's books at each call."""
 
-    def __init__(self, account_id: str, catalogue: Catalogue, seed: int, clock: Clock) -> None:
+    def __init__(self, account_id: str, trading: Trading, clock: Clock) -> None:
         self.account_id = account_id
+        self._trading = trading
         self._clock = clock
-        rng = random.Random(f"{seed}/positions")
-        held = catalogue.held
-        # One position was closed today and is still listed, as the wire does.
-        closed = len(held) - 1 if len(held) > 1 else -1
-        self.positions: list[dict[str, Any]] = [
-            self._position(contract, rng, index, closed=index == closed)
-            for index, contract in enumerate(held)
-        ]
 
-    def _position(
-        self, contract: Contract, rng: random.Random, index: int, *, closed: bool
-    ) -> dict[str, Any]:
+    def _row(self, holding: Holding, mark: Decimal, index: int) -> dict[str, Any]:
+        contract = holding.contract
         derivative = contract.asset_class != "STK"
-        size = float(rng.choice((-5, -2, 1, 3, 10, 20)) if derivative else rng.randrange(1, 900))
-        if closed:
-            size = 0.0
-        unit = contract.multiplier or 1.0
-        paid = round(contract.price * rng.uniform(0.8, 1.15), 4)
-        value = round(contract.price * size * unit, 2)
+        cost = holding.average_cost
         row: dict[str, Any] = {
             "acctId": self.account_id,
             "conid": contract.conid,
             "contractDesc": contract.title,
-            "position": size,
-            "mktPrice": contract.price,
-            "mktValue": value,
+            "position": float(holding.quantity),
+            "mktPrice": float(mark),
+            "mktValue": amount(holding.quantity * mark * holding.unit),
             "currency": contract.currency,
-            "avgCost": paid * unit,
-            "avgPrice": paid,
-            "realizedPnl": round(rng.uniform(-500, 500), 2) if closed else 0.0,
-            "unrealizedPnl": round(value - paid * size * unit, 2),
+            "avgCost": round(float(cost), 6),
+            "avgPrice": round(float(cost / holding.unit), 6),
+            "realizedPnl": amount(holding.realized),
+            "unrealizedPnl": amount(holding.unrealized(mark)),
             "exchs": None,
             "expiry": contract.expiry,
             "putOrCall": contract.right,
@@ -99,17 +92,27 @@ class Account:
 
     def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
         """Return a page of positions; without `sort` the number is ignored, as on the wire."""
-        if sort is None:
-            return self.positions
-        key = "position" if sort == "position" else "contractDesc"
-        rows = sorted(
-            self.positions, key=lambda row: (row[key], row["conid"]), reverse=direction == "d"
-        )
-        return rows[number * PAGE_SIZE : (number + 1) * PAGE_SIZE] if number >= 0 else []
+        with self._trading.now() as exchange:
+            books = exchange.books
+            numbered = list(enumerate(books.holdings.values()))
+            if sort is not None:
+                if number < 0:
+                    return []
+
+                def place(each: tuple[int, Holding]) -> tuple[Any, int]:
+                    holding = each[1]
+                    key = holding.quantity if sort == "position" else holding.contract.title
+                    return key, holding.contract.conid
+
+                numbered.sort(key=place, reverse=direction == "d")
+                numbered = numbered[number * PAGE_SIZE : (number + 1) * PAGE_SIZE]
+            return [self._row(held, books.mark(held), index) for index, held in numbered]
 
     def position(self, conid: int) -> list[dict[str, Any]]:
         """Return the position in one contract, as a list of none or one."""
-        return [row for row in self.positions if row["conid"] == conid]
+        with self._trading.now() as exchange:
+            holding = exchange.books.holdings.get(conid)
+            return [] if holding is None else [self._row(holding, exchange.books.mark(holding), 0)]
 
     def uncached(self) -> list[dict[str, Any]]:
         """Return all positions in the form of `/portfolio2`."""
@@ -134,61 +137,65 @@ class Account:
                 "group": None,
                 "model": "",
             }
-            for row in self.positions
+            for row in self.page(0, None, "a")
         ]
 
-    def _total(self, key: str, currency: str | None = None, kind: str | None = None) -> float:
-        """Add up a key of the positions; in the base currency unless a currency is named."""
-        total = 0.0
-        for row in self.positions:
-            if currency in (None, row["currency"]) and kind in (None, row["assetClass"]):
-                total += row[key] * (_RATES[row["currency"]] if currency is None else 1.0)
-        return round(total, 2)
+    def totals(self) -> Totals:
+        """Return the account's figures in the base currency."""
+        with self._trading.now() as exchange:
+            return exchange.books.totals()
 
-    @property
-    def market_value(self) -> float:
-        """The value of all positions but futures, in the base currency."""
-        return self._total("mktValue") - self._total("mktValue", kind="FUT")
+    def gains(self) -> dict[str, Any]:
+        """Return profit and loss as the `spl` topic does."""
+        with self._trading.now() as exchange:
+            totals, daily = exchange.books.totals(), exchange.daily_gain
+        return {
+            "rowType": 1,
+            "dpl": amount(daily),
+            "nl": amount(totals.net_liquidation),
+            "upl": amount(totals.unrealized),
+            "uel": amount(totals.available),
+            "mv": amount(totals.market_value),
+        }
 
-    @property
-    def unrealized(self) -> float:
-        """The unrealised profit and loss of all positions, in the base currency."""
-        return self._total("unrealizedPnl")
-
-    @property
-    def cash(self) -> float:
-        """The cash in all currencies, in the base currency."""
-        return round(sum(amount * _RATES[currency] for currency, amount in _CASH.items()), 2)
-
-    @property
-    def net_liquidation(self) -> float:
-        """Cash and positions, in the base currency."""
-        return round(self.cash + self.market_value, 2)
+    def partitioned(self) -> dict[str, Any]:
+        """Return profit and loss as `GET /iserver/account/pnl/partitioned` does."""
+        gains = self.gains()
+        gains["el"] = gains.pop("uel")
+        return {"upnl": {f"{self.account_id}.Core": gains}}
 
     def ledger(self) -> dict[str, Any]:
         """Return the cash report: a part per currency, and their aggregate BASE."""
-        body = {
-            currency: self._ledger_part(currency, currency, amount, _RATES[currency])
-            for currency, amount in _CASH.items()
-        }
-        body["BASE"] = self._ledger_part("BASE", None, self.cash, 1)
-        return body
+        with self._trading.now() as exchange:
+            books = exchange.books
+            names = dict.fromkeys(books.cash)
+            names |= dict.fromkeys(each.contract.currency for each in books.holdings.values())
+            parts = {name: self._part(books, name, name) for name in names}
+            return parts | {"BASE": self._part(books, "BASE", None)}
 
-    def _ledger_part(
-        self, name: str, currency: str | None, cash: float, rate: float
-    ) -> dict[str, Any]:
-        stocks = self._total("mktValue", currency, "STK")
-        options = self._total("mktValue", currency, "OPT")
+    def _part(self, books: Books, name: str, currency: str | None) -> dict[str, Any]:
+        values = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
+        unrealized = realized = _ZERO
+        for holding in books.holdings.values():
+            if currency in (None, holding.contract.currency):
+                rate = RATES[holding.contract.currency] if currency is None else 1
+                mark = books.mark(holding)
+                values[holding.contract.asset_class] += holding.value(mark) * rate
+                unrealized += holding.unrealized(mark) * rate
+                realized += holding.realized * rate
+        cash = books.base_cash if currency is None else books.cash.get(currency, _ZERO)
         return dict.fromkeys(_LEDGER_ZEROS, 0.0) | {
-            "settledcash": cash,
-            "cashbalance": cash,
-            "exchangerate": rate,
+            "settledcash": amount(cash),
+            "cashbalance": amount(cash),
+            "exchangerate": 1 if currency is None else float(RATES[currency]),
             "sessionid": 1,
-            "netliquidationvalue": round(cash + stocks + options, 2),
-            "interest": 0.0,
-            "unrealizedpnl": self._total("unrealizedPnl", currency),
-            "stockmarketvalue": stocks,
-            "stockoptionmarketvalue": options,
+            "netliquidationvalue": amount(cash + sum(values.values(), _ZERO)),
+            "unrealizedpnl": amount(unrealized),
+            "realizedpnl": amount(realized),
+            "stockmarketvalue": amount(values["STK"]),
+            "stockoptionmarketvalue": amount(values["OPT"]),
+            "futuremarketvalue": amount(values["FUT"]),
+            "futuresonlypnl": amount(values["FUT"]),
             "currency": name,
             "acctcode": self.account_id,
             "key": "LedgerList",
@@ -198,34 +205,37 @@ class Account:
             "endofbundle": 1,
         }
 
+    def amounts(self) -> dict[str, float]:
+        """Return the figures of the summary, by their names on the WebSocket."""
+        totals = self.totals()
+        net, left = totals.net_liquidation, totals.available
+        return {
+            "NetLiquidation": amount(net),
+            "EquityWithLoanValue": amount(net),
+            "TotalCashValue": amount(totals.cash),
+            "SettledCash": amount(totals.cash),
+            "GrossPositionValue": amount(totals.gross),
+            "InitMarginReq": amount(totals.margin),
+            "MaintMarginReq": amount(totals.margin),
+            "AvailableFunds": amount(left),
+            "ExcessLiquidity": amount(left),
+            "BuyingPower": amount(left * LEVERAGE),
+            "AccruedCash": 0.0,
+        }
+
     def summary(self) -> dict[str, Any]:
         """Return the account summary: an object per key."""
-        net = self.net_liquidation
-        margin = round(abs(self.market_value) * 0.3, 2)
-        amounts = {
-            "netliquidation": net,
-            "equitywithloanvalue": net,
-            "totalcashvalue": self.cash,
-            "settledcash": self.cash,
-            "grosspositionvalue": self.market_value,
-            "initmarginreq": margin,
-            "maintmarginreq": margin,
-            "availablefunds": round(net - margin, 2),
-            "excessliquidity": round(net - margin, 2),
-            "buyingpower": round((net - margin) * 4, 2),
-            "accruedcash": 0.0,
-        }
         now = int(self._clock.now() * 1000)
         body: dict[str, Any] = {
-            key: {
-                "amount": amount,
-                "currency": "USD",
+            key.lower(): {
+                "amount": number,
+                "currency": BASE,
                 "isNull": False,
                 "timestamp": now,
-                "value": str(amount),
+                "value": str(number),
                 "severity": 0,
             }
-            for key, amount in amounts.items()
+            for key, number in self.amounts().items()
         }
         for key, text in (("accountcode", self.account_id), ("accounttype", "INDIVIDUAL")):
             body[key] = {
@@ -237,6 +247,25 @@ class Account:
                 "severity": 0,
             }
         return body
+
+    def allocation(self) -> dict[str, Any]:
+        """Return what the account is made of, long and short."""
+        kinds: dict[str, dict[str, float]] = {"long": {}, "short": {}}
+        others: dict[str, dict[str, float]] = {"long": {}, "short": {}}
+        with self._trading.now() as exchange:
+            books = exchange.books
+            worth = [
+                (each.contract, each.value(books.mark(each)) * RATES[each.contract.currency])
+                for each in books.holdings.values()
+            ]
+            cash = books.base_cash
+        for contract, value in worth:
+            if value:
+                side = "long" if value > 0 else "short"
+                for part, key in ((kinds, contract.asset_class), (others, "Others")):
+                    part[side][key] = round(part[side].get(key, 0.0) + amount(value), 2)
+        kinds["long" if cash >= 0 else "short"]["CASH"] = amount(cash)
+        return {"assetClass": kinds, "sector": others, "group": others}
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the account as `GET /portfolio/accounts` does."""

@@ -261,6 +261,11 @@ class Catalogue:
             if contract.symbol == symbol
         ]
 
+    def primary(self, symbol: str) -> int | None:
+        """Return the conid of a symbol's first listing, None where the symbol is unknown."""
+        companies = self._companies.get(symbol)
+        return companies[0][1][0].conid if companies else None
+
     def stocks(self, symbol: str) -> list[dict[str, Any]]:
         """Return the companies of a symbol as `GET /trsrv/stocks` does."""
         return [

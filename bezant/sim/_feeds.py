@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from bezant.sim._orders import changed
+from bezant.sim._order_feed import OrderFeed, TradeFeed, arguments
 from bezant.sim._topics import BEGINNINGS, ENDS, Topics
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})
+_PNL_EVERY = 2  # ticks: it is told more rarely than quotes
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -41,7 +42,9 @@ class Feeds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._market_data: dict[int, _MarketData] = {}
-        self._orders: dict[int, dict[str, Any]] | None = None
+        self._orders: OrderFeed | None = None
+        self._trades: TradeFeed | None = None
+        self._ticks = 0
         self._pnl: dict[str, Any] | None = None
         self._topics = Topics(world)
 
@@ -49,6 +52,7 @@ class Feeds:
         """Forget all subscriptions, as the gateway does with the session they belong to."""
         self._market_data.clear()
         self._orders = None
+        self._trades = None
         self._pnl = None
         self._topics = Topics(self._world)
 
@@ -60,15 +64,21 @@ class Feeds:
         if topic == "ech":
             yield text.encode()
         elif topic in {"smd", "umd"}:
-            target, _, arguments = rest.partition("+")
-            yield from self._on_market_data(topic, target, arguments)
+            target, _, options = rest.partition("+")
+            yield from self._on_market_data(topic, target, options)
         elif topic == "sor":
-            self._orders = {}
-            yield from self._order_changes()
+            self._orders = OrderFeed(self._world, arguments(rest))
+            yield from map(encode, self._orders.tick())
         elif topic == "uor":
             self._orders = None
+        elif topic == "str":
+            self._trades = TradeFeed(self._world, arguments(rest))
+            yield from map(encode, self._trades.tick())
+        elif topic == "utr":
+            self._trades = None
         elif topic == "spl":
             self._pnl = {}
+            self._world.session.gains_asked = True
             yield from self._pnl_changes()
         elif topic == "upl":
             self._pnl = None
@@ -81,9 +91,13 @@ class Feeds:
 
     def tick(self) -> Iterator[bytes]:
         """Yield what changed since the last tick."""
+        self._ticks += 1
         yield from self._market_data_changes()
-        yield from self._order_changes()
-        yield from self._pnl_changes()
+        for feed in (self._orders, self._trades):
+            if feed is not None:
+                yield from map(encode, feed.tick())
+        if self._ticks % _PNL_EVERY == 0:
+            yield from self._pnl_changes()
         yield from map(encode, self._topics.tick())
 
     def end_market_data(self, conid: int | None) -> None:
@@ -108,13 +122,13 @@ class Feeds:
         head = self._world.quotes.head(conid)
         return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})
 
-    def _on_market_data(self, topic: str, target: str, arguments: str) -> Iterator[bytes]:
+    def _on_market_data(self, topic: str, target: str, options: str) -> Iterator[bytes]:
         try:
             conid = int(target.partition("@")[0])
-            given = json.loads(arguments or "{}")
+            given = json.loads(options or "{}")
             wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
         except (ValueError, AttributeError, TypeError):
-            yield _error(f"Invalid arguments: {topic}+{target}+{arguments}")
+            yield _error(f"Invalid arguments: {topic}+{target}+{options}")
             return
         fields = self._world.session.fields
         if topic == "umd":
@@ -150,25 +164,11 @@ class Feeds:
             if delta:
                 yield self._quote(conid, feed, delta)
 
-    def _order_changes(self) -> Iterator[bytes]:
-        if self._orders is not None:
-            rows = changed(self._orders, self._world.orders.rows())
-            if rows:
-                yield encode({"topic": "sor", "args": rows})
-
     def _pnl_changes(self) -> Iterator[bytes]:
         if self._pnl is None:
             return
         account = self._world.account
-        change = self._world.quotes.account_change()
-        values = {
-            "rowType": 1,
-            "dpl": change,
-            "nl": round(account.net_liquidation + change, 2),
-            "upl": round(account.unrealized + change, 2),
-            "uel": round(account.cash, 2),
-            "mv": round(account.market_value + change, 2),
-        }
+        values = account.gains()
         delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
         self._pnl = values
         if delta:

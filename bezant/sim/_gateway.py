@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bezant.sim._account import Account
@@ -12,22 +13,28 @@ from bezant.sim._clock import Clock
 from bezant.sim._edge import Edge
 from bezant.sim._enforcer import Pacing
 from bezant.sim._faults import Faults, Ground
-from bezant.sim._orders import OrderBook
 from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
+from bezant.sim._questions import Questions
 from bezant.sim._quotes import Quotes
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PATH, Api
+from bezant.sim._scenario import Scenario, find
 from bezant.sim._server import ServerThread
 from bezant.sim._session import LoginStyle, Session
+from bezant.sim._trading import Trading
 from bezant.sim._world import World
 from bezant.sim._ws import WsConnection
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from decimal import Decimal
     from types import TracebackType
     from typing import Self
 
     from starlette.websockets import WebSocket
+
+    from bezant.sim._exchange.orders import Execution, Order
+    from bezant.sim._scenario import Amount
 
 _MAX_STREAMS = 5
 
@@ -49,6 +56,8 @@ class SimulatedGateway:
         heartbeat_interval: Seconds between two heartbeats of a WebSocket.
         ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
         market_data_lifetime: Seconds after which a market data subscription ends silently.
+        scenario: What the account holds and how its exchange behaves, where that is not to be
+            drawn from the seed.
         clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
             `Clock.by_hand()` moved by the test. Live by default.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
@@ -70,6 +79,7 @@ class SimulatedGateway:
         heartbeat_interval: float = 10.0,
         ready_delay: float = 0.0,
         market_data_lifetime: float = 900.0,
+        scenario: Scenario | None = None,
         clock: Clock | None = None,
         pacing: Literal["off", "enforced"] = "off",
     ) -> None:
@@ -92,13 +102,17 @@ class SimulatedGateway:
         self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
         catalogue = Catalogue(seed, positions)
+        trading = Trading(
+            catalogue, self._clock, scenario or Scenario(), seed=seed, interval=quote_interval
+        )
         self._world = World(
             clock=self._clock,
             session=self._session,
             catalogue=catalogue,
-            quotes=Quotes(catalogue, seed, quote_interval, self._clock),
-            account=Account(account_id, catalogue, seed, self._clock),
-            orders=OrderBook(account_id, quote_interval, self._clock),
+            quotes=Quotes(trading, self._clock),
+            account=Account(account_id, trading, self._clock),
+            trading=trading,
+            questions=Questions(seed),
             quote_interval=quote_interval,
             heartbeat_interval=heartbeat_interval,
             ready_delay=ready_delay,
@@ -193,6 +207,72 @@ class SimulatedGateway:
     def clock(self) -> Clock:
         """The simulation's clock; `gateway.clock.advance(60)` moves it on by a minute."""
         return self._clock
+
+    @property
+    def orders(self) -> list[Order]:
+        """A copy of every order so far, in the order of placing, as they are now."""
+        with self._world.trading.now() as exchange:
+            return [replace(each) for each in exchange.orders.values()]
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Every execution so far, in order."""
+        with self._world.trading.now() as exchange:
+            return list(exchange.executions)
+
+    @property
+    def cash(self) -> dict[str, Decimal]:
+        """The account's cash by currency."""
+        with self._world.trading.now() as exchange:
+            return dict(exchange.books.cash)
+
+    def position(self, contract: str | int) -> Decimal:
+        """Return how much of a contract the account holds; negative for short.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        with self._world.trading.now() as exchange:
+            return exchange.books.position(find(self._world.catalogue, contract))
+
+    def set_price(self, contract: str | int, last: Amount, *, size: int = 1_000_000) -> None:
+        """Hold a contract's price still; orders that can trade at it do so at once.
+
+        Bid and ask are a cent beside it.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+            last: The price.
+            size: How much can be bought, and sold, until the market's next step.
+
+        Raises:
+            ValueError: If there is no such contract, or a number is out of range.
+        """
+        self._world.trading.set_price(contract, last, size)
+
+    def free_price(self, contract: str | int) -> None:
+        """Let a contract's price move by itself again.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        self._world.trading.free_price(contract)
+
+    def ask(self, *message_ids: str) -> None:
+        """Ask questions about the next order, one after the other, besides those it raises.
+
+        Called again, the questions are for the order after it.
+
+        Args:
+            message_ids: The kinds of question, such as `o354`.
+        """
+        self._world.questions.asked.append(list(message_ids))
 
     @property
     def certificate_pem(self) -> bytes:

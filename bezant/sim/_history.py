@@ -1,90 +1,198 @@
-"""Historical bars."""
+"""Historical bars, cut from the same prices that quotes come from."""
 
 from __future__ import annotations
 
+import calendar as months
+import datetime as dt
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._quotes import Walk
+from bezant.sim._exchange import calendar
 
 if TYPE_CHECKING:
-    from bezant.sim._catalogue import Contract
+    from collections.abc import Iterator
+
+    from bezant.sim._exchange.calendar import Session
+    from bezant.sim._exchange.exchange import Exchange
+    from bezant.sim._exchange.prices import Path
 
 _MAX_BARS = 1000
 _FACTOR = 100
-_TRADING_DAY = 23_400
-# Seconds of trading; a longer unit is so many trading days.
-_UNITS = {
-    "s": 1,
-    "min": 60,
-    "h": 3600,
-    "d": _TRADING_DAY,
-    "w": 5 * _TRADING_DAY,
-    "m": 21 * _TRADING_DAY,
-    "y": 252 * _TRADING_DAY,
-}
+_SAMPLES = 6
+# A unit below a day is so many seconds of trading, another so many trading days.
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+_DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
 _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A bar to be: what `t` says, and the trading that is in it."""
+
+    t: int
+    begin: float
+    end: float
 
 
 def _parse(text: str) -> tuple[int, str]:
     match = re.fullmatch(r"(\d+)([a-z]+)", text)
-    if match is None or match[2] not in _UNITS or not int(match[1]):
+    if match is None or match[2] not in _SECONDS | _DAYS or not int(match[1]):
         msg = f"not a period: {text!r}"
         raise ValueError(msg)
     return int(match[1]), match[2]
 
 
-def history(contract: Contract, period: str, bar: str, now: float) -> dict[str, Any]:
-    """Return bars that end at `now`, with the same prices for the same contract every time.
+def moment(text: str) -> float:
+    """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
+
+    Raises:
+        ValueError: If it is written another way.
+    """
+    return float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
+
+
+def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
+    if extended:
+        return session.extended_opens, session.extended_closes
+    return session.opens, session.closes
+
+
+def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
+    """Yield bars shorter than a day from `end` back, session by session."""
+    session = calendar.last_session(end)
+    while True:
+        opens, closes = _hours(session, extended=extended)
+        last = min(closes, end)
+        for number in reversed(range(int(-(-(last - opens) // length)))):
+            begin = opens + number * length
+            yield _Span(int(begin), begin, min(begin + length, last))
+        session = calendar.previous(session)
+
+
+def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
+    """Yield bars of days, weeks or months from `end` back."""
+    session = calendar.last_session(end)
+    while True:
+        last = session
+        if unit == "d":
+            for _ in range(size - 1):
+                session = calendar.previous(session)
+            yield _Span(session.opens, session.opens, min(last.closes, end))
+            session = calendar.previous(session)
+            continue
+        first = last.date
+        if unit == "w":
+            first -= dt.timedelta(days=first.weekday() + 7 * (size - 1))
+        else:
+            months_back = first.year * 12 + first.month - size
+            first = dt.date(months_back // 12, months_back % 12 + 1, 1)
+        while (before := calendar.previous(session)).date >= first:
+            session = before
+        t = months.timegm(first.timetuple())
+        yield _Span(t, session.opens, min(last.closes, end))
+        session = calendar.previous(session)
+
+
+def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
+    """Return the time at which a period begins that ends at `end`."""
+    session = calendar.last_session(end)
+    if unit in _DAYS:
+        for _ in range(span * _DAYS[unit] - 1):
+            session = calendar.previous(session)
+        return session.opens if not extended else session.extended_opens
+    left = span * _SECONDS[unit]
+    while True:
+        opens, closes = _hours(session, extended=extended)
+        there = min(closes, end) - opens
+        if there >= left:
+            return min(closes, end) - left
+        left -= max(0, int(there))
+        session = calendar.previous(session)
+
+
+def history(
+    exchange: Exchange,
+    path: Path,
+    period: str,
+    bar: str,
+    *,
+    until: float | None = None,
+    extended: bool = False,
+) -> dict[str, Any]:
+    """Return bars up to now, or to a time before.
 
     Raises:
         ValueError: If the period or the bar size can't be read.
     """
     (span, span_unit), (size, unit) = _parse(period), _parse(bar)
-    count = max(1, min(_MAX_BARS, span * _UNITS[span_unit] // (size * _UNITS[unit])))
-    length = size * _LENGTHS.get(unit, _UNITS[unit])
-    end = int(now) // length * length
-    walk = Walk(f"history/{contract.conid}", contract.price)
-    data: list[dict[str, Any]] = []
-    for index in range(count):
-        prices: list[float] = []
-        before = walk.volume
-        for step in range(4):
-            walk.advance_to(4 * index + step + 1)
-            prices.append(walk.last)
-        data.append(
-            {
-                "o": prices[0],
-                "c": prices[-1],
-                "h": max(prices),
-                "l": min(prices),
-                "v": (walk.volume - before) / _FACTOR,
-                "t": (end - (count - index) * length) * 1000,
-            }
-        )
-    high = max(data, key=lambda row: row["h"])
-    low = min(data, key=lambda row: row["l"])
+    if unit == "y":
+        msg = f"not a bar size: {bar!r}"
+        raise ValueError(msg)
+    end = exchange.now if until is None else min(until, exchange.now)
+    length = size * (_SECONDS.get(unit) or _LENGTHS[unit])
+    spans = (
+        _within_days(length, end, extended=extended)
+        if unit in _SECONDS
+        else _by_days(size, unit, end)
+    )
+    begin = _count(span, span_unit, end, extended=extended)
+    rows: list[dict[str, Any]] = []
+    for each in spans:
+        if rows and each.end <= begin:
+            break
+        if each.end > each.begin:
+            rows.append(_bar(exchange, path, each))
+        if len(rows) == _MAX_BARS:
+            break
+    rows.reverse()
+    high = max(rows, key=lambda row: row["h"])
+    low = min(rows, key=lambda row: row["l"])
+    contract = path.contract
     return {
         "serverId": str(contract.conid % 100_000),
         "symbol": contract.symbol,
         "text": contract.name,
         "priceFactor": _FACTOR,
-        "startTime": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(data[0]["t"] / 1000)),
-        "high": _extreme(high, "h", data),
-        "low": _extreme(low, "l", data),
+        "startTime": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(rows[0]["t"] / 1000)),
+        "high": _extreme(high, "h", rows),
+        "low": _extreme(low, "l", rows),
         "timePeriod": period,
         "barLength": length,
         "mdAvailability": "S",
         "mktDataDelay": 0,
-        "outsideRth": False,
-        "tradingDayDuration": _TRADING_DAY // 60,
+        "outsideRth": extended,
+        "tradingDayDuration": 390,
         "volumeFactor": _FACTOR,
         "priceDisplayRule": 1,
         "priceDisplayValue": "2",
         "negativeCapable": False,
         "messageVersion": 2,
-        "data": data,
+        "points": len(rows) - 1,
+        "travelTime": 10,
+        "data": rows,
+    }
+
+
+def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
+    market = exchange.market
+    width = span.end - span.begin
+    prices = [
+        path.price(market.effective(span.begin + width * number / _SAMPLES))
+        for number in range(_SAMPLES + 1)
+    ]
+    if span.end == exchange.now:
+        # What the stream says now, be it held still by hand.
+        prices[-1] = float(market.quote(path.contract.conid, exchange.now).last)
+    begin, end = market.effective(span.begin), market.effective(span.end)
+    return {
+        "o": prices[0],
+        "c": prices[-1],
+        "h": max(prices),
+        "l": min(prices),
+        "v": path.volume(begin, end) / _FACTOR,
+        "t": span.t * 1000,
     }
 
 

@@ -1,73 +1,50 @@
-"""Prices: one seeded random walk per contract, read by snapshots and streams alike."""
+"""Market data in the wire's spelling: texts, keyed by field id."""
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
+from bezant.sim._exchange import calendar
+
 if TYPE_CHECKING:
-    from bezant.sim._catalogue import Catalogue, Contract
+    from decimal import Decimal
+
     from bezant.sim._clock import Clock
+    from bezant.sim._exchange.exchange import Exchange
+    from bezant.sim._trading import Trading
 
-_MAX_STEPS = 5000
 AVAILABILITY = "RpB"
+_SAMPLES = 900.0
 
 
-class Walk:
-    """A price that moves by steps; the same seed and number of steps give the same price."""
+class _Day:
+    """What a contract's trading day was like so far."""
 
-    def __init__(self, key: str, price: float, volatility: float = 0.0004) -> None:
-        self._rng = random.Random(key)
-        self._volatility = volatility
-        self.steps = 0
-        self.prior_close = price
-        self.open = self.last = self.high = self.low = price
-        self.last_size = 100
-        self.bid_size = self._rng.randrange(100, 1500, 100)
-        self.ask_size = self._rng.randrange(100, 1500, 100)
-        self.volume = self._rng.randrange(200_000, 60_000_000)
+    def __init__(self, session: calendar.Session, exchange: Exchange, conid: int) -> None:
+        path = exchange.market.path(conid)
+        self.session = session
+        self.prior_close = path.last(calendar.previous(session).closes)
+        self.open = self.high = self.low = path.last(session.opens)
+        when, now = session.opens + _SAMPLES, exchange.market.effective(exchange.now)
+        while when < now:
+            self.take(path.last(when))
+            when += _SAMPLES
 
-    def advance_to(self, step: int) -> None:
-        """Take the steps that are due; after a long rest only the latest ones."""
-        if step - self.steps > _MAX_STEPS:
-            self.steps = step - _MAX_STEPS
-        while self.steps < step:
-            self.steps += 1
-            self._step()
-
-    def _step(self) -> None:
-        self.bid_size = self._rng.randrange(100, 1500, 100)
-        if self._rng.random() < 0.2:
-            return
-        self.ask_size = self._rng.randrange(100, 1500, 100)
-        moved = self.last * (1 + self._rng.gauss(0, self._volatility))
-        self.last = max(0.01, round(moved, 2))
-        self.last_size = self._rng.randrange(100, 900, 100)
-        self.volume += self.last_size
-        self.high = max(self.high, self.last)
-        self.low = min(self.low, self.last)
+    def take(self, last: Decimal) -> None:
+        self.high, self.low = max(self.high, last), min(self.low, last)
 
 
 class Quotes:
-    """The market data of every contract in the catalogue, as strings keyed by field id."""
+    """The market data of every contract in the catalogue."""
 
-    def __init__(self, catalogue: Catalogue, seed: int, interval: float, clock: Clock) -> None:
-        self._catalogue = catalogue
-        self._seed = seed
-        self._interval = interval
+    def __init__(self, trading: Trading, clock: Clock) -> None:
+        self._trading = trading
         self._clock = clock
-        self._begin = clock.elapsed()
-        self._walks: dict[int, Walk] = {}
-        self._account = Walk(f"{seed}/account", 1000.0, 0.002)
+        self._days: dict[int, _Day] = {}
 
-    @property
-    def _step(self) -> int:
-        return int((self._clock.elapsed() - self._begin) / self._interval)
-
-    def account_change(self) -> float:
-        """Return by how much the account's value differs from its value at the start."""
-        self._account.advance_to(self._step)
-        return round((self._account.last - self._account.prior_close) * 10, 2)
+    def _known(self, conid: int) -> bool:
+        trading = self._trading
+        return conid in trading.catalogue.contracts and conid not in trading.without_data
 
     def head(self, conid: int) -> dict[str, Any]:
         """Return the keys that every row of market data has, prices known or not."""
@@ -76,53 +53,67 @@ class Quotes:
             "conidEx": str(conid),
             "_updated": int(self._clock.now() * 1000),
             "server_id": f"q{conid % 1000}",
-            "6509": AVAILABILITY if conid in self._catalogue.contracts else "N",
+            "6509": AVAILABILITY if self._known(conid) else "N",
         }
+
+    def last(self, conid: int) -> Decimal | None:
+        """Return the last price, None without market data."""
+        if not self._known(conid):
+            return None
+        with self._trading.now() as exchange:
+            return exchange.market.quote(conid, exchange.now).last
 
     def fields(self, conid: int, wanted: set[str]) -> dict[str, Any]:
         """Return those of the wanted fields that the contract has now."""
-        contract = self._catalogue.contracts.get(conid)
-        if contract is None:
+        if not wanted or not self._known(conid):
             return {}
-        walk = self._walks.get(conid)
-        if walk is None:
-            walk = self._walks[conid] = Walk(f"{self._seed}/{conid}", contract.price)
-        walk.advance_to(self._step)
-        values = _fields(contract, walk)
+        with self._trading.now() as exchange:
+            values = self._values(exchange, conid)
         return {name: values[name] for name in values if name in wanted}
 
-
-def _fields(contract: Contract, walk: Walk) -> dict[str, Any]:
-    # The prefix stays with the contract, so that a test meets each kind again and again.
-    prefix = {0: "C", 1: "H"}.get(contract.conid % 11, "")
-    last = walk.last
-    change = last - walk.prior_close
-    spread = 0.01 if last < 500 else 0.02
-    return {
-        "31": f"{prefix}{last:.2f}",
-        "55": contract.symbol,
-        "70": f"{walk.high:.2f}",
-        "71": f"{walk.low:.2f}",
-        "82": f"{change:+.2f}" if change else "0.00",
-        "83": f"{change / walk.prior_close * 100:.2f}%",
-        "84": f"{max(0.0, last - spread):,.2f}",
-        "85": f"{walk.ask_size:,}",
-        "86": f"{last + spread:,.2f}",
-        "87": compact(walk.volume),
-        "88": f"{walk.bid_size:,}",
-        "6008": contract.conid,
-        "6070": contract.asset_class,
-        "7051": contract.name,
-        "7059": f"{walk.last_size:,}",
-        "7184": "1",
-        "7219": contract.title,
-        "7221": contract.exchange,
-        "7295": f"{walk.open:.2f}",
-        "7296": f"{walk.prior_close:.2f}",
-        "7635": f"{last:.2f}",
-        "7741": f"{walk.prior_close:.2f}",
-        "7762": str(walk.volume),
-    }
+    def _values(self, exchange: Exchange, conid: int) -> dict[str, Any]:
+        contract = self._trading.catalogue.contracts[conid]
+        market = exchange.market
+        quote = market.quote(conid, exchange.now)
+        session = calendar.last_session(exchange.now)
+        day = self._days.get(conid)
+        if day is None or day.session.date != session.date:
+            day = self._days[conid] = _Day(session, exchange, conid)
+        last = quote.last
+        day.take(last)
+        change = last - day.prior_close
+        when = market.effective(exchange.now)
+        volume = market.path(conid).volume(session.opens, max(when, session.opens))
+        # Without market hours the prefix stays with some contracts, so that a test meets each
+        # kind at any time of the day.
+        prefix = {0: "C", 1: "H"}.get(conid % 11, "")
+        if market.hours != "always":
+            prefix = "" if market.is_open(exchange.now) else "C"
+        return {
+            "31": f"{prefix}{last:.2f}",
+            "55": contract.symbol,
+            "70": f"{day.high:.2f}",
+            "71": f"{day.low:.2f}",
+            "82": f"{change:+.2f}" if change else "0.00",
+            "83": f"{change / day.prior_close * 100:.2f}%",
+            "84": f"{quote.bid:,.2f}",
+            "85": f"{quote.ask_size:,}",
+            "86": f"{quote.ask:,.2f}",
+            "87": compact(volume),
+            "88": f"{quote.bid_size:,}",
+            "6008": contract.conid,
+            "6070": contract.asset_class,
+            "7051": contract.name,
+            "7059": f"{quote.last_size:,}",
+            "7184": "1",
+            "7219": contract.title,
+            "7221": contract.exchange,
+            "7295": f"{day.open:.2f}",
+            "7296": f"{day.prior_close:.2f}",
+            "7635": f"{last:.2f}",
+            "7741": f"{day.prior_close:.2f}",
+            "7762": str(volume),
+        }
 
 
 def compact(number: float) -> str:

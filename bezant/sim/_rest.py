@@ -11,10 +11,12 @@ from bezant.sim._answers import Call, Json, error
 from bezant.sim._contracts import ContractApi
 from bezant.sim._examples import Examples
 from bezant.sim._extras import ExtraApi
-from bezant.sim._history import history
+from bezant.sim._history import history, moment
 from bezant.sim._lists import AlertApi, WatchlistApi
 from bezant.sim._notices import FyiApi
+from bezant.sim._rest_orders import OrderApi
 from bezant.sim._scanner import ScannerApi
+from bezant.sim._schedule import next_sessions, schedule
 from bezant.sim._session import SERVER_INFO
 
 if TYPE_CHECKING:
@@ -46,19 +48,24 @@ class Api:
             ("GET POST", "/tickle", self._tickle),
             ("POST", "/logout", self._logout),
             ("GET", "/iserver/accounts", self._accounts),
-            ("GET", "/iserver/account/orders", self._orders),
+            ("POST", "/iserver/account", self._switch),
+            ("GET", "/iserver/account/pnl/partitioned", self._gains),
             ("GET", "/iserver/marketdata/snapshot", self._snapshot),
             ("GET", "/iserver/marketdata/history", self._history),
             ("GET", "/iserver/marketdata/unsubscribeall", self._unsubscribe_all),
             ("POST", "/iserver/marketdata/unsubscribe", self._unsubscribe),
             ("GET", "/trsrv/stocks", self._stocks),
             ("GET", "/trsrv/secdef", self._secdef),
+            ("GET", "/trsrv/secdef/schedule", self._schedule),
+            ("GET", "/contract/trading-schedule", self._next_sessions),
             ("GET", "/portfolio/(?:accounts|subaccounts)", self._portfolio_accounts),
             ("GET", f"{account}/positions(?:/([^/]*))?", self._positions),
             ("POST", f"{account}/positions/invalidate", self._invalidate),
             ("GET", f"{account}/position/([^/]+)", self._position),
             ("GET", f"{account}/ledger", self._ledger),
             ("GET", f"{account}/summary", self._summary),
+            ("GET", f"{account}/allocation", self._allocation),
+            ("GET", f"{account}/meta", self._meta),
             ("GET", "/portfolio2/([^/]+)/positions", self._positions2),
         )
         self._routes = [
@@ -70,6 +77,7 @@ class Api:
     def _more(self) -> Routes:
         world = self._world
         groups = (
+            OrderApi(world),
             ContractApi(world),
             WatchlistApi(world),
             AlertApi(world),
@@ -155,14 +163,15 @@ class Api:
             body |= {"accounts": [], "acctProps": {}, "aliases": {}, "selectedAccount": ""}
         return Json(body)
 
-    def _orders(self, call: Call) -> Response:
+    def _switch(self, call: Call) -> Response:
+        if call.fields.get("acctId") != self._world.account.account_id:
+            return error("", 500)
+        return Json({"success": "Account already set"})
+
+    def _gains(self, _call: Call) -> Response:
         session = self._world.session
-        if not session.accounts_asked:
-            return error("Please query /accounts first", 500)
-        first = not session.orders_asked or call.query.get("force") == "true"
-        session.orders_asked = True
-        rows = [] if first or not session.usable else self._world.orders.rows()
-        return Json({"orders": rows, "snapshot": False})
+        known = session.gains_asked and session.usable
+        return Json(self._world.account.partitioned() if known else {"upnl": {}})
 
     def _snapshot(self, call: Call) -> Response:
         try:
@@ -180,14 +189,20 @@ class Api:
         return Json(rows)
 
     def _history(self, call: Call) -> Response:
+        query = call.query
+        start = query.get("startTime")
+        if query.get("direction") == "1":
+            return error("Chart data unavailable", 500)
         try:
-            contract = self._world.catalogue.contracts[int(call.query.get("conid", ""))]
-            body = history(
-                contract,
-                call.query.get("period", "1w"),
-                call.query.get("bar", "1h"),
-                self._world.clock.now(),
-            )
+            with self._world.trading.now() as exchange:
+                body = history(
+                    exchange,
+                    exchange.market.path(int(query.get("conid", ""))),
+                    query.get("period", "1w"),
+                    query.get("bar", "1h"),
+                    until=moment(start) if start else None,
+                    extended=query.get("outsideRth") == "true",
+                )
         except (KeyError, ValueError):
             return error("Bad Request: conid, period or bar", 400)
         return Json(body)
@@ -214,6 +229,19 @@ class Api:
             return error("Bad Request: conids", 400)
         contracts = self._world.catalogue.contracts
         return Json({"secdef": [contracts[c].secdef() for c in conids if c in contracts]})
+
+    def _schedule(self, call: Call) -> Response:
+        catalogue = self._world.catalogue
+        conid = catalogue.primary(call.query.get("symbol", ""))
+        if conid is None or not call.query.get("assetClass"):
+            return error("Bad Request: symbol or assetClass", 400)
+        return Json(schedule(catalogue.contracts[conid], self._world.clock.now()))
+
+    def _next_sessions(self, call: Call) -> Response:
+        conid = call.query.get("conid", "")
+        if not conid.isdecimal() or int(conid) not in self._world.catalogue.contracts:
+            return error("Bad Request: conid", 400)
+        return Json(next_sessions(self._world.clock.now()))
 
     def _portfolio_accounts(self, _call: Call) -> Response:
         session = self._world.session
@@ -258,6 +286,12 @@ class Api:
 
     def _summary(self, call: Call) -> Response:
         return self._for_account(call, self._world.account.summary)
+
+    def _allocation(self, call: Call) -> Response:
+        return self._for_account(call, self._world.account.allocation)
+
+    def _meta(self, call: Call) -> Response:
+        return self._for_account(call, lambda: self._world.account.listing()[0])
 
 
 def _conids(call: Call) -> list[int]:

@@ -45,7 +45,11 @@ class Session:
         self.accounts_asked = False
         self.portfolio_asked = False
         self.orders_asked = False
+        self.orders_filtered = False
+        self.trades_asked = False
+        self.gains_asked = False
         self.fields: dict[int, set[str]] = {}
+        self.suppressed: set[str] = set()
 
     def _set(
         self, *, connected: bool, authenticated: bool, established: bool, competing: bool
@@ -100,6 +104,7 @@ class Session:
                 competing=competing,
             )
             self.fields = {}
+            self.suppressed = set()
         self._on_change()
 
     def open_brokerage(self, *, compete: bool) -> None:

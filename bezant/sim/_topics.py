@@ -1,11 +1,12 @@
-"""The topics of accounts, bars and price ladders, for one WebSocket connection."""
+"""The topics of the account, bars and price ladders, for one WebSocket connection."""
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from bezant.sim._history import history
+from bezant.sim._order_feed import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5
-_LEDGER_EVERY = 20  # ticks: it is told more rarely than quotes
-BEGINNINGS = frozenset({"str", "ssd", "sld", "smh", "sbd"})
-ENDS = frozenset({"utr", "usd", "uld", "umh", "ubd"})
+_REPORTS_EVERY = 20  # ticks: they are told more rarely than quotes
+BEGINNINGS = frozenset({"ssd", "sld", "smh", "sbd"})
+ENDS = frozenset({"usd", "uld", "umh", "ubd"})
 
 Message = dict[str, Any]
 
@@ -26,28 +27,25 @@ class Topics:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._trades = False
-        self._executions = 0
-        self._summaries: set[str] = set()
-        self._ledgers: dict[str, int] = {}
+        self._summaries: dict[str, _Report] = {}
+        self._ledgers: dict[str, _Report] = {}
+        self._ticks = 0
         self._bars: dict[str, str] = {}
         self._ladders: dict[str, dict[int, Message]] = {}
         self._served = 0
 
     def begin(self, topic: str, rest: str) -> Iterator[Message]:
         """Take a command that begins a topic, and yield the answer."""
-        target, _, arguments = rest.partition("+{")
-        if topic == "str":
-            self._trades, self._executions = True, 0
-            yield from self.tick()
-        elif topic == "ssd":
-            self._summaries.add(target)
-            yield self._summary(target)
+        target, brace, options = rest.partition("+{")
+        given = arguments(brace[1:] + options)
+        if topic == "ssd":
+            report = self._summaries[target] = _Report(given)
+            yield from self._summary(target, report)
         elif topic == "sld":
-            self._ledgers[target] = 0
-            yield self._ledger(target, whole=True)
+            report = self._ledgers[target] = _Report(given)
+            yield self._ledger(target, report)
         elif topic == "smh":
-            yield from self._history(target, "{" + arguments)
+            yield from self._history(target, given)
         else:
             self._ladders[target] = {}
             yield from self.tick()
@@ -55,10 +53,8 @@ class Topics:
     def end(self, topic: str, rest: str) -> Iterator[Message]:
         """Take a command that ends a topic, and yield the answer, where there is one."""
         target = rest.partition("+{")[0]
-        if topic == "utr":
-            self._trades = False
-        elif topic == "usd":
-            self._summaries.discard(target)
+        if topic == "usd":
+            self._summaries.pop(target, None)
             yield {"topic": f"usd+{target}", "result": "unsubscribed from summary"}
         elif topic == "uld":
             self._ledgers.pop(target, None)
@@ -74,63 +70,64 @@ class Topics:
 
     def tick(self) -> Iterator[Message]:
         """Yield what changed since the last tick."""
-        if self._trades:
-            rows = self._world.orders.executions()
-            if len(rows) > self._executions:
-                fresh, self._executions = rows[self._executions :], len(rows)
-                # The commission is known a little later: the execution is told twice.
-                yield {"topic": "str", "args": [_without_commission(row) for row in fresh]}
-                yield {"topic": "str", "args": fresh}
-        for account, ticks in self._ledgers.items():
-            self._ledgers[account] = ticks + 1
-            if ticks and ticks % _LEDGER_EVERY == 0:
-                yield self._ledger(account, whole=False)
+        self._ticks += 1
+        if self._ticks % _REPORTS_EVERY == 0:
+            for account, report in self._summaries.items():
+                yield from self._summary(account, report)
+            for account, report in self._ledgers.items():
+                yield self._ledger(account, report)
         for target, sent in self._ladders.items():
             rows = [row for row in self._ladder(target) if sent.get(row["row"]) != row]
             sent.update((row["row"], row) for row in rows)
             if rows:
                 yield {"topic": f"sbd+{target}", "data": rows}
 
-    def _summary(self, account: str) -> Message:
+    def _summary(self, account: str, report: _Report) -> Iterator[Message]:
         rows = [
-            {"key": f"{key}-S", "timestamp": int(self._world.clock.now()), "severity": 0}
-            | {"monetaryValue": amount, "currency": "USD"}
-            for key, amount in (
-                ("NetLiquidation", self._world.account.net_liquidation),
-                ("TotalCashValue", self._world.account.cash),
-            )
+            {"key": f"{key}-S", "monetaryValue": number, "currency": "USD", "severity": 0}
+            for key, number in self._world.account.amounts().items()
         ]
-        return {"topic": f"ssd+{account}", "result": rows}
+        fresh = [each for each in report.of(rows) if len(each) > 1]
+        if fresh:
+            yield {"topic": f"ssd+{account}", "result": self._stamped(fresh)}
 
-    def _ledger(self, account: str, *, whole: bool) -> Message:
-        rows: list[Message] = []
-        for name, part in self._world.account.ledger().items():
-            row = {"key": f"LedgerList{name}", "timestamp": int(self._world.clock.now())}
-            if whole:
-                row |= {
-                    "acctCode": account,
-                    "secondKey": name,
-                    "cashbalance": part["cashbalance"],
-                    "exchangeRate": part["exchangerate"],
-                    "netLiquidationValue": part["netliquidationvalue"],
-                    "settledCash": part["settledcash"],
-                    "unrealizedPnl": part["unrealizedpnl"],
-                }
-            rows.append(row)
-        return {"topic": f"sld+{account}", "result": rows}
+    def _ledger(self, account: str, report: _Report) -> Message:
+        parts = self._world.account.ledger()
+        rows = [
+            {
+                "key": f"LedgerList{name}",
+                "acctCode": account,
+                "secondKey": name,
+                "cashbalance": part["cashbalance"],
+                "exchangeRate": part["exchangerate"],
+                "netLiquidationValue": part["netliquidationvalue"],
+                "settledCash": part["settledcash"],
+                "stockMarketValue": part["stockmarketvalue"],
+                "optionMarketValue": part["stockoptionmarketvalue"],
+                "realizedPnl": part["realizedpnl"],
+                "unrealizedPnl": part["unrealizedpnl"],
+                "severity": 0,
+            }
+            for name, part in parts.items()
+        ]
+        return {"topic": f"sld+{account}", "result": self._stamped(report.of(rows))}
 
-    def _history(self, target: str, arguments: str) -> Iterator[Message]:
+    def _stamped(self, rows: list[Message]) -> list[Message]:
+        now = int(self._world.clock.now())
+        return [{"key": row["key"], "timestamp": now} | row for row in rows]
+
+    def _history(self, target: str, given: dict[str, Any]) -> Iterator[Message]:
         try:
-            contract = self._world.catalogue.contracts[int(target.partition("@")[0])]
-            asked = cast("dict[str, Any]", json.loads(arguments))
-            body = history(
-                contract,
-                str(asked.get("period", "1d")),
-                str(asked.get("bar", "5min")),
-                self._world.clock.now(),
-            )
+            with self._world.trading.now() as exchange:
+                body = history(
+                    exchange,
+                    exchange.market.path(int(target.partition("@")[0])),
+                    str(given.get("period", "1d")),
+                    str(given.get("bar", "5min")),
+                    extended=given.get("outsideRth") is True,
+                )
         except (KeyError, ValueError):
-            body = cast("dict[str, Any]", {"data": [], "points": 0})
+            body = {"data": [], "points": 0}
         if len(self._bars) >= _MAX_BARS:
             return
         self._served += 1
@@ -141,11 +138,13 @@ class Topics:
     def _ladder(self, target: str) -> Iterator[Message]:
         try:
             conid = int(target.split("+")[1])
-            last = float(self._world.quotes.fields(conid, {"7635"})["7635"])
-        except (KeyError, ValueError, IndexError):
+            last = self._world.quotes.last(conid)
+        except (ValueError, IndexError):
+            return
+        if last is None:
             return
         for row in range(-_LADDER_ROWS, _LADDER_ROWS + 1):
-            price = f"{last - row / 100:.2f}"
+            price = f"{last - Decimal(row) / 100:.2f}"
             size = str(100 * (abs(row) + 1))
             side = {} if row == 0 else {"bid" if row > 0 else "ask": size}
             focus = int(row == 0)
@@ -156,5 +155,31 @@ class Topics:
             } | side
 
 
-def _without_commission(row: Message) -> Message:
-    return {key: value for key, value in row.items() if key != "commission"}
+class _Report:
+    """What was told of some rows; one that did not change is told by its key only."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        keys, fields = given.get("keys"), given.get("fields")
+        self._keys = set(map(str, cast("list[object]", keys))) if isinstance(keys, list) else set()
+        self._fields = (
+            {str(each).lower() for each in cast("list[object]", fields)}
+            if isinstance(fields, list)
+            else set[str]()
+        )
+        self._told: dict[str, Message] = {}
+
+    def of(self, rows: list[Message]) -> list[Message]:
+        """Return what there is to tell of the rows that were asked for."""
+        found: list[Message] = []
+        for row in rows:
+            key = row["key"]
+            if self._keys and key not in self._keys:
+                continue
+            shown = {
+                name: value
+                for name, value in row.items()
+                if name == "key" or not self._fields or name.lower() in self._fields
+            }
+            found.append({"key": key} if self._told.get(key) == shown else shown)
+            self._told[key] = shown
+        return found

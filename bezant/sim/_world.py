@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from bezant.sim._account import Account
     from bezant.sim._catalogue import Catalogue
     from bezant.sim._clock import Clock
-    from bezant.sim._orders import OrderBook
+    from bezant.sim._questions import Questions
     from bezant.sim._quotes import Quotes
     from bezant.sim._session import Session
+    from bezant.sim._trading import Trading
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class World:
     catalogue: Catalogue
     quotes: Quotes
     account: Account
-    orders: OrderBook
+    trading: Trading
+    questions: Questions
     quote_interval: float
     heartbeat_interval: float
     ready_delay: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from decimal import Decimal
 
 from bezant import (
     AsyncClient,
@@ -104,7 +105,7 @@ def check_trades(found: list[Message]) -> None:
     for each in found:
         if isinstance(each, TradeUpdate):
             assert isinstance(each.execution_id, str)
-            seen.setdefault(each.execution_id, []).append(bool(each.commission))
+            seen.setdefault(each.execution_id, []).append(isinstance(each.commission, Decimal))
     assert all(len(each) <= 2 and each[-1] for each in seen.values())
     numbers = sorted(int(each.split(".")[1], 16) for each in seen)
     assert numbers == list(range(1, len(numbers) + 1))

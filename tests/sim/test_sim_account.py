@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway
+from bezant.sim import Clock, SimulatedGateway
 
 ACCOUNT = "DU1234567"
 SHORT_KEYS = {
@@ -45,6 +46,13 @@ LONG_KEYS = SHORT_KEYS | {
     "hasOptions",
     "pageSize",
 }
+
+
+@pytest.fixture
+def gateway() -> Iterator[SimulatedGateway]:
+    # Nothing moves by itself: what is asked twice is the same.
+    with SimulatedGateway(clock=Clock.by_hand()) as running:
+        yield running
 
 
 @pytest.fixture
@@ -190,12 +198,14 @@ def test_invalidate(primed: httpx.Client) -> None:
 
 def test_ledger(primed: httpx.Client) -> None:
     body = primed.get(f"/portfolio/{ACCOUNT}/ledger").json()
-    assert body.keys() == {"USD", "EUR", "BASE"}
+    assert body.keys() == {"USD", "EUR", "JPY", "BASE"}
     assert body["USD"].keys() == body["BASE"].keys()
     assert len(body["USD"]) == 31
     assert body["BASE"]["currency"] == body["BASE"]["secondkey"] == "BASE"
-    expected = body["USD"]["cashbalance"] + body["EUR"]["cashbalance"] * body["EUR"]["exchangerate"]
-    assert body["BASE"]["cashbalance"] == pytest.approx(expected)
+    parts = [body[name] for name in ("USD", "EUR", "JPY")]
+    for key in ("cashbalance", "netliquidationvalue", "stockmarketvalue", "unrealizedpnl"):
+        expected = sum(part[key] * part["exchangerate"] for part in parts)
+        assert body["BASE"][key] == pytest.approx(expected)
 
 
 def test_summary(primed: httpx.Client) -> None:

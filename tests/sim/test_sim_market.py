@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway
-from bezant.sim._quotes import Walk, compact
+from bezant.sim import Clock, SimulatedGateway
+from bezant.sim._quotes import compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"
 META = {"conid", "conidEx", "server_id", "_updated", "6509"}
@@ -135,39 +135,78 @@ def test_prices_move(api: httpx.Client, until: Callable[[Callable[[], object]], 
     until(lambda: snapshot(api, "265598", "31")[0]["31"] != first["31"])
 
 
-def test_walk_is_repeatable() -> None:
-    one, two, other = Walk("a", 100.0), Walk("a", 100.0), Walk("b", 100.0)
-    for step in range(50):
-        one.advance_to(step)
-    two.advance_to(49)
-    other.advance_to(49)
-    assert one.last == two.last != other.last
-    assert one.low <= one.last <= one.high
-    one.advance_to(1_000_000)
-    assert one.steps == 1_000_000
-
-
 def test_compact_numbers() -> None:
     assert [compact(n) for n in (950, 1200, 1_200_000, 2.5e9)] == ["950", "1.2K", "1.2M", "2.5B"]
 
 
-def test_history(api: httpx.Client) -> None:
-    params = {"conid": "756733", "period": "1d", "bar": "1min"}
-    body = api.get("/iserver/marketdata/history", params=params).json()
-    assert (body["symbol"], body["barLength"], body["volumeFactor"]) == ("SPY", 60, 100)
-    assert len(body["data"]) == 390
-    assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", body["startTime"])
-    assert re.fullmatch(r"\d+/[\d.]+/\d+", body["high"])
-    times = [bar["t"] for bar in body["data"]]
-    assert times == list(range(times[0], times[0] + 390 * 60_000, 60_000))
-    for bar in body["data"]:
-        assert bar["l"] <= bar["o"] <= bar["h"]
-        assert bar["l"] <= bar["c"] <= bar["h"]
-    long = api.get(
-        "/iserver/marketdata/history", params={"conid": "756733", "period": "5y", "bar": "1d"}
-    ).json()
-    assert len(long["data"]) == 1000
-    assert long["barLength"] == 86400
+def bars(api: httpx.Client, **params: str) -> dict[str, Any]:
+    asked = {"conid": "756733", "period": "1d", "bar": "1min"} | params
+    body: dict[str, Any] = api.get("/iserver/marketdata/history", params=asked).json()
+    return body
+
+
+def test_history() -> None:
+    # Thursday after the close.
+    with SimulatedGateway(clock=Clock.by_hand(1_772_748_000.0)) as gateway:
+        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+            body = bars(api)
+            assert (body["symbol"], body["barLength"], body["volumeFactor"]) == ("SPY", 60, 100)
+            assert len(body["data"]) == 390
+            assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", body["startTime"])
+            assert re.fullmatch(r"\d+/[\d.]+/\d+", body["high"])
+            times = [bar["t"] for bar in body["data"]]
+            assert times == list(range(times[0], times[0] + 390 * 60_000, 60_000))
+            for bar in body["data"]:
+                assert bar["l"] <= bar["o"] <= bar["h"]
+                assert bar["l"] <= bar["c"] <= bar["h"]
+                assert bar["v"] > 0
+            assert bars(api) == body
+            long = bars(api, period="5y", bar="1d")
+            assert len(long["data"]) == 1000
+            assert long["barLength"] == 86400
+            # The same prices whatever the bars: a day opens and closes as its minutes do.
+            [day] = bars(api, period="1d", bar="1d")["data"]
+            assert (day["t"], day["o"]) == (times[0], body["data"][0]["o"])
+            assert day["c"] == body["data"][-1]["c"]
+            assert day["v"] == pytest.approx(sum(bar["v"] for bar in body["data"]))
+            week = bars(api, period="1w", bar="30min")["data"]
+            assert len(week) == 5 * 13
+            months = bars(api, period="6m", bar="1m")["data"]
+            assert all(bar["t"] % 86_400_000 == 0 for bar in months)
+            earlier = bars(api, startTime="20260303-20:00:00")["data"]
+            assert earlier[-1]["t"] < 1_772_568_000_000
+            assert bars(api, bar="30min", outsideRth="true")["data"][0]["t"] < times[0]
+            chart = {"conid": "756733", "period": "1d", "bar": "1min", "direction": "1"}
+            answer = api.get("/iserver/marketdata/history", params=chart)
+            assert (answer.status_code, answer.json()["error"]) == (500, "Chart data unavailable")
+
+
+def test_the_last_bar_ends_with_the_quote() -> None:
+    with SimulatedGateway(clock=Clock.by_hand()) as gateway:
+        gateway.set_price("SPY", "691.25")
+        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+            [*_, last] = bars(api)["data"]
+            assert last["c"] == 691.25
+            snapshot(api, "756733", "31")
+            assert snapshot(api, "756733", "31")[0]["31"].lstrip("CH") == "691.25"
+
+
+def test_schedules(api: httpx.Client) -> None:
+    params = {"assetClass": "STK", "symbol": "AAPL"}
+    [venue] = api.get("/trsrv/secdef/schedule", params=params).json()
+    assert venue["timezone"] == "America/New_York"
+    usual = {day["tradingScheduleDate"]: day for day in venue["schedules"][:7]}
+    assert [bool(day["sessions"]) for day in usual.values()] == [False, False] + [True] * 5
+    assert usual["20000103"]["sessions"] == [
+        {"openingTime": "0930", "closingTime": "1600", "prop": "LIQUID"}
+    ]
+    assert usual["20000103"]["tradingtimes"] == [
+        {"openingTime": "0400", "closingTime": "2000", "cancelDayOrders": "Y"}
+    ]
+    assert api.get("/trsrv/secdef/schedule", params={"symbol": "NO"}).status_code == 400
+    body = api.get("/contract/trading-schedule", params={"conid": "265598"}).json()
+    assert len(body["schedules"]) == 5
+    assert api.get("/contract/trading-schedule", params={"conid": "1"}).status_code == 400
 
 
 @pytest.mark.parametrize(

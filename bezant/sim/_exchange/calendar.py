@@ -1,0 +1,140 @@
+"""The trading days of US stocks: 09:30 to 16:00 in New York, holidays by rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("America/New_York")
+_DAY = dt.timedelta(days=1)
+_OPEN, _CLOSE, _EARLY = dt.time(9, 30), dt.time(16), dt.time(13)
+_EXTENDED_OPEN, _EXTENDED_CLOSE = dt.time(4), dt.time(20)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading day; times in seconds since 1970."""
+
+    date: dt.date
+    opens: int
+    closes: int
+    extended_opens: int
+    extended_closes: int
+
+
+def _nth(year: int, month: int, weekday: int, number: int) -> dt.date:
+    first = dt.date(year, month, 1)
+    return first + dt.timedelta(days=(weekday - first.weekday()) % 7 + 7 * (number - 1))
+
+
+def _easter(year: int) -> dt.date:
+    """Easter Sunday, by the anonymous Gregorian algorithm."""
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (8 * b + 13) // 25
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    m = (a + 11 * h) // 319
+    n = (2 * e + 2 * i - k - h + m + 32) % 7
+    month = (h - m + n + 90) // 25
+    return dt.date(year, month, (h - m + n + month + 19) % 32)
+
+
+def _observed(day: dt.date) -> dt.date:
+    """Saturday's holiday is kept on Friday, Sunday's on Monday."""
+    return day - _DAY if day.weekday() == 5 else day + _DAY if day.weekday() == 6 else day
+
+
+@functools.cache
+def holidays(year: int) -> frozenset[dt.date]:
+    """Return the days of a year on which US stocks do not trade, though it is no weekend."""
+    last_monday = dt.date(year, 5, 31)
+    days = {
+        _nth(year, 1, 0, 3),  # Martin Luther King
+        _nth(year, 2, 0, 3),  # Washington
+        _easter(year) - 2 * _DAY,  # Good Friday
+        last_monday - dt.timedelta(days=last_monday.weekday()),  # Memorial Day
+        _observed(dt.date(year, 7, 4)),
+        _nth(year, 9, 0, 1),  # Labor Day
+        _nth(year, 11, 3, 4),  # Thanksgiving
+        _observed(dt.date(year, 12, 25)),
+    }
+    if year >= 2022:
+        days.add(_observed(dt.date(year, 6, 19)))
+    new_year = dt.date(year, 1, 1)
+    if new_year.weekday() != 5:
+        # On a Saturday it is not kept at all: Friday would end the old year.
+        days.add(_observed(new_year))
+    return frozenset(days)
+
+
+def _closes_early(day: dt.date) -> bool:
+    after_thanksgiving = _nth(day.year, 11, 3, 4) + _DAY
+    return day == after_thanksgiving or (day.month, day.day) in {(7, 3), (12, 24)}
+
+
+@functools.lru_cache(maxsize=4096)
+def session(day: dt.date) -> Session | None:
+    """Return the trading session of a day, None where there is none."""
+    if day.weekday() >= 5 or day in holidays(day.year):
+        return None
+
+    def at(time: dt.time) -> int:
+        return int(dt.datetime.combine(day, time, ZONE).timestamp())
+
+    closes = _EARLY if _closes_early(day) else _CLOSE
+    extended = dt.time(17) if closes is _EARLY else _EXTENDED_CLOSE
+    return Session(day, at(_OPEN), at(closes), at(_EXTENDED_OPEN), at(extended))
+
+
+def day_of(when: float) -> dt.date:
+    """Return the date in New York at a time."""
+    return dt.datetime.fromtimestamp(when, ZONE).date()
+
+
+def last_session(when: float) -> Session:
+    """Return the session that runs at a time, or the last one that did."""
+    day = day_of(when)
+    while (found := session(day)) is None or found.opens > when:
+        day -= _DAY
+    return found
+
+
+def previous(of: Session) -> Session:
+    """Return the session before one."""
+    day = of.date - _DAY
+    while (found := session(day)) is None:
+        day -= _DAY
+    return found
+
+
+def following(of: Session) -> Session:
+    """Return the session after one."""
+    day = of.date + _DAY
+    while (found := session(day)) is None:
+        day += _DAY
+    return found
+
+
+def is_open(when: float, *, extended: bool = False) -> bool:
+    """Tell whether there is trading at a time; `extended` counts 04:00 to 20:00 as well."""
+    found = session(day_of(when))
+    if found is None:
+        return False
+    if extended:
+        return found.extended_opens <= when < found.extended_closes
+    return found.opens <= when < found.closes
+
+
+def end_of_day(when: float, *, extended: bool = False) -> float:
+    """Return when a day order ends that is entered at a time."""
+    day = day_of(when)
+    while True:
+        found = session(day)
+        if found is not None:
+            end = found.extended_closes if extended else found.closes
+            if when < end:
+                return end
+        day += _DAY

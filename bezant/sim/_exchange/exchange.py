@@ -1,0 +1,423 @@
+"""The exchange: takes orders, matches them against the market, keeps the books."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from bezant.sim._exchange import calendar
+from bezant.sim._exchange.books import FUTURES_MARGIN, MARGIN, RATES, Books, unit
+from bezant.sim._exchange.orders import ZERO, Execution, Order, RefusedError
+from bezant.sim._exchange.prices import CENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bezant.sim._catalogue import Contract
+    from bezant.sim._exchange.orders import Side, Status, Ticket
+    from bezant.sim._exchange.prices import Market, Quote
+
+FIRST_ORDER = 1_370_093_238
+_DAY = 86_400.0
+_MAX_STEPS = 2000
+# asset class: for each unit, at least for an order
+_COMMISSIONS = {
+    "STK": (Decimal("0.005"), Decimal(1)),
+    "OPT": (Decimal("0.65"), Decimal(1)),
+    "FUT": (Decimal("2.25"), ZERO),
+}
+
+
+class Exchange:
+    """Orders, executions and the account behind them.
+
+    `advance` has to be told the time before anything else is asked; time never goes back.
+
+    Args:
+        market: The prices.
+        contracts: The contracts by conid.
+        cash: The account's cash by currency.
+        now: The present, in seconds since 1970.
+        cancel_delay: Seconds from asking for a cancellation to its taking place.
+        commissions: Whether executions cost a commission.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        contracts: Mapping[int, Contract],
+        cash: Mapping[str, Decimal],
+        *,
+        now: float,
+        cancel_delay: float = 0.25,
+        commissions: bool = True,
+    ) -> None:
+        self.market = market
+        self.now = now
+        self.orders: dict[int, Order] = {}
+        self.executions: list[Execution] = []
+        self.books = Books(cash, lambda conid: market.quote(conid, self.now).last)
+        self._contracts = contracts
+        self._cancel_delay = cancel_delay
+        self._commissions = commissions
+        self._ids = itertools.count(FIRST_ORDER)
+        self._groups = itertools.count(1)
+        self._working: dict[int, Order] = {}
+        self._taken: dict[tuple[int, Side], Decimal] = {}
+        self._day = calendar.last_session(now)
+        self._day_base: Decimal | None = None
+
+    # what it costs and is worth
+
+    @property
+    def working(self) -> list[Order]:
+        """The orders that are not done, in the order of their placing."""
+        return list(self._working.values())
+
+    @property
+    def daily_gain(self) -> Decimal:
+        """What the account has gained since the close before this trading day."""
+        return self.books.totals().net_liquidation - self._begun_with()
+
+    def _begun_with(self) -> Decimal:
+        if self._day_base is None:
+            close = calendar.previous(self._day).closes
+            self._day_base = self.books.totals_at(
+                lambda conid: self.market.path(conid).last(close)
+            ).net_liquidation
+        return self._day_base
+
+    def margin(self, ticket: Ticket, price: Decimal) -> Decimal:
+        """Return how much margin an order takes up, in the base currency; 0 when it closes."""
+        held = self.books.position(ticket.conid)
+        if ticket.side == "SELL":
+            held = -held
+        # What is held the other way round is closed first, and frees as much.
+        opened = ticket.quantity + 2 * min(held, ZERO)
+        if opened <= 0:
+            return ZERO
+        contract = self._contracts[ticket.conid]
+        worth = opened * price * unit(contract) * RATES[contract.currency]
+        if contract.asset_class == "FUT":
+            return worth * FUTURES_MARGIN
+        bought = contract.asset_class == "OPT" and ticket.side == "BUY"
+        return worth if bought else worth * MARGIN
+
+    def reference(self, ticket: Ticket) -> Decimal:
+        """Return the price at which an order is valued before it trades."""
+        if ticket.limit is not None:
+            return ticket.limit
+        if ticket.stop is not None:
+            return ticket.stop
+        quote = self.market.quote(ticket.conid, self.now)
+        return quote.ask if ticket.side == "BUY" else quote.bid
+
+    def commission(self, ticket: Ticket, quantity: Decimal) -> Decimal:
+        """Return what it costs to trade so much of an order."""
+        if not self._commissions or not quantity:
+            return ZERO
+        each, least = _COMMISSIONS[self._contracts[ticket.conid].asset_class]
+        return max(least, each * quantity).quantize(CENT, ROUND_HALF_UP)
+
+    # what clients ask for
+
+    def check(self, tickets: Sequence[Ticket]) -> None:
+        """Look whether orders that belong together can be placed.
+
+        Raises:
+            RefusedError: If they can't.
+        """
+        placed = {each.ticket.client_id for each in self._recent()}
+        parents: set[str] = set()
+        needed = ZERO
+        for ticket in tickets:
+            if ticket.conid not in self._contracts:
+                msg = f"no sec defs returned forSecDef {ticket.conid}"
+                raise RefusedError(msg)
+            if ticket.client_id and ticket.client_id in placed | parents:
+                msg = f"Local order ID={ticket.client_id} is already registered."
+                raise RefusedError(msg)
+            if ticket.parent and ticket.parent not in parents and not self._parent(ticket.parent):
+                msg = f"Parent order {ticket.parent} was not found or is done."
+                raise RefusedError(msg)
+            if ticket.client_id:
+                parents.add(ticket.client_id)
+            if not ticket.parent:
+                needed += self.margin(ticket, self.reference(ticket))
+        self._afford(needed)
+
+    def _afford(self, needed: Decimal, but: Order | None = None) -> None:
+        """Look whether the account has margin left for an order beside those that work."""
+        if not needed:
+            return
+        reserved = sum(
+            (
+                self.margin(each.ticket, self.reference(each.ticket))
+                for each in self._working.values()
+                if each.parent_id is None and each is not but
+            ),
+            ZERO,
+        )
+        left = max(self.books.totals().available - reserved, ZERO)
+        if needed > left:
+            msg = (
+                f"The order is not accepted: it needs an initial margin of {needed:.2f} USD, "
+                f"and {left:.2f} USD are available."
+            )
+            raise RefusedError(msg)
+
+    def place(self, tickets: Sequence[Ticket]) -> list[Order]:
+        """Place orders that belong together; they trade at once what they can.
+
+        Raises:
+            RefusedError: If one can't be placed; then none is.
+        """
+        self.check(tickets)
+        together = f"oca{next(self._groups)}"
+        orders: list[Order] = []
+        for ticket in tickets:
+            order = Order(next(self._ids), ticket, self.now, updated=self.now)
+            if ticket.parent:
+                parent = self._parent(ticket.parent)
+                assert parent is not None  # noqa: S101 - checked above
+                order.parent_id = parent.order_id
+                # The children of a bracket exclude each other without being told so.
+                order.group_id = f"child{parent.order_id}"
+            elif ticket.group:
+                order.group_id = together
+            order.triggered = ticket.stop is None
+            order.expires = self._expiry(ticket)
+            self.orders[order.order_id] = self._working[order.order_id] = order
+            orders.append(order)
+        self._match()
+        for order in orders:
+            self._end_immediate(order)
+        return orders
+
+    def _end_immediate(self, order: Order) -> None:
+        waits = order.parent_id in self._working
+        if order.ticket.tif == "IOC" and not order.done and not waits:
+            self._cancel(order, "What an IOC order can't trade at once is cancelled.")
+
+    def modify(self, order_id: int, ticket: Ticket) -> Order:
+        """Change an order's price, quantity, time in force or type.
+
+        Raises:
+            RefusedError: If there is no such order, or it can't be changed so.
+        """
+        order = self._open(order_id)
+        old = order.ticket
+        if order.status == "PendingCancel":
+            msg = f"Order {order_id} is being cancelled and can't be changed."
+            raise RefusedError(msg)
+        if (ticket.conid, ticket.side) != (old.conid, old.side):
+            msg = "The contract and the side of an order can't be changed."
+            raise RefusedError(msg)
+        if ticket.quantity <= order.filled:
+            msg = f"The quantity can't be changed to {ticket.quantity}: {order.filled} are filled."
+            raise RefusedError(msg)
+        if ticket.quantity > old.quantity:
+            self._afford(self.margin(ticket, self.reference(ticket)), order)
+        order.ticket = replace(
+            ticket, client_id=old.client_id, parent=old.parent, group=old.group
+        )  # fmt: skip
+        if ticket.stop is None:
+            order.triggered = True
+        elif ticket.stop != old.stop:
+            order.triggered = False
+        order.expires = self._expiry(ticket)
+        order.updated = self.now
+        self._match()
+        self._end_immediate(order)
+        return order
+
+    def cancel(self, order_id: int) -> Order:
+        """Ask for an order to be cancelled; it can still fill until that takes place.
+
+        Raises:
+            RefusedError: If there is no such order, or it is done.
+        """
+        order = self._open(order_id)
+        if order.cancels_at is None:
+            order.cancels_at = self.now + self._cancel_delay
+            self._set(order, "PendingCancel")
+        return order
+
+    def trade_against(self, order_id: int, quantity: Decimal) -> None:
+        """Let somebody trade with a limit order at its limit, wherever the market is."""
+        order = self._working.get(order_id)
+        if order is not None and order.ticket.limit is not None:
+            self._fill(order, min(quantity, order.remaining), order.ticket.limit)
+
+    def set_quote(self, conid: int, quote: Quote) -> None:
+        """Hold a contract's market still at a quote, and match against it.
+
+        Raises:
+            RefusedError: If there is no such contract.
+        """
+        if conid not in self._contracts:
+            msg = f"there is no contract {conid}"
+            raise RefusedError(msg)
+        self.market.pin(conid, quote)
+        for side in ("BUY", "SELL"):
+            self._taken.pop((conid, side), None)
+        self._match()
+
+    # the passing of time
+
+    def advance(self, now: float) -> None:
+        """Let the time pass: the market moves step by step, and orders trade, end and expire.
+
+        A long rest is gone through in longer steps.
+        """
+        if now <= self.now:
+            return
+        if self._working:
+            begin, end = self.market.step(self.now), self.market.step(now)
+            stride = max(1, -(-(end - begin) // _MAX_STEPS))
+            for step in range(begin + stride, end + 1, stride):
+                self._due(self.market.time_of(step))
+                self._taken.clear()
+                self._match()
+                if not self._working:
+                    break
+        if self.market.step(now) != self.market.step(self.now):
+            self._taken.clear()
+        self._due(now)
+
+    def _due(self, now: float) -> None:
+        """Do what is due by a time, each at its own time, and stop there."""
+        for order in list(self._working.values()):
+            for when in (order.cancels_at, order.expires):
+                if when is not None and when <= now and not order.done:
+                    self.now = max(self.now, when)
+                    asked = when == order.cancels_at
+                    self._cancel(order, "" if asked else "The order's time in force has ended.")
+        self.now = max(self.now, now)
+        today = calendar.last_session(self.now)
+        if today.date != self._day.date:
+            self._day = today
+            self._day_base = None
+            self.books.new_day()
+
+    def _match(self) -> None:
+        """Let every working order trade what it can with the market as it is."""
+        moved = True
+        while moved:
+            # A fill sets children free, which may trade at once.
+            moved = False
+            for order in list(self._working.values()):
+                moved = self._try(order) or moved
+
+    def _try(self, order: Order) -> bool:
+        """Trade what an order can; tells whether it did."""
+        if order.done:
+            return False
+        ticket = order.ticket
+        cancelling = order.cancels_at is not None
+        if order.parent_id in self._working or not self.market.is_open(
+            self.now, extended=ticket.outside_rth and ticket.limit is not None
+        ):
+            if not cancelling:
+                self._set(order, "PreSubmitted")
+            return False
+        quote = self.market.quote(ticket.conid, self.now)
+        buying = ticket.side == "BUY"
+        if not order.triggered:
+            stop = ticket.stop or ZERO
+            order.triggered = quote.last >= stop if buying else quote.last <= stop
+        if not cancelling:
+            self._set(order, "Submitted" if order.triggered else "PreSubmitted")
+        if not order.triggered:
+            return False
+        price = quote.ask if buying else quote.bid
+        limit = ticket.limit
+        if limit is not None and (price > limit if buying else price < limit):
+            return False
+        key = (ticket.conid, ticket.side)
+        there = Decimal(quote.ask_size if buying else quote.bid_size)
+        quantity = min(order.remaining, there - self._taken.get(key, ZERO))
+        if quantity <= 0:
+            return False
+        self._taken[key] = self._taken.get(key, ZERO) + quantity
+        self._fill(order, quantity, price)
+        return True
+
+    def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
+        ticket = order.ticket
+        total = order.filled + quantity
+        # The least is due for the order and not for each of its parts.
+        fee = max(self.commission(ticket, total) - order.commission, ZERO)
+        execution = Execution(
+            f"0000e0d5.{len(self.executions) + 1:08x}.01.01",
+            order.order_id,
+            ticket.client_id,
+            ticket.conid,
+            ticket.side,
+            quantity,
+            price,
+            fee,
+            self.now,
+        )
+        # Before the books change.
+        self._begun_with()
+        self.executions.append(execution)
+        self.books.apply(self._contracts[ticket.conid], execution)
+        order.average_price = (order.average_price * order.filled + price * quantity) / total
+        order.commission += fee
+        order.filled = total
+        order.updated = self.now
+        if not order.remaining:
+            self._set(order, "Filled")
+        if order.group_id is not None:
+            for other in list(self._working.values()):
+                if other.group_id == order.group_id and other is not order:
+                    self._cancel(other, "Another order of its group was filled.")
+
+    def _cancel(self, order: Order, reason: str) -> None:
+        order.reason = reason
+        self._set(order, "Cancelled")
+        for child in list(self._working.values()):
+            if child.parent_id != order.order_id:
+                continue
+            if order.filled:
+                # No more than what the parent has brought.
+                quantity = min(child.ticket.quantity, order.filled)
+                child.ticket = replace(child.ticket, quantity=quantity)
+            else:
+                self._cancel(child, "Its parent was cancelled.")
+
+    def _set(self, order: Order, status: Status) -> None:
+        if order.status != status:
+            order.status = status
+            order.updated = self.now
+        if order.done:
+            self._working.pop(order.order_id, None)
+
+    # looking things up
+
+    def _expiry(self, ticket: Ticket) -> float | None:
+        if ticket.tif != "DAY":
+            return None
+        return calendar.end_of_day(self.now, extended=ticket.outside_rth)
+
+    def _recent(self) -> list[Order]:
+        return [each for each in self.orders.values() if each.placed > self.now - _DAY]
+
+    def _parent(self, name: str) -> Order | None:
+        for order in reversed(self._working.values()):
+            if name in (order.ticket.client_id, str(order.order_id)):
+                return order
+        return None
+
+    def _open(self, order_id: int) -> Order:
+        order = self.orders.get(order_id)
+        if order is None:
+            msg = f"OrderID {order_id} doesn't exist"
+            raise RefusedError(msg)
+        if order.done:
+            msg = f"Order {order_id} is {order.status} and can't be changed or cancelled."
+            raise RefusedError(msg)
+        return order

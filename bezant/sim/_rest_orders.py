@@ -1,0 +1,360 @@
+"""The REST operations of orders: placing, questions, changes, cancellations, lists."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.responses import Response
+
+from bezant.sim._account import amount
+from bezant.sim._answers import Call, Json, error
+from bezant.sim._exchange.books import RATES, unit
+from bezant.sim._exchange.orders import RefusedError
+from bezant.sim._order_forms import execution_row, order_row, plain, status_body
+from bezant.sim._questions import MAX_SUPPRESSED
+from bezant.sim._tickets import BadTicketError, Request, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bezant.sim._answers import Routes
+    from bezant.sim._exchange.exchange import Exchange
+    from bezant.sim._exchange.orders import Order, Ticket
+    from bezant.sim._world import World
+
+_DAY = 86_400.0
+_MAX_DAYS = 7
+_ALL = -1
+# what a filter says: what an order's status says
+FILTERS = {
+    "inactive": "Inactive",
+    "pending_submit": "PendingSubmit",
+    "pre_submitted": "PreSubmitted",
+    "submitted": "Submitted",
+    "filled": "Filled",
+    "pending_cancel": "PendingCancel",
+    "cancelled": "Cancelled",
+    "warn_state": "WarnState",
+}
+
+
+class OrderApi:
+    """Answers the calls about orders and executions."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._trading = world.trading
+
+    def routes(self) -> Routes:
+        """Return what is answered here."""
+        account = "/iserver/account/([^/]+)"
+        return (
+            ("GET", "/iserver/account/orders", self._primed(self._orders)),
+            ("GET", "/iserver/account/trades", self._primed(self._trades)),
+            ("GET", "/iserver/account/order/status/([^/]+)", self._primed(self._status)),
+            ("POST", f"{account}/orders", self._primed(self._place)),
+            ("POST", f"{account}/orders/whatif", self._primed(self._preview)),
+            ("POST", f"{account}/order/([^/]+)", self._primed(self._modify)),
+            ("DELETE", f"{account}/order/([^/]+)", self._primed(self._cancel)),
+            ("POST", "/iserver/reply/([^/]+)", self._reply),
+            ("POST", "/iserver/questions/suppress", self._suppress),
+            ("POST", "/iserver/questions/suppress/reset", self._reset),
+        )
+
+    def _primed(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
+        """Refuse while the accounts were not asked for in this session."""
+
+        def answer(call: Call) -> Response:
+            if not self._world.session.accounts_asked:
+                return error("Please query /accounts first", 500)
+            return handler(call)
+
+        return answer
+
+    @property
+    def _account(self) -> str:
+        return self._world.account.account_id
+
+    # lists
+
+    def _orders(self, call: Call) -> Response:
+        session = self._world.session
+        forced = call.query.get("force") == "true"
+        first = not session.orders_asked
+        session.orders_asked = True
+        filters = [each for each in call.query.get("filters", "").split(",") if each]
+        if forced:
+            session.orders_filtered = False
+        elif filters:
+            session.orders_filtered = True
+        if forced or first or not session.usable:
+            return Json({"orders": [], "snapshot": False})
+        wanted = {FILTERS.get(each.lower(), each) for each in filters} - {"sort_by_time"}
+        since = self._world.clock.now() - _DAY
+        with self._trading.now() as exchange:
+            found = [
+                order
+                for order in exchange.orders.values()
+                if (not order.done or order.updated >= since)
+                and (not wanted or order.status in wanted)
+            ]
+            if "sort_by_time" in filters:
+                found.sort(key=lambda order: -order.updated)
+            rows = [self._row(order) for order in found]
+        return Json({"orders": rows, "snapshot": True})
+
+    def _row(self, order: Order) -> dict[str, Any]:
+        contract = self._world.catalogue.contracts[order.ticket.conid]
+        return order_row(order, contract, self._account)
+
+    def _trades(self, call: Call) -> Response:
+        session = self._world.session
+        first, session.trades_asked = not session.trades_asked, True
+        days = call.query.get("days", "")
+        count = min(int(days), _MAX_DAYS) if days.isdecimal() else 1
+        if first or not session.usable:
+            return Json([])
+        since = self._world.clock.now() - count * _DAY
+        contracts = self._world.catalogue.contracts
+        with self._trading.now() as exchange:
+            rows = [
+                execution_row(each, contracts[each.conid], self._account)
+                for each in exchange.executions
+                if each.when >= since
+            ]
+        return Json(rows)
+
+    def _status(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            order = exchange.orders.get(_whole(call.args[0]))
+            if order is None:
+                return error(f"Order {call.args[0]} was not found", 400)
+            contract = self._world.catalogue.contracts[order.ticket.conid]
+            return Json(status_body(order, contract, self._account))
+
+    # placing
+
+    def _tickets(self, call: Call, exchange: Exchange) -> tuple[list[Ticket], bool]:
+        """Return the orders of a body, and whether one is for an amount of money."""
+        if call.args[0] != self._account:
+            msg = f"account {call.args[0]} is not available"
+            raise BadTicketError(msg)
+        try:
+            rows = cast("list[dict[str, Any]]", json.loads(call.body)["orders"])
+            rows = [dict(each) for each in rows]
+        except (ValueError, TypeError, KeyError):
+            msg = "Failed to parse body as JSON"
+            raise BadTicketError(msg) from None
+        if not rows:
+            msg = "orders is required"
+            raise BadTicketError(msg)
+        found = [self._ticket(row, exchange) for row in rows]
+        return [ticket for ticket, _ in found], any(by_money for _, by_money in found)
+
+    def _ticket(self, row: dict[str, Any], exchange: Exchange) -> tuple[Ticket, bool]:
+        contracts = self._world.catalogue.contracts
+        request: Request = read(row, self._account, contracts)
+        ticket = request.ticket
+        if ticket.conid not in contracts:
+            msg = f"no sec defs returned forSecDef {ticket.conid}"
+            raise BadTicketError(msg, 200)
+        if request.money is None:
+            return ticket, False
+        quantity = request.money // exchange.reference(ticket)
+        if quantity < 1:
+            msg = "The amount of money does not buy one unit."
+            raise BadTicketError(msg, 200)
+        return replace(ticket, quantity=quantity), True
+
+    def _place(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            try:
+                tickets, by_money = self._tickets(call, exchange)
+                exchange.check(tickets)
+            except (BadTicketError, RefusedError) as why:
+                return _refused(why)
+            return self._ask(
+                exchange,
+                tickets,
+                lambda: [_placed(each) for each in self._entered(tickets)],
+                by_money=by_money,
+            )
+
+    def _entered(self, tickets: list[Ticket]) -> list[Order]:
+        with self._trading.now() as exchange:
+            return exchange.place(tickets)
+
+    def _ask(
+        self,
+        exchange: Exchange,
+        tickets: list[Ticket],
+        act: Callable[[], list[dict[str, Any]]],
+        *,
+        by_money: bool = False,
+    ) -> Response:
+        """Act, after the questions that have to be answered first."""
+
+        def go_on() -> Response:
+            try:
+                return Json(act())
+            except RefusedError as why:
+                return _refused(why)
+
+        session, questions = self._world.session, self._world.questions
+        ids = questions.raised(self._trading, exchange, tickets, by_money=by_money)
+        ids = [each for each in [*ids, *questions.extra()] if each not in session.suppressed]
+        if not ids:
+            return go_on()
+        return Json([questions.begin(ids, session.token, self._world.clock.now(), go_on)])
+
+    def _reply(self, call: Call) -> Response:
+        confirmed = call.fields.get("confirmed")
+        name = call.args[0]
+        answer = self._world.questions.reply(
+            name,
+            self._world.session.token,
+            self._world.clock.now(),
+            confirmed=confirmed is True or str(confirmed).lower() == "true",
+        )
+        if isinstance(answer, Response):
+            return answer
+        if isinstance(answer, dict):
+            return Json([answer])
+        if answer == "gone":
+            return error("Service Unavailable", 503)
+        text = "Order not confirmed" if answer == "refused" else f"reply id not found: '{name}'"
+        return Json({"error": text})
+
+    def _suppress(self, call: Call) -> Response:
+        ids = call.fields.get("messageIds")
+        if not isinstance(ids, list) or not 0 < len(cast("list[object]", ids)) <= MAX_SUPPRESSED:
+            return Response(status_code=500)
+        self._world.session.suppressed.update(map(str, cast("list[object]", ids)))
+        return Json({"status": "submitted"})
+
+    def _reset(self, _call: Call) -> Response:
+        self._world.session.suppressed.clear()
+        return Json({"status": "submitted"})
+
+    # changing
+
+    def _modify(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            order_id = _whole(call.args[1])
+            order = exchange.orders.get(order_id)
+            if order is None or call.args[0] != self._account:
+                return error(f"OrderID {call.args[1]} doesn't exist", 400)
+            try:
+                row = {"conid": order.ticket.conid} | {
+                    name: value for name, value in call.fields.items() if value is not None
+                }
+                ticket, by_money = self._ticket(row, exchange)
+            except BadTicketError as why:
+                return _refused(why)
+
+            def act() -> list[dict[str, Any]]:
+                with self._trading.now() as later:
+                    return [_placed(later.modify(order_id, ticket))]
+
+            return self._ask(exchange, [ticket], act, by_money=by_money)
+
+    def _cancel(self, call: Call) -> Response:
+        account, number = call.args[0], call.args[1]
+        order_id = _ALL if number == str(_ALL) else _whole(number)
+        with self._trading.now() as exchange:
+            if account != self._account:
+                return error(f"OrderID {number} doesn't exist", 400)
+            try:
+                if order_id == _ALL:
+                    for order in exchange.working:
+                        exchange.cancel(order.order_id)
+                else:
+                    exchange.cancel(order_id)
+            except RefusedError as why:
+                return error(str(why), 400)
+        return Json(
+            {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
+        )
+
+    # looking ahead
+
+    def _preview(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            try:
+                tickets, _ = self._tickets(call, exchange)
+            except BadTicketError as why:
+                return _refused(why)
+            ticket = tickets[0]
+            why_not: str | None = None
+            try:
+                exchange.check(tickets)
+            except RefusedError as refused:
+                why_not = str(refused)
+            ids = self._world.questions.raised(self._trading, exchange, [ticket], by_money=False)
+            return Json(self._outlook(exchange, ticket, why_not, ids))
+
+    def _outlook(
+        self, exchange: Exchange, ticket: Ticket, why_not: str | None, ids: list[str]
+    ) -> dict[str, Any]:
+        contract = self._world.catalogue.contracts[ticket.conid]
+        price = exchange.reference(ticket)
+        value = price * ticket.quantity * unit(contract)
+        fee = exchange.commission(ticket, ticket.quantity)
+        totals = exchange.books.totals()
+        margin = exchange.margin(ticket, price)
+        held = exchange.books.position(ticket.conid)
+        change = ticket.quantity if ticket.side == "BUY" else -ticket.quantity
+        cost = fee * RATES[contract.currency]
+        unseen = ticket.conid not in self._world.session.fields or "o354" in ids
+        return {
+            "amount": {
+                "amount": f"{value:,.2f} {contract.currency} ({plain(ticket.quantity)} Shares)",
+                "commission": f"{fee:,.2f} {contract.currency}",
+                "total": f"{value + fee:,.2f} {contract.currency}",
+            },
+            "equity": _figures(totals.net_liquidation, -cost),
+            "initial": _figures(totals.margin, margin),
+            "maintenance": _figures(totals.margin, margin),
+            "position": {
+                "current": plain(held),
+                "change": plain(change),
+                "after": plain(held + change),
+            },
+            "warn": "21/There is no market data for this contract yet." if unseen else None,
+            "error": why_not,
+        }
+
+
+def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
+    return {
+        "current": f"{amount(current):,.2f}",
+        "change": f"{amount(change):,.2f}",
+        "after": f"{amount(current + change):,.2f}",
+    }
+
+
+def _placed(order: Order) -> dict[str, Any]:
+    answer = {
+        "order_id": str(order.order_id),
+        "order_status": order.status,
+        "encrypt_message": "1",
+    }
+    if order.ticket.client_id:
+        answer["local_order_id"] = order.ticket.client_id
+    if order.parent_id is not None:
+        answer["parent_order_id"] = str(order.parent_id)
+    return answer
+
+
+def _refused(why: BadTicketError | RefusedError) -> Response:
+    status = why.status if isinstance(why, BadTicketError) else 200
+    if not str(why):
+        return Response(status_code=status)
+    return Json({"error": str(why)}, status)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,141 @@
+"""Order tickets: from the wire's words to what the exchange takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, cast
+
+from bezant.sim._exchange.orders import Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bezant.sim._catalogue import Contract
+    from bezant.sim._exchange.orders import Kind, Side, Tif
+
+_KINDS: dict[str, Kind] = {
+    "MKT": "MKT",
+    "MARKET": "MKT",
+    "LMT": "LMT",
+    "LIMIT": "LMT",
+    "STP": "STP",
+    "STOP": "STP",
+    "STOP_LIMIT": "STOP_LIMIT",
+}
+_OTHER_KINDS = {"MIDPRICE", "TRAIL", "TRAILLMT", "MOC", "LOC", "RELATIVE"}
+_TIFS: dict[str, Tif] = {"DAY": "DAY", "GTC": "GTC", "IOC": "IOC"}
+_MAX_ID = 64
+_CENT = Decimal("0.01")
+
+
+class BadTicketError(Exception):
+    """A ticket that is refused before the exchange sees it, with the answer's status."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A ticket that could be read; the quantity is still to be made of money in some."""
+
+    ticket: Ticket
+    money: Decimal | None
+
+
+def _number(row: Mapping[str, Any], name: str) -> Decimal | None:
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(value, bool) or not number.is_finite():
+        msg = f"parameter {name} with incorrect type"
+        raise BadTicketError(msg)
+    return number
+
+
+def _conid(row: Mapping[str, Any]) -> int:
+    value = row.get("conid")
+    if value is None:
+        value = str(row.get("conidex") or "").partition("@")[0]
+    if value in (None, ""):
+        msg = "conid or conidex is required"
+        raise BadTicketError(msg)
+    text = str(value)
+    if isinstance(value, (bool, float)) or not text.isdecimal():
+        msg = "parameter conid with incorrect type"
+        raise BadTicketError(msg)
+    return int(text)
+
+
+def _price(row: Mapping[str, Any], name: str) -> Decimal:
+    price = _number(row, name)
+    if price is None or price <= 0 or price % _CENT:
+        msg = "Invalid order price fields"
+        raise BadTicketError(msg, 200)
+    return price
+
+
+def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]) -> Request:
+    """Read one ticket.
+
+    Raises:
+        BadTicketError: If it can't be read, or asks for what is not simulated.
+    """
+    conid = _conid(row)
+    if row.get("acctId") not in (None, "", account):
+        msg = f"account {row['acctId']} is not available"
+        raise BadTicketError(msg)
+    side = str(row.get("side") or "").upper()
+    if side not in ("BUY", "SELL"):
+        msg = "Invalid Side"
+        raise BadTicketError(msg)
+    name = str(row.get("orderType") or "").upper()
+    kind = _KINDS.get(name)
+    if kind is None:
+        known = name in _OTHER_KINDS
+        msg = f"Order type {name} is not supported for this contract" if known else ""
+        raise BadTicketError(msg or "Unknown order type", 200 if known else 400)
+    tif = _TIFS.get(str(row.get("tif") or "").upper())
+    if tif is None:
+        msg = (
+            f"{str(row.get('tif') or 'null').lower()} time in force is not supported for this order"
+        )
+        raise BadTicketError(msg, 200)
+    contract = contracts.get(conid)
+    future = contract is not None and contract.asset_class == "FUT"
+    if future and (row.get("manualIndicator") is None or not row.get("extOperator")):
+        raise BadTicketError("")
+    quantity, money = _number(row, "quantity"), _number(row, "cashQty")
+    if (quantity is None) == (money is None) or (quantity or money or Decimal(0)) <= 0:
+        msg = "quantity or cashQty is required, and has to be above 0"
+        raise BadTicketError(msg)
+    client_id = str(row.get("cOID") or "")
+    if len(client_id) > _MAX_ID:
+        msg = f"cOID is longer than {_MAX_ID} characters"
+        raise BadTicketError(msg)
+    limit = stop = None
+    if kind in ("LMT", "STOP_LIMIT"):
+        limit = _price(row, "price")
+    if kind in ("STP", "STOP_LIMIT"):
+        stop = _price(row, "price" if kind == "STP" else "auxPrice")
+    ticket = Ticket(
+        conid=conid,
+        side=cast("Side", side),
+        kind=kind,
+        quantity=quantity or Decimal(1),
+        limit=limit,
+        stop=stop,
+        tif=tif,
+        outside_rth=row.get("outsideRTH") is True,
+        client_id=client_id,
+        parent=str(row.get("parentId") or ""),
+        group=row.get("isSingleGroup") is True,
+    )
+    return Request(ticket, money)
