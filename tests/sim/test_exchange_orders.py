@@ -1,0 +1,341 @@
+"""Matching, without a gateway: what a trader sees happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bezant.sim._exchange import calendar
+from bezant.sim._exchange.exchange import FIRST_ORDER, Exchange
+from bezant.sim._exchange.orders import Order, RefusedError, Ticket
+from bezant.sim._exchange.prices import Hours, Market, spread
+
+from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
+
+CASH = {"USD": Decimal(100_000)}
+
+
+def exchange(*, hours: Hours = "always", now: float = NOON, cash: int = 100_000) -> Exchange:
+    market = Market(CONTRACTS, seed=3, start=now, hours=hours)
+    here = Exchange(market, CONTRACTS, {"USD": Decimal(cash)}, now=now)
+    at(here, 100)
+    return here
+
+
+def at(here: Exchange, last: float | str, size: int = 1000, conid: int = 1) -> None:
+    here.set_quote(conid, spread(Decimal(str(last)), size, size, 100))
+
+
+def ticket(side: str = "BUY", quantity: int = 10, kind: str = "LMT", **options: Any) -> Ticket:
+    for name in ("limit", "stop"):
+        if name in options:
+            options[name] = Decimal(str(options[name]))
+    given: dict[str, Any] = {
+        "conid": 1,
+        "side": side,
+        "kind": kind,
+        "quantity": Decimal(quantity),
+    } | options
+    return Ticket(**given)
+
+
+def place(here: Exchange, *tickets: Ticket) -> list[Order]:
+    return here.place(tickets)
+
+
+def test_market_order() -> None:
+    here = exchange()
+    [order] = place(here, ticket(kind="MKT"))
+    assert (order.order_id, status(order), filled(order)) == (FIRST_ORDER, "Filled", 10)
+    [done] = here.executions
+    assert (done.price, done.commission) == (Decimal("100.01"), Decimal(1))
+    assert done.when == NOON
+    assert here.books.cash["USD"] == Decimal(100_000) - Decimal("1000.10") - 1
+    assert here.books.position(1) == 10
+    [sold] = place(here, ticket("SELL", 4, "MKT"))
+    assert sold.average_price == Decimal("99.99")
+    assert here.books.position(1) == 6
+
+
+def test_limit_order_waits_for_its_price() -> None:
+    here = exchange()
+    [order] = place(here, ticket(limit=99, tif="GTC"))
+    assert (status(order), here.working) == ("Submitted", [order])
+    at(here, "99.5")
+    assert filled(order) == 0
+    at(here, "98.5")
+    assert (status(order), order.average_price) == ("Filled", Decimal("98.51"))
+
+
+def test_large_orders_fill_in_parts() -> None:
+    here = exchange()
+    at(here, 100, size=30)
+    [order] = place(here, ticket(quantity=70, limit=101))
+    [other] = place(here, ticket(quantity=20, limit=101))
+    assert (filled(order), filled(other)) == (30, 0)
+    here.advance(NOON + 0.5)
+    assert (filled(order), status(order)) == (60, "Submitted")
+    here.advance(NOON + 1)
+    # The older order comes first, the rest is for the younger one.
+    assert (filled(order), filled(other)) == (70, 20)
+    assert [each.quantity for each in here.executions] == [30, 30, 10, 20]
+    # The least commission is due once for an order.
+    assert [each.commission for each in here.executions] == [1, 0, 0, 1]
+
+
+def test_stop_orders() -> None:
+    here = exchange()
+    [stop] = place(here, ticket("SELL", kind="STP", stop=95))
+    [limited] = place(here, ticket("BUY", kind="STOP_LIMIT", stop=105, limit=106))
+    assert status(stop) == status(limited) == "PreSubmitted"
+    at(here, "94.5")
+    assert (status(stop), stop.average_price) == ("Filled", Decimal("94.49"))
+    at(here, 107)
+    # Its stop was reached, its limit is not: it works now like any limit order.
+    assert (status(limited), filled(limited)) == ("Submitted", 0)
+    at(here, 104)
+    assert status(limited) == "Filled"
+
+
+def test_immediate_or_cancel() -> None:
+    here = exchange()
+    at(here, 100, size=4)
+    [order] = place(here, ticket(limit=101, tif="IOC"))
+    assert (status(order), filled(order)) == ("Cancelled", 4)
+    assert "IOC" in order.reason
+
+
+def test_day_orders_end_with_the_day() -> None:
+    here = exchange()
+    [day] = place(here, ticket(limit=50))
+    [longer] = place(here, ticket(limit=50, outside_rth=True))
+    [good] = place(here, ticket(limit=50, tif="GTC"))
+    close = calendar.last_session(NOON).closes
+    here.advance(close - 1)
+    assert status(day) == "Submitted"
+    here.advance(close + 3600)
+    assert (status(day), day.updated) == ("Cancelled", close)
+    assert (status(longer), status(good)) == ("Submitted", "Submitted")
+    here.advance(close + 40 * 86_400)
+    assert (status(longer), status(good)) == ("Cancelled", "Submitted")
+
+
+def test_cancelling_takes_a_while() -> None:
+    here = exchange()
+    [order] = place(here, ticket(limit=90))
+    here.cancel(order.order_id)
+    assert status(order) == "PendingCancel"
+    here.cancel(order.order_id)
+    here.advance(NOON + 0.2)
+    assert status(order) == "PendingCancel"
+    here.advance(NOON + 1)
+    assert (status(order), order.updated) == ("Cancelled", NOON + 0.25)
+    with pytest.raises(RefusedError, match="is Cancelled"):
+        here.cancel(order.order_id)
+    with pytest.raises(RefusedError, match="doesn't exist"):
+        here.cancel(5)
+
+
+def test_an_order_can_fill_while_it_is_cancelled() -> None:
+    here = exchange()
+    [order] = place(here, ticket(limit=90))
+    here.cancel(order.order_id)
+    at(here, 80)
+    assert status(order) == "Filled"
+    here.advance(NOON + 5)
+    assert status(order) == "Filled"
+
+
+def test_modify() -> None:
+    here = exchange()
+    at(here, 100, size=4)
+    [order] = place(here, ticket(limit=101, client_id="mine"))
+    wanted = ticket(limit=90, quantity=20)
+    here.modify(order.order_id, wanted)
+    here.advance(NOON + 5)
+    assert (filled(order), order.ticket.client_id) == (4, "mine")
+    for wrong in (
+        replace(wanted, side="SELL"), replace(wanted, conid=2), replace(wanted, quantity=Decimal(4))
+    ):  # fmt: skip
+        with pytest.raises(RefusedError):
+            here.modify(order.order_id, wrong)
+    here.modify(order.order_id, ticket(kind="MKT", quantity=6))
+    assert status(order) == "Filled"
+    with pytest.raises(RefusedError, match="is Filled"):
+        here.modify(order.order_id, wanted)
+    [stop] = place(here, ticket("SELL", kind="STP", stop=95))
+    here.modify(stop.order_id, ticket("SELL", kind="STP", stop=101, quantity=3))
+    assert (stop.triggered, filled(stop)) == (True, 3)
+    [last] = place(here, ticket(limit=90))
+    here.cancel(last.order_id)
+    with pytest.raises(RefusedError, match="being cancelled"):
+        here.modify(last.order_id, wanted)
+
+
+def status(order: Order) -> str:
+    return order.status
+
+
+def filled(order: Order) -> float:
+    return float(order.filled)
+
+
+def bracket(here: Exchange, limit: float = 99) -> list[Order]:
+    return place(
+        here,
+        ticket(limit=limit, client_id="parent"),
+        ticket("SELL", limit=110, parent="parent", tif="GTC"),
+        ticket("SELL", kind="STP", stop=95, parent="parent", tif="GTC"),
+    )
+
+
+def test_bracket() -> None:
+    here = exchange()
+    parent, gain, loss = bracket(here)
+    assert [status(each) for each in (parent, gain, loss)] == [
+        "Submitted", "PreSubmitted", "PreSubmitted",
+    ]  # fmt: skip
+    at(here, 111)
+    assert (filled(gain), filled(loss)) == (0, 0)
+    at(here, 98)
+    assert (status(parent), status(gain), status(loss)) == ("Filled", "Submitted", "PreSubmitted")
+    at(here, 111)
+    assert (status(gain), status(loss)) == ("Filled", "Cancelled")
+    assert here.books.position(1) == 0
+    assert "group" in loss.reason
+
+
+def test_bracket_whose_parent_ends() -> None:
+    here = exchange()
+    parent, gain, loss = bracket(here)
+    here.cancel(parent.order_id)
+    here.advance(NOON + 1)
+    assert (status(gain), status(loss)) == ("Cancelled", "Cancelled")
+    here = exchange()
+    at(here, 98, size=3)
+    parent, gain, loss = bracket(here)
+    here.cancel(parent.order_id)
+    here.advance(NOON + 0.3)
+    # What was filled is still to be protected, and no more than that.
+    assert (status(parent), filled(parent)) == ("Cancelled", 3)
+    assert gain.ticket.quantity == loss.ticket.quantity == 3
+
+
+def test_child_of_an_order_that_works_already() -> None:
+    here = exchange()
+    [parent] = place(here, ticket(limit=99, client_id="first"))
+    [child] = place(here, ticket("SELL", limit=120, parent=str(parent.order_id)))
+    assert child.parent_id == parent.order_id
+    with pytest.raises(RefusedError, match="Parent order"):
+        place(here, ticket(limit=99, parent="nobody"))
+
+
+def test_one_of_a_group() -> None:
+    here = exchange()
+    low, high = place(
+        here,
+        ticket(limit=99, group=True, tif="GTC"),
+        ticket(conid=1, limit=98, group=True, tif="GTC"),
+    )
+    [apart] = place(here, ticket(limit=97, tif="GTC"))
+    at(here, 97, size=5)
+    assert (filled(low), status(low), filled(high), status(high)) == (
+        5,
+        "Submitted",
+        0,
+        "Cancelled",
+    )
+    assert status(apart) == "Submitted"
+
+
+def test_what_is_refused() -> None:
+    here = exchange()
+    with pytest.raises(RefusedError, match="no sec defs"):
+        place(here, ticket(conid=77, limit=5))
+    place(here, ticket(limit=50, client_id="a"))
+    with pytest.raises(RefusedError, match="already registered"):
+        place(here, ticket(limit=50, client_id="a"))
+    with pytest.raises(RefusedError, match="already registered"):
+        place(here, ticket(limit=50, client_id="b"), ticket(limit=51, client_id="b"))
+    assert len(here.orders) == 1
+    here.advance(NOON + 90_000)
+    place(here, ticket(limit=50, client_id="a"))
+    with pytest.raises(RefusedError):
+        here.set_quote(77, spread(Decimal(1), 1, 1, 1))
+
+
+def test_buying_power() -> None:
+    here = exchange(cash=1000)
+    with pytest.raises(RefusedError, match=r"initial margin of 1000\.10 USD, and 1000\.00"):
+        here.check([ticket("BUY", 40, "MKT")])
+    [order] = place(here, ticket(quantity=20, limit=90, tif="GTC"))
+    # What works already takes up its part.
+    with pytest.raises(RefusedError, match=r"550\.00 USD are available"):
+        place(here, ticket(quantity=30, limit=90))
+    with pytest.raises(RefusedError, match="initial margin"):
+        here.modify(order.order_id, ticket(quantity=50, limit=90))
+    here.modify(order.order_id, ticket(quantity=40, limit=90))
+    at(here, 89)
+    assert status(order) == "Filled"
+    # Closing needs nothing; going as far to the other side does neither.
+    assert here.margin(ticket("SELL", 40, "MKT"), Decimal(89)) == 0
+    assert here.margin(ticket("SELL", 80, "MKT"), Decimal(89)) == 0
+    assert here.margin(ticket("SELL", 84, "MKT"), Decimal(100)) == 100
+    option = ticket(conid=OPTION.conid, quantity=1, limit=4)
+    assert here.margin(option, Decimal(4)) == 400
+    assert here.margin(replace(option, side="SELL"), Decimal(4)) == 100
+    assert here.margin(replace(option, conid=FUTURE.conid), Decimal(5000)) == 25_000
+    assert STOCK.multiplier == 0
+
+
+def test_outside_the_hours() -> None:
+    day = calendar.last_session(NOON)
+    here = exchange(hours="regular", now=day.closes + 60.0)
+    [market] = place(here, ticket(kind="MKT"))
+    [limit] = place(here, ticket(limit=120, outside_rth=True))
+    assert (status(market), status(limit)) == ("PreSubmitted", "Filled")
+    here.advance(calendar.following(day).opens - 1.0)
+    assert status(market) == "PreSubmitted"
+    here.advance(calendar.following(day).opens + 1.0)
+    assert status(market) == "Filled"
+
+
+def test_daily_gain() -> None:
+    here = exchange()
+    here.market.unpin(1)
+    close = calendar.previous(calendar.last_session(NOON)).closes
+    here.books.hold(STOCK, Decimal(100), Decimal(90))
+    prior = here.market.path(1).last(close)
+    at(here, 101)
+    assert here.daily_gain == 100 * (101 - prior)
+    place(here, ticket("SELL", 100, "MKT"))
+    assert here.daily_gain == 100 * (Decimal("100.99") - prior) - 1
+    assert here.books.totals().realized == 100 * (Decimal("100.99") - 90) - 1
+    here.advance(NOON + 86_400)
+    assert here.daily_gain == 0
+    assert here.books.totals().realized == 0
+
+
+def test_trading_against_an_order() -> None:
+    here = exchange()
+    [order] = place(here, ticket(limit=90))
+    here.trade_against(order.order_id, Decimal(3))
+    assert (filled(order), float(order.average_price)) == (3, 90)
+    here.trade_against(order.order_id, Decimal(30))
+    assert status(order) == "Filled"
+    here.trade_against(order.order_id, Decimal(1))
+    assert len(here.executions) == 2
+
+
+def test_time_passes_in_long_steps_too() -> None:
+    one = exchange()
+    one.market.unpin(1)
+    [order] = place(one, ticket(limit="99.5", tif="GTC"))
+    one.advance(NOON + 3 * 86_400)
+    one.advance(NOON)
+    assert one.now == NOON + 3 * 86_400
+    assert status(order) == "Filled"
+    assert one.executions[0].when > NOON
