@@ -22,6 +22,7 @@ try:
     from bezant.sim._pacing import Arrival, Judge, Violation
     from bezant.sim._recorded import RecordedRequest
     from bezant.sim._scenario import Held, Scenario, Working
+    from bezant.sim._scenario_file import ScenarioError, load_scenario
     from bezant.sim._session import LoginStyle
     from bezant.sim._storm import EVERY_KIND, Storm, StormKind
     from bezant.sim._ws import WsConnection
@@ -50,6 +51,7 @@ __all__ = [
     "Pacing",
     "RecordedRequest",
     "Scenario",
+    "ScenarioError",
     "SimulatedGateway",
     "Storm",
     "StormKind",
@@ -58,4 +60,5 @@ __all__ = [
     "When",
     "Working",
     "WsConnection",
+    "load_scenario",
 ]

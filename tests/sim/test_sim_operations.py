@@ -18,16 +18,16 @@ from bezant.sim._examples import Examples, answer_type, find
 # What has to be there before it can be found comes first; what ends something comes last.
 _FIRST = ("create_", "submit_", "preview_")
 _LAST = ("close_md_stream", "delete_", "logout", "reset_")
-# The exchange answers these, and its own tests know what to ask it.
-_OF_THE_EXCHANGE = {
-    "get_order_status",
-    "cancel_open_order",
-    "modify_open_order",
+# An order is placed with a question, confirmed, changed and cancelled.
+_ORDERS = [
     "submit_new_orders",
-    "preview_margin_impact",
-    "ack_server_prompt",
     "confirm_order_reply",
-}
+    "get_order_status",
+    "modify_open_order",
+    "cancel_open_order",
+]
+# The first answer of a session is empty, as on the wire.
+_MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
 AAPL = 265598
 _VALUES: dict[str, Any] = {
@@ -57,11 +57,20 @@ _VALUES: dict[str, Any] = {
     "type_": "TOP_PERC_GAIN",
     "type_code": "BA",
 }
+# So far from the market that the gateway asks about it.
+_TICKET = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "price": 10, "tif": "DAY"} | {
+    "quantity": 1
+}
 _SPECIAL: dict[str, dict[str, Any]] = {
     "get_dynamic_accounts": {"search_pattern": "du"},
     "get_futures_by_symbol": {"symbols": ["ES", "NONE"]},
     "get_instrument_info": {"conid": str(AAPL)},
     "modify_fyi_delivery": {"device_id": "phone", "device_name": "Phone", "enabled": True},
+    "submit_new_orders": {"orders": [_TICKET]},
+    "preview_margin_impact": {"orders": [_TICKET]},
+    "suppress_order_replies": {"message_ids": ["o163"]},
+    "modify_open_order": {"order_type": "LMT", "side": "BUY", "price": 11, "quantity": 1}
+    | {"time_in_force": "DAY", "conid": AAPL},
     "initialize_session": {"publish": True, "compete": True},
     "search_contracts": {"symbol": "AAPL"},
     "search_contracts_from_body": {"symbol": "AAPL"},
@@ -72,10 +81,11 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 def in_order(group: str) -> list[OperationEntry]:
     def rank(entry: OperationEntry) -> tuple[int, str]:
         name = entry.python_name
+        if name in _ORDERS:
+            return (_ORDERS.index(name) - len(_ORDERS), name)
         return (name.startswith(_LAST) - name.startswith(_FIRST), name)
 
-    entries = [each for each in OPERATIONS.values() if each.group == group]
-    return sorted((e for e in entries if e.python_name not in _OF_THE_EXCHANGE), key=rank)
+    return sorted((each for each in OPERATIONS.values() if each.group == group), key=rank)
 
 
 class Caller:
@@ -115,10 +125,14 @@ class Caller:
         kind = answer_type(entry)
         if kind is type(None):
             assert answer is None
-        else:
+        elif entry.python_name not in _MAY_BE_EMPTY:
             assert answer not in (None, [], {}), f"{entry} has an empty answer"
         if entry.python_name == "create_alert":
             self._known["alert_id"] = answer.order_id
+        elif entry.python_name == "submit_new_orders":
+            self._known["reply_id"] = answer[0].id
+        elif entry.python_name == "confirm_order_reply":
+            self._known["order_id"] = answer[0].order_id
         elif entry.python_name == "get_all_fyis":
             self._known["notification_id"] = answer[0].id
 
