@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from bezant.sim import _wire
 from bezant.sim._answers import Call
+from bezant.sim._control import CONTROL
 from bezant.sim._pacing import TOO_MANY
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from bezant.sim._control import Control
     from bezant.sim._enforcer import Pacing
     from bezant.sim._fault_plan import Fault
     from bezant.sim._faults import Faults
@@ -45,14 +47,20 @@ class Edge:
         serve_websocket: Callable[[WebSocket], Awaitable[None]],
         faults: Faults,
         pacing: Pacing,
+        control: Control | None = None,
     ) -> None:
         self._api = api
+        self._control = control
         self._login = login
         self._serve_websocket = serve_websocket
         self._faults = faults
         self._pacing = pacing
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
+
+    def use(self, api: Api) -> None:
+        """Have another state answer calls from now on."""
+        self._api = api
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -78,6 +86,9 @@ class Edge:
         if "transfer-encoding" in request.headers:
             # Chunked bodies get lost on the way through the real gateway.
             body = b""
+        if self._control is not None and request.url.path.startswith(CONTROL):
+            await self._control.answer(request, body)(scope, receive, send)
+            return
         recorded = self._record(request, request.method, body)
         address = request.client.host if request.client is not None else ""
         path = recorded.path.removeprefix(API)

@@ -6,24 +6,21 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezant.sim._account import Account
-from bezant.sim._catalogue import Catalogue
 from bezant.sim._certificate import certificate
 from bezant.sim._clock import Clock
+from bezant.sim._control import Control
 from bezant.sim._edge import Edge
 from bezant.sim._enforcer import Pacing
-from bezant.sim._faults import Faults, Ground
+from bezant.sim._faults import Faults
 from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
-from bezant.sim._questions import Questions
-from bezant.sim._quotes import Quotes
+from bezant.sim._recipe import Recipe
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PATH, Api
 from bezant.sim._scenario import Scenario, find
 from bezant.sim._server import ServerThread
 from bezant.sim._session import LoginStyle, Session
-from bezant.sim._trading import Trading
-from bezant.sim._world import World
 from bezant.sim._ws import WsConnection
+from bezant.sim._ws_faults import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -61,6 +58,7 @@ class SimulatedGateway:
         clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
             `Clock.by_hand()` moved by the test. Live by default.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
+        control: Whether there is a control endpoint at `/_control`, to this machine only.
 
     Raises:
         ValueError: If a number is out of range.
@@ -82,13 +80,17 @@ class SimulatedGateway:
         scenario: Scenario | None = None,
         clock: Clock | None = None,
         pacing: Literal["off", "enforced"] = "off",
+        control: bool = True,
     ) -> None:
-        if positions < 0:
-            msg = "positions must not be negative"
-            raise ValueError(msg)
-        if quote_interval <= 0 or heartbeat_interval <= 0 or ready_delay < 0:
-            msg = "intervals must be positive, and ready_delay must not be negative"
-            raise ValueError(msg)
+        self._recipe = Recipe(
+            account_id=account_id,
+            positions=positions,
+            seed=seed,
+            quote_interval=quote_interval,
+            heartbeat_interval=heartbeat_interval,
+            ready_delay=ready_delay,
+            market_data_lifetime=market_data_lifetime,
+        )
         if pacing not in ("off", "enforced"):
             msg = f"pacing must be 'off' or 'enforced', not {pacing!r}"
             raise ValueError(msg)
@@ -101,33 +103,27 @@ class SimulatedGateway:
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
         self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
-        catalogue = Catalogue(seed, positions)
-        trading = Trading(
-            catalogue, self._clock, scenario or Scenario(), seed=seed, interval=quote_interval
-        )
-        self._world = World(
-            clock=self._clock,
-            session=self._session,
-            catalogue=catalogue,
-            quotes=Quotes(trading, self._clock),
-            account=Account(account_id, trading, self._clock),
-            trading=trading,
-            questions=Questions(seed),
-            quote_interval=quote_interval,
-            heartbeat_interval=heartbeat_interval,
-            ready_delay=ready_delay,
-            market_data_lifetime=market_data_lifetime,
-        )
+        self._scenario = scenario
+        self._world = self._recipe.make(self._session, self._clock, scenario)
         self._pacing = Pacing(self._clock.elapsed)
-        if pacing == "enforced":
+        self._enforced = pacing == "enforced"
+        if self._enforced:
             self._pacing.enforce()
         self._faults = Faults(
             Ground(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
         )
-        self._api = Api(self._world, lambda: self.root_url + LOGIN_PATH)
+        self._api = self._make_api()
         self._edge = Edge(
-            self._api, self._session.login, self._serve_websocket, self._faults, self._pacing
+            self._api,
+            self._session.login,
+            self._serve_websocket,
+            self._faults,
+            self._pacing,
+            Control(self) if control else None,
         )
+
+    def _make_api(self) -> Api:
+        return Api(self._world, lambda: self.root_url + LOGIN_PATH)
 
     def __repr__(self) -> str:
         where = "not started" if self._port is None else self.root_url
@@ -166,6 +162,32 @@ class SimulatedGateway:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
+
+    def reset(self, scenario: Scenario | None = None) -> None:
+        """Begin anew: account, orders, lists, session, faults, pacing, requests and WebSockets.
+
+        The clock goes on, because time does not go back.
+
+        Args:
+            scenario: What the account holds; None for what it was at the start.
+
+        Raises:
+            ValueError: If the scenario names a contract that there is not.
+        """
+        begin = self._scenario if scenario is None else scenario
+        world = self._recipe.make(self._session, self._clock, begin)
+        for connection in self._open_streams():
+            self._run(connection.break_off())
+        self._connections.clear()
+        self._faults.forget()
+        self._pacing.off()
+        if self._enforced:
+            self._pacing.enforce()
+        self._world = world
+        self._api = self._make_api()
+        self._edge.use(self._api)
+        self._session.login()
+        self.clear_requests()
 
     @property
     def port(self) -> int:
@@ -330,6 +352,11 @@ class SimulatedGateway:
         """
         self._pacing.enforce(penalty, growth)
         return self._pacing
+
+    @property
+    def session_state(self) -> dict[str, bool]:
+        """The flags of the session, and whether there is a login."""
+        return self._session.flags()
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login.
