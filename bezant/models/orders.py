@@ -157,6 +157,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         total_cash_size: money ordered.
         total_size: how much was ordered.
+        order_ref: the ``client_order_id`` it was placed with.
+        parent_id: the order that this one waits for.
     """
 
     account: Maybe[str] = UNSET
@@ -196,6 +198,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     time_in_force: Maybe[str] = UNSET
     total_cash_size: Maybe[Decimal] = UNSET
     total_size: Maybe[Decimal] = UNSET
+    order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
+    parent_id: Maybe[int] = UNSET
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
@@ -308,7 +312,7 @@ class OrderPayload(Model, frozen=True, kw_only=True):
     allocation_profile: AllocationProfile | UnsetType = UNSET
 
 
-class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
+class OrderReply(Model, frozen=True, kw_only=True):
     """What became of an order.
 
     It was placed (``order_id``), or raised a question (``id``, ``message``).
@@ -318,27 +322,31 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
         order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
         is_suppressed: whether it answers itself from now on.
         message_ids: kinds of question, such as ``o163``.
-        order_id_: IBKR's id of the order.
+        order_id_: IBKR's id of the order (``orderId``).
         request_id: the question's id (``reqId``).
         message_options: the answers to choose from.
+        local_order_id: the ``client_order_id`` it was placed with.
+        parent_order_id: the order that this one waits for.
     """
 
-    encrypt_message: Maybe[str] = msgspec.field(default=UNSET, name="encrypt_message")
-    order_id: Maybe[int] = msgspec.field(default=UNSET, name="order_id")
-    order_status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
+    encrypt_message: Maybe[str] = UNSET
+    order_id: Maybe[int] = UNSET
+    order_status: Maybe[str] = UNSET
     id: Maybe[str] = UNSET
-    is_suppressed: Maybe[bool] = UNSET
+    is_suppressed: Maybe[bool] = msgspec.field(default=UNSET, name="isSuppressed")
     message: Maybe[list[str]] = UNSET
-    message_ids: Maybe[list[str]] = UNSET
+    message_ids: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageIds")
     dismissable: Maybe[list[Any]] = UNSET
-    message_id: Maybe[str] = UNSET
+    message_id: Maybe[str] = msgspec.field(default=UNSET, name="messageId")
     options: Maybe[list[str]] = UNSET
-    order_id_: Maybe[int] = UNSET
+    order_id_: Maybe[int] = msgspec.field(default=UNSET, name="orderId")
     prompt: Maybe[bool] = UNSET
     request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
     text: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    message_options: Maybe[list[str]] = UNSET
+    message_options: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageOptions")
+    local_order_id: Maybe[str] = UNSET
+    parent_order_id: Maybe[int] = UNSET
 
 
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):

@@ -96,8 +96,11 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running loop until so many simulated seconds have passed."""
-        until = self.elapsed() + seconds
-        if seconds <= 0:
+        await self.sleep_until(self.elapsed() + seconds)
+
+    async def sleep_until(self, until: float) -> None:
+        """Wait on the running loop until `elapsed` is so much."""
+        if until <= self.elapsed():
             await asyncio.sleep(0)
             return
         event = asyncio.Event()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})
-_PNL_EVERY = 2  # ticks: it is told more rarely than quotes
+# How many times as rarely as of quotes it is told of profit and loss.
+_PNL_EVERY = 1.9
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -44,7 +45,7 @@ class Feeds:
         self._market_data: dict[int, _MarketData] = {}
         self._orders: OrderFeed | None = None
         self._trades: TradeFeed | None = None
-        self._ticks = 0
+        self._pnl_told = 0.0
         self._pnl: dict[str, Any] | None = None
         self._topics = Topics(world)
 
@@ -91,12 +92,12 @@ class Feeds:
 
     def tick(self) -> Iterator[bytes]:
         """Yield what changed since the last tick."""
-        self._ticks += 1
         yield from self._market_data_changes()
         for feed in (self._orders, self._trades):
             if feed is not None:
                 yield from map(encode, feed.tick())
-        if self._ticks % _PNL_EVERY == 0:
+        world = self._world
+        if world.clock.elapsed() - self._pnl_told >= _PNL_EVERY * world.quote_interval:
             yield from self._pnl_changes()
         yield from map(encode, self._topics.tick())
 
@@ -168,6 +169,7 @@ class Feeds:
         if self._pnl is None:
             return
         account = self._world.account
+        self._pnl_told = self._world.clock.elapsed()
         values = account.gains()
         delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
         self._pnl = values

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5
-_REPORTS_EVERY = 20  # ticks: they are told more rarely than quotes
+# How many times as rarely as of quotes it is told of the account.
+_REPORTS_EVERY = 19.9
 BEGINNINGS = frozenset({"ssd", "sld", "smh", "sbd"})
 ENDS = frozenset({"usd", "uld", "umh", "ubd"})
 
@@ -29,7 +30,7 @@ class Topics:
         self._world = world
         self._summaries: dict[str, _Report] = {}
         self._ledgers: dict[str, _Report] = {}
-        self._ticks = 0
+        self._reported = world.clock.elapsed()
         self._bars: dict[str, str] = {}
         self._ladders: dict[str, dict[int, Message]] = {}
         self._served = 0
@@ -70,8 +71,9 @@ class Topics:
 
     def tick(self) -> Iterator[Message]:
         """Yield what changed since the last tick."""
-        self._ticks += 1
-        if self._ticks % _REPORTS_EVERY == 0:
+        now = self._world.clock.elapsed()
+        if now - self._reported >= _REPORTS_EVERY * self._world.quote_interval:
+            self._reported = now
             for account, report in self._summaries.items():
                 yield from self._summary(account, report)
             for account, report in self._ledgers.items():

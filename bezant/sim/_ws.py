@@ -14,7 +14,7 @@ from bezant.sim._feeds import Feeds, encode
 from bezant.sim._session import SERVER_INFO, USERNAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from starlette.websockets import WebSocket
 
@@ -193,6 +193,7 @@ class WsConnection:
             # The real one accepts the upgrade by itself: without a login nothing ever comes.
             return
         async with self._slots:
+            began = world.clock.elapsed()
             await self._emit(
                 encode({"topic": "system", "success": USERNAME, "isFT": False, "isPaper": True})
             )
@@ -202,17 +203,26 @@ class WsConnection:
             await self._emit(encode(sts))
             properties = world.account.properties(world.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
-            await asyncio.gather(self._heartbeat(), self._tick())
+            await asyncio.gather(self._heartbeat(began), self._tick(began))
 
-    async def _heartbeat(self) -> None:
-        while True:
-            await self._world.clock.sleep(self._world.heartbeat_interval)
-            await self._emit(encode({"topic": "system", "hb": int(self._world.clock.now() * 1000)}))
+    async def _heartbeat(self, began: float) -> None:
+        def beat() -> list[bytes]:
+            return [encode({"topic": "system", "hb": int(self._world.clock.now() * 1000)})]
 
-    async def _tick(self) -> None:
+        await self._repeat(began, self._world.heartbeat_interval, beat)
+
+    async def _tick(self, began: float) -> None:
+        await self._repeat(began, self._world.quote_interval, self._feeds.tick)
+
+    async def _repeat(
+        self, began: float, interval: float, tell: Callable[[], Iterable[bytes]]
+    ) -> None:
+        clock = self._world.clock
         while True:
-            await self._world.clock.sleep(self._world.quote_interval)
-            for frame in self._feeds.tick():
+            await clock.sleep_until(began + interval)
+            # Counted from before the work: a clock moved on meanwhile is not missed.
+            began = clock.elapsed()
+            for frame in tell():
                 await self._emit(frame)
 
     async def session_changed(self, sts: dict[str, Any]) -> None:
