@@ -356,6 +356,37 @@ def test_sim_serves_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ready" in capsys.readouterr().out
 
 
+def test_sim_with_everything(tmp_path: Path) -> None:
+    scenario = tmp_path / "small.toml"
+    scenario.write_text('[[positions]]\ncontract = "AAPL"\nquantity = 1\n')
+    arguments = ("--scenario", str(scenario), "--time", "hand", "--pacing", "enforced")
+    with started("sim", "--port", "0", *arguments) as process:
+        shown = read_until(process, "Ctrl-C")
+        address = re.search(r"https://\S+", shown)
+        assert address
+        assert f"{scenario}; time hand, pacing enforced" in shown
+        for line in ("curl -sk -X POST", "import bezant", f"{address[0][:-7]}/_control/state"):
+            assert line in shown
+        with bezant.Client(address[0], pacing=False, retries=0) as client:
+            assert len(client.all_positions("DU1234567")) == 1
+            with pytest.raises(bezant.RateLimited):
+                client.request("GET", "/portfolio/accounts")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--scenario", "none.toml"), "none.toml: can't read the scenario: No such file"),
+        (("--time", "soon"), "time must be live, hand or fast=N"),
+    ],
+)
+def test_sim_that_cannot_begin(
+    arguments: tuple[str, str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", "--port", "0", *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+
+
 def shown_on_a_terminal(gateway: SimulatedGateway) -> str:
     file = io.StringIO()
     console = Console(

@@ -186,9 +186,11 @@ def test_the_clock_and_prices() -> None:
             wrong(control.post("/prices", json={"NONE": 1}))
         with Client(gateway.base_url, pacing=False, retries=0) as client:
             client.accounts()
-            path = f"/iserver/marketdata/snapshot?conids={AAPL},272093&fields=7635"
-            client.request("GET", path)
-            assert [row["7635"] for row in client.request("GET", path)] == ["123.25", "99.50"]
+            asked = {"conids": f"{AAPL},272093", "fields": "7635"}
+            path = "/iserver/marketdata/snapshot"
+            client.request("GET", path, params=asked)  # the first one primes
+            rows = client.request("GET", path, params=asked)
+            assert [row["7635"] for row in rows] == ["123.25", "99.50"]
 
 
 SCENARIO = """
