@@ -99,7 +99,9 @@ def ibkr_options() -> IbkrOptions:
 
 
 @pytest.fixture
-def ibkr_gateway(request: pytest.FixtureRequest, ibkr_options: IbkrOptions) -> Iterator[Any]:
+def ibkr_gateway(
+    request: pytest.FixtureRequest, ibkr_options: IbkrOptions
+) -> Iterator[SimulatedGateway]:
     """A simulated gateway of its own for each test, logged in, on a free port."""
     with _gateway(_options(request.node, ibkr_options), request.path.parent) as gateway:
         yield gateway
@@ -108,12 +110,11 @@ def ibkr_gateway(request: pytest.FixtureRequest, ibkr_options: IbkrOptions) -> I
 @pytest.fixture
 def ibkr_client(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions, ibkr_gateway: SimulatedGateway
-) -> Iterator[Any]:
+) -> Iterator[Client]:
     """A blocking client of `ibkr_gateway`."""
     from bezant import Client
 
     options = _client_options(_options(request.node, ibkr_options))
-    client: Client
     with Client(ibkr_gateway.base_url, **options) as client:
         yield client
 
@@ -121,7 +122,7 @@ def ibkr_client(
 @pytest.fixture
 def async_ibkr_client(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions, ibkr_gateway: SimulatedGateway
-) -> Iterator[Any]:
+) -> Iterator[AsyncClient]:
     """An asynchronous client of `ibkr_gateway`; it belongs to the loop that first uses it."""
     from bezant import AsyncClient
 
