@@ -83,6 +83,16 @@ def test_open_hours_and_the_end_of_the_day() -> None:
     assert calendar.end_of_day(day.closes) == calendar.following(day).closes
 
 
+@pytest.mark.parametrize(
+    ("entered", "ends"),
+    [("20260706", "20261231"), ("20261001", "20270331"), ("20260331", "20260630")],
+)
+def test_good_till_cancelled_ends_with_the_next_quarter(entered: str, ends: str) -> None:
+    noon = dt.datetime.strptime(entered, "%Y%m%d").replace(hour=12, tzinfo=calendar.ZONE)
+    end = calendar.end_of_next_quarter(noon.timestamp())
+    assert f"{dt.datetime.fromtimestamp(end, calendar.ZONE):%Y%m%d %H%M}" == f"{ends} 1600"
+
+
 def market(**options: object) -> Market:
     return Market(CONTRACTS, seed=7, start=NOON, **options)  # type: ignore[arg-type]
 

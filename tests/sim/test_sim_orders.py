@@ -331,6 +331,7 @@ def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client
         (row(quantity=None, price=5), 400, "quantity or cashQty is required"),
         (row(quantity=0, price=5), 400, "quantity or cashQty is required"),
         (row(quantity="many", price=5), 400, "parameter quantity with incorrect type"),
+        (row(quantity="1e1000", price=5), 400, "parameter quantity with incorrect type"),
         (row(cashQty=5, price=5), 400, "quantity or cashQty is required"),
         (row(cOID="x" * 65, price=5), 400, "cOID is longer"),
         (row(acctId="DU9", price=5), 400, "account DU9 is not available"),
@@ -563,9 +564,41 @@ def test_scenario_of_orders_and_positions() -> None:
             gateway.position(wrong)
         with pytest.raises(ValueError, match="has no contract"):
             SimulatedGateway(scenario=Scenario(held=[Held(wrong, 1)]))
-    for price, size in ((0, 1), ("NaN", 1), (5, -1)):
-        with pytest.raises(ValueError, match="price"):
+    for price, size in ((0, 1), ("NaN", 1), ("x", 1), (5, -1)):
+        with pytest.raises(ValueError, match=r"price|not a number"):
             gateway.set_price("KO", price, size=size)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "text"),
+    [
+        (Scenario(cash={"XXX": 1}), "unknown currency 'XXX': use one of USD, EUR"),
+        (Scenario(prices={"AAPL": "dear"}), "not a number: 'dear'"),
+        (Scenario(held=[], cash={}, orders=[Working("KO", "BUY", 1, limit=9)]), "can't be placed"),
+    ],
+)
+def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        SimulatedGateway(scenario=scenario)
+
+
+def test_no_orders_without_means_or_beside_positions_that_are_given() -> None:
+    assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
+    assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
+    assert len(SimulatedGateway(positions=0).orders) == 2
+
+
+def test_the_two_orders_change_until_the_client_does_it() -> None:
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=Scenario(prices={"MSFT": 467}))
+    filled, repriced = gateway.orders
+    assert (filled.filled, repriced.ticket.limit) == (Decimal(0), Decimal(455))
+    gateway.clock.advance(10)
+    filled, repriced = gateway.orders
+    assert (filled.filled, repriced.ticket.limit) == (Decimal(5), Decimal("455.5"))
+    gateway.clock.advance(3600)
+    filled, repriced = gateway.orders
+    assert (filled.filled, filled.status) == (Decimal(99), "Submitted")
+    assert len(gateway.executions) == 99
 
 
 def test_a_new_gateway_is_quick() -> None:

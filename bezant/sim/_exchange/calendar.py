@@ -138,3 +138,11 @@ def end_of_day(when: float, *, extended: bool = False) -> float:
             if when < end:
                 return end
         day += _DAY
+
+
+def end_of_next_quarter(when: float) -> float:
+    """Return when an order good till cancelled ends that is entered at a time."""
+    day = day_of(when)
+    months = day.year * 12 + (day.month - 1) // 3 * 3 + 6
+    last = dt.date(months // 12, months % 12 + 1, 1) - _DAY
+    return dt.datetime.combine(last, _CLOSE, ZONE).timestamp()

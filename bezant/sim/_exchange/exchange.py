@@ -289,12 +289,16 @@ class Exchange:
 
     def _due(self, now: float) -> None:
         """Do what is due by a time, each at its own time, and stop there."""
-        for order in list(self._working.values()):
-            for when in (order.cancels_at, order.expires):
-                if when is not None and when <= now and not order.done:
-                    self.now = max(self.now, when)
-                    asked = when == order.cancels_at
-                    self._cancel(order, "" if asked else "The order's time in force has ended.")
+        ends: list[tuple[float, int, str]] = []
+        for order in self._working.values():
+            if order.expires <= now:
+                ends.append((order.expires, order.order_id, "Its time in force has ended."))
+            if order.cancels_at is not None and order.cancels_at <= now:
+                ends.append((order.cancels_at, order.order_id, ""))
+        for when, order_id, reason in sorted(ends):
+            if not self.orders[order_id].done:
+                self.now = max(self.now, when)
+                self._cancel(self.orders[order_id], reason)
         self.now = max(self.now, now)
         today = calendar.last_session(self.now)
         if today.date != self._day.date:
@@ -398,9 +402,9 @@ class Exchange:
 
     # looking things up
 
-    def _expiry(self, ticket: Ticket) -> float | None:
-        if ticket.tif != "DAY":
-            return None
+    def _expiry(self, ticket: Ticket) -> float:
+        if ticket.tif == "GTC":
+            return calendar.end_of_next_quarter(self.now)
         return calendar.end_of_day(self.now, extended=ticket.outside_rth)
 
     def _recent(self) -> list[Order]:
