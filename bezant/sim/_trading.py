@@ -105,6 +105,16 @@ class Trading:
         with self.now() as exchange:
             exchange.set_quote(conid, spread(price, size, size, min(size, 100)))
 
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract."""
+        with self.now() as exchange:
+            exchange.market.halt(find(self.catalogue, contract), exchange.now)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again."""
+        with self.now() as exchange:
+            exchange.resume(find(self.catalogue, contract))
+
     def free_price(self, contract: str | int) -> None:
         """Let a contract's market move again."""
         with self.now() as exchange:

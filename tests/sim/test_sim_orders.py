@@ -525,6 +525,23 @@ def test_market_hours() -> None:
             assert shown["31"][0].isdigit()
 
 
+def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    params = {"conids": str(APPLE), "fields": "31,84"}
+    trader.get("/iserver/marketdata/snapshot", params=params)
+    gateway.halt("AAPL")
+    gateway.set_price("AAPL", 240)
+    gateway.clock.advance(60)
+    [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
+    assert (shown["31"], shown["84"]) == ("H250.00", "249.99")
+    [placed] = place(trader, row(kind="MKT"))
+    assert placed["order_status"] == "PreSubmitted"
+    gateway.resume("AAPL")
+    assert statuses(gateway) == ["Filled"]
+    [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
+    assert shown["31"].lstrip("CH") == "240.00"
+    assert gateway.executions[0].price == Decimal("240.01")
+
+
 def test_an_order_counts_though_its_answer_is_lost(
     gateway: SimulatedGateway, trader: httpx.Client, until: Until
 ) -> None:

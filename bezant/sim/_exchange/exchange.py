@@ -246,6 +246,11 @@ class Exchange:
             self._taken.pop((conid, side), None)
         self._match()
 
+    def resume(self, conid: int) -> None:
+        """Let a contract be traded again; what can trade then does so."""
+        self.market.resume(conid)
+        self._match()
+
     # the passing of time
 
     def advance(self, now: float) -> None:
@@ -302,8 +307,11 @@ class Exchange:
             return False
         ticket = order.ticket
         cancelling = order.cancels_at is not None
-        if order.parent_id in self._working or not self.market.is_open(
-            self.now, extended=ticket.outside_rth and ticket.limit is not None
+        extended = ticket.outside_rth and ticket.limit is not None
+        if (
+            order.parent_id in self._working
+            or self.market.is_halted(ticket.conid)
+            or not self.market.is_open(self.now, extended=extended)
         ):
             if not cancelling:
                 self._set(order, "PreSubmitted")
