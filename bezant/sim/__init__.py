@@ -13,6 +13,7 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._catalogue import Contract
     from bezant.sim._clock import Clock
     from bezant.sim._exchange.orders import Execution, Order, Ticket
     from bezant.sim._gateway import SimulatedGateway
@@ -31,6 +32,7 @@ except ModuleNotFoundError as _error:
 
 __all__ = [
     "Clock",
+    "Contract",
     "Execution",
     "Held",
     "LoginStyle",

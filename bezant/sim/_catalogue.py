@@ -64,7 +64,22 @@ _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYST
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract and the price at which its random walk begins."""
+    """A contract, and the price at which it begins.
+
+    Attributes:
+        conid: IBKR's id of it.
+        symbol: Its symbol; of a derivative the one of what it is of.
+        name: The company, or what it is.
+        exchange: Where it is listed, one of those that the simulated gateway knows.
+        price: The price at which it begins.
+        asset_class: `STK`, `OPT` or `FUT`.
+        description: What a portfolio calls it; the symbol unless told.
+        multiplier: What the price is multiplied by; 0 for 1.
+        strike: The price at which an option is exercised.
+        expiry: When it ends, `YYYYMMDD`.
+        right: `C` or `P` of an option.
+        underlying: The conid of what it is of.
+    """
 
     conid: int
     symbol: str
@@ -216,6 +231,28 @@ class Catalogue:
                 expiry=expiry,
                 underlying=11004968 + index,
             )
+
+    def add(self, contract: Contract) -> None:
+        """Take up another contract.
+
+        Raises:
+            ValueError: If it can't be.
+        """
+        problem = ""
+        if contract.conid in self.contracts:
+            problem = "its conid is taken"
+        elif contract.exchange not in _EXCHANGES:
+            problem = f"its exchange is none of {', '.join(_EXCHANGES)}"
+        elif contract.asset_class not in ("STK", "OPT", "FUT"):
+            problem = "its asset_class is none of STK, OPT, FUT"
+        elif not contract.price > 0:
+            problem = "its price is not above 0"
+        if problem:
+            msg = f"the simulated gateway can't have {contract!r}: {problem}"
+            raise ValueError(msg)
+        self.contracts[contract.conid] = contract
+        if contract.asset_class == "STK":
+            self._add_company(contract.symbol, contract.name, [contract])
 
     def primary(self, symbol: str) -> int | None:
         """Return the conid of a symbol's first listing, None where the symbol is unknown."""

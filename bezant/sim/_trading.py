@@ -41,6 +41,8 @@ class Trading:
         if unknown:
             msg = f"unknown currency {min(unknown)!r}: use one of {', '.join(RATES)}"
             raise ValueError(msg)
+        for contract in scenario.contracts:
+            catalogue.add(contract)
         self.catalogue = catalogue
         self.scenario = scenario
         self.without_data = {find(catalogue, each) for each in scenario.without_data}
