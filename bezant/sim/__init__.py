@@ -13,6 +13,7 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
+    from bezant.sim._catalogue import Contract
     from bezant.sim._clock import Clock
     from bezant.sim._enforcer import Pacing
     from bezant.sim._exchange.orders import Execution, Order, Ticket
@@ -39,6 +40,7 @@ __all__ = [
     "EVERY_KIND",
     "Arrival",
     "Clock",
+    "Contract",
     "Execution",
     "Fault",
     "FaultKind",

@@ -61,6 +61,9 @@ class Control:
             "POST /pacing": self._set_pacing,
             "POST /clock": self._advance,
             "POST /prices": self._set_prices,
+            "POST /halts": self._halt,
+            "POST /questions": self._ask,
+            "GET /orders": self._orders,
             "POST /scenario": self._load,
             "POST /reset": self._reset,
         }
@@ -221,10 +224,25 @@ class Control:
     def _set_prices(self, _request: Request, body: bytes) -> Any:
         prices = msgspec.json.decode(body or b"{}", type=dict[str, float | str])
         for name, price in prices.items():
-            # Symbols that are numbers are shorter than conids.
-            conid = name.isdecimal() and len(name) > 4
-            self._gateway.set_price(int(name) if conid else name, price)
+            self._gateway.set_price(_contract(name), price)
         return prices
+
+    def _halt(self, _request: Request, body: bytes) -> Any:
+        halted = msgspec.json.decode(body or b"{}", type=dict[str, bool])
+        for name, stop in halted.items():
+            change = self._gateway.halt if stop else self._gateway.resume
+            change(_contract(name))
+        return halted
+
+    def _ask(self, _request: Request, body: bytes) -> Any:
+        given = _object(body, "ask")
+        self._gateway.ask(*msgspec.convert(given.get("ask"), list[str]))
+        return given
+
+    def _orders(self, _request: Request, _body: bytes) -> Any:
+        gateway = self._gateway
+        shown = {"orders": gateway.orders, "executions": gateway.executions, "cash": gateway.cash}
+        return msgspec.to_builtins(shown)
 
     def _load(self, request: Request, body: bytes) -> Any:
         if "json" in request.headers.get("content-type", ""):
@@ -237,6 +255,11 @@ class Control:
     def _reset(self, _request: Request, _body: bytes) -> Any:
         self._gateway.reset()
         return {"account_id": self._gateway.account_id}
+
+
+def _contract(name: str) -> str | int:
+    # Symbols that are numbers are shorter than conids.
+    return int(name) if name.isdecimal() and len(name) > 4 else name
 
 
 def _object(body: bytes, *allowed: str) -> dict[str, Any]:

@@ -286,6 +286,28 @@ class SimulatedGateway:
         """
         self._world.trading.free_price(contract)
 
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract: its price stands still, orders wait.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        self._world.trading.halt(contract)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        self._world.trading.resume(contract)
+
     def ask(self, *message_ids: str) -> None:
         """Ask questions about the next order, one after the other, besides those it raises.
 

@@ -26,7 +26,7 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
 _TRADING_DAY = 23_400
 _LONGEST = 15 * _DAYS["y"] * _TRADING_DAY
-_EARLIEST = 631_152_000.0  # 1990
+_EARLIEST = 1_199_145_600.0  # 2008
 _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
 
 

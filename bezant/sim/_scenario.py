@@ -104,6 +104,7 @@ class Scenario:
     """What a simulated gateway begins with, and the rules of its exchange.
 
     Attributes:
+        contracts: Contracts that there are besides those that there always are.
         held: The positions. None draws as many from the seed as the gateway is told.
         cash: The cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: Where prices begin, by symbol or conid; the others begin where they always do.
@@ -121,6 +122,7 @@ class Scenario:
         without_data: Symbols or conids without market data: no quotes, and a question (`o354`).
     """
 
+    contracts: Sequence[Contract] = ()
     held: Sequence[Held] | None = None
     cash: Mapping[str, Amount] = field(default_factory=_some_cash)
     prices: Mapping[str | int, Amount] = field(default_factory=_no_prices)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bezant.sim._catalogue import Contract
 from bezant.sim._clock import Clock
 from bezant.sim._scenario import Held, Scenario, Working
 
@@ -210,6 +211,24 @@ def _conid_or_symbol(name: str) -> str | int:
     return int(name) if name.isdecimal() and len(name) > 4 else name
 
 
+def _whole(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        _refuse(where, value, "a whole number above 0")
+    return int(value)
+
+
+def _expiry(value: Any, where: str) -> str:
+    text = _text(value, where)
+    if not (len(text) == 8 and text.isdecimal()):
+        _refuse(where, value, "a date as 'YYYYMMDD'")
+    return text
+
+
+def _known(value: Any, where: str) -> Contract:
+    fields = _read(value, _CONTRACT, where, "conid", "symbol", "exchange", "price")
+    return Contract(**({"name": fields["symbol"]} | fields))
+
+
 def _held(value: Any, where: str) -> Held:
     return Held(**_read(value, _HELD, where, "contract", "quantity"))
 
@@ -218,6 +237,20 @@ def _working(value: Any, where: str) -> Working:
     return Working(**_read(value, _WORKING, where, "contract", "side", "quantity"))
 
 
+_CONTRACT: Mapping[str, Callable[[Any, str], Any]] = {
+    "conid": _whole,
+    "symbol": _text,
+    "name": _text,
+    "exchange": _text,
+    "price": lambda value, where: float(_positive(value, where)),
+    "asset_class": _one_of("STK", "OPT", "FUT"),
+    "description": _text,
+    "multiplier": lambda value, where: float(_positive(value, where)),
+    "strike": lambda value, where: float(_positive(value, where)),
+    "expiry": _expiry,
+    "right": _one_of("C", "P"),
+    "underlying": _whole,
+}
 _HELD: Mapping[str, Callable[[Any, str], Any]] = {
     "contract": _contract,
     "quantity": _number,
@@ -235,6 +268,7 @@ _WORKING: Mapping[str, Callable[[Any, str], Any]] = {
     "client_id": _text,
 }
 _TOP: Mapping[str, Callable[[Any, str], Any]] = {
+    "contracts": _list_of(_known),
     "positions": _list_of(_held),
     "cash": _amounts(_number),
     "prices": _prices,

@@ -41,6 +41,8 @@ class Trading:
         if unknown:
             msg = f"unknown currency {min(unknown)!r}: use one of {', '.join(RATES)}"
             raise ValueError(msg)
+        for contract in scenario.contracts:
+            catalogue.add(contract)
         self.catalogue = catalogue
         self.scenario = scenario
         self.without_data = {find(catalogue, each) for each in scenario.without_data}
@@ -104,6 +106,16 @@ class Trading:
             raise ValueError(msg)
         with self.now() as exchange:
             exchange.set_quote(conid, spread(price, size, size, min(size, 100)))
+
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract."""
+        with self.now() as exchange:
+            exchange.market.halt(find(self.catalogue, contract), exchange.now)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again."""
+        with self.now() as exchange:
+            exchange.resume(find(self.catalogue, contract))
 
     def free_price(self, contract: str | int) -> None:
         """Let a contract's market move again."""

@@ -78,7 +78,7 @@ async def test_a_penalty_is_kept(gateway: SimulatedGateway) -> None:
         assert len(gateway.requests) == seen
         gateway.pacing.release()
         client.end_penalty()
-        assert await client.health()
+        assert (await client.health()).authenticated
 
 
 async def test_a_storm_does_not_reach_reads(gateway: SimulatedGateway) -> None:

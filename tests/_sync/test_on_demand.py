@@ -75,7 +75,7 @@ def test_a_penalty_is_kept(gateway: SimulatedGateway) -> None:
         assert len(gateway.requests) == seen
         gateway.pacing.release()
         client.end_penalty()
-        assert client.health()
+        assert client.health().authenticated
 
 
 def test_a_storm_does_not_reach_reads(gateway: SimulatedGateway) -> None:

@@ -193,6 +193,19 @@ def test_the_clock_and_prices() -> None:
             assert [row["7635"] for row in rows] == ["123.25", "99.50"]
 
 
+def test_halts_questions_and_orders(gateway: SimulatedGateway, control: httpx.Client) -> None:
+    assert control.post("/halts", json={"AAPL": True}).json() == {"AAPL": True}
+    control.post("/halts", json={"AAPL": False})
+    wrong(control.post("/halts", json={"AAPL": "maybe"}))
+    control.post("/questions", json={"ask": ["o354"]})
+    wrong(control.post("/questions", json={"ask": "o354"}))
+    known = control.get("/orders").json()
+    assert [each["order_id"] for each in known["orders"]] == [
+        each.order_id for each in gateway.orders
+    ]
+    assert known["cash"].keys() == gateway.cash.keys()
+
+
 SCENARIO = """
 [cash]
 USD = 5000
@@ -217,7 +230,7 @@ def test_scenario_and_reset(gateway: SimulatedGateway, control: httpx.Client) ->
     control.post("/scenario", json={"positions": positions})
     assert held() == 2
     complaint = wrong(control.post("/scenario", json={"postions": []}))
-    assert "allowed are positions" in complaint
+    assert "allowed are contracts, positions" in complaint
     assert "'NONE'" in wrong(
         control.post("/scenario", json={"positions": [{"contract": "NONE", "quantity": 1}]})
     )

@@ -69,7 +69,7 @@ def test_searching_by_name(client: Client) -> None:
 def test_futures_currencies_rules_algos(client: Client) -> None:
     contracts = client.api.contracts
     futures = contracts.get_futures_by_symbol(symbols=["ES", "NONE"])
-    assert [each.expiration_date for each in futures["ES"]] == [
+    assert [each.expiration_date for each in futures["ES"][:4]] == [
         20270319,
         20270618,
         20270917,

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bezant.sim import Held, Scenario, ScenarioError, SimulatedGateway, Working, load_scenario
+from bezant import Client
+from bezant.sim import (
+    Contract,
+    Held,
+    Scenario,
+    ScenarioError,
+    SimulatedGateway,
+    Working,
+    load_scenario,
+)
 from bezant.sim._scenario_file import clock_of, parse_scenario
 
 WHOLE = """
@@ -18,6 +27,25 @@ price_limit = 5
 size_limit = 100
 value_limit = 20000.5
 without_data = ["VOD", 272093]
+
+[[contracts]]
+conid = 999000001
+symbol = "ACME"
+exchange = "NASDAQ"
+price = 12.5
+
+[[contracts]]
+conid = 999000002
+symbol = "AAPL"
+name = "APPLE INC"
+exchange = "SMART"
+price = 3
+asset_class = "OPT"
+multiplier = 100
+strike = 300
+expiry = "20270115"
+right = "C"
+underlying = 265598
 
 [cash]
 USD = 25000.10
@@ -52,6 +80,22 @@ def test_everything(tmp_path: Path) -> None:
     file = tmp_path / "whole.toml"
     file.write_text(WHOLE)
     assert load_scenario(file) == Scenario(
+        contracts=[
+            Contract(999000001, "ACME", "ACME", "NASDAQ", 12.5),
+            Contract(
+                999000002,
+                "AAPL",
+                "APPLE INC",
+                "SMART",
+                3.0,
+                asset_class="OPT",
+                multiplier=100.0,
+                strike=300.0,
+                expiry="20270115",
+                right="C",
+                underlying=265598,
+            ),
+        ],
         held=[Held("AAPL", Decimal(10), Decimal("150.1"), Decimal(-3)), Held(272093, Decimal(-2))],
         cash={"USD": Decimal("25000.10")},
         prices={"AAPL": Decimal("200.05"), "7203": Decimal(3000), 272093: Decimal(400)},
@@ -68,6 +112,13 @@ def test_everything(tmp_path: Path) -> None:
     )
     with SimulatedGateway(scenario=load_scenario(file)) as gateway:
         assert len(gateway.orders) == 1
+        with Client(gateway.base_url, pacing=False, retries=0, strict=True) as client:
+            client.accounts()
+            contracts = client.api.contracts
+            [option] = contracts.get_contract_info(conid=265598, sec_type="OPT", month="JAN27")
+            assert option.conid == 999000002
+            assert option.strike == 300
+            assert contracts.search_contracts(symbol="ACME")[0].conid == 999000001
 
 
 def test_what_is_left_out() -> None:
@@ -80,7 +131,10 @@ def test_what_is_left_out() -> None:
     ("text", "complaint"),
     [
         ("a = ", "f: no TOML: "),
-        ("colour = 1", "f: unknown key 'colour'; allowed are positions, cash, prices, orders, "),
+        (
+            "colour = 1",
+            "f: unknown key 'colour'; allowed are contracts, positions, cash, ",
+        ),
         ("hours = 'late'", "f: hours must be 'always' or 'regular', not 'late'"),
         ("commissions = 1", "f: commissions must be true or false, not 1"),
         ("cancel_delay = -1", "f: cancel_delay must be 0 or more, not -1"),
@@ -92,6 +146,15 @@ def test_what_is_left_out() -> None:
         ("positions = [3]", "f: positions[1] must be a table, not 3"),
         ("[[positions]]\nquantity = 1", "f: positions[1]: the key 'contract' is missing"),
         ("without_data = [true]", "f: without_data[1] must be the symbol of a stock in quotes"),
+        ("[[contracts]]\nconid = 0", "f: contracts[1]: the key 'symbol' is missing"),
+        (
+            "[[contracts]]\nconid = 0\nsymbol = 'A'\nexchange = 'NYSE'\nprice = 1",
+            "f: contracts[1]: conid must be a whole number above 0, not 0",
+        ),
+        (
+            "[[contracts]]\nconid = 1\nsymbol = 'A'\nexchange = 'NYSE'\nprice = 1\nexpiry = '1'",
+            "f: contracts[1]: expiry must be a date as 'YYYYMMDD', not '1'",
+        ),
         (
             "[[orders]]\ncontract = 'AAPL'\nside = 'HOLD'\nquantity = 1",
             "f: orders[1]: side must be 'BUY' or 'SELL', not 'HOLD'",
