@@ -82,11 +82,29 @@ def _parser() -> argparse.ArgumentParser:
     sim = commands.add_parser(
         "sim",
         help="run a simulated gateway until Ctrl-C",
-        description="Runs a simulated gateway on this machine until Ctrl-C.",
+        description=(
+            "Runs a simulated gateway on this machine until Ctrl-C. What happens to it is up to "
+            "its control endpoint, which it prints."
+        ),
     )
     sim.add_argument("--port", type=_port, default=5000, metavar="N", help="0 for any (5000)")
     sim.add_argument("--positions", type=_count, default=250, metavar="N", help="(250)")
     sim.add_argument("--seed", type=int, default=0, metavar="N", help="what it is drawn from (0)")
+    sim.add_argument(
+        "--scenario", metavar="FILE", help="TOML file with positions, prices, cash and orders"
+    )
+    sim.add_argument(
+        "--time",
+        default="live",
+        metavar="HOW",
+        help="live, fast=60 (a minute in a second), or hand: moved by the control endpoint (live)",
+    )
+    sim.add_argument(
+        "--pacing",
+        choices=("off", "enforced"),
+        default="off",
+        help="whether requests beyond IBKR's limits are answered with 429 (off)",
+    )
 
     health = commands.add_parser(
         "health",
@@ -159,7 +177,14 @@ def _sim(options: argparse.Namespace) -> int:
         return _UNUSABLE
     from .sim import _cli as sim
 
-    return sim.run(options.port, positions=options.positions, seed=options.seed)
+    return sim.run(
+        options.port,
+        positions=options.positions,
+        seed=options.seed,
+        scenario=options.scenario,
+        time=options.time,
+        pacing=options.pacing,
+    )
 
 
 def _health(options: argparse.Namespace) -> int:

@@ -174,7 +174,7 @@ class Account:
             return parts | {"BASE": self._part(books, "BASE", None)}
 
     def _part(self, books: Books, name: str, currency: str | None) -> dict[str, Any]:
-        values = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
+        values: dict[str, Decimal] = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
         unrealized = realized = _ZERO
         for holding in books.holdings.values():
             if currency in (None, holding.contract.currency):

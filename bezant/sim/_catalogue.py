@@ -57,6 +57,8 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
 
 _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 25300.0, 20.0))
 _MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
+_ALL_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_STRIKES = 9  # of a month
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FIRST = ("AMBER", "CEDAR", "DELTA", "FALCON", "GRANITE", "HARBOR", "LUMEN", "NORTH", "SOLAR")
 _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYSTEMS", "WATER")
@@ -64,7 +66,22 @@ _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYST
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract and the price at which its random walk begins."""
+    """A contract, and the price at which it begins.
+
+    Attributes:
+        conid: IBKR's id of it.
+        symbol: Its symbol; of a derivative the one of what it is of.
+        name: The company, or what it is.
+        exchange: Where it is listed, one of those that the simulated gateway knows.
+        price: The price at which it begins.
+        asset_class: `STK`, `OPT` or `FUT`.
+        description: What a portfolio calls it; the symbol unless told.
+        multiplier: What the price is multiplied by; 0 for 1.
+        strike: The price at which an option is exercised.
+        expiry: When it ends, `YYYYMMDD`.
+        right: `C` or `P` of an option.
+        underlying: The conid of what it is of.
+    """
 
     conid: int
     symbol: str
@@ -131,6 +148,7 @@ class Catalogue:
 
     def __init__(self, seed: int, positions: int) -> None:
         self.contracts: dict[int, Contract] = {}
+        self._complete = False
         self._companies: dict[str, list[tuple[str, list[Contract]]]] = {}
         primary: list[Contract] = []
         for symbol, name, price, listings in _COMPANIES:
@@ -178,7 +196,7 @@ class Catalogue:
         for number in itertools.count():
             rest, index = divmod(number, len(underlyings))
             rest, side = divmod(rest, 2)
-            rest, step = divmod(rest, 9)
+            rest, step = divmod(rest, _STRIKES)
             under, right = underlyings[index], "CP"[side]
             strike = round(under.price * (0.8 + 0.05 * step) * 2) / 2
             month, expiry = _third_friday(rest)
@@ -217,6 +235,81 @@ class Catalogue:
                 underlying=11004968 + index,
             )
 
+    def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
+        """Return the listings of a symbol, or of companies whose name holds a text."""
+        if by_name:
+            found = [
+                contracts
+                for companies in self._companies.values()
+                for name, contracts in companies
+                if text.lower() in name.lower()
+            ]
+        else:
+            found = [contracts for _, contracts in self._companies.get(text.upper(), ())]
+        return [contract for contracts in found for contract in contracts]
+
+    def months(self, conid: int) -> list[str]:
+        """Return the months for which there are options on a stock, such as `MAR27`."""
+        return list(dict.fromkeys(_month(each) for each in self.chain(conid)))
+
+    def chain(self, conid: int, month: str = "") -> list[Contract]:
+        """Return the options on a stock, all or those of a month, by expiry and strike."""
+        self._have_derivatives()
+        found = [
+            each
+            for each in self.contracts.values()
+            if each.underlying == conid
+            and each.asset_class == "OPT"
+            and month in ("", _month(each))
+        ]
+        return sorted(found, key=lambda each: (each.expiry or "", each.strike, each.right or ""))
+
+    def futures(self, symbol: str) -> list[Contract]:
+        """Return the contracts of a future, by expiry."""
+        self._have_derivatives()
+        found = [
+            each
+            for each in self.contracts.values()
+            if each.asset_class == "FUT" and each.symbol == symbol
+        ]
+        return sorted(found, key=lambda each: each.expiry or "")
+
+    def _have_derivatives(self) -> None:
+        """Take up the next four quarters of all options and futures, once somebody asks."""
+        if self._complete:
+            return
+        self._complete = True
+        quarters = len(_MONTHS)
+        options = quarters * _STRIKES * 2 * sum(each.is_us for each in self.known)
+        for contract in itertools.chain(
+            itertools.islice(self._options(), options),
+            itertools.islice(self._futures(), quarters * len(_FUTURES)),
+        ):
+            # One that is held stays the object that it is.
+            self.contracts.setdefault(contract.conid, contract)
+
+    def add(self, contract: Contract) -> None:
+        """Take up another contract.
+
+        Raises:
+            ValueError: If it can't be.
+        """
+        problem = ""
+        if contract.conid in self.contracts:
+            problem = "its conid is taken"
+        elif contract.exchange not in _EXCHANGES:
+            problem = f"its exchange is none of {', '.join(_EXCHANGES)}"
+        elif contract.asset_class not in ("STK", "OPT", "FUT"):
+            problem = "its asset_class is none of STK, OPT, FUT"
+        elif not contract.price > 0:
+            problem = "its price is not above 0"
+        if problem:
+            msg = f"the simulated gateway can't have {contract!r}: {problem}"
+            raise ValueError(msg)
+        self.contracts[contract.conid] = contract
+        if contract.asset_class == "STK":
+            self._add_company(contract.symbol, contract.name, [contract])
+
     def primary(self, symbol: str) -> int | None:
         """Return the conid of a symbol's first listing, None where the symbol is unknown."""
         companies = self._companies.get(symbol)
@@ -236,6 +329,16 @@ class Catalogue:
             }
             for name, contracts in self._companies.get(symbol, ())
         ]
+
+
+def _month(contract: Contract) -> str:
+    """Return the month of a contract's expiry as a search names it, such as `MAR27`."""
+    expiry = contract.expiry or ""
+    try:
+        day = dt.datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return ""
+    return f"{_ALL_MONTHS[day.month - 1]}{expiry[2:4]}"
 
 
 def _third_friday(index: int) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,11 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
+from bezant.sim import _wire
 from bezant.sim._answers import Call
-from bezant.sim._recorded import API, Fault, RecordedRequest
+from bezant.sim._control import CONTROL
+from bezant.sim._pacing import TOO_MANY
+from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
 
 if TYPE_CHECKING:
@@ -18,11 +22,18 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from bezant.sim._control import Control
+    from bezant.sim._enforcer import Pacing
+    from bezant.sim._fault_plan import Fault
+    from bezant.sim._faults import Faults
     from bezant.sim._rest import Api
 
 _OTHER_API = "/v1/portal/"
+# Operations that hang off the host.
+_AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
+_JSON = "application/json; charset=utf-8"
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -34,13 +45,22 @@ class Edge:
         api: Api,
         login: Callable[[], None],
         serve_websocket: Callable[[WebSocket], Awaitable[None]],
+        faults: Faults,
+        pacing: Pacing,
+        control: Control | None = None,
     ) -> None:
         self._api = api
+        self._control = control
         self._login = login
         self._serve_websocket = serve_websocket
+        self._faults = faults
+        self._pacing = pacing
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
-        self._faults: list[Fault] = []
+
+    def use(self, api: Api) -> None:
+        """Have another state answer calls from now on."""
+        self._api = api
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -53,20 +73,10 @@ class Edge:
         with self._lock:
             self._requests.clear()
 
-    def add_fault(self, fault: Fault) -> None:
-        """Put an answer in place of the real one."""
-        with self._lock:
-            self._faults.append(fault)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket."""
         if scope["type"] == "websocket":
-            websocket = WebSocket(scope, receive, send)
-            recorded = self._record(websocket, "GET", b"")
-            fault = self._fault(recorded)
-            if fault is None:
-                await self._serve_websocket(websocket)
-            else:
-                await websocket.send_denial_response(fault)
+            await self._upgrade(WebSocket(scope, receive, send), receive, send)
             return
         request = Request(scope, receive)
         try:
@@ -76,13 +86,57 @@ class Edge:
         if "transfer-encoding" in request.headers:
             # Chunked bodies get lost on the way through the real gateway.
             body = b""
+        if self._control is not None and request.url.path.startswith(CONTROL):
+            await self._control.answer(request, body)(scope, receive, send)
+            return
         recorded = self._record(request, request.method, body)
-        answer = self._fault_at_edge(request, recorded) or self._fault(recorded)
+        address = request.client.host if request.client is not None else ""
+        path = recorded.path.removeprefix(API)
+        judge = self._pacing.arrive(recorded.method, path, address)
+        if judge is False:
+            await _too_many()(scope, receive, send)
+            return
+        try:
+            await self._serve(request, recorded, receive, send)
+        finally:
+            self._pacing.leave(judge, recorded.method, path)
+
+    async def _serve(
+        self, request: Request, recorded: RecordedRequest, receive: Receive, send: Send
+    ) -> None:
+        delay, fault = self._faults.take(recorded.method, recorded.path)
+        if delay and not await _pause(delay, send):
+            return
+        broken = fault if fault is not None and fault.kind in ("drop", "silence") else None
+        if broken is not None and broken.when == "before":
+            await _wire.lose(broken, None, receive, send)
+            return
+        answer = self._fault_at_edge(request, recorded)
+        if answer is None and fault is not None and broken is None:
+            answer = _failure(fault)
         if answer is None:
             answer = self._answer(recorded)
         # The real gateway sends every body chunked.
         del answer.headers["content-length"]
-        await answer(scope, receive, send)
+        if broken is not None:
+            await _wire.lose(broken, answer, receive, send)
+        else:
+            await answer(request.scope, receive, send)
+
+    async def _upgrade(self, websocket: WebSocket, receive: Receive, send: Send) -> None:
+        recorded = self._record(websocket, "GET", b"")
+        delay, fault = self._faults.take("GET", recorded.path)
+        if delay and not await _pause(delay, send):
+            return
+        address = websocket.client.host if websocket.client is not None else ""
+        if self._pacing.left(address):
+            await websocket.send_denial_response(_too_many())
+        elif fault is None:
+            await self._serve_websocket(websocket)
+        elif fault.kind == "fail":
+            await websocket.send_denial_response(_failure(fault))
+        else:
+            await _wire.lose(fault, None, receive, send)
 
     def _record(self, request: HTTPConnection, method: str, body: bytes) -> RecordedRequest:
         target = request.scope["raw_path"].decode("latin-1")
@@ -122,20 +176,9 @@ class Edge:
             return _page("Access Denied", 403)
         return None
 
-    def _fault(self, recorded: RecordedRequest) -> Response | None:
-        with self._lock:
-            for fault in self._faults:
-                if recorded.path.endswith(fault.path_suffix):
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-                    headers = {"Content-Type": "application/json; charset=utf-8"} | fault.headers
-                    return Response(fault.body, fault.status, headers)
-        return None
-
     def _answer(self, recorded: RecordedRequest) -> Response:
         path = recorded.path
-        if path.startswith(f"{API}/"):
+        if path.startswith((f"{API}/", *_AT_THE_ROOT)):
             cookies = [part.partition("=")[0].strip() for part in _cookies(recorded)]
             if len(cookies) != len(set(cookies)):
                 # Two values of one cookie read as two sessions.
@@ -160,6 +203,25 @@ class Edge:
 def _cookies(recorded: RecordedRequest) -> list[str]:
     text = recorded.headers.get("cookie", "")
     return text.replace(",", ";").split(";") if text else []
+
+
+async def _pause(seconds: float, send: Send) -> bool:
+    """Wait; False where the gateway was stopped meanwhile."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        _wire.leave(send)
+        return False
+    return True
+
+
+def _failure(fault: Fault) -> Response:
+    status, body, headers = fault.answer
+    return Response(body, status, {"Content-Type": _JSON} | headers)
+
+
+def _too_many() -> Response:
+    return Response(b'{"error":"Too Many Requests"}', TOO_MANY, {"Content-Type": _JSON})
 
 
 def _page(title: str, status: int) -> Response:

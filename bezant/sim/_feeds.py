@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -99,6 +100,28 @@ class Feeds:
         if world.clock.elapsed() - self._pnl_told >= _PNL_EVERY * world.quote_interval:
             yield from self._pnl_changes()
         yield from map(encode, self._topics.tick())
+
+    def end_market_data(self, conid: int | None) -> None:
+        """Forget a subscription, or all of them, without a word."""
+        if conid is None:
+            self._market_data.clear()
+        else:
+            self._market_data.pop(conid, None)
+
+    def endless(self) -> Iterator[bytes]:
+        """Yield quotes without end: of what is subscribed to, or else of the first contract."""
+        conids = sorted(self._market_data) or [self._world.catalogue.known[0].conid]
+        for number, conid in enumerate(itertools.cycle(conids)):
+            yield (
+                b'{"topic":"smd+%d","conid":%d,"conidEx":"%d","_updated":%d,"server_id":"q0",'
+                b'"6509":"RpB","31":"%d.%02d"}'
+            ) % (conid, conid, conid, number, 100 + number % 900, number % 100)
+
+    def oversized(self, size: int) -> bytes:
+        """Return a message that is longer than `size` bytes."""
+        conid = self._world.catalogue.known[0].conid
+        head = self._world.quotes.head(conid)
+        return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})
 
     def _on_market_data(self, topic: str, target: str, options: str) -> Iterator[bytes]:
         try:

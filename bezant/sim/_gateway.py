@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from bezant.sim._account import Account
-from bezant.sim._catalogue import Catalogue
 from bezant.sim._certificate import certificate
 from bezant.sim._clock import Clock
+from bezant.sim._control import Control
 from bezant.sim._edge import Edge
-from bezant.sim._questions import Questions
-from bezant.sim._quotes import Quotes
-from bezant.sim._recorded import API, Fault, RecordedRequest
+from bezant.sim._enforcer import Pacing
+from bezant.sim._faults import Faults
+from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
+from bezant.sim._recipe import Recipe
+from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PATH, Api
 from bezant.sim._scenario import Scenario, find
 from bezant.sim._server import ServerThread
 from bezant.sim._session import LoginStyle, Session
-from bezant.sim._trading import Trading
-from bezant.sim._world import World
 from bezant.sim._ws import WsConnection
+from bezant.sim._ws_faults import Ground
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from decimal import Decimal
     from types import TracebackType
     from typing import Self
@@ -56,6 +57,8 @@ class SimulatedGateway:
             drawn from the seed.
         clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
             `Clock.by_hand()` moved by the test. Live by default.
+        pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
+        control: Whether there is a control endpoint at `/_control`, to this machine only.
 
     Raises:
         ValueError: If a number is out of range.
@@ -76,12 +79,20 @@ class SimulatedGateway:
         market_data_lifetime: float = 900.0,
         scenario: Scenario | None = None,
         clock: Clock | None = None,
+        pacing: Literal["off", "enforced"] = "off",
+        control: bool = True,
     ) -> None:
-        if positions < 0:
-            msg = "positions must not be negative"
-            raise ValueError(msg)
-        if quote_interval <= 0 or heartbeat_interval <= 0 or ready_delay < 0:
-            msg = "intervals must be positive, and ready_delay must not be negative"
+        self._recipe = Recipe(
+            account_id=account_id,
+            positions=positions,
+            seed=seed,
+            quote_interval=quote_interval,
+            heartbeat_interval=heartbeat_interval,
+            ready_delay=ready_delay,
+            market_data_lifetime=market_data_lifetime,
+        )
+        if pacing not in ("off", "enforced"):
+            msg = f"pacing must be 'off' or 'enforced', not {pacing!r}"
             raise ValueError(msg)
         self._host = host
         self._wanted_port = port
@@ -92,25 +103,27 @@ class SimulatedGateway:
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
         self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
-        catalogue = Catalogue(seed, positions)
-        trading = Trading(
-            catalogue, self._clock, scenario or Scenario(), seed=seed, interval=quote_interval
+        self._scenario = scenario
+        self._world = self._recipe.make(self._session, self._clock, scenario)
+        self._pacing = Pacing(self._clock.elapsed)
+        self._enforced = pacing == "enforced"
+        if self._enforced:
+            self._pacing.enforce()
+        self._faults = Faults(
+            Ground(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
         )
-        self._world = World(
-            clock=self._clock,
-            session=self._session,
-            catalogue=catalogue,
-            quotes=Quotes(trading, self._clock),
-            account=Account(account_id, trading, self._clock),
-            trading=trading,
-            questions=Questions(seed),
-            quote_interval=quote_interval,
-            heartbeat_interval=heartbeat_interval,
-            ready_delay=ready_delay,
-            market_data_lifetime=market_data_lifetime,
+        self._api = self._make_api()
+        self._edge = Edge(
+            self._api,
+            self._session.login,
+            self._serve_websocket,
+            self._faults,
+            self._pacing,
+            Control(self) if control else None,
         )
-        api = Api(self._world, lambda: self.root_url + LOGIN_PATH)
-        self._edge = Edge(api, self._session.login, self._serve_websocket)
+
+    def _make_api(self) -> Api:
+        return Api(self._world, lambda: self.root_url + LOGIN_PATH)
 
     def __repr__(self) -> str:
         where = "not started" if self._port is None else self.root_url
@@ -149,6 +162,32 @@ class SimulatedGateway:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
+
+    def reset(self, scenario: Scenario | None = None) -> None:
+        """Begin anew: account, orders, lists, session, faults, pacing, requests and WebSockets.
+
+        The clock goes on, because time does not go back.
+
+        Args:
+            scenario: What the account holds; None for what it was at the start.
+
+        Raises:
+            ValueError: If the scenario names a contract that there is not.
+        """
+        begin = self._scenario if scenario is None else scenario
+        world = self._recipe.make(self._session, self._clock, begin)
+        for connection in self._open_streams():
+            self._run(connection.break_off())
+        self._connections.clear()
+        self._faults.forget()
+        self._pacing.off()
+        if self._enforced:
+            self._pacing.enforce()
+        self._world = world
+        self._api = self._make_api()
+        self._edge.use(self._api)
+        self._session.login()
+        self.clear_requests()
 
     @property
     def port(self) -> int:
@@ -247,6 +286,28 @@ class SimulatedGateway:
         """
         self._world.trading.free_price(contract)
 
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract: its price stands still, orders wait.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        self._world.trading.halt(contract)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again.
+
+        Args:
+            contract: The symbol of a stock, or the conid.
+
+        Raises:
+            ValueError: If there is no such contract.
+        """
+        self._world.trading.resume(contract)
+
     def ask(self, *message_ids: str) -> None:
         """Ask questions about the next order, one after the other, besides those it raises.
 
@@ -285,30 +346,39 @@ class SimulatedGateway:
         """Every WebSocket since the start, in order of opening; closed ones stay in the list."""
         return list(self._connections)
 
-    def fail_next(
-        self,
-        path_suffix: str,
-        status: int = 503,
-        body: bytes = b"",
-        times: int = 1,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer the next requests to a path with an error; WebSocket upgrades too.
+    @property
+    def faults(self) -> Faults:
+        """What can be made to go wrong with it, and what has."""
+        return self._faults
+
+    @property
+    def pacing(self) -> Pacing:
+        """Whether IBKR's limits on requests are enforced, and what came of it."""
+        return self._pacing
+
+    def enforce_pacing(
+        self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH
+    ) -> Pacing:
+        """Answer 429 to requests beyond IBKR's limits from now on.
 
         Args:
-            path_suffix: What the path ends with.
-            status: The status to answer with.
-            body: The body to answer with.
-            times: How many requests are answered so.
-            headers: Headers to add to `Content-Type: application/json; charset=utf-8`.
+            penalty: Seconds for which everything from the address is answered with 429 after it
+                has broken a limit; 0 for the one request only.
+            growth: By how much each further penalty of an address is longer.
+
+        Returns:
+            What came of it: `violations`, `arrivals`, `penalty_left`.
 
         Raises:
-            ValueError: If `times` is less than 1.
+            ValueError: If `penalty` is negative or `growth` less than 1.
         """
-        if times < 1:
-            msg = "times must be at least 1"
-            raise ValueError(msg)
-        self._edge.add_fault(Fault(path_suffix, status, body, times, dict(headers or {})))
+        self._pacing.enforce(penalty, growth)
+        return self._pacing
+
+    @property
+    def session_state(self) -> dict[str, bool]:
+        """The flags of the session, and whether there is a login."""
+        return self._session.flags()
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login.
@@ -344,10 +414,24 @@ class SimulatedGateway:
         self._connections.append(connection)
         await connection.serve()
 
+    def _open_streams(self) -> list[WsConnection]:
+        return [each for each in self.ws_connections if not each.closed]
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._thread is None:
+            work.close()
+        else:
+            self._thread.run(work)
+
+    def _interrupt(self, seconds: float) -> None:
+        if self._thread is None:
+            msg = "the simulated gateway is not running: start it first"
+            raise RuntimeError(msg)
+        self._thread.run(self._thread.interrupt(seconds))
+
     def _session_changed(self) -> None:
         thread = self._thread
         if thread is not None:
             sts = self._session.sts()
-            for connection in self.ws_connections:
-                if not connection.closed:
-                    thread.run_soon(connection.session_changed(sts))
+            for connection in self._open_streams():
+                thread.run_soon(connection.session_changed(sts))

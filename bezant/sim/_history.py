@@ -24,6 +24,9 @@ _SAMPLES = 6
 # A unit below a day is so many seconds of trading, another so many trading days.
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
+_TRADING_DAY = 23_400
+_LONGEST = 15 * _DAYS["y"] * _TRADING_DAY
+_EARLIEST = 1_199_145_600.0  # 2008
 _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
 
 
@@ -41,16 +44,24 @@ def _parse(text: str) -> tuple[int, str]:
     if match is None or match[2] not in _SECONDS | _DAYS or not int(match[1]):
         msg = f"not a period: {text!r}"
         raise ValueError(msg)
-    return int(match[1]), match[2]
+    number, unit = int(match[1]), match[2]
+    if number * (_SECONDS.get(unit) or _DAYS[unit] * _TRADING_DAY) > _LONGEST:
+        msg = f"too long: {text!r}"
+        raise ValueError(msg)
+    return number, unit
 
 
 def moment(text: str) -> float:
     """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
 
     Raises:
-        ValueError: If it is written another way.
+        ValueError: If it is written another way, or there are no prices of that time.
     """
-    return float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
+    when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
+    if when < _EARLIEST:
+        msg = f"too early: {text!r}"
+        raise ValueError(msg)
+    return when
 
 
 def _hours(session: Session, *, extended: bool) -> tuple[int, int]:

@@ -26,15 +26,20 @@ def arguments(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
+def texts(given: object) -> list[str]:
+    """Return what a list in a command's arguments names, none where it is no list."""
+    return [str(each) for each in cast("list[object]", given)] if isinstance(given, list) else []
+
+
 class OrderFeed:
     """What was told of each order: the whole once, then what changes."""
 
     def __init__(self, world: World, given: dict[str, Any]) -> None:
         self._world = world
-        filters: object = given.get("filters")
-        names = cast("list[object]", filters) if isinstance(filters, list) else []
         # "PreSubmitted" and "pre_submitted" both occur.
-        self._wanted = {str(each).replace("_", "").lower() for each in names} - {"sortbytime"}
+        self._wanted = {each.replace("_", "").lower() for each in texts(given.get("filters"))} - {
+            "sortbytime"
+        }
         self._told: dict[int, tuple[object, Message]] = {}
         if given.get("realtimeUpdatesOnly") is True:
             for _ in self.tick():

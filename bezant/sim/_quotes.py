@@ -89,6 +89,8 @@ class Quotes:
         prefix = {0: "C", 1: "H"}.get(conid % 11, "")
         if market.hours != "always":
             prefix = "" if market.is_open(exchange.now) else "C"
+        if market.is_halted(conid):
+            prefix = "H"
         return {
             "31": f"{prefix}{last:.2f}",
             "55": contract.symbol,
@@ -105,7 +107,7 @@ class Quotes:
             "6070": contract.asset_class,
             "7051": contract.name,
             "7059": f"{quote.last_size:,}",
-            "7184": "1",
+            "7184": "0" if market.is_halted(conid) else "1",
             "7219": contract.title,
             "7221": contract.exchange,
             "7295": f"{day.open:.2f}",

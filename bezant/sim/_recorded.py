@@ -35,14 +35,3 @@ class RecordedRequest:
             path: The path, with or without `/v1/api`.
         """
         return self.method == method.upper() and self.path in (path, API + path)
-
-
-@dataclass(slots=True)
-class Fault:
-    """An answer that a test put in place of the real one, for a number of times."""
-
-    path_suffix: str
-    status: int
-    body: bytes
-    times: int
-    headers: dict[str, str]

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from bezant.sim._answers import Call, Json, error
+from bezant.sim._contracts import ContractApi
+from bezant.sim._examples import Examples
+from bezant.sim._extras import ExtraApi
 from bezant.sim._history import history, moment
+from bezant.sim._lists import AlertApi, WatchlistApi
+from bezant.sim._notices import FyiApi
 from bezant.sim._rest_orders import OrderApi
+from bezant.sim._scanner import ScannerApi
 from bezant.sim._schedule import next_sessions, schedule
 from bezant.sim._session import SERVER_INFO
 
@@ -64,8 +70,22 @@ class Api:
         )
         self._routes = [
             (methods.split(), re.compile(pattern), handler)
-            for methods, pattern, handler in (*table, *OrderApi(world).routes())
+            for methods, pattern, handler in (*table, *self._more())
         ]
+        self._examples = Examples(world.account.account_id)
+
+    def _more(self) -> Routes:
+        world = self._world
+        groups = (
+            OrderApi(world),
+            ContractApi(world),
+            WatchlistApi(world),
+            AlertApi(world),
+            FyiApi(world),
+            ScannerApi(world),
+            ExtraApi(world),
+        )
+        return tuple(route for group in groups for route in group.routes())
 
     def answer(self, call: Call) -> Response:
         """Answer a call; its path is the one after `/v1/api`."""
@@ -77,7 +97,11 @@ class Api:
             if match is not None and call.method in methods:
                 args = tuple(match.groups(""))
                 return handler(Call(call.method, call.path, call.query, call.body, args))
-        return error("Not Found", 404)
+        example = self._examples.answer(call.method, call.path)
+        if example is None:
+            return error("Not Found", 404)
+        body, media_type = example
+        return Response(body, media_type=media_type)
 
     def _refuse(self, path: str) -> Response | None:
         """Return what a session that is not good enough for the path answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from bezant.sim._exchange.orders import Ticket
@@ -21,8 +21,19 @@ Amount = Decimal | int | float | str
 
 
 def exact(amount: Amount) -> Decimal:
-    """Return a number as a decimal."""
-    return amount if isinstance(amount, Decimal) else Decimal(str(amount))
+    """Return a number as a decimal.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        number = Decimal(str(amount))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        msg = f"not a number: {amount!r}"
+        raise ValueError(msg)
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +104,13 @@ class Scenario:
     """What a simulated gateway begins with, and the rules of its exchange.
 
     Attributes:
+        contracts: Contracts that there are besides those that there always are.
         held: The positions. None draws as many from the seed as the gateway is told.
-        cash: The cash by currency.
+        cash: The cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: Where prices begin, by symbol or conid; the others begin where they always do.
         orders: The orders that work. None for two that change a little now and then, so that a
             stream has something to tell: one is filled share by share, the other is repriced.
+            Where `held` is given None is for no orders.
         hours: `always`, or `regular` for the sessions of US stocks only: 09:30 to 16:00 in New
             York, without weekends and holidays. Outside them prices stand still.
         commissions: Whether executions cost a commission.
@@ -109,6 +122,7 @@ class Scenario:
         without_data: Symbols or conids without market data: no quotes, and a question (`o354`).
     """
 
+    contracts: Sequence[Contract] = ()
     held: Sequence[Held] | None = None
     cash: Mapping[str, Amount] = field(default_factory=_some_cash)
     prices: Mapping[str | int, Amount] = field(default_factory=_no_prices)

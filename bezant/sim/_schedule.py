@@ -70,7 +70,7 @@ def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
             "tradeVenueId": f"v{contract.conid % 100_000}",
             "exchange": contract.exchange,
             "description": contract.exchange,
-            "timezone": str(calendar.ZONE),
+            "timezone": calendar.ZONE_NAME,
             "schedules": days,
         }
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import socket
 import sys
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 _START_TIMEOUT = 10.0
 _STOP_TIMEOUT = 10.0
+_CALL_TIMEOUT = 5.0
 _GRACE = 0.2
 _DAY = 86_400
+_BACKLOG = 128
 
 
 class _Uvicorn(uvicorn.Server):
@@ -43,25 +46,55 @@ class _Uvicorn(uvicorn.Server):
         await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.drop_all(sockets or [], set())
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=_GRACE)
+
+    async def drop_all(
+        self, listeners: list[socket.socket], spared: set[asyncio.Task[Any] | None]
+    ) -> None:
+        """Take no more connections, and drop those that there are.
+
+        Args:
+            listeners: The listening sockets, which are closed.
+            spared: Tasks that go on.
+        """
         loop = asyncio.get_running_loop()
-        for listener in sockets or []:
+        for listener in listeners:
             # Not every loop has readers; without them the next lines cover all but a moment.
             with contextlib.suppress(NotImplementedError):
-                loop.remove_reader(listener)
+                if listener.fileno() >= 0:
+                    loop.remove_reader(listener)
         # Connections that were taken a moment ago are no one's yet. asyncio loses them if their
         # server is closed before it got round to them, or if they are cancelled before their
         # TLS handshake began.
         await _turns(3)
         for server in self.servers:
             server.close()
+        self.servers.clear()
         mine = {asyncio.current_task(), *self.server_state.tasks}
-        for task in asyncio.all_tasks() - mine:
+        for task in asyncio.all_tasks() - mine - spared:
             task.cancel()
         await _turns(2)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        if self.server_state.tasks:
-            await asyncio.wait(list(self.server_state.tasks), timeout=_GRACE)
+
+    async def listen_again(self, listener: socket.socket) -> None:
+        """Serve on another socket, after `drop_all`."""
+        listener.listen(_BACKLOG)
+        config = self.config
+
+        make: Any = config.http_protocol_class
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = make(
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(protocol, sock=listener, ssl=config.ssl, backlog=_BACKLOG)
+        self.servers.append(server)
 
 
 async def _turns(count: int) -> None:
@@ -80,8 +113,11 @@ class ServerThread:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: _Uvicorn | None = None
-        self._socket = _listen(host, port)
-        self.port: int = self._socket.getsockname()[1]
+        self._host = host
+        self._sockets = [_listen(host, port)]
+        self._main: asyncio.Task[Any] | None = None
+        self._coming: asyncio.Task[None] | None = None
+        self.port: int = self._sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="bezant-sim", daemon=True)
 
     def start(self) -> None:
@@ -104,7 +140,7 @@ class ServerThread:
             self._failure = failure
         finally:
             self._running.set()
-            self._socket.close()
+            self._sockets[0].close()
 
     async def _serve(self) -> None:
         config = uvicorn.Config(
@@ -125,8 +161,9 @@ class ServerThread:
         config.load()
         config.ssl = self._context
         self._loop = asyncio.get_running_loop()
+        self._main = asyncio.current_task()
         self._server = _Uvicorn(config, self._running)
-        await self._server.serve(sockets=[self._socket])
+        await self._server.serve(sockets=self._sockets)
 
     def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the server's loop without waiting for it."""
@@ -135,6 +172,39 @@ class ServerThread:
             work.close()
         else:
             asyncio.run_coroutine_threadsafe(work, loop)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the server's loop, and wait for it unless this is its thread."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            work.close()
+        elif threading.current_thread() is self._thread:
+            asyncio.run_coroutine_threadsafe(work, loop)
+        else:
+            # Cancelled: the gateway was stopped meanwhile.
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                asyncio.run_coroutine_threadsafe(work, loop).result(_CALL_TIMEOUT)
+
+    async def interrupt(self, seconds: float) -> None:
+        """Drop all connections, and refuse new ones for a while."""
+        server = self._server
+        if server is None:
+            return
+        earlier, self._coming = self._coming, None
+        if earlier is not None:
+            earlier.cancel()
+        await server.drop_all(self._sockets, {self._main})
+        self._sockets[0].close()
+        # Bound and not listening, it refuses connections and keeps the port from others.
+        self._sockets[0] = _bind(self._host, self.port)
+        if seconds > 0:
+            self._coming = asyncio.create_task(self._come_back(server, seconds))
+        else:
+            await server.listen_again(self._sockets[0])
+
+    async def _come_back(self, server: _Uvicorn, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await server.listen_again(self._sockets[0])
 
     def stop(self) -> None:
         """Drop all connections and end the thread."""
@@ -146,14 +216,9 @@ class ServerThread:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, proto)
+        listener = _bind(host, port)
         try:
-            if sys.platform != "win32":
-                # There it would let a second gateway take the port of a running one.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(128)
+            listener.listen(_BACKLOG)
         except BaseException:
             listener.close()
             raise
@@ -161,3 +226,17 @@ def _listen(host: str, port: int) -> socket.socket:
         msg = f"the simulated gateway can't listen on {host} port {port}: {error.strerror or error}"
         raise OSError(error.errno, msg) from error
     return listener
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, proto)
+    try:
+        if sys.platform != "win32":
+            # There it would let a second gateway take the port of a running one.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound

@@ -122,6 +122,12 @@ class Session:
         """Whether there is a brokerage session whose account data is loaded."""
         return self.authenticated and self.established
 
+    def flags(self) -> dict[str, bool]:
+        """Return the flags, and whether there is a login."""
+        names = ("logged_in", "authenticated", "established", "connected", "competing")
+        with self._lock:
+            return {name: getattr(self, name) for name in names}
+
     def status(self, *, fail: bool) -> dict[str, Any]:
         """Return the body of auth/status; the one inside a tickle has no `fail`."""
         with self._lock:

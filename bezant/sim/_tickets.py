@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from bezant.sim._exchange.orders import Ticket
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bezant.sim._catalogue import Contract
     from bezant.sim._exchange.orders import Kind, Side, Tif
 
+_SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
 _KINDS: dict[str, Kind] = {
     "MKT": "MKT",
     "MARKET": "MKT",
@@ -26,6 +27,7 @@ _KINDS: dict[str, Kind] = {
 _OTHER_KINDS = {"MIDPRICE", "TRAIL", "TRAILLMT", "MOC", "LOC", "RELATIVE"}
 _TIFS: dict[str, Tif] = {"DAY": "DAY", "GTC": "GTC", "IOC": "IOC"}
 _MAX_ID = 64
+_TOO_MUCH = 10**10
 _CENT = Decimal("0.01")
 
 
@@ -54,7 +56,7 @@ def _number(row: Mapping[str, Any], name: str) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if isinstance(value, bool) or not number.is_finite():
+    if isinstance(value, bool) or not number.is_finite() or abs(number) >= _TOO_MUCH:
         msg = f"parameter {name} with incorrect type"
         raise BadTicketError(msg)
     return number
@@ -92,8 +94,8 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     if row.get("acctId") not in (None, "", account):
         msg = f"account {row['acctId']} is not available"
         raise BadTicketError(msg)
-    side = str(row.get("side") or "").upper()
-    if side not in ("BUY", "SELL"):
+    side = _SIDES.get(str(row.get("side") or "").upper())
+    if side is None:
         msg = "Invalid Side"
         raise BadTicketError(msg)
     name = str(row.get("orderType") or "").upper()
@@ -127,7 +129,7 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
         stop = _price(row, "price" if kind == "STP" else "auxPrice")
     ticket = Ticket(
         conid=conid,
-        side=cast("Side", side),
+        side=side,
         kind=kind,
         quantity=quantity or Decimal(1),
         limit=limit,

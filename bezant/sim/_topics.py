@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from bezant.sim._history import history
-from bezant.sim._order_feed import arguments
+from bezant.sim._order_feed import arguments, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ class Topics:
                     extended=given.get("outsideRth") is True,
                 )
         except (KeyError, ValueError):
-            body = {"data": [], "points": 0}
+            body = {"data": list[Message](), "points": 0}
         if len(self._bars) >= _MAX_BARS:
             return
         self._served += 1
@@ -161,13 +161,8 @@ class _Report:
     """What was told of some rows; one that did not change is told by its key only."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        keys, fields = given.get("keys"), given.get("fields")
-        self._keys = set(map(str, cast("list[object]", keys))) if isinstance(keys, list) else set()
-        self._fields = (
-            {str(each).lower() for each in cast("list[object]", fields)}
-            if isinstance(fields, list)
-            else set[str]()
-        )
+        self._keys = set(texts(given.get("keys")))
+        self._fields = {each.lower() for each in texts(given.get("fields"))}
         self._told: dict[str, Message] = {}
 
     def of(self, rows: list[Message]) -> list[Message]:

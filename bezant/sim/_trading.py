@@ -8,13 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bezant.sim._exchange.books import RATES
 from bezant.sim._exchange.exchange import Exchange
 from bezant.sim._exchange.orders import RefusedError, Ticket
 from bezant.sim._exchange.prices import Market, spread
 from bezant.sim._scenario import exact, find, seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from bezant.sim._catalogue import Catalogue
     from bezant.sim._clock import Clock
@@ -36,6 +37,12 @@ class Trading:
         seed: int,
         interval: float,
     ) -> None:
+        unknown = set(scenario.cash) - set(RATES)
+        if unknown:
+            msg = f"unknown currency {min(unknown)!r}: use one of {', '.join(RATES)}"
+            raise ValueError(msg)
+        for contract in scenario.contracts:
+            catalogue.add(contract)
         self.catalogue = catalogue
         self.scenario = scenario
         self.without_data = {find(catalogue, each) for each in scenario.without_data}
@@ -68,14 +75,20 @@ class Trading:
                 market.quote(contract.conid, now).last if price is None else exact(price),
                 exact(each.realized),
             )
-        self._activity: _Activity | None = None
-        if scenario.orders is None:
-            self._activity = _Activity(exchange, catalogue)
         for order in scenario.orders or ():
-            exchange.place([order.ticket(find(catalogue, order.contract))])
+            try:
+                exchange.place([order.ticket(find(catalogue, order.contract))])
+            except RefusedError as why:
+                msg = f"the scenario's order {order!r} can't be placed: {why}"
+                raise ValueError(msg) from why
+        self._activity: _Activity | None = None
+        if scenario.orders is None and scenario.held is None:
+            # An account without the means for the two orders goes without them.
+            with contextlib.suppress(RefusedError):
+                self._activity = _Activity(exchange, catalogue)
 
     @contextlib.contextmanager
-    def now(self) -> Iterator[Exchange]:
+    def now(self) -> Generator[Exchange, None, None]:
         """Hold the exchange, as it is at the present; nobody else changes it meanwhile."""
         with self._lock:
             now = self._clock.now()
@@ -88,11 +101,21 @@ class Trading:
         """Hold a contract's market still at a price."""
         conid = find(self.catalogue, contract)
         price = exact(last)
-        if not (price.is_finite() and price > 0 and size >= 0):
+        if not (price > 0 and size >= 0):
             msg = "a price must be above 0, and a size must not be negative"
             raise ValueError(msg)
         with self.now() as exchange:
             exchange.set_quote(conid, spread(price, size, size, min(size, 100)))
+
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract."""
+        with self.now() as exchange:
+            exchange.market.halt(find(self.catalogue, contract), exchange.now)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again."""
+        with self.now() as exchange:
+            exchange.resume(find(self.catalogue, contract))
 
     def free_price(self, contract: str | int) -> None:
         """Let a contract's market move again."""

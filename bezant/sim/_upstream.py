@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from starlette.websockets import WebSocket
 
+    from bezant.sim._enforcer import Pacing
+    from bezant.sim._faults import Faults
     from bezant.sim._rest import Api
     from bezant.sim._session import Session
 
@@ -77,8 +79,9 @@ class SimulatedUpstream(SimulatedGateway):
             quote_interval=quote_interval,
             heartbeat_interval=heartbeat_interval,
         )
-        api = self._edge._api  # noqa: SLF001 - the same calls behind another outside
-        self._upstream = UpstreamEdge(api, self._session, self._serve_websocket)
+        self._upstream = UpstreamEdge(
+            self._api, self._session, self._serve_websocket, self._faults, self._pacing
+        )
         self._edge = self._upstream
         self._session.logout("unauthorized")
 
@@ -114,7 +117,7 @@ class SimulatedUpstream(SimulatedGateway):
     def renew(self) -> None:
         """Be as after a login: faults and WebSockets that have ended are forgotten, too."""
         self._upstream.fail_own_tickle = False
-        self._upstream.clear_faults()
+        self.faults.clear()
         self._connections[:] = [each for each in self._connections if not each.closed]
         self.login()
         self.clear_requests()
@@ -128,8 +131,10 @@ class UpstreamEdge(Edge):
         api: Api,
         session: Session,
         serve_websocket: Callable[[WebSocket], Awaitable[None]],
+        faults: Faults,
+        pacing: Pacing,
     ) -> None:
-        super().__init__(api, session.login, serve_websocket)
+        super().__init__(api, session.login, serve_websocket, faults, pacing)
         self._session = session
         self.fail_own_tickle = False
         self._own: list[RecordedRequest] = []
@@ -145,11 +150,6 @@ class UpstreamEdge(Edge):
         """Forget what the gateway asked."""
         with self._lock:
             self._own.clear()
-
-    def clear_faults(self) -> None:
-        """Forget the faults that no request has met."""
-        with self._lock:
-            self._faults.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
+from bezant.sim import _wire
 from bezant.sim._feeds import Feeds, encode
 from bezant.sim._session import SERVER_INFO, USERNAME
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bezant.sim._world import World
 
 _CALL_TIMEOUT = 5.0
+_MAX_FRAME = 65_536
+_BATCH = 256
 
 
 class WsConnection:
@@ -46,6 +49,9 @@ class WsConnection:
         self.closed: bool = False
         self.silent: bool = False
         self._sent = 0
+        self._broken = 0
+        self._pieces = 2
+        self._after: tuple[int, Callable[[], None]] | None = None
         self._websocket = websocket
         self._world = world
         self._slots = slots
@@ -79,13 +85,7 @@ class WsConnection:
 
     def drop(self) -> None:
         """Break TCP without a Close frame, as the gateway does when it ends."""
-        self._loop.call_soon_threadsafe(self._abort)
-
-    def _abort(self) -> None:
-        self.closed = True
-        # ASGI has no word for it: uvicorn's own object is behind the function that sends.
-        protocol: Any = getattr(self._websocket._send, "__self__", None)  # noqa: SLF001
-        protocol.transport.abort()
+        self._call(self.break_off())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         if self.closed or self._loop.is_closed():
@@ -94,6 +94,74 @@ class WsConnection:
         # Cancelled: the gateway was stopped meanwhile.
         with contextlib.suppress(concurrent.futures.CancelledError):
             asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_TIMEOUT)
+
+    # What `Faults` does to it. Coroutines run on the server's loop.
+
+    async def break_off(self) -> None:
+        """Break TCP without a Close frame."""
+        self.closed = True
+        _wire.leave(self._raw)
+
+    async def go_silent(self) -> None:
+        """Send nothing any more."""
+        self.silent = True
+
+    async def go_deaf(self) -> None:
+        """Send nothing and read nothing any more."""
+        self.silent = True
+        _wire.deafen(self._raw)
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close it."""
+        await self._close(code, reason)
+
+    async def go_to_pieces(self, times: int, pieces: int) -> None:
+        """Send the next messages in pieces."""
+        self._broken, self._pieces = times, pieces
+
+    async def send_oversized(self, *, cut: bool) -> None:
+        """Send a message that is longer than the gateway passes on."""
+        data = self._feeds.oversized(_MAX_FRAME)
+        if not cut:
+            # The gateway closes at a frame that is too long, and passes nothing of it on.
+            await self._close(1000, "")
+            return
+        for begin in range(0, len(data), _MAX_FRAME):
+            await self._send_frame(data[begin : begin + _MAX_FRAME])
+
+    async def end_market_data(self, conid: int | None) -> None:
+        """Forget market data subscriptions without a word."""
+        self._feeds.end_market_data(conid)
+
+    def call_after(self, messages: int, then: Callable[[], None]) -> None:
+        """Do something when so many more messages were sent."""
+        self._after = (self._sent + messages, then)
+
+    def call_off(self) -> None:
+        """Forget what the next messages are to bring."""
+        self._after = None
+        self._broken = 0
+
+    def flood(self, messages: int, sent: Callable[[int], None]) -> None:
+        """Send market data as fast as the client takes it; tell how much was sent."""
+        if not self.closed and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._flood(messages, sent), self._loop)
+
+    async def _flood(self, messages: int, sent: Callable[[int], None]) -> None:
+        quotes = self._feeds.endless()
+        for begin in range(0, messages, _BATCH):
+            count = min(_BATCH, messages - begin)
+            batch = b"".join(_wire.frame(next(quotes)) for _ in range(count))
+            # Counted first: whoever has read a frame is to find it counted.
+            self._sent += count
+            sent(count)
+            if self.silent or self.closed or not await _wire.write_frames(self._raw, batch):
+                return
+            await asyncio.sleep(0)
+
+    @property
+    def _raw(self) -> object:
+        return self._websocket._send  # noqa: SLF001 - what uvicorn gave to Starlette
 
     async def serve(self) -> None:
         """Take messages from the client until it goes."""
@@ -164,6 +232,18 @@ class WsConnection:
             await self._emit(encode(sts))
 
     async def _emit(self, data: bytes) -> None:
+        if self._broken and len(data) >= self._pieces:
+            self._broken -= 1
+            size = -(-len(data) // self._pieces)
+            for begin in range(0, len(data), size):
+                await self._send_frame(data[begin : begin + size])
+        else:
+            await self._send_frame(data)
+        if self._after is not None and self._sent >= self._after[0]:
+            (_, then), self._after = self._after, None
+            then()
+
+    async def _send_frame(self, data: bytes) -> None:
         if self.closed or self.silent:
             return
         # Counted first: whoever has read the frame is to find it counted.

@@ -86,7 +86,7 @@ async def test_health_says_that_another_session_competes(gateway: SimulatedGatew
 
 async def test_a_first_denial_is_checked_with_a_tickle(gateway: SimulatedGateway) -> None:
     denial = b'{"authenticated":false,"connected":true,"competing":false}'
-    gateway.fail_next("/iserver/auth/status", status=200, body=denial)
+    gateway.faults.fail_next("/iserver/auth/status", status=200, body=denial)
     async with AsyncClient(gateway.base_url) as client:
         assert (await client.health()).ready
         assert gateway.count("POST", "/tickle") == 1
@@ -320,7 +320,7 @@ def test_base_urls_that_do_not_parse(url: str) -> None:
 async def test_an_effect_that_may_have_happened_is_never_retryable(
     gateway: SimulatedGateway,
 ) -> None:
-    gateway.fail_next("/orders", status=503)
+    gateway.faults.fail_next("/orders", status=503)
     async with AsyncClient(gateway.base_url) as client:
         with pytest.raises(OutcomeUnknown, match=r"POST /iserver/account/X/orders") as caught:
             await client.request("POST", "/iserver/account/X/orders", json={"orders": []})
@@ -342,16 +342,16 @@ async def test_drift_is_reported_once_and_strict_raises(gateway: SimulatedGatewa
     drifts: list[Drift] = []
     async with AsyncClient(gateway.base_url, on_drift=drifts.append) as client:
         for _ in range(2):
-            gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
+            gateway.faults.fail_next("/iserver/auth/status", status=200, body=wrong)
             status = await client.auth_status()
             assert not status.authenticated
             assert status.connected is True
         assert [each.field for each in drifts] == ["authenticated"]
-        gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
+        gateway.faults.fail_next("/iserver/auth/status", status=200, body=wrong)
         with pytest.raises(DecodeError, match=r"AuthStatus\.authenticated"):
             await client.with_options(strict=True).auth_status()
     async with AsyncClient(gateway.base_url) as client:
-        gateway.fail_next("/iserver/auth/status", status=200, body=wrong)
+        gateway.faults.fail_next("/iserver/auth/status", status=200, body=wrong)
         with pytest.warns(DriftWarning, match=r"AuthStatus\.authenticated should be bool"):
             await client.auth_status()
 
@@ -364,7 +364,7 @@ async def test_nothing_secret_is_shown_or_logged(
         session = (await client.tickle()).session
         await client.tickle()
         cookies = client._channel._cookies.header()
-        gateway.fail_next("/tickle", status=500, body=f'{{"session":"{session}"}}'.encode())
+        gateway.faults.fail_next("/tickle", status=500, body=f'{{"session":"{session}"}}'.encode())
         with pytest.raises(BezantError) as caught:
             await client.tickle()
     assert session

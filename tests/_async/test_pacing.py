@@ -230,7 +230,7 @@ async def test_a_gateway_that_asks_for_the_accounts_gets_them(gateway: Simulated
     body = b'{"error":"Please query /accounts first","statusCode":500}'
     async with AsyncClient(gateway.base_url, retries=1) as client:
         await client.request("GET", "/iserver/account/orders")
-        gateway.fail_next("/iserver/account/orders", status=500, body=body)
+        gateway.faults.fail_next("/iserver/account/orders", status=500, body=body)
         await client.request("GET", "/iserver/account/orders")
         assert gateway.count("GET", "/iserver/accounts") == 2
 

@@ -95,7 +95,7 @@ async def break_something(gateway: SimulatedGateway, chance: random.Random) -> N
             await pause(0.05)
             gateway.login()
         case _:
-            gateway.fail_next("/ws", 503)
+            gateway.faults.fail_next("/ws", 503)
             connection.close(1001)
 
 

@@ -231,7 +231,7 @@ def test_a_gateway_that_asks_for_the_accounts_gets_them(gateway: SimulatedGatewa
     body = b'{"error":"Please query /accounts first","statusCode":500}'
     with Client(gateway.base_url, retries=1) as client:
         client.request("GET", "/iserver/account/orders")
-        gateway.fail_next("/iserver/account/orders", status=500, body=body)
+        gateway.faults.fail_next("/iserver/account/orders", status=500, body=body)
         client.request("GET", "/iserver/account/orders")
         assert gateway.count("GET", "/iserver/accounts") == 2
 

@@ -96,7 +96,7 @@ def break_something(gateway: SimulatedGateway, chance: random.Random) -> None:
             pause(0.05)
             gateway.login()
         case _:
-            gateway.fail_next("/ws", 503)
+            gateway.faults.fail_next("/ws", 503)
             connection.close(1001)
 
 

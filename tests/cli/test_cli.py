@@ -205,8 +205,8 @@ def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IBKR_SYMBOL", "NOSUCH")
-    gateway.fail_next("/portfolio/accounts", 403, times=2)
-    gateway.fail_next("/iserver/accounts", 500, times=2)
+    gateway.faults.fail_next("/portfolio/accounts", 403, times=2)
+    gateway.faults.fail_next("/iserver/accounts", 500, times=2)
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("✗ accounts") == 2
@@ -240,7 +240,7 @@ def test_what_ends_the_tour_has_an_exit_code(
     gateway: SimulatedGateway,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    gateway.fail_next(path, status, times=9)
+    gateway.faults.fail_next(path, status, times=9)
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == code
     shown = capsys.readouterr()
     one_line(shown.err)
@@ -354,6 +354,37 @@ def test_sim_serves_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
         _, said = process.communicate(timeout=10)
         assert (process.returncode, complaints(said)) == (0, "")
     assert "ready" in capsys.readouterr().out
+
+
+def test_sim_with_everything(tmp_path: Path) -> None:
+    scenario = tmp_path / "small.toml"
+    scenario.write_text('[[positions]]\ncontract = "AAPL"\nquantity = 1\n')
+    arguments = ("--scenario", str(scenario), "--time", "hand", "--pacing", "enforced")
+    with started("sim", "--port", "0", *arguments) as process:
+        shown = read_until(process, "Ctrl-C")
+        address = re.search(r"https://\S+", shown)
+        assert address
+        assert f"{scenario}; time hand, pacing enforced" in shown
+        for line in ("curl -sk -X POST", "import bezant", f"{address[0][:-7]}/_control/state"):
+            assert line in shown
+        with bezant.Client(address[0], pacing=False, retries=0) as client:
+            assert len(client.all_positions("DU1234567")) == 1
+            with pytest.raises(bezant.RateLimited):
+                client.request("GET", "/portfolio/accounts")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--scenario", "none.toml"), "none.toml: can't read the scenario: No such file"),
+        (("--time", "soon"), "time must be live, hand or fast=N"),
+    ],
+)
+def test_sim_that_cannot_begin(
+    arguments: tuple[str, str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", "--port", "0", *arguments]) == 1
+    assert complaint in capsys.readouterr().err
 
 
 def shown_on_a_terminal(gateway: SimulatedGateway) -> str:

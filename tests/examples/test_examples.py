@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -82,3 +83,24 @@ def test_without_a_gateway(twin: str, name: str) -> None:
     assert "cannot connect" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_a_project_with_tests_of_its_own(tmp_path: Path) -> None:
+    project = tmp_path / "trading_bot"
+    shutil.copytree(FOLDER / "trading_bot", project, ignore=shutil.ignore_patterns("__pycache__"))
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("BEZANT_", "IBKR_"))
+    }
+    # The plugin is named for where bezant stands beside and is not installed as it is here.
+    plugins = ("-p", "bezant.testing", "-p", "no:asyncio", "-p", "no:cacheprovider")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        env=kept | {"PYTHONPATH": str(FOLDER.parent)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed" in done.stdout

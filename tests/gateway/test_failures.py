@@ -170,10 +170,10 @@ async def test_an_order_that_is_too_late_is_sent_once(gateway: Chain, twin: Twin
 
 async def test_reads_are_made_again(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, retries=2) as client:
-        gateway.fail_next("/portfolio/accounts", status=503, times=2)
+        gateway.faults.fail_next("/portfolio/accounts", status=503, times=2)
         assert await client.accounts()
         assert gateway.count("GET", "/portfolio/accounts") == 3
-        gateway.fail_next("/orders", status=503, times=2)
+        gateway.faults.fail_next("/orders", status=503, times=2)
         with pytest.raises(OutcomeUnknown):
             await client.request("POST", "/iserver/account/DU1/orders", json={})
         assert gateway.count("POST", "/iserver/account/DU1/orders") == 1

@@ -195,7 +195,7 @@ async def test_a_sixth_that_gave_up_takes_a_place_for_good(gateway: Chain, twin:
 @pytest.mark.parametrize("status", [401, 302, 500])
 async def test_a_refused_upgrade_is_silence(gateway: Chain, twin: Twin, status: int) -> None:
     async with twin.client(gateway.base_url) as client:
-        gateway.fail_next("/ws", status=status, times=5)
+        gateway.faults.fail_next("/ws", status=status, times=5)
         with pytest.raises(WsTimeout, match="no system message came"):
             await twin.connect(client, ready_timeout=0.3)
         gateway.renew()

@@ -86,13 +86,8 @@ def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
         def open_one(*, ready: bool = True, url: str = "", **options: Any) -> Ws:
             url = url or gateway.ws_url
             context = client_context() if url.startswith("wss") else None
-            ws = Ws(
-                stack.enter_context(
-                    connect(
-                        url, ssl=context, proxy=None, open_timeout=5, close_timeout=1, **options
-                    )
-                )
-            )
+            options = {"open_timeout": 5, "close_timeout": 0.1} | options
+            ws = Ws(stack.enter_context(connect(url, ssl=context, proxy=None, **options)))
             if ready:
                 ws.message("act")
             return ws

@@ -121,6 +121,9 @@ def test_day_orders_end_with_the_day() -> None:
     assert (status(longer), status(good)) == ("Submitted", "Submitted")
     here.advance(close + 40 * 86_400)
     assert (status(longer), status(good)) == ("Cancelled", "Submitted")
+    # At the end of the next quarter that ends, too.
+    here.advance(close + 119 * 86_400)
+    assert (status(good), good.updated) == ("Cancelled", 1_782_849_600.0)
 
 
 def test_cancelling_takes_a_while() -> None:
@@ -137,6 +140,17 @@ def test_cancelling_takes_a_while() -> None:
         here.cancel(order.order_id)
     with pytest.raises(RefusedError, match="doesn't exist"):
         here.cancel(5)
+
+
+def test_what_is_due_happens_in_its_order() -> None:
+    here = exchange()
+    [day] = place(here, ticket(limit=90))
+    [other] = place(here, ticket(limit=90))
+    here.cancel(other.order_id)
+    # In one long step.
+    here._due(NOON + 86_400)
+    assert other.updated == NOON + 0.25
+    assert day.updated == calendar.last_session(NOON).closes
 
 
 def test_an_order_can_fill_while_it_is_cancelled() -> None:

@@ -6,6 +6,7 @@ import ast
 import datetime as dt
 import itertools
 import pathlib
+import zoneinfo
 from decimal import Decimal
 
 import pytest
@@ -29,7 +30,7 @@ CONTRACTS = {each.conid: each for each in (STOCK, FUTURE, OPTION, FOREIGN)}
 def test_pure() -> None:
     """No clock, no waiting, no input or output: neither imported nor opened."""
     allowed = {"__future__", "bezant", "collections", "dataclasses", "datetime", "decimal",
-               "functools", "itertools", "math", "typing", "zoneinfo"}  # fmt: skip
+               "functools", "itertools", "math", "typing"}  # fmt: skip
     files = list(pathlib.Path(_exchange.__file__ or "").parent.glob("*.py"))
     assert len(files) >= 5
     for file in files:
@@ -51,6 +52,19 @@ def test_pure() -> None:
 )
 def test_holidays(year: int, days: str) -> None:
     assert " ".join(f"{each:%m%d}" for each in sorted(calendar.holidays(year))) == days
+
+
+def test_the_time_in_new_york() -> None:
+    try:
+        known = zoneinfo.ZoneInfo(calendar.ZONE_NAME)
+    except zoneinfo.ZoneInfoNotFoundError:
+        pytest.skip("there is no list of time zones here")
+    for when in range(1_199_145_600, 2_000_000_000, 17_111):
+        ours, theirs = (dt.datetime.fromtimestamp(when, zone) for zone in (calendar.ZONE, known))
+        assert (ours.replace(tzinfo=None), ours.tzname()) == (
+            theirs.replace(tzinfo=None), theirs.tzname(),
+        )  # fmt: skip
+        assert ours.timestamp() == when
 
 
 def test_sessions() -> None:
@@ -81,6 +95,16 @@ def test_open_hours_and_the_end_of_the_day() -> None:
     assert calendar.end_of_day(NOON) == day.closes
     assert calendar.end_of_day(NOON, extended=True) == day.extended_closes
     assert calendar.end_of_day(day.closes) == calendar.following(day).closes
+
+
+@pytest.mark.parametrize(
+    ("entered", "ends"),
+    [("20260706", "20261231"), ("20261001", "20270331"), ("20260331", "20260630")],
+)
+def test_good_till_cancelled_ends_with_the_next_quarter(entered: str, ends: str) -> None:
+    noon = dt.datetime.strptime(entered, "%Y%m%d").replace(hour=12, tzinfo=calendar.ZONE)
+    end = calendar.end_of_next_quarter(noon.timestamp())
+    assert f"{dt.datetime.fromtimestamp(end, calendar.ZONE):%Y%m%d %H%M}" == f"{ends} 1600"
 
 
 def market(**options: object) -> Market:

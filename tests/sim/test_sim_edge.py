@@ -151,8 +151,8 @@ def test_tickle_sets_one_cookie_twice_and_both_together_are_refused(
 
 
 def test_fail_next(gateway: SimulatedGateway, api: httpx.Client) -> None:
-    gateway.fail_next("/tickle")
-    gateway.fail_next(
+    gateway.faults.fail_next("/tickle")
+    gateway.faults.fail_next(
         "/auth/status", 429, b'{"error":"slow"}', times=2, headers={"Retry-After": "7"}
     )
     assert api.get("/trsrv/stocks?symbols=AAPL").status_code == 200
@@ -167,11 +167,11 @@ def test_fail_next(gateway: SimulatedGateway, api: httpx.Client) -> None:
         assert answer.headers["content-type"] == JSON
     assert api.post("/iserver/auth/status").status_code == 200
     with pytest.raises(ValueError, match="times"):
-        gateway.fail_next("/tickle", times=0)
+        gateway.faults.fail_next("/tickle", times=0)
 
 
 def test_fail_next_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[..., Any]) -> None:
-    gateway.fail_next("/ws", 401)
+    gateway.faults.fail_next("/ws", 401)
     with pytest.raises(InvalidStatus) as caught:
         open_ws()
     assert caught.value.response.status_code == 401

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, SimulatedGateway
+from bezant.sim._exchange import calendar
+from bezant.sim._history import history
 from bezant.sim._quotes import compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"
@@ -181,6 +184,32 @@ def test_history() -> None:
             assert (answer.status_code, answer.json()["error"]) == (500, "Chart data unavailable")
 
 
+@pytest.mark.parametrize(
+    ("period", "bar", "count", "first"),
+    [
+        # Wednesday at 10:00: half an hour of it, the rest is of the day before.
+        ("30min", "1min", 30, "0304 0930"),
+        ("1h", "10min", 6, "0303 1530"),
+        ("1d", "1h", 1, "0304 0930"),
+        ("2d", "1d", 2, "0303 0930"),
+        ("2w", "1w", 3, "0216 0000"),
+        ("3m", "1m", 4, "1201 0000"),
+        ("10d", "5d", 2, "0219 0930"),
+    ],
+)
+def test_periods(period: str, bar: str, count: int, first: str) -> None:
+    clock = Clock.by_hand()
+    gateway = SimulatedGateway(clock=clock)
+    with gateway._world.trading.now() as exchange:
+        rows = history(exchange, exchange.market.path(756733), period, bar)["data"]
+    zone = dt.UTC if first.endswith("0000") else calendar.ZONE
+    times = [f"{dt.datetime.fromtimestamp(each['t'] / 1000, zone):%m%d %H%M}" for each in rows]
+    assert (len(times), times[0]) == (count, first)
+    moments = [each["t"] / 1000 for each in rows]
+    assert moments == sorted(moments)
+    assert moments[-1] <= clock.now()
+
+
 def test_the_last_bar_ends_with_the_quote() -> None:
     with SimulatedGateway(clock=Clock.by_hand()) as gateway:
         gateway.set_price("SPY", "691.25")
@@ -210,7 +239,20 @@ def test_schedules(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"conid": "1"}, {"conid": ""}, {"bar": "1x"}, {"period": "soon"}, {"bar": "0min"}]
+    "wrong",
+    [
+        {"conid": "1"},
+        {"conid": ""},
+        {"bar": "1x"},
+        {"bar": "1y"},
+        {"bar": "0min"},
+        {"period": "soon"},
+        {"period": "16y"},
+        {"period": "99999999999999min"},
+        {"startTime": "yesterday"},
+        {"startTime": "00010101-00:00:00"},
+    ],
+    ids=str,
 )
 def test_history_refuses(api: httpx.Client, wrong: dict[str, str]) -> None:
     params = {"conid": "756733", "period": "1d", "bar": "1min"} | wrong

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import Clock, Held, Scenario, SimulatedGateway, Working
+from bezant.sim import Clock, Contract, Held, Scenario, SimulatedGateway, Working
 
 ACCOUNT = "DU1234567"
 APPLE = 265598
@@ -331,6 +332,7 @@ def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client
         (row(quantity=None, price=5), 400, "quantity or cashQty is required"),
         (row(quantity=0, price=5), 400, "quantity or cashQty is required"),
         (row(quantity="many", price=5), 400, "parameter quantity with incorrect type"),
+        (row(quantity="1e1000", price=5), 400, "parameter quantity with incorrect type"),
         (row(cashQty=5, price=5), 400, "quantity or cashQty is required"),
         (row(cOID="x" * 65, price=5), 400, "cOID is longer"),
         (row(acctId="DU9", price=5), 400, "account DU9 is not available"),
@@ -524,6 +526,23 @@ def test_market_hours() -> None:
             assert shown["31"][0].isdigit()
 
 
+def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    params = {"conids": str(APPLE), "fields": "31,84"}
+    trader.get("/iserver/marketdata/snapshot", params=params)
+    gateway.halt("AAPL")
+    gateway.set_price("AAPL", 240)
+    gateway.clock.advance(60)
+    [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
+    assert (shown["31"], shown["84"]) == ("H250.00", "249.99")
+    [placed] = place(trader, row(kind="MKT"))
+    assert placed["order_status"] == "PreSubmitted"
+    gateway.resume("AAPL")
+    assert statuses(gateway) == ["Filled"]
+    [shown] = trader.get("/iserver/marketdata/snapshot", params=params).json()
+    assert shown["31"].lstrip("CH") == "240.00"
+    assert gateway.executions[0].price == Decimal("240.01")
+
+
 def test_an_order_counts_though_its_answer_is_lost(
     gateway: SimulatedGateway, trader: httpx.Client, until: Until
 ) -> None:
@@ -563,17 +582,67 @@ def test_scenario_of_orders_and_positions() -> None:
             gateway.position(wrong)
         with pytest.raises(ValueError, match="has no contract"):
             SimulatedGateway(scenario=Scenario(held=[Held(wrong, 1)]))
-    for price, size in ((0, 1), ("NaN", 1), (5, -1)):
-        with pytest.raises(ValueError, match="price"):
+    for price, size in ((0, 1), ("NaN", 1), ("x", 1), (5, -1)):
+        with pytest.raises(ValueError, match=r"price|not a number"):
             gateway.set_price("KO", price, size=size)
 
 
-def test_a_new_gateway_is_quick() -> None:
-    import time
+def test_scenario_with_a_contract_of_its_own() -> None:
+    mine = Contract(99, "MINE", "MY OWN INC", "LSE", 12.5)
+    call = Contract(100, "MINE", "MY OWN INC", "LSE", 1.5, "OPT", "MINE CALL", 100, 12, right="C")
+    scenario = Scenario(contracts=[mine, call], held=[Held("MINE", 10), Held(100, 2, 1)])
+    with SimulatedGateway(scenario=scenario, clock=Clock.by_hand()) as gateway:
+        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+            api.get("/portfolio/accounts")
+            stock, option = api.get(f"/portfolio/{ACCOUNT}/positions/0").json()
+            found = api.get("/trsrv/stocks", params={"symbols": "MINE"}).json()
+    assert (stock["conid"], stock["mktValue"], stock["currency"]) == (99, 125.0, "GBP")
+    assert (option["contractDesc"], option["mktValue"], option["avgCost"]) == (
+        "MINE CALL", 300.0, 100.0,
+    )  # fmt: skip
+    assert found["MINE"][0]["contracts"][0]["conid"] == 99
 
+
+@pytest.mark.parametrize(
+    ("scenario", "text"),
+    [
+        (Scenario(contracts=[Contract(8894, "X", "X", "NYSE", 1)]), "conid is taken"),
+        (Scenario(contracts=[Contract(9, "X", "X", "MOON", 1)]), "exchange is none of NASDAQ"),
+        (Scenario(contracts=[Contract(9, "X", "X", "NYSE", 1, "CASH")]), "asset_class is none"),
+        (Scenario(contracts=[Contract(9, "X", "X", "NYSE", 0)]), "price is not above 0"),
+        (Scenario(cash={"XXX": 1}), "unknown currency 'XXX': use one of USD, EUR"),
+        (Scenario(prices={"AAPL": "dear"}), "not a number: 'dear'"),
+        (Scenario(held=[], cash={}, orders=[Working("KO", "BUY", 1, limit=9)]), "can't be placed"),
+    ],
+)
+def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        SimulatedGateway(scenario=scenario)
+
+
+def test_no_orders_without_means_or_beside_positions_that_are_given() -> None:
+    assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
+    assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
+    assert len(SimulatedGateway(positions=0).orders) == 2
+
+
+def test_the_two_orders_change_until_the_client_does_it() -> None:
+    gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=Scenario(prices={"MSFT": 467}))
+    filled, repriced = gateway.orders
+    assert (filled.filled, repriced.ticket.limit) == (Decimal(0), Decimal(455))
+    gateway.clock.advance(10)
+    filled, repriced = gateway.orders
+    assert (filled.filled, repriced.ticket.limit) == (Decimal(5), Decimal("455.5"))
+    gateway.clock.advance(3600)
+    filled, repriced = gateway.orders
+    assert (filled.filled, filled.status) == (Decimal(99), "Submitted")
+    assert len(gateway.executions) == 99
+
+
+def test_a_new_gateway_is_quick() -> None:
     SimulatedGateway()
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # A tenth of what a machine of today needs is allowed for tests that run side by side.
+    # It takes about 10 ms; the rest is for tests that run side by side.
     assert (time.process_time() - begin) / 10 < 0.1

@@ -5,12 +5,55 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from typing import Final
 
-ZONE = ZoneInfo("America/New_York")
 _DAY = dt.timedelta(days=1)
+_HOUR = dt.timedelta(hours=1)
 _OPEN, _CLOSE, _EARLY = dt.time(9, 30), dt.time(16), dt.time(13)
 _EXTENDED_OPEN, _EXTENDED_CLOSE = dt.time(4), dt.time(20)
+
+
+def _nth(year: int, month: int, weekday: int, number: int) -> dt.date:
+    first = dt.date(year, month, 1)
+    return first + dt.timedelta(days=(weekday - first.weekday()) % 7 + 7 * (number - 1))
+
+
+@functools.cache
+def _summer(year: int) -> tuple[dt.datetime, dt.datetime]:
+    """Return when daylight saving time begins and ends, as it has been since 2007."""
+    two = dt.time(2)
+    begin, end = _nth(year, 3, 6, 2), _nth(year, 11, 6, 1)
+    return dt.datetime.combine(begin, two), dt.datetime.combine(end, two)
+
+
+class _NewYork(dt.tzinfo):
+    """New York's time by rule: neither Windows nor a bare container has a list of time zones."""
+
+    def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
+        return self.dst(when) - 5 * _HOUR
+
+    def dst(self, when: dt.datetime | None) -> dt.timedelta:
+        if when is None:
+            return dt.timedelta(0)
+        begin, end = _summer(when.year)
+        local = when.replace(tzinfo=None)
+        again = when.fold and local >= end - _HOUR
+        return _HOUR if begin <= local < end and not again else dt.timedelta(0)
+
+    def fromutc(self, when: dt.datetime) -> dt.datetime:
+        begin, end = _summer(when.year)
+        utc = when.replace(tzinfo=None)
+        if begin + 5 * _HOUR <= utc < end + 4 * _HOUR:
+            return when - 4 * _HOUR
+        # The hour that comes twice.
+        return (when - 5 * _HOUR).replace(fold=end <= utc - 4 * _HOUR < end + _HOUR)
+
+    def tzname(self, when: dt.datetime | None) -> str:
+        return "EDT" if self.dst(when) else "EST"
+
+
+ZONE_NAME: Final = "America/New_York"
+ZONE: Final = _NewYork()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +65,6 @@ class Session:
     closes: int
     extended_opens: int
     extended_closes: int
-
-
-def _nth(year: int, month: int, weekday: int, number: int) -> dt.date:
-    first = dt.date(year, month, 1)
-    return first + dt.timedelta(days=(weekday - first.weekday()) % 7 + 7 * (number - 1))
 
 
 def _easter(year: int) -> dt.date:
@@ -138,3 +176,11 @@ def end_of_day(when: float, *, extended: bool = False) -> float:
             if when < end:
                 return end
         day += _DAY
+
+
+def end_of_next_quarter(when: float) -> float:
+    """Return when an order good till cancelled ends that is entered at a time."""
+    day = day_of(when)
+    months = day.year * 12 + (day.month - 1) // 3 * 3 + 6
+    last = dt.date(months // 12, months % 12 + 1, 1) - _DAY
+    return dt.datetime.combine(last, _CLOSE, ZONE).timestamp()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange import calendar
-from bezant.sim._exchange.books import FUTURES_MARGIN, MARGIN, RATES, Books, unit
+from bezant.sim._exchange import calendar, costs
+from bezant.sim._exchange.books import Books
 from bezant.sim._exchange.orders import ZERO, Execution, Order, RefusedError
-from bezant.sim._exchange.prices import CENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 FIRST_ORDER = 1_370_093_238
 _DAY = 86_400.0
 _MAX_STEPS = 2000
-# asset class: for each unit, at least for an order
-_COMMISSIONS = {
-    "STK": (Decimal("0.005"), Decimal(1)),
-    "OPT": (Decimal("0.65"), Decimal(1)),
-    "FUT": (Decimal("2.25"), ZERO),
-}
 
 
 class Exchange:
@@ -91,19 +84,8 @@ class Exchange:
 
     def margin(self, ticket: Ticket, price: Decimal) -> Decimal:
         """Return how much margin an order takes up, in the base currency; 0 when it closes."""
-        held = self.books.position(ticket.conid)
-        if ticket.side == "SELL":
-            held = -held
-        # What is held the other way round is closed first, and frees as much.
-        opened = ticket.quantity + 2 * min(held, ZERO)
-        if opened <= 0:
-            return ZERO
         contract = self._contracts[ticket.conid]
-        worth = opened * price * unit(contract) * RATES[contract.currency]
-        if contract.asset_class == "FUT":
-            return worth * FUTURES_MARGIN
-        bought = contract.asset_class == "OPT" and ticket.side == "BUY"
-        return worth if bought else worth * MARGIN
+        return costs.margin(contract, ticket, self.books.position(ticket.conid), price)
 
     def reference(self, ticket: Ticket) -> Decimal:
         """Return the price at which an order is valued before it trades."""
@@ -116,10 +98,9 @@ class Exchange:
 
     def commission(self, ticket: Ticket, quantity: Decimal) -> Decimal:
         """Return what it costs to trade so much of an order."""
-        if not self._commissions or not quantity:
+        if not self._commissions:
             return ZERO
-        each, least = _COMMISSIONS[self._contracts[ticket.conid].asset_class]
-        return max(least, each * quantity).quantize(CENT, ROUND_HALF_UP)
+        return costs.commission(self._contracts[ticket.conid], quantity)
 
     # what clients ask for
 
@@ -265,6 +246,11 @@ class Exchange:
             self._taken.pop((conid, side), None)
         self._match()
 
+    def resume(self, conid: int) -> None:
+        """Let a contract be traded again; what can trade then does so."""
+        self.market.resume(conid)
+        self._match()
+
     # the passing of time
 
     def advance(self, now: float) -> None:
@@ -289,12 +275,16 @@ class Exchange:
 
     def _due(self, now: float) -> None:
         """Do what is due by a time, each at its own time, and stop there."""
-        for order in list(self._working.values()):
-            for when in (order.cancels_at, order.expires):
-                if when is not None and when <= now and not order.done:
-                    self.now = max(self.now, when)
-                    asked = when == order.cancels_at
-                    self._cancel(order, "" if asked else "The order's time in force has ended.")
+        ends: list[tuple[float, int, str]] = []
+        for order in self._working.values():
+            if order.expires <= now:
+                ends.append((order.expires, order.order_id, "Its time in force has ended."))
+            if order.cancels_at is not None and order.cancels_at <= now:
+                ends.append((order.cancels_at, order.order_id, ""))
+        for when, order_id, reason in sorted(ends):
+            if not self.orders[order_id].done:
+                self.now = max(self.now, when)
+                self._cancel(self.orders[order_id], reason)
         self.now = max(self.now, now)
         today = calendar.last_session(self.now)
         if today.date != self._day.date:
@@ -317,8 +307,11 @@ class Exchange:
             return False
         ticket = order.ticket
         cancelling = order.cancels_at is not None
-        if order.parent_id in self._working or not self.market.is_open(
-            self.now, extended=ticket.outside_rth and ticket.limit is not None
+        extended = ticket.outside_rth and ticket.limit is not None
+        if (
+            order.parent_id in self._working
+            or self.market.is_halted(ticket.conid)
+            or not self.market.is_open(self.now, extended=extended)
         ):
             if not cancelling:
                 self._set(order, "PreSubmitted")
@@ -398,9 +391,9 @@ class Exchange:
 
     # looking things up
 
-    def _expiry(self, ticket: Ticket) -> float | None:
-        if ticket.tif != "DAY":
-            return None
+    def _expiry(self, ticket: Ticket) -> float:
+        if ticket.tif == "GTC":
+            return calendar.end_of_next_quarter(self.now)
         return calendar.end_of_day(self.now, extended=ticket.outside_rth)
 
     def _recent(self) -> list[Order]:

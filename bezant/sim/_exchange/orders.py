@@ -64,7 +64,7 @@ class Order:
         average_price: What was paid on average for what was filled; 0 before.
         commission: What its executions have cost.
         updated: When it changed last, in seconds since 1970.
-        expires: When it ends unless filled; None for never.
+        expires: When it ends unless filled, in seconds since 1970.
         triggered: Whether its stop was reached; always true without one.
         parent_id: The `order_id` of its parent, None without one.
         group_id: What it shares with the orders that its execution cancels; None without any.
@@ -80,7 +80,7 @@ class Order:
     average_price: Decimal = ZERO
     commission: Decimal = ZERO
     updated: float = 0.0
-    expires: float | None = None
+    expires: float = 0.0
     triggered: bool = True
     parent_id: int | None = None
     group_id: str | None = None

@@ -169,6 +169,7 @@ class Market:
         self._paths: dict[int, Path] = {}
         self._quotes: dict[int, tuple[int, Quote]] = {}
         self._pinned: dict[int, Quote] = {}
+        self._halted: dict[int, Quote] = {}
 
     @property
     def interval(self) -> float:
@@ -214,9 +215,9 @@ class Market:
         Raises:
             KeyError: If there is no such contract.
         """
-        pinned = self._pinned.get(conid)
-        if pinned is not None:
-            return pinned
+        still = self._halted.get(conid) or self._pinned.get(conid)
+        if still is not None:
+            return still
         step = self.step(now)
         known = self._quotes.get(conid)
         if known is not None and known[0] == step:
@@ -229,6 +230,18 @@ class Market:
         """Hold a contract's market still."""
         self.path(conid)
         self._pinned[conid] = quote
+
+    def halt(self, conid: int, now: float) -> None:
+        """Stop the trading in a contract; its market stands still."""
+        self._halted[conid] = self.quote(conid, now)
+
+    def resume(self, conid: int) -> None:
+        """Let a contract be traded again."""
+        self._halted.pop(conid, None)
+
+    def is_halted(self, conid: int) -> bool:
+        """Tell whether the trading in a contract was stopped."""
+        return conid in self._halted
 
     def unpin(self, conid: int) -> None:
         """Let a contract's market move again; from where its path is meanwhile."""

@@ -1,0 +1,283 @@
+"""Watchlists and alerts: what a user makes, finds again and deletes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.responses import Response
+
+from bezant.sim._answers import Call, Json, error
+
+if TYPE_CHECKING:
+    from bezant.sim._answers import Routes
+    from bezant.sim._world import World
+
+_FIRST_ALERT = 1_400_000_001
+_BLACK, _WHITE = "#000000", "#FFFFFF"
+
+
+class WatchlistApi:
+    """Keeps the user's watchlists."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lists: dict[str, dict[str, Any]] = {}
+        self._answers = itertools.count(1)
+
+    def routes(self) -> Routes:
+        """Return what it answers."""
+        return (
+            ("POST", "/iserver/watchlist", self._create),
+            ("GET", "/iserver/watchlist", self._get),
+            ("DELETE", "/iserver/watchlist", self._delete),
+            ("GET", "/iserver/watchlists", self._all),
+        )
+
+    def _create(self, call: Call) -> Response:
+        fields = call.fields
+        name, rows = str(fields.get("name", "")), fields.get("rows")
+        # A list of the user's is known by a number; others are IBKR's own.
+        number = str(fields.get("id", ""))
+        if not number.isdecimal() or not name or not isinstance(rows, list):
+            return error("Bad Request: id, name or rows", 400)
+        conids = [
+            str(cast("dict[str, Any]", row).get("C", ""))
+            for row in cast("list[object]", rows)
+            if isinstance(row, dict)
+        ]
+        now = int(self._world.clock.now() * 1000)
+        self._lists[number] = {"name": name, "conids": conids, "modified": now}
+        return Json(self._head(number) | {"instruments": []})
+
+    def _head(self, number: str) -> dict[str, Any]:
+        entry = self._lists[number]
+        return {
+            "id": number,
+            "hash": f"{entry['modified']}",
+            "name": entry["name"],
+            "readOnly": False,
+        }
+
+    def _get(self, call: Call) -> Response:
+        number = call.query.get("id", "")
+        if number not in self._lists:
+            return error("Unable to find watchlist", 400)
+        rows = [self._row(conid) for conid in self._lists[number]["conids"]]
+        return Json(self._head(number) | {"instruments": rows})
+
+    def _row(self, conid: str) -> dict[str, Any]:
+        contract = self._world.catalogue.contracts.get(int(conid)) if conid.isdecimal() else None
+        if contract is None:
+            return {"C": conid} if conid else {"H": ""}
+        return {
+            "ST": contract.asset_class,
+            "C": conid,
+            "conid": contract.conid,
+            "name": contract.name,
+            "fullName": contract.title,
+            "assetClass": contract.asset_class,
+            "ticker": contract.symbol,
+            "chineseName": None,
+        }
+
+    def _delete(self, call: Call) -> Response:
+        number = call.query.get("id", "")
+        if self._lists.pop(number, None) is None:
+            return error("Unable to find watchlist", 400)
+        return Json({"data": {"deleted": number}, "action": "context", "MID": self._mid()})
+
+    def _all(self, _call: Call) -> Response:
+        lists = [
+            {
+                "is_open": False,
+                "read_only": False,
+                "name": entry["name"],
+                "modified": entry["modified"],
+                "id": number,
+                "type": "watchlist",
+            }
+            for number, entry in self._lists.items()
+        ]
+        data = {"scanners_only": False, "show_scanners": False, "bulk_delete": False}
+        return Json({"data": data | {"user_lists": lists}, "action": "content", "MID": self._mid()})
+
+    def _mid(self) -> str:
+        return str(next(self._answers))
+
+
+class AlertApi:
+    """Keeps the account's alerts. They never go off."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._alerts: dict[int, dict[str, Any]] = {}
+        self._numbers = itertools.count(_FIRST_ALERT)
+        self._requests = itertools.count(1)
+
+    def routes(self) -> Routes:
+        """Return what it answers."""
+        account = "/iserver/account/([^/]+)"
+        return (
+            # In this order: an account may be called neither alert nor mta.
+            ("GET", "/iserver/account/alert/([^/]+)", self._get),
+            ("GET", "/iserver/account/mta", self._mta),
+            ("POST", f"{account}/alert", self._create),
+            ("POST", f"{account}/alert/activate", self._activate),
+            ("DELETE", f"{account}/alert/([^/]+)", self._delete),
+            ("GET", f"{account}/alerts", self._all),
+        )
+
+    def _other(self, call: Call) -> Response | None:
+        if call.args[0] != self._world.account.account_id:
+            return Response(status_code=401)
+        return None
+
+    def _create(self, call: Call) -> Response:
+        refusal = self._other(call)
+        if refusal is not None:
+            return refusal
+        fields = call.fields
+        conditions = fields.get("conditions")
+        if not fields.get("alertName") or not isinstance(conditions, list) or not conditions:
+            return error("Bad Request: alertName or conditions", 400)
+        number = _whole(fields.get("orderId"))
+        if number not in self._alerts:
+            number = next(self._numbers)
+        self._alerts[number] = {
+            "order_id": number,
+            "active": 1,
+            "created": self._world.clock.now(),
+            "fields": fields,
+            "conditions": cast("list[dict[str, Any]]", conditions),
+        }
+        return Json(self._receipt(number, "Submitted") | {"order_status": "Submitted"})
+
+    def _receipt(self, number: int, text: str) -> dict[str, Any]:
+        return {
+            "request_id": next(self._requests),
+            "order_id": number,
+            "success": True,
+            "text": text,
+        }
+
+    def _activate(self, call: Call) -> Response:
+        refusal = self._other(call)
+        if refusal is not None:
+            return refusal
+        number = _whole(call.fields.get("alertId"))
+        if number not in self._alerts:
+            return error("Alert not found", 400)
+        self._alerts[number]["active"] = _whole(call.fields.get("alertActive"))
+        return Json(self._receipt(number, "Request was submitted") | {"failure_list": ""})
+
+    def _delete(self, call: Call) -> Response:
+        refusal = self._other(call)
+        if refusal is not None:
+            return refusal
+        number = _whole(call.args[1])
+        if number == 0:
+            self._alerts.clear()
+        elif self._alerts.pop(number, None) is None:
+            return error("Alert not found", 400)
+        return Json(self._receipt(number, "Request was submitted") | {"failure_list": None})
+
+    def _all(self, call: Call) -> Response:
+        return self._other(call) or Json(
+            [
+                {
+                    "order_id": number,
+                    "account": self._world.account.account_id,
+                    "alert_name": alert["fields"]["alertName"],
+                    "alert_active": alert["active"],
+                    "order_time": _moment(alert["created"]),
+                    "alert_triggered": False,
+                    "alert_repeatable": _whole(alert["fields"].get("alertRepeatable")),
+                }
+                for number, alert in self._alerts.items()
+            ]
+        )
+
+    def _get(self, call: Call) -> Response:
+        alert = self._alerts.get(_whole(call.args[0]))
+        return error("Alert not found", 400) if alert is None else Json(self._details(alert))
+
+    def _details(self, alert: dict[str, Any]) -> dict[str, Any]:
+        fields = alert["fields"]
+        return self._head() | {
+            "order_id": alert["order_id"],
+            "alert_name": fields["alertName"],
+            "tif": fields.get("tif", "GTC"),
+            "expire_time": fields.get("expireTime"),
+            "alert_active": alert["active"],
+            "alert_repeatable": _whole(fields.get("alertRepeatable")),
+            "alert_email": fields.get("email"),
+            "alert_send_message": _whole(fields.get("sendMessage")),
+            "alert_message": fields.get("alertMessage"),
+            "alert_show_popup": _whole(fields.get("showPopup")),
+            "order_status": "Submitted" if alert["active"] else "Inactive",
+            "condition_size": len(alert["conditions"]),
+            "condition_outside_rth": _whole(fields.get("outsideRth")),
+            "conditions": [
+                {
+                    "condition_type": _whole(each.get("type")),
+                    "conidex": each.get("conidex"),
+                    "contract_description_1": self._symbol(str(each.get("conidex", ""))),
+                    "condition_operator": each.get("operator"),
+                    "condition_trigger_method": str(each.get("triggerMethod", "0")),
+                    "condition_value": each.get("value"),
+                    "condition_logic_bind": each.get("logicBind"),
+                    "condition_time_zone": each.get("timeZone"),
+                }
+                for each in alert["conditions"]
+            ],
+        }
+
+    def _symbol(self, conid_ex: str) -> str | None:
+        conid = conid_ex.partition("@")[0]
+        contract = self._world.catalogue.contracts.get(_whole(conid))
+        return contract.symbol if contract is not None else None
+
+    def _head(self) -> dict[str, Any]:
+        return {
+            "account": self._world.account.account_id,
+            "alert_mta_currency": None,
+            "alert_mta_defaults": None,
+            "tool_id": None,
+            "time_zone": "US/Eastern",
+            "alert_default_type": None,
+            "alert_triggered": False,
+            "order_not_editable": False,
+            "itws_orders_only": 0,
+            "alert_play_audio": None,
+            "fg_color": _WHITE,
+            "bg_color": _BLACK,
+        }
+
+    def _mta(self, _call: Call) -> Response:
+        # Every account has one alert of IBKR's own, for its phone application.
+        return Json(
+            self._head()
+            | {
+                "order_id": _FIRST_ALERT - 1,
+                "alert_name": None,
+                "tif": "GTC",
+                "alert_active": 1,
+                "alert_repeatable": 1,
+                "order_status": "Presubmitted",
+                "condition_size": 0,
+                "conditions": [],
+            }
+        )
+
+
+def _whole(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        return int(value is True)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(at))

@@ -1,0 +1,252 @@
+"""IBKR's limits on requests, as a judge sees them: pure arithmetic over the times of arrival.
+
+This knows nothing of the client's own pacing, so that it can tell whether that keeps the limits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+TOO_MANY = 429
+DEFAULT_PENALTY = 600.0
+DEFAULT_GROWTH = 2.0
+
+
+class Limit(NamedTuple):
+    """So many requests in so many seconds."""
+
+    name: str
+    requests: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.requests} in {self.seconds:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request as the judge saw it.
+
+    Attributes:
+        at: When it arrived, in seconds of the gateway's clock.
+        method: Its HTTP method.
+        path: Its path below `/v1/api`.
+        accepted: Whether it was let through.
+    """
+
+    at: float
+    method: str
+    path: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A request that broke a limit.
+
+    Attributes:
+        at: When it arrived, in seconds of the gateway's clock.
+        method: Its HTTP method.
+        path: Its path below `/v1/api`.
+        address: Whom the penalty is for.
+        limit: The limit, such as `GET /portfolio/accounts: 1 in 5 s`.
+        early: By how many seconds it came too early; 0 for too many at the same time.
+        penalty: The seconds for which nothing is answered to the address now.
+    """
+
+    at: float
+    method: str
+    path: str
+    address: str
+    limit: str
+    early: float
+    penalty: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the control endpoint does."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+SESSION = Limit("any request", 10, 1)
+
+# Method (None where both count together), path, so many in so many seconds, and so many at the
+# same time (0 for any number).
+_PUBLISHED: tuple[tuple[str | None, str, tuple[tuple[int, float], ...], int], ...] = (
+    *(
+        (method, f"/fyi/{rest}", ((1, 1.0),), 0)
+        for method, rest in (
+            ("GET", "unreadnumber"),
+            ("GET", "settings"),
+            ("POST", "settings/*"),
+            ("GET", "disclaimer/*"),
+            ("PUT", "disclaimer/*"),
+            ("GET", "deliveryoptions"),
+            ("PUT", "deliveryoptions/email"),
+            ("POST", "deliveryoptions/device"),
+            ("DELETE", "deliveryoptions/*"),
+            ("GET", "notifications"),
+            ("GET", "notifications/more"),
+            ("PUT", "notifications/*"),
+        )
+    ),
+    ("GET", "/iserver/account/orders", ((1, 5.0),), 0),
+    ("GET", "/iserver/account/trades", ((1, 5.0),), 0),
+    ("GET", "/iserver/account/pnl/partitioned", ((1, 5.0),), 0),
+    ("GET", "/iserver/marketdata/snapshot", ((10, 1.0),), 0),
+    ("GET", "/iserver/marketdata/history", ((10, 1.0), (50, 60.0)), 5),
+    ("GET", "/iserver/scanner/params", ((1, 900.0),), 0),
+    ("POST", "/iserver/scanner/run", ((1, 1.0),), 0),
+    ("POST", "/pa/performance", ((1, 900.0),), 0),
+    ("POST", "/pa/summary", ((1, 900.0),), 0),
+    ("POST", "/pa/transactions", ((1, 900.0),), 0),
+    ("POST", "/pa/allperiods", ((1, 900.0),), 0),
+    ("GET", "/portfolio/accounts", ((1, 5.0),), 0),
+    ("GET", "/portfolio/subaccounts", ((1, 5.0),), 0),
+    ("GET", "/sso/validate", ((1, 60.0),), 0),
+    (None, "/tickle", ((1, 1.0),), 0),
+)
+
+
+@dataclass(slots=True)
+class _Window:
+    """What was accepted under one limit, for as long as it counts."""
+
+    limit: Limit
+    accepted: deque[float] = field(default_factory=deque[float])
+
+    def early(self, now: float) -> float:
+        """Return by how much a request comes too early; 0 where it may come."""
+        while self.accepted and now - self.accepted[0] >= self.limit.seconds:
+            self.accepted.popleft()
+        if len(self.accepted) < self.limit.requests:
+            return 0.0
+        return self.accepted[-self.limit.requests] + self.limit.seconds - now
+
+
+@dataclass(slots=True)
+class _Rule:
+    method: str | None
+    pattern: re.Pattern[str]
+    windows: tuple[_Window, ...]
+    at_a_time: int
+    running: int = 0
+
+    def fits(self, method: str, path: str) -> bool:
+        return self.method in (None, method) and self.pattern.fullmatch(path) is not None
+
+
+class PenaltyBox:
+    """Addresses to which nothing is answered for a while, longer with each time."""
+
+    def __init__(self, growth: float = DEFAULT_GROWTH) -> None:
+        if not 1 <= growth < math.inf:
+            msg = "growth must be 1 or more"
+            raise ValueError(msg)
+        self._growth = growth
+        self._ends: dict[str, float] = {}
+        self._times: dict[str, int] = {}
+
+    def put(self, address: str, seconds: float, now: float) -> float:
+        """Begin a penalty, and return its length: `seconds`, times the growth for each earlier one.
+
+        Args:
+            address: Whom it is for; empty for everybody.
+            seconds: How long the first one is.
+            now: The time.
+        """
+        times = self._times[address] = self._times.get(address, 0) + 1
+        length: float = seconds * self._growth ** (times - 1)
+        self._ends[address] = max(self._ends.get(address, 0.0), now + length)
+        return length
+
+    def left(self, address: str, now: float) -> float:
+        """Return for how many seconds nothing more is answered to an address."""
+        ends = max(self._ends.get(address, 0.0), self._ends.get("", 0.0))
+        return max(0.0, ends - now)
+
+    def release(self) -> None:
+        """End all penalties; the next one is long again by what went before."""
+        self._ends.clear()
+
+
+class Judge:
+    """Tells which requests IBKR lets through.
+
+    A request is let through if, with it, no more were let through in any stretch of a limit's
+    length than the limit allows. One that is not is answered with 429, and so is everything else
+    from its address until the penalty is over. Refused requests do not count against the limits.
+
+    Args:
+        penalty: Seconds of the first penalty of an address.
+        growth: By how much each further penalty of the same address is longer.
+        box: Where penalties are kept; by default one of its own.
+    """
+
+    def __init__(
+        self,
+        penalty: float = DEFAULT_PENALTY,
+        growth: float = DEFAULT_GROWTH,
+        box: PenaltyBox | None = None,
+    ) -> None:
+        if not 0 <= penalty < math.inf:
+            msg = "penalty must be 0 or more seconds"
+            raise ValueError(msg)
+        self._penalty = penalty
+        self.box: PenaltyBox = box or PenaltyBox(growth)
+        self._session = _Window(SESSION)
+        self._rules = [_rule(*row) for row in _PUBLISHED]
+        self.arrivals: list[Arrival] = []
+        self.violations: list[Violation] = []
+
+    def arrive(self, method: str, path: str, address: str, now: float) -> bool:
+        """Take a request, and return whether it is let through.
+
+        One that is let through must be reported to `leave` when it has been answered.
+        """
+        accepted = not self.box.left(address, now) and self._within(method, path, address, now)
+        self.arrivals.append(Arrival(now, method, path, accepted))
+        return accepted
+
+    def leave(self, method: str, path: str) -> None:
+        """Note that a request which was let through has been answered."""
+        for rule in self._rules:
+            if rule.fits(method, path):
+                rule.running -= 1
+
+    def _within(self, method: str, path: str, address: str, now: float) -> bool:
+        rules = [rule for rule in self._rules if rule.fits(method, path)]
+        windows = [self._session, *(window for rule in rules for window in rule.windows)]
+        for window in windows:
+            early = window.early(now)
+            if early > 0:
+                self._punish(method, path, address, str(window.limit), early, now)
+                return False
+        for rule in rules:
+            if rule.at_a_time and rule.running >= rule.at_a_time:
+                name = f"{method} {path}: {rule.at_a_time} at the same time"
+                self._punish(method, path, address, name, 0.0, now)
+                return False
+        for window in windows:
+            window.accepted.append(now)
+        for rule in rules:
+            rule.running += 1
+        return True
+
+    def _punish(
+        self, method: str, path: str, address: str, limit: str, early: float, now: float
+    ) -> None:
+        length = self.box.put(address, self._penalty, now)
+        self.violations.append(Violation(now, method, path, address, limit, early, length))
+
+
+def _rule(
+    method: str | None, path: str, limits: tuple[tuple[int, float], ...], at_a_time: int
+) -> _Rule:
+    name = f"{method} {path}" if method else path
+    windows = tuple(_Window(Limit(name, *limit)) for limit in limits)
+    pattern = re.compile(re.escape(path).replace(r"\*", "[^/]+"))
+    return _Rule(method, pattern, windows, at_a_time)

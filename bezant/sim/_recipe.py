@@ -1,0 +1,72 @@
+"""How the world of a simulated gateway is made: at its start, and anew at each reset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bezant.sim._account import Account
+from bezant.sim._catalogue import Catalogue
+from bezant.sim._questions import Questions
+from bezant.sim._quotes import Quotes
+from bezant.sim._scenario import Scenario
+from bezant.sim._trading import Trading
+from bezant.sim._world import World
+
+if TYPE_CHECKING:
+    from bezant.sim._clock import Clock
+    from bezant.sim._session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a gateway was told; see `SimulatedGateway`.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    account_id: str
+    positions: int
+    seed: int
+    quote_interval: float
+    heartbeat_interval: float
+    ready_delay: float
+    market_data_lifetime: float
+
+    def __post_init__(self) -> None:
+        if self.positions < 0:
+            msg = "positions must not be negative"
+            raise ValueError(msg)
+        if self.quote_interval <= 0 or self.heartbeat_interval <= 0 or self.ready_delay < 0:
+            msg = "intervals must be positive, and ready_delay must not be negative"
+            raise ValueError(msg)
+
+    def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> World:
+        """Make a world.
+
+        Args:
+            session: The session that it belongs to.
+            clock: The time that it goes by.
+            scenario: What the account holds; None for what the seed draws.
+
+        Raises:
+            ValueError: If the scenario names a contract that there is not.
+        """
+        catalogue = Catalogue(self.seed, self.positions)
+        trading = Trading(
+            catalogue, clock, scenario or Scenario(), seed=self.seed, interval=self.quote_interval
+        )
+        return World(
+            clock=clock,
+            session=session,
+            catalogue=catalogue,
+            quotes=Quotes(trading, clock),
+            account=Account(self.account_id, trading, clock),
+            trading=trading,
+            questions=Questions(self.seed),
+            quote_interval=self.quote_interval,
+            heartbeat_interval=self.heartbeat_interval,
+            ready_delay=self.ready_delay,
+            market_data_lifetime=self.market_data_lifetime,
+        )

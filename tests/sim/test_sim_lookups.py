@@ -1,0 +1,196 @@
+"""What is looked up and kept besides trading: contracts, scanners, lists, alerts, notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from bezant import BadRequest, Client, NotAuthenticated, NotFound
+from bezant.models.alerts import NewAlertCondition
+from bezant.models.scanner import ScanCondition
+from bezant.models.watchlists import WatchlistRow
+from bezant.sim import SimulatedGateway
+
+AAPL = 265598
+
+
+@pytest.fixture
+def client(gateway: SimulatedGateway) -> Iterator[Client]:
+    with Client(gateway.base_url, pacing=False, retries=0, strict=True) as opened:
+        yield opened
+
+
+def test_from_a_symbol_to_an_option(client: Client) -> None:
+    contracts = client.api.contracts
+    hits = contracts.search_contracts(symbol="aapl")
+    assert hits[0].conid == AAPL
+    assert len({hit.conid for hit in hits}) == len(hits) > 1
+    sections = {each.sec_type: each for each in hits[0].sections or []}
+    months = (sections["OPT"].months or "").split(";")
+    assert len(months) == 4
+    strikes = contracts.get_contract_strikes(conid=AAPL, sec_type="OPT", month=months[0])
+    assert strikes.call
+    assert strikes.call == strikes.put
+    strike = strikes.call[0]
+    (option,) = contracts.get_contract_info(
+        conid=AAPL, sec_type="OPT", month=months[0], strike=strike, right="C"
+    )
+    assert (option.strike, option.right) == (strike, "C")
+    assert option.conid
+    info = contracts.get_instrument_info(conid=option.conid)
+    assert (info.conid, info.underlying_conid, info.strike) == (option.conid, AAPL, strike)
+    (definition,) = contracts.get_instrument_definition(conids=[option.conid]).secdef or []
+    assert definition.conid == option.conid
+    with pytest.raises(BadRequest, match="no contracts"):
+        contracts.get_contract_info(conid=AAPL, sec_type="OPT", month="JAN99")
+
+
+def test_an_option_that_is_held_is_in_the_chain(gateway: SimulatedGateway, client: Client) -> None:
+    held = next(
+        each for each in client.all_positions(gateway.account_id) if each.asset_class == "OPT"
+    )
+    assert held.conid
+    under = client.api.contracts.get_instrument_info(conid=held.conid).underlying_conid or None
+    found = client.api.contracts.get_contract_info(conid=under, sec_type="OPT")
+    assert held.conid in {each.conid for each in found}
+
+
+def test_searching_by_name(client: Client) -> None:
+    hits = client.api.contracts.search_contracts(symbol="coca", name=True)
+    assert {hit.symbol for hit in hits} == {"KO"}
+    with pytest.raises(BadRequest, match="No symbol found"):
+        client.api.contracts.search_contracts(symbol="NOSUCH")
+    with pytest.raises(NotFound):
+        client.api.contracts.get_instrument_info(conid=1)
+
+
+def test_futures_currencies_rules_algos(client: Client) -> None:
+    contracts = client.api.contracts
+    futures = contracts.get_futures_by_symbol(symbols=["ES", "NONE"])
+    assert [each.expiration_date for each in futures["ES"][:4]] == [
+        20270319,
+        20270618,
+        20270917,
+        20271217,
+    ]
+    assert futures["NONE"] == []
+    assert contracts.get_exchange_rate(source="EUR", target="USD").rate == Decimal("1.17")
+    with pytest.raises(BadRequest):
+        contracts.get_exchange_rate(source="EUR", target="XXX")
+    pairs = contracts.get_currency_pairs(currency="USD")["USD"]
+    assert {each.ccy_pair for each in pairs} == {"EUR", "GBP", "CHF"}
+    rules = contracts.get_info_and_rules(conid=AAPL).rules
+    assert rules
+    assert "limit" in (rules.order_types or [])
+    assert rules.increment == Decimal("0.01")
+    (algo,) = contracts.get_algos_by_instrument(conid=AAPL, algos="Vwap").algos or []
+    assert (algo.id, algo.parameters) == ("Vwap", algo.parameters)
+    listings = contracts.get_conids_by_exchange(exchange="LSE")
+    assert all(each.exchange == "LSE" for each in listings)
+    assert listings
+
+
+def test_a_scan(client: Client) -> None:
+    scanner = client.api.scanner
+    types = {each.code for each in scanner.get_scanner_parameters().scan_type_list or []}
+    assert "MOST_ACTIVE" in types
+    result = scanner.get_scanner_results(
+        instrument="STK",
+        location="STK.US.MAJOR",
+        type_="HIGH_OPEN_GAP",
+        filter_=[ScanCondition(code="priceBelow", value=100)],
+    )
+    symbols = [each.symbol for each in result.contracts or []]
+    assert symbols == ["KO", "VOD"]
+    with pytest.raises(BadRequest, match="MOST_ACTIVE"):
+        scanner.get_scanner_results(instrument="STK", location="x", type_="NOPE")
+
+
+def test_watchlists(client: Client) -> None:
+    api = client.api.watchlists
+    rows = [WatchlistRow(conid_text=str(AAPL)), WatchlistRow(conid_text="")]
+    assert api.create_watchlist(id_="77", name="Mine", rows=rows).id == "77"
+    data = api.get_all_watchlists().data
+    assert data
+    (entry,) = data.user_lists or []
+    assert (entry.id, entry.name) == ("77", "Mine")
+    instruments = api.get_watchlist(id_="77").instruments or []
+    assert instruments[0].ticker == "AAPL"
+    deleted = api.delete_watchlist(id_="77").data
+    assert deleted
+    assert deleted.deleted == "77"
+    with pytest.raises(BadRequest):
+        api.get_watchlist(id_="77")
+    with pytest.raises(BadRequest):
+        api.create_watchlist(id_="word", name="Mine", rows=rows)
+
+
+def test_alerts(gateway: SimulatedGateway, client: Client) -> None:
+    api, account = client.api.alerts, gateway.account_id
+    condition = NewAlertCondition(
+        conid_ex=f"{AAPL}@SMART",
+        logic_bind="n",
+        operator=">=",
+        trigger_method="0",
+        type=1,
+        value="300",
+    )
+
+    def create(name: str, order_id: int | None = None) -> int:
+        created = api.create_alert(
+            account_id=account,
+            alert_message="m",
+            alert_name=name,
+            alert_repeatable=0,
+            conditions=[condition],
+            outside_rth=0,
+            time_in_force="GTC",
+            order_id=order_id,
+        )
+        assert created.success
+        assert created.order_id
+        return created.order_id
+
+    first, second = create("one"), create("two")
+    assert create("uno", first) == first
+    rows = api.get_all_alerts(account_id=account)
+    assert [(each.order_id, each.alert_name) for each in rows] == [(first, "uno"), (second, "two")]
+    api.activate_alert(account_id=account, alert_active=0, alert_id=first)
+    details = api.get_alert_details(alert_id=first, type_="Q")
+    assert (details.alert_active, details.alert_name) == (0, "uno")
+    (known,) = details.conditions or []
+    assert (known.contract_description_1, known.condition_value) == ("AAPL", "300")
+    api.delete_alert(account_id=account, alert_id=first)
+    assert len(api.get_all_alerts(account_id=account)) == 1
+    with pytest.raises(BadRequest):
+        api.delete_alert(account_id=account, alert_id=first)
+    with pytest.raises(NotAuthenticated):
+        api.get_all_alerts(account_id="DU0")
+
+
+def test_notifications(client: Client) -> None:
+    api = client.api.notifications
+    unread = api.get_unread_fyis().unread
+    notices = api.get_all_fyis(max_=10)
+    assert unread == len(notices) == 3
+    api.read_fyi_notification(notification_id=notices[0].id or "")
+    assert api.get_unread_fyis().unread == 2
+    assert api.get_more_fyis(id_=notices[1].id or "") == notices[2:]
+    code = notices[0].type_code or ""
+    api.modify_fyi_notification(type_code=code, enabled=False)
+    api.read_fyi_disclaimer(type_code=code)
+    settings = {each.type_code: each for each in api.get_fyi_settings()}
+    assert (settings[code].active, settings[code].disclaimer_read) == (0, 1)
+    with pytest.raises(BadRequest):
+        api.get_fyi_disclaimer(type_code="XX")
+
+
+def test_accounts_are_searched(gateway: SimulatedGateway, client: Client) -> None:
+    accounts = client.api.accounts
+    found = accounts.get_dynamic_accounts(search_pattern="du1").matched_accounts or []
+    assert [each.account_id for each in found] == [gateway.account_id]
+    assert accounts.get_dynamic_accounts(search_pattern="zz").matched_accounts == []
+    owners = accounts.get_account_owners(account_id=gateway.account_id)
+    assert owners.account_id == gateway.account_id

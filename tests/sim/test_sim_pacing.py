@@ -1,0 +1,218 @@
+"""IBKR's limits as the simulated gateway judges them, apart from and against the client's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bezant import Client, RateLimited
+from bezant._core.pacing import Pacer
+from bezant._core.wire import Operation
+from bezant.sim import Clock, Judge, SimulatedGateway
+from bezant.sim._pacing import DEFAULT_PENALTY, PenaltyBox
+
+FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
+HERE = "127.0.0.1"
+CALLS = st.sampled_from(
+    [
+        ("GET", "/iserver/contract/1/info"),
+        ("GET", "/iserver/marketdata/history"),
+        ("GET", "/portfolio/accounts"),
+        ("POST", "/tickle"),
+        ("GET", "/tickle"),
+    ]
+)
+ALLOWED = {
+    "": [(10, 1)],
+    "/iserver/marketdata/history": [(10, 1), (50, 60)],
+    "/portfolio/accounts": [(1, 5)],
+    "/tickle": [(1, 1)],
+}
+
+
+def test_ten_a_second() -> None:
+    judge = Judge(penalty=0)
+    assert all(judge.arrive("GET", "/x", HERE, 0.05 * each) for each in range(10))
+    assert not judge.arrive("GET", "/x", HERE, 0.99)
+    assert judge.arrive("GET", "/x", HERE, 1.0)
+    assert not judge.arrive("GET", "/x", HERE, 1.04)
+    assert judge.arrive("GET", "/x", HERE, 1.05)
+    first, second = judge.violations
+    assert (first.limit, first.path, first.address) == ("any request: 10 in 1 s", "/x", HERE)
+    assert [first.early, second.early] == pytest.approx([0.01, 0.01])
+    assert [each.accepted for each in judge.arrivals].count(False) == 2
+
+
+def test_a_penalty_is_for_the_address_and_grows() -> None:
+    judge = Judge(penalty=10, growth=3)
+    assert judge.arrive("GET", "/portfolio/accounts", HERE, 0)
+    assert not judge.arrive("GET", "/portfolio/accounts", HERE, 1)
+    assert not judge.arrive("GET", "/x", HERE, 10.9)
+    assert judge.arrive("GET", "/x", "10.0.0.1", 10.9)
+    assert judge.arrive("GET", "/portfolio/accounts", HERE, 11)
+    assert not judge.arrive("GET", "/portfolio/accounts", HERE, 12)
+    assert not judge.arrive("GET", "/x", HERE, 41.9)
+    assert judge.arrive("GET", "/x", HERE, 42)
+    assert [each.penalty for each in judge.violations] == [10, 30]
+    assert judge.box.left(HERE, 42) == 0
+
+
+def test_both_verbs_of_a_tickle_count_together() -> None:
+    judge = Judge(penalty=0)
+    assert judge.arrive("POST", "/tickle", HERE, 0)
+    assert not judge.arrive("GET", "/tickle", HERE, 0.9)
+    assert judge.violations[0].limit == "/tickle: 1 in 1 s"
+
+
+def test_history_has_two_windows_and_five_places() -> None:
+    judge = Judge(penalty=0)
+    path = "/iserver/marketdata/history"
+    assert [judge.arrive("GET", path, HERE, 0) for _ in range(6)] == [True] * 5 + [False]
+    assert judge.violations[0].limit == f"GET {path}: 5 at the same time"
+    judge.leave("GET", path)
+    assert judge.arrive("GET", path, HERE, 0)
+    for _ in range(5):
+        judge.leave("GET", path)
+    for number in range(44):
+        assert judge.arrive("GET", path, HERE, 1 + number)
+        judge.leave("GET", path)
+    assert not judge.arrive("GET", path, HERE, 59.9)
+    assert judge.violations[-1].limit == f"GET {path}: 50 in 60 s"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "about"),
+    [
+        (lambda: Judge(penalty=-1), "penalty"),
+        (lambda: Judge(penalty=float("inf")), "penalty"),
+        (lambda: PenaltyBox(0.5), "growth"),
+        (lambda: SimulatedGateway(pacing="on"), "pacing"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_asked_for(wrong: Callable[[], object], about: str) -> None:
+    with pytest.raises(ValueError, match=about):
+        wrong()
+
+
+def test_the_published_limits() -> None:
+    if not FACTS.exists():
+        pytest.skip(f"reference data is not here: {FACTS}")
+    for each in json.loads(FACTS.read_text())["endpoints"]:
+        path = each["path"].replace("{", "").replace("}", "")
+        windows = [(each["limit"], each["per_seconds"])]
+        if "and_limit" in each:
+            windows.append((each["and_limit"], each["and_per_seconds"]))
+        for requests, seconds in windows:
+            if (requests, seconds) == (10, 1):
+                continue  # the session's own limit
+            judge = Judge(penalty=0)
+            step = seconds / requests / 2
+            for number in range(requests):
+                assert judge.arrive(each["method"], path, HERE, number * step), path
+                judge.leave(each["method"], path)
+            assert not judge.arrive(each["method"], path, HERE, seconds * 0.999), path
+            assert judge.arrive(each["method"], path, HERE, seconds), path
+
+
+@given(st.lists(st.tuples(CALLS, st.floats(0, 2)), max_size=150))
+def test_what_is_let_through_keeps_every_limit_and_nothing_else_is_refused(
+    steps: list[tuple[tuple[str, str], float]],
+) -> None:
+    judge = Judge(penalty=0)
+    now = 0.0
+    went: dict[str, list[float]] = {path: [] for path in ALLOWED}
+    for (method, path), pause in steps:
+        now += pause
+        names = {"", path} & set(ALLOWED)
+        fits = all(
+            sum(now - at < seconds for at in went[name]) < requests
+            for name in names
+            for requests, seconds in ALLOWED[name]
+        )
+        assert judge.arrive(method, path, HERE, now) == fits
+        if fits:
+            judge.leave(method, path)
+            for name in names:
+                went[name].append(now)
+
+
+@given(st.lists(st.tuples(CALLS, st.integers(0, 6), st.floats(0, 2)), max_size=80))
+def test_what_the_client_lets_go_is_let_through(
+    steps: list[tuple[tuple[str, str], int, float]],
+) -> None:
+    pacer, judge = Pacer(), Judge()
+    now = 0.0
+    for (method, path), count, pause in steps:
+        now += pause
+        for _ in range(count):
+            pacer.enter(Operation(method, path, idempotent=True))
+        for ticket in pacer.dispatch(now):
+            operation = ticket.operation
+            assert judge.arrive(operation.method, operation.path, HERE, now), judge.violations
+            judge.leave(operation.method, operation.path)
+            pacer.leave(ticket)
+
+
+def test_enforced_on_the_socket() -> None:
+    clock = Clock.by_hand()
+    with SimulatedGateway(positions=1, clock=clock, pacing="enforced") as gateway:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=5) as api:
+            assert api.get("/portfolio/accounts").status_code == 200
+            clock.advance(5)
+            assert api.get("/portfolio/accounts").status_code == 200
+            clock.advance(4)
+            assert api.get("/portfolio/accounts").status_code == 429
+            clock.advance(DEFAULT_PENALTY - 1)
+            assert api.get("/iserver/auth/status").status_code == 429
+            assert gateway.pacing.penalty_left == pytest.approx(1)
+            clock.advance(1)
+            assert api.get("/iserver/auth/status").status_code == 200
+            assert [each.path for each in gateway.pacing.violations] == ["/portfolio/accounts"]
+            times = [each.at for each in gateway.pacing.arrivals]
+            assert times == pytest.approx([0, 5, 9, 608, 609])
+            assert repr(gateway.pacing) == "<Pacing enforced: 5 requests, 1 too many>"
+            gateway.pacing.off()
+            assert [api.get("/portfolio/accounts").status_code for _ in range(3)] == [200] * 3
+            assert gateway.pacing.arrivals == []
+            assert gateway.pacing.violations == []
+            assert repr(gateway.pacing) == "<Pacing off>"
+
+
+def test_a_client_that_is_not_paced_is_caught_and_one_that_is_is_not(
+    gateway: SimulatedGateway,
+) -> None:
+    pacing = gateway.enforce_pacing(penalty=0)
+    with Client(gateway.base_url, pacing=True) as paced:
+        for _ in range(3):
+            paced.request("GET", "/iserver/auth/status")
+        paced.accounts()
+    assert pacing.violations == []
+    assert len(pacing.arrivals) == 4
+    with Client(gateway.base_url, pacing=False, retries=0) as hasty:
+        with pytest.raises(RateLimited):
+            hasty.accounts()
+    assert [each.limit for each in pacing.violations] == ["GET /portfolio/accounts: 1 in 5 s"]
+
+
+def test_five_at_the_same_time_on_the_socket(gateway: SimulatedGateway) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    gateway.enforce_pacing(penalty=0)
+    gateway.faults.slow(0.15, "/marketdata/history", times=5)
+
+    def ask(_: int) -> int:
+        url = f"{gateway.base_url}/iserver/marketdata/history?conid=265598&period=1d&bar=1h"
+        return httpx.get(url, verify=False, timeout=5).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        codes: list[Any] = list(pool.map(ask, range(6)))
+    assert sorted(codes) == [200] * 5 + [429]
+    assert "5 at the same time" in gateway.pacing.violations[0].limit
+    assert ask(0) == 200
