@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import struct
 import sys
@@ -236,7 +237,7 @@ async def serve() -> None:
     content = Content()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0)
-    ports = [server.sockets[0].getsockname()[1]]
+    ports = [server.sockets[0].getsockname()[1], 0]
     if "--tls" in sys.argv:
         import ssl
 
@@ -245,12 +246,14 @@ async def serve() -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trustme.CA().issue_cert("localhost", "127.0.0.1").configure_cert(context)
         secure = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0, ssl=context)
-        ports.append(secure.sockets[0].getsockname()[1])
+        ports[1] = secure.sockets[0].getsockname()[1]
     print(*ports, flush=True)
     # It ends with whoever started it, and after half an hour in any case.
-    ended = loop.create_future()
-    loop.add_reader(sys.stdin, lambda: ended.done() or ended.set_result(None))
-    await asyncio.wait([ended], timeout=1800)
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin, ended.set)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1800):
+            await ended.wait()
 
 
 if __name__ == "__main__":

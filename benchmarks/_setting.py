@@ -121,17 +121,17 @@ def clean_environment() -> None:
 
 
 @contextmanager
-def served(*, quick: bool) -> Iterator[Setting]:
+def served(*, quick: bool, tls: bool = True) -> Iterator[Setting]:
     """Run the server beside this process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks._server", "--tls"],
+        [sys.executable, "-m", "benchmarks._server", *(["--tls"] if tls else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
     try:
         assert process.stdout is not None
-        port, tls_port = (int(each) for each in process.stdout.readline().split())
+        port, tls_port = (int(each) for each in process.stdout.readline().split()[:2])
         control = Wire(port)
         try:
             yield Setting(port, tls_port, quick, control)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 import statistics
@@ -34,15 +35,22 @@ def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[f
     """Measure all of them in each round, in an order that changes.
 
     What slows the machine down for longer than a round slows all of them down, so ratios within a
-    round say more than the times do.
+    round say more than the times do. The garbage collector works as ever, but begins anew with each
+    measure and leaves alone what was there before: one must not pay for what the others imported.
     """
     order = list(measures)
     found: dict[str, list[float]] = {name: [] for name in order}
     shuffle = random.Random(1).shuffle
-    for _ in range(rounds):
-        shuffle(order)
-        for name in order:
-            found[name].append(measures[name]())
+    gc.collect()
+    gc.freeze()
+    try:
+        for _ in range(rounds):
+            shuffle(order)
+            for name in order:
+                gc.collect()
+                found[name].append(measures[name]())
+    finally:
+        gc.unfreeze()
     return found
 
 

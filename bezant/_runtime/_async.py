@@ -9,10 +9,11 @@ import logging
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import httpcore
 import httpx
 
 from .._core.settings import Settings
@@ -23,12 +24,15 @@ from ._async_network import Backend
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
 from ._shared import (
-    STATUS_WITHOUT_BODY,
     TRANSPORT_ERRORS,
     Attempt,
     answer_from,
+    core_request,
     current_attempt,
+    from_httpx,
     http_request,
+    is_encoded,
+    spoil_connection,
     tls_context,
     too_large,
     trouble_from,
@@ -277,6 +281,22 @@ def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
     return Connecting(opening)
 
 
+# httpx adds a third to what httpcore needs for a call, so it is gone past: but not where a tool for
+# tests, such as pytest-httpx, has put something else in the place of its method.
+_httpx_handles = httpx.AsyncHTTPTransport.handle_async_request
+
+
+class _Body(httpx.AsyncByteStream):
+    """A response's body, for httpx to decode."""
+
+    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
+        self._chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            yield chunk
+
+
 class HttpTransport:
     """Moves requests and answers over a bounded pool of kept connections."""
 
@@ -289,8 +309,9 @@ class HttpTransport:
             limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=None),
             proxy=settings.proxy,
         )
-        # httpx has no parameter for httpcore's network backend.
-        self._transport._pool._network_backend = self._backend  # noqa: SLF001
+        # httpx makes it from its own parameters, but has none for the network backend.
+        self._pool = self._transport._pool  # noqa: SLF001
+        self._pool._network_backend = self._backend  # noqa: SLF001
 
     async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         """Send a request and read its answer to the end, within so many seconds.
@@ -315,17 +336,23 @@ class HttpTransport:
         finally:
             current_attempt.reset(token)
 
+    async def _ask(self, request: Request, settings: Settings, seconds: float) -> httpcore.Response:
+        if httpx.AsyncHTTPTransport.handle_async_request is _httpx_handles:
+            return await self._pool.handle_async_request(core_request(request, settings, seconds))
+        asked = http_request(request, settings, seconds)
+        return from_httpx(await self._transport.handle_async_request(asked))
+
     async def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
-        response = await self._transport.handle_async_request(
-            http_request(request, settings, seconds)
-        )
+        response = await self._ask(request, settings, seconds)
         try:
-            if response.status_code in STATUS_WITHOUT_BODY:
-                response.extensions["network_stream"].spoiled = True
+            spoil_connection(response)
             chunks: list[bytes] = []
             length = 0
-            plain = "content-encoding" not in response.headers
-            stream: Any = response.stream if plain else response.aiter_bytes()
+            stream: Any = response.stream
+            if is_encoded(response):
+                body = _Body(stream)
+                stream = httpx.Response(response.status, headers=response.headers, stream=body)
+                stream = stream.aiter_bytes()
             async for chunk in stream:
                 length += len(chunk)
                 if length > settings.max_answer_bytes:

@@ -106,6 +106,11 @@ class Attempt:
 current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
 
 
+def _timeouts(settings: Settings, timeout: float) -> dict[str, Any]:
+    connect = min(settings.connect_timeout, timeout)
+    return {"timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}}
+
+
 def http_request(request: Request, settings: Settings, timeout: float) -> httpx.Request:
     """Turn a request into httpx's."""
     return httpx.Request(
@@ -113,32 +118,65 @@ def http_request(request: Request, settings: Settings, timeout: float) -> httpx.
         settings.base_url.root + request.target,
         headers=request.headers,
         content=request.body or None,
-        extensions={
-            "timeout": {
-                "connect": min(settings.connect_timeout, timeout),
-                "read": timeout,
-                "write": timeout,
-                "pool": timeout,
-            }
-        },
+        extensions=_timeouts(settings, timeout),
     )
 
 
-def answer_from(response: httpx.Response, body: bytes) -> Answer:
-    """Turn httpx's response, read to its end, into an answer."""
-    raw = response.headers.raw
+def core_request(request: Request, settings: Settings, timeout: float) -> httpcore.Request:
+    """Turn a request into httpcore's."""
+    base_url = settings.base_url
+    headers = [(b"Host", base_url.authority.encode("ascii"))]
+    headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in request.headers]
+    return httpcore.Request(
+        request.operation.method,
+        httpcore.URL(
+            scheme=base_url.scheme,
+            host=base_url.host,
+            port=base_url.port,
+            target=request.target,
+        ),
+        headers=headers,
+        content=request.body or None,
+        extensions=_timeouts(settings, timeout),
+    )
+
+
+def from_httpx(response: Any) -> httpcore.Response:
+    """Turn httpx's response, which was not read yet, into httpcore's."""
+    return httpcore.Response(
+        response.status_code,
+        headers=response.headers.raw,
+        content=response.stream,
+        extensions=response.extensions,
+    )
+
+
+def answer_from(response: httpcore.Response, body: bytes) -> Answer:
+    """Turn httpcore's response, read to its end, into an answer."""
+    raw = response.headers
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     cookies: tuple[str, ...] = ()
     if "set-cookie" in headers:
         cookies = tuple(
             value.decode("latin-1") for name, value in raw if name.lower() == b"set-cookie"
         )
-    return Answer(response.status_code, headers, body, cookies)
+    return Answer(response.status, headers, body, cookies)
+
+
+def is_encoded(response: httpcore.Response) -> bool:
+    """Say whether the body is compressed."""
+    return any(name.lower() == b"content-encoding" for name, _ in response.headers)
 
 
 # After these the gateway leaves a stray chunk on the connection: the next answer on it would be
 # read wrongly.
-STATUS_WITHOUT_BODY = (204, 304)
+_STATUS_WITHOUT_BODY = (204, 304)
+
+
+def spoil_connection(response: Any) -> None:
+    """See that a response's connection is not used again where something may follow on it."""
+    if response.status in _STATUS_WITHOUT_BODY:
+        response.extensions["network_stream"].spoiled = True
 
 
 def too_large(limit: int) -> TransportTrouble:
@@ -155,21 +193,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def trouble_from(error: Exception, attempt: Attempt) -> TransportTrouble:
-    """Say in the core's words what httpx raised."""
+    """Say in the core's words what httpcore or httpx raised."""
     detail = str(error) or type(error).__name__
     if isinstance(error, httpx.DecodingError):
         return TransportTrouble(Trouble.LOST, detail, sent=True)
-    if isinstance(error, httpx.PoolTimeout):
+    if isinstance(error, httpx.PoolTimeout | httpcore.PoolTimeout):
         detail = "all connections of this client are in use"
         return TransportTrouble(Trouble.TIMEOUT, detail, sent=False)
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout):
         return TransportTrouble(Trouble.CONNECT, "time-out while connecting", sent=False)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
         return TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
     tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
     if tls is not None and not attempt.sent:
         return TransportTrouble(Trouble.TLS, str(tls), sent=False)
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+    if isinstance(error, _NOT_CONNECTED):
         return TransportTrouble(Trouble.CONNECT, detail, sent=False)
     return TransportTrouble(Trouble.LOST, detail, sent=attempt.sent)
 
@@ -181,13 +219,19 @@ def waiting_for(attempt: Attempt) -> str:
     return "the request was not sent yet"
 
 
-# What the transports raise: httpx's own errors, httpcore's where httpx does not map them, the
-# operating system's, and h11's complaints about our headers (ValueError).
+_NOT_CONNECTED = (httpcore.ConnectError, httpcore.ProxyError, httpx.ConnectError, httpx.ProxyError)
+
+# What the transports raise: httpcore's errors, httpx's where it decodes or stands in for httpcore,
+# the operating system's, and h11's complaints about our headers (ValueError).
 TRANSPORT_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
     httpx.HTTPError,
     httpx.InvalidURL,
     httpx.StreamError,
-    httpcore.ProtocolError,
     OSError,
     ValueError,
     RuntimeError,

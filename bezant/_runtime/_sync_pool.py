@@ -27,8 +27,9 @@ class Lane:
             limits=httpx.Limits(max_connections=1, keepalive_expiry=None),
             proxy=settings.proxy,
         )
-        # httpx has no parameter for httpcore's network backend.
-        self.transport._pool._network_backend = Backend()  # noqa: SLF001
+        # httpx makes it from its own parameters, but has none for the network backend.
+        self.pool = self.transport._pool  # noqa: SLF001
+        self.pool._network_backend = Backend()  # noqa: SLF001
 
 
 class Lanes:
