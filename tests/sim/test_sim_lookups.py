@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from bezant import BadRequest, Client, NotAuthenticated, NotFound
 from bezant.models.alerts import NewAlertCondition
+from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
 from bezant.models.watchlists import WatchlistRow
 from bezant.sim import SimulatedGateway
@@ -194,3 +196,70 @@ def test_accounts_are_searched(gateway: SimulatedGateway, client: Client) -> Non
     assert accounts.get_dynamic_accounts(search_pattern="zz").matched_accounts == []
     owners = accounts.get_account_owners(account_id=gateway.account_id)
     assert owners.account_id == gateway.account_id
+
+
+def test_an_option_of_the_chain_can_be_traded(gateway: SimulatedGateway, client: Client) -> None:
+    [option] = client.api.contracts.get_contract_info(
+        conid=AAPL, sec_type="OPT", month="JUN27", strike=Decimal("255.5"), right="P"
+    )
+    assert option.conid
+    client.api.accounts.get_brokerage_accounts()
+    ticket = OrderTicket(
+        conid=option.conid, side="BUY", order_type="MKT", time_in_force="DAY", quantity=2
+    )
+    [reply] = client.api.orders.submit_new_orders(account_id=gateway.account_id, orders=[ticket])
+    assert reply.order_status == "Filled"
+    assert gateway.position(option.conid) == 2
+
+
+ACCOUNT = "/iserver/account/DU1234567"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/iserver/secdef/search", None, 400),
+        ("POST", "/iserver/secdef/search", {"symbol": "AAPL", "secType": "XXX"}, 400),
+        ("GET", "/iserver/secdef/strikes?conid=x", None, 400),
+        ("GET", "/iserver/secdef/info?conid=265598&strike=x", None, 400),
+        ("GET", "/iserver/contract/x/info", None, 404),
+        ("GET", "/iserver/contract/1/info-and-rules", None, 404),
+        ("GET", "/iserver/contract/1/algos", None, 404),
+        ("POST", "/iserver/contract/rules", {"conid": 1}, 404),
+        ("GET", "/trsrv/futures", None, 400),
+        ("GET", "/trsrv/all-conids", None, 400),
+        ("GET", "/iserver/currency/pairs?currency=XXX", None, 400),
+        ("DELETE", "/iserver/watchlist?id=9", None, 400),
+        ("GET", "/iserver/account/alert/9", None, 400),
+        ("POST", f"{ACCOUNT}/alert", {"alertName": "x"}, 400),
+        ("POST", f"{ACCOUNT}/alert/activate", {"alertId": 9, "alertActive": 1}, 400),
+        ("POST", "/iserver/account/DU0/alert", {}, 401),
+        ("POST", "/iserver/account/DU0/alert/activate", {}, 401),
+        ("DELETE", "/iserver/account/DU0/alert/1", None, 401),
+        ("POST", "/fyi/settings/XX", {}, 400),
+        ("PUT", "/fyi/disclaimer/XX", None, 400),
+        ("POST", "/fyi/deliveryoptions/device", {}, 400),
+        ("PUT", "/fyi/notifications/9", None, 400),
+        ("POST", "/iserver/dynaccount", {"acctId": "DU0"}, 401),
+        ("GET", "/acesws/DU0/signatures-and-owners", None, 401),
+    ],
+)
+def test_what_is_refused(
+    gateway: SimulatedGateway, method: str, path: str, body: object, status: int
+) -> None:
+    url = gateway.base_url + path
+    answer = httpx.request(method, url, json=body if body is not None else {}, verify=False)
+    assert answer.status_code == status, answer.text
+    if status != 401:
+        assert answer.json()["error"]
+
+
+def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Client) -> None:
+    url = f"{gateway.base_url}{ACCOUNT}"
+    alert = {"alertName": "x", "conditions": [{"type": 1, "conidex": "x", "value": "1"}]}
+    with httpx.Client(verify=False) as plain:
+        for _ in range(3):
+            plain.post(f"{url}/alert", json=alert)
+        assert len(plain.get(f"{url}/alerts").json()) == 3
+        plain.delete(f"{url}/alert/0")
+        assert plain.get(f"{url}/alerts").json() == []
