@@ -93,12 +93,12 @@ class Fault:
             msg = "seconds must be 0 or more"
             raise ValueError(msg)
         self.kind: FaultKind = kind
-        self.path = path
-        self.method = method.upper() if method is not None else None
+        self.path: str = path
+        self.method: str | None = method.upper() if method is not None else None
         self.when: When = when
         self.hits: int = 0
-        self.seconds = seconds
-        self.answer = answer
+        self.seconds: float = seconds
+        self.answer: tuple[int, bytes, dict[str, str]] = answer
         self._left = times
 
     def __repr__(self) -> str:

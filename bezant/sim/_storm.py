@@ -81,9 +81,9 @@ class Storm:
         if unknown or not kinds:
             msg = f"kinds must be some of {', '.join(EVERY_KIND)}; not {unknown or 'none'}"
             raise ValueError(msg)
-        self.seed = seed
-        self.one_in = one_in
-        self.requests = 0
+        self.seed: int = seed
+        self.one_in: int = one_in
+        self.requests: int = 0
         self._kinds: tuple[StormKind, ...] = tuple(kinds)
         self._random = random.Random(f"{seed}/storm")
         self._lock = threading.Lock()

@@ -45,7 +45,7 @@ class Trading:
             catalogue.add(contract)
         self.catalogue = catalogue
         self.scenario = scenario
-        self.without_data = {find(catalogue, each) for each in scenario.without_data}
+        self.without_data: set[int] = {find(catalogue, each) for each in scenario.without_data}
         self._clock = clock
         self._lock = threading.RLock()
         now = clock.now()

@@ -48,10 +48,10 @@ class Exchange:
         commissions: bool = True,
     ) -> None:
         self.market = market
-        self.now = now
+        self.now: float = now
         self.orders: dict[int, Order] = {}
         self.executions: list[Execution] = []
-        self.books = Books(cash, lambda conid: market.quote(conid, self.now).last)
+        self.books: Books = Books(cash, lambda conid: market.quote(conid, self.now).last)
         self._contracts = contracts
         self._cancel_delay = cancel_delay
         self._commissions = commissions

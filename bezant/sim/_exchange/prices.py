@@ -90,7 +90,7 @@ class Path:
     def __init__(
         self, contract: Contract, price: Decimal, seed: int, interval: float, start: float
     ) -> None:
-        self.contract = contract
+        self.contract: Contract = contract
         self._noise = Noise(hash((seed, contract.conid)), interval)
         self._start = self._noise.at(start)
         self._base = float(price)
