@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
@@ -15,6 +16,8 @@ DEFINITIONS = Operation("GET", "/trsrv/secdef", idempotent=True)
 
 # IBKR takes up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200
+# Bytes of symbols in one call: the gateway takes 4,096 for all of the request's first line.
+_MOST_IN_LINE: Final = 3_000
 # A symbol that is unknown today may be listed tomorrow.
 FORGET_MISSES_AFTER: Final = 300.0
 
@@ -54,6 +57,21 @@ def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
         (exchange or "").strip().upper(),
         (currency or "").strip().upper(),
     )
+
+
+def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
+    """Divide symbols among as few calls as take them."""
+    chunk: list[str] = []
+    size = 0
+    for symbol in symbols:
+        length = len(quote(f",{symbol}", safe=""))
+        if chunk and size + length > _MOST_IN_LINE:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(symbol)
+        size += length
+    if chunk:
+        yield chunk
 
 
 def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[Listing]:
@@ -169,6 +187,13 @@ class SymbolTable:
                 )
             self._missed.pop(key, None)
         return None
+
+    def knows(self, key: Key, now: float) -> bool:
+        """Say whether there is no need to look it up: it was found, or missed a short while ago."""
+        try:
+            return self.get(key, now) is not None
+        except SymbolNotFound:
+            return True
 
     def found(self, key: Key, conid: int) -> None:
         """Remember a contract."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .._core import symbols as rules
 from .._runtime import _sync as rt
-from ..errors import SymbolNotFound
+from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .channel import Channel
 from .client import Client
@@ -64,6 +66,68 @@ class SymbolCache:
 
         return self._flights.run(key, look_up)
 
+    def conids_for(
+        self,
+        symbols: Iterable[str],
+        *,
+        exchange: str | None = None,
+        currency: str | None = None,
+    ) -> dict[str, int]:
+        """Return the conids of many stocks or funds, by their symbols as they were given.
+
+        As `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``).
+
+        Args:
+            symbols: such as ``["AAPL", "BRK.B"]``.
+            exchange: where all of them are listed.
+            currency: what all of them trade in; costs a request for each 200 listings.
+
+        Raises:
+            SymbolNotFound: no listing fits the first symbol that has none.
+            AmbiguousSymbol: several fit the first symbol that is not clear.
+            InvalidRequest: one of these cannot be a symbol. Nothing was sent.
+
+        All others are remembered when one raises: asking again without it costs nothing.
+        """
+        if isinstance(symbols, str):
+            raise InvalidRequest("symbols are a list of texts; conid_for takes a single one")
+        keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
+        now = rt.monotonic()
+        missing = {key[0]: key for key in keys.values() if not self._table.knows(key, now)}
+        unclear: dict[rules.Key, AmbiguousSymbol] = {}
+        for chunk in rules.chunks(missing):
+            unclear |= self._look_up_many([missing[symbol] for symbol in chunk])
+        conids: dict[str, int] = {}
+        for symbol, key in keys.items():
+            if key in unclear:
+                raise unclear[key]
+            conid = self._table.get(key, rt.monotonic())
+            conids[symbol] = self._look_up(key) if conid is None else conid
+        return conids
+
+    def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
+        """Remember what one call finds; return what it leaves open."""
+        answer = self._client._channel.call(
+            rules.STOCKS,
+            dict[str, list[StockCompany]],
+            self._client._settings,
+            params={"symbols": [symbol for symbol, _, _ in keys]},
+        )
+        found = {key: rules.listings(key[0], answer) for key in keys}
+        if keys[0][2]:
+            every = [each for candidates in found.values() for each in candidates]
+            known = {each.conid: each for each in self._with_currencies(every)}
+            found = {key: [known[each.conid] for each in found[key]] for key in keys}
+        unclear: dict[rules.Key, AmbiguousSymbol] = {}
+        for key, candidates in found.items():
+            try:
+                self._table.found(key, rules.choose(key, candidates).conid)
+            except SymbolNotFound as error:
+                self._table.missed(key, error, rt.monotonic())
+            except AmbiguousSymbol as error:
+                unclear[key] = error
+        return unclear
+
     def _look_up(self, key: rules.Key) -> int:
         # Somebody else may have found it between our look and our turn.
         conid = self._table.get(key, rt.monotonic())
@@ -102,14 +166,17 @@ class SymbolCache:
         return rules.listings(symbol, answer)
 
     def _with_currencies(self, candidates: list[Listing]) -> list[Listing]:
-        conids = [each.conid for each in candidates[: rules.MAX_DEFINITIONS]]
-        answer = self._client._channel.call(
-            rules.DEFINITIONS,
-            ContractDefinitions,
-            self._client._settings,
-            params={"conids": conids},
-        )
-        return rules.with_currencies(candidates, answer)
+        known: list[Listing] = []
+        for first in range(0, len(candidates), rules.MAX_DEFINITIONS):
+            part = candidates[first : first + rules.MAX_DEFINITIONS]
+            answer = self._client._channel.call(
+                rules.DEFINITIONS,
+                ContractDefinitions,
+                self._client._settings,
+                params={"conids": [each.conid for each in part]},
+            )
+            known += rules.with_currencies(part, answer)
+        return known
 
     def forget(self, symbol: str) -> None:
         """Forget a symbol on all exchanges, so that it is looked up anew."""

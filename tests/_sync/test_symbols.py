@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -125,3 +127,63 @@ def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
             assert cache.conid_for(spelling) == 72063691
     assert len(raw.requests) == 1
     assert raw.requests[0].target.endswith("?symbols=BRK%20B")
+
+
+def every(request: RawRequest, peer: Peer) -> None:
+    """Answer one listing for each symbol, none for those in Z and two for those in W."""
+    names = parse_qs(urlsplit(request.target).query)["symbols"][0].split(",")
+    answer: dict[str, Any] = {}
+    for name in names:
+        count = {"Z": 0, "W": 2}.get(name[0], 1)
+        rows = [
+            {"conid": int(name[1:]) * 10 + each, "exchange": "LSE", "isUS": False}
+            for each in range(count)
+        ]
+        answer[name] = [{"name": name, "contracts": rows}] if rows else []
+    peer.json(json.dumps(answer).encode())
+
+
+def test_many_symbols_share_few_calls(raw: RawGateway) -> None:
+    raw.script(every)
+    symbols = [f"S{number}" for number in range(1, 1001)]
+    with Client(raw.base_url) as client:
+        cache = SymbolCache(client)
+        found = cache.conids_for([*symbols, "s7"])
+        assert found == {**{name: int(name[1:]) * 10 for name in symbols}, "s7": 70}
+        assert len(raw.requests) == 3
+        assert all(len(each.line) <= 4096 for each in raw.requests)
+        assert cache.conids_for(reversed(symbols)) == {
+            name: found[name] for name in reversed(symbols)
+        }
+        assert cache.conid_for("S12") == 120
+        assert len(raw.requests) == 3
+        assert cache.conids_for([]) == {}
+
+
+def test_one_of_many_that_is_unknown_or_unclear_leaves_the_others_known(
+    raw: RawGateway,
+) -> None:
+    raw.script(every)
+    with Client(raw.base_url) as client:
+        cache = SymbolCache(client)
+        with pytest.raises(SymbolNotFound, match="'Z2'"):
+            cache.conids_for(["S1", "Z2", "W3", "S4"])
+        assert cache.conids_for(["S1", "S4"]) == {"S1": 10, "S4": 40}
+        assert len(raw.requests) == 1
+        with pytest.raises(AmbiguousSymbol, match="2 listings fit 'W3'"):
+            cache.conids_for(["S1", "W3", "Z2"])
+        assert len(raw.requests) == 2
+        for wrong in ("AAPL", ["A,B"], [None]):
+            with pytest.raises(InvalidRequest):
+                cache.conids_for(wrong)  # type: ignore[arg-type]
+        assert len(raw.requests) == 2
+
+
+def test_many_symbols_in_a_currency(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        cache = SymbolCache(client)
+        found = cache.conids_for(["AAPL", "MSFT"], currency="USD", exchange="NASDAQ")
+        alone = SymbolCache(client)
+        for name, conid in found.items():
+            assert alone.conid_for(name, currency="USD", exchange="NASDAQ") == conid
+    assert gateway.count("GET", "/trsrv/stocks") == 3
