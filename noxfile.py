@@ -82,7 +82,8 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=NEWEST_COMMON)
 def bench(session: nox.Session) -> None:
     """bezant beside its peers, on loopback; ``-- --quick`` only shows that all of it works."""
-    # Not pinned: the peers are measured as their users get them today.
     peers = nox.project.dependency_groups(PROJECT, "bench")
-    session.install("--upgrade", "-e", ".[sim]", *peers)
+    # The peers are measured as their users get them today; a quick run is about us, not about them.
+    versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
+    session.install(*versions, "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)
