@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
@@ -87,7 +87,7 @@ class Turn:
         """Ask for a place among all processes."""
         if self._ledger is None:
             return None
-        self._token = self._token or uuid.uuid4().hex
+        self._token = self._token or os.urandom(16).hex()
         lease = self._settings.timeout + _GRACE
         claim = Claim.of(ticket, self._token, lease, forgive=self._gate.take_forgiveness())
         try:
