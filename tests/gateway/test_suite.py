@@ -7,7 +7,10 @@ import inspect
 
 import pytest
 
-_MODULES = ("client", "faults", "keepalive", "pacing", "stream", "symbols")
+_MODULES = (
+    "api", "bulk", "client", "faults", "keepalive", "on_demand", "pacing", "session", "stream",
+    "stream_faults", "symbols",
+)  # fmt: skip
 _DIFFERENT = {
     "test_what_goes_over_the_wire": "the gateway sends its own cookies in place of the client's",
 }
@@ -21,7 +24,7 @@ for _twin in ("async", "sync"):
                 continue
             if "gateway" not in inspect.signature(_function).parameters:
                 continue
-            _renamed = f"{_test}__{_twin}"
+            _renamed = f"{_test}__{_name}_{_twin}"
             if _test in _DIFFERENT:
                 _function = pytest.mark.skip(reason=_DIFFERENT[_test])(_function)
             globals()[_renamed] = _function
