@@ -62,16 +62,19 @@ async def test_the_same_burst_without_pacing_breaks_them(gateway: Chain, twin: T
 
 
 async def test_two_processes_keep_the_limits(gateway: Chain, twin: Twin, tmp_path: Path) -> None:
-    pacing = gateway.enforce_pacing()
     options = {"pacing": f"file:{tmp_path / 'pacing.db'}", "retries": 0, "max_wait": 20}
     async with (
         twin.stranger(gateway.base_url, **options) as first,
         twin.stranger(gateway.base_url, **options) as second,
     ):
+        # A request that first has to connect goes later than it was counted, those behind it do
+        # not: with the TLS handshakes of two cold clients that can be more than the margin.
+        await asyncio.gather(burst(first, 6), burst(second, 6))
+        pacing = gateway.enforce_pacing()
         ends = await asyncio.gather(burst(first, 15), burst(second, 15))
+    assert pacing.violations == []
     assert ends == [[None] * 15] * 2
     assert len(pacing.arrivals) >= 30
-    assert pacing.violations == []
 
 
 async def test_a_penalty_from_upstream(gateway: Chain, twin: Twin) -> None:
