@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bezant.sim import Clock
 from bezant.sim._upstream import SimulatedUpstream
@@ -44,7 +44,7 @@ class Chain(SimulatedUpstream):
         return str(self.real.ca_file)
 
     def prepare(
-        self, *, scenario: Scenario | None = None, clock: Clock | None = None, **recipe: float
+        self, *, scenario: Scenario | None = None, clock: Clock | None = None, **recipe: Any
     ) -> None:
         """Be as new for the next test.
 

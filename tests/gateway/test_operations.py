@@ -36,6 +36,7 @@ async def test_typed(gateway: Chain, twin: Twin, group: str) -> None:
         await client.accounts()
         for entry in in_order(group):
             seen = len(gateway.requests)
+            answer = None
             if entry.path.startswith(ROOTS):
                 with pytest.raises(UnexpectedRedirect, match=r"'http://api\.test:[0-9]+/"):
                     await call(client, entry, caller)

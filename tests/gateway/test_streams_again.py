@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,7 @@ async def test_a_login_lost_in_mid_stream(gateway: Chain, twin: Twin) -> None:
             gateway.login()
             # On the same connection: the upstream forgot what was subscribed, the stream did not.
             found = await collect(ws, lambda found: SessionStatus in kinds(found))
+            assert isinstance(found[-1], SessionStatus)
             assert found[-1].authenticated
             await collect(ws, lambda found: MarketData in kinds(found))
             commands = str([each.received for each in gateway.ws_connections])
@@ -64,7 +66,7 @@ async def test_market_data_is_renewed(
     module = importlib.import_module(f"tests._{kind}.test_stream_faults")
 
     @contextmanager
-    def behind_the_real_one(**recipe: float) -> Iterator[Chain]:
+    def behind_the_real_one(**recipe: Any) -> Iterator[Chain]:
         gateway.prepare(**recipe)
         yield gateway
 
