@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bezant.sim._enforcer import Pacing
     from bezant.sim._faults import Faults
     from bezant.sim._rest import Api
+    from bezant.sim._scenario import Scenario
     from bezant.sim._session import Session
 
 OWN_AGENT = "ClientPortalGW/1"
@@ -113,6 +114,20 @@ class SimulatedUpstream(SimulatedGateway):
         """Forget the requests so far, the gateway's own too."""
         super().clear_requests()
         self._upstream.clear_own_requests()
+
+    def reset(self, scenario: Scenario | None = None) -> None:
+        """Begin anew: account, orders, lists, session, faults, pacing, requests and WebSockets.
+
+        The clock goes on, and the gateway in front of it stays logged in.
+
+        Args:
+            scenario: What the account holds; None for what it was at the start.
+
+        Raises:
+            ValueError: If the scenario names a contract that there is not.
+        """
+        super().reset(scenario)
+        self._upstream.fail_own_tickle = False
 
     def renew(self) -> None:
         """Be as after a login: faults and WebSockets that have ended are forgotten, too."""

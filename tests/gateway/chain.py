@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bezant.sim import Clock
 from bezant.sim._upstream import SimulatedUpstream
 
 if TYPE_CHECKING:
+    from bezant.sim import Scenario
+    from bezant.sim._recipe import Recipe
     from tests.gateway.real import RealGateway
 
 
@@ -19,6 +23,7 @@ class Chain(SimulatedUpstream):
     """
 
     real: RealGateway
+    _usual: Recipe | None = None
 
     @property
     def port(self) -> int:
@@ -38,10 +43,20 @@ class Chain(SimulatedUpstream):
         """The gateway's certificate."""
         return str(self.real.ca_file)
 
-    def prepare(self) -> None:
-        """Be as new for the next test."""
+    def prepare(
+        self, *, scenario: Scenario | None = None, clock: Clock | None = None, **recipe: Any
+    ) -> None:
+        """Be as new for the next test.
+
+        Args:
+            scenario: What the account holds.
+            clock: The time that the account and the streams go by; the present by default.
+            recipe: Arguments of a simulated gateway that are not as ever: intervals, positions.
+        """
         if self._thread is None:
             self.start()
+        if self._usual is None:
+            self._usual = self._recipe
         deadline = time.monotonic() + 0.3
         while not all(each.closed for each in self.ws_connections):
             if time.monotonic() > deadline:
@@ -49,4 +64,6 @@ class Chain(SimulatedUpstream):
                 for each in self.ws_connections:
                     each.close()
             time.sleep(0.005)
-        self.renew()
+        self._recipe = dataclasses.replace(self._usual, **recipe)
+        self._clock = Clock() if clock is None else clock
+        self.reset(scenario)
