@@ -63,8 +63,8 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
 def _figure(what: str, requests: int, spent: float, best: float) -> Figure:
     return (
         f"limits: {what}",
-        f"{requests} requests in {spent:.2f} s, {spent / best:.3f} of the least possible "
-        f"({best:.0f} s); no violation, no 429",
+        f"{requests} requests in {spent:.2f} s, at best {best:.0f} s"
+        f"{f' (ratio {spent / best:.3f})' if best else ''}; no violation, no 429",
     )
 
 
@@ -89,9 +89,7 @@ def _histories(twin: Twin, url: str, account: str, number: int) -> Script[str]:
         check(len(conids) == number, "too few contracts")
         yield lambda: client.api.accounts.get_brokerage_accounts()
         found = yield lambda: client.gather(
-            lambda conid: client.api.market_data.get_md_history(
-                conid=conid, period="1d", bar="1h"
-            ),
+            lambda conid: client.api.market_data.get_md_history(conid=conid, period="1d", bar="1h"),
             conids,
         )
         check(len(found) == number and all(one.data for one in found), "bars are missing")
