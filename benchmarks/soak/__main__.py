@@ -8,7 +8,7 @@ import time
 
 from benchmarks._setting import clean_environment
 
-SUBJECTS = ["limits"]
+SUBJECTS = ["storm", "limits"]
 
 
 def main() -> None:

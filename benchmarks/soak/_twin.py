@@ -23,12 +23,12 @@ class Blocking:
     Client: Any = bezant.Client
     WsClient: Any = bezant.WsClient
 
-    def run(self, script: Script[T]) -> T:
-        """Run a script; a thread that it leaves is an error."""
+    def run(self, script: Script[T], *, alone: bool = True) -> T:
+        """Run a script; a thread that it leaves is an error, unless others start some, too."""
         before = set(threading.enumerate())
         result = self._drive(script)
         ends = time.monotonic() + 3
-        while left := set(threading.enumerate()) - before:
+        while alone and (left := set(threading.enumerate()) - before):
             if time.monotonic() > ends:
                 raise AssertionError(f"threads left: {left}")
             time.sleep(0.01)
@@ -65,8 +65,9 @@ class Asynchronous:
     Client: Any = bezant.AsyncClient
     WsClient: Any = bezant.AsyncWsClient
 
-    def run(self, script: Script[T]) -> T:
+    def run(self, script: Script[T], *, alone: bool = True) -> T:
         """Run a script in a loop; a task that it leaves is an error."""
+        del alone  # a loop has no tasks of others
 
         async def main() -> T:
             result = await self._drive(script)

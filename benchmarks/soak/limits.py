@@ -48,7 +48,7 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
     with SimulatedGateway(positions=max(number, 10), quote_interval=60) as gateway:
         pacing = gateway.enforce_pacing()
         script = _histories if what == "histories" else _snapshots
-        drawn = twin.run(script(twin, gateway.base_url, gateway.account_id, number))
+        drawn = twin.run(script(twin, gateway.base_url, gateway.account_id, number), alone=False)
         check(not pacing.violations, f"{what}, {twin.name}: {pacing.violations[:3]}")
         path = "/iserver/marketdata/" + ("history" if what == "histories" else "snapshot")
         times = sorted(one.at for one in pacing.arrivals if one.path == path)
