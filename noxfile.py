@@ -86,3 +86,10 @@ def bench(session: nox.Session) -> None:
     peers = nox.project.dependency_groups(PROJECT, "bench")
     session.install("--upgrade", "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=NEWEST_COMMON)
+def soak(session: nox.Session) -> None:
+    """Faults, days, a week of streaming, limits; ``-- --quick`` for a little of it."""
+    install(session)
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)

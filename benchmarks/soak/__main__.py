@@ -8,7 +8,7 @@ import time
 
 from benchmarks._setting import clean_environment
 
-SUBJECTS = ["storm", "limits"]
+SUBJECTS = ["storm", "days", "week", "limits"]
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ class Blocking:
             while True:
                 try:
                     value = call()
-                except Exception as error:  # the script's own to handle
+                except Exception as error:  # noqa: BLE001 - the script's own to handle
                     call = script.throw(error)
                 else:
                     call = script.send(value)
@@ -86,7 +86,7 @@ class Asynchronous:
                     value = call()
                     if inspect.isawaitable(value):
                         value = await value
-                except Exception as error:  # the script's own to handle
+                except Exception as error:  # noqa: BLE001 - the script's own to handle
                     call = script.throw(error)
                 else:
                     call = script.send(value)

@@ -8,7 +8,6 @@ from typing import Any
 
 from benchmarks.soak._twin import TWINS, Script, Twin, close
 
-ACCOUNT = "DU1234567"
 APPLE = 265598
 
 
@@ -18,9 +17,8 @@ def load(twin: Twin, url: str, store: str, count: int) -> Script[int]:
     def one(number: int) -> Any:
         kinds: tuple[Callable[[], Any], ...] = (
             lambda: client.api.market_data.get_md_snapshot(conids=[APPLE], fields=["31"]),
-            lambda: client.request("GET", f"/portfolio/{ACCOUNT}/positions/0"),
             lambda: client.request("GET", f"/iserver/contract/{APPLE}/info"),
-            lambda: client.request("GET", f"/portfolio/{ACCOUNT}/ledger"),
+            lambda: client.request("GET", "/iserver/accounts"),
         )
         return kinds[number % len(kinds)]()
 

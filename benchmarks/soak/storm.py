@@ -48,7 +48,7 @@ class Log:
 
 def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
     """Run it in both twins."""
-    number = calls or (400 if quick else 10_000)
+    number = calls or (240 if quick else 10_000)
     for twin in TWINS:
         yield storm(twin, number)
 
@@ -87,8 +87,7 @@ def _through(
         ended: list[int] = []
         with gateway.faults.storm(seed=11, one_in=10, kinds=KINDS):
             scripts = [
-                _worker(client, gateway, log, each, number // workers, ended)
-                for each in range(workers)
+                _worker(client, log, each, number // workers, ended) for each in range(workers)
             ]
             yield lambda: twin.together([*scripts, _weather(twin, gateway, ended, workers)])
         gateway.faults.clear()
@@ -123,9 +122,7 @@ def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: i
         yield lambda: twin.sleep(0.1)
 
 
-def _worker(
-    client: Any, gateway: SimulatedGateway, log: Log, number: int, calls: int, ended: list[int]
-) -> Script[None]:
+def _worker(client: Any, log: Log, number: int, calls: int, ended: list[int]) -> Script[None]:
     chance = random.Random(number)
     reads: list[tuple[str, Callable[[], Any], int]] = [
         ("health", lambda: client.health(), 2),

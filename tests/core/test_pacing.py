@@ -48,8 +48,7 @@ def test_no_window_is_ever_exceeded(
         for _ in range(count):
             pacer.enter(operation)
         now += pause
-        for ticket in pacer.dispatch(now):
-            flying.append(ticket)
+        flying += pacer.dispatch(now)
         others = [each for each in flying if not each.is_tickle]
         assert len(flying) <= MAX_IN_FLIGHT
         assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE or len(flying) <= MAX_IN_FLIGHT
