@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import time
 
 from benchmarks._setting import clean_environment
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
     options = parser.parse_args()
     clean_environment()
+    logging.disable(logging.ERROR)  # of what goes wrong on purpose
     begin = time.monotonic()
     for name in options.only:
         subject = importlib.import_module(f"benchmarks.soak.{name}")

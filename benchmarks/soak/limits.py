@@ -32,7 +32,7 @@ Figure = tuple[str, str]
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Measure it all; the full form takes as long as IBKR's limits want, about six minutes."""
-    histories, conids, each = (20, 300, 10) if quick else (300, 1_000, 100)
+    histories, conids, each = (15, 300, 10) if quick else (300, 1_000, 100)
     for twin in TWINS:
         yield _bulk(twin, "snapshots", conids)
     yield from _processes(each, quick=quick)

@@ -112,7 +112,7 @@ def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: i
         if turn % 2:
             gateway.faults.fail_next("", 429, b"{}", headers={"Retry-After": "1"})
         if turn % 20 == 7:
-            gateway.logout(("redirect", "unauthorized", "html")[turn // 20 % 3])  # type: ignore[arg-type]
+            gateway.logout(("redirect", "unauthorized", "html")[turn // 20 % 3])
             yield lambda: twin.sleep(0.05)
             gateway.login()
         if turn % 20 == 14:

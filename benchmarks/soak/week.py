@@ -56,7 +56,7 @@ class Log:
 def figures(*, quick: bool, seconds: float | None = None) -> Iterator[Figure]:
     """Run it in both twins."""
     for twin in TWINS:
-        yield stream(twin, seconds or (4 if quick else WEEK / FACTOR))
+        yield stream(twin, seconds or (3 if quick else WEEK / FACTOR))
 
 
 def stream(twin: Twin, seconds: float) -> Figure:
@@ -107,7 +107,7 @@ def _stream(twin: Twin, gateway: SimulatedGateway, log: Log, seconds: float) -> 
         flooded = False
         while (now := time.monotonic()) < began + seconds:
             done = (now - began) / seconds
-            if len(log.held) < 1 + (done > 0.1) + (done > 0.5) and done > 0.1:
+            if len(log.held) < (done > 0.1) + (done > 0.5):
                 log.held.append(_held())
             if done > 0.3 and not flooded:
                 flooded = True
