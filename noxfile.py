@@ -87,3 +87,10 @@ def bench(session: nox.Session) -> None:
     versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
     session.install(*versions, "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=NEWEST_COMMON)
+def soak(session: nox.Session) -> None:
+    """Faults, days, a week of streaming, limits; ``-- --quick`` for a little of it."""
+    install(session)
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)

@@ -1,7 +1,7 @@
 """Much at a time: 10,000 positions, 1,000 symbols.
 
-Bulk work under IBKR's limits (300 histories, 1,000 snapshots) belongs here too, as soon as there is
-something for it in the client.
+Bulk work under IBKR's limits (300 histories, 1,000 snapshots) is in `benchmarks.soak.limits`: it
+takes minutes of waiting.
 """
 
 from __future__ import annotations

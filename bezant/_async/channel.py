@@ -64,6 +64,8 @@ class AsyncChannel:
         self.session_listeners: list[Callable[[SessionChange], object]] = []
         self.initializing: AsyncSingleFlight[AuthStatus] = AsyncSingleFlight()
         self._primed: set[str] = set()
+        self._heard = 0.0
+        self._token: object = None
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
 
     @property
@@ -115,6 +117,8 @@ class AsyncChannel:
             json=json,
             cookies=self._cookies.header(),
         )
+        if rt.monotonic() - self._heard > retry.QUIET:
+            self._primed.clear()
         await self._prime(retry.prerequisite(operation), settings)
         deadline: float | None = None
         attempt = 0
@@ -191,11 +195,16 @@ class AsyncChannel:
             self._cookies.store(cookie)
         drifts: list[Drift] = []
         result = read(answer, operation, type_, drifts.append)
+        self._heard = rt.monotonic()
         if operation.path in retry.PREREQUISITES:
             self._primed.add(operation.path)
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))
         elif isinstance(result, Tickle):
+            if result.session:
+                if self._token not in (None, result.session):
+                    self._primed.clear()  # another login than the one that was asked
+                self._token = result.session
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
             self.report(drifts, strict=settings.strict)

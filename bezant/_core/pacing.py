@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import deque
+from bisect import insort
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,39 +97,58 @@ def priority_of(operation: Operation) -> int:
 
 
 class Window:
-    """When the requests of one bucket were let go, as far as it still matters."""
+    """When the requests of one bucket were let go, as far as it still matters.
 
-    __slots__ = ("_limit", "_times")
+    IBKR counts them when they arrive, which may be long after they were let go: a connection had to
+    be made first, or the gateway was busy. The answer says that one has arrived, so its place opens
+    a window's length after that at the earliest.
+    """
+
+    __slots__ = ("_flying", "_limit", "_times")
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
-        self._times: deque[float] = deque()
+        self._times: list[float] = []
+        self._flying: list[float] = []
 
     def free(self, now: float) -> int:
         """Return how many may go now."""
         while self._times and self._times[0] + self._limit.seconds + MARGIN <= now:
-            self._times.popleft()
-        return self._limit.count - len(self._times)
+            del self._times[0]
+        return self._limit.count - len(self._times) - len(self._flying)
 
     def add(self, now: float) -> None:
         """Count one that goes now."""
-        self._times.append(now)
+        self._flying.append(now)
 
-    def forget(self) -> None:
-        """Count the last one no more: it did not go."""
-        if self._times:
-            self._times.pop()
+    def land(self, went: float, now: float) -> None:
+        """Note that one was answered, or given up."""
+        self._flying.remove(went)
+        insort(self._times, latest(went, now))
+
+    def forget(self, went: float) -> None:
+        """Count one no more: it did not go."""
+        self._flying.remove(went)
 
     def opens_for(self, ahead: int, now: float) -> float:
-        """Return the seconds until one can go that has so many ahead of it."""
+        """Return the seconds until one can go that has so many ahead of it, at least."""
         waiting = ahead - self.free(now)
         if waiting < 0:
             return 0.0
+        times = sorted([*self._times, *(latest(went, now) for went in self._flying)])
         rounds, place = divmod(waiting, self._limit.count)
         length = self._limit.seconds + MARGIN
         # Those that go now and later open their places a window's length after they went.
-        opened = self._times[place] if place < len(self._times) else now
+        opened = times[place] if place < len(times) else now
         return opened + length * (rounds + 1) - now
+
+
+def latest(went: float, now: float) -> float:
+    """Return from when on a request counts that was let go once and is answered now.
+
+    The margin is in a window's length already.
+    """
+    return max(went, now - MARGIN)
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +160,14 @@ class Ticket:
         bucket: what it is counted in besides the session's limit.
         order: where it stands: priority, then arrival.
         granted: whether it may go.
+        went: when it was let go.
     """
 
     operation: Operation
     bucket: str
     order: tuple[int, int]
     granted: bool = field(default=False)
+    went: float = field(default=0.0)
 
     @property
     def is_tickle(self) -> bool:
@@ -195,7 +216,7 @@ class Pacer:
         self._in_flight.discard(ticket)
         ticket.granted = False
         for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.forget()
+            window.forget(ticket.went)
         self._held[bucket] = max(until, self._held.get(bucket, 0.0))
         self._queue(ticket)
 
@@ -216,7 +237,7 @@ class Pacer:
             if all(window.free(now) > 0 for window in windows):
                 for window in (self._session, *windows):
                     window.add(now)
-                ticket.granted = True
+                ticket.granted, ticket.went = True, now
                 self._in_flight.add(ticket)
                 granted.append(ticket)
         if granted:
@@ -239,9 +260,12 @@ class Pacer:
                 wait = max(wait, window.opens_for(same, now))
         return max(wait, 0.0)
 
-    def leave(self, ticket: Ticket) -> None:
+    def leave(self, ticket: Ticket, now: float) -> None:
         """Take a call out: it is done, or does not want to go any more."""
-        self._in_flight.discard(ticket)
+        if ticket in self._in_flight:
+            self._in_flight.discard(ticket)
+            for window in (self._session, *self._buckets.get(ticket.bucket, ())):
+                window.land(ticket.went, now)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
 

@@ -6,6 +6,7 @@ belongs to a process for ever: the place of one that died is free again when its
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from .pacing import (
     SESSION_LIMIT,
     Limit,
     Ticket,
+    latest,
     limits_of,
 )
 
@@ -36,10 +38,14 @@ class Flight(msgspec.Struct, array_like=True):
     Attributes:
         since: when it was let go.
         lease: seconds after which it is over at the latest.
+        bucket: what it is counted in besides the session's limit.
+        counted: as of when it is counted there.
     """
 
     since: float
     lease: float
+    bucket: str = ""
+    counted: float = 0.0
 
 
 class Shared(msgspec.Struct, omit_defaults=True):
@@ -118,13 +124,13 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
             return Refusal(wait, bucket)
     for bucket in {claim.bucket, ""}:
         shared.went.setdefault(bucket, []).append(now)
-    shared.flights[claim.token] = Flight(now, claim.lease)
+    shared.flights[claim.token] = Flight(now, claim.lease, claim.bucket, now)
     return None
 
 
 def release(shared: Shared, now: float, token: str) -> None:
     """Note that a request is over."""
-    _tidy(shared, now)
+    _tidy(shared, now)  # which has counted it as of now
     shared.flights.pop(token, None)
 
 
@@ -146,6 +152,8 @@ def _tidy(shared: Shared, now: float) -> None:
         flight.since = min(flight.since, now)
         if flight.since + flight.lease <= now:
             del shared.flights[token]
+        else:
+            _count_again(shared, flight, now)
     for bucket in list(shared.went):
         limits = _limits_in(bucket)
         longest = max((limit.seconds for limit in limits), default=0.0) + MARGIN
@@ -155,6 +163,17 @@ def _tidy(shared: Shared, now: float) -> None:
             shared.went[bucket] = times
         else:
             del shared.went[bucket]
+
+
+def _count_again(shared: Shared, flight: Flight, now: float) -> None:
+    """Count a request as of now that may have arrived just now: its answer has not come yet."""
+    when = latest(flight.counted, now)
+    for bucket in {flight.bucket, ""}:
+        times = shared.went.get(bucket, [])
+        if flight.counted in times:
+            times.remove(flight.counted)
+            insort(times, when)
+    flight.counted = when
 
 
 def _limits_in(bucket: str) -> tuple[Limit, ...]:

@@ -71,7 +71,7 @@ class Gate:
         now = time.monotonic()
         with self._lock:
             self._wakers.pop(ticket, None)
-            self._pacer.leave(ticket)
+            self._pacer.leave(ticket, now)
             self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:

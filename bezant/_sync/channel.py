@@ -65,6 +65,8 @@ class Channel:
         self.session_listeners: list[Callable[[SessionChange], object]] = []
         self.initializing: SingleFlight[AuthStatus] = SingleFlight()
         self._primed: set[str] = set()
+        self._heard = 0.0
+        self._token: object = None
         self._priming: SingleFlight[None] = SingleFlight()
 
     @property
@@ -116,6 +118,8 @@ class Channel:
             json=json,
             cookies=self._cookies.header(),
         )
+        if rt.monotonic() - self._heard > retry.QUIET:
+            self._primed.clear()
         self._prime(retry.prerequisite(operation), settings)
         deadline: float | None = None
         attempt = 0
@@ -190,11 +194,16 @@ class Channel:
             self._cookies.store(cookie)
         drifts: list[Drift] = []
         result = read(answer, operation, type_, drifts.append)
+        self._heard = rt.monotonic()
         if operation.path in retry.PREREQUISITES:
             self._primed.add(operation.path)
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))
         elif isinstance(result, Tickle):
+            if result.session:
+                if self._token not in (None, result.session):
+                    self._primed.clear()  # another login than the one that was asked
+                self._token = result.session
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
             self.report(drifts, strict=settings.strict)

@@ -19,6 +19,7 @@ from bezant import (
     RateLimited,
     UpstreamError,
 )
+from bezant._core import pacing
 from bezant.sim import SimulatedGateway
 from tests.support._async import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -246,3 +247,26 @@ def test_the_environment_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, 
 def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         AsyncClient(**arguments)
+
+
+async def test_a_request_counts_from_its_answer_where_that_is_late(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it arrived is not known before: it may have waited for its connection that long."""
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(2, 0.2),))
+    moments: list[float] = []
+
+    def late(request: RawRequest, peer: Peer) -> None:
+        time.sleep(0.15)
+        moments.append(time.monotonic())
+        peer.json(b'"x"')
+
+    def note(request: RawRequest, peer: Peer) -> None:
+        moments.append(time.monotonic())
+        peer.json(b'"x"')
+
+    raw.script(late, late, note)
+    async with AsyncClient(raw.base_url, pacing=True) as client:
+        results = await gather(*[lambda: client.request("GET", "/trsrv/x") for _ in range(4)])
+    assert results == ["x"] * 4
+    assert moments[2] - moments[0] > 0.2

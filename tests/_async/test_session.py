@@ -18,6 +18,7 @@ from bezant import (
     SessionChange,
     SessionState,
 )
+from bezant._core import retry
 from bezant.sim import SimulatedGateway
 from tests.support._async import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -245,3 +246,20 @@ async def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway
         assert client.session.daily_end() == client.session.daily_end("america")
         with pytest.raises(InvalidRequest, match="america, europe, asia"):
             client.session.daily_end("mars")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("told", ["by a tickle", "by the time"])
+async def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        await client.tickle()
+        before = len(await client.all_positions(gateway.account_id))
+        assert before > 0
+        gateway.logout()
+        gateway.login()
+        if told == "by a tickle":
+            await client.tickle()
+        else:
+            monkeypatch.setattr(retry, "QUIET", -1.0)
+        assert len(await client.all_positions(gateway.account_id)) == before

@@ -19,6 +19,7 @@ from bezant import (
     SessionChange,
     SessionState,
 )
+from bezant._core import retry
 from bezant.sim import SimulatedGateway
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -246,3 +247,20 @@ def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway) -> N
         assert client.session.daily_end() == client.session.daily_end("america")
         with pytest.raises(InvalidRequest, match="america, europe, asia"):
             client.session.daily_end("mars")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("told", ["by a tickle", "by the time"])
+def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
+    gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    with Client(gateway.base_url) as client:
+        client.tickle()
+        before = len(client.all_positions(gateway.account_id))
+        assert before > 0
+        gateway.logout()
+        gateway.login()
+        if told == "by a tickle":
+            client.tickle()
+        else:
+            monkeypatch.setattr(retry, "QUIET", -1.0)
+        assert len(client.all_positions(gateway.account_id)) == before

@@ -157,7 +157,7 @@ def test_what_the_client_lets_go_is_let_through(
             operation = ticket.operation
             assert judge.arrive(operation.method, operation.path, HERE, now), judge.violations
             judge.leave(operation.method, operation.path)
-            pacer.leave(ticket)
+            pacer.leave(ticket, now)
 
 
 def test_enforced_on_the_socket() -> None:

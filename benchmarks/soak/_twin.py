@@ -1,0 +1,118 @@
+"""One script for both twins: a generator that yields calls, and is sent what they return."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import bezant
+
+T = TypeVar("T")
+Script = Generator[Callable[[], Any], Any, T]
+
+
+class Blocking:
+    """Calls one after the other; scripts side by side are threads."""
+
+    name = "blocking"
+    Client: Any = bezant.Client
+    WsClient: Any = bezant.WsClient
+
+    def run(self, script: Script[T], *, alone: bool = True) -> T:
+        """Run a script; a thread that it leaves is an error, unless others start some, too."""
+        before = set(threading.enumerate())
+        result = self._drive(script)
+        ends = time.monotonic() + 3
+        while alone and (left := set(threading.enumerate()) - before):
+            if time.monotonic() > ends:
+                raise AssertionError(f"threads left: {left}")
+            time.sleep(0.01)
+        return result
+
+    def _drive(self, script: Script[T]) -> T:
+        try:
+            call = next(script)
+            while True:
+                try:
+                    value = call()
+                except Exception as error:  # noqa: BLE001 - the script's own to handle
+                    call = script.throw(error)
+                else:
+                    call = script.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def together(self, scripts: Sequence[Script[Any]]) -> list[Any]:
+        """Run scripts side by side; return what they return."""
+        with ThreadPoolExecutor(max(len(scripts), 1)) as pool:
+            return list(pool.map(self._drive, scripts))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class Asynchronous:
+    """Calls are awaited; scripts side by side are tasks."""
+
+    name = "async"
+    Client: Any = bezant.AsyncClient
+    WsClient: Any = bezant.AsyncWsClient
+
+    def run(self, script: Script[T], *, alone: bool = True) -> T:
+        """Run a script in a loop; a task that it leaves is an error."""
+        del alone  # a loop has no tasks of others
+
+        async def main() -> T:
+            result = await self._drive(script)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            if left:
+                raise AssertionError(f"tasks left: {left}")
+            return result
+
+        return asyncio.run(main())
+
+    async def _drive(self, script: Script[T]) -> T:
+        try:
+            call = next(script)
+            while True:
+                try:
+                    value = call()
+                    if inspect.isawaitable(value):
+                        value = await value
+                except Exception as error:  # noqa: BLE001 - the script's own to handle
+                    call = script.throw(error)
+                else:
+                    call = script.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def together(self, scripts: Sequence[Script[Any]]) -> list[Any]:
+        """Run scripts side by side; return what they return."""
+        return list(await asyncio.gather(*(self._drive(each) for each in scripts)))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+Twin = Blocking | Asynchronous
+TWINS: tuple[Twin, ...] = (Blocking(), Asynchronous())
+
+
+def close(thing: Any) -> Any:
+    """Close a client or a stream of either twin."""
+    return thing.aclose() if hasattr(thing, "aclose") else thing.close()
+
+
+def check(holds: object, why: str) -> None:
+    """Refuse to go on where something does not hold; asserts may be switched off."""
+    if not holds:
+        raise AssertionError(why)

@@ -1,0 +1,176 @@
+"""Much work under IBKR's limits: as fast as they allow, and never faster.
+
+The simulated gateway judges; its judge knows nothing of the client's pacing. Limits are real ones,
+in real time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.soak._twin import TWINS, Script, Twin, check, close
+from bezant.sim import SimulatedGateway
+
+PAGE = 100
+# A window of the client is 1.05 s where IBKR's is 1 s, because requests arrive closer together than
+# they were sent.
+MOST = 1.1
+ROOT = Path(__file__).parent.parent.parent
+Figure = tuple[str, str]
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Measure it all; the full form takes as long as IBKR's limits want, about six minutes."""
+    histories, conids, each = (15, 300, 10) if quick else (300, 1_000, 100)
+    for twin in TWINS:
+        yield _bulk(twin, "snapshots", conids)
+    yield from _processes(each, quick=quick)
+    # Nearly all of it is waiting, and each has a gateway of its own: side by side.
+    with ThreadPoolExecutor(len(TWINS)) as pool:
+        yield from pool.map(lambda twin: _bulk(twin, "histories", histories), TWINS)
+
+
+def _bulk(twin: Twin, what: str, number: int) -> Figure:
+    with SimulatedGateway(positions=max(number, 10), quote_interval=60) as gateway:
+        pacing = gateway.enforce_pacing()
+        script = _histories if what == "histories" else _snapshots
+        drawn = twin.run(script(twin, gateway.base_url, gateway.account_id, number), alone=False)
+        check(not pacing.violations, f"{what}, {twin.name}: {pacing.violations[:3]}")
+        check(all(one.accepted for one in pacing.arrivals), "something was answered with 429")
+        arrivals = list(pacing.arrivals)
+    if what == "histories":
+        times = sorted(one.at for one in arrivals if one.path.endswith("/history"))
+        best = _least(len(times), [(10, 1.0), (50, 60.0)])
+    else:  # what has to be asked for first counts under the same limit
+        times = sorted(one.at for one in arrivals)
+        best = _least(len(times), [(10, 1.0)])
+    spent = times[-1] - times[0]
+    # So few requests are hardly more than their first bursts.
+    long = best > 10
+    check(not long or spent <= best * MOST, f"{what}, {twin.name}: {spent:.1f} s for {best:.0f} s")
+    return _figure(f"{number:,} {drawn}, {twin.name}", len(times), spent, best)
+
+
+def _figure(what: str, requests: int, spent: float, best: float) -> Figure:
+    return (
+        f"limits: {what}",
+        f"{requests} requests in {spent:.2f} s, at best {best:.0f} s"
+        f"{f' (ratio {spent / best:.3f})' if best else ''}; no violation, no 429",
+    )
+
+
+def _least(count: int, limits: list[tuple[int, float]]) -> float:
+    """Return the seconds from the first to the last of so many requests, at the very best."""
+    if len(limits) == 1:
+        [(most, seconds)] = limits
+        return (count - 1) // most * seconds
+    (few, short), (most, seconds) = limits
+    return (count - 1) // most * seconds + (count - 1) % most // few * short
+
+
+def _conids(client: Any, account: str, number: int) -> Script[list[int]]:
+    positions = yield lambda: client.all_positions(account)
+    return [one.conid for one in positions][:number]
+
+
+def _histories(twin: Twin, url: str, account: str, number: int) -> Script[str]:
+    client = twin.Client(url, pacing=True, retries=0)
+    try:
+        conids = yield from _conids(client, account, number)
+        check(len(conids) == number, "too few contracts")
+        yield lambda: client.api.accounts.get_brokerage_accounts()
+        found = yield lambda: client.gather(
+            lambda conid: client.api.market_data.get_md_history(conid=conid, period="1d", bar="1h"),
+            conids,
+        )
+        check(len(found) == number and all(one.data for one in found), "bars are missing")
+    finally:
+        yield lambda: close(client)
+    return "histories"
+
+
+def _snapshots(twin: Twin, url: str, account: str, number: int) -> Script[str]:
+    client = twin.Client(url, pacing=True, retries=0)
+    try:
+        conids = yield from _conids(client, account, number)
+        pages = [conids[begin : begin + PAGE] for begin in range(0, number, PAGE)]
+        yield lambda: client.api.accounts.get_brokerage_accounts()
+
+        def ask(page: list[int]) -> Any:
+            return client.api.market_data.get_md_snapshot(conids=page, fields=["31", "84", "86"])
+
+        yield lambda: client.gather(ask, pages)  # the first one brings no prices yet
+        found = yield lambda: client.gather(ask, pages)
+        quotes = list(itertools.chain.from_iterable(found))
+        check(len(quotes) == number, "quotes are missing")
+    finally:
+        yield lambda: close(client)
+    return "snapshots"
+
+
+def _processes(each: int, *, quick: bool) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield _shared("file", f"file:{folder}/pacing.db", each, quick=quick)
+        with _redis(folder) as url:
+            if url is None:
+                yield "limits: two processes, redis", "skipped: redis-server is not installed"
+            else:
+                yield _shared("redis", url, each, quick=quick)
+
+
+def _shared(kind: str, store: str, each: int, *, quick: bool) -> Figure:
+    environ = {name: text for name, text in os.environ.items() if "BEZANT" not in name}
+    with SimulatedGateway(positions=10, quote_interval=60) as gateway:
+        pacing = gateway.enforce_pacing()
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.soak._worker", gateway.base_url, store,
+                 twin.name, str(each)],
+                cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True,
+            )
+            for twin in TWINS
+        ]  # fmt: skip
+        for process in processes:
+            out, _ = process.communicate(timeout=120)
+            check(out.strip() == str(each), f"{kind}: a process ended with {out!r}")
+        check(not pacing.violations, f"{kind}: {pacing.violations[:3]}")
+        check(all(one.accepted for one in pacing.arrivals), "something was answered with 429")
+        times = sorted(one.at for one in pacing.arrivals)
+    best = _least(len(times), [(10, 1.0)])
+    spent = times[-1] - times[0]
+    check(quick or spent <= best * MOST, f"{kind}: {spent:.1f} s where {best:.0f} s are possible")
+    return _figure(f"two processes, {kind}, mixed", len(times), spent, best)
+
+
+@contextmanager
+def _redis(folder: str) -> Iterator[str | None]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir"]
+    try:
+        server = subprocess.Popen([*command, folder], stdout=subprocess.DEVNULL)
+    except FileNotFoundError:
+        yield None
+        return
+    with server:
+        try:
+            for _ in range(500):
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    time.sleep(0.01)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()

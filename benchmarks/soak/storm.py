@@ -1,0 +1,237 @@
+"""A storm: thousands of calls of all kinds, and something wrong with every tenth request.
+
+The exchange behind the simulated gateway knows the truth: what a client says of an order has to
+fit it, and no request with an effect may have reached the gateway twice.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import bezant
+from benchmarks.soak._twin import TWINS, Script, Twin, check, close
+from bezant.models.orders import OrderTicket
+from bezant.sim import Held, Scenario, SimulatedGateway, StormKind
+
+APPLE = 265598
+ACCOUNT = "DU1234567"
+TIMEOUT = 0.5
+RETRIES = 2
+# A busy machine wakes those late whose time is up.
+GRACE = 1.0
+KINDS: tuple[StormKind, ...] = (
+    "fail", "drop_before", "drop_during", "drop_after", "slow", "silence",
+)  # fmt: skip
+_EFFECTS = re.compile(r"/v1/api/iserver/(account/[^/]+/orders?(/[0-9]+)?|reply/[^/]+)")
+Figure = tuple[str, str]
+
+
+@dataclass
+class Log:
+    """What the calls came to."""
+
+    calls: int = 0
+    results: Counter[str] = field(default_factory=Counter[str])
+    errors: Counter[str] = field(default_factory=Counter[str])
+    longest: float = 0.0
+    orders: dict[str, str] = field(default_factory=dict[str, str])
+    cancelled: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
+    """Run it in both twins."""
+    number = calls or (240 if quick else 10_000)
+    for twin in TWINS:
+        yield storm(twin, number)
+
+
+def storm(twin: Twin, number: int, workers: int = 8) -> Figure:
+    """Run one twin through a storm, and check everything that has to hold."""
+    scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 10_000_000})
+    began = time.monotonic()
+    log = Log()
+    with SimulatedGateway(scenario=scenario, quote_interval=60) as gateway:
+        gateway.set_price("AAPL", 250)
+        twin.run(_through(twin, gateway, log, number, workers))
+        _judge(gateway, log)
+        faults = sum(gateway.faults.counts.values())
+        requests = len(gateway.requests)
+        placed = len(gateway.orders)
+    spent = time.monotonic() - began
+    unknown = log.errors["OutcomeUnknown"]
+    return (
+        f"storm: {twin.name}",
+        f"{log.calls:,} calls, {requests:,} requests, {faults:,} faults, {placed:,} orders in "
+        f"{spent:.0f} s; {sum(log.errors.values()):,} errors ({unknown} OutcomeUnknown), "
+        f"longest call {log.longest:.2f} s; nothing sent twice",
+    )
+
+
+def _through(
+    twin: Twin, gateway: SimulatedGateway, log: Log, number: int, workers: int
+) -> Script[None]:
+    client = twin.Client(
+        gateway.base_url, pacing=False, timeout=TIMEOUT, connect_timeout=TIMEOUT,
+        retries=RETRIES, max_connections=workers,
+    )  # fmt: skip
+    try:
+        yield lambda: client.health()
+        ended: list[int] = []
+        with gateway.faults.storm(seed=11, one_in=10, kinds=KINDS):
+            scripts = [
+                _worker(client, log, each, number // workers, ended) for each in range(workers)
+            ]
+            yield lambda: twin.together([*scripts, _weather(twin, gateway, ended, workers)])
+        gateway.faults.clear()
+        gateway.login()
+        yield lambda: client.tickle()
+        status = yield lambda: client.health()
+        check(status.established, "the session is not established at the end")
+        check(client.session.state is bezant.SessionState.ESTABLISHED, "the client is not sure")
+        positions = yield lambda: client.all_positions(ACCOUNT)
+        check(len(positions) == 1, "the client does not work any more")
+    finally:
+        yield lambda: close(client)
+
+
+def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: int) -> Script[None]:
+    """Bring what a storm does not: refused connections, penalties that end, a login lost."""
+    for turn in range(1_000_000):
+        if len(ended) == workers:
+            return
+        if turn % 10 == 3:
+            gateway.faults.refuse(0.05)
+        if turn % 2:
+            gateway.faults.fail_next("", 429, b"{}", headers={"Retry-After": "1"})
+        if turn % 20 == 7:
+            gateway.logout(("redirect", "unauthorized", "html")[turn // 20 % 3])
+            yield lambda: twin.sleep(0.05)
+            gateway.login()
+        if turn % 20 == 14:
+            gateway.drop_brokerage()
+            yield lambda: twin.sleep(0.05)
+            gateway.login()
+        yield lambda: twin.sleep(0.1)
+
+
+def _worker(client: Any, log: Log, number: int, calls: int, ended: list[int]) -> Script[None]:
+    chance = random.Random(number)
+    reads: list[tuple[str, Callable[[], Any], int]] = [
+        ("health", lambda: client.health(), 2),
+        ("tickle", lambda: client.tickle(), 1),
+        ("raw", lambda: client.request("GET", f"/iserver/contract/{APPLE}/info"), 2),
+        ("ledger", lambda: client.api.portfolio.get_portfolio_ledger(account_id=ACCOUNT), 2),
+        ("orders", lambda: client.api.orders.get_open_orders(), 2),
+        ("pages", lambda: client.all_positions(ACCOUNT), 3),
+    ]
+    try:
+        for turn in range(calls):
+            if chance.random() < 0.3:
+                yield from _order(client, log, chance, f"w{number}-{turn}")
+            else:
+                kind, call, most = chance.choice(reads)
+                yield from _attempt(log, kind, call, most)
+    finally:
+        ended.append(number)
+
+
+def _attempt(
+    log: Log, kind: str, call: Callable[[], Any], most: int = 2
+) -> Script[tuple[Any, bezant.BezantError | None]]:
+    """Make a call; it ends in a result or in one typed error, within its time.
+
+    Args:
+        log: what it came to is written there.
+        kind: its name there.
+        call: makes it.
+        most: of how many calls it consists at most, each with a time-out of its own.
+    """
+    began = time.monotonic()
+    value, error = None, None
+    try:
+        value = yield call
+    except bezant.BezantError as failure:
+        error = failure
+    spent = time.monotonic() - began
+    log.calls += 1
+    log.longest = max(log.longest, spent)
+    (log.errors if error else log.results)[type(error).__name__ if error else kind] += 1
+    check(spent <= most * TIMEOUT + GRACE, f"{kind} took {spent:.2f} s: {error!r}")
+    return value, error
+
+
+def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[None]:
+    """Place an order, answer its question, change it, cancel it: as far as the storm lets it."""
+    orders = client.api.orders
+    # One far from the market is asked about.
+    price = Decimal("249") if chance.random() < 0.6 else Decimal("200")
+    ticket = OrderTicket(
+        conid=APPLE, side="BUY", order_type="LMT", price=price, quantity=Decimal(1),
+        time_in_force="GTC", client_order_id=name,
+    )  # fmt: skip
+
+    def submit() -> Any:
+        return orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket])
+
+    replies, error = yield from _attempt(log, "place", submit)
+    if error is None and not replies[0].order_id:
+        asked = replies[0].id
+        replies, error = yield from _attempt(
+            log, "reply", lambda: orders.confirm_order_reply(reply_id=asked, confirmed=True)
+        )
+    log.orders[name] = type(error).__name__ if error else "placed"
+    if error is not None:
+        return
+    number = replies[0].order_id
+    if chance.random() < 0.3:
+        _, error = yield from _attempt(
+            log, "modify",
+            lambda: orders.modify_open_order(
+                account_id=ACCOUNT, order_id=int(number), order_type="LMT", side="BUY",
+                time_in_force="GTC", price=price, quantity=Decimal(2),
+            ),
+        )  # fmt: skip
+    if chance.random() < 0.7:
+        _, error = yield from _attempt(
+            log, "cancel",
+            lambda: orders.cancel_open_order(account_id=ACCOUNT, order_id=int(number)),
+        )  # fmt: skip
+        log.cancelled[name] = type(error).__name__ if error else "cancelled"
+
+
+def _judge(gateway: SimulatedGateway, log: Log) -> None:
+    """Compare what the client said with what the gateway saw and the exchange has."""
+    seen: Counter[str] = Counter()
+    for request in gateway.requests:
+        if request.method == "GET" or not _EFFECTS.fullmatch(request.path):
+            continue
+        if request.path.endswith("/orders"):
+            [sent] = json.loads(request.body)["orders"]
+            seen[f"place {sent['cOID']}"] += 1
+        else:
+            seen[f"{request.method} {request.path}"] += 1
+    twice = [what for what, count in seen.items() if count > 1]
+    check(seen and not twice, f"sent twice: {twice[:5]}")
+    exchange = Counter(each.ticket.client_id for each in gateway.orders)
+    check(max(exchange.values()) == 1, "an order stands there twice")
+    for name, outcome in log.orders.items():
+        if outcome == "placed":
+            check(exchange[name] == 1, f"{name} was said to be placed and is not")
+        elif outcome != "OutcomeUnknown":
+            check(exchange[name] == 0, f"{name} was said to have failed ({outcome}) and is there")
+    check(set(exchange) <= set(log.orders), "an order that nobody has placed")
+    ended = {each.ticket.client_id: each.status for each in gateway.orders}
+    for name, outcome in log.cancelled.items():
+        going = ended[name] in ("PendingCancel", "Cancelled")
+        if outcome == "cancelled":
+            check(going, f"{name} was said to be cancelled and is {ended[name]}")
+        elif outcome != "OutcomeUnknown":
+            check(not going, f"{name} was said not to be cancelled ({outcome}) and is")
