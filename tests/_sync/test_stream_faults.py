@@ -22,6 +22,7 @@ from bezant import (
     SessionLost,
     SessionStatus,
     System,
+    TradeUpdate,
     WsClient,
     WsClosed,
     WsConnectFailed,
@@ -424,3 +425,24 @@ def test_a_sixth_stream_of_a_process_is_refused_before_it_costs_a_place(
         for _ in range(7):
             with pytest.raises(ConnectFailed):
                 stream(nowhere)
+
+
+def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        with stream(client) as ws:
+            quote = ws.quote(265598)
+            ws.subscribe_trades()
+            ws.subscribe_orders()
+            read_until(ws, TradeUpdate)
+            gateway.login()  # there is a new session, and nobody said that the old one had ended
+            messages = read_until(ws, Gap)
+            assert isinstance(messages[-1], Gap)
+            assert "logged in anew" in messages[-1].reason
+            known = {each.execution_id for each in messages if isinstance(each, TradeUpdate)}
+            later = read_until(ws, TradeUpdate)
+            while later[-1].execution_id in known:  # type: ignore[union-attr]
+                later = read_until(ws, TradeUpdate)
+            until(lambda: not quote.stale)
+            read_until(ws, OrderUpdate)
+            assert ws.stats.reconnects == 0
+    assert len(gateway.ws_connections) == 1

@@ -1,7 +1,9 @@
 """The tests of the client, both twins, with the real gateway in the simulated one's place.
 
 Left out: `orders`, `shared_pacing` and `stream_soak` make gateways of their own;
-what those are about is in `test_orders`, `test_pacing` and `test_streams_again` here.
+what those are about is in `test_orders`, `test_pacing` and `test_streams_again` here. `on_demand` is about
+connections that break: behind the gateway that is silence, and each takes one of its five ways upstream for
+good, so what is to be seen of it is in `test_failures` and `test_orders`.
 """
 
 from __future__ import annotations
@@ -12,16 +14,12 @@ import inspect
 import pytest
 
 _MODULES = (
-    "api", "bulk", "client", "faults", "keepalive", "on_demand", "pacing", "session", "stream",
+    "api", "bulk", "client", "faults", "keepalive", "pacing", "session", "stream",
     "stream_faults", "symbols",
 )  # fmt: skip
-_SILENT = "behind the gateway it is silence for good, not an error in no time: see {}"
 _PLACES = "the gateway has its places, not the upstream: see test_streams"
 _DIFFERENT = {
     "test_what_goes_over_the_wire": "the gateway sends its own cookies in place of the client's",
-    "test_an_order_whose_answer_is_lost": _SILENT.format("test_orders"),
-    "test_an_outage_is_bridged_by_retries": _SILENT.format("test_failures"),
-    "test_a_storm_does_not_reach_reads": _SILENT.format("test_failures"),
     "test_a_stream_that_is_connected_again_waits_for_its_place": _PLACES,
     "test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on": _PLACES,
 }

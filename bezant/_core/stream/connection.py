@@ -102,6 +102,8 @@ class StreamState:
         self._reason = ""
         self._early: list[Message] = []
         self._said_lost = False
+        self._logged_in = False
+        self._heard_before = now
         self._changed_at = now
         self._next_tic = now
         self._server_ids: dict[str, str] = {}
@@ -125,6 +127,7 @@ class StreamState:
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._place.opened(session, now)
+            self._logged_in = False
             self.last_heard = now
             self._tokens.clear()
 
@@ -211,7 +214,7 @@ class StreamState:
 
     def take_in(self, batch: Iterable[bytes], now: float) -> None:
         """Take some WebSocket messages, in the order in which they came."""
-        self.last_heard = now
+        self._heard_before, self.last_heard = self.last_heard, now
         self.inbox.arrived(now)
         for data in batch:
             self.received += 1
@@ -312,6 +315,9 @@ class StreamState:
     def _on_status(self, status: SessionStatus, now: float) -> None:
         if status.authenticated is True:
             self._said_lost = False
+            if self.phase is Phase.READY and self._logged_in:
+                self._ask_anew(now)
+            self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
             reason = status.fail or status.message or "the gateway is no longer logged in"
             if self._reconnect:
@@ -319,6 +325,23 @@ class StreamState:
                 self.lost(reason, now, now + self._offset, session=True)
             else:
                 self._say_lost(reason, now)
+
+    def _ask_anew(self, now: float) -> None:
+        """Ask for everything again: a login in between has ended all subscriptions.
+
+        The gateway tells of it once on each connection, and again only when there is another.
+        """
+        moment = self.moment(now)
+        since = min(self.moment(self._heard_before), moment)
+        reason = "the gateway has logged in anew, which ends all subscriptions"
+        self.inbox.put(Gap(reason=reason, since=since, until=moment), moment)
+        for quote in self.quotes.values():
+            quote.fresh = False
+        self._sent.clear()
+        self._server_ids.clear()
+        self.orders.restart()
+        for topic in self._wanted.topics():
+            self._send(topic, now)
 
     # What is wanted
 

@@ -486,3 +486,23 @@ def test_the_other_topics_are_confirmed_by_their_messages() -> None:
     ledger = read(stream)[2]
     assert (ledger.cash_balance, ledger.timestamp) == (5, 9)  # type: ignore[union-attr]
     assert ledger.raw == {"key": "LedgerListUSD", "timestamp": 9}  # type: ignore[union-attr]
+
+
+def test_a_second_login_on_a_connection_asks_for_everything_again() -> None:
+    status = b'{"topic":"sts","args":{"authenticated":true}}'
+    stream = ready_state()
+    stream.subscribe("md+1", LAST, now=0)
+    stream.subscribe(ORDERS, now=0)
+    first = sent(stream, 0)
+    stream.take_in([status], 5)
+    assert not [each for each in read(stream) if isinstance(each, Gap)]
+    assert sent(stream, 5) == []
+    stream.take_in([HEARTBEAT], 8)
+    stream.take_in([status], 9)
+    (gap,) = [each for each in read(stream) if isinstance(each, Gap)]
+    assert (gap.since, gap.until) == (at(8), at(9))
+    assert sent(stream, 9) == first
+    stream.lost("closed", 20, 20)
+    reconnect(stream, 20)
+    stream.take_in([SYSTEM, status], 25)
+    assert sum(isinstance(each, Gap) for each in read(stream)) == 1
