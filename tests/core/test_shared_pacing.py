@@ -197,17 +197,3 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     tickle = pacer.enter(TICKLE)
     assert pacer.dispatch(9.9) == []
     assert pacer.dispatch(10.0) == [tickle, second]
-
-
-def test_a_call_that_waited_for_long_for_the_others_is_queued_again_all_the_same() -> None:
-    pacer = Pacer()
-    first = pacer.enter(ORDERS)
-    pacer.dispatch(0.0)
-    second = pacer.enter(ORDERS)
-    assert pacer.dispatch(9.0) == [second]
-    pacer.leave(second)
-    third = pacer.enter(ORDERS)
-    assert pacer.dispatch(30.0) == [third]
-    for ticket in (third, first):
-        pacer.postpone(ticket, "", 31.0)
-    assert pacer.dispatch(31.0) == [first]

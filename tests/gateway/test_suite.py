@@ -1,9 +1,9 @@
 """The tests of the client, both twins, with the real gateway in the simulated one's place.
 
 Left out: `orders`, `shared_pacing` and `stream_soak` make gateways of their own;
-what those are about is in `test_orders`, `test_pacing` and `test_streams_again` here. `on_demand` is about
-connections that break: behind the gateway that is silence, and each takes one of its five ways upstream for
-good, so what is to be seen of it is in `test_failures` and `test_orders`.
+what those are about is in `test_orders`, `test_pacing` and `test_streams_again` here. `on_demand`
+is about connections that break: behind the gateway that is silence, and each takes one of its five
+ways upstream for good, so what is to be seen of it is in `test_failures` and `test_orders`.
 """
 
 from __future__ import annotations
