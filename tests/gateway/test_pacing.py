@@ -44,9 +44,7 @@ async def burst(client: Any, count: int) -> list[BaseException | None]:
 
 async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, pacing=True, retries=0) as client:
-        # A request that first has to connect goes later than it was counted, those behind it do
-        # not: with the TLS handshakes of a cold client that can be more than the client's margin.
-        await burst(client, 6)
+        # Nothing is connected yet: requests arrive long after they were let go.
         pacing = gateway.enforce_pacing()
         ends = await burst(client, 30)
         getattr(client, "blocking", client).end_penalty()  # others share it
@@ -72,7 +70,6 @@ async def test_two_processes_keep_the_limits(gateway: Chain, twin: Twin, tmp_pat
         twin.stranger(gateway.base_url, **options) as first,
         twin.stranger(gateway.base_url, **options) as second,
     ):
-        await asyncio.gather(burst(first, 6), burst(second, 6))
         pacing = gateway.enforce_pacing()
         ends = await asyncio.gather(burst(first, 15), burst(second, 15))
     assert pacing.violations == []
