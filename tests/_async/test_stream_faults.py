@@ -371,13 +371,15 @@ async def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
     # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
-    timing = Timing(ready_timeout=0.05, backoff_from=0.2)
+    timing = Timing(ready_timeout=0.05, backoff_from=0.01)
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._channel.gate = Gate()  # as another process
         async with stream(client, timing) as ws:
             places = [await stream(other) for _ in range(4)]
+            waiting = later(lambda: stream(other))
+            await until(lambda: len(gateway.ws_connections) == 6)
             gateway.ws_connections[0].close()
-            places.append(await stream(other))
+            places.append(await result(waiting))
             await until(lambda: len(gateway.ws_connections) == 7)
             tickles = gateway.count("POST", "/tickle")
             await until(lambda: gateway.count("POST", "/tickle") >= tickles + 3)
@@ -399,8 +401,10 @@ async def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
         other._channel.gate = Gate()
         async with stream(client, timing) as ws:
             places = [await stream(other, reconnect=False) for _ in range(4)]
+            waiting = later(lambda: stream(other, reconnect=False))
+            await until(lambda: len(gateway.ws_connections) == 6)
             gateway.ws_connections[0].close()
-            places.append(await stream(other, reconnect=False))
+            places.append(await result(waiting))
             await until(lambda: len(gateway.ws_connections) == 7)
             gateway.logout()
             await read_until(ws, SessionLost)

@@ -370,13 +370,15 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
     # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
-    timing = Timing(ready_timeout=0.05, backoff_from=0.2)
+    timing = Timing(ready_timeout=0.05, backoff_from=0.01)
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._channel.gate = Gate()  # as another process
         with stream(client, timing) as ws:
             places = [stream(other) for _ in range(4)]
+            waiting = later(lambda: stream(other))
+            until(lambda: len(gateway.ws_connections) == 6)
             gateway.ws_connections[0].close()
-            places.append(stream(other))
+            places.append(result(waiting))
             until(lambda: len(gateway.ws_connections) == 7)
             tickles = gateway.count("POST", "/tickle")
             until(lambda: gateway.count("POST", "/tickle") >= tickles + 3)
@@ -398,8 +400,10 @@ def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
         other._channel.gate = Gate()
         with stream(client, timing) as ws:
             places = [stream(other, reconnect=False) for _ in range(4)]
+            waiting = later(lambda: stream(other, reconnect=False))
+            until(lambda: len(gateway.ws_connections) == 6)
             gateway.ws_connections[0].close()
-            places.append(stream(other, reconnect=False))
+            places.append(result(waiting))
             until(lambda: len(gateway.ws_connections) == 7)
             gateway.logout()
             read_until(ws, SessionLost)

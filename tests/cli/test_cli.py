@@ -207,7 +207,7 @@ def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     monkeypatch.setenv("IBKR_SYMBOL", "NOSUCH")
     gateway.faults.fail_next("/portfolio/accounts", 403, times=2)
     gateway.faults.fail_next("/iserver/accounts", 500, times=2)
-    assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.1"]) == 0
+    assert main(["demo", "--gateway", gateway.base_url, "--seconds", "0.5"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("✗ accounts") == 2
     assert shown.count("· positions  left out") == 2
