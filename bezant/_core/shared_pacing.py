@@ -6,7 +6,6 @@ belongs to a process for ever: the place of one that died is free again when its
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass
 from typing import Final
 
@@ -167,12 +166,10 @@ def _tidy(shared: Shared, now: float) -> None:
 
 def _count_again(shared: Shared, flight: Flight, now: float) -> None:
     """Count a request as of now that may have arrived just now: its answer has not come yet."""
-    when = latest(flight.counted, now)
+    when = min(latest(flight.counted, now), now)
     for bucket in {flight.bucket, ""}:
         times = shared.went.get(bucket, [])
-        if flight.counted in times:
-            times.remove(flight.counted)
-            insort(times, when)
+        shared.went[bucket] = sorted(when if at == flight.counted else at for at in times)
     flight.counted = when
 
 

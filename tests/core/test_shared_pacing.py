@@ -197,3 +197,19 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     tickle = pacer.enter(TICKLE)
     assert pacer.dispatch(9.9) == []
     assert pacer.dispatch(10.0) == [tickle, second]
+
+
+def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
+    shared = Shared()
+    wanted = claim(ORDERS)
+    assert reserve(shared, 1_000.0, wanted) is None
+    refusal = reserve(shared, 1_004.0, claim(ORDERS))
+    assert refusal is not None
+    assert refusal.seconds == pytest.approx(5.0)
+    # The clock is set back while it is out.
+    refusal = reserve(shared, 500.0, claim(ORDERS))
+    assert refusal is not None
+    assert refusal.seconds <= 5 + MARGIN
+    release(shared, 503.0, wanted.token)
+    assert shared.went["GET /iserver/account/orders"] == [pytest.approx(503.0 - MARGIN)]
+    assert reserve(shared, 508.1, claim(ORDERS)) is None
