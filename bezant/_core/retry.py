@@ -9,9 +9,6 @@ from .positions import ACCOUNTS
 from .wire import Operation
 
 _FIRST_PAUSE: Final = 0.25
-# Seconds without an answer in which somebody may have logged out and in again, which nobody notices
-# who asked for nothing meanwhile.
-QUIET: Final = 30.0
 _LONGEST_PAUSE: Final = 4.0
 
 TRADING_ACCOUNTS: Final = Operation("GET", "/iserver/accounts", idempotent=True)

@@ -15,6 +15,7 @@ from .._core.answers import read, transport_error
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
 from .._core.health import SESSION_PATHS
+from .._core.primed import Primed
 from .._core.requests import build, client_order_ids
 from .._core.session import SessionChange, SessionMachine
 from .._core.settings import Settings
@@ -64,9 +65,7 @@ class Channel:
         self.session: SessionMachine = SessionMachine()
         self.session_listeners: list[Callable[[SessionChange], object]] = []
         self.initializing: SingleFlight[AuthStatus] = SingleFlight()
-        self._primed: set[str] = set()
-        self._heard = 0.0
-        self._token: object = None
+        self._primed = Primed()
         self._priming: SingleFlight[None] = SingleFlight()
 
     @property
@@ -118,8 +117,7 @@ class Channel:
             json=json,
             cookies=self._cookies.header(),
         )
-        if rt.monotonic() - self._heard > retry.QUIET:
-            self._primed.clear()
+        self._primed.begin(rt.monotonic())
         self._prime(retry.prerequisite(operation), settings)
         deadline: float | None = None
         attempt = 0
@@ -156,18 +154,18 @@ class Channel:
         if not retry.may_repeat(error, operation):
             return False
         if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-            self._primed.discard(retry.TRADING_ACCOUNTS.path)
+            self._primed.refused(retry.TRADING_ACCOUNTS.path)
             self._prime(retry.TRADING_ACCOUNTS, settings)
         return True
 
     def _prime(self, operation: Operation | None, settings: Settings) -> None:
         """Make a call that others need first, unless this session has seen it."""
-        if operation is None or operation.path in self._primed:
+        if operation is None or self._primed.has(operation.path):
             return
         first = operation
 
         def ask() -> None:
-            if first.path not in self._primed:
+            if not self._primed.has(first.path):
                 self.call(first, type(None), settings)
 
         self._priming.run(first.path, ask)
@@ -194,16 +192,11 @@ class Channel:
             self._cookies.store(cookie)
         drifts: list[Drift] = []
         result = read(answer, operation, type_, drifts.append)
-        self._heard = rt.monotonic()
-        if operation.path in retry.PREREQUISITES:
-            self._primed.add(operation.path)
+        self._primed.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))
         elif isinstance(result, Tickle):
-            if result.session:
-                if self._token not in (None, result.session):
-                    self._primed.clear()  # another login than the one that was asked
-                self._token = result.session
+            self._primed.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
             self.report(drifts, strict=settings.strict)

@@ -141,10 +141,8 @@ def test_there_are_182_examples() -> None:
     assert len({call for call, _ in EXAMPLES}) == 126
 
 
-@pytest.mark.parametrize(("call", "response"), RECORDINGS)
+@pytest.mark.parametrize(("call", "response"), [each for each in RECORDINGS if each.values[0]])
 def test_a_recorded_answer(call: str, response: Any) -> None:
-    if not call:
-        pytest.skip("a call that stands in no list")
     check(call, response["Body"] if response["Body"] is not None else "", response["StatusCode"])
 
 
@@ -152,3 +150,5 @@ def test_there_are_49_recordings() -> None:
     if not FIXTURES.exists():
         pytest.skip(f"recorded answers are not here: {FIXTURES}")
     assert len(RECORDINGS) >= 49
+    # One recorded call, /hmds/scanner, stands in neither of IBKR's lists: it has no model.
+    assert sum(not each.values[0] for each in RECORDINGS) == 1

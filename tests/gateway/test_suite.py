@@ -17,7 +17,7 @@ _MODULES = (
     "api", "bulk", "client", "faults", "keepalive", "pacing", "session", "stream",
     "stream_faults", "symbols",
 )  # fmt: skip
-_PLACES = "the gateway has its places, not the upstream: see test_streams"
+_PLACES = "the five places are the real gateway's, not the simulated one's: see test_streams"
 _DIFFERENT = {
     "test_what_goes_over_the_wire": "the gateway sends its own cookies in place of the client's",
     "test_a_stream_that_is_connected_again_waits_for_its_place": _PLACES,

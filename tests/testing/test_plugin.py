@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -217,8 +216,6 @@ def test_async_client_with_anyio(project: Project) -> None:
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 @pytest.mark.parametrize("scope", ["function", "module"])
 def test_async_client_with_pytest_asyncio(project: Project, mode: str, scope: str) -> None:
-    if importlib.util.find_spec("pytest_asyncio") is None:
-        pytest.skip("pytest-asyncio is not installed")
     strict = mode == "strict"
     parts = {
         "imports": "import pytest_asyncio",

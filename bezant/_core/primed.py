@@ -1,0 +1,50 @@
+"""What was asked in this session that others need first, and when that no longer holds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .retry import PREREQUISITES
+
+# Seconds without an answer in which somebody may have logged out and in again, which nobody notices
+# who asked for nothing meanwhile.
+QUIET: Final = 30.0
+
+
+class Primed:
+    """The calls that this session has seen, of those that others need first."""
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+        self._heard = 0.0
+        self._token = ""
+
+    def has(self, path: str) -> bool:
+        """Say whether this session has seen a call."""
+        return path in self._paths
+
+    def begin(self, now: float) -> None:
+        """Note that a call begins."""
+        if now - self._heard > QUIET:
+            self._paths.clear()
+
+    def answered(self, path: str, now: float) -> None:
+        """Note that a call was answered."""
+        self._heard = now
+        if path in PREREQUISITES:
+            self._paths.add(path)
+
+    def tickled(self, token: str | None) -> None:
+        """Note the token of the session that a tickle has told; another one is another login."""
+        if token:
+            if self._token not in ("", token):
+                self._paths.clear()
+            self._token = token
+
+    def refused(self, path: str) -> None:
+        """Note that the gateway wants a call anew."""
+        self._paths.discard(path)
+
+    def clear(self) -> None:
+        """Note that the session is lost, or a new one."""
+        self._paths.clear()

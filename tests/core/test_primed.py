@@ -1,0 +1,46 @@
+"""What this session has seen, and what makes it doubtful."""
+
+from __future__ import annotations
+
+from bezant._core.primed import QUIET, Primed
+
+ACCOUNTS = "/portfolio/accounts"
+
+
+def primed(now: float = 100.0) -> Primed:
+    made = Primed()
+    made.begin(now)
+    made.answered(ACCOUNTS, now)
+    assert made.has(ACCOUNTS)
+    return made
+
+
+def test_only_what_others_need_is_remembered() -> None:
+    made = primed()
+    made.answered("/trsrv/stocks", 101.0)
+    assert not made.has("/trsrv/stocks")
+    assert made.has(ACCOUNTS)
+    made.refused(ACCOUNTS)
+    assert not made.has(ACCOUNTS)
+
+
+def test_a_long_quiet_makes_it_doubtful() -> None:
+    made = primed()
+    made.begin(100.0 + QUIET)
+    made.answered("/trsrv/stocks", 100.0 + QUIET)
+    made.begin(100.0 + 2 * QUIET)
+    assert made.has(ACCOUNTS)
+    made.begin(100.1 + 2 * QUIET)
+    assert not made.has(ACCOUNTS)
+
+
+def test_another_session_forgets_it() -> None:
+    made = primed()
+    for token in (None, "", "one", "one", None):
+        made.tickled(token)
+        assert made.has(ACCOUNTS)
+    made.tickled("two")
+    assert not made.has(ACCOUNTS)
+    made = primed()
+    made.clear()
+    assert not made.has(ACCOUNTS)
