@@ -131,7 +131,7 @@ class AsyncQuote(AsyncSubscription):
     @property
     def updated(self) -> datetime | None:
         """The gateway's time of the last change."""
-        return self._live.updated
+        return self._live.whole().updated
 
     @property
     def stale(self) -> bool:

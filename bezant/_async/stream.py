@@ -439,7 +439,10 @@ class AsyncWsClient:
         return self
 
     async def __anext__(self) -> Message:
-        message = await self.next_message()
+        link = self._link
+        message = None if link.drifts else link.take()
+        if message is None:
+            message = await self.next_message()
         if message is None:
             raise StopAsyncIteration
         return message

@@ -130,7 +130,7 @@ class Quote(Subscription):
     @property
     def updated(self) -> datetime | None:
         """The gateway's time of the last change."""
-        return self._live.updated
+        return self._live.whole().updated
 
     @property
     def stale(self) -> bool:

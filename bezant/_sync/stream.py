@@ -436,7 +436,10 @@ class WsClient:
         return self
 
     def __next__(self) -> Message:
-        message = self.next_message()
+        link = self._link
+        message = None if link.drifts else link.take()
+        if message is None:
+            message = self.next_message()
         if message is None:
             raise StopIteration
         return message

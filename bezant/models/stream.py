@@ -89,7 +89,9 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
 
 
-class MarketData(msgspec.Struct, frozen=True, kw_only=True):
+# Nothing in it can lead back to it, and so many are made that the garbage collector's way through
+# them would cost as much as decoding them.
+class MarketData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Market data of one contract: the fields that changed since the message before.
 
     A field that is not in the message has not changed; it is None here, as is one that the gateway
@@ -98,16 +100,22 @@ class MarketData(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         conid: the contract.
         conid_ex: the contract with its exchange, as it was asked for.
-        updated: the gateway's time of the change.
         raw: every field as it came, by IBKR's id.
         merged: how many messages that nobody had read were merged into this one.
     """
 
     conid: int
     conid_ex: str
-    updated: datetime | None
     raw: Mapping[str, Any]
     merged: int = 0
+
+    @property
+    def updated(self) -> datetime | None:
+        """The gateway's time of the change."""
+        try:
+            return values.to_time(self.raw["_updated"])
+        except (LookupError, ValueError, ArithmeticError):
+            return None
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by our name or IBKR's id, read by its kind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,7 @@ def test_a_tickle_without_flags_has_no_status(iserver: Any) -> None:
 
 
 def quote(**raw: object) -> MarketData:
-    return MarketData(
-        conid=1, conid_ex="1", updated=None, raw={key.strip("f"): raw[key] for key in raw}
-    )
+    return MarketData(conid=1, conid_ex="1", raw={key.strip("f"): raw[key] for key in raw})
 
 
 def test_market_data_by_property_name_and_code() -> None:
@@ -143,6 +142,15 @@ def test_market_data_by_property_name_and_code() -> None:
     sizes = [data.bid_size, data.ask_size, data.last_size]
     assert sizes == [Decimal(1000), Decimal(2000), Decimal(5)]
     assert set(data.values) == {"last", "bid", "ask", "bid_size", "ask_size", "last_size"}
+
+
+@pytest.mark.parametrize("moment", [None, "", "soon", [], {}, True, 1e300, float("inf")], ids=repr)
+def test_market_data_without_a_readable_time(moment: object) -> None:
+    assert quote(_updated=moment).updated is None
+    assert quote().updated is None
+    assert quote(_updated=1_600_000_000_123).updated == datetime(
+        2020, 9, 13, 12, 26, 40, 123_000, tzinfo=UTC
+    )
 
 
 def test_market_data_that_is_not_there_or_not_readable_is_none() -> None:
@@ -177,7 +185,7 @@ def test_market_data_is_read_by_kind() -> None:
     ],
 )
 def test_marks(raw: dict[str, object], is_close: bool | None, halted: bool | None) -> None:
-    data = MarketData(conid=1, conid_ex="1", updated=None, raw=raw)
+    data = MarketData(conid=1, conid_ex="1", raw=raw)
     assert (data.is_close, data.halted) == (is_close, halted)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -29,13 +28,12 @@ class LiveQuote:
         fresh: whether something has come on this connection.
     """
 
-    __slots__ = ("conid", "conid_ex", "fresh", "raw", "updated", "version")
+    __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
 
     def __init__(self, conid: int, conid_ex: str) -> None:
         self.conid: int = conid
         self.conid_ex: str = conid_ex
         self.raw: dict[str, Any] = {}
-        self.updated: datetime | None = None
         self.version: int = 0
         self.fresh: bool = False
 
@@ -43,15 +41,12 @@ class LiveQuote:
         """Take over what changed."""
         # A new mapping: somebody may be reading the old one.
         self.raw = {**self.raw, **quote.raw}
-        self.updated = quote.updated or self.updated
         self.version += 1
         self.fresh = True
 
     def whole(self) -> MarketData:
         """Return all that is known."""
-        return MarketData(
-            conid=self.conid, conid_ex=self.conid_ex, updated=self.updated, raw=self.raw
-        )
+        return MarketData(conid=self.conid, conid_ex=self.conid_ex, raw=self.raw)
 
 
 class OrderBook:

@@ -218,26 +218,26 @@ class StreamState:
         self.inbox.arrived(now)
         for data in batch:
             self.received += 1
-            self._take_one(data, now)
-
-    def _take_one(self, data: bytes, now: float) -> None:
-        messages = parse(data, self._report)
-        if self.phase is Phase.READY and len(messages) == 1:
-            message = messages[0]
-            if type(message) is MarketData:
-                self._on_quote(message)
-                return
-        self._on_messages(messages, now)
+            found = parse(data, self._report)
+            if not isinstance(found, MarketData):
+                self._on_messages(found, now)
+            elif self.phase is Phase.READY:
+                self._on_quote(found)
+            else:
+                self._on_messages([found], now)
 
     def _on_quote(self, quote: MarketData) -> None:
-        key = quote.conid_ex
-        if key in self._sent.unconfirmed_quotes:
-            self._sent.confirm(f"md+{key}")
-        elif self._sent.unconfirmed_quotes:
-            self._sent.confirm_contract(quote.conid)
-        live = self.quotes.get(key)
-        if live is not None:
-            live.update(quote)
+        sent = self._sent
+        if sent.unconfirmed_quotes:
+            key = quote.conid_ex
+            if key in sent.unconfirmed_quotes:
+                sent.confirm(f"md+{key}")
+            else:
+                sent.confirm_contract(quote.conid)
+        if self.quotes:
+            live = self.quotes.get(quote.conid_ex)
+            if live is not None:
+                live.update(quote)
         self.inbox.put_quote(quote)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -38,10 +38,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 _Object = dict[str, Any]
 
 
-def parse(data: bytes, report: Report) -> list[Message]:
-    """Read one WebSocket message; most give one message, those with rows one for each.
+def parse(data: bytes, report: Report) -> MarketData | list[Message]:
+    """Read one WebSocket message; those with rows give one message for each.
 
-    Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`.
+    Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`. Market
+    data, which is nearly all that comes, comes without a list around it.
     """
     try:
         frame = loads(data)
@@ -56,7 +57,7 @@ def parse(data: bytes, report: Report) -> list[Message]:
             return [_whole(message, message, ErrorMessage, "error", report)]
         return [Other(topic="", payload=message)]
     if topic.startswith("smd"):
-        return [_market_data(topic, message)]
+        return _market_data(topic, message)
     reader = _READERS.get(topic.partition("+")[0])
     found = [] if reader is None else reader(topic, message, report)
     return found or [Other(topic=topic, payload=message)]
@@ -70,19 +71,16 @@ def _not_json(data: bytes, error: Exception) -> Message:
     return Malformed(data=data[:_MAX_MALFORMED], reason=reason)
 
 
-def _market_data(topic: str, message: _Object) -> Message:
+def _market_data(topic: str, message: _Object) -> MarketData | list[Message]:
     conid = message.get("conid")
     if type(conid) is not int:
         conid = _number(conid if conid is not None else topic.partition("+")[2])
         if conid is None:
-            return Other(topic=topic, payload=message)
+            return [Other(topic=topic, payload=message)]
     conid_ex = message.get("conidEx")
-    return MarketData(
-        conid=conid,
-        conid_ex=conid_ex if isinstance(conid_ex, str) else str(conid),
-        updated=_time(message.get("_updated")),
-        raw=message,
-    )
+    if type(conid_ex) is not str:
+        conid_ex = str(conid)
+    return MarketData(conid=conid, conid_ex=conid_ex, raw=message)
 
 
 def _number(value: object) -> int | None:
@@ -92,13 +90,7 @@ def _number(value: object) -> int | None:
         return None
 
 
-# What market data carries: milliseconds, between 2001 and 2096.
-_MILLISECONDS: Final = (10**12, 4 * 10**12)
-
-
 def _time(value: object) -> datetime | None:
-    if type(value) is int and _MILLISECONDS[0] < value < _MILLISECONDS[1]:
-        return datetime.fromtimestamp(value / 1000, UTC)
     try:
         return None if value is None else values.to_time(value)
     except (ValueError, ArithmeticError):

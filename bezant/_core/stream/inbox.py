@@ -6,6 +6,8 @@ from collections import deque
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from msgspec.structs import force_setattr
+
 from ...models.stream import (
     AccountUpdate,
     BarsUpdate,
@@ -53,16 +55,6 @@ def topic_of(message: Message) -> str | None:
     return TOPICS.get(type(message))
 
 
-class _Slot:
-    """A place whose message may be replaced by a later one until it is read."""
-
-    __slots__ = ("key", "message")
-
-    def __init__(self, key: str, message: Message) -> None:
-        self.key = key
-        self.message = message
-
-
 class _Hole:
     """Where messages of one topic could not be held."""
 
@@ -73,7 +65,7 @@ class _Hole:
         self.since = self.until = moment
 
 
-_Entry: TypeAlias = Message | _Slot | tuple[str | None, _Hole]
+_Entry: TypeAlias = Message | tuple[str | None, _Hole]
 
 
 class Inbox:
@@ -95,7 +87,9 @@ class Inbox:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        self._slots: dict[str, _Slot] = {}
+        # The last one of each contract that nobody has read: nobody has seen it, so it may change.
+        self._waiting: dict[str, MarketData] = {}
+        self._heartbeat: Heartbeat | None = None
         self._quotes = 0
         self._others = 0
         self._holes: dict[str | None, _Hole] = {}
@@ -130,39 +124,33 @@ class Inbox:
 
     def put_quote(self, quote: MarketData) -> None:
         """Take market data; with what waits of the same contract it becomes one message."""
-        key = quote.conid_ex
-        slot = self._slots.get(key)
-        if slot is not None and self._quotes >= self._backlog:
-            old = slot.message
-            assert isinstance(old, MarketData)  # noqa: S101 - heartbeats have a key of their own
-            slot.message = MarketData(
-                conid=quote.conid,
-                conid_ex=key,
-                updated=quote.updated or old.updated,
-                raw={**old.raw, **quote.raw},
-                merged=old.merged + 1,
-            )
-            self.merged += 1
-            return
-        slot = self._slots[key] = _Slot(key, quote)
-        self._entries.append(slot)
+        if self._quotes >= self._backlog:
+            old = self._waiting.get(quote.conid_ex)
+            if old is not None:
+                force_setattr(old, "raw", {**old.raw, **quote.raw})
+                force_setattr(old, "merged", old.merged + 1)
+                self.merged += 1
+                return
+        self._waiting[quote.conid_ex] = quote
+        self._entries.append(quote)
         self._quotes += 1
 
     def put(self, message: Message, moment: datetime) -> None:
         """Take a message that is held whole, or counted where it cannot be."""
         if isinstance(message, Heartbeat):
-            slot = self._slots.get("hb")
-            if slot is None:
-                slot = self._slots["hb"] = _Slot("hb", message)
-                self._entries.append(slot)
-            slot.message = message
+            if self._heartbeat is None:
+                self._heartbeat = message
+                self._entries.append(message)
+            else:
+                force_setattr(self._heartbeat, "sent_at", message.sent_at)
             return
         if self._others < self._limit:
             self._others += 1
             self._entries.append(message)
             if isinstance(message, Gap):
                 # What comes behind a gap must not be merged into what stands before it.
-                self._slots.clear()
+                self._waiting.clear()
+                self._heartbeat = None
             if self._holes:
                 # A later loss of this topic is another gap, behind this message.
                 self._holes.pop(topic_of(message), None)
@@ -183,13 +171,16 @@ class Inbox:
             return None
         entry = entries.popleft()
         self._popped += 1
-        if type(entry) is _Slot:
-            if self._slots.get(entry.key) is entry:
-                del self._slots[entry.key]
-            if entry.key != "hb":
-                self._quotes -= 1
-            return entry.message
-        if type(entry) is tuple:
+        if isinstance(entry, MarketData):
+            if self._waiting.get(entry.conid_ex) is entry:
+                del self._waiting[entry.conid_ex]
+            self._quotes -= 1
+            return entry
+        if isinstance(entry, Heartbeat):
+            if self._heartbeat is entry:
+                self._heartbeat = None
+            return entry
+        if isinstance(entry, tuple):
             topic, hole = entry
             if self._holes.get(topic) is hole:
                 del self._holes[topic]
@@ -202,4 +193,4 @@ class Inbox:
                 count=hole.count,
             )
         self._others -= 1
-        return entry  # type: ignore[return-value]
+        return entry

@@ -405,6 +405,8 @@ def test_live_quotes() -> None:
     assert (live.whole().last, live.whole().bid) == (Decimal(5), Decimal(4))
     assert (live.fresh, live.version) == (True, 2)
     assert nyse.whole().last == 7
+    stream.take_in([quote(3, **{"31": "9"})], 1)
+    assert (live.version, nyse.version) == (2, 1)
     assert stream.live_quote(2, "2") is not nyse
     stream.lost("x", 2, 2)
     assert not live.fresh

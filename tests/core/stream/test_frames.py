@@ -38,9 +38,14 @@ from ..samples import ORDER, PNL, Drifts, json_values
 MOMENT = datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)
 
 
+def read(data: bytes, drifts: Drifts) -> list[Message]:
+    found = parse(data, drifts)
+    return [found] if isinstance(found, MarketData) else found
+
+
 def parsed(frame: object) -> list[Message]:
     drifts = Drifts()
-    messages = parse(json.dumps(frame).encode(), drifts)
+    messages = read(json.dumps(frame).encode(), drifts)
     assert drifts == []
     return messages
 
@@ -161,7 +166,7 @@ def test_pnl_one_message_for_each_account() -> None:
 def test_a_bad_field_is_reported_and_the_row_delivered() -> None:
     drifts = Drifts()
     rows = [{"orderId": 1, "conid": {}}, {"orderId": 2, "price": "NaN"}]
-    messages = parse(json.dumps({"topic": "sor", "args": rows}).encode(), drifts)
+    messages = read(json.dumps({"topic": "sor", "args": rows}).encode(), drifts)
     assert [each.order_id for each in messages if isinstance(each, OrderUpdate)] == [1, 2]
     assert [(each.operation, each.field) for each in drifts] == [("sor", "conid")]
     assert isinstance(messages[1], OrderUpdate)
@@ -169,14 +174,14 @@ def test_a_bad_field_is_reported_and_the_row_delivered() -> None:
 
 
 def test_the_old_heartbeats_echo_is_not_malformed() -> None:
-    assert parse(b"ech+hb", Drifts()) == [Other(topic="ech", payload="ech+hb")]
+    assert read(b"ech+hb", Drifts()) == [Other(topic="ech", payload="ech+hb")]
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"tic", b'{"a":"\xff"}', b"[" * 100_000, b"\x00"], ids=lambda d: repr(d)[:9]
 )
 def test_what_is_not_json(data: bytes) -> None:
-    (message,) = parse(data, Drifts())
+    (message,) = read(data, Drifts())
     assert isinstance(message, Malformed)
     assert data.startswith(message.data)
     assert len(message.data) == min(len(data), 64 * 1024)
@@ -184,7 +189,7 @@ def test_what_is_not_json(data: bytes) -> None:
 
 
 def test_a_number_beyond_reason_is_not_malformed() -> None:
-    (message,) = parse(b'{"topic":"x","n":1e400,"m":1e99999999999999999999}', Drifts())
+    (message,) = read(b'{"topic":"x","n":1e400,"m":1e99999999999999999999}', Drifts())
     assert isinstance(message, Other)
     assert message.payload["n"] == Decimal("1E+400")
 
@@ -200,7 +205,7 @@ def test_deep_nesting_does_not_raise() -> None:
             b'{"topic":"sor","args":%s}',
             b'{"topic":"spl","args":{"a":{"raw":%s}}}',
         ):
-            assert parse(frame % deep, Drifts())
+            assert read(frame % deep, Drifts())
 
 
 frames = st.fixed_dictionaries(
@@ -224,12 +229,13 @@ frames = st.fixed_dictionaries(
 
 @given(data=st.binary() | frames.map(lambda each: json.dumps(each).encode()))
 def test_any_bytes_give_at_least_one_message(data: bytes) -> None:
-    messages = parse(data, Drifts())
+    messages = read(data, Drifts())
     assert messages
     for each in messages:
         assert isinstance(each, Message)
         if isinstance(each, MarketData):
             assert each.values is not None
+            assert each.updated is None or each.updated.tzinfo is UTC
 
 
 def test_notices_prompts_and_errors() -> None:

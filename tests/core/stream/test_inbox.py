@@ -14,7 +14,7 @@ T0 = datetime(2026, 9, 8, tzinfo=UTC)
 
 
 def quote(conid: int, **raw: str) -> MarketData:
-    return MarketData(conid=conid, conid_ex=str(conid), updated=None, raw=raw)
+    return MarketData(conid=conid, conid_ex=str(conid), raw=raw)
 
 
 def order(number: int) -> OrderUpdate:
