@@ -53,6 +53,7 @@ class AsyncTurn:
         self._ledger = ledger
         self._ticket: Ticket | None = None
         self._began = 0.0
+        self._went = 0.0
         self._token = ""
 
     async def __aenter__(self) -> None:
@@ -73,6 +74,7 @@ class AsyncTurn:
                     wait = self._gate.seconds_until(ticket)
                 refusal = await self._ask_others(ticket)
                 if refusal is None:
+                    self._went = rt.monotonic()
                     return
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
@@ -137,12 +139,13 @@ class AsyncTurn:
                 _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
                 await self._tell(partial(penalise, seconds=exc.retry_after))
         finally:
-            await self._leave(self._ticket)
+            answered_in = rt.monotonic() - self._went if exc_type is None else None
+            await self._leave(self._ticket, answered_in)
 
-    async def _leave(self, ticket: Ticket) -> None:
-        self._gate.leave(ticket)
+    async def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
+        self._gate.leave(ticket, answered_in)
         if self._token:
-            await self._tell(partial(release, token=self._token))
+            await self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 
     async def _tell(self, change: Callable[[Shared, float], None]) -> None:
         if self._ledger is None:

@@ -24,6 +24,10 @@ MAX_STREAMS: Final = 5
 PENALTY: Final = 900.0
 # Requests arrive closer together than they were sent.
 MARGIN: Final = 0.05
+# Answers to an operation that must have been seen before they tell how quick one can be.
+_ENOUGH: Final = 10
+# Operations whose answers' times are remembered: a raw call's path is an operation of its own.
+_REMEMBERED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Window:
 
     IBKR counts them when they arrive, which may be long after they were let go: a connection had to
     be made first, or the gateway was busy. The answer says that one has arrived, so its place opens
-    a window's length after that at the earliest.
+    a window's length after that at the earliest; or after the latest moment at which it can have
+    arrived to be answered by then.
     """
 
     __slots__ = ("_flying", "_limit", "_times")
@@ -121,10 +126,10 @@ class Window:
         """Count one that goes now."""
         self._flying.append(now)
 
-    def land(self, went: float, now: float) -> None:
-        """Note that one was answered, or given up."""
+    def land(self, went: float, arrived: float) -> None:
+        """Note that one was answered, or given up, and as of when it counts."""
         self._flying.remove(went)
-        insort(self._times, latest(went, now))
+        insort(self._times, arrived)
 
     def forget(self, went: float) -> None:
         """Count one no more: it did not go."""
@@ -143,12 +148,38 @@ class Window:
         return opened + length * (rounds + 1) - now
 
 
-def latest(went: float, now: float) -> float:
-    """Return from when on a request counts that was let go once and is answered now.
+def latest(went: float, now: float, return_time: float = 0.0) -> float:
+    """Return as of when a request counts that was let go once and is answered now.
 
-    The margin is in a window's length already.
+    Args:
+        went: when it was let go.
+        now: when it was answered; or the present, while it is on its way.
+        return_time: the seconds that an answer takes at least after its request has arrived.
     """
-    return max(went, now - MARGIN)
+    return max(went, now - MARGIN - return_time)  # the margin is in a window's length already
+
+
+class Answers:
+    """How long the answers to each operation take at least."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def note(self, operation: Operation, seconds: float) -> None:
+        """Count an answer that came after so many seconds."""
+        quickest, count = self._seen.pop(operation.name, (seconds, 0))
+        self._seen[operation.name] = (min(quickest, seconds), count + 1)
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+    def return_time(self, operation: Operation) -> float:
+        """Return the seconds that an answer takes at least after its request has arrived.
+
+        Half of the quickest one: what is left when nothing was done, and both ways are as long. The
+        first requests after a start wait for connections all the way to IBKR, and tell nothing.
+        """
+        quickest, count = self._seen.get(operation.name, (0.0, 0))
+        return quickest / 2 if count > _ENOUGH else 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -161,6 +192,8 @@ class Ticket:
         order: where it stands: priority, then arrival.
         granted: whether it may go.
         went: when it was let go.
+        return_time: once it was answered, the seconds that an answer takes at least after its
+            request has arrived.
     """
 
     operation: Operation
@@ -168,6 +201,7 @@ class Ticket:
     order: tuple[int, int]
     granted: bool = field(default=False)
     went: float = field(default=0.0)
+    return_time: float = field(default=0.0)
 
     @property
     def is_tickle(self) -> bool:
@@ -190,6 +224,7 @@ class Pacer:
         self._held: dict[str, float] = {}
         self._waiting: list[Ticket] = []
         self._in_flight: set[Ticket] = set()
+        self._answers = Answers()
         self._numbers = itertools.count()
 
     def enter(self, operation: Operation) -> Ticket:
@@ -260,12 +295,22 @@ class Pacer:
                 wait = max(wait, window.opens_for(same, now))
         return max(wait, 0.0)
 
-    def leave(self, ticket: Ticket, now: float) -> None:
-        """Take a call out: it is done, or does not want to go any more."""
+    def leave(self, ticket: Ticket, now: float, answered_in: float | None = None) -> None:
+        """Take a call out: it is done, or does not want to go any more.
+
+        Args:
+            ticket: the call.
+            now: the time.
+            answered_in: after how many seconds it was answered as it should be; None if it was not.
+        """
         if ticket in self._in_flight:
             self._in_flight.discard(ticket)
+            if answered_in is not None:
+                self._answers.note(ticket.operation, answered_in)
+                ticket.return_time = self._answers.return_time(ticket.operation)
+            arrived = latest(ticket.went, now, ticket.return_time)
             for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-                window.land(ticket.went, now)
+                window.land(ticket.went, arrived)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
 

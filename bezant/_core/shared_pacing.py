@@ -127,10 +127,19 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
     return None
 
 
-def release(shared: Shared, now: float, token: str) -> None:
-    """Note that a request is over."""
-    _tidy(shared, now)  # which has counted it as of now
-    shared.flights.pop(token, None)
+def release(shared: Shared, now: float, token: str, return_time: float = 0.0) -> None:
+    """Note that a request is over.
+
+    Args:
+        shared: what all processes know.
+        now: the time.
+        token: names the request.
+        return_time: the seconds that an answer takes at least after its request has arrived.
+    """
+    _tidy(shared, now)
+    flight = shared.flights.pop(token, None)
+    if flight is not None:
+        _count_again(shared, flight, latest(flight.since, now, return_time))
 
 
 def penalise(shared: Shared, now: float, seconds: float | None) -> None:
@@ -152,7 +161,8 @@ def _tidy(shared: Shared, now: float) -> None:
         if flight.since + flight.lease <= now:
             del shared.flights[token]
         else:
-            _count_again(shared, flight, now)
+            # It may have arrived just now: its answer has not come yet.
+            _count_again(shared, flight, min(latest(flight.counted, now), now))
     for bucket in list(shared.went):
         limits = _limits_in(bucket)
         longest = max((limit.seconds for limit in limits), default=0.0) + MARGIN
@@ -164,9 +174,8 @@ def _tidy(shared: Shared, now: float) -> None:
             del shared.went[bucket]
 
 
-def _count_again(shared: Shared, flight: Flight, now: float) -> None:
-    """Count a request as of now that may have arrived just now: its answer has not come yet."""
-    when = min(latest(flight.counted, now), now)
+def _count_again(shared: Shared, flight: Flight, when: float) -> None:
+    """Count a request as of another moment than before."""
     for bucket in {flight.bucket, ""}:
         times = shared.went.get(bucket, [])
         shared.went[bucket] = sorted(when if at == flight.counted else at for at in times)

@@ -66,12 +66,17 @@ class Gate:
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
-    def leave(self, ticket: Ticket) -> None:
-        """Take a call out: it is done, or does not want to go any more."""
+    def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
+        """Take a call out: it is done, or does not want to go any more.
+
+        Args:
+            ticket: the call.
+            answered_in: after how many seconds it was answered as it should be; None if it was not.
+        """
         now = time.monotonic()
         with self._lock:
             self._wakers.pop(ticket, None)
-            self._pacer.leave(ticket, now)
+            self._pacer.leave(ticket, now, answered_in)
             self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:

@@ -54,6 +54,7 @@ class Turn:
         self._ledger = ledger
         self._ticket: Ticket | None = None
         self._began = 0.0
+        self._went = 0.0
         self._token = ""
 
     def __enter__(self) -> None:
@@ -74,6 +75,7 @@ class Turn:
                     wait = self._gate.seconds_until(ticket)
                 refusal = self._ask_others(ticket)
                 if refusal is None:
+                    self._went = rt.monotonic()
                     return
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
@@ -138,12 +140,13 @@ class Turn:
                 _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
                 self._tell(partial(penalise, seconds=exc.retry_after))
         finally:
-            self._leave(self._ticket)
+            answered_in = rt.monotonic() - self._went if exc_type is None else None
+            self._leave(self._ticket, answered_in)
 
-    def _leave(self, ticket: Ticket) -> None:
-        self._gate.leave(ticket)
+    def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
+        self._gate.leave(ticket, answered_in)
         if self._token:
-            self._tell(partial(release, token=self._token))
+            self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 
     def _tell(self, change: Callable[[Shared, float], None]) -> None:
         if self._ledger is None:

@@ -15,10 +15,12 @@ from bezant._core.pacing import (
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
+    Answers,
     Limit,
     Pacer,
     Ticket,
     Window,
+    latest,
     limits_of,
     priority_of,
 )
@@ -65,6 +67,112 @@ def test_no_window_is_ever_exceeded(
             assert_kept(
                 [span for each, span in arrived.items() if each.operation is operation], limit
             )
+
+
+@given(
+    st.lists(
+        st.tuples(OPERATIONS, st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.3), st.booleans()),
+        max_size=150,
+    )
+)
+def test_no_window_is_exceeded_where_requests_arrive(
+    steps: list[tuple[Operation, float, float, float, bool]],
+) -> None:
+    """As long as the way back takes half of the quickest answer, whatever the way there takes."""
+    pacer = Pacer()
+    now = 1000.0
+    arrived: list[tuple[float, Operation]] = []
+    quickest: dict[Operation, float] = {}
+    flying: list[tuple[float, float, Ticket]] = []
+    for operation, pause, there, more, good in steps:
+        pacer.enter(operation)
+        now += pause
+        while flying and flying[0][0] <= now:
+            answered, seconds, ticket = flying.pop(0)
+            pacer.leave(ticket, answered, seconds if good else None)
+            _fly(pacer.dispatch(answered), answered, there, more, flying, arrived, quickest)
+        _fly(pacer.dispatch(now), now, there, more, flying, arrived, quickest)
+    arrived.sort(key=lambda each: each[0])
+    assert_apart([at for at, _ in arrived], SESSION_LIMIT)
+    for operation in (HISTORY, ORDERS, TICKLE):
+        for limit in limits_of(operation.method, operation.path)[1]:
+            assert_apart([at for at, each in arrived if each is operation], limit)
+
+
+def _fly(
+    tickets: list[Ticket],
+    now: float,
+    there: float,
+    more: float,
+    flying: list[tuple[float, float, Ticket]],
+    arrived: list[tuple[float, Operation]],
+    quickest: dict[Operation, float],
+) -> None:
+    for ticket in tickets:
+        # The way back is as long as the way there at its quickest; what is done comes on top.
+        least = min(quickest.get(ticket.operation, there), there)
+        quickest[ticket.operation] = least
+        seconds = there + least + more
+        arrived.append((now + there, ticket.operation))
+        flying.append((now + seconds, seconds, ticket))
+    flying.sort(key=lambda each: each[0])
+
+
+def assert_apart(times: list[float], limit: Limit) -> None:
+    for first, beyond in zip(times, times[limit.count :], strict=False):
+        assert beyond - first >= limit.seconds - 1e-9
+
+
+def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
+    pacer = Pacer()
+    now = 0.0
+
+    def window() -> float:
+        """Send ten that are answered after 0.2 s; return when the next may go, after the first."""
+        nonlocal now
+        for _ in range(10):
+            ticket = pacer.enter(READ)
+            assert pacer.dispatch(now) == [ticket]
+            pacer.leave(ticket, now + 0.2, 0.2)
+        after = pacer.enter(READ)
+        wait = pacer.seconds_until(after, now)
+        pacer.leave(after, now)
+        now += wait
+        return wait
+
+    # Ten tell nothing yet: they may have waited for connections.
+    assert window() == pytest.approx(0.2 + 1)
+    assert window() == pytest.approx(0.1 + 1)
+
+
+def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
+    pacer = Pacer()
+
+    def answer(seconds: float | None) -> float:
+        ticket = pacer.enter(READ)
+        pacer.dispatch(now)
+        pacer.leave(ticket, now, seconds)
+        return ticket.return_time
+
+    now = 0.0
+    for each in range(30):
+        now = each * 10.0
+        answer(0.3 if each % 2 else None)
+    assert answer(0.3) == pytest.approx(0.15)
+    assert answer(None) == 0
+    assert answer(0.1) == pytest.approx(0.05)
+    assert answer(9.0) == pytest.approx(0.05)
+
+
+def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
+    answers = Answers()
+    for _ in range(11):
+        answers.note(READ, 0.2)
+    for number in range(600):
+        answers.note(Operation("GET", f"/iserver/contract/{number}/info", idempotent=True), 1.0)
+        answers.note(HISTORY, 0.4)
+    assert answers.return_time(HISTORY) == pytest.approx(0.2)
+    assert answers.return_time(READ) == 0
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
@@ -216,8 +324,8 @@ def test_a_window_opens_for_each_in_turn() -> None:
     window.add(0.0)
     window.add(4.0)
     assert window.opens_for(0, 5.0) == pytest.approx(10)  # neither has been answered
-    window.land(4.0, 4.0)
-    window.land(0.0, 0.01)
+    window.land(4.0, latest(4.0, 4.0))
+    window.land(0.0, latest(0.0, 0.01))
     assert window.free(5.0) == 0
     assert window.opens_for(0, 5.0) == pytest.approx(5 + MARGIN)
     assert window.opens_for(1, 5.0) == pytest.approx(9 + MARGIN)
@@ -241,7 +349,7 @@ def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
     window = Window(Limit(2, 1.0))
     window.add(0.0)
     window.add(0.0)
-    window.land(0.0, 0.3)
+    window.land(0.0, latest(0.0, 0.3))
     assert window.free(1.0 + MARGIN) == 0
     assert window.free(1.3) == 1  # no later than a second after the answer
     assert window.free(60.0) == 1  # the other one may still arrive

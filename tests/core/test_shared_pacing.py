@@ -212,4 +212,20 @@ def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
     assert refusal.seconds == pytest.approx(5 + MARGIN)
     release(shared, 503.0, wanted.token)
     assert shared.went["GET /iserver/account/orders"] == [pytest.approx(503.0 - MARGIN)]
+    assert shared.went[""] == [pytest.approx(503.0 - MARGIN)]
     assert reserve(shared, 508.1, claim(ORDERS)) is None
+
+
+@pytest.mark.parametrize(
+    ("return_time", "counted"), [(0.0, 0.4 - MARGIN), (0.1, 0.3 - MARGIN), (5.0, 0.0)]
+)
+def test_a_request_that_was_answered_counts_as_of_the_latest_it_can_have_arrived(
+    return_time: float, counted: float
+) -> None:
+    shared = Shared()
+    wanted = claim(ORDERS)
+    assert reserve(shared, 1_000.0, wanted) is None
+    assert reserve(shared, 1_000.2, claim(ORDERS)) is not None
+    release(shared, 1_000.4, wanted.token, return_time)
+    assert shared.went["GET /iserver/account/orders"] == [pytest.approx(1_000.0 + counted)]
+    assert shared.went[""] == shared.went["GET /iserver/account/orders"]
