@@ -32,7 +32,8 @@ TIMING = Timing(
     renew_from=0.1, renew_to=0.18, confirm_after=0.1, good_run=0.2,
 )  # fmt: skip
 FAULTS = (
-    "ws_drop", "ws_close", "ws_silence", "ws_half_open", "login", "restart", "end_market_data",
+    "ws_drop", "ws_close", "ws_silence", "ws_half_open", "login", "login_in_between", "restart",
+    "end_market_data",
 )  # fmt: skip
 FLOOD = 200_000
 # What is held at the end may be this much more than in the middle, in KiB: a stream remembers up to
@@ -123,6 +124,7 @@ def _stream(twin: Twin, gateway: SimulatedGateway, log: Log, seconds: float) -> 
                 yield from _break(twin, gateway, log, chance)
             yield from _read(ws, log)
             log.lag = max(log.lag, ws.stats.lag or 0.0)
+        _login_in_between(gateway)
         yield from _settle(twin, ws, quotes, log, gateway)
         log.held.append(_held())
         stats = ws.stats
@@ -137,6 +139,8 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
     log.faults[kind] += 1
     if kind == "login":
         gateway.logout()
+    elif kind == "login_in_between":
+        _login_in_between(gateway)
     elif kind == "restart":
         gateway.faults.restart(0.02)
     else:
@@ -144,6 +148,12 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
     if kind in ("login", "restart"):
         yield lambda: twin.sleep(0.04)
         gateway.login()
+
+
+def _login_in_between(gateway: SimulatedGateway) -> None:
+    """Log in anew while nobody looks: all subscriptions are gone, and no connection is."""
+    gateway.logout()
+    gateway.login()
 
 
 def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:

@@ -15,13 +15,13 @@ from ..models.stream import MarketData, OrderUpdate
 from .link import AsyncLink
 
 if TYPE_CHECKING:
-    from .stream import AsyncWsClient
+    from .topics import AsyncTopics
 
 
 class AsyncSubscription:
     """One topic that a stream receives; ends with ``cancel()`` or with its context."""
 
-    def __init__(self, stream: AsyncWsClient, ticket: Ticket) -> None:
+    def __init__(self, stream: AsyncTopics, ticket: Ticket) -> None:
         self._stream = stream
         self._ticket = ticket
         self._active = True
@@ -72,7 +72,7 @@ class AsyncQuote(AsyncSubscription):
     Made by ``ws.quote(conid)``. A field that has not come yet is None.
     """
 
-    def __init__(self, stream: AsyncWsClient, ticket: Ticket, live: LiveQuote) -> None:
+    def __init__(self, stream: AsyncTopics, ticket: Ticket, live: LiveQuote) -> None:
         super().__init__(stream, ticket)
         self._live = live
         self._link = stream._link

@@ -16,13 +16,13 @@ from ..models.stream import MarketData, OrderUpdate
 from .link import Link
 
 if TYPE_CHECKING:
-    from .stream import WsClient
+    from .topics import Topics
 
 
 class Subscription:
     """One topic that a stream receives; ends with ``cancel()`` or with its context."""
 
-    def __init__(self, stream: WsClient, ticket: Ticket) -> None:
+    def __init__(self, stream: Topics, ticket: Ticket) -> None:
         self._stream = stream
         self._ticket = ticket
         self._active = True
@@ -71,7 +71,7 @@ class Quote(Subscription):
     Made by ``ws.quote(conid)``. A field that has not come yet is None.
     """
 
-    def __init__(self, stream: WsClient, ticket: Ticket, live: LiveQuote) -> None:
+    def __init__(self, stream: Topics, ticket: Ticket, live: LiveQuote) -> None:
         super().__init__(stream, ticket)
         self._live = live
         self._link = stream._link

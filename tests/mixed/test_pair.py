@@ -28,7 +28,9 @@ def face(cls: type) -> dict[str, Any]:
     """Return the public members of a class, under their blocking names."""
     return {
         RENAMED.get(name, name): value
-        for name, value in vars(cls).items()
+        for base in reversed(cls.__mro__)
+        if base.__module__.startswith("bezant.")
+        for name, value in vars(base).items()
         if not name.startswith("_") or name in RENAMED or name in RENAMED.values()
     }
 
