@@ -13,27 +13,25 @@ from ...errors import InvalidRequest
 from ...models.stream import (
     BarsUpdate,
     Gap,
-    LedgerUpdate,
     MarketData,
     Message,
-    OrderUpdate,
     Other,
     Reconnected,
     SessionLost,
     SessionStatus,
     System,
-    TradeUpdate,
 )
 from ..decode import Report
 from .backoff import Backoff
-from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
+from .books import LiveQuote, OrderBook
 from .fields import MarketDataFields
 from .frames import parse
 from .inbox import Inbox
+from .intake import Intake
 from .place import Place
 from .sent import Sent
 from .timing import TRANSITIONS, Event, Phase, Timing
-from .topics import ORDERS, TRADES
+from .topics import TRADES
 from .wanted import Ticket, Wanted
 
 # The gateway drops the connection on a longer command.
@@ -63,7 +61,6 @@ class StreamState:
         last_heard: when something came last.
         end_reason: why it ended by itself.
         orders: the orders, whole.
-        quotes: contracts whose newest values are kept, by ``conid_ex``.
     """
 
     def __init__(
@@ -83,15 +80,13 @@ class StreamState:
         self.reconnects: int = 0
         self.last_heard: float = now
         self.end_reason: str = ""
-        self.orders: OrderBook = OrderBook(report)
-        self.quotes: dict[str, LiveQuote] = {}
         self._report = report
         self._timing = timing or Timing()
         self._reconnect = reconnect
         self._wanted = Wanted()
         self._sent = Sent(self._timing, random)
-        self._trades = TradeBook(report)
-        self._ledgers = LedgerBook(report)
+        self._intake = Intake(report, self.inbox, self._sent)
+        self.orders: OrderBook = self._intake.orders
         self._place = Place(self._timing)
         self._backoff = Backoff(self._timing, random, now)
         self._offset = wall - now
@@ -106,7 +101,6 @@ class StreamState:
         self._heard_before = now
         self._changed_at = now
         self._next_tic = now
-        self._server_ids: dict[str, str] = {}
 
     # What happens to the connection
 
@@ -178,8 +172,7 @@ class StreamState:
         self._sent.clear()
         self._tokens.clear()
         self._outgoing.clear()
-        for quote in self.quotes.values():
-            quote.fresh = False
+        self._intake.outdate_quotes()
         if not self._reconnect:
             self.end(reason, now)
 
@@ -222,33 +215,16 @@ class StreamState:
             if not isinstance(found, MarketData):
                 self._on_messages(found, now)
             elif self.phase is Phase.READY:
-                self._on_quote(found)
+                self._intake.take_quote(found)
             else:
                 self._on_messages([found], now)
-
-    def _on_quote(self, quote: MarketData) -> None:
-        sent = self._sent
-        if sent.unconfirmed_quotes:
-            key = quote.conid_ex
-            if key in sent.unconfirmed_quotes:
-                sent.confirm(f"md+{key}")
-            else:
-                sent.confirm_contract(quote.conid)
-        if self.quotes:
-            live = self.quotes.get(quote.conid_ex)
-            if live is not None:
-                live.update(quote)
-        self.inbox.put_quote(quote)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:
         if self.phase is Phase.WAITING:
             for message in messages:
                 self._before_ready(message, now)
             return
-        orders = [each for each in messages if isinstance(each, OrderUpdate)]
-        if orders:
-            self._sent.confirm(ORDERS)
-            self.orders.update(orders)
+        self._intake.take_orders(messages)
         for message in messages:
             self._deliver(message, now)
 
@@ -273,44 +249,20 @@ class StreamState:
             self.inbox.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
             self.orders.restart()
         self._next_tic = now + self._timing.tic_interval
-        self._server_ids.clear()
         for topic in self._wanted.topics():
             self._send(topic, now)
         self._outgoing.extend(self._held)
         self._held.clear()
 
     def _deliver(self, message: Message, now: float) -> None:
-        whole: Message | None = message
-        if isinstance(message, MarketData):
-            self._on_quote(message)
-            return
-        if isinstance(message, TradeUpdate):
-            self._sent.confirm(TRADES)
-            whole = self._trades.update(message)
-        elif isinstance(message, LedgerUpdate):
-            whole = self._ledgers.update(message)
-        elif isinstance(message, BarsUpdate):
-            self._on_bars(message)
-        if whole is not None:
-            self.inbox.put(whole, self.moment(now))
-        self._confirm(message)
+        if isinstance(message, BarsUpdate):
+            nobodys = self._sent.name_bars(message, self._wanted.topics())
+            if nobodys is not None:
+                # It was cancelled before the gateway had given it an id.
+                self._outgoing.append(f"umh+{nobodys}")
+        self._intake.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
-
-    def _confirm(self, message: Message) -> None:
-        if self._sent.unconfirmed:
-            self._sent.confirm_message(message)
-
-    def _on_bars(self, bars: BarsUpdate) -> None:
-        if not isinstance(bars.server_id, str):
-            return
-        target = str(bars.raw.get("topic", "")).partition("+")[2]
-        for topic in (f"mh+{target}", *self._wanted.topics()):
-            if topic in self._wanted and topic.partition("@")[0] == f"mh+{bars.conid}":
-                self._server_ids[topic] = bars.server_id
-                return
-        # It was cancelled before the gateway had given it an id.
-        self._outgoing.append(f"umh+{bars.server_id}")
 
     def _on_status(self, status: SessionStatus, now: float) -> None:
         if status.authenticated is True:
@@ -335,10 +287,8 @@ class StreamState:
         since = min(self.moment(self._heard_before), moment)
         reason = "the gateway has logged in anew, which ends all subscriptions"
         self.inbox.put(Gap(reason=reason, since=since, until=moment), moment)
-        for quote in self.quotes.values():
-            quote.fresh = False
+        self._intake.outdate_quotes()
         self._sent.clear()
-        self._server_ids.clear()
         self.orders.restart()
         for topic in self._wanted.topics():
             self._send(topic, now)
@@ -361,7 +311,7 @@ class StreamState:
         new = topic not in self._wanted
         ticket, commands = self._wanted.add(topic, fields, arguments)
         if new and topic == TRADES:
-            self._trades.clear()
+            self._intake.forget_trades()
         if commands and self.phase is Phase.READY:
             self._send(topic, now)
         return ticket
@@ -371,21 +321,15 @@ class StreamState:
         commands = self._wanted.remove(ticket)
         if ticket.topic in self._wanted:
             return
-        self._sent.forget(ticket.topic)
+        bars_id = self._sent.forget(ticket.topic)
         if self.phase is Phase.READY:
             self._outgoing.extend(commands)
-            server_id = self._server_ids.pop(ticket.topic, None)
-            if server_id is not None:
-                self._outgoing.append(f"umh+{server_id}")
+            if bars_id is not None:
+                self._outgoing.append(f"umh+{bars_id}")
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the newest values of a contract, which are kept from now on."""
-        live = self.quotes.get(conid_ex)
-        if live is None or live.conid_ex != conid_ex:
-            live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
-            # The gateway may leave the exchange out of its answers.
-            self.quotes.setdefault(str(conid), live)
-        return live
+        return self._intake.live_quote(conid, conid_ex)
 
     @property
     def wanted(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...models.stream import (
@@ -42,6 +42,8 @@ class Sent:
         self._timing = timing
         self._random = random
         self._asked: dict[str, _Asked] = {}
+        # What the gateway calls the bars that it sends: they are cancelled by that.
+        self._bar_ids: dict[str, str] = {}
         self.unconfirmed: set[str] = set()
         self.unconfirmed_quotes: set[str] = set()
         self.next_due = math.inf
@@ -49,6 +51,7 @@ class Sent:
     def clear(self) -> None:
         """Begin anew: the connection is gone."""
         self._asked.clear()
+        self._bar_ids.clear()
         self.unconfirmed.clear()
         self.unconfirmed_quotes.clear()
         self.next_due = math.inf
@@ -80,12 +83,13 @@ class Sent:
     def _plan(self) -> None:
         self.next_due = min((each.due for each in self._asked.values()), default=math.inf)
 
-    def forget(self, topic: str) -> None:
-        """Note that a topic is not wanted any more."""
+    def forget(self, topic: str) -> str | None:
+        """Note that a topic is not wanted any more; return the gateway's id of bars."""
         if self._asked.pop(topic, None) is not None:
             self.unconfirmed.discard(topic)
             self.unconfirmed_quotes.discard(topic[3:])
             self._plan()
+        return self._bar_ids.pop(topic, None)
 
     def due(self, now: float) -> list[str]:
         """Return the topics that have to be asked for again."""
@@ -126,6 +130,17 @@ class Sent:
             self._confirm_all(f"bd+{message.account}+{message.conid}")
         elif isinstance(message, BarsUpdate):
             self._confirm_all(f"mh+{message.conid}")
+
+    def name_bars(self, bars: BarsUpdate, wanted: Sequence[str]) -> str | None:
+        """Note what the gateway calls the bars of a topic; return an id that nobody wants."""
+        if not isinstance(bars.server_id, str):
+            return None
+        target = str(bars.raw.get("topic", "")).partition("+")[2]
+        for topic in (f"mh+{target}", *wanted):
+            if topic in wanted and topic.partition("@")[0] == f"mh+{bars.conid}":
+                self._bar_ids[topic] = bars.server_id
+                return None
+        return bars.server_id
 
     def _confirm_all(self, begin: str) -> None:
         for topic in [each for each in self.unconfirmed if _stem(each) == begin]:

@@ -1,0 +1,90 @@
+"""What comes while the gateway is ready: merged into wholes, and laid before the reader."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
+from ..decode import Report
+from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
+from .inbox import Inbox
+from .sent import Sent
+from .topics import ORDERS, TRADES
+
+
+class Intake:
+    """Where messages go.
+
+    Args:
+        report: is given each drift.
+        inbox: holds what was not read yet.
+        sent: is told what a message confirms.
+
+    Attributes:
+        orders: the orders, whole.
+        quotes: contracts whose newest values are kept, by ``conid_ex``.
+    """
+
+    def __init__(self, report: Report, inbox: Inbox, sent: Sent) -> None:
+        self.orders: OrderBook = OrderBook(report)
+        self.quotes: dict[str, LiveQuote] = {}
+        self._trades = TradeBook(report)
+        self._ledgers = LedgerBook(report)
+        self._inbox = inbox
+        self._sent = sent
+
+    def take_quote(self, quote: MarketData) -> None:
+        """Take market data."""
+        sent = self._sent
+        if sent.unconfirmed_quotes:
+            key = quote.conid_ex
+            if key in sent.unconfirmed_quotes:
+                sent.confirm(f"md+{key}")
+            else:
+                sent.confirm_contract(quote.conid)
+        if self.quotes:
+            live = self.quotes.get(quote.conid_ex)
+            if live is not None:
+                live.update(quote)
+        self._inbox.put_quote(quote)
+
+    def take_orders(self, messages: list[Message]) -> None:
+        """Take over what one frame says about orders, before they are taken one by one."""
+        orders = [each for each in messages if isinstance(each, OrderUpdate)]
+        if orders:
+            self._sent.confirm(ORDERS)
+            self.orders.update(orders)
+
+    def take(self, message: Message, moment: datetime) -> None:
+        """Take any message."""
+        whole: Message | None = message
+        if isinstance(message, MarketData):
+            self.take_quote(message)
+            return
+        if isinstance(message, TradeUpdate):
+            self._sent.confirm(TRADES)
+            whole = self._trades.update(message)
+        elif isinstance(message, LedgerUpdate):
+            whole = self._ledgers.update(message)
+        if whole is not None:
+            self._inbox.put(whole, moment)
+        if self._sent.unconfirmed:
+            self._sent.confirm_message(message)
+
+    def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
+        """Return the newest values of a contract, which are kept from now on."""
+        live = self.quotes.get(conid_ex)
+        if live is None or live.conid_ex != conid_ex:
+            live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
+            # The gateway may leave the exchange out of its answers.
+            self.quotes.setdefault(str(conid), live)
+        return live
+
+    def outdate_quotes(self) -> None:
+        """Note that the newest values are from before: nothing has come on this connection."""
+        for quote in self.quotes.values():
+            quote.fresh = False
+
+    def forget_trades(self) -> None:
+        """Take the next executions as news, whatever came before."""
+        self._trades.clear()
