@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from benchmarks import _payloads as payloads
@@ -37,7 +38,7 @@ def rows(setting: Setting) -> Iterator[Row]:
         found = take_turns(
             {
                 "bezant": repeated(ours, number),
-                "json": repeated(lambda body=body: json.loads(body), number),
+                "json": repeated(partial(json.loads, body), number),
             },
             setting.rounds(41),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import bezant
 from benchmarks import _payloads as payloads
@@ -55,7 +56,7 @@ def _positions(setting: Setting) -> tuple[list[int], dict[str, list[float]]]:
                     return
 
         some(100)
-        measures = {str(each): repeated(lambda each=each: some(each), 1) for each in sizes}
+        measures = {str(each): repeated(partial(some, each), 1) for each in sizes}
         return sizes, take_turns(measures, setting.rounds(9))
 
 
@@ -63,10 +64,11 @@ def _messages(setting: Setting) -> tuple[list[int], dict[str, list[float]]]:
     sizes = [1_000, 5_000] if setting.quick else [5_000, 20_000, 80_000]
     source = Blocking(setting, "growth")
     try:
-        measures = {
-            str(each): lambda each=each: each * rate(source, setting, "text", each)
-            for each in sizes
-        }
+
+        def burst(count: int) -> float:
+            return count * rate(source, setting, "text", count)
+
+        measures = {str(each): partial(burst, each) for each in sizes}
         for measure in measures.values():
             measure()
         return sizes, take_turns(measures, setting.rounds(9))

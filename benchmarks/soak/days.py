@@ -80,7 +80,7 @@ def _live(
 ) -> Script[int]:
     client = twin.Client(gateway.base_url, pacing=False, retries=0, timeout=5)
     stream = client.session.events()
-    yield lambda: getattr(stream, "__aenter__", getattr(stream, "__enter__", None))()
+    yield stream.__aenter__ if hasattr(stream, "__aenter__") else stream.__enter__
     client.session.on_change(changes.append)
     try:
         keepalive = client.keepalive(interval=0.0005)

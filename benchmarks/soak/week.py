@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import bezant
@@ -100,7 +101,7 @@ def _stream(twin: Twin, gateway: SimulatedGateway, log: Log, seconds: float) -> 
     try:
         quotes = []
         for conid in (APPLE, MICROSOFT):
-            quotes.append((yield lambda conid=conid: ws.quote(conid)))
+            quotes.append((yield partial(ws.quote, conid)))
         yield lambda: ws.subscribe_orders()
         yield lambda: ws.subscribe_trades()
         began = time.monotonic()
