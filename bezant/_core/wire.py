@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..errors import Refused
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -18,6 +20,7 @@ class Operation:
         root: whether the path hangs off the host's root and not off the base path.
         otherwise: what an answer of the other outer shape stands for. ``[]``: an object is a list
             of one. A field's name: a list is an object with that field.
+        refusal: what an error inside an answer with status 200 is raised as.
         name: how errors and logs name it.
     """
 
@@ -26,6 +29,7 @@ class Operation:
     idempotent: bool
     root: bool = False
     otherwise: str = ""
+    refusal: type[Refused] = Refused
 
     @property
     def name(self) -> str:

@@ -40,6 +40,7 @@ class Endpoint:
         sends: how the body is made. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as it
             is given; empty for none.
+        starts: whether the first answer of a session may be empty because it only starts a list.
         pacing: the bucket of a limit of its own; empty where only the session's limit holds.
     """
 
@@ -54,6 +55,7 @@ class Endpoint:
     body: Mapping[str, str] = field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""
+    starts: bool = False
     pacing: str = ""
 
 
