@@ -7,11 +7,10 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET
 
-from .._core.bulk import Progress
 from .._core.decode import Drift
 from .._core.requests import raw_operation
 from .._core.settings import (
@@ -27,10 +26,13 @@ from .._core.settings import (
     resolve,
 )
 from .._runtime import _async as rt
-from .api import AsyncApi
-from .bulk import AsyncBulk
 from .channel import AsyncChannel
-from .session import AsyncSession
+
+if TYPE_CHECKING:
+    from .._core.bulk import Progress
+    from .api import AsyncApi
+    from .bulk import AsyncBulk
+    from .session import AsyncSession
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -91,6 +93,8 @@ class AsyncClientBase:
     @property
     def session(self) -> AsyncSession:
         """What is known about the gateway's session, and how to wait for it or open it."""
+        from .session import AsyncSession
+
         return AsyncSession(self._channel, self._settings)
 
     @property
@@ -116,6 +120,8 @@ class AsyncClientBase:
 
         `bezant.operations` finds them by IBKR's operation id, by path or by words.
         """
+        from .api import AsyncApi
+
         return AsyncApi(self._channel, self._settings)
 
     def with_options(
@@ -240,6 +246,8 @@ class AsyncClientBase:
         Raises:
             InvalidRequest: an argument cannot be used.
         """
+        from .bulk import AsyncBulk
+
         check_count("concurrency", concurrency, 1)
         if max_wait is not None:
             check_seconds("max_wait", max_wait)

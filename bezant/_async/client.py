@@ -14,12 +14,12 @@ from ..errors import SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import AsyncClientBase
-from .keepalive import AsyncKeepalive, Callback
 
 if TYPE_CHECKING:
     from .._core.stream.fields import MarketDataFields
     from ..models.market_data import Snapshot
     from ..models.orders import LiveOrder, Trade
+    from .keepalive import AsyncKeepalive, Callback
 
 
 class AsyncClient(AsyncClientBase):
@@ -114,6 +114,8 @@ class AsyncClient(AsyncClientBase):
             on_lost: called with the error when a tickle fails after one that did not.
             on_restored: called when one succeeds again.
         """
+        from .keepalive import AsyncKeepalive
+
         check_seconds("interval", interval)
         self._channel.check()
         return AsyncKeepalive(self._channel, interval, on_lost, on_restored)

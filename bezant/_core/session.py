@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final
@@ -18,6 +17,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .health import problem
+from .value import Value
 from .wire import Operation
 
 INIT: Final = Operation("POST", "/iserver/auth/ssodh/init", idempotent=False)
@@ -50,8 +50,7 @@ class SessionState(Enum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(Value, frozen=True):
     """The session went from one state to another.
 
     Attributes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
 
 from ..errors import Refused
+from .value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Value, frozen=True):
     """One call of CPAPI.
 
     Attributes:
@@ -36,8 +36,7 @@ class Operation:
         return f"{self.method} {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value, frozen=True):
     """A request, ready to be sent.
 
     Attributes:
@@ -47,14 +46,15 @@ class Request:
         body: the body's bytes.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+
     operation: Operation
     target: str
-    headers: list[tuple[str, str]] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: list[tuple[str, str]]
+    body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Value, frozen=True):
     """A body that is not simply JSON, or one with headers of its own.
 
     Attributes:
@@ -63,13 +63,14 @@ class Payload:
         headers: further headers.
     """
 
-    content: bytes | None = field(default=None, repr=False)
+    hidden: ClassVar[frozenset[str]] = frozenset({"content", "headers"})
+
+    content: bytes | None = None
     content_type: str = "application/json"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value, frozen=True):
     """An answer, read to its end.
 
     Attributes:
@@ -79,10 +80,12 @@ class Answer:
         set_cookies: every Set-Cookie header.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies"})
+
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    set_cookies: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+    set_cookies: tuple[str, ...] = ()
 
 
 class Trouble(Enum):

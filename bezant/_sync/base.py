@@ -8,11 +8,10 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET
 
-from .._core.bulk import Progress
 from .._core.decode import Drift
 from .._core.requests import raw_operation
 from .._core.settings import (
@@ -28,10 +27,13 @@ from .._core.settings import (
     resolve,
 )
 from .._runtime import _sync as rt
-from .api import Api
-from .bulk import Bulk
 from .channel import Channel
-from .session import Session
+
+if TYPE_CHECKING:
+    from .._core.bulk import Progress
+    from .api import Api
+    from .bulk import Bulk
+    from .session import Session
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -92,6 +94,8 @@ class ClientBase:
     @property
     def session(self) -> Session:
         """What is known about the gateway's session, and how to wait for it or open it."""
+        from .session import Session
+
         return Session(self._channel, self._settings)
 
     @property
@@ -117,6 +121,8 @@ class ClientBase:
 
         `bezant.operations` finds them by IBKR's operation id, by path or by words.
         """
+        from .api import Api
+
         return Api(self._channel, self._settings)
 
     def with_options(
@@ -241,6 +247,8 @@ class ClientBase:
         Raises:
             InvalidRequest: an argument cannot be used.
         """
+        from .bulk import Bulk
+
         check_count("concurrency", concurrency, 1)
         if max_wait is not None:
             check_seconds("max_wait", max_wait)

@@ -15,12 +15,12 @@ from ..errors import SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
-from .keepalive import Callback, Keepalive
 
 if TYPE_CHECKING:
     from .._core.stream.fields import MarketDataFields
     from ..models.market_data import Snapshot
     from ..models.orders import LiveOrder, Trade
+    from .keepalive import Callback, Keepalive
 
 
 class Client(ClientBase):
@@ -115,6 +115,8 @@ class Client(ClientBase):
             on_lost: called with the error when a tickle fails after one that did not.
             on_restored: called when one succeeds again.
         """
+        from .keepalive import Keepalive
+
         check_seconds("interval", interval)
         self._channel.check()
         return Keepalive(self._channel, interval, on_lost, on_restored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ from msgspec import UNSET
 
 from ...errors import InvalidRequest
 from ..requests import encode_body, fill_path
+from ..value import Value
 from ..wire import Operation, Payload
 
 JWT = "application/jwt"
@@ -22,8 +22,7 @@ def _no_names() -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Endpoint:
+class Endpoint(Value, eq=False, frozen=True):
     """An operation and where its parameters go.
 
     Attributes:
@@ -49,10 +48,10 @@ class Endpoint:
     name: str
     operation: Operation
     answer: str
-    path: Mapping[str, str] = field(default_factory=_no_names)
-    query: Mapping[str, str] = field(default_factory=_no_names)
-    header: Mapping[str, str] = field(default_factory=_no_names)
-    body: Mapping[str, str] = field(default_factory=_no_names)
+    path: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    query: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""
     starts: bool = False
