@@ -71,6 +71,12 @@ class SessionChange(Value, frozen=True):
         return self.before is SessionState.ESTABLISHED
 
     @property
+    def is_gain(self) -> bool:
+        """Whether a session can be used that could not before; it may be another one."""
+        known = self.before is not SessionState.UNKNOWN
+        return known and self.after is SessionState.ESTABLISHED
+
+    @property
     def needs_login(self) -> bool:
         """Whether only a login in the browser helps."""
         return self.after is SessionState.LOGGED_OUT

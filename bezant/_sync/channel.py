@@ -206,8 +206,9 @@ class Channel:
     def _tell(self, change: SessionChange | None) -> None:
         if change is None:
             return
-        if change.is_loss:
+        if change.is_loss or change.is_gain:
             self._primed.clear()
+        if change.is_loss:
             _logger.warning("session %s: %s", change.after.value, change.error)
         else:
             _logger.info("session %s", change.after.value)

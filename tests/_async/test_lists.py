@@ -141,6 +141,23 @@ async def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(await client.open_orders()) == 1
 
 
+async def test_a_session_that_is_established_later_starts_the_lists_anew(
+    gateway: SimulatedGateway,
+) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        await client.auth_status()
+        gateway.unestablish()
+        orders = client.api.orders
+        assert not (await orders.get_open_orders()).orders
+        await client.auth_status()
+        gateway.login()
+        before = gateway.count("GET", ORDERS)
+        await client.auth_status()
+        await buy(client, "249")
+        assert (await orders.get_open_orders()).orders
+        assert gateway.count("GET", ORDERS) == before + 2
+
+
 async def test_asking_again_waits_for_its_turn(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

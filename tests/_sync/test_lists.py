@@ -142,6 +142,23 @@ def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(client.open_orders()) == 1
 
 
+def test_a_session_that_is_established_later_starts_the_lists_anew(
+    gateway: SimulatedGateway,
+) -> None:
+    with Client(gateway.base_url) as client:
+        client.auth_status()
+        gateway.unestablish()
+        orders = client.api.orders
+        assert not orders.get_open_orders().orders
+        client.auth_status()
+        gateway.login()
+        before = gateway.count("GET", ORDERS)
+        client.auth_status()
+        buy(client, "249")
+        assert orders.get_open_orders().orders
+        assert gateway.count("GET", ORDERS) == before + 2
+
+
 def test_asking_again_waits_for_its_turn(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
