@@ -18,7 +18,8 @@ from .wire import Operation
 # first would cost a tenth of it.
 LONG: Final = 64 * 1024
 
-_MARKS: Final = (b'"error"', b'"success"')
+_ERROR: Final = b'"error"'
+_SUCCESS: Final = b'"success"'
 
 
 class _Envelope(msgspec.Struct):
@@ -42,9 +43,9 @@ def find(body: bytes, operation: Operation) -> str | None:
         start = body.lstrip()[:1]
     try:
         if start == b"{":
-            if any(mark in body for mark in _MARKS):
+            if _ERROR in body or _SUCCESS in body:
                 return _words_of(_envelope.decode(body))
-        elif start == b"[" and _MARKS[0] in body[:100]:
+        elif start == b"[" and _ERROR in body[:100]:
             envelopes = _envelopes.decode(body)
             # A list of one error is a refusal; one row among others is the caller's to see.
             if len(envelopes) == 1:

@@ -41,8 +41,8 @@ class ConnectionLost(HttpError):
 class OutcomeUnknown(HttpError):
     """A call with an effect failed after it may have been sent: it may have been carried out.
 
-    Never send it again blindly. For an order, look for its ``order_ref`` in the live orders and
-    the trades first: it is the client order id that the order was given.
+    Never send it again blindly. For an order, look for its ``order_ref`` in ``client.orders()`` and
+    ``client.trades()`` first: it is the client order id that the order was given.
 
     Attributes:
         status: the HTTP status, where an answer came (502, 503, 504), else None.
