@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ._async.session import AsyncSession
     from ._async.stream import AsyncWsClient
     from ._async.symbols import AsyncSymbolCache
-    from ._core.answers import BinaryAnswer
     from ._core.bulk import Outcome, Progress
     from ._core.decode import Drift
+    from ._core.files import BinaryAnswer
     from ._core.session import SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
     from ._sync.bulk import Bulk
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         PacingError,
         PermissionDenied,
+        PreviewRefused,
         RateLimited,
         Refused,
         SessionError,
@@ -121,9 +122,9 @@ _HOMES = {
     "_async.session": ("AsyncSession",),
     "_async.stream": ("AsyncWsClient",),
     "_async.symbols": ("AsyncSymbolCache",),
-    "_core.answers": ("BinaryAnswer",),
     "_core.bulk": ("Outcome", "Progress"),
     "_core.decode": ("Drift",),
+    "_core.files": ("BinaryAnswer",),
     "_core.session": ("SessionChange", "SessionState"),
     "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
@@ -157,6 +158,7 @@ _HOMES = {
         "OutcomeUnknown",
         "PacingError",
         "PermissionDenied",
+        "PreviewRefused",
         "RateLimited",
         "Refused",
         "SessionError",
@@ -271,6 +273,7 @@ __all__ = [
     "PermissionDenied",
     "Pnl",
     "Position",
+    "PreviewRefused",
     "Progress",
     "Prompt",
     "Quote",

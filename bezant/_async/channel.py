@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 from msgspec import UNSET
 
 from .._core import retry
-from .._core.answers import read, transport_error
+from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
+from .._core.failures import transport_error
 from .._core.health import SESSION_PATHS
 from .._core.primed import Primed
 from .._core.requests import build, client_order_ids
@@ -206,8 +207,9 @@ class AsyncChannel:
     def _tell(self, change: SessionChange | None) -> None:
         if change is None:
             return
-        if change.is_loss:
+        if change.is_loss or change.is_gain:
             self._primed.clear()
+        if change.is_loss:
             _logger.warning("session %s: %s", change.after.value, change.error)
         else:
             _logger.info("session %s", change.after.value)
@@ -216,6 +218,15 @@ class AsyncChannel:
                 listener(change)
             except Exception:
                 _logger.exception("a listener to session changes failed")
+
+    def is_new(self, operation: Operation) -> bool:
+        """Say whether this session has not seen a call whose first answer may only start a list."""
+        self._primed.begin(rt.monotonic())
+        return not self._primed.has(operation.path)
+
+    def started(self, operation: Operation) -> None:
+        """Note that such a call was answered."""
+        self._primed.started(operation.path)
 
     def forget_session(self) -> None:
         """Ask again for what has to be asked first: the session is a new one."""

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .._core.health import AUTH_STATUS, TICKLE, problem
 from .._core.session import (
@@ -85,6 +84,8 @@ class AsyncSession:
         Raises:
             InvalidRequest: there is no such region.
         """
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few ask, and it takes a while
+
         zone = REGIONS.get(region)
         if zone is None:
             raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {region!r}")

@@ -50,7 +50,7 @@ class FastDecoder:
         """Return what to replace so that it fits; None where that is no help."""
         name = str(error).rpartition(".")[2].rstrip("`")
         if self._names is None:
-            self._names = names_of_blanks(self._type)
+            self._names = names_of_blanks(getattr(self._type, "__watched__", self._type))
         if name not in self._names:
             return None
         # Within a text both quotes would be escaped: no text can hold these bytes.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import ClassVar, Generic, TypeVar, cast
+
+from .value import Value
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T, R]):
+class Outcome(Value, Generic[T, R], frozen=True):
     """What came of one item of `Client.map`.
 
     Attributes:
@@ -19,10 +19,12 @@ class Outcome(Generic[T, R]):
         error: what the function raised, None where it returned.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"_value"})
+
     item: T
     index: int
     error: Exception | None = None
-    _value: R | None = field(default=None, repr=False)
+    _value: R | None = None
 
     @property
     def ok(self) -> bool:
@@ -41,8 +43,7 @@ class Outcome(Generic[T, R]):
         return cast("R", self._value)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Value, frozen=True):
     """How far a bulk map has come.
 
     Attributes:

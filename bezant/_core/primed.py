@@ -34,6 +34,10 @@ class Primed:
         if path in PREREQUISITES:
             self._paths.add(path)
 
+    def started(self, path: str) -> None:
+        """Note that a call was answered whose first answer may only start a list."""
+        self._paths.add(path)
+
     def tickled(self, token: str | None) -> None:
         """Note the token of the session that a tickle has told; another one is another login."""
         if token:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final
@@ -18,6 +17,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .health import problem
+from .value import Value
 from .wire import Operation
 
 INIT: Final = Operation("POST", "/iserver/auth/ssodh/init", idempotent=False)
@@ -50,8 +50,7 @@ class SessionState(Enum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(Value, frozen=True):
     """The session went from one state to another.
 
     Attributes:
@@ -70,6 +69,12 @@ class SessionChange:
     def is_loss(self) -> bool:
         """Whether a session that could be used cannot be any more."""
         return self.before is SessionState.ESTABLISHED
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether a session can be used that could not before; it may be another one."""
+        known = self.before is not SessionState.UNKNOWN
+        return known and self.after is SessionState.ESTABLISHED
 
     @property
     def needs_login(self) -> bool:

@@ -7,12 +7,14 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Self, cast
+from typing import ClassVar, Final, Literal, Self, cast
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from .._version import __version__
 from ..errors import InvalidBaseUrl, InvalidRequest
+from .value import Value
 
 DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
@@ -29,8 +31,7 @@ DEFAULT_CONCURRENCY: Final = 8
 TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
-@dataclass(frozen=True, slots=True)
-class BaseUrl:
+class BaseUrl(Value, frozen=True):
     """Where the gateway is.
 
     Attributes:
@@ -130,8 +131,7 @@ def _is_host(host: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Value, frozen=True):
     """How the peer's certificate is checked; the same for REST and for the WebSocket.
 
     Attributes:
@@ -140,9 +140,11 @@ class Tls:
         context: the user's ``ssl.SSLContext`` for mode ``context``.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"context"})
+
     mode: TlsMode
     ca_file: str = ""
-    context: object = field(default=None, repr=False)
+    context: object = None
 
 
 def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
@@ -188,8 +190,7 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
     return lower.get(f"{base_url.scheme}_proxy") or lower.get("all_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class PacingStore:
+class PacingStore(Value, frozen=True):
     """Where several processes share how often they ask one gateway.
 
     Attributes:
@@ -198,8 +199,10 @@ class PacingStore:
         name: which gateway it is, among those that are kept there.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # it may hold a password
+
     kind: Literal["file", "redis"]
-    where: str = field(repr=False)  # it may hold a password
+    where: str
     name: str
 
 
@@ -233,8 +236,7 @@ def choose_pacing(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value, frozen=True):
     """Everything a client was told.
 
     Attributes:
@@ -253,6 +255,8 @@ class Settings:
         retries: how often a call without an effect is made again.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"proxy"})
+
     base_url: BaseUrl
     tls: Tls
     timeout: float = DEFAULT_TIMEOUT
@@ -260,7 +264,7 @@ class Settings:
     user_agent: str = DEFAULT_USER_AGENT
     max_connections: int = DEFAULT_CONNECTIONS
     max_answer_bytes: int = DEFAULT_ANSWER_LIMIT
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     strict: bool = False
     pacing: bool = True
     pacing_store: PacingStore | None = None
@@ -281,7 +285,7 @@ class Settings:
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """Return a copy with some per-call settings changed (None keeps a setting)."""
         given = {name: value for name, value in changes.items() if value is not None}
-        return replace(self, **given)  # type: ignore[arg-type]  # checked in __post_init__
+        return replace(self, **given)  # checked in __post_init__
 
 
 def check_count(name: str, value: object, least: int) -> None:

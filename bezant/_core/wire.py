@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
+
+from ..errors import Refused
+from .value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Value, frozen=True):
     """One call of CPAPI.
 
     Attributes:
@@ -18,6 +20,7 @@ class Operation:
         root: whether the path hangs off the host's root and not off the base path.
         otherwise: what an answer of the other outer shape stands for. ``[]``: an object is a list
             of one. A field's name: a list is an object with that field.
+        refusal: what an error inside an answer with status 200 is raised as.
         name: how errors and logs name it.
     """
 
@@ -26,14 +29,14 @@ class Operation:
     idempotent: bool
     root: bool = False
     otherwise: str = ""
+    refusal: type[Refused] = Refused
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value, frozen=True):
     """A request, ready to be sent.
 
     Attributes:
@@ -43,14 +46,15 @@ class Request:
         body: the body's bytes.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+
     operation: Operation
     target: str
-    headers: list[tuple[str, str]] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: list[tuple[str, str]]
+    body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Value, frozen=True):
     """A body that is not simply JSON, or one with headers of its own.
 
     Attributes:
@@ -59,13 +63,14 @@ class Payload:
         headers: further headers.
     """
 
-    content: bytes | None = field(default=None, repr=False)
+    hidden: ClassVar[frozenset[str]] = frozenset({"content", "headers"})
+
+    content: bytes | None = None
     content_type: str = "application/json"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value, frozen=True):
     """An answer, read to its end.
 
     Attributes:
@@ -75,10 +80,12 @@ class Answer:
         set_cookies: every Set-Cookie header.
     """
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies"})
+
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    set_cookies: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+    set_cookies: tuple[str, ...] = ()
 
 
 class Trouble(Enum):

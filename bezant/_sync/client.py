@@ -3,46 +3,27 @@
 
 from __future__ import annotations
 
-import math
-import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import Any, Self, TypeVar, overload
-
-from msgspec import UNSET
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from .._core import health as session_rules
 from .._core import positions as position_rules
-from .._core.bulk import Progress
-from .._core.decode import Drift
-from .._core.requests import fill_path, raw_operation
-from .._core.settings import (
-    DEFAULT_ANSWER_LIMIT,
-    DEFAULT_CONCURRENCY,
-    DEFAULT_CONNECT_TIMEOUT,
-    DEFAULT_CONNECTIONS,
-    DEFAULT_MAX_WAIT,
-    DEFAULT_TIMEOUT,
-    DEFAULT_USER_AGENT,
-    check_count,
-    check_seconds,
-    resolve,
-)
+from .._core.requests import fill_path
+from .._core.settings import check_seconds
 from .._runtime import _sync as rt
+from ..errors import SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
-from .api import Api
-from .bulk import Bulk
-from .channel import Channel
-from .keepalive import Callback, Keepalive
-from .session import Session
+from .base import ClientBase
 
-T = TypeVar("T")
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from .._core.stream.fields import MarketDataFields
+    from ..models.market_data import Snapshot
+    from ..models.orders import LiveOrder, Trade
+    from .keepalive import Callback, Keepalive
 
 
-class Client:
+class Client(ClientBase):
     """A client of the Client Portal Gateway.
 
     Nothing is opened until the first call. Close it when done, or use it as a context manager.
@@ -74,176 +55,6 @@ class Client:
         InvalidBaseUrl: the base URL does not parse.
         InvalidRequest: another argument cannot be used.
     """
-
-    def __init__(
-        self,
-        base_url: str | None = None,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
-        user_agent: str = DEFAULT_USER_AGENT,
-        verify: object = "auto",
-        proxy: str | None = None,
-        max_connections: int = DEFAULT_CONNECTIONS,
-        max_answer_bytes: int = DEFAULT_ANSWER_LIMIT,
-        strict: bool = False,
-        on_drift: Callable[[Drift], object] | None = None,
-        pacing: bool | str | None = None,
-        max_wait: float = DEFAULT_MAX_WAIT,
-        retries: int | None = None,
-    ) -> None:
-        self._owner: Client | None = None
-        self._settings = resolve(
-            base_url,
-            os.environ,
-            verify=verify,
-            proxy=proxy,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            user_agent=user_agent,
-            max_connections=max_connections,
-            max_answer_bytes=max_answer_bytes,
-            strict=strict,
-            pacing=pacing,
-            max_wait=max_wait,
-            retries=retries,
-        )
-        self._channel = Channel(self._settings, on_drift)
-
-    def __repr__(self) -> str:
-        state = " closed" if self._channel.closed else ""
-        return f"<{type(self).__name__} {self.base_url}{state}>"
-
-    @property
-    def base_url(self) -> str:
-        """Where the gateway's API is, such as ``https://localhost:5000/v1/api``."""
-        return str(self._settings.base_url)
-
-    @property
-    def gateway_root(self) -> str:
-        """The gateway's root, where its login page is, such as ``https://localhost:5000``."""
-        return self._settings.base_url.root
-
-    @property
-    def session(self) -> Session:
-        """What is known about the gateway's session, and how to wait for it or open it."""
-        return Session(self._channel, self._settings)
-
-    @property
-    def penalty_left(self) -> float:
-        """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
-        return self._channel.gate.penalty_left
-
-    def end_penalty(self) -> None:
-        """Send again although the gateway's penalty may not be over.
-
-        It is for the whole IP address, and IBKR lengthens it for those who go on.
-        """
-        self._channel.gate.forgive()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._channel.closed
-
-    @cached_property
-    def api(self) -> Api:
-        """Every operation of the API, by group: ``client.api.portfolio.get_all_accounts()``.
-
-        `bezant.operations` finds them by IBKR's operation id, by path or by words.
-        """
-        return Api(self._channel, self._settings)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        connect_timeout: float | None = None,
-        user_agent: str | None = None,
-        max_answer_bytes: int | None = None,
-        strict: bool | None = None,
-        max_wait: float | None = None,
-        retries: int | None = None,
-    ) -> Self:
-        """Return a copy with other settings that shares session and connections.
-
-        It costs nothing and needs no closing: closing it does nothing, closing the original closes
-        both.
-        """
-        changes = {
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "user_agent": user_agent,
-            "max_answer_bytes": max_answer_bytes,
-            "strict": strict,
-            "max_wait": max_wait,
-            "retries": retries,
-        }
-        copy = object.__new__(type(self))
-        copy._owner = self._owner or self
-        copy._settings = self._settings.with_changes(changes)
-        copy._channel = self._channel
-        return copy
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        json: object = UNSET,
-    ) -> Any: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        json: object = UNSET,
-        type: type[T],
-    ) -> T: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        json: object = UNSET,
-        type: None,
-    ) -> None: ...
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, object] | None = None,
-        json: object = UNSET,
-        type: Any = Any,
-    ) -> Any:
-        """Make any call of the API.
-
-        Args:
-            method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
-            path: below the base URL, such as ``/iserver/accounts``.
-            params: query values. None is left out, flags become ``true`` and ``false``, lists are
-                joined with commas.
-            json: the body.
-            type: what to make of the answer. By default plain Python values; a model, or a list or
-                mapping of models; ``bytes`` or ``str`` for the body as it is; None for nothing.
-
-        Raises:
-            InvalidRequest: refused before anything was sent.
-            OutcomeUnknown: a call other than GET failed after it may have been sent.
-            BezantError: the kind that says what went wrong.
-        """
-        operation = raw_operation(method, path, self._settings)
-        return self._channel.call(operation, type, self._settings, params=params, json=json)
 
     def auth_status(self) -> AuthStatus:
         """Return the session's flags as they are (``POST /iserver/auth/status``).
@@ -304,6 +115,8 @@ class Client:
             on_lost: called with the error when a tickle fails after one that did not.
             on_restored: called when one succeeds again.
         """
+        from .keepalive import Keepalive
+
         check_seconds("interval", interval)
         self._channel.check()
         return Keepalive(self._channel, interval, on_lost, on_restored)
@@ -352,99 +165,100 @@ class Client:
             positions += page
         return positions
 
-    def map(
-        self,
-        function: Callable[[T], rt.Promise[R]],
-        items: Iterable[T],
-        *,
-        concurrency: int = DEFAULT_CONCURRENCY,
-        max_wait: float | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
-    ) -> Bulk[T, R]:
-        """Call a function for many items at once and iterate over what comes, as it comes.
+    def orders(self) -> list[LiveOrder]:
+        """Return the day's orders, open and done (``GET /iserver/account/orders``).
 
-        The limits are kept exactly full: each call waits for its turn as any other does, and as
-        long as that takes. Use it in a ``with`` statement, whose end ends what is still going on::
-
-            with client.map(fetch, conids) as outcomes:
-                for outcome in outcomes:
-                    if outcome.ok:
-                        print(outcome.item, outcome.value)
-
-        Args:
-            function: makes the calls of one item; an error of it is the item's outcome.
-            items: what it is called with, taken as they are needed.
-            concurrency: how many items are in work at a time.
-            max_wait: seconds for which each call may wait for its turn; None for as long as it
-                takes. The end of a penalty is never waited for longer than the client's own
-                ``max_wait``.
-            on_progress: called before each outcome with a `Progress`.
+        The first call of a session may bring none because it only starts the list, so an empty
+        list is asked for once more. IBKR wants no more than one such call in five seconds, so that
+        may take as long. A list that is empty still, and that the gateway does not call complete,
+        is believed only where the session can be used: in one that cannot, lists are empty, too.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            SessionError: the session cannot be used.
         """
-        check_count("concurrency", concurrency, 1)
-        if max_wait is not None:
-            check_seconds("max_wait", max_wait)
-        return Bulk(
-            self._channel,
-            function,
-            items,
-            concurrency=concurrency,
-            max_wait=math.inf if max_wait is None else max_wait,
-            on_progress=on_progress,
-        )
+        answer = self.api.orders.get_open_orders()
+        if not answer.orders and answer.snapshot is not True:
+            self._believe_nothing()
+        return answer.orders or []
 
-    def gather(
-        self,
-        function: Callable[[T], rt.Promise[R]],
-        items: Iterable[T],
-        *,
-        concurrency: int = DEFAULT_CONCURRENCY,
-        max_wait: float | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
-    ) -> list[R]:
-        """Call a function for many items at once and return its values in the items' order.
+    def open_orders(self) -> list[LiveOrder]:
+        """Return the orders that can still be filled (``GET /iserver/account/orders``).
 
-        As `map`, but the first error ends it: what is still going on is ended, too.
-
-        Args:
-            function: makes the calls of one item.
-            items: what it is called with.
-            concurrency: how many items are in work at a time.
-            max_wait: seconds for which each call may wait for its turn; None for as long as it
-                takes.
-            on_progress: called with a `Progress` for each item.
+        They are neither filled nor cancelled nor refused. As `orders`, it does not take a list that
+        has only been started for an empty one.
 
         Raises:
-            Exception: what the function raised first.
+            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            SessionError: the session cannot be used.
         """
-        values: dict[int, R] = {}
-        with self.map(
-            function, items, concurrency=concurrency, max_wait=max_wait, on_progress=on_progress
-        ) as outcomes:
-            for outcome in outcomes:
-                values[outcome.index] = outcome.value
-        return [values[index] for index in sorted(values)]
+        from .._core.lists import is_open
 
-    def close(self) -> None:
-        """Close every connection and end the keepalives. Doing so twice is fine."""
-        if self._owner is None:
-            self._channel.close()
+        return [order for order in self.orders() if is_open(order)]
 
-    def __enter__(self) -> Self:
-        self._channel.check()
-        return self
+    def trades(self, days: int = 7) -> list[Trade]:
+        """Return the executions of the last days (``GET /iserver/account/trades``).
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        As `orders`, it does not take a list that has only been started for an empty one.
 
-    def __del__(self) -> None:
-        channel = getattr(self, "_channel", None)
-        if channel is not None and self._owner is None and channel.opened:
-            warnings.warn(
-                f"{self!r} was never closed; use it as a context manager",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
+        Args:
+            days: days back, up to 7. The gateway has been seen to leave out the current day's for 1
+                and 2.
+
+        Raises:
+            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            SessionError: the session cannot be used.
+        """
+        trades = self.api.orders.get_trade_history(days=days)
+        if not trades:
+            self._believe_nothing()
+        return trades
+
+    def _believe_nothing(self) -> None:
+        """Make sure that the session can be used: in one that cannot, lists are empty."""
+        try:
+            self.health()
+        except SessionError:
+            self._channel.forget_session()
+            raise
+
+    def snapshots(
+        self,
+        conids: Iterable[int],
+        fields: MarketDataFields | None = None,
+        *,
+        timeout: float = 5.0,
+    ) -> dict[int, Snapshot]:
+        """Return quotes of contracts once they are there (``GET /iserver/marketdata/snapshot``).
+
+        The first call for a contract only orders its fields, so it is asked again until they have
+        come, a hundred contracts in one call. Fields that nobody has a value for never come; what
+        has not come in time is ``UNSET``.
+
+        Args:
+            conids: IBKR's ids of the contracts.
+            fields: what to ask for, by default `MarketDataFields.default_l1`. A contract's fields
+                are one set: streams and later calls that name others restart it.
+            timeout: seconds after which what has come is returned.
+
+        Returns:
+            The quotes by contract, in the order asked for, without contracts that the gateway does
+            not answer for.
+
+        Raises:
+            InvalidRequest: a conid is not a whole number, or there is none.
+        """
+        from .._core.quotes import FIRST_PAUSE, Quotes, next_pause
+
+        check_seconds("timeout", timeout)
+        quotes = Quotes(conids, fields)
+        deadline = rt.monotonic() + timeout
+        pause = FIRST_PAUSE
+        while True:
+            for batch in quotes.batches():
+                rows = self.api.market_data.get_md_snapshot(conids=batch, fields=quotes.codes)
+                quotes.add(batch, rows)
+            if quotes.complete or rt.monotonic() + pause >= deadline:
+                return quotes.found()
+            rt.sleep(pause)
+            pause = next_pause(pause)

@@ -1,44 +1,97 @@
-"""Typed answers and messages."""
+"""Typed answers and messages; each module loads when one of its names is first used."""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from ._base import UNSET, Maybe, Model, UnsetType
-from ._contracts import (
-    ContractDefinition,
-    ContractDefinitions,
-    Listing,
-    StockCompany,
-    StockListing,
-)
-from ._portfolio import Account, Position
-from ._session import AuthStatus, ServerInfo, Tickle, TickleServer
-from .stream import (
-    AccountUpdate,
-    BarsUpdate,
-    Bulletin,
-    ErrorMessage,
-    Gap,
-    Heartbeat,
-    LadderRow,
-    LadderUpdate,
-    LedgerUpdate,
-    Malformed,
-    MarketData,
-    Message,
-    Notice,
-    OrderUpdate,
-    Other,
-    Pnl,
-    Prompt,
-    Reconnected,
-    SessionLost,
-    SessionStatus,
-    StreamBar,
-    StreamStats,
-    SummaryUpdate,
-    System,
-    TradeUpdate,
-)
+
+if TYPE_CHECKING:
+    from ._contracts import (
+        ContractDefinition,
+        ContractDefinitions,
+        Listing,
+        StockCompany,
+        StockListing,
+    )
+    from ._portfolio import Account, Position
+    from ._session import AuthStatus, ServerInfo, Tickle, TickleServer
+    from .stream import (
+        AccountUpdate,
+        BarsUpdate,
+        Bulletin,
+        ErrorMessage,
+        Gap,
+        Heartbeat,
+        LadderRow,
+        LadderUpdate,
+        LedgerUpdate,
+        Malformed,
+        MarketData,
+        Message,
+        Notice,
+        OrderUpdate,
+        Other,
+        Pnl,
+        Prompt,
+        Reconnected,
+        SessionLost,
+        SessionStatus,
+        StreamBar,
+        StreamStats,
+        SummaryUpdate,
+        System,
+        TradeUpdate,
+    )
+
+_HOMES = {
+    "_contracts": (
+        "ContractDefinition",
+        "ContractDefinitions",
+        "Listing",
+        "StockCompany",
+        "StockListing",
+    ),
+    "_portfolio": (
+        "Account",
+        "Position",
+    ),
+    "_session": (
+        "AuthStatus",
+        "ServerInfo",
+        "Tickle",
+        "TickleServer",
+    ),
+    "stream": (
+        "AccountUpdate",
+        "BarsUpdate",
+        "Bulletin",
+        "ErrorMessage",
+        "Gap",
+        "Heartbeat",
+        "LadderRow",
+        "LadderUpdate",
+        "LedgerUpdate",
+        "Malformed",
+        "MarketData",
+        "Message",
+        "Notice",
+        "OrderUpdate",
+        "Other",
+        "Pnl",
+        "Prompt",
+        "Reconnected",
+        "SessionLost",
+        "SessionStatus",
+        "StreamBar",
+        "StreamStats",
+        "SummaryUpdate",
+        "System",
+        "TradeUpdate",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "UNSET",
@@ -82,3 +135,17 @@ __all__ = [
     "TradeUpdate",
     "UnsetType",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value: object = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

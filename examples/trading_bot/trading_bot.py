@@ -74,10 +74,8 @@ class Bot:
 
     def orders(self) -> list[LiveOrder]:
         """Return the bot's own orders of today, those that have ended too."""
-        # The first answer of a session is empty: it only makes the gateway collect them.
-        self.client.api.orders.get_open_orders(force=True)
-        listed = self.client.api.orders.get_open_orders().orders or []
-        return [each for each in listed if (each.order_ref or "").startswith(f"{self.name}-")]
+        mark = f"{self.name}-"
+        return [each for each in self.client.orders() if (each.order_ref or "").startswith(mark)]
 
     def held(self, symbol: str) -> Decimal:
         """Return how much of a stock the account holds."""

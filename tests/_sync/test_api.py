@@ -286,7 +286,9 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            assert calls.count((operation.method, path)) == 1
+            # An empty list that the call may only have started is asked for again.
+            twice = endpoint.starts and "force" not in arguments
+            assert calls.count((operation.method, path)) == 1 + twice
             assert calls[-1] == (operation.method, path)
             query = last(raw).target.partition("?")[2]
             given = {part.split("=")[0] for part in query.split("&")} - {"", "a"}

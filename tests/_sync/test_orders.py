@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from bezant import (
@@ -14,6 +15,7 @@ from bezant import (
     BezantError,
     Client,
     OrderUpdate,
+    PreviewRefused,
     TradeUpdate,
     WsClient,
 )
@@ -171,10 +173,24 @@ def test_what_if(gateway: SimulatedGateway) -> None:
         assert (preview.amount.commission, preview.error) == ("1.00 USD", None)
         assert preview.position
         assert (preview.position.current, preview.position.after) == ("100", "110")
-        with pytest.raises(ApiError, match="initial margin"):
+        with pytest.raises(PreviewRefused, match="initial margin") as caught:
             client.api.orders.preview_margin_impact(
                 account_id=ACCOUNT, orders=[ticket(price="250", quantity="9000")]
             )
+        # What it would have cost is in the error.
+        refused = caught.value.preview
+        assert refused.error == caught.value.message
+        assert refused.amount
+        assert refused.amount.amount == "2,250,000.00 USD (9000 Shares)"
+        assert refused.initial
+        assert refused.initial.after
+        assert not caught.value.retryable
+        with pytest.raises(PreviewRefused, match="no sec defs") as bare:
+            client.api.orders.preview_margin_impact(
+                account_id=ACCOUNT,
+                orders=[msgspec.structs.replace(ticket(price="250"), conid=1)],
+            )
+        assert not bare.value.preview.amount
     assert gateway.orders == []
 
 

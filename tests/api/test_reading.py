@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, Refused
-from bezant._core import answers
-from bezant._core.answers import BinaryAnswer, read
+from bezant._core import files
+from bezant._core.answers import read
 from bezant._core.endpoints import orders, portfolio, reports, tax_vouchers
 from bezant._core.endpoints._base import Endpoint
+from bezant._core.files import BinaryAnswer
 from bezant._core.wire import Answer
 from bezant.models.orders import OrderReply
 from bezant.models.portfolio import SubaccountPage
@@ -76,7 +77,7 @@ def test_a_file_that_cannot_be_read(value: str) -> None:
 
 
 def test_a_file_that_grows_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_LONGEST_FILE", 1000)
+    monkeypatch.setattr(files, "_LONGEST_FILE", 1000)
     packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
     packed = packer.compress(bytes(100_000)) + packer.flush()
     with pytest.raises(AnswerTooLarge):

@@ -28,6 +28,7 @@ from bezant import (
     OutcomeUnknown,
     PermissionDenied,
     Position,
+    PreviewRefused,
     RateLimited,
     Refused,
     Tickle,
@@ -35,8 +36,13 @@ from bezant import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from bezant._core.answers import check, read, refuse_html, transport_error
+from bezant._core import envelope
+from bezant._core.answers import check_status, read
+from bezant._core.endpoints import orders
+from bezant._core.failures import refuse_html, transport_error
 from bezant._core.wire import Answer, Operation, TransportTrouble, Trouble
+from bezant.models._base import Model
+from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 
 from .samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values
 
@@ -196,7 +202,8 @@ def test_what_is_not_json(body: bytes) -> None:
 
 def test_a_list_of_questions_is_no_error() -> None:
     body = b'[{"id":"1","message":["This may raise an \\"error\\""]}]'
-    check(answer(body), WRITE)
+    check_status(answer(body), WRITE)
+    assert envelope.find(body, WRITE) is None
 
 
 @pytest.mark.parametrize(
@@ -380,3 +387,137 @@ def test_every_trouble_is_in_the_table() -> None:
 def test_an_envelope_may_hold_any_json() -> None:
     body = msgspec.json.encode({"error": [1, {"a": None}], "success": [], "statusCode": "x"})
     assert str(error_of(answer(body))).endswith('[1,{"a":null}]')
+
+
+FIGURES = {"amount": {"total": "9 USD"}, "warn": "21/careful", "error": "not enough money"}
+PREVIEW = orders.PREVIEW_MARGIN_IMPACT.operation
+
+
+def refusal(body: object, operation: Operation, type_: Any) -> Refused:
+    error = error_of(answer(json.dumps(body).encode()), operation, type_)
+    assert isinstance(error, Refused)
+    return error
+
+
+def test_a_refused_preview_keeps_its_figures() -> None:
+    error = refusal(FIGURES, PREVIEW, OrderPreview)
+    assert isinstance(error, PreviewRefused)
+    assert (error.message, error.status) == ("not enough money", 200)
+    assert error.preview.amount
+    assert error.preview.amount.total == "9 USD"
+    assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
+    # Where the gateway says nothing else there are no figures, and nothing more to catch.
+    bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
+    assert isinstance(bare, PreviewRefused)
+    assert bare.preview == OrderPreview(error="no sec defs")
+
+
+def test_an_error_about_the_session_is_one_for_a_preview_too() -> None:
+    body = json.dumps(FIGURES | {"error": "no bridge"}).encode()
+    assert type(error_of(answer(body), PREVIEW, OrderPreview)) is NoSession
+
+
+def test_a_refusal_that_does_not_fit_is_refused_all_the_same() -> None:
+    error = refusal([{"error": "no"}], PREVIEW, OrderPreview)
+    assert type(error) is Refused
+    assert error.answer is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "expected"),
+    [
+        (Any, FIGURES),
+        (None, None),
+        (str, json.dumps(FIGURES)),
+        (OrderPreview, OrderPreview(amount=PreviewAmount(total="9 USD"), warn="21/careful",
+                                    error="not enough money")),
+    ],
+)  # fmt: skip
+def test_what_stands_beside_an_error_is_in_it(type_: Any, expected: object) -> None:
+    assert refusal(FIGURES, READ, type_).answer == expected
+
+
+def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
+    drifts = Drifts()
+    with pytest.raises(Refused) as caught:
+        read(answer(b'{"success":false,"conid":{}}'), WRITE, Position, drifts)
+    assert caught.value.answer == Position()
+    assert drifts == []
+
+
+# Of a long answer.
+
+ROW = {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
+MANY = [ROW] * 700
+
+
+def long(*members: tuple[str, object]) -> bytes:
+    body = json.dumps(dict(members)).encode()
+    assert len(body) > envelope.LONG
+    return body
+
+
+@pytest.mark.parametrize(
+    "type_", [Any, LiveOrders, bytes, str, None, dict[str, Any], list[Position]]
+)
+@pytest.mark.parametrize(
+    "said", [{"error": "no"}, {"error": {"why": ["no"]}}, {"success": False, "message": "no"}]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_error_anywhere_in_a_long_answer(
+    type_: Any, said: dict[str, object], place: int
+) -> None:
+    members: list[tuple[str, object]] = [("orders", MANY), ("more", MANY)]
+    members[place:place] = said.items()
+    error = error_of(answer(long(*members)), READ, type_)
+    assert type(error) is Refused
+    assert "no" in error.message
+    if type_ is LiveOrders:
+        assert isinstance(error.answer, LiveOrders)
+        assert error.answer.orders
+        assert len(error.answer.orders) == 700
+
+
+def test_a_long_answer_without_an_error_is_what_was_asked_for() -> None:
+    drifts = Drifts()
+    rows = [*MANY[:-1], ROW | {"ticker": 'an "error"', "error": "in a row"}]
+    body = long(("orders", rows), ("error", None), ("success", True), ("snapshot", True))
+    found = read(answer(body), READ, LiveOrders, drifts)
+    assert type(found) is LiveOrders
+    assert found.orders
+    assert (len(found.orders), found.snapshot, drifts) == (700, True, [])
+    assert found.orders[0].price is None
+    assert found.orders[-1].ticker == 'an "error"'
+    assert read(answer(body), READ, Any, drifts) == json.loads(body)
+
+
+def test_a_long_answer_that_drifts_is_mended_as_a_short_one_is() -> None:
+    drifts = Drifts()
+    rows = [*MANY, ROW | {"remainingQuantity": "C NaN"}]
+    found = read(answer(long(("orders", rows), ("snapshot", {}))), READ, LiveOrders, drifts)
+    assert type(found) is LiveOrders
+    assert found.orders
+    assert len(found.orders) == 701
+    assert {each.model for each in drifts} <= {"LiveOrders", "LiveOrder"}
+    assert "snapshot" in {each.field for each in drifts}
+
+
+class Whole(Model, frozen=True, kw_only=True):
+    """A model that an error alone does not fit."""
+
+    conid: int
+
+
+class Own(Model, frozen=True, kw_only=True):
+    """A model with such a field of its own."""
+
+    error: int | None = None
+    more: Any = None
+
+
+def test_long_errors_that_fit_no_model() -> None:
+    assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Whole)) is Refused
+    assert type(error_of(answer(long(("more", MANY))), READ, Whole)) is DecodeError
+    assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Own)) is Refused
+    assert read(answer(long(("more", MANY), ("error", 0))), READ, Own, Drifts()).error == 0
+    assert type(error_of(answer(b"{" + b" " * envelope.LONG), READ, Any)) is DecodeError

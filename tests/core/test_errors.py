@@ -11,6 +11,7 @@ import pytest
 import bezant
 from bezant import errors
 from bezant.errors import BezantError
+from bezant.models.orders import OrderPreview
 
 from .samples import TOKEN
 
@@ -24,6 +25,7 @@ LISTING = bezant.Listing(conid=1, symbol="A", exchange="NYSE", name="A CORP", is
 EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
     (errors.OutcomeUnknown, {"status": 503}),
     (errors.ApiError, {"status": 0, "body": ""}),
+    (errors.Refused, {"status": 200, "body": "", "answer": None}),
     (errors.RateLimited, {"status": 429, "body": "", "retry_after": None}),
     (errors.UpstreamError, {"status": 500, "body": "", "retryable": False}),
     (errors.SessionError, {"status": None}),
@@ -35,6 +37,7 @@ EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
 VALUES: dict[str, Any] = {
     "status": 418,
     "body": "text",
+    "answer": STATUS,
     "retry_after": 12.5,
     "retryable": True,
     "symbol": "A",
@@ -78,6 +81,17 @@ def test_errors_need_nothing_but_words(kind: type[BezantError]) -> None:
     assert str(error) == "what happened"
     assert error.operation is None
     assert TOKEN not in repr(error)
+
+
+def test_a_refused_preview_has_its_figures() -> None:
+    preview = OrderPreview(error="no", warn="21/careful")
+    assert errors.PreviewRefused("no", answer=preview).preview is preview
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_bear_the_name_that_users_catch_them_by(name: str) -> None:
+    kind = getattr(errors, name)
+    assert (kind.__module__, kind.__qualname__) == ("bezant.errors", name)
 
 
 RETRYABLE = {

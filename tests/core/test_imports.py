@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,53 @@ def test_importing_bezant_loads_nothing_heavy() -> None:
     assert ours == {"bezant._version"}
 
 
+LATE = (
+    "asyncio",
+    "websockets",
+    "zoneinfo",
+    "bezant._async",
+    "bezant._sync.api",
+    "bezant._sync.bulk",
+    "bezant._sync.keepalive",
+    "bezant._sync.session",
+    "bezant._sync.stream",
+    "bezant._core.bulk",
+    "bezant._core.quotes",
+    "bezant._core.stream.field",
+    "bezant._core.stream.connection",
+    "bezant.models.stream",
+    "bezant.models.orders",
+    "bezant.sim",
+    "bezant.cli",
+)
+
+
+def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
+    loaded = run("from bezant import Client; import sys; print(*sys.modules)").split()
+    assert "bezant._sync.client" in loaded
+    assert not [name for name in loaded if name.startswith(LATE)]
+    code = """
+        import sys
+        from bezant import Client
+        with Client("http://localhost:1", pacing=False, retries=0) as client:
+            assert client.session.state.value == "unknown"
+            assert "bezant._sync.session" in sys.modules
+            assert client.api.orders
+            assert "bezant.models.orders" in sys.modules
+            assert "bezant.models.banking" not in sys.modules
+    """
+    run(code)
+
+
+def test_every_model_resolves_and_is_kept() -> None:
+    for name in bezant.models.__all__:
+        assert getattr(bezant.models, name) is getattr(bezant.models, name)
+        assert name in vars(bezant.models)
+        assert name in dir(bezant.models)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = bezant.models.nonsense
+
+
 def test_every_public_name_resolves_and_is_kept() -> None:
     for name in bezant.__all__:
         value = getattr(bezant, name)
@@ -150,8 +198,9 @@ def test_the_public_names_are_sorted_and_have_homes() -> None:
     assert list(bezant._HOMES) == sorted(bezant._HOMES)
 
 
-def test_type_checkers_see_the_same_names() -> None:
-    tree = ast.parse(Path(bezant.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("package", [bezant, bezant.models], ids=["bezant", "models"])
+def test_type_checkers_see_the_same_names(package: Any) -> None:
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {
         (node.module, each.name)
@@ -159,7 +208,7 @@ def test_type_checkers_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom)
         for each in node.names
     }
-    assert seen == {(home, name) for home, names in bezant._HOMES.items() for name in names}
+    assert seen == {(home, name) for home, names in package._HOMES.items() for name in names}
 
 
 def test_other_names_do_not_exist() -> None:

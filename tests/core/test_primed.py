@@ -44,3 +44,12 @@ def test_another_session_forgets_it() -> None:
     made = primed()
     made.clear()
     assert not made.has(ACCOUNTS)
+
+
+def test_a_list_that_was_started_is_remembered_as_long() -> None:
+    made = primed()
+    made.started("/iserver/account/orders")
+    assert made.has("/iserver/account/orders")
+    made.tickled("one")
+    made.tickled("two")
+    assert not made.has("/iserver/account/orders")

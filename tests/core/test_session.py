@@ -88,6 +88,7 @@ def test_what_a_change_means(machine: SessionMachine) -> None:
     ]
     first, lost, back = (each for each in changes if isinstance(each, SessionChange))
     assert (first.is_loss, lost.is_loss, back.is_loss) == (False, True, False)
+    assert (first.is_gain, lost.is_gain, back.is_gain) == (False, False, True)
     assert (first.needs_login, lost.needs_login, back.needs_login) == (False, True, False)
     assert isinstance(lost.error, errors.NotAuthenticated)
 

@@ -20,7 +20,8 @@ SPECIAL = ("digest", "glossary", "pacing", "schemas")
 OPERATION_KEYS = frozenset(
     {
         *("added", "answer", "answer_any", "answer_like", "binary", "call", "group", "id"),
-        *("idempotent", "like", "name", "parameters", "params", "summary", "text", "wrap"),
+        *("idempotent", "like", "name", "parameters", "params", "refusal", "starts", "summary"),
+        *("text", "wrap"),
     }
 )
 SCHEMA_KEYS = frozenset({"as", "doc", "fields", "market_data", "name", "numbers"})

@@ -69,6 +69,8 @@ class Operation:
     answer: Shape | None = None
     kind: str = "json"  # or: none, text, binary
     otherwise: str = ""
+    refusal: str = ""
+    starts: bool = False
     source: Call | None = None
 
     @property
@@ -170,6 +172,8 @@ class Planner:
             summary=entry["summary"],
             idempotent=bool(entry.get("idempotent", method in READS)),
             pacing=self._pacing(text),
+            refusal=str(entry.get("refusal", "")),
+            starts=bool(entry.get("starts")),
             source=call,
         )
         if not call:

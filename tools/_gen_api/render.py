@@ -194,6 +194,9 @@ def endpoints(plan: Plan, group: str) -> str:
     """A module of the endpoint table."""
     found = plan.of(group)
     text = f'{HEADER}"""{plan.groups[group]}"""\n\nfrom __future__ import annotations\n\n'
+    errors = sorted({each.refusal for each in found if each.refusal})
+    if errors:
+        text += f"from ...errors import {', '.join(errors)}\n"
     text += "from ..wire import Operation\nfrom ._base import Endpoint\n\n"
     return text + "\n".join(_endpoint(each) for each in found)
 
@@ -204,6 +207,8 @@ def _endpoint(operation: Operation) -> str:
         flags += ", root=True"
     if operation.otherwise:
         flags += f', otherwise="{operation.otherwise}"'
+    if operation.refusal:
+        flags += f", refusal={operation.refusal}"
     text = f"{operation.constant} = Endpoint(\n"
     text += f'    id="{operation.id}",\n    group="{operation.group}",\n'
     text += f'    name="{operation.name}",\n'
@@ -218,6 +223,8 @@ def _endpoint(operation: Operation) -> str:
         text += "    extra=True,\n"
     if operation.sends:
         text += f'    sends="{operation.sends}",\n'
+    if operation.starts:
+        text += "    starts=True,\n"
     if operation.pacing:
         text += f'    pacing="{operation.pacing}",\n'
     return f"{text})\n"
@@ -280,7 +287,7 @@ def api(plan: Plan, group: str) -> str:
         text += "from typing import Any\n"
     text += "\n"
     if "BinaryAnswer" in code:
-        text += "from ..._core.answers import BinaryAnswer\n"
+        text += "from ..._core.files import BinaryAnswer\n"
     text += f"from ..._core.endpoints import {group} as table\n"
     for home in sorted(set(used.values())):
         listed = sorted(name for name, place in used.items() if place == home)
@@ -328,6 +335,8 @@ def _method(operation: Operation) -> str:
         raises.append("InvalidRequest: an argument cannot be sent.")
     if not operation.idempotent:
         raises.append("OutcomeUnknown: no answer came; it may have been carried out.")
+    if operation.refusal:
+        raises.append(f"{operation.refusal}: refused, with what was answered all the same.")
     raises.append("BezantError: the kind that says what went wrong.")
     blocks.append("        Raises:\n" + "\n".join(f"            {each}" for each in raises))
     text += docstring(operation.summary, blocks, "        ")

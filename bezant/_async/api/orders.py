@@ -43,7 +43,7 @@ class AsyncOrdersApi(AsyncGroup):
     ) -> LiveOrders:
         """Return the day's orders, open and done.
 
-        The first call of a session only starts the list.
+        An empty first list is asked for again.
 
         ``GET /iserver/account/orders``.
 
@@ -62,7 +62,7 @@ class AsyncOrdersApi(AsyncGroup):
     async def get_trade_history(self, *, days: int | None = None) -> list[Trade]:
         """Return executions of the last days.
 
-        Empty on the first call of a session.
+        An empty first list is asked for again.
 
         ``GET /iserver/account/trades``.
 
@@ -281,6 +281,7 @@ class AsyncOrdersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
+            PreviewRefused: refused, with what was answered all the same.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ from msgspec import UNSET
 
 from ...errors import InvalidRequest
 from ..requests import encode_body, fill_path
+from ..value import Value
 from ..wire import Operation, Payload
 
 JWT = "application/jwt"
@@ -22,8 +22,7 @@ def _no_names() -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Endpoint:
+class Endpoint(Value, eq=False, frozen=True):
     """An operation and where its parameters go.
 
     Attributes:
@@ -40,6 +39,7 @@ class Endpoint:
         sends: how the body is made. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as it
             is given; empty for none.
+        starts: whether the first answer of a session may be empty because it only starts a list.
         pacing: the bucket of a limit of its own; empty where only the session's limit holds.
     """
 
@@ -48,12 +48,13 @@ class Endpoint:
     name: str
     operation: Operation
     answer: str
-    path: Mapping[str, str] = field(default_factory=_no_names)
-    query: Mapping[str, str] = field(default_factory=_no_names)
-    header: Mapping[str, str] = field(default_factory=_no_names)
-    body: Mapping[str, str] = field(default_factory=_no_names)
+    path: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    query: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""
+    starts: bool = False
     pacing: str = ""
 
 

@@ -1093,7 +1093,7 @@ ROWS: Final[tuple[tuple[str, str, str, str, bool, str, str], ...]] = (
         "get_open_orders",
         True,
         "GET /iserver/account/orders",
-        "Return the day's orders, open and done; the first call of a session only starts the list.",
+        "Return the day's orders, open and done; an empty first list is asked for again.",
     ),
     (
         "getTradeHistory",
@@ -1102,7 +1102,7 @@ ROWS: Final[tuple[tuple[str, str, str, str, bool, str, str], ...]] = (
         "get_trade_history",
         True,
         "GET /iserver/account/trades",
-        "Return executions of the last days; empty on the first call of a session.",
+        "Return executions of the last days; an empty first list is asked for again.",
     ),
     (
         "cancelOpenOrder",

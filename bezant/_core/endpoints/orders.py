@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ...errors import PreviewRefused
 from ..wire import Operation
 from ._base import Endpoint
 
@@ -27,6 +28,7 @@ GET_OPEN_ORDERS = Endpoint(
         "filters": "filters",
         "force": "force",
     },
+    starts=True,
     pacing="GET /iserver/account/orders",
 )
 
@@ -39,6 +41,7 @@ GET_TRADE_HISTORY = Endpoint(
     query={
         "days": "days",
     },
+    starts=True,
     pacing="GET /iserver/account/trades",
 )
 
@@ -132,7 +135,12 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
     id="previewMarginImpact",
     group="orders",
     name="preview_margin_impact",
-    operation=Operation("POST", "/iserver/account/{accountId}/orders/whatif", idempotent=True),
+    operation=Operation(
+        "POST",
+        "/iserver/account/{accountId}/orders/whatif",
+        idempotent=True,
+        refusal=PreviewRefused,
+    ),
     answer="OrderPreview",
     path={
         "account_id": "accountId",

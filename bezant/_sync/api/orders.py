@@ -44,7 +44,7 @@ class OrdersApi(Group):
     ) -> LiveOrders:
         """Return the day's orders, open and done.
 
-        The first call of a session only starts the list.
+        An empty first list is asked for again.
 
         ``GET /iserver/account/orders``.
 
@@ -63,7 +63,7 @@ class OrdersApi(Group):
     def get_trade_history(self, *, days: int | None = None) -> list[Trade]:
         """Return executions of the last days.
 
-        Empty on the first call of a session.
+        An empty first list is asked for again.
 
         ``GET /iserver/account/trades``.
 
@@ -282,6 +282,7 @@ class OrdersApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
+            PreviewRefused: refused, with what was answered all the same.
             BezantError: the kind that says what went wrong.
         """
         return self._call(

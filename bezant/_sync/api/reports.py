@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ..._core.answers import BinaryAnswer
 from ..._core.endpoints import reports as table
+from ..._core.files import BinaryAnswer
 from ...models.reports import (
     AvailableStatements,
     AvailableTaxForms,

@@ -1,0 +1,315 @@
+"""What every client has: settings, copies, raw calls, bulk calls, an end."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from msgspec import UNSET
+
+from .._core.decode import Drift
+from .._core.requests import raw_operation
+from .._core.settings import (
+    DEFAULT_ANSWER_LIMIT,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_CONNECTIONS,
+    DEFAULT_MAX_WAIT,
+    DEFAULT_TIMEOUT,
+    DEFAULT_USER_AGENT,
+    check_count,
+    check_seconds,
+    resolve,
+)
+from .._runtime import _async as rt
+from .channel import AsyncChannel
+
+if TYPE_CHECKING:
+    from .._core.bulk import Progress
+    from .api import AsyncApi
+    from .bulk import AsyncBulk
+    from .session import AsyncSession
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AsyncClientBase:
+    """A client without calls of its own but raw ones."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        user_agent: str = DEFAULT_USER_AGENT,
+        verify: object = "auto",
+        proxy: str | None = None,
+        max_connections: int = DEFAULT_CONNECTIONS,
+        max_answer_bytes: int = DEFAULT_ANSWER_LIMIT,
+        strict: bool = False,
+        on_drift: Callable[[Drift], object] | None = None,
+        pacing: bool | str | None = None,
+        max_wait: float = DEFAULT_MAX_WAIT,
+        retries: int | None = None,
+    ) -> None:
+        self._owner: AsyncClientBase | None = None
+        self._settings = resolve(
+            base_url,
+            os.environ,
+            verify=verify,
+            proxy=proxy,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            user_agent=user_agent,
+            max_connections=max_connections,
+            max_answer_bytes=max_answer_bytes,
+            strict=strict,
+            pacing=pacing,
+            max_wait=max_wait,
+            retries=retries,
+        )
+        self._channel = AsyncChannel(self._settings, on_drift)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._channel.closed else ""
+        return f"<{type(self).__name__} {self.base_url}{state}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where the gateway's API is, such as ``https://localhost:5000/v1/api``."""
+        return str(self._settings.base_url)
+
+    @property
+    def gateway_root(self) -> str:
+        """The gateway's root, where its login page is, such as ``https://localhost:5000``."""
+        return self._settings.base_url.root
+
+    @property
+    def session(self) -> AsyncSession:
+        """What is known about the gateway's session, and how to wait for it or open it."""
+        from .session import AsyncSession
+
+        return AsyncSession(self._channel, self._settings)
+
+    @property
+    def penalty_left(self) -> float:
+        """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
+        return self._channel.gate.penalty_left
+
+    def end_penalty(self) -> None:
+        """Send again although the gateway's penalty may not be over.
+
+        It is for the whole IP address, and IBKR lengthens it for those who go on.
+        """
+        self._channel.gate.forgive()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._channel.closed
+
+    @cached_property
+    def api(self) -> AsyncApi:
+        """Every operation of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+
+        `bezant.operations` finds them by IBKR's operation id, by path or by words.
+        """
+        from .api import AsyncApi
+
+        return AsyncApi(self._channel, self._settings)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        user_agent: str | None = None,
+        max_answer_bytes: int | None = None,
+        strict: bool | None = None,
+        max_wait: float | None = None,
+        retries: int | None = None,
+    ) -> Self:
+        """Return a copy with other settings that shares session and connections.
+
+        It costs nothing and needs no closing: closing it does nothing, closing the original closes
+        both.
+        """
+        changes = {
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "user_agent": user_agent,
+            "max_answer_bytes": max_answer_bytes,
+            "strict": strict,
+            "max_wait": max_wait,
+            "retries": retries,
+        }
+        copy = object.__new__(type(self))
+        copy._owner = self._owner or self
+        copy._settings = self._settings.with_changes(changes)
+        copy._channel = self._channel
+        return copy
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: object = UNSET,
+    ) -> Any: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: object = UNSET,
+        type: type[T],
+    ) -> T: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: object = UNSET,
+        type: None,
+    ) -> None: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: object = UNSET,
+        type: Any = Any,
+    ) -> Any:
+        """Make any call of the API.
+
+        Args:
+            method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+            path: below the base URL, such as ``/iserver/accounts``.
+            params: query values. None is left out, flags become ``true`` and ``false``, lists are
+                joined with commas.
+            json: the body.
+            type: what to make of the answer. By default plain Python values; a model, or a list or
+                mapping of models; ``bytes`` or ``str`` for the body as it is; None for nothing.
+
+        Raises:
+            InvalidRequest: refused before anything was sent.
+            OutcomeUnknown: a call other than GET failed after it may have been sent.
+            BezantError: the kind that says what went wrong.
+        """
+        operation = raw_operation(method, path, self._settings)
+        return await self._channel.call(operation, type, self._settings, params=params, json=json)
+
+    def map(
+        self,
+        function: Callable[[T], rt.Promise[R]],
+        items: Iterable[T],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        max_wait: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> AsyncBulk[T, R]:
+        """Call a function for many items at once and iterate over what comes, as it comes.
+
+        The limits are kept exactly full: each call waits for its turn as any other does, and as
+        long as that takes. Use it in a ``with`` statement, whose end ends what is still going on::
+
+            with client.map(fetch, conids) as outcomes:
+                for outcome in outcomes:
+                    if outcome.ok:
+                        print(outcome.item, outcome.value)
+
+        Args:
+            function: makes the calls of one item; an error of it is the item's outcome.
+            items: what it is called with, taken as they are needed.
+            concurrency: how many items are in work at a time.
+            max_wait: seconds for which each call may wait for its turn; None for as long as it
+                takes. The end of a penalty is never waited for longer than the client's own
+                ``max_wait``.
+            on_progress: called before each outcome with a `Progress`.
+
+        Raises:
+            InvalidRequest: an argument cannot be used.
+        """
+        from .bulk import AsyncBulk
+
+        check_count("concurrency", concurrency, 1)
+        if max_wait is not None:
+            check_seconds("max_wait", max_wait)
+        return AsyncBulk(
+            self._channel,
+            function,
+            items,
+            concurrency=concurrency,
+            max_wait=math.inf if max_wait is None else max_wait,
+            on_progress=on_progress,
+        )
+
+    async def gather(
+        self,
+        function: Callable[[T], rt.Promise[R]],
+        items: Iterable[T],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        max_wait: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> list[R]:
+        """Call a function for many items at once and return its values in the items' order.
+
+        As `map`, but the first error ends it: what is still going on is ended, too.
+
+        Args:
+            function: makes the calls of one item.
+            items: what it is called with.
+            concurrency: how many items are in work at a time.
+            max_wait: seconds for which each call may wait for its turn; None for as long as it
+                takes.
+            on_progress: called with a `Progress` for each item.
+
+        Raises:
+            Exception: what the function raised first.
+        """
+        values: dict[int, R] = {}
+        async with self.map(
+            function, items, concurrency=concurrency, max_wait=max_wait, on_progress=on_progress
+        ) as outcomes:
+            async for outcome in outcomes:
+                values[outcome.index] = outcome.value
+        return [values[index] for index in sorted(values)]
+
+    async def aclose(self) -> None:
+        """Close every connection and end the keepalives. Doing so twice is fine."""
+        if self._owner is None:
+            await self._channel.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._channel.check()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        channel = getattr(self, "_channel", None)
+        if channel is not None and self._owner is None and channel.opened:
+            warnings.warn(
+                f"{self!r} was never closed; use it as a context manager",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )

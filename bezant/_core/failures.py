@@ -1,0 +1,204 @@
+"""What it means that no answer came, or one that is no success."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from ..errors import (
+    AnswerTooLarge,
+    ApiError,
+    BadRequest,
+    BezantError,
+    ClientClosed,
+    ConnectFailed,
+    ConnectionLost,
+    DecodeError,
+    HttpTimeout,
+    NoSession,
+    NotAuthenticated,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
+    TlsFailed,
+    UnexpectedRedirect,
+    UpstreamError,
+)
+from .envelope import reason
+from .redact import excerpt, redact
+from .wire import Answer, Operation, TransportTrouble, Trouble
+
+_LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
+_LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
+# What login pages have and error pages do not.
+_LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
+_NO_SESSION: Final = ("no bridge", "init session first")
+_AFTER_ANOTHER: Final = ("please query /accounts first",)
+
+
+def raise_known(text: str, operation: Operation) -> None:
+    """Raise what an error's text says about the session, if it says so.
+
+    Raises:
+        SessionError: the session cannot be used.
+    """
+    lower = text.lower()
+    if any(mark in lower for mark in _NO_SESSION):
+        raise NoSession(
+            f"the gateway has no brokerage session ({text}); {_LOG_IN}", operation=operation.name
+        )
+    if lower in ("not logged in", "not authenticated"):
+        raise NotAuthenticated(f"{text}; {_LOG_IN}", operation=operation.name)
+
+
+def raise_redirect(answer: Answer, operation: Operation) -> NoReturn:
+    """Raise what a redirect means.
+
+    Raises:
+        NotAuthenticated: it leads to the login page.
+        UnexpectedRedirect: it leads elsewhere.
+    """
+    location = answer.headers.get("location", "")
+    if any(path in location.lower() for path in _LOGIN_PATHS):
+        raise NotAuthenticated(
+            f"the gateway redirects to its login page; {_LOG_IN}", operation=operation.name
+        )
+    where = redact(location.split("?")[0][:200])
+    raise UnexpectedRedirect(
+        f"HTTP {answer.status} to {where!r}: the gateway does not know this path",
+        operation=operation.name,
+        status=answer.status,
+        body=excerpt(answer.body),
+    )
+
+
+def raise_status(answer: Answer, operation: Operation) -> NoReturn:
+    """Raise what a status means that is neither a success nor a redirect.
+
+    Raises:
+        BezantError: the kind that fits it.
+    """
+    status = answer.status
+    name = operation.name
+    body = excerpt(answer.body)
+    text = _reason(answer) or "without a reason"
+    message = f"HTTP {status}: {text}"
+    if status == 401:
+        hint = ""
+        if "{accountid}" in name.lower() or "/portfolio/" in name:
+            # The gateway answers 401 for an account that it does not know, too.
+            hint = "; it answers the same for an account id that the user name cannot see"
+        raise NotAuthenticated(f"HTTP 401; {_LOG_IN}{hint}", operation=name)
+    raise_known(text, operation)
+    if status == 429:
+        raise RateLimited(
+            f"{message}; too many requests: stop now, the penalty is 10 to 15 minutes for the "
+            "whole IP address",
+            operation=name,
+            body=body,
+            retry_after=_retry_after(answer),
+        )
+    kind: type[ApiError]
+    if status == 403 or (status == 404 and answer.body.strip() == b"Access Denied"):
+        kind = PermissionDenied
+        if status == 404:
+            message = (
+                f"HTTP {status}: Access Denied; this address is not on the gateway's list "
+                "(ips.allow in its conf.yaml)"
+            )
+    elif status == 400:
+        kind = BadRequest
+    elif status in (404, 410):
+        kind = NotFound
+    elif status >= 500:
+        if status in (502, 503, 504) and not operation.idempotent:
+            raise OutcomeUnknown(
+                f"{message}; it may have been carried out: look before you send it again",
+                operation=name,
+                status=status,
+            )
+        retryable = status in (502, 503, 504) or any(
+            mark in text.lower() for mark in _AFTER_ANOTHER
+        )
+        raise UpstreamError(message, operation=name, status=status, body=body, retryable=retryable)
+    else:
+        kind = ApiError
+    raise kind(message, operation=name, status=status, body=body)
+
+
+def _reason(answer: Answer) -> str:
+    body = answer.body.strip()
+    if body[:1] == b"{":
+        return reason(body) or excerpt(body)
+    if _is_html(answer):
+        title = re.search(rb"<title[^>]*>([^<]{1,200})", body, re.IGNORECASE)
+        return excerpt(title[1]) if title else "an HTML page"
+    return excerpt(body)
+
+
+def _retry_after(answer: Answer) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+
+
+def _is_html(answer: Answer) -> bool:
+    if "html" in answer.headers.get("content-type", "").lower():
+        return True
+    return answer.body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
+
+
+def is_login_page(answer: Answer) -> bool:
+    """Say whether an answer has what login pages have."""
+    return _LOGIN_PAGE.search(answer.body[:20_000]) is not None
+
+
+def refuse_html(answer: Answer, operation: Operation) -> None:
+    """Raise what a page means where JSON was expected.
+
+    Raises:
+        NotAuthenticated: it is the login page.
+        DecodeError: it is another page.
+    """
+    if answer.body[:1] in (b"{", b"[") or not _is_html(answer):
+        return
+    if is_login_page(answer):
+        raise NotAuthenticated(
+            f"the gateway sent its login page; {_LOG_IN}", operation=operation.name
+        )
+    raise DecodeError(
+        f"the gateway sent an HTML page where JSON was expected: {excerpt(answer.body)!r}",
+        operation=operation.name,
+        body=excerpt(answer.body),
+    )
+
+
+def transport_error(
+    trouble: TransportTrouble, operation: Operation, *, where: str, timeout: float
+) -> BezantError:
+    """Turn "no answer came" into the error that says what it means for this call."""
+    name = operation.name
+    detail = redact(trouble.detail)
+    if trouble.kind is Trouble.TOO_LARGE:
+        return AnswerTooLarge(detail, operation=name)
+    if trouble.sent and not operation.idempotent:
+        return OutcomeUnknown(
+            f"{detail or trouble.kind.value}; it may have been carried out: look before you send "
+            "it again",
+            operation=name,
+        )
+    if trouble.kind is Trouble.STOPPED:
+        return ClientClosed("the client was closed in the middle of this call", operation=name)
+    if trouble.kind is Trouble.TLS:
+        return TlsFailed(
+            f"TLS with {where} failed: {detail}; see the verify argument", operation=name
+        )
+    if trouble.kind is Trouble.CONNECT:
+        return ConnectFailed(
+            f"cannot connect to {where}: {detail}; is the gateway running?", operation=name
+        )
+    if trouble.kind is Trouble.TIMEOUT:
+        return HttpTimeout(
+            f"no complete answer from {where} within {timeout:g} s: {detail}", operation=name
+        )
+    return ConnectionLost(f"the connection to {where} broke: {detail}", operation=name)

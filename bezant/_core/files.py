@@ -1,0 +1,79 @@
+"""Files in answers: as they are, or packed into JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+
+import msgspec
+
+from ..errors import AnswerTooLarge, DecodeError
+from .wire import Answer, Operation
+
+# A compressed file may not grow beyond this: the answer's own limit does not see into it.
+_LONGEST_FILE = 256 * 1024 * 1024
+
+
+class BinaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A file: a statement, a tax document, a voucher.
+
+    Attributes:
+        content: its bytes.
+        content_type: what it is, such as ``application/pdf``.
+    """
+
+    content: bytes
+    content_type: str
+
+    def __repr__(self) -> str:
+        return f"<BinaryAnswer {self.content_type}, {len(self.content)} bytes>"
+
+
+class _File(msgspec.Struct):
+    value: str
+    mime_type: str | None = msgspec.field(default=None, name="mimeType")
+    gzip: bool | None = None
+
+
+class _FileEnvelope(msgspec.Struct):
+    data: _File
+
+
+_file = msgspec.json.Decoder(_FileEnvelope)
+
+
+def binary(answer: Answer, operation: Operation) -> BinaryAnswer:
+    """Return the file that an answer is, or that it holds.
+
+    Raises:
+        DecodeError: the file in it cannot be unpacked.
+    """
+    content_type = answer.headers.get("content-type", "")
+    if answer.body[:1] == b"{" and "json" in content_type.lower():
+        try:
+            file = _file.decode(answer.body).data
+        except msgspec.MsgspecError:
+            pass  # no file in an envelope: it is JSON that was asked for
+        else:
+            return BinaryAnswer(
+                content=_unpacked(file, operation), content_type=file.mime_type or ""
+            )
+    return BinaryAnswer(content=answer.body, content_type=content_type)
+
+
+def _unpacked(file: _File, operation: Operation) -> bytes:
+    unreadable = DecodeError("the file in the answer cannot be read", operation=operation.name)
+    try:
+        content = base64.b64decode("".join(file.value.split()), validate=True)
+        if not content.startswith(b"\x1f\x8b") or file.gzip is False:
+            return content
+        packer = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacked = packer.decompress(content, _LONGEST_FILE)
+    except (binascii.Error, ValueError, zlib.error):
+        raise unreadable from None
+    if packer.unconsumed_tail:
+        raise AnswerTooLarge("the file is too long unpacked", operation=operation.name)
+    if not packer.eof:
+        raise unreadable
+    return unpacked

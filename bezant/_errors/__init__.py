@@ -1,0 +1,1 @@
+"""The exceptions by subject; `bezant.errors` has them all."""

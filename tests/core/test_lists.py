@@ -1,0 +1,93 @@
+"""Which lists may be empty although there are some, and which orders are open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezant import UNSET, InvalidRequest, MarketDataFields
+from bezant._core.lists import brings_nothing, is_open, may_be_more
+from bezant._core.quotes import Quotes, next_pause
+from bezant.models.market_data import Snapshot
+from bezant.models.orders import LiveOrder, LiveOrders, Trade
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ([], True),
+        ([Trade()], False),
+        (LiveOrders(), True),
+        (LiveOrders(orders=None, snapshot=None), True),
+        (LiveOrders(orders=[], snapshot=False), True),
+        (LiveOrders(orders=[], snapshot=True), False),
+        # As recorded from a live session: the flag is no sign that something is missing.
+        (LiveOrders(orders=[LiveOrder()], snapshot=False), False),
+    ],
+)
+def test_which_lists_may_hold_more(answer: object, expected: bool) -> None:
+    assert may_be_more(answer) is expected
+
+
+def test_a_call_that_drops_the_list() -> None:
+    assert brings_nothing({"filters": None, "force": True})
+    assert not brings_nothing({"filters": None, "force": None})
+    assert not brings_nothing({"days": 7})
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("Submitted", True),
+        ("PreSubmitted", True),
+        ("PendingCancel", True),  # it can still fill
+        ("WarnState", True),
+        ("something new", True),
+        (None, True),
+        (UNSET, True),
+        ("Filled", False),
+        ("Cancelled", False),
+        ("Inactive", False),
+    ],
+)
+def test_which_orders_are_open(status: Any, expected: bool) -> None:
+    assert is_open(LiveOrder(status=status)) is expected
+
+
+def test_quotes_are_gathered() -> None:
+    quotes = Quotes([3, 1], MarketDataFields.from_codes(31, 84, 99999))
+    assert quotes.codes == ["31", "84", "99999"]
+    assert list(quotes.batches()) == [[3, 1]]
+    quotes.add([3, 1], [Snapshot(conid=1, last="5", bid=None), Snapshot(), Snapshot(conid=2)])
+    assert list(quotes.batches()) == [[3]]
+    assert not quotes.complete
+    quotes.add([3], [Snapshot(conid=3, last="7")])
+    quotes.add([3], [Snapshot(conid=3, bid="6")])
+    assert quotes.complete
+    assert quotes.found() == {
+        3: Snapshot(conid=3, last="7", bid="6"),
+        1: Snapshot(conid=1, last="5", bid=None),
+    }
+
+
+def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
+    quotes = Quotes([1], MarketDataFields.from_names("last"))
+    row = Snapshot(conid=1, market_data_availability="NPB")
+    quotes.add([1], [row])
+    assert not quotes.complete
+    quotes.add([1], [row])
+    assert quotes.complete
+
+
+def test_contracts_that_nobody_can_ask_for() -> None:
+    for bad in ([], [0], [-1], ["1"], [True]):
+        with pytest.raises(InvalidRequest):
+            Quotes(bad, None)  # type: ignore[arg-type]
+
+
+def test_pauses_grow_to_a_second() -> None:
+    pauses = [0.1]
+    for _ in range(6):
+        pauses.append(next_pause(pauses[-1]))
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]

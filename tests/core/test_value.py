@@ -1,0 +1,31 @@
+"""Plain values: what they show of themselves."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from bezant import Outcome
+from bezant._core.settings import PacingStore, Tls
+from bezant._core.wire import Answer, Operation, Payload
+
+
+def test_what_is_hidden_is_not_shown() -> None:
+    store = PacingStore("redis", "redis://:secret@host/0", "name")
+    assert repr(store) == "PacingStore(kind='redis', name='name')"
+    # As some consoles show it.
+    assert store.__rich_repr__() == [("kind", "redis"), ("name", "name")]
+    assert repr(Answer(200, {"set-cookie": "secret"}, b"secret")) == "Answer(status=200)"
+    assert "secret" not in repr(Payload(b"secret")) + repr(Tls("context", context="secret"))
+    assert repr(Outcome("item", 0, None, "secret")) == "Outcome(item='item', index=0, error=None)"
+
+
+def test_values_are_equal_by_their_fields_and_do_not_change() -> None:
+    operation = Operation("GET", "/x", idempotent=True)
+    assert operation == Operation("GET", "/x", idempotent=True)
+    assert operation != Operation("GET", "/y", idempotent=True)
+    assert len({operation, copy.copy(operation), pickle.loads(pickle.dumps(operation))}) == 1
+    with pytest.raises(AttributeError):
+        operation.path = "/z"  # type: ignore[misc]
