@@ -129,7 +129,7 @@ def _worker(client: Any, log: Log, number: int, calls: int, ended: list[int]) ->
         ("tickle", lambda: client.tickle(), 1),
         ("raw", lambda: client.request("GET", f"/iserver/contract/{APPLE}/info"), 2),
         ("ledger", lambda: client.api.portfolio.get_portfolio_ledger(account_id=ACCOUNT), 2),
-        ("orders", lambda: client.api.orders.get_open_orders(), 2),
+        ("orders", lambda: client.api.orders.get_open_orders(), 3),
         ("pages", lambda: client.all_positions(ACCOUNT), 3),
     ]
     try:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import insort
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
+from .value import Value
 from .wire import Operation
 
 # The gateway serves five requests at a time and its own keepalive is one of them. One of our four
@@ -30,8 +32,7 @@ _ENOUGH: Final = 10
 _REMEMBERED: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Value, frozen=True):
     """At most ``count`` requests in any ``seconds``."""
 
     count: int
@@ -182,8 +183,7 @@ class Answers:
         return quickest / 2 if count > _ENOUGH else 0.0
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(msgspec.Struct, eq=False):
     """One call's place in the queue.
 
     Attributes:
@@ -199,9 +199,9 @@ class Ticket:
     operation: Operation
     bucket: str
     order: tuple[int, int]
-    granted: bool = field(default=False)
-    went: float = field(default=0.0)
-    return_time: float = field(default=0.0)
+    granted: bool = False
+    went: float = 0.0
+    return_time: float = 0.0
 
     @property
     def is_tickle(self) -> bool:

@@ -6,7 +6,6 @@ belongs to a process for ever: the place of one that died is free again when its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -22,6 +21,7 @@ from .pacing import (
     latest,
     limits_of,
 )
+from .value import Value
 
 # Nobody tells another process that a place has become free.
 _LOOK_AGAIN: Final = 0.02
@@ -61,8 +61,7 @@ class Shared(msgspec.Struct, omit_defaults=True):
     blocked_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value, frozen=True):
     """A request that wants to go.
 
     Attributes:
@@ -89,8 +88,7 @@ class Claim:
         return cls(token, bucket, limits, ticket.is_tickle, lease, forgive)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """A request may not go yet.
 
     Attributes:
