@@ -131,7 +131,8 @@ class AsyncClient(AsyncClientBase):
         """Iterate over an account's positions, a page of up to a hundred at a time.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. No position comes twice. The gateway
-        lists none until the accounts were asked for, so that is done first, once in a session.
+        lists none until the accounts were asked for, so that is done first, once in a session. If
+        there are none although it was, a tickle tells whether it is still the same session.
 
         Args:
             account_id: such as ``DU123456``.
@@ -139,6 +140,7 @@ class AsyncClient(AsyncClientBase):
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         pager = position_rules.Pager()
+        begun = self._channel.is_new(position_rules.ACCOUNTS)  # then it is just now
         while not pager.done:
             rows = await self._channel.call(
                 position_rules.POSITIONS,
@@ -147,9 +149,20 @@ class AsyncClient(AsyncClientBase):
                 path=fill_path(path, {"accountId": account_id, "pageId": pager.page}),
                 params=position_rules.SORTING,
             )
+            if not rows and not pager.page and not begun:
+                begun = True
+                if await self._is_another_session():
+                    continue
             page = pager.add(rows)
             if page:
                 yield page
+
+    async def _is_another_session(self) -> bool:
+        """Say whether somebody may have logged in anew since the accounts were asked for."""
+        if not self._channel.knows_session:
+            self._channel.forget_session()
+        await self.tickle()
+        return self._channel.is_new(position_rules.ACCOUNTS)
 
     async def all_positions(self, account_id: str) -> list[Position]:
         """Return all positions of an account, from every page, each once.

@@ -23,6 +23,11 @@ class Primed:
         """Say whether this session has seen a call."""
         return path in self._paths
 
+    @property
+    def knows_session(self) -> bool:
+        """Whether a tickle has told which session it is: the next one tells whether it still is."""
+        return bool(self._token)
+
     def begin(self, now: float) -> None:
         """Note that a call begins."""
         if now - self._heard > QUIET:

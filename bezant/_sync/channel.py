@@ -219,13 +219,18 @@ class Channel:
                 _logger.exception("a listener to session changes failed")
 
     def is_new(self, operation: Operation) -> bool:
-        """Say whether this session has not seen a call whose first answer may only start a list."""
+        """Say whether this session has not seen a call that lists need to be begun with."""
         self._primed.begin(rt.monotonic())
         return not self._primed.has(operation.path)
 
     def started(self, operation: Operation) -> None:
         """Note that such a call was answered."""
         self._primed.started(operation.path)
+
+    @property
+    def knows_session(self) -> bool:
+        """Whether a tickle has told which session it is."""
+        return self._primed.knows_session
 
     def forget_session(self) -> None:
         """Ask again for what has to be asked first: the session is a new one."""

@@ -132,7 +132,8 @@ class Client(ClientBase):
         """Iterate over an account's positions, a page of up to a hundred at a time.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``. No position comes twice. The gateway
-        lists none until the accounts were asked for, so that is done first, once in a session.
+        lists none until the accounts were asked for, so that is done first, once in a session. If
+        there are none although it was, a tickle tells whether it is still the same session.
 
         Args:
             account_id: such as ``DU123456``.
@@ -140,6 +141,7 @@ class Client(ClientBase):
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         pager = position_rules.Pager()
+        begun = self._channel.is_new(position_rules.ACCOUNTS)  # then it is just now
         while not pager.done:
             rows = self._channel.call(
                 position_rules.POSITIONS,
@@ -148,9 +150,20 @@ class Client(ClientBase):
                 path=fill_path(path, {"accountId": account_id, "pageId": pager.page}),
                 params=position_rules.SORTING,
             )
+            if not rows and not pager.page and not begun:
+                begun = True
+                if self._is_another_session():
+                    continue
             page = pager.add(rows)
             if page:
                 yield page
+
+    def _is_another_session(self) -> bool:
+        """Say whether somebody may have logged in anew since the accounts were asked for."""
+        if not self._channel.knows_session:
+            self._channel.forget_session()
+        self.tickle()
+        return self._channel.is_new(position_rules.ACCOUNTS)
 
     def all_positions(self, account_id: str) -> list[Position]:
         """Return all positions of an account, from every page, each once.

@@ -248,18 +248,32 @@ async def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway
             client.session.daily_end("mars")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("told", ["by a tickle", "by the time"])
+@pytest.mark.parametrize(
+    "told", ["by a tickle", "by the time", "by an empty answer", "by an empty answer, alone"]
+)
 async def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
-        await client.tickle()
+        if "alone" not in told:
+            await client.tickle()
         before = len(await client.all_positions(gateway.account_id))
         assert before > 0
         gateway.logout()
         gateway.login()
         if told == "by a tickle":
             await client.tickle()
-        else:
+        elif told == "by the time":
             monkeypatch.setattr(primed, "QUIET", -1.0)
         assert len(await client.all_positions(gateway.account_id)) == before
+
+
+async def test_an_empty_portfolio_is_one() -> None:
+    with SimulatedGateway(positions=0) as gateway:
+        async with AsyncClient(gateway.base_url) as client:
+            assert await client.all_positions(gateway.account_id) == []
+            assert gateway.count("POST", "/tickle") == 0  # its lists have only just begun
+            await client.tickle()
+            assert await client.all_positions(gateway.account_id) == []
+            assert gateway.count("POST", "/tickle") == 2
+            assert gateway.count("GET", "/portfolio/accounts") == 1

@@ -249,18 +249,32 @@ def test_the_daily_end_is_midnight_of_the_region(gateway: SimulatedGateway) -> N
             client.session.daily_end("mars")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("told", ["by a tickle", "by the time"])
+@pytest.mark.parametrize(
+    "told", ["by a tickle", "by the time", "by an empty answer", "by an empty answer, alone"]
+)
 def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
     with Client(gateway.base_url) as client:
-        client.tickle()
+        if "alone" not in told:
+            client.tickle()
         before = len(client.all_positions(gateway.account_id))
         assert before > 0
         gateway.logout()
         gateway.login()
         if told == "by a tickle":
             client.tickle()
-        else:
+        elif told == "by the time":
             monkeypatch.setattr(primed, "QUIET", -1.0)
         assert len(client.all_positions(gateway.account_id)) == before
+
+
+def test_an_empty_portfolio_is_one() -> None:
+    with SimulatedGateway(positions=0) as gateway:
+        with Client(gateway.base_url) as client:
+            assert client.all_positions(gateway.account_id) == []
+            assert gateway.count("POST", "/tickle") == 0  # its lists have only just begun
+            client.tickle()
+            assert client.all_positions(gateway.account_id) == []
+            assert gateway.count("POST", "/tickle") == 2
+            assert gateway.count("GET", "/portfolio/accounts") == 1
