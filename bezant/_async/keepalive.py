@@ -10,6 +10,7 @@ from typing import Self
 
 from .._core.health import TICKLE
 from .._core.keepalive import Change, KeepaliveState
+from .._core.settings import check_callable
 from .._runtime import _async as rt
 from ..errors import BezantError
 from ..models._session import Tickle
@@ -35,6 +36,8 @@ class AsyncKeepalive:
         on_lost: Callback | None,
         on_restored: Callable[[], object] | None,
     ) -> None:
+        check_callable("on_lost", on_lost)
+        check_callable("on_restored", on_restored)
         self._state = KeepaliveState()
         self._stopping = rt.Event()
         self._on_lost = on_lost

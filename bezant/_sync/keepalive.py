@@ -11,6 +11,7 @@ from typing import Self
 
 from .._core.health import TICKLE
 from .._core.keepalive import Change, KeepaliveState
+from .._core.settings import check_callable
 from .._runtime import _sync as rt
 from ..errors import BezantError
 from ..models._session import Tickle
@@ -36,6 +37,8 @@ class Keepalive:
         on_lost: Callback | None,
         on_restored: Callable[[], object] | None,
     ) -> None:
+        check_callable("on_lost", on_lost)
+        check_callable("on_restored", on_restored)
         self._state = KeepaliveState()
         self._stopping = rt.Event()
         self._on_lost = on_lost

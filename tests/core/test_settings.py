@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path
 from typing import Any, get_args
@@ -14,10 +15,12 @@ from bezant import InvalidBaseUrl, InvalidRequest
 from bezant._core.settings import (
     DEFAULT_BASE_URL,
     DEFAULT_USER_AGENT,
+    MAX_SECONDS,
     BaseUrl,
     Settings,
     Tls,
     TlsMode,
+    check_count,
     check_seconds,
     choose_proxy,
     choose_tls,
@@ -272,8 +275,12 @@ def test_counts_are_whole_and_positive(name: str, value: object) -> None:
         Settings(LOCAL, Tls("none"), **{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "5", None, float("nan"), float("inf")], ids=repr)
-def test_times_are_positive_and_finite(value: Any) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, True, "5", None, float("nan"), float("inf"), MAX_SECONDS + 1, 10**400],
+    ids=lambda value: repr(value)[:9],
+)
+def test_times_are_positive_and_can_be_waited_for(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="wait must be a positive"):
         check_seconds("wait", value)
     for name in ("timeout", "connect_timeout"):
@@ -281,10 +288,23 @@ def test_times_are_positive_and_finite(value: Any) -> None:
             Settings(LOCAL, Tls("none"), **{name: value})
 
 
-@given(value=st.floats(min_value=0, allow_infinity=False) | st.integers(min_value=1, max_value=99))
+@given(value=st.floats(min_value=0, max_value=MAX_SECONDS) | st.integers(1, MAX_SECONDS))
 def test_any_positive_time_will_do(value: float) -> None:
     assume(value > 0)
     check_seconds("wait", value)
+
+
+@pytest.mark.parametrize("value", [10**5000, "x" * 100_000, b"x" * 100_000], ids=["int", "s", "b"])
+def test_a_refusal_is_short_whatever_was_given(value: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_seconds("wait", value)
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InvalidRequest) as caught:
+        check_count("count", value, math.inf)  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InvalidBaseUrl) as refused:
+        BaseUrl.parse(value)
+    assert len(str(refused.value)) < 300
 
 
 def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:
