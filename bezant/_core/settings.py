@@ -177,11 +177,14 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
     """Decide which proxy is used, once for REST and for the WebSocket.
 
     Never one for a loopback host: a proxy elsewhere cannot reach the gateway on this machine.
+
+    Raises:
+        InvalidRequest: it is no URL of an HTTP proxy.
     """
     if base_url.is_loopback:
         return None
     if proxy is not None:
-        return proxy or None
+        return _checked_proxy(proxy, "proxy") if proxy != "" else None
     lower = {key.lower(): value for key, value in environ.items() if value}
     for skipped in lower.get("no_proxy", "").split(","):
         suffix = skipped.strip().lstrip("*").lstrip(".").lower()
@@ -189,7 +192,24 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
             suffix and (base_url.host == suffix or base_url.host.endswith("." + suffix))
         ):
             return None
-    return lower.get(f"{base_url.scheme}_proxy") or lower.get("all_proxy")
+    for name in (f"{base_url.scheme}_proxy", "all_proxy"):
+        if name in lower:
+            return _checked_proxy(lower[name], f"{name.upper()} in the environment")
+    return None
+
+
+def _checked_proxy(proxy: object, name: str) -> str:
+    # What is wrong is not shown: it may hold a password.
+    try:
+        parts = urlsplit(proxy) if isinstance(proxy, str) and proxy.isprintable() else None
+        fine = parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not isinstance(proxy, str) or not fine:
+        raise InvalidRequest(
+            f"{name} must be the URL of an HTTP proxy, such as http://HOST:PORT; proxy='' uses none"
+        )
+    return proxy
 
 
 @dataclass(frozen=True, slots=True)

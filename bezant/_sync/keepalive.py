@@ -43,9 +43,9 @@ class Keepalive:
         self._stopping = rt.Event()
         self._on_lost = on_lost
         self._on_restored = on_restored
-        self._channel = weakref.ref(channel)
         self._interval = interval
-        # The worker must not hold the client: a forgotten client ends its keepalive.
+        # The worker must not hold the client: a forgotten client ends its keepalive, at once.
+        self._channel = weakref.ref(channel, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
         channel.workers.append(self)
 
@@ -82,6 +82,9 @@ class Keepalive:
     def failures(self) -> int:
         """How many in a row have failed."""
         return self._state.failures
+
+    def _forgotten(self, _channel: object) -> None:
+        self._worker.abandon()
 
     def _run(self) -> None:
         while True:

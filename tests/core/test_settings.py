@@ -209,6 +209,32 @@ def test_which_proxy_is_used(
     assert choose_proxy(LOCAL, proxy, environ) is None
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"socks5://u:{TOKEN}@h:1",
+        f"h:{TOKEN}",
+        f"http://u:{TOKEN}@",
+        f"http://u:{TOKEN}@h:port",
+        f"http://u:{TOKEN}@h:0",
+        f"http://[::{TOKEN}",
+        f"http://h\n{TOKEN}",
+        b"http://h",
+        5,
+        True,
+    ],
+    ids=repr,
+)
+def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^proxy must be the URL of an HTTP proxy") as caught:
+        choose_proxy(REMOTE, proxy, {})
+    assert TOKEN not in str(caught.value)
+    if isinstance(proxy, str):
+        with pytest.raises(InvalidRequest, match=r"^ALL_PROXY in the environment") as caught:
+            choose_proxy(REMOTE, None, {"all_proxy": proxy})
+        assert TOKEN not in str(caught.value)
+
+
 DEFAULTS: dict[str, Any] = {
     "verify": "auto",
     "proxy": None,
