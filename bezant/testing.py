@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import pytest
@@ -168,7 +168,7 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
 
 
 @contextlib.contextmanager
-def _naming_the_marker() -> Iterator[None]:
+def _naming_the_marker() -> Generator[None]:
     """Say of a mistake in the options that it is one, without the simulation's own frames."""
     try:
         yield

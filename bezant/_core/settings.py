@@ -249,13 +249,21 @@ def choose_pacing(
         kind, _, where = rest.partition(":")
         if kind == "file" and where.removeprefix("//"):
             return True, PacingStore("file", where.removeprefix("//"), name)
-        if kind in ("redis", "rediss", "unix") and where.startswith("//"):
+        if kind in ("redis", "rediss", "unix") and _is_server(rest):
             return True, PacingStore("redis", rest, name)
     raise InvalidRequest(
         "pacing must be True, False, file:PATH or redis://HOST:PORT/NUMBER, with #NAME behind it "
         "where several gateways are told apart; BEZANT_PACING in the environment the same, or on "
         "or off"
     )
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.netloc or parts.path) and parts.port != 0 and "://" in url
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,10 +372,7 @@ def resolve(
     retries: int | None = None,
 ) -> Settings:
     """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
-    text = base_url
-    if text is None:
-        text = environ.get("BEZANT_GATEWAY_URL") or environ.get("IBKR_GATEWAY_URL")
-    where = BaseUrl.parse(text or DEFAULT_BASE_URL) if base_url is None else BaseUrl.parse(base_url)
+    where = _url_of(environ) if base_url is None else BaseUrl.parse(base_url)
     held, store = choose_pacing(pacing, where, environ)
     return Settings(
         base_url=where,
@@ -384,6 +389,17 @@ def resolve(
         max_wait=max_wait,
         retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
     )
+
+
+def _url_of(environ: Mapping[str, str]) -> BaseUrl:
+    for name in ("BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"):
+        # Files that such variables are read from end with a line break.
+        if text := environ.get(name, "").strip():
+            try:
+                return BaseUrl.parse(text)
+            except InvalidBaseUrl as error:
+                raise InvalidBaseUrl(f"{name} in the environment: {error}") from None
+    return BaseUrl.parse(DEFAULT_BASE_URL)
 
 
 def _count(name: str, environ: Mapping[str, str]) -> int:

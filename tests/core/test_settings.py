@@ -22,6 +22,7 @@ from bezant._core.settings import (
     TlsMode,
     check_count,
     check_seconds,
+    choose_pacing,
     choose_proxy,
     choose_tls,
     resolve,
@@ -258,6 +259,9 @@ DEFAULTS: dict[str, Any] = {
             "https://b:1/x",
         ),
         (None, {"BEZANT_GATEWAY_URL": ""}, DEFAULT_BASE_URL),
+        (None, {"BEZANT_GATEWAY_URL": " \n"}, DEFAULT_BASE_URL),
+        (None, {"BEZANT_GATEWAY_URL": " https://b:1/x\r\n"}, "https://b:1/x"),
+        (None, {"BEZANT_GATEWAY_URL": " ", "IBKR_GATEWAY_URL": "https://i:1/x"}, "https://i:1/x"),
         ("https://a:1/x", {"BEZANT_GATEWAY_URL": "https://b:1/x"}, "https://a:1/x"),
     ],
 )
@@ -265,6 +269,27 @@ def test_arguments_come_before_the_environment(
     base_url: str | None, environ: dict[str, str], expected: str
 ) -> None:
     assert str(resolve(base_url, environ, **DEFAULTS).base_url) == expected
+
+
+@pytest.mark.parametrize("name", ["BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"])
+def test_a_variable_that_is_wrong_is_named(name: str) -> None:
+    with pytest.raises(InvalidBaseUrl, match=rf"^{name} in the environment: 'localhost:5000' must"):
+        resolve(None, {name: "localhost:5000"}, **DEFAULTS)
+
+
+@pytest.mark.parametrize("url", ["redis://h:x/0", "redis://", "redis:h", "rediss://h:0", "unix://"])
+def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="pacing must be"):
+        choose_pacing(url, LOCAL, {})
+    with pytest.raises(InvalidRequest, match="pacing must be"):
+        choose_pacing(None, LOCAL, {"BEZANT_PACING": url})
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://:p@h:1/2", "rediss://h:1", "unix:///a/b"])
+def test_addresses_of_stores(url: str) -> None:
+    _, store = choose_pacing(url, LOCAL, {})
+    assert store is not None
+    assert store.where == url
 
 
 def test_an_empty_base_url_is_not_the_default() -> None:
