@@ -24,24 +24,32 @@ _VERIFY_HELP = (
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value <= 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    # No client waits for longer.
+    if not 0 < value <= 2_000_000:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    return value
+
+
+def _whole(text: str, most: float, said: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"must be {said}, not {text!r}")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return value
+    return _whole(text, math.inf, "a whole number of at least 0")
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65_535:
-        raise argparse.ArgumentTypeError("must be from 0 to 65535")
-    return value
+    return _whole(text, 65_535, "a port from 0 to 65535")
 
 
 def _verify(text: str) -> str | bool:
@@ -52,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bezant",
         description="A typed client for Interactive Brokers' Client Portal Web API.",
+        epilog="bezant COMMAND --help tells more. Without an account, begin with: bezant demo",
     )
     parser.add_argument("--version", action="version", version=f"bezant {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
@@ -110,12 +119,19 @@ def _parser() -> argparse.ArgumentParser:
         "health",
         help="whether the gateway's session can be used",
         description=(
-            "Prints the session's flags. Exit status 0 when it can be used, 2 when not. The "
-            "address comes from --gateway, BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL."
+            "Prints the session's flags. Exit status 0 when it can be used, 2 when it cannot or "
+            "no gateway answers, 1 for a mistake. The address comes from --gateway, "
+            "BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL, else it is https://localhost:5000/v1/api."
         ),
     )
     health.add_argument("--gateway", metavar="URL", help=_GATEWAY_HELP)
     health.add_argument("--verify", type=_verify, default="auto", help=_VERIFY_HELP)
+    health.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="N", help="seconds for each call (30)"
+    )
+    health.add_argument(
+        "--json", action="store_true", help="print one JSON object, whatever comes of it"
+    )
 
     gateway = commands.add_parser(
         "gateway",
@@ -190,7 +206,9 @@ def _sim(options: argparse.Namespace) -> int:
 def _health(options: argparse.Namespace) -> int:
     from .cli import _health as health
 
-    return health.run(options.gateway, verify=options.verify)
+    return health.run(
+        options.gateway, verify=options.verify, timeout=options.timeout, as_json=options.json
+    )
 
 
 def _gateway(options: argparse.Namespace) -> int:

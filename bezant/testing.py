@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import pytest
 
@@ -115,7 +115,9 @@ def ibkr_client(
     from bezant import Client
 
     options = _client_options(_options(request.node, ibkr_options))
-    with Client(ibkr_gateway.base_url, **options) as client:
+    with _naming_the_marker():
+        client = Client(ibkr_gateway.base_url, **options)
+    with client:
         yield client
 
 
@@ -127,7 +129,8 @@ def async_ibkr_client(
     from bezant import AsyncClient
 
     options = _client_options(_options(request.node, ibkr_options))
-    client = AsyncClient(ibkr_gateway.base_url, **options)
+    with _naming_the_marker():
+        client = AsyncClient(ibkr_gateway.base_url, **options)
     end = _close_with_loop(client)
     yield client
     end()
@@ -154,10 +157,23 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
     from bezant.sim._scenario_file import clock_of
 
     own = {name: value for name, value in options.items() if name not in ("client", "time")}
-    scenario = own.get("scenario")
-    if isinstance(scenario, (str, os.PathLike)):
-        own["scenario"] = load_scenario(folder / scenario)
-    return SimulatedGateway(clock=clock_of(options.get("time", "live")), **own)
+    with _naming_the_marker():
+        scenario = own.get("scenario")
+        if isinstance(scenario, (str, os.PathLike)):
+            own["scenario"] = load_scenario(folder / scenario)
+        time = options.get("time", "live")
+        if not isinstance(time, str):
+            raise TypeError(f"time must be live, hand or fast=N, not {time!r}")
+        return SimulatedGateway(clock=clock_of(time), **own)
+
+
+@contextlib.contextmanager
+def _naming_the_marker() -> Generator[None]:
+    """Say of a mistake in the options that it is one, without the simulation's own frames."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"@pytest.mark.{_MARKER} or ibkr_options: {error}") from None
 
 
 def _client_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +182,13 @@ def _client_options(options: Mapping[str, Any]) -> dict[str, Any]:
         "retries": 0,
         "timeout": _TIMEOUT,
     }
-    return own | dict(options.get("client", {}))
+    given = options.get("client", {})
+    if not isinstance(given, Mapping):
+        raise pytest.UsageError(
+            f"@pytest.mark.{_MARKER}: client takes a mapping of the clients' arguments, such as "
+            f"{{'retries': 2}}, not {given!r}"
+        )
+    return own | dict(cast("Mapping[str, Any]", given))
 
 
 def _close_with_loop(client: AsyncClient) -> Callable[[], None]:

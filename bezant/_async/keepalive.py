@@ -10,6 +10,7 @@ from typing import Self
 
 from .._core.health import TICKLE
 from .._core.keepalive import Change, KeepaliveState
+from .._core.settings import check_callable
 from .._runtime import _async as rt
 from ..errors import BezantError
 from ..models._session import Tickle
@@ -35,13 +36,15 @@ class AsyncKeepalive:
         on_lost: Callback | None,
         on_restored: Callable[[], object] | None,
     ) -> None:
+        check_callable("on_lost", on_lost)
+        check_callable("on_restored", on_restored)
         self._state = KeepaliveState()
         self._stopping = rt.Event()
         self._on_lost = on_lost
         self._on_restored = on_restored
-        self._channel = weakref.ref(channel)
         self._interval = interval
-        # The worker must not hold the client: a forgotten client ends its keepalive.
+        # The worker must not hold the client: a forgotten client ends its keepalive, at once.
+        self._channel = weakref.ref(channel, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
         channel.workers.append(self)
 
@@ -78,6 +81,9 @@ class AsyncKeepalive:
     def failures(self) -> int:
         """How many in a row have failed."""
         return self._state.failures
+
+    def _forgotten(self, _channel: object) -> None:
+        self._worker.abandon()
 
     async def _run(self) -> None:
         while True:

@@ -11,11 +11,28 @@ _SECRETS = r"""(?ix)
      \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
     ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """
+# What IBKR's session tokens look like (32 hex digits), and signed web tokens, wherever they stand.
+_BARE = (
+    r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,}|eyJ[\w-]{8,}(?:\.[\w-]+){1,2})(?![0-9A-Za-z])"
+)
+# They would command the terminal that an error is printed on, or forge a line of a log.
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_SHOWN = 80
 
 
 def redact(text: str) -> str:
-    """Replace what looks like a token, cookie or password."""
-    return re.sub(_SECRETS, r"\1***", text)
+    """Replace what looks like a token, cookie or password, and spell out control characters."""
+    text = re.sub(_BARE, "***", re.sub(_SECRETS, r"\1***", text))
+    return re.sub(_CONTROL, lambda match: repr(match[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """Return a value for an error's text: its repr, short, whatever the value does."""
+    try:
+        text = repr(value[:_SHOWN] if isinstance(value, str | bytes) else value)
+    except Exception:  # noqa: BLE001 - a number of 5000 digits, a deep list, a repr that fails
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def excerpt(body: bytes, limit: int = 200) -> str:

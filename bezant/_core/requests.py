@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET
 
 from ..errors import InvalidRequest
+from .redact import shown
 from .settings import Settings
 from .wire import Operation, Payload, Request
 
@@ -45,7 +46,7 @@ def fill_path(template: str, values: Mapping[str, object]) -> str:
             )
         text = _spelled(value, name, template)
         if text in ("", ".", "..") or not text.strip():
-            raise InvalidRequest(f"{name} must not be {text!r}", operation=template)
+            raise InvalidRequest(f"{name} must not be {shown(text)}", operation=template)
         path = path.replace("{" + name + "}", _quoted(text, "", name))
     return path
 
@@ -59,9 +60,11 @@ def raw_operation(method: str, path: str, settings: Settings) -> Operation:
         InvalidRequest: the method or the path cannot be sent.
     """
     if not isinstance(method, str) or method.upper() not in _METHODS:
-        raise InvalidRequest(f"method must be one of {', '.join(sorted(_METHODS))}, not {method!r}")
+        raise InvalidRequest(
+            f"method must be one of {', '.join(sorted(_METHODS))}, not {shown(method)}"
+        )
     if not isinstance(path, str) or not path.strip("/"):
-        raise InvalidRequest(f"path must be text such as '/iserver/accounts', not {path!r}")
+        raise InvalidRequest(f"path must be text such as '/iserver/accounts', not {shown(path)}")
     if "://" in path or path.startswith("//"):
         raise InvalidRequest("path must be relative to the base URL; make another client for it")
     if "?" in path or "#" in path:
@@ -160,10 +163,19 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
     Raises:
         InvalidRequest: a value has a type that has no spelling in a query.
     """
-    if not params:
+    if params is None:
         return ""
+    if not isinstance(params, Mapping):
+        raise InvalidRequest(
+            f"params must be a mapping such as {{'days': 7}}, not {shown(params)}",
+            operation=operation,
+        )
     pairs: list[str] = []
     for key, value in params.items():
+        if not isinstance(key, str):
+            raise InvalidRequest(
+                f"the name of a query value is text, not {shown(key)}", operation=operation
+            )
         if value is None or value is UNSET:
             continue
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
@@ -172,7 +184,7 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
             # A comma within an item would make two of it.
             texts = (_query_text(key, item, operation) for item in cast("Iterable[object]", value))
             text = ",".join(_quoted(each, "", key) for each in texts)
-        pairs.append(f"{_quoted(str(key), '', key)}={text}")
+        pairs.append(f"{_quoted(key, '', key)}={text}")
     return "&".join(pairs)
 
 
@@ -210,31 +222,52 @@ def encode_body(value: object, operation: str) -> bytes:
     """Encode a JSON body; exact decimals become JSON numbers, UNSET fields are left out.
 
     Raises:
-        InvalidRequest: the value has no JSON form.
+        InvalidRequest: the value has no JSON form, or a model's field holds what it cannot mean.
     """
     try:
-        _refuse_infinite(value)
+        _refuse_unfit(value, "")
         return _encoder.encode(value)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise InvalidRequest(f"the body has no JSON form: {error}", operation=operation) from None
 
 
-def _refuse_infinite(value: object) -> None:
-    # msgspec writes null for them: a price that is not a number would be sent as no price.
+def _refuse_unfit(value: object, place: str) -> None:
+    """Refuse what would be written as something else, and say where it stands.
+
+    msgspec writes null for numbers that are not finite, so that a price that is none would be sent
+    as no price, and text of its own for bytes.
+    """
     if isinstance(value, float | Decimal):
         if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
-            msg = "a number is not finite"
-            raise ValueError(msg)
+            _unfit("a number that is not finite", place)
+    elif isinstance(value, bytes | bytearray | memoryview):
+        _unfit("bytes; decode them first", place)
     elif isinstance(value, Mapping):
-        for each in cast("Mapping[object, object]", value).values():
-            _refuse_infinite(each)
+        for key, each in cast("Mapping[object, object]", value).items():
+            _refuse_unfit(each, f"{place}.{key}" if isinstance(key, str) else place)
     elif isinstance(value, list | tuple | set | frozenset):
-        for each in cast("Iterable[object]", value):
-            _refuse_infinite(each)
+        for index, each in enumerate(cast("Iterable[object]", value)):
+            _refuse_unfit(each, f"{place}[{index}]")
     elif isinstance(value, msgspec.Struct):
-        _refuse_infinite(msgspec.structs.asdict(value))
+        _refuse_unfit(msgspec.structs.asdict(value), place)
+        # Structs take anything when they are made: True as a price, no side.
+        plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
+        try:
+            msgspec.convert(plain, type(value), strict=False)
+        except msgspec.ValidationError as error:
+            what = str(error).replace("`$", f"`{place}").replace("`.", "`")
+            msg = f"{type(value).__name__}: {what}"
+            raise ValueError(msg) from None
+        except TypeError:
+            return  # a choice of models: which one cannot be told from the values
     elif is_dataclass(value) and not isinstance(value, type):
-        _refuse_infinite([getattr(value, each.name) for each in fields(value)])
+        for each in fields(value):
+            _refuse_unfit(getattr(value, each.name), f"{place}.{each.name}")
+
+
+def _unfit(what: str, place: str) -> NoReturn:
+    msg = f"{place.lstrip('.') or 'it'} is {what}"
+    raise ValueError(msg)
 
 
 class _Order(msgspec.Struct):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 
 from .._version import __version__
 from ..errors import InvalidBaseUrl, InvalidRequest
+from .redact import shown
 from .value import Value
 
 DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
@@ -25,6 +25,8 @@ DEFAULT_CONNECTIONS: Final = 4
 DEFAULT_ANSWER_LIMIT: Final = 32 * 1024 * 1024
 DEFAULT_MAX_WAIT: Final = 30.0
 DEFAULT_RETRIES: Final = 2
+# Sockets count milliseconds in 32 bits: beyond 24 days a wait fails with an OverflowError.
+MAX_SECONDS: Final = 2_000_000
 # Items of a bulk map: enough for some to be waiting whenever the limits let one go.
 DEFAULT_CONCURRENCY: Final = 8
 
@@ -54,36 +56,38 @@ class BaseUrl(Value, frozen=True):
             InvalidBaseUrl: it cannot be one.
         """
         # All up to the last @ may be a password, slashes too where it was not encoded.
-        shown = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", str(text), flags=re.DOTALL)[:200]
-        if not isinstance(text, str) or not text.strip() or not text.isprintable() or " " in text:
-            raise InvalidBaseUrl(f"{shown!r} is not a URL; try {DEFAULT_BASE_URL!r}")
+        if not isinstance(text, str):
+            raise InvalidBaseUrl(f"a base URL is text, not {type(text).__name__}")
+        url = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", text, flags=re.DOTALL)[:200]
+        if not text.strip() or not text.isprintable() or " " in text:
+            raise InvalidBaseUrl(f"{url!r} is not a URL; try {DEFAULT_BASE_URL!r}")
         try:
             parts = urlsplit(text)
             host = parts.hostname or ""
             port = parts.port
         except ValueError as error:
             why = "" if "@" in text else f": {error}"
-            raise InvalidBaseUrl(f"{shown!r} does not parse{why}") from None
+            raise InvalidBaseUrl(f"{url!r} does not parse{why}") from None
         if parts.scheme not in ("http", "https"):
             raise InvalidBaseUrl(
-                f"{shown!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
+                f"{url!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
             )
         if "@" in parts.netloc:
-            raise InvalidBaseUrl(f"{shown!r} must not hold a user name or password")
+            raise InvalidBaseUrl(f"{url!r} must not hold a user name or password")
         if parts.query or parts.fragment or "?" in text or "#" in text:
-            raise InvalidBaseUrl(f"{shown!r} must not have a query or a fragment")
+            raise InvalidBaseUrl(f"{url!r} must not have a query or a fragment")
         if not host or port == 0 or ("[" in parts.netloc and ":" not in host):
-            raise InvalidBaseUrl(f"{shown!r} has no host or no usable port")
+            raise InvalidBaseUrl(f"{url!r} has no host or no usable port")
         if not _is_host(host):
             try:
                 host = host.encode("idna").decode("ascii")
             except UnicodeError:
                 host = ""
             if not _is_host(host):
-                raise InvalidBaseUrl(f"{shown!r} has a host that cannot exist")
+                raise InvalidBaseUrl(f"{url!r} has a host that cannot exist")
         path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         if any(segment in (".", "..") for segment in path.split("/")) or "//" in path:
-            raise InvalidBaseUrl(f"{shown!r} has a path with empty or dot segments")
+            raise InvalidBaseUrl(f"{url!r} has a path with empty or dot segments")
         port = port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, host, port, path or "/v1/api")
 
@@ -175,11 +179,14 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
     """Decide which proxy is used, once for REST and for the WebSocket.
 
     Never one for a loopback host: a proxy elsewhere cannot reach the gateway on this machine.
+
+    Raises:
+        InvalidRequest: it is no URL of an HTTP proxy.
     """
     if base_url.is_loopback:
         return None
     if proxy is not None:
-        return proxy or None
+        return _checked_proxy(proxy, "proxy") if proxy != "" else None
     lower = {key.lower(): value for key, value in environ.items() if value}
     for skipped in lower.get("no_proxy", "").split(","):
         suffix = skipped.strip().lstrip("*").lstrip(".").lower()
@@ -187,7 +194,24 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
             suffix and (base_url.host == suffix or base_url.host.endswith("." + suffix))
         ):
             return None
-    return lower.get(f"{base_url.scheme}_proxy") or lower.get("all_proxy")
+    for name in (f"{base_url.scheme}_proxy", "all_proxy"):
+        if name in lower:
+            return _checked_proxy(lower[name], f"{name.upper()} in the environment")
+    return None
+
+
+def _checked_proxy(proxy: object, name: str) -> str:
+    # What is wrong is not shown: it may hold a password.
+    try:
+        parts = urlsplit(proxy) if isinstance(proxy, str) and proxy.isprintable() else None
+        fine = parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not isinstance(proxy, str) or not fine:
+        raise InvalidRequest(
+            f"{name} must be the URL of an HTTP proxy, such as http://HOST:PORT; proxy='' uses none"
+        )
+    return proxy
 
 
 class PacingStore(Value, frozen=True):
@@ -228,12 +252,21 @@ def choose_pacing(
         kind, _, where = rest.partition(":")
         if kind == "file" and where.removeprefix("//"):
             return True, PacingStore("file", where.removeprefix("//"), name)
-        if kind in ("redis", "rediss", "unix") and where.startswith("//"):
+        if kind in ("redis", "rediss", "unix") and _is_server(rest):
             return True, PacingStore("redis", rest, name)
     raise InvalidRequest(
-        "pacing (or BEZANT_PACING) must be True, False, file:PATH or redis://HOST:PORT/NUMBER, "
-        "with #NAME behind it where several gateways are told apart"
+        "pacing must be True, False, file:PATH or redis://HOST:PORT/NUMBER, with #NAME behind it "
+        "where several gateways are told apart; BEZANT_PACING in the environment the same, or on "
+        "or off"
     )
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.netloc or parts.path) and parts.port != 0 and "://" in url
+    except ValueError:
+        return False
 
 
 class Settings(Value, frozen=True):
@@ -295,11 +328,23 @@ def check_count(name: str, value: object, least: int) -> None:
         InvalidRequest: it is not.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidRequest(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise InvalidRequest(
+            f"{name} must be a whole number of at least {least}, not {shown(value)}"
+        )
+
+
+def check_callable(name: str, value: object) -> None:
+    """Refuse what cannot be called, before the moment when it would have to be; None is none.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if value is not None and not callable(value):
+        raise InvalidRequest(f"{name} must be a function, not {shown(value)}")
 
 
 def check_seconds(name: str, value: float) -> None:
-    """Refuse what is not a positive, finite number of seconds.
+    """Refuse what is not a number of seconds above 0, or longer than can be waited for.
 
     Raises:
         InvalidRequest: it is not.
@@ -307,10 +352,11 @@ def check_seconds(name: str, value: float) -> None:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or value <= 0
+        or not 0 < value <= MAX_SECONDS
     ):
-        raise InvalidRequest(f"{name} must be a positive number of seconds, not {value!r}")
+        raise InvalidRequest(
+            f"{name} must be a positive number of seconds up to {MAX_SECONDS:,}, not {shown(value)}"
+        )
 
 
 def resolve(
@@ -330,10 +376,7 @@ def resolve(
     retries: int | None = None,
 ) -> Settings:
     """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
-    text = base_url
-    if text is None:
-        text = environ.get("BEZANT_GATEWAY_URL") or environ.get("IBKR_GATEWAY_URL")
-    where = BaseUrl.parse(text or DEFAULT_BASE_URL) if base_url is None else BaseUrl.parse(base_url)
+    where = _url_of(environ) if base_url is None else BaseUrl.parse(base_url)
     held, store = choose_pacing(pacing, where, environ)
     return Settings(
         base_url=where,
@@ -350,6 +393,17 @@ def resolve(
         max_wait=max_wait,
         retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
     )
+
+
+def _url_of(environ: Mapping[str, str]) -> BaseUrl:
+    for name in ("BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"):
+        # Files that such variables are read from end with a line break.
+        if text := environ.get(name, "").strip():
+            try:
+                return BaseUrl.parse(text)
+            except InvalidBaseUrl as error:
+                raise InvalidBaseUrl(f"{name} in the environment: {error}") from None
+    return BaseUrl.parse(DEFAULT_BASE_URL)
 
 
 def _count(name: str, environ: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from .._core.health import AUTH_STATUS, TICKLE, problem
+from .._core.redact import shown
 from .._core.session import (
     FIRST_POLL,
     INIT,
@@ -18,7 +19,7 @@ from .._core.session import (
     next_midnight,
     next_poll,
 )
-from .._core.settings import Settings, check_seconds
+from .._core.settings import Settings, check_callable, check_seconds
 from .._runtime import _sync as rt
 from ..errors import BezantError, HttpError, InvalidRequest, SessionError
 from ..models._session import AuthStatus, Tickle
@@ -87,9 +88,9 @@ class Session:
         """
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few ask, and it takes a while
 
-        zone = REGIONS.get(region)
+        zone = REGIONS.get(region) if isinstance(region, str) else None
         if zone is None:
-            raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
+            raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {shown(region)}")
         try:
             now = datetime.fromtimestamp(rt.wall_time(), ZoneInfo(zone))
         except ZoneInfoNotFoundError as error:  # Windows has none of its own
@@ -114,6 +115,7 @@ class Session:
         It is called by whichever call or keepalive learns of the change, so it should be quick. An
         error in it is logged and goes no further.
         """
+        check_callable("listener", listener)
         listeners = self._channel.session_listeners
         listeners.append(listener)
 
@@ -182,7 +184,12 @@ class Session:
             NotAuthenticated: nobody is logged in; only a login in the browser helps.
             CompetingSession: another session has the user name, and ``compete`` is False.
             SessionError: it could not be used when the time was up.
+            InvalidRequest: an argument cannot be used.
         """
+        if not isinstance(compete, bool):
+            # It may end somebody's trading: a text that says "no" must not.
+            raise InvalidRequest(f"compete must be True or False, not {shown(compete)}")
+        check_seconds("timeout", timeout)
         channel = self._channel
 
         def open_it() -> AuthStatus:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._core import symbols as rules
+from .._core.redact import shown
 from .._runtime import _sync as rt
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
@@ -23,11 +24,17 @@ class SymbolCache:
     Args:
         client: whose session to use.
         forget_misses_after: seconds for which an unknown symbol is not asked for again.
+
+    Raises:
+        InvalidRequest: the client is none, or one of the other twin's.
     """
 
     def __init__(
         self, client: Client, *, forget_misses_after: float = rules.FORGET_MISSES_AFTER
     ) -> None:
+        wanted = Client.__name__
+        if not isinstance(client, Client):
+            raise InvalidRequest(f"client must be a {wanted}, not {shown(client)}")
         self._client = client
         self._table = rules.SymbolTable(forget_misses_after)
         self._flights: SingleFlight[int] = SingleFlight()
@@ -91,6 +98,8 @@ class SymbolCache:
         """
         if isinstance(symbols, str):
             raise InvalidRequest("symbols are a list of texts; conid_for takes a single one")
+        if not isinstance(symbols, Iterable):
+            raise InvalidRequest(f"symbols are a list of texts, not {shown(symbols)}")
         keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self._table.knows(key, now)}

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import sys
+import json
 
+from .._core.settings import DEFAULT_TIMEOUT
 from .._sync.client import Client
-from ..errors import SessionError
+from ..errors import BezantError, SessionError
 from ..models import AuthStatus
 
 _FLAGS = ("authenticated", "established", "connected", "competing")
 
 
-def run(gateway: str | None, *, verify: str | bool) -> int:
+def run(
+    gateway: str | None,
+    *,
+    verify: str | bool,
+    timeout: float = DEFAULT_TIMEOUT,
+    as_json: bool = False,
+) -> int:
     """Print the session's flags.
 
     Args:
         gateway: the base URL; None takes it from the environment.
         verify: how the certificate is checked, as for the client.
+        timeout: seconds for each call.
+        as_json: print one object for other programs, whatever comes of it.
 
     Returns:
         The exit status, 0.
@@ -24,20 +33,34 @@ def run(gateway: str | None, *, verify: str | bool) -> int:
     Raises:
         BezantError: the session cannot be used; its flags were printed where they are known.
     """
-    with Client(gateway, verify=verify) as client:
-        print(client.base_url)
-        sys.stdout.flush()
-        try:
-            _print(client.health())
-        except SessionError as error:
-            if error.status is not None:
-                _print(error.status)
-            raise
+    url = gateway
+    try:
+        with Client(gateway, verify=verify, timeout=timeout) as client:
+            url = client.base_url
+            if not as_json:
+                print(url, flush=True)
+            status = client.health()
+    except BezantError as error:
+        known = error.status if isinstance(error, SessionError) else None
+        if as_json:
+            said = {"type": type(error).__name__, "message": str(error)}
+            print(json.dumps({"gateway": url, "ready": False, **_flags(known), "error": said}))
+        elif known is not None:
+            _print(known)
+        raise
+    if as_json:
+        print(json.dumps({"gateway": url, "ready": True, **_flags(status), "error": None}))
+        return 0
+    _print(status)
     print("The session is ready.")
     return 0
 
 
+def _flags(status: AuthStatus | None) -> dict[str, bool | None]:
+    values = {name: getattr(status, name, None) for name in _FLAGS}
+    return {name: value if isinstance(value, bool) else None for name, value in values.items()}
+
+
 def _print(status: AuthStatus) -> None:
-    for name in _FLAGS:
-        value = getattr(status, name)
-        print(f"{name:<14} {({True: 'yes', False: 'no'}).get(value, 'not said')}")
+    for name, value in _flags(status).items():
+        print(f"{name:<14} {({True: 'yes', False: 'no'}).get(value, 'not said')}")  # type: ignore[arg-type]

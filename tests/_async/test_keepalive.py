@@ -119,9 +119,12 @@ async def test_its_callback_may_stop_it(gateway: SimulatedGateway) -> None:
         assert gateway.count("POST", "/tickle") == 1
 
 
-async def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway) -> None:
+@pytest.mark.parametrize("interval", [TICK, 60])
+async def test_it_does_not_keep_the_client_alive(
+    gateway: SimulatedGateway, interval: float
+) -> None:
     client = AsyncClient(gateway.base_url)
-    keepalive = client.keepalive(interval=TICK)
+    keepalive = client.keepalive(interval=interval)
     await until(lambda: keepalive.last_success)
     transport = client._channel._transport
     assert transport is not None
@@ -132,6 +135,16 @@ async def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway) -> N
     await until(lambda: gone() is None)
     await until(lambda: not keepalive.running)
     await transport.aclose()
+
+
+@pytest.mark.parametrize("name", ["on_lost", "on_restored"])
+async def test_a_callback_that_is_none_is_refused_at_once(
+    gateway: SimulatedGateway, name: str
+) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest, match=f"{name} must be a function, not 'print'"):
+            client.keepalive(**{name: "print"})  # type: ignore[arg-type]
+    assert gateway.requests == []
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), True])

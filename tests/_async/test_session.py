@@ -277,3 +277,22 @@ async def test_an_empty_portfolio_is_one() -> None:
             assert await client.all_positions(gateway.account_id) == []
             assert gateway.count("POST", "/tickle") == 2
             assert gateway.count("GET", "/portfolio/accounts") == 1
+
+
+@pytest.mark.parametrize("compete", ["no", None, 1, []])
+async def test_only_true_ends_another_session(gateway: SimulatedGateway, compete: Any) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest, match="compete must be True or False"):
+            await client.session.initialize(compete=compete)
+        with pytest.raises(InvalidRequest, match="timeout must be"):
+            await client.session.initialize(timeout=10**400)
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize("region", ["mars", None, [], 10**5000], ids=["mars", "None", "[]", "int"])
+async def test_a_region_that_is_none(gateway: SimulatedGateway, region: Any) -> None:
+    async with AsyncClient(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest, match="region must be one of america, europe, asia"):
+            client.session.daily_end(region)
+        with pytest.raises(InvalidRequest, match="listener must be a function"):
+            client.session.on_change(5)  # type: ignore[arg-type]

@@ -120,9 +120,10 @@ def test_its_callback_may_stop_it(gateway: SimulatedGateway) -> None:
         assert gateway.count("POST", "/tickle") == 1
 
 
-def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway) -> None:
+@pytest.mark.parametrize("interval", [TICK, 60])
+def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway, interval: float) -> None:
     client = Client(gateway.base_url)
-    keepalive = client.keepalive(interval=TICK)
+    keepalive = client.keepalive(interval=interval)
     until(lambda: keepalive.last_success)
     transport = client._channel._transport
     assert transport is not None
@@ -133,6 +134,14 @@ def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway) -> None:
     until(lambda: gone() is None)
     until(lambda: not keepalive.running)
     transport.close()
+
+
+@pytest.mark.parametrize("name", ["on_lost", "on_restored"])
+def test_a_callback_that_is_none_is_refused_at_once(gateway: SimulatedGateway, name: str) -> None:
+    with Client(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest, match=f"{name} must be a function, not 'print'"):
+            client.keepalive(**{name: "print"})  # type: ignore[arg-type]
+    assert gateway.requests == []
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), True])

@@ -106,6 +106,20 @@ def test_a_failed_lookup_is_shared_and_not_remembered(raw: RawGateway) -> None:
         assert cache.conid_for("X") == 1
 
 
+def test_what_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None:
+    for client in (None, gateway.base_url, gateway):
+        with pytest.raises(InvalidRequest, match="client must be"):
+            SymbolCache(client)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("symbols", [None, 265598, 1.5, "AAPL"])
+def test_what_is_no_list_of_symbols_is_refused(gateway: SimulatedGateway, symbols: Any) -> None:
+    with Client(gateway.base_url) as client:
+        with pytest.raises(InvalidRequest, match="symbols are a list"):
+            SymbolCache(client).conids_for(symbols)
+    assert gateway.requests == []
+
+
 @pytest.mark.parametrize("symbol", ["", " ", "A,B", None, 5, "x" * 50, "A\x00B"])
 def test_what_cannot_be_a_symbol(gateway: SimulatedGateway, symbol: Any) -> None:
     with Client(gateway.base_url) as client:

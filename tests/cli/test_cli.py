@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import signal
@@ -270,6 +271,65 @@ def test_health_prints_the_flags(
     assert re.search(r"^established +yes$", shown.out, flags=re.MULTILINE)
     assert re.search(r"^competing +no$", shown.out, flags=re.MULTILINE)
     assert shown.err == ""
+
+
+def test_health_for_other_programs(
+    gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str], closed: str
+) -> None:
+    def ask(address: str) -> tuple[int, dict[str, object], str]:
+        code = main(["health", "--json", "--timeout", "5", "--gateway", address])
+        shown = capsys.readouterr()
+        assert shown.out.count("\n") == 1
+        return code, json.loads(shown.out), shown.err
+
+    flags = {"authenticated": True, "established": True, "connected": True, "competing": False}
+    assert ask(gateway.base_url) == (
+        0,
+        {"gateway": gateway.base_url, "ready": True, **flags, "error": None},
+        "",
+    )
+    gateway.compete()
+    code, said, complaint = ask(gateway.base_url)
+    assert (code, said["ready"], said["competing"]) == (2, False, True)
+    assert isinstance(said["error"], dict)
+    assert said["error"]["type"] == "CompetingSession"
+    assert one_line(complaint) == f"bezant: {said['error']['message']}\n"
+    code, said, _ = ask(closed)
+    assert (code, said["authenticated"]) == (2, None)
+    assert "ConnectFailed" in str(said["error"])
+    code, said, _ = ask("localhost:5000")
+    assert (code, said["gateway"], said["ready"]) == (1, "localhost:5000", False)
+
+
+def test_health_where_nobody_reads_it(gateway: SimulatedGateway) -> None:
+    done = run(f"""
+import sys
+from bezant.__main__ import main
+sys.stdout = None
+raise SystemExit(main(["health", "--gateway", {gateway.base_url!r}]))
+""")
+    assert (done.returncode, complaints(done.stderr)) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "--seconds", "abc"], "--seconds: must be a number of seconds above 0, not 'abc'"),
+        (["demo", "--seconds", "nan"], "--seconds: must be a number of seconds above 0"),
+        (["health", "--timeout", "0"], "--timeout: must be a number of seconds above 0, not '0'"),
+        (["demo", "--positions", "1.5"], "--positions: must be a whole number of at least 0"),
+        (["sim", "--positions", "-1"], "--positions: must be a whole number of at least 0"),
+        (["sim", "--port", "x"], "--port: must be a port from 0 to 65535, not 'x'"),
+        (["sim", "--port", "65536"], "--port: must be a port from 0 to 65535, not '65536'"),
+    ],
+)
+def test_a_wrong_option_says_what_it_may_be(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_health_prints_the_flags_of_a_session_that_cannot_be_used(

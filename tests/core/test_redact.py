@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.redact import excerpt, redact
+from bezant._core.redact import excerpt, redact, shown
 
 from .samples import TOKEN
 
@@ -38,6 +38,21 @@ def test_secrets_are_replaced(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "token", ["0123456789abcdef" * 2, "ABCDEF0123456789" * 4, "eyJhbGciOiJ.eyJzdWI.x_-Y"]
+)
+@pytest.mark.parametrize(
+    "text", ["no such session {}", "/path/{}/x", "api={}; Path=/", '"session" {}', "{}"]
+)
+def test_a_token_is_replaced_wherever_it_stands(text: str, token: str) -> None:
+    assert redact(text.format(token)) == text.format("***")
+
+
+def test_ids_are_no_tokens() -> None:
+    for text in ("5146eb5a-094a-4e8c-b73a-82da6defe1f0", "265598", "0" * 31, "x" * 50, "deadbeef"):
+        assert redact(text) == text
+
+
+@pytest.mark.parametrize(
     "text", ["no bridge", '{"error":"Please query /accounts first"}', "the session is over", ""]
 )
 def test_other_text_stays(text: str) -> None:
@@ -57,3 +72,32 @@ def test_an_excerpt_is_cut_with_a_sign() -> None:
     assert excerpt(b"x" * 200) == "x" * 200
     assert excerpt(b"x" * 201) == "x" * 199 + "…"
     assert TOKEN not in excerpt(b'{"session":"' + TOKEN.encode() * 50)
+
+
+def test_an_answer_cannot_command_a_terminal_or_forge_a_line() -> None:
+    assert redact("a\x1b[31mb\x07") == "a\\x1b[31mb\\x07"
+    assert redact("ok\r\u202eevil\x9b") == "ok\\r\\u202eevil\\x9b"
+    assert redact("two\nlines\tof a question: ½ \u20ac") == "two\nlines\tof a question: ½ \u20ac"
+    assert excerpt(b"a\x1b]0;title\x07b") == "a\\x1b]0;title\\x07b"
+
+
+class Odd:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1.5, "1.5"),
+        ("a\nb", "'a\\nb'"),
+        ("x" * 5000, "'" + "x" * 78 + "…"),
+        (b"x" * 5000, "b'" + "x" * 77 + "…"),
+        ([1] * 5000, ("[" + "1, " * 30)[:79] + "…"),
+        (10**5000, "<int>"),
+        (Odd(), "<Odd>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_any_value_can_be_shown(value: object, expected: str) -> None:
+    assert shown(value) == expected

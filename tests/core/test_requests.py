@@ -27,6 +27,7 @@ from bezant._core.requests import (
 )
 from bezant._core.settings import BaseUrl, Settings, Tls
 from bezant._core.wire import Operation, Request
+from bezant.models.orders import OrderTicket
 
 from .samples import READ, TOKEN, WRITE, json_values
 
@@ -275,6 +276,52 @@ def test_a_price_that_is_not_a_number_is_not_sent_as_none(number: object) -> Non
     for value in wrapped:
         with pytest.raises(InvalidRequest, match="finite"):
             encode_body(value, "op")
+
+
+def _ticket(**fields: Any) -> OrderTicket:
+    told: dict[str, Any] = {"conid": 1, "side": "BUY", "order_type": "LMT", "time_in_force": "DAY"}
+    return OrderTicket(**told | fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"orders": [_ticket(), _ticket(price=True)]}, r"OrderTicket: .*bool.*orders\[1\].price`"),
+        ({"orders": [_ticket(price="abc")]}, r"orders\[0\].price`"),
+        ({"orders": [_ticket(quantity=None)]}, r"null.*orders\[0\].quantity`"),
+        (_ticket(side=None), r"null.*`side`"),
+        (_ticket(side=b"BUY"), "^POST /x: the body has no JSON form: side is bytes"),
+        ({"a": [b"x"]}, r"a\[0\] is bytes"),
+        (b"x", "it is bytes"),
+        ({"orders": [_ticket(price=float("nan"))]}, r"orders\[0\].price is a number .* not finite"),
+        ([Point(float("inf"))], r"\[0\].x is a number"),
+    ],
+)
+def test_a_field_that_cannot_be_meant_is_refused_by_its_place(body: object, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        encode_body(body, "POST /x")
+
+
+def test_a_field_that_can_be_read_is_sent_as_it_is() -> None:
+    body = encode_body(_ticket(conid="1", price="1.50", quantity=Decimal("2.0")), "POST /x")
+    assert json.loads(body)["conid"] == "1"
+    assert json.loads(body)["price"] == "1.50"
+    assert b'"quantity":2.0' in body
+
+
+@pytest.mark.parametrize("params", [[("a", 1)], "a=1", 5, False, {1: "a"}, {None: 1}, {b"a": 1}])
+def test_what_is_no_mapping_of_names_is_no_query(params: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^GET /x: .*(mapping|name of a query value)"):
+        encode_query(params, "GET /x")
+
+
+@pytest.mark.parametrize("value", [BIG, "x" * 100_000], ids=_short)
+def test_a_refusal_is_short(value: Any) -> None:
+    for method, path in ((value, "/x"), ("GET", value)):
+        try:
+            raw_operation(method, path, SETTINGS)
+        except InvalidRequest as error:
+            assert len(str(error)) < 200  # noqa: PT017 - a long path may be fine here
 
 
 def test_what_has_no_json_form_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path
 from typing import Any, get_args
@@ -14,11 +15,14 @@ from bezant import InvalidBaseUrl, InvalidRequest
 from bezant._core.settings import (
     DEFAULT_BASE_URL,
     DEFAULT_USER_AGENT,
+    MAX_SECONDS,
     BaseUrl,
     Settings,
     Tls,
     TlsMode,
+    check_count,
     check_seconds,
+    choose_pacing,
     choose_proxy,
     choose_tls,
     resolve,
@@ -206,6 +210,32 @@ def test_which_proxy_is_used(
     assert choose_proxy(LOCAL, proxy, environ) is None
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"socks5://u:{TOKEN}@h:1",
+        f"h:{TOKEN}",
+        f"http://u:{TOKEN}@",
+        f"http://u:{TOKEN}@h:port",
+        f"http://u:{TOKEN}@h:0",
+        f"http://[::{TOKEN}",
+        f"http://h\n{TOKEN}",
+        b"http://h",
+        5,
+        True,
+    ],
+    ids=repr,
+)
+def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^proxy must be the URL of an HTTP proxy") as caught:
+        choose_proxy(REMOTE, proxy, {})
+    assert TOKEN not in str(caught.value)
+    if isinstance(proxy, str):
+        with pytest.raises(InvalidRequest, match=r"^ALL_PROXY in the environment") as caught:
+            choose_proxy(REMOTE, None, {"all_proxy": proxy})
+        assert TOKEN not in str(caught.value)
+
+
 DEFAULTS: dict[str, Any] = {
     "verify": "auto",
     "proxy": None,
@@ -229,6 +259,9 @@ DEFAULTS: dict[str, Any] = {
             "https://b:1/x",
         ),
         (None, {"BEZANT_GATEWAY_URL": ""}, DEFAULT_BASE_URL),
+        (None, {"BEZANT_GATEWAY_URL": " \n"}, DEFAULT_BASE_URL),
+        (None, {"BEZANT_GATEWAY_URL": " https://b:1/x\r\n"}, "https://b:1/x"),
+        (None, {"BEZANT_GATEWAY_URL": " ", "IBKR_GATEWAY_URL": "https://i:1/x"}, "https://i:1/x"),
         ("https://a:1/x", {"BEZANT_GATEWAY_URL": "https://b:1/x"}, "https://a:1/x"),
     ],
 )
@@ -236,6 +269,27 @@ def test_arguments_come_before_the_environment(
     base_url: str | None, environ: dict[str, str], expected: str
 ) -> None:
     assert str(resolve(base_url, environ, **DEFAULTS).base_url) == expected
+
+
+@pytest.mark.parametrize("name", ["BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"])
+def test_a_variable_that_is_wrong_is_named(name: str) -> None:
+    with pytest.raises(InvalidBaseUrl, match=rf"^{name} in the environment: 'localhost:5000' must"):
+        resolve(None, {name: "localhost:5000"}, **DEFAULTS)
+
+
+@pytest.mark.parametrize("url", ["redis://h:x/0", "redis://", "redis:h", "rediss://h:0", "unix://"])
+def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="pacing must be"):
+        choose_pacing(url, LOCAL, {})
+    with pytest.raises(InvalidRequest, match="pacing must be"):
+        choose_pacing(None, LOCAL, {"BEZANT_PACING": url})
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://:p@h:1/2", "rediss://h:1", "unix:///a/b"])
+def test_addresses_of_stores(url: str) -> None:
+    _, store = choose_pacing(url, LOCAL, {})
+    assert store is not None
+    assert store.where == url
 
 
 def test_an_empty_base_url_is_not_the_default() -> None:
@@ -272,8 +326,12 @@ def test_counts_are_whole_and_positive(name: str, value: object) -> None:
         Settings(LOCAL, Tls("none"), **{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "5", None, float("nan"), float("inf")], ids=repr)
-def test_times_are_positive_and_finite(value: Any) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, True, "5", None, float("nan"), float("inf"), MAX_SECONDS + 1, 10**400],
+    ids=lambda value: repr(value)[:9],
+)
+def test_times_are_positive_and_can_be_waited_for(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="wait must be a positive"):
         check_seconds("wait", value)
     for name in ("timeout", "connect_timeout"):
@@ -281,10 +339,23 @@ def test_times_are_positive_and_finite(value: Any) -> None:
             Settings(LOCAL, Tls("none"), **{name: value})
 
 
-@given(value=st.floats(min_value=0, allow_infinity=False) | st.integers(min_value=1, max_value=99))
+@given(value=st.floats(min_value=0, max_value=MAX_SECONDS) | st.integers(1, MAX_SECONDS))
 def test_any_positive_time_will_do(value: float) -> None:
     assume(value > 0)
     check_seconds("wait", value)
+
+
+@pytest.mark.parametrize("value", [10**5000, "x" * 100_000, b"x" * 100_000], ids=["int", "s", "b"])
+def test_a_refusal_is_short_whatever_was_given(value: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_seconds("wait", value)
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InvalidRequest) as caught:
+        check_count("count", value, math.inf)  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InvalidBaseUrl) as refused:
+        BaseUrl.parse(value)
+    assert len(str(refused.value)) < 300
 
 
 def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:

@@ -148,6 +148,10 @@ def test_options_of_a_project(project: Project) -> None:
     [
         ("poistions=3", "knows no poistions; it takes account_id, client"),
         ("3", "takes named options only"),
+        ("positions='3'", "@pytest.mark.ibkr or ibkr_options: "),
+        ("time=None", "time must be live, hand or fast=N, not None"),
+        ("client=None", "client takes a mapping of the clients' arguments"),
+        ("client={'timeot': 3}", "unexpected keyword argument 'timeot'"),
         ("time='soon'", "time must be live, hand or fast=N"),
         ("scenario='no.toml'", "no.toml: can't read the scenario"),
     ],
@@ -159,7 +163,7 @@ def test_a_marker_that_is_wrong(project: Project, marker: str, complaint: str) -
         import pytest
 
         @pytest.mark.ibkr({marker})
-        def test_it(ibkr_gateway):
+        def test_it(ibkr_client):
             pass
         """,
     )
