@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._history import history
 from bezant.sim._order_feed import arguments, texts
 
 if TYPE_CHECKING:
@@ -120,14 +119,12 @@ class Topics:
 
     def _history(self, target: str, given: dict[str, Any]) -> Iterator[Message]:
         try:
-            with self._world.trading.now() as exchange:
-                body = history(
-                    exchange,
-                    exchange.market.path(int(target.partition("@")[0])),
-                    str(given.get("period", "1d")),
-                    str(given.get("bar", "5min")),
-                    extended=given.get("outsideRth") is True,
-                )
+            body = self._world.history.bars(
+                int(target.partition("@")[0]),
+                str(given.get("period", "1d")),
+                str(given.get("bar", "5min")),
+                extended=given.get("outsideRth") is True,
+            )
         except (KeyError, ValueError):
             body = {"data": list[Message](), "points": 0}
         if len(self._bars) >= _MAX_BARS:

@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bezant.sim._exchange import calendar
 from bezant.sim._exchange.exchange import FIRST_ORDER, Exchange
 from bezant.sim._exchange.orders import Order, RefusedError, Ticket
-from bezant.sim._exchange.prices import Hours, Market, spread
+from bezant.sim._exchange.prices import Hours, Market, Path, spread
 
 from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
 
@@ -353,3 +355,73 @@ def test_time_passes_in_long_steps_too() -> None:
     assert one.now == NOON + 3 * 86_400
     assert status(order) == "Filled"
     assert one.executions[0].when > NOON
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["BUY", "SELL"]),
+            st.sampled_from(["LMT", "STP", "STOP_LIMIT", "BRACKET"]),
+            st.decimals("98", "102", places=2),
+            st.sampled_from(["DAY", "GTC"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, 30),
+    st.sampled_from(["always", "regular"]),
+    st.sampled_from([NOON, NOON + 14_000.0, NOON + 30_000.0]),
+    st.floats(1, 900),
+)
+def test_steps_in_which_nothing_can_happen_are_passed_over(
+    wanted: list[tuple[str, str, Decimal, Any, bool]],
+    seed: int,
+    hours: Hours,
+    now: float,
+    seconds: float,
+) -> None:
+    """What comes of it is the same as if each step had been looked at."""
+
+    def outcome(parts: int, *, every: bool) -> tuple[list[Order], list[Any]]:
+        market = Market(CONTRACTS, seed=seed, start=now, hours=hours)
+        here = Exchange(market, CONTRACTS, {"USD": Decimal(10**9)}, now=now)
+        if every:
+            here._wake = lambda: here.now  # type: ignore[method-assign]
+        for number, (side, kind, price, tif, outside) in enumerate(wanted):
+            options: dict[str, Any] = {"tif": tif, "outside_rth": outside}
+            if kind in ("LMT", "STOP_LIMIT", "BRACKET"):
+                options["limit"] = price
+            if kind in ("STP", "STOP_LIMIT"):
+                options["stop"] = price
+            sent = [ticket(side, 3000, kind if kind != "BRACKET" else "LMT", **options)]
+            if kind == "BRACKET":
+                other = "SELL" if side == "BUY" else "BUY"
+                sent = [replace(sent[0], client_id=f"b{number}")]
+                sent.append(ticket(other, 3000, limit=price, parent=f"b{number}"))
+            place(here, *sent)
+        for part in range(1, parts + 1):
+            here.advance(now + seconds * part / parts)
+        here.cancel(FIRST_ORDER) if not here.orders[FIRST_ORDER].done else None
+        here.advance(now + seconds + 100)
+        return list(here.orders.values()), here.executions
+
+    assert outcome(1, every=False) == outcome(1, every=True) == outcome(7, every=False)
+
+
+def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    price = Path.last
+
+    def counted(path: Path, when: float) -> Decimal:
+        nonlocal looked
+        looked += 1
+        return price(path, when)
+
+    here = exchange()
+    here.market.unpin(1)
+    place(here, ticket(limit=70, tif="GTC"), ticket("SELL", 10, limit=140, tif="GTC"))
+    monkeypatch.setattr(Path, "last", counted)
+    here.advance(NOON + 900)
+    assert looked < 10
