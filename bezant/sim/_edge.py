@@ -105,11 +105,11 @@ class Edge:
         self, request: Request, recorded: RecordedRequest, receive: Receive, send: Send
     ) -> None:
         delay, fault = self._faults.take(recorded.method, recorded.path)
-        if delay and not await _pause(delay, send):
+        if delay and not await _pause(delay, request.scope):
             return
         broken = fault if fault is not None and fault.kind in ("drop", "silence") else None
         if broken is not None and broken.when == "before":
-            await _wire.lose(broken, None, receive, send)
+            await _wire.lose(broken, None, request.scope, receive, send)
             return
         answer = self._fault_at_edge(request, recorded)
         if answer is None and fault is not None and broken is None:
@@ -119,14 +119,14 @@ class Edge:
         # The real gateway sends every body chunked.
         del answer.headers["content-length"]
         if broken is not None:
-            await _wire.lose(broken, answer, receive, send)
+            await _wire.lose(broken, answer, request.scope, receive, send)
         else:
             await answer(request.scope, receive, send)
 
     async def _upgrade(self, websocket: WebSocket, receive: Receive, send: Send) -> None:
         recorded = self._record(websocket, "GET", b"")
         delay, fault = self._faults.take("GET", recorded.path)
-        if delay and not await _pause(delay, send):
+        if delay and not await _pause(delay, websocket.scope):
             return
         address = websocket.client.host if websocket.client is not None else ""
         if self._pacing.left(address):
@@ -136,7 +136,7 @@ class Edge:
         elif fault.kind == "fail":
             await websocket.send_denial_response(_failure(fault))
         else:
-            await _wire.lose(fault, None, receive, send)
+            await _wire.lose(fault, None, websocket.scope, receive, send)
 
     def _record(self, request: HTTPConnection, method: str, body: bytes) -> RecordedRequest:
         target = request.scope["raw_path"].decode("latin-1")
@@ -205,12 +205,12 @@ def _cookies(recorded: RecordedRequest) -> list[str]:
     return text.replace(",", ";").split(";") if text else []
 
 
-async def _pause(seconds: float, send: Send) -> bool:
+async def _pause(seconds: float, scope: Scope) -> bool:
     """Wait; False where the gateway was stopped meanwhile."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        _wire.leave(send)
+        await _wire.link_of(scope).leave()
         return False
     return True
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from bezant.sim._wire import HttpProtocol, WebSocketProtocol
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Coroutine
@@ -84,13 +86,8 @@ class _Uvicorn(uvicorn.Server):
         listener.listen(_BACKLOG)
         config = self.config
 
-        make: Any = config.http_protocol_class
-
         def protocol() -> asyncio.Protocol:
-            made: asyncio.Protocol = make(
-                config=config, server_state=self.server_state, app_state=self.lifespan.state
-            )
-            return made
+            return HttpProtocol(config, self.server_state, self.lifespan.state)
 
         loop = asyncio.get_running_loop()
         server = await loop.create_server(protocol, sock=listener, ssl=config.ssl, backlog=_BACKLOG)
@@ -145,8 +142,8 @@ class ServerThread:
     async def _serve(self) -> None:
         config = uvicorn.Config(
             self._app,
-            http="h11",
-            ws="websockets-sansio",
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
             ws_max_size=65_536,
             ws_ping_interval=None,
             ws_per_message_deflate=False,

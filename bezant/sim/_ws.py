@@ -53,6 +53,7 @@ class WsConnection:
         self._pieces = 2
         self._after: tuple[int, Callable[[], None]] | None = None
         self._websocket = websocket
+        self._link = _wire.link_of(websocket.scope)
         self._world = world
         self._slots = slots
         self._feeds = Feeds(world)
@@ -100,7 +101,7 @@ class WsConnection:
     async def break_off(self) -> None:
         """Break TCP without a Close frame."""
         self.closed = True
-        _wire.leave(self._raw)
+        await self._link.leave()
 
     async def go_silent(self) -> None:
         """Send nothing any more."""
@@ -109,7 +110,7 @@ class WsConnection:
     async def go_deaf(self) -> None:
         """Send nothing and read nothing any more."""
         self.silent = True
-        _wire.deafen(self._raw)
+        self._link.deafen()
 
     async def end(self, code: int, reason: str) -> None:
         """Close it."""
@@ -155,13 +156,9 @@ class WsConnection:
             # Counted first: whoever has read a frame is to find it counted.
             self._sent += count
             sent(count)
-            if self.silent or self.closed or not await _wire.write_frames(self._raw, batch):
+            if self.silent or self.closed or not await self._link.write(batch):
                 return
             await asyncio.sleep(0)
-
-    @property
-    def _raw(self) -> object:
-        return self._websocket._send  # noqa: SLF001 - what uvicorn gave to Starlette
 
     async def serve(self) -> None:
         """Take messages from the client until it goes."""
