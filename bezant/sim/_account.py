@@ -265,22 +265,22 @@ class Account:
 
     def allocation(self) -> dict[str, Any]:
         """Return what the account is made of, long and short."""
-        kinds: dict[str, dict[str, float]] = {"long": {}, "short": {}}
-        others: dict[str, dict[str, float]] = {"long": {}, "short": {}}
+        kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
+        others: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         with self._trading.now() as exchange:
             books = exchange.books
-            worth = [
-                (each.contract, each.value(books.mark(each)) * RATES[each.contract.currency])
-                for each in books.holdings.values()
-            ]
+            for each in books.holdings.values():
+                value = each.value(books.mark(each)) * RATES[each.contract.currency]
+                if value:
+                    side = "long" if value > 0 else "short"
+                    for part, key in ((kinds, each.contract.asset_class), (others, "Others")):
+                        part[side][key] = part[side].get(key, _ZERO) + value
             cash = books.base_cash
-        for contract, value in worth:
-            if value:
-                side = "long" if value > 0 else "short"
-                for part, key in ((kinds, contract.asset_class), (others, "Others")):
-                    part[side][key] = round(part[side].get(key, 0.0) + amount(value), 2)
-        kinds["long" if cash >= 0 else "short"]["CASH"] = amount(cash)
-        return {"assetClass": kinds, "sector": others, "group": others}
+        kinds["long" if cash >= 0 else "short"]["CASH"] = cash
+        return {
+            name: {side: {key: amount(sums[key]) for key in sums} for side, sums in parts.items()}
+            for name, parts in (("assetClass", kinds), ("sector", others), ("group", others))
+        }
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the account as `GET /portfolio/accounts` does."""

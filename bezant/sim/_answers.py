@@ -42,7 +42,7 @@ class Call:
         """The members of the body, whether it is JSON or a form."""
         try:
             return dict(json.loads(self.body))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return dict(parse_qsl(self.body.decode("latin-1")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocket
 from bezant.sim import _wire
 from bezant.sim._answers import Call
 from bezant.sim._control import CONTROL
-from bezant.sim._pacing import TOO_MANY
+from bezant.sim._pacing import MAX_RECORDED, TOO_MANY
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
 
@@ -44,6 +45,7 @@ class Edge:
         self,
         api: Api,
         login: Callable[[], None],
+        logout: Callable[[], None],
         serve_websocket: Callable[[WebSocket], Awaitable[None]],
         faults: Faults,
         pacing: Pacing,
@@ -52,11 +54,12 @@ class Edge:
         self._api = api
         self._control = control
         self._login = login
+        self._logout = logout
         self._serve_websocket = serve_websocket
         self._faults = faults
         self._pacing = pacing
         self._lock = threading.Lock()
-        self._requests: list[RecordedRequest] = []
+        self._requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
         """Have another state answer calls from now on."""
@@ -192,6 +195,10 @@ class Edge:
         if path == "/sso/Dispatcher":
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
+        if path == "/clear":
+            # Anybody who gets there ends the login, and needs none.
+            self._logout()
+            return Response("cleared", media_type="text/plain")
         version, _, rest = path[1:].partition("/")
         service, _, rest = rest.partition("/")
         if version == "v1" and rest:

@@ -48,7 +48,7 @@ class Faults(StreamFaults):
 
     @property
     def happened(self) -> list[Injected]:
-        """What went wrong so far, in order."""
+        """What went wrong so far, in order; the last 100,000."""
         return self._plan.happened
 
     @property
@@ -250,9 +250,9 @@ class Faults(StreamFaults):
         if fault is not None:
             storm.note(self._plan.note(fault, method, path))
             return Taken(fault.seconds) if fault.kind == "slow" else Taken(0.0, fault)
-        known = len(self.happened)
+        known = self._plan.number
         self._at_once(kind)
-        for injected in self.happened[known:]:
+        for injected in self._plan.since(known):
             storm.note(injected)
         return self._plan.take(method, path)
 

@@ -130,7 +130,7 @@ class Feeds:
             conid = int(target.partition("@")[0])
             given = json.loads(options or "{}")
             wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             yield _error(f"Invalid arguments: {topic}+{target}+{options}")
             return
         fields = self._world.session.fields

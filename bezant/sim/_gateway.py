@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bezant.sim._scenario import Scenario
 
 _MAX_STREAMS = 5
+_MAX_CLOSED = 1000
 
 
 class SimulatedGateway(MarketControls, SessionControls):
@@ -113,6 +114,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         self._edge = Edge(
             self._api,
             self._session.login,
+            self._session.logout,
             self._serve_websocket,
             self._faults,
             self._pacing,
@@ -234,7 +236,10 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far, in the order of arrival, WebSocket upgrades included."""
+        """The requests so far, in the order of arrival, WebSocket upgrades included.
+
+        Of more than 100,000 the oldest are forgotten.
+        """
         return self._edge.requests
 
     def clear_requests(self) -> None:
@@ -252,7 +257,10 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def ws_connections(self) -> list[WsConnection]:
-        """Every WebSocket since the start, in order of opening; closed ones stay in the list."""
+        """Every WebSocket since the start, in order of opening; closed ones stay in the list.
+
+        Of more than 1,000 closed ones the oldest are forgotten.
+        """
         return list(self._connections)
 
     @property
@@ -286,6 +294,9 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     async def _serve_websocket(self, websocket: WebSocket) -> None:
         connection = WsConnection(websocket, self._world, self._slots)
+        closed = [each for each in self._connections if each.closed]
+        for each in closed[: max(0, len(closed) - _MAX_CLOSED)]:
+            self._connections.remove(each)
         self._connections.append(connection)
         await connection.serve()
 

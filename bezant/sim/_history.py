@@ -73,9 +73,16 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
     return session.opens, session.closes
 
 
+def _latest(end: float, *, extended: bool) -> Session:
+    """Return the session whose hours run at a time, or the last one whose did."""
+    session = calendar.last_session(end)
+    after = calendar.following(session)
+    return after if extended and after.extended_opens < end else session
+
+
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
     """Yield bars shorter than a day from `end` back, session by session."""
-    session = calendar.last_session(end)
+    session = _latest(end, extended=extended)
     while True:
         opens, closes = _hours(session, extended=extended)
         last = min(closes, end)
@@ -111,7 +118,7 @@ def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
 
 def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
     """Return the time at which a period begins that ends at `end`."""
-    session = calendar.last_session(end)
+    session = _latest(end, extended=extended)
     if unit in _DAYS:
         for _ in range(span * _DAYS[unit] - 1):
             session = calendar.previous(session)

@@ -53,6 +53,14 @@ class Held:
     realized: Amount = 0
 
 
+_PRICES: Mapping[str, tuple[str, ...]] = {
+    "MKT": (),
+    "LMT": ("limit",),
+    "STP": ("stop",),
+    "STOP_LIMIT": ("limit", "stop"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Working:
     """An order that works from the beginning.
@@ -78,7 +86,20 @@ class Working:
     client_id: str = ""
 
     def ticket(self, conid: int) -> Ticket:
-        """Return the order as the exchange takes it."""
+        """Return the order as the exchange takes it.
+
+        Raises:
+            ValueError: If the quantity is not above 0, or the order lacks a price of its type or
+                has one that its type does not know.
+        """
+        wanted = _PRICES.get(self.kind, ())
+        given = tuple(name for name in ("limit", "stop") if getattr(self, name) is not None)
+        if exact(self.quantity) <= 0 or given != wanted:
+            msg = (
+                f"the order {self!r} needs a quantity above 0, "
+                f"and of prices for {self.kind}: {' and '.join(wanted) or 'none'}"
+            )
+            raise ValueError(msg)
         return Ticket(
             conid=conid,
             side=self.side,

@@ -410,6 +410,17 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
     assert outcome(1, every=False) == outcome(1, every=True) == outcome(7, every=False)
 
 
+def test_a_change_that_takes_up_more_margin_has_to_be_afforded() -> None:
+    here = exchange(cash=1000)
+    [order] = place(here, ticket(limit=90, quantity=40))
+    with pytest.raises(RefusedError, match="initial margin"):
+        here.modify(order.order_id, replace(order.ticket, limit=Decimal(105)))
+    assert here.modify(order.order_id, replace(order.ticket, limit=Decimal(95))).ticket.limit == 95
+    # Whatever became of the account meanwhile, less is always allowed.
+    here.books.cash["USD"] = Decimal(-1000)
+    assert here.modify(order.order_id, replace(order.ticket, quantity=Decimal(30))).remaining == 30
+
+
 def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
     price = Path.last

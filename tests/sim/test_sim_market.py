@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, SimulatedGateway
+from bezant.sim._clock import BY_HAND_START
 from bezant.sim._exchange import calendar
 from bezant.sim._quotes import compact
 
@@ -206,6 +207,16 @@ def test_periods(period: str, bar: str, count: int, first: str) -> None:
     moments = [each["t"] / 1000 for each in rows]
     assert moments == sorted(moments)
     assert moments[-1] <= clock.now()
+
+
+def test_bars_of_the_hours_before_the_opening() -> None:
+    """They are there while those hours run, and not only once the day has opened."""
+    clock = Clock.by_hand(BY_HAND_START - 4.5 * 3600)
+    history = SimulatedGateway(clock=clock)._world.history
+    rows = history.bars(756733, "1h", "30min", extended=True)["data"]
+    assert [row["t"] / 1000 - clock.now() for row in rows] == [-3600, -1800]
+    [*_, last] = history.bars(756733, "1h", "30min")["data"]
+    assert last["t"] / 1000 < clock.now() - 12 * 3600
 
 
 def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:

@@ -613,6 +613,9 @@ def test_scenario_with_a_contract_of_its_own() -> None:
         (Scenario(cash={"XXX": 1}), "unknown currency 'XXX': use one of USD, EUR"),
         (Scenario(prices={"AAPL": "dear"}), "not a number: 'dear'"),
         (Scenario(held=[], cash={}, orders=[Working("KO", "BUY", 1, limit=9)]), "can't be placed"),
+        (Scenario(orders=[Working("KO", "BUY", 1)]), "for LMT: limit"),
+        (Scenario(orders=[Working("KO", "BUY", 1, limit=9, kind="MKT")]), "for MKT: none"),
+        (Scenario(orders=[Working("KO", "BUY", -1, limit=9)]), "quantity above 0"),
     ],
 )
 def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:

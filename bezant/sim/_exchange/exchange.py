@@ -75,7 +75,7 @@ class Exchange(Matching):
         Raises:
             RefusedError: If they can't.
         """
-        placed = {each.ticket.client_id for each in self._recent()}
+        placed = self._recent_ids()
         parents: set[str] = set()
         needed = ZERO
         for ticket in tickets:
@@ -164,8 +164,9 @@ class Exchange(Matching):
         if ticket.quantity <= order.filled:
             msg = f"The quantity can't be changed to {ticket.quantity}: {order.filled} are filled."
             raise RefusedError(msg)
-        if ticket.quantity > old.quantity:
-            self._afford(self.margin(ticket, self.reference(ticket)), order)
+        needed = self.margin(ticket, self.reference(ticket))
+        if order.parent_id is None and needed > self.margin(old, self.reference(old)):
+            self._afford(needed, order)
         order.ticket = replace(
             ticket, client_id=old.client_id, parent=old.parent, group=old.group
         )  # fmt: skip
@@ -226,8 +227,14 @@ class Exchange(Matching):
             return calendar.end_of_next_quarter(self.now)
         return calendar.end_of_day(self.now, extended=ticket.outside_rth)
 
-    def _recent(self) -> list[Order]:
-        return [each for each in self.orders.values() if each.placed > self.now - _DAY]
+    def _recent_ids(self) -> set[str]:
+        """Return the clients' ids of what was placed within a day."""
+        found: set[str] = set()
+        for order in reversed(self.orders.values()):
+            if order.placed <= self.now - _DAY:
+                break
+            found.add(order.ticket.client_id)
+        return found
 
     def _parent(self, name: str) -> Order | None:
         for order in reversed(self._working.values()):
