@@ -158,7 +158,9 @@ class ContractApi:
 
     def _rules_of(self, contract: Contract, *, buy: bool) -> dict[str, Any]:
         stock = contract.asset_class == "STK"
-        types = ["limit", "midprice", "market", "stop", "stop_limit", "trailing_stop"]
+        types = ["limit", "market", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit"]
+        if stock:
+            types.append("midprice")
         return {
             "algoEligible": stock,
             "overnightEligible": stock and contract.is_us,

@@ -70,7 +70,8 @@ class Questions:
             blind = ticket.conid in trading.without_data
             last = exchange.market.quote(ticket.conid, exchange.now).last
             limit = ticket.limit
-            if limit is not None and not ticket.parent and not blind:
+            capped = ticket.kind == "MIDPRICE"
+            if limit is not None and not (ticket.parent or blind or capped):
                 # To either side, as the real ones ask.
                 far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
                 if far:
@@ -84,7 +85,7 @@ class Questions:
                 found["o451"] = None
             if ticket.kind == "MKT" and not exchange.market.is_open(exchange.now):
                 found["o10151"] = None
-            if ticket.stop is not None and not ticket.parent:
+            if ticket.waits and not ticket.parent:
                 found["o10331"] = None
         if by_money:
             found["o10223"] = None

@@ -133,7 +133,7 @@ class Exchange(Matching):
                 order.group_id = f"child{parent.order_id}"
             elif ticket.group:
                 order.group_id = together
-            order.triggered = ticket.stop is None
+            order.triggered = not ticket.waits
             order.expires = self._expiry(ticket)
             self.orders[order.order_id] = self._working[order.order_id] = order
             orders.append(order)
@@ -167,12 +167,16 @@ class Exchange(Matching):
         needed = self.margin(ticket, self.reference(ticket))
         if order.parent_id is None and needed > self.margin(old, self.reference(old)):
             self._afford(needed, order)
+        trails = (ticket.trail, ticket.percent)
+        same = trails == (old.trail, old.percent)
+        if ticket.trail is not None and ticket.stop is None and same:
+            ticket = replace(ticket, stop=old.stop)
         order.ticket = replace(
             ticket, client_id=old.client_id, parent=old.parent, group=old.group
         )  # fmt: skip
-        if ticket.stop is None:
+        if not ticket.waits:
             order.triggered = True
-        elif ticket.stop != old.stop:
+        elif ticket.stop != old.stop or not same:
             order.triggered = False
         order.expires = self._expiry(ticket)
         order.updated = self.now

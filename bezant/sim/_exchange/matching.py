@@ -7,9 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange import calendar, costs
+from bezant.sim._exchange import calendar, costs, trailing
 from bezant.sim._exchange.books import Books
 from bezant.sim._exchange.orders import ZERO, Execution, Order
+from bezant.sim._exchange.prices import CENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +142,9 @@ class Matching:
             return math.inf
         ticket = order.ticket
         buying = ticket.side == "BUY"
+        if ticket.trail is not None and not order.triggered:
+            between = trailing.still_between(ticket)
+            return self.now if between is None else self._within(ticket, *between)
         if not order.triggered:
             # A stop is for the worse, a limit for the better.
             price, above = ticket.stop, buying
@@ -148,7 +152,9 @@ class Matching:
             price, above = ticket.limit, not buying
         if price is None:
             return self.now
-        low, high = (None, price) if above else (price, None)
+        return self._within(ticket, *((None, price) if above else (price, None)))
+
+    def _within(self, ticket: Ticket, low: Decimal | None, high: Decimal | None) -> float:
         return self.market.within(ticket.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
@@ -198,6 +204,8 @@ class Matching:
         quote = self.market.quote(ticket.conid, self.now)
         buying = ticket.side == "BUY"
         if not order.triggered:
+            if ticket.trail is not None:
+                ticket = self._followed(order, quote.last)
             stop = ticket.stop or ZERO
             order.triggered = quote.last >= stop if buying else quote.last <= stop
         if not cancelling:
@@ -205,6 +213,8 @@ class Matching:
         if not order.triggered:
             return False
         price = quote.ask if buying else quote.bid
+        if ticket.kind == "MIDPRICE":
+            price = ((quote.bid + quote.ask) / 2).quantize(CENT)
         limit = ticket.limit
         if limit is not None and (price > limit if buying else price < limit):
             return False
@@ -216,6 +226,14 @@ class Matching:
         self._taken[key] = self._taken.get(key, ZERO) + quantity
         self._fill(order, quantity, price)
         return True
+
+    def _followed(self, order: Order, last: Decimal) -> Ticket:
+        """Move a stop that trails to where the market has brought it."""
+        ticket = trailing.follow(order.ticket, last)
+        if ticket is not order.ticket:
+            order.ticket = ticket
+            order.updated = self.now
+        return ticket
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         ticket = order.ticket
