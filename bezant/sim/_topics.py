@@ -16,6 +16,19 @@ _MAX_BARS = 5
 _LADDER_ROWS = 5
 # How many times as rarely as of quotes it is told of the account.
 _REPORTS_EVERY = 19.9
+_LEDGER_ZEROS = (
+    "cashBalanceFXSegment",
+    "commodityMarketValue",
+    "corporateBondsMarketValue",
+    "dividends",
+    "funds",
+    "interest",
+    "issueOptionsMarketValue",
+    "moneyFunds",
+    "tBillsMarketValue",
+    "tBondsMarketValue",
+    "warrantsMarketValue",
+)
 BEGINNINGS = frozenset({"ssd", "sld", "smh", "sbd"})
 ENDS = frozenset({"usd", "uld", "umh", "ubd"})
 
@@ -107,8 +120,10 @@ class Topics:
                 "optionMarketValue": part["stockoptionmarketvalue"],
                 "realizedPnl": part["realizedpnl"],
                 "unrealizedPnl": part["unrealizedpnl"],
+                "marketValue": round(part["stockmarketvalue"] + part["stockoptionmarketvalue"], 2),
                 "severity": 0,
             }
+            | dict.fromkeys(_LEDGER_ZEROS, 0.0)
             for name, part in parts.items()
         ]
         return {"topic": f"sld+{account}", "result": self._stamped(report.of(rows))}

@@ -245,6 +245,12 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     ws.send(f"sld+{ACCOUNT}+{{}}")
     whole = ws.message(f"sld+{ACCOUNT}")["result"]
     assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in LEDGERS}
+    # As the documents of the topic have them.
+    assert whole[0].keys() >= {
+        "timestamp", "acctCode", "secondKey", "cashbalance", "cashBalanceFXSegment", "dividends",
+        "exchangeRate", "interest", "marketValue", "netLiquidationValue", "settledCash",
+        "stockMarketValue", "tBillsMarketValue", "warrantsMarketValue", "severity",
+    }  # fmt: skip
     later = {row["key"]: row for row in ws.message(f"sld+{ACCOUNT}")["result"]}
     assert "netLiquidationValue" in later["LedgerListUSD"]
     ws.send(f"uld+{ACCOUNT}+{{}}")
