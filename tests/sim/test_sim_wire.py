@@ -21,7 +21,9 @@ def state() -> tuple[uvicorn.Config, ServerState]:
     async def app(scope: object, receive: object, send: object) -> None:
         """Serve nothing."""
 
-    return uvicorn.Config(app, log_config=None, lifespan="off"), ServerState()
+    return uvicorn.Config(
+        app, http="h11", ws="none", log_config=None, lifespan="off"
+    ), ServerState()
 
 
 @pytest.mark.parametrize("protocol", [H11Protocol, WebSocketsSansIOProtocol])
