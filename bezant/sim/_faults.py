@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from bezant.sim._fault_plan import Fault, FaultKind, Injected, Taken, When
-from bezant.sim._session import LoginStyle
+from bezant.sim._session import LoginStyle, check_style
 from bezant.sim._storm import CALM, Storm, StormKind
 from bezant.sim._ws_faults import Ground, StreamFaults
 
@@ -206,8 +206,9 @@ class Faults(StreamFaults):
             style: How API calls are answered until somebody logs in; see `logout`.
 
         Raises:
-            ValueError: If `seconds` is negative.
+            ValueError: If `seconds` is negative, or there is no such style.
         """
+        check_style(style)
         fault = Fault("restart", seconds=seconds)
         self._ground.interrupt(seconds)
         self._ground.logout(style)

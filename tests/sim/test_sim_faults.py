@@ -306,3 +306,20 @@ def test_what_is_begun_when_the_gateway_has_ended_does_nothing() -> None:
     thread.run(work())
     thread.run_soon(work())
     thread.stop()
+
+
+def test_a_style_that_there_is_not_is_refused_before_anything_happens(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
+    style: Any = "gone"
+    assert connected(api)
+    for wrong in (
+        lambda: gateway.faults.restart(style=style),
+        lambda: gateway.faults.logout_after(1, style),
+        lambda: gateway.logout(style),
+    ):
+        with pytest.raises(ValueError, match="unknown login style 'gone'"):
+            wrong()
+    assert gateway.faults.happened == []
+    assert connected(api)
+    assert gateway.session_state["logged_in"]
