@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, Contract, Held, Scenario, SimulatedGateway, Working
+from bezant.sim._exchange.books import Books
 
 ACCOUNT = "DU1234567"
 APPLE = 265598
@@ -695,6 +696,20 @@ def test_the_two_orders_change_until_the_client_does_it() -> None:
     filled, repriced = gateway.orders
     assert (filled.filled, filled.status) == (Decimal(99), "Submitted")
     assert len(gateway.executions) == 99
+
+
+def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = SimulatedGateway(clock=Clock.by_hand())
+    before = gateway.orders[1].ticket.limit
+
+    def looked(books: Books) -> None:
+        raise AssertionError(books)
+
+    monkeypatch.setattr(Books, "totals", looked)
+    gateway.clock.advance(3)
+    assert gateway.orders[1].ticket.limit != before
 
 
 def test_a_new_gateway_is_quick() -> None:

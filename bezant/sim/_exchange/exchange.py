@@ -167,6 +167,16 @@ class Exchange(Matching):
         needed = self.margin(ticket, self.reference(ticket))
         if order.parent_id is None and needed > self.margin(old, self.reference(old)):
             self._afford(needed, order)
+        return self._change(order, ticket)
+
+    def reprice(self, order_id: int, limit: Decimal) -> None:
+        """Let somebody change a limit where that can be, whatever the account has left."""
+        order = self._working.get(order_id)
+        if order is not None and order.status != "PendingCancel":
+            self._change(order, replace(order.ticket, limit=limit))
+
+    def _change(self, order: Order, ticket: Ticket) -> Order:
+        old = order.ticket
         trails = (ticket.trail, ticket.percent)
         same = trails == (old.trail, old.percent)
         if ticket.trail is not None and ticket.stop is None and same:
