@@ -9,7 +9,7 @@ from bezant.sim._exchange.books import BASE, RATES
 
 if TYPE_CHECKING:
     from bezant.sim._clock import Clock
-    from bezant.sim._exchange.books import Books, Holding, Totals
+    from bezant.sim._exchange.books import Holding, Totals
     from bezant.sim._trading import Trading
 
 PAGE_SIZE = 100
@@ -35,6 +35,20 @@ _LEDGER_ZEROS = (
 def amount(number: Decimal) -> float:
     """Return an amount of money as the wire's number."""
     return round(float(number), 2)
+
+
+class _Part:
+    """What there is in one currency."""
+
+    def __init__(self, cash: Decimal) -> None:
+        self.cash = cash
+        self.values: dict[str, Decimal] = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
+        self.unrealized = self.realized = _ZERO
+
+    def add(self, kind: str, value: Decimal, unrealized: Decimal, realized: Decimal) -> None:
+        self.values[kind] += value
+        self.unrealized += unrealized
+        self.realized += realized
 
 
 class Account:
@@ -148,7 +162,8 @@ class Account:
     def gains(self) -> dict[str, Any]:
         """Return profit and loss as the `spl` topic does."""
         with self._trading.now() as exchange:
-            totals, daily = exchange.books.totals(), exchange.daily_gain
+            totals = exchange.books.totals()
+            daily = exchange.gained(totals)
         return {
             "rowType": 1,
             "dpl": amount(daily),
@@ -168,30 +183,30 @@ class Account:
         """Return the cash report: a part per currency, and their aggregate BASE."""
         with self._trading.now() as exchange:
             books = exchange.books
-            names = dict.fromkeys(books.cash)
-            names |= dict.fromkeys(each.contract.currency for each in books.holdings.values())
-            parts = {name: self._part(books, name, name) for name in names}
-            return parts | {"BASE": self._part(books, "BASE", None)}
+            parts = {name: _Part(cash) for name, cash in books.cash.items()}
+            base = _Part(books.base_cash)
+            for holding in books.holdings.values():
+                contract = holding.contract
+                part = parts.setdefault(contract.currency, _Part(_ZERO))
+                mark, rate = books.mark(holding), RATES[contract.currency]
+                figures = holding.value(mark), holding.unrealized(mark), holding.realized
+                part.add(contract.asset_class, *figures)
+                base.add(contract.asset_class, *(each * rate for each in figures))
+            report = {
+                name: self._report(part, name, float(RATES[name])) for name, part in parts.items()
+            }
+            return report | {"BASE": self._report(base, "BASE", 1)}
 
-    def _part(self, books: Books, name: str, currency: str | None) -> dict[str, Any]:
-        values: dict[str, Decimal] = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
-        unrealized = realized = _ZERO
-        for holding in books.holdings.values():
-            if currency in (None, holding.contract.currency):
-                rate = RATES[holding.contract.currency] if currency is None else 1
-                mark = books.mark(holding)
-                values[holding.contract.asset_class] += holding.value(mark) * rate
-                unrealized += holding.unrealized(mark) * rate
-                realized += holding.realized * rate
-        cash = books.base_cash if currency is None else books.cash.get(currency, _ZERO)
+    def _report(self, part: _Part, name: str, rate: float) -> dict[str, Any]:
+        values = part.values
         return dict.fromkeys(_LEDGER_ZEROS, 0.0) | {
-            "settledcash": amount(cash),
-            "cashbalance": amount(cash),
-            "exchangerate": 1 if currency is None else float(RATES[currency]),
+            "settledcash": amount(part.cash),
+            "cashbalance": amount(part.cash),
+            "exchangerate": rate,
             "sessionid": 1,
-            "netliquidationvalue": amount(cash + sum(values.values(), _ZERO)),
-            "unrealizedpnl": amount(unrealized),
-            "realizedpnl": amount(realized),
+            "netliquidationvalue": amount(part.cash + sum(values.values(), _ZERO)),
+            "unrealizedpnl": amount(part.unrealized),
+            "realizedpnl": amount(part.realized),
             "stockmarketvalue": amount(values["STK"]),
             "stockoptionmarketvalue": amount(values["OPT"]),
             "futuremarketvalue": amount(values["FUT"]),
@@ -250,22 +265,22 @@ class Account:
 
     def allocation(self) -> dict[str, Any]:
         """Return what the account is made of, long and short."""
-        kinds: dict[str, dict[str, float]] = {"long": {}, "short": {}}
-        others: dict[str, dict[str, float]] = {"long": {}, "short": {}}
+        kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
+        others: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         with self._trading.now() as exchange:
             books = exchange.books
-            worth = [
-                (each.contract, each.value(books.mark(each)) * RATES[each.contract.currency])
-                for each in books.holdings.values()
-            ]
+            for each in books.holdings.values():
+                value = each.value(books.mark(each)) * RATES[each.contract.currency]
+                if value:
+                    side = "long" if value > 0 else "short"
+                    for part, key in ((kinds, each.contract.asset_class), (others, "Others")):
+                        part[side][key] = part[side].get(key, _ZERO) + value
             cash = books.base_cash
-        for contract, value in worth:
-            if value:
-                side = "long" if value > 0 else "short"
-                for part, key in ((kinds, contract.asset_class), (others, "Others")):
-                    part[side][key] = round(part[side].get(key, 0.0) + amount(value), 2)
-        kinds["long" if cash >= 0 else "short"]["CASH"] = amount(cash)
-        return {"assetClass": kinds, "sector": others, "group": others}
+        kinds["long" if cash >= 0 else "short"]["CASH"] = cash
+        return {
+            name: {side: {key: amount(sums[key]) for key in sums} for side, sums in parts.items()}
+            for name, parts in (("assetClass", kinds), ("sector", others), ("group", others))
+        }
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the account as `GET /portfolio/accounts` does."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.responses import JSONResponse, Response
 
 
@@ -15,6 +16,10 @@ class Json(JSONResponse):
     """A JSON answer with the gateway's spelling of the content type."""
 
     media_type = "application/json; charset=utf-8"
+
+    def render(self, content: Any) -> bytes:
+        """Write a body; several times as fast as the module of the standard library does."""
+        return msgspec.json.encode(content)
 
 
 def error(text: str, status: int) -> Response:
@@ -37,7 +42,7 @@ class Call:
         """The members of the body, whether it is JSON or a form."""
         try:
             return dict(json.loads(self.body))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return dict(parse_qsl(self.body.decode("latin-1")))
 
 

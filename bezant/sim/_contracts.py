@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bezant.sim._answers import Call, Json, error
+from bezant.sim._exchange.books import RATES
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from bezant.sim._catalogue import Contract
     from bezant.sim._world import World
 
-_RATES = {"USD": 1.0, "EUR": 1.17, "GBP": 1.34, "CHF": 1.25, "JPY": 0.0064, "CAD": 0.72}
 # What a currency is traded as: against the dollar, and its contract.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
 _ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
@@ -158,7 +158,9 @@ class ContractApi:
 
     def _rules_of(self, contract: Contract, *, buy: bool) -> dict[str, Any]:
         stock = contract.asset_class == "STK"
-        types = ["limit", "midprice", "market", "stop", "stop_limit", "trailing_stop"]
+        types = ["limit", "market", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit"]
+        if stock:
+            types.append("midprice")
         return {
             "algoEligible": stock,
             "overnightEligible": stock and contract.is_us,
@@ -260,10 +262,10 @@ class ContractApi:
 
     def _exchange_rate(self, call: Call) -> Response:
         try:
-            source, target = (_RATES[call.query.get(name, "")] for name in ("source", "target"))
+            source, target = (RATES[call.query.get(name, "")] for name in ("source", "target"))
         except KeyError:
             return error("Invalid currency pair", 400)
-        return Json({"rate": round(source / target, 8)})
+        return Json({"rate": round(float(source / target), 8)})
 
 
 def _unknown() -> Response:

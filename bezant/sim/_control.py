@@ -210,8 +210,8 @@ class Control:
 
     def _set_pacing(self, _request: Request, body: bytes) -> Any:
         given = _object(body, "enforced", "penalty", "growth")
-        if given.pop("enforced", True) is True:
-            self._gateway.enforce_pacing(**{name: float(given[name]) for name in given})
+        if msgspec.convert(given.pop("enforced", True), bool):
+            self._gateway.enforce_pacing(**msgspec.convert(given, dict[str, float]))
         else:
             self._gateway.pacing.off()
         return self._pacing(_request, body)
@@ -264,7 +264,10 @@ def _contract(name: str) -> str | int:
 
 def _object(body: bytes, *allowed: str) -> dict[str, Any]:
     """Return the members of a JSON object; none for an empty body."""
-    given: object = json.loads(body) if body.strip() else {}
+    try:
+        given: object = json.loads(body) if body.strip() else {}
+    except RecursionError:
+        raise _WrongError("the body is nested too deep") from None
     if not isinstance(given, dict):
         raise _WrongError("the body must be a JSON object")
     members = cast("dict[str, Any]", given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocket
 from bezant.sim import _wire
 from bezant.sim._answers import Call
 from bezant.sim._control import CONTROL
-from bezant.sim._pacing import TOO_MANY
+from bezant.sim._pacing import MAX_RECORDED, TOO_MANY
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
 
@@ -44,6 +45,7 @@ class Edge:
         self,
         api: Api,
         login: Callable[[], None],
+        logout: Callable[[], None],
         serve_websocket: Callable[[WebSocket], Awaitable[None]],
         faults: Faults,
         pacing: Pacing,
@@ -52,11 +54,12 @@ class Edge:
         self._api = api
         self._control = control
         self._login = login
+        self._logout = logout
         self._serve_websocket = serve_websocket
         self._faults = faults
         self._pacing = pacing
         self._lock = threading.Lock()
-        self._requests: list[RecordedRequest] = []
+        self._requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
         """Have another state answer calls from now on."""
@@ -105,11 +108,11 @@ class Edge:
         self, request: Request, recorded: RecordedRequest, receive: Receive, send: Send
     ) -> None:
         delay, fault = self._faults.take(recorded.method, recorded.path)
-        if delay and not await _pause(delay, send):
+        if delay and not await _pause(delay, request.scope):
             return
         broken = fault if fault is not None and fault.kind in ("drop", "silence") else None
         if broken is not None and broken.when == "before":
-            await _wire.lose(broken, None, receive, send)
+            await _wire.lose(broken, None, request.scope, receive, send)
             return
         answer = self._fault_at_edge(request, recorded)
         if answer is None and fault is not None and broken is None:
@@ -119,14 +122,14 @@ class Edge:
         # The real gateway sends every body chunked.
         del answer.headers["content-length"]
         if broken is not None:
-            await _wire.lose(broken, answer, receive, send)
+            await _wire.lose(broken, answer, request.scope, receive, send)
         else:
             await answer(request.scope, receive, send)
 
     async def _upgrade(self, websocket: WebSocket, receive: Receive, send: Send) -> None:
         recorded = self._record(websocket, "GET", b"")
         delay, fault = self._faults.take("GET", recorded.path)
-        if delay and not await _pause(delay, send):
+        if delay and not await _pause(delay, websocket.scope):
             return
         address = websocket.client.host if websocket.client is not None else ""
         if self._pacing.left(address):
@@ -136,7 +139,7 @@ class Edge:
         elif fault.kind == "fail":
             await websocket.send_denial_response(_failure(fault))
         else:
-            await _wire.lose(fault, None, receive, send)
+            await _wire.lose(fault, None, websocket.scope, receive, send)
 
     def _record(self, request: HTTPConnection, method: str, body: bytes) -> RecordedRequest:
         target = request.scope["raw_path"].decode("latin-1")
@@ -192,6 +195,10 @@ class Edge:
         if path == "/sso/Dispatcher":
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
+        if path == "/clear":
+            # Anybody who gets there ends the login, and needs none.
+            self._logout()
+            return Response("cleared", media_type="text/plain")
         version, _, rest = path[1:].partition("/")
         service, _, rest = rest.partition("/")
         if version == "v1" and rest:
@@ -205,12 +212,12 @@ def _cookies(recorded: RecordedRequest) -> list[str]:
     return text.replace(",", ";").split(";") if text else []
 
 
-async def _pause(seconds: float, send: Send) -> bool:
+async def _pause(seconds: float, scope: Scope) -> bool:
     """Wait; False where the gateway was stopped meanwhile."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        _wire.leave(send)
+        await _wire.link_of(scope).leave()
         return False
     return True
 

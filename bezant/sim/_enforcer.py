@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_HERE = ("127.0.0.1", "::1")
+
+
 class Pacing:
     """Whether IBKR's limits on requests are enforced, and what came of it.
 
@@ -65,20 +68,20 @@ class Pacing:
 
     @property
     def violations(self) -> list[Violation]:
-        """The requests that broke a limit, in order."""
+        """The requests that broke a limit, in order; the last 100,000."""
         with self._lock:
             return list(self._judge.violations) if self._judge is not None else []
 
     @property
     def arrivals(self) -> list[Arrival]:
-        """Every request since the limits are enforced, in order."""
+        """Every request since the limits are enforced, in order; the last 100,000."""
         with self._lock:
             return list(self._judge.arrivals) if self._judge is not None else []
 
     @property
     def penalty_left(self) -> float:
         """Seconds for which requests from this machine are answered with 429; 0 for none."""
-        return self.left("127.0.0.1")
+        return max(map(self.left, _HERE))
 
     def release(self) -> None:
         """End all penalties; the next one is longer all the same."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from bezant.sim._pacing import MAX_RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +141,8 @@ class Plan:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._happened: list[Injected] = []
+        self._happened: deque[Injected] = deque(maxlen=MAX_RECORDED)
+        self._number = 0
         self._counts: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> Fault:
@@ -178,8 +181,9 @@ class Plan:
     def _note(self, fault: Fault, method: str, path: str, times: int = 1) -> Injected:
         fault.hit(times)
         self._counts[fault.kind] += times
-        number = len(self._happened) + 1
-        injected = Injected(fault.kind, fault.when, method, path, time.monotonic(), number)
+        self._number += 1
+        now = time.monotonic()
+        injected = Injected(fault.kind, fault.when, method, path, now, self._number)
         self._happened.append(injected)
         return injected
 
@@ -194,6 +198,21 @@ class Plan:
         """What happened so far, in order."""
         with self._lock:
             return list(self._happened)
+
+    @property
+    def number(self) -> int:
+        """How many have happened."""
+        return self._number
+
+    def since(self, number: int) -> list[Injected]:
+        """Return what happened after so many."""
+        found: list[Injected] = []
+        with self._lock:
+            for each in reversed(self._happened):
+                if each.number <= number:
+                    break
+                found.append(each)
+        return found[::-1]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -214,3 +233,4 @@ class Plan:
         with self._lock:
             self._happened.clear()
             self._counts.clear()
+            self._number = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from bezant.sim._fault_plan import Fault, FaultKind, Injected, Taken, When
-from bezant.sim._session import LoginStyle
+from bezant.sim._session import LoginStyle, check_style
 from bezant.sim._storm import CALM, Storm, StormKind
 from bezant.sim._ws_faults import Ground, StreamFaults
 
@@ -48,7 +48,7 @@ class Faults(StreamFaults):
 
     @property
     def happened(self) -> list[Injected]:
-        """What went wrong so far, in order."""
+        """What went wrong so far, in order; the last 100,000."""
         return self._plan.happened
 
     @property
@@ -206,8 +206,9 @@ class Faults(StreamFaults):
             style: How API calls are answered until somebody logs in; see `logout`.
 
         Raises:
-            ValueError: If `seconds` is negative.
+            ValueError: If `seconds` is negative, or there is no such style.
         """
+        check_style(style)
         fault = Fault("restart", seconds=seconds)
         self._ground.interrupt(seconds)
         self._ground.logout(style)
@@ -250,9 +251,9 @@ class Faults(StreamFaults):
         if fault is not None:
             storm.note(self._plan.note(fault, method, path))
             return Taken(fault.seconds) if fault.kind == "slow" else Taken(0.0, fault)
-        known = len(self.happened)
+        known = self._plan.number
         self._at_once(kind)
-        for injected in self.happened[known:]:
+        for injected in self._plan.since(known):
             storm.note(injected)
         return self._plan.take(method, path)
 

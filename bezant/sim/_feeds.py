@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from bezant.sim._order_feed import OrderFeed, TradeFeed, arguments
 from bezant.sim._topics import BEGINNINGS, ENDS, Topics
 
@@ -23,7 +25,7 @@ _PNL_EVERY = 1.9
 
 def encode(message: dict[str, Any]) -> bytes:
     """Write a message as the bytes of a frame."""
-    return json.dumps(message, separators=(",", ":")).encode()
+    return msgspec.json.encode(message)
 
 
 def _error(text: str) -> bytes:
@@ -128,7 +130,7 @@ class Feeds:
             conid = int(target.partition("@")[0])
             given = json.loads(options or "{}")
             wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             yield _error(f"Invalid arguments: {topic}+{target}+{options}")
             return
         fields = self._world.session.fields
@@ -157,12 +159,14 @@ class Feeds:
             if now >= feed.ends:
                 # No message says so on the wire either.
                 del self._market_data[conid]
-                continue
-            wanted = self._world.session.fields.get(conid, set())
-            values = self._world.quotes.fields(conid, wanted)
+        fields = self._world.session.fields
+        feeds = list(self._market_data.items())
+        found = self._world.quotes.many((conid, fields.get(conid, ())) for conid, _ in feeds)
+        for (conid, feed), values in zip(feeds, found, strict=True):
             delta = {name: new for name, new in values.items() if feed.sent.get(name) != new}
             feed.sent = values
-            if delta:
+            # Whoever sends this waits for it, and meanwhile the subscription may end.
+            if delta and self._market_data.get(conid) is feed:
                 yield self._quote(conid, feed, delta)
 
     def _pnl_changes(self) -> Iterator[bytes]:

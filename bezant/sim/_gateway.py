@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bezant.sim._certificate import certificate
 from bezant.sim._clock import Clock
 from bezant.sim._control import Control
+from bezant.sim._controls import MarketControls, SessionControls
 from bezant.sim._edge import Edge
 from bezant.sim._enforcer import Pacing
 from bezant.sim._faults import Faults
@@ -16,27 +16,25 @@ from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
 from bezant.sim._recipe import Recipe
 from bezant.sim._recorded import API, RecordedRequest
 from bezant.sim._rest import LOGIN_PATH, Api
-from bezant.sim._scenario import Scenario, find
 from bezant.sim._server import ServerThread
-from bezant.sim._session import LoginStyle, Session
+from bezant.sim._session import Session
 from bezant.sim._ws import WsConnection
 from bezant.sim._ws_faults import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from decimal import Decimal
     from types import TracebackType
     from typing import Self
 
     from starlette.websockets import WebSocket
 
-    from bezant.sim._exchange.orders import Execution, Order
-    from bezant.sim._scenario import Amount
+    from bezant.sim._scenario import Scenario
 
 _MAX_STREAMS = 5
+_MAX_CLOSED = 1000
 
 
-class SimulatedGateway:
+class SimulatedGateway(MarketControls, SessionControls):
     """A stand-in for the Client Portal Gateway, on a real socket, with an invented account.
 
     It begins logged in, with a working brokerage session. Start it with `with`, or with `start`
@@ -116,6 +114,7 @@ class SimulatedGateway:
         self._edge = Edge(
             self._api,
             self._session.login,
+            self._session.logout,
             self._serve_websocket,
             self._faults,
             self._pacing,
@@ -231,101 +230,16 @@ class SimulatedGateway:
         return self._clock
 
     @property
-    def orders(self) -> list[Order]:
-        """A copy of every order so far, in the order of placing, as they are now."""
-        with self._world.trading.now() as exchange:
-            return [replace(each) for each in exchange.orders.values()]
-
-    @property
-    def executions(self) -> list[Execution]:
-        """Every execution so far, in order."""
-        with self._world.trading.now() as exchange:
-            return list(exchange.executions)
-
-    @property
-    def cash(self) -> dict[str, Decimal]:
-        """The account's cash by currency."""
-        with self._world.trading.now() as exchange:
-            return dict(exchange.books.cash)
-
-    def position(self, contract: str | int) -> Decimal:
-        """Return how much of a contract the account holds; negative for short.
-
-        Args:
-            contract: The symbol of a stock, or the conid.
-
-        Raises:
-            ValueError: If there is no such contract.
-        """
-        with self._world.trading.now() as exchange:
-            return exchange.books.position(find(self._world.catalogue, contract))
-
-    def set_price(self, contract: str | int, last: Amount, *, size: int = 1_000_000) -> None:
-        """Hold a contract's price still; orders that can trade at it do so at once.
-
-        Bid and ask are a cent beside it.
-
-        Args:
-            contract: The symbol of a stock, or the conid.
-            last: The price.
-            size: How much can be bought, and sold, until the market's next step.
-
-        Raises:
-            ValueError: If there is no such contract, or a number is out of range.
-        """
-        self._world.trading.set_price(contract, last, size)
-
-    def free_price(self, contract: str | int) -> None:
-        """Let a contract's price move by itself again.
-
-        Args:
-            contract: The symbol of a stock, or the conid.
-
-        Raises:
-            ValueError: If there is no such contract.
-        """
-        self._world.trading.free_price(contract)
-
-    def halt(self, contract: str | int) -> None:
-        """Stop the trading in a contract: its price stands still, orders wait.
-
-        Args:
-            contract: The symbol of a stock, or the conid.
-
-        Raises:
-            ValueError: If there is no such contract.
-        """
-        self._world.trading.halt(contract)
-
-    def resume(self, contract: str | int) -> None:
-        """Let a contract be traded again.
-
-        Args:
-            contract: The symbol of a stock, or the conid.
-
-        Raises:
-            ValueError: If there is no such contract.
-        """
-        self._world.trading.resume(contract)
-
-    def ask(self, *message_ids: str) -> None:
-        """Ask questions about the next order, one after the other, besides those it raises.
-
-        Called again, the questions are for the order after it.
-
-        Args:
-            message_ids: The kinds of question, such as `o354`.
-        """
-        self._world.questions.asked.append(list(message_ids))
-
-    @property
     def certificate_pem(self) -> bytes:
         """The certificate of the CA, with which a client can verify the gateway."""
         return certificate().ca_pem
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far, in the order of arrival, WebSocket upgrades included."""
+        """The requests so far, in the order of arrival, WebSocket upgrades included.
+
+        Of more than 100,000 the oldest are forgotten.
+        """
         return self._edge.requests
 
     def clear_requests(self) -> None:
@@ -343,7 +257,10 @@ class SimulatedGateway:
 
     @property
     def ws_connections(self) -> list[WsConnection]:
-        """Every WebSocket since the start, in order of opening; closed ones stay in the list."""
+        """Every WebSocket since the start, in order of opening; closed ones stay in the list.
+
+        Of more than 1,000 closed ones the oldest are forgotten.
+        """
         return list(self._connections)
 
     @property
@@ -375,42 +292,11 @@ class SimulatedGateway:
         self._pacing.enforce(penalty, growth)
         return self._pacing
 
-    @property
-    def session_state(self) -> dict[str, bool]:
-        """The flags of the session, and whether there is a login."""
-        return self._session.flags()
-
-    def logout(self, style: LoginStyle = "redirect") -> None:
-        """End the login.
-
-        Args:
-            style: How API calls are answered from now on: `redirect` (302 to the login page),
-                `unauthorized` (401 without a body) or `html` (200 with the login page).
-        """
-        self._session.logout(style)
-
-    def login(self) -> None:
-        """Log in anew, with a working brokerage session. Subscriptions are gone."""
-        self._session.login()
-
-    def drop_brokerage(self) -> None:
-        """Lose the brokerage session: not authenticated, still connected."""
-        self._session.drop_brokerage()
-
-    def disconnect(self) -> None:
-        """Lose the line to the brokerage backend: `/iserver` answers 400 "no bridge"."""
-        self._session.disconnect()
-
-    def unestablish(self) -> None:
-        """Be authenticated but not established: account calls come back empty."""
-        self._session.unestablish()
-
-    def compete(self) -> None:
-        """Lose the brokerage session to another one of the same user."""
-        self._session.compete()
-
     async def _serve_websocket(self, websocket: WebSocket) -> None:
         connection = WsConnection(websocket, self._world, self._slots)
+        closed = [each for each in self._connections if each.closed]
+        for each in closed[: max(0, len(closed) - _MAX_CLOSED)]:
+            self._connections.remove(each)
         self._connections.append(connection)
         await connection.serve()
 

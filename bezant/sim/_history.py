@@ -14,11 +14,14 @@ from bezant.sim._exchange import calendar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bezant.sim._catalogue import Contract
     from bezant.sim._exchange.calendar import Session
     from bezant.sim._exchange.exchange import Exchange
     from bezant.sim._exchange.prices import Path
+    from bezant.sim._trading import Trading
 
 _MAX_BARS = 1000
+_MAX_KEPT = 20_000
 _FACTOR = 100
 _SAMPLES = 6
 # A unit below a day is so many seconds of trading, another so many trading days.
@@ -70,9 +73,16 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
     return session.opens, session.closes
 
 
+def _latest(end: float, *, extended: bool) -> Session:
+    """Return the session whose hours run at a time, or the last one whose did."""
+    session = calendar.last_session(end)
+    after = calendar.following(session)
+    return after if extended and after.extended_opens < end else session
+
+
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
     """Yield bars shorter than a day from `end` back, session by session."""
-    session = calendar.last_session(end)
+    session = _latest(end, extended=extended)
     while True:
         opens, closes = _hours(session, extended=extended)
         last = min(closes, end)
@@ -108,7 +118,7 @@ def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
 
 def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
     """Return the time at which a period begins that ends at `end`."""
-    session = calendar.last_session(end)
+    session = _latest(end, extended=extended)
     if unit in _DAYS:
         for _ in range(span * _DAYS[unit] - 1):
             session = calendar.previous(session)
@@ -123,44 +133,71 @@ def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
         session = calendar.previous(session)
 
 
-def history(
-    exchange: Exchange,
-    path: Path,
-    period: str,
-    bar: str,
-    *,
-    until: float | None = None,
-    extended: bool = False,
-) -> dict[str, Any]:
-    """Return bars up to now, or to a time before.
+class History:
+    """The bars of every contract."""
 
-    Raises:
-        ValueError: If the period or the bar size can't be read.
-    """
-    (span, span_unit), (size, unit) = _parse(period), _parse(bar)
-    if unit == "y":
-        msg = f"not a bar size: {bar!r}"
-        raise ValueError(msg)
-    end = exchange.now if until is None else min(until, exchange.now)
-    length = size * (_SECONDS.get(unit) or _LENGTHS[unit])
-    spans = (
-        _within_days(length, end, extended=extended)
-        if unit in _SECONDS
-        else _by_days(size, unit, end)
-    )
-    begin = _count(span, span_unit, end, extended=extended)
-    rows: list[dict[str, Any]] = []
-    for each in spans:
-        if rows and each.end <= begin:
-            break
-        if each.end > each.begin:
-            rows.append(_bar(exchange, path, each))
-        if len(rows) == _MAX_BARS:
-            break
-    rows.reverse()
+    def __init__(self, trading: Trading) -> None:
+        self._trading = trading
+        # Bars that have ended, which do not change.
+        self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
+
+    def bars(
+        self,
+        conid: int,
+        period: str,
+        bar: str,
+        *,
+        until: float | None = None,
+        extended: bool = False,
+    ) -> dict[str, Any]:
+        """Return the bars of a contract up to now, or to a time before.
+
+        Raises:
+            KeyError: If there is no such contract.
+            ValueError: If the period or the bar size can't be read.
+        """
+        (span, span_unit), (size, unit) = _parse(period), _parse(bar)
+        if unit == "y":
+            msg = f"not a bar size: {bar!r}"
+            raise ValueError(msg)
+        with self._trading.now() as exchange:
+            path = exchange.market.path(conid)
+            end = exchange.now if until is None else min(until, exchange.now)
+            length = size * (_SECONDS.get(unit) or _LENGTHS[unit])
+            spans = (
+                _within_days(length, end, extended=extended)
+                if unit in _SECONDS
+                else _by_days(size, unit, end)
+            )
+            begin = _count(span, span_unit, end, extended=extended)
+            rows: list[dict[str, Any]] = []
+            for each in spans:
+                if rows and each.end <= begin:
+                    break
+                if each.end > each.begin:
+                    rows.append(self._bar(exchange, path, each))
+                if len(rows) == _MAX_BARS:
+                    break
+        rows.reverse()
+        return _body(path.contract, rows, period, length, extended=extended)
+
+    def _bar(self, exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
+        place = path.contract.conid, span
+        known = self._kept.get(place)
+        if known is None:
+            known = _bar(exchange, path, span)
+            if span.end < exchange.now:
+                if len(self._kept) >= _MAX_KEPT:
+                    self._kept.clear()
+                self._kept[place] = known
+        return known
+
+
+def _body(
+    contract: Contract, rows: list[dict[str, Any]], period: str, length: int, *, extended: bool
+) -> dict[str, Any]:
     high = max(rows, key=lambda row: row["h"])
     low = min(rows, key=lambda row: row["l"])
-    contract = path.contract
     return {
         "serverId": str(contract.conid % 100_000),
         "symbol": contract.symbol,

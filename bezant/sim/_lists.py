@@ -142,6 +142,8 @@ class AlertApi:
         conditions = fields.get("conditions")
         if not fields.get("alertName") or not isinstance(conditions, list) or not conditions:
             return error("Bad Request: alertName or conditions", 400)
+        if not all(isinstance(each, dict) for each in cast("list[object]", conditions)):
+            return error("Bad Request: conditions", 400)
         number = _whole(fields.get("orderId"))
         if number not in self._alerts:
             number = next(self._numbers)
@@ -177,7 +179,7 @@ class AlertApi:
         if refusal is not None:
             return refusal
         number = _whole(call.args[1])
-        if number == 0:
+        if call.args[1] == "0":
             self._alerts.clear()
         elif self._alerts.pop(number, None) is None:
             return error("Alert not found", 400)

@@ -21,7 +21,7 @@ def arguments(text: str) -> dict[str, Any]:
     """Return the arguments of a command, none where they can't be read."""
     try:
         found: object = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 

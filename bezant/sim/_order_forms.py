@@ -17,6 +17,9 @@ _KINDS = {
     "LMT": ("Limit", "LIMIT"),
     "STP": ("Stop", "STOP"),
     "STOP_LIMIT": ("Stop Limit", "STOP_LIMIT"),
+    "TRAIL": ("Trailing Stop", "TRAILING_STOP"),
+    "TRAILLMT": ("Trailing Stop Limit", "TRAILING_STOP_LIMIT"),
+    "MIDPRICE": ("MidPrice", "MIDPRICE"),
 }
 _TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
 _COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
@@ -101,7 +104,7 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         row["order_ref"] = ticket.client_id
     if order.filled:
         row["avgPrice"] = money(order.average_price)
-    if ticket.kind == "STOP_LIMIT" and ticket.stop is not None:
+    if ticket.limit is not None and ticket.stop is not None:
         row["auxPrice"] = money(ticket.stop)
     if order.parent_id is not None:
         row["parentId"] = order.parent_id

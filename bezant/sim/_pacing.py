@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 TOO_MANY = 429
 DEFAULT_PENALTY = 600.0
 DEFAULT_GROWTH = 2.0
+MAX_RECORDED = 100_000
+"""How many requests are remembered: a gateway that runs for days forgets the oldest."""
+
+_LONGEST = 1e9
 
 
 class Limit(NamedTuple):
@@ -159,7 +163,11 @@ class PenaltyBox:
             now: The time.
         """
         times = self._times[address] = self._times.get(address, 0) + 1
-        length: float = seconds * self._growth ** (times - 1)
+        try:
+            length: float = seconds * self._growth ** (times - 1)
+        except OverflowError:
+            length = _LONGEST if seconds else 0.0
+        length = min(length, _LONGEST)
         self._ends[address] = max(self._ends.get(address, 0.0), now + length)
         return length
 
@@ -199,8 +207,8 @@ class Judge:
         self.box: PenaltyBox = box or PenaltyBox(growth)
         self._session = _Window(SESSION)
         self._rules = [_rule(*row) for row in _PUBLISHED]
-        self.arrivals: list[Arrival] = []
-        self.violations: list[Violation] = []
+        self.arrivals: deque[Arrival] = deque(maxlen=MAX_RECORDED)
+        self.violations: deque[Violation] = deque(maxlen=MAX_RECORDED)
 
     def arrive(self, method: str, path: str, address: str, now: float) -> bool:
         """Take a request, and return whether it is let through.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_SUPPRESSED = 51
 _LIFETIME = 60.0
+_REMEMBERED = 1000
 _TEXTS = {
     "o163": "The limit price is further from the market than the percentage that was set.",
     "o354": "There is no market data for this contract: the order is blind.",
@@ -51,7 +53,7 @@ class Questions:
     seed: int
     asked: list[list[str]] = field(default_factory=list[list[str]])
     _waiting: dict[str, _Pending] = field(default_factory=dict[str, _Pending])
-    _gone: set[str] = field(default_factory=set[str])
+    _gone: deque[str] = field(default_factory=lambda: deque[str](maxlen=_REMEMBERED))
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,8 @@ class Questions:
             blind = ticket.conid in trading.without_data
             last = exchange.market.quote(ticket.conid, exchange.now).last
             limit = ticket.limit
-            if limit is not None and not ticket.parent and not blind:
+            capped = ticket.kind == "MIDPRICE"
+            if limit is not None and not (ticket.parent or blind or capped):
                 # To either side, as the real ones ask.
                 far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
                 if far:
@@ -82,7 +85,7 @@ class Questions:
                 found["o451"] = None
             if ticket.kind == "MKT" and not exchange.market.is_open(exchange.now):
                 found["o10151"] = None
-            if ticket.stop is not None and not ticket.parent:
+            if ticket.waits and not ticket.parent:
                 found["o10331"] = None
         if by_money:
             found["o10223"] = None
@@ -96,7 +99,7 @@ class Questions:
         self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
     ) -> dict[str, Any]:
         """Ask the first of some questions; whatever waited for an answer is dropped."""
-        self._gone.update(self._waiting)
+        self._gone.extend(self._waiting)
         self._waiting.clear()
         return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
 
@@ -125,7 +128,7 @@ class Questions:
         pending = self._waiting.pop(name, None)
         if pending is None:
             return "gone" if name in self._gone else "unknown"
-        self._gone.add(name)
+        self._gone.append(name)
         if pending.session != session or now > pending.ends:
             return "gone"
         if not confirmed:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from bezant.sim._exchange import calendar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from decimal import Decimal
 
+    from bezant.sim._catalogue import Contract
     from bezant.sim._clock import Clock
     from bezant.sim._exchange.exchange import Exchange
+    from bezant.sim._exchange.prices import Market, Path, Quote
     from bezant.sim._trading import Trading
 
 AVAILABILITY = "RpB"
@@ -18,20 +22,117 @@ _SAMPLES = 900.0
 
 
 class _Day:
-    """What a contract's trading day was like so far."""
+    """What a contract's trading day was like so far.
 
-    def __init__(self, session: calendar.Session, exchange: Exchange, conid: int) -> None:
-        path = exchange.market.path(conid)
+    Its high and low are those of the regular session, and of what was told since.
+    """
+
+    def __init__(self, session: calendar.Session, path: Path, last: Decimal) -> None:
         self.session = session
-        self.prior_close = path.last(calendar.previous(session).closes)
-        self.open = self.high = self.low = path.last(session.opens)
-        when, now = session.opens + _SAMPLES, exchange.market.effective(exchange.now)
-        while when < now:
-            self.take(path.last(when))
-            when += _SAMPLES
+        self._path = path
+        self._high = self._low = last
+        self._next = float(session.opens)
+
+    @functools.cached_property
+    def prior_close(self) -> Decimal:
+        return self._path.last(calendar.previous(self.session).closes)
+
+    @functools.cached_property
+    def open(self) -> Decimal:
+        return self._path.last(self.session.opens)
+
+    @functools.cached_property
+    def _traded_before(self) -> int:
+        return self._path.traded(self.session.opens)
+
+    def volume(self, now: float) -> int:
+        """Return how much was traded so far."""
+        return self._path.traded(max(now, self.session.opens)) - self._traded_before
 
     def take(self, last: Decimal) -> None:
-        self.high, self.low = max(self.high, last), min(self.low, last)
+        """Count a price that somebody was told: it may have been set by hand."""
+        if last > self._high:
+            self._high = last
+        elif last < self._low:
+            self._low = last
+
+    def range(self, now: float) -> tuple[Decimal, Decimal]:
+        """Return the lowest and the highest price so far."""
+        while self._next < min(now, self.session.closes):
+            self.take(self._path.last(self._next))
+            self._next += _SAMPLES
+        return self._low, self._high
+
+
+class _Row:
+    """A contract's market at a moment; what fields need is worked out when one is asked for."""
+
+    __slots__ = ("_quote", "contract", "day", "last", "market", "now")
+
+    def __init__(self, contract: Contract, market: Market, now: float, day: _Day) -> None:
+        self.contract = contract
+        self.market = market
+        self.now = now
+        self.day = day
+        self.last: Decimal = market.last(contract.conid, now)
+        self._quote: Quote | None = None
+
+    @property
+    def quote(self) -> Quote:
+        if self._quote is None:
+            self._quote = self.market.quote(self.contract.conid, self.now)
+        return self._quote
+
+    @property
+    def prefix(self) -> str:
+        market = self.market
+        if market.is_halted(self.contract.conid):
+            return "H"
+        if market.hours != "always":
+            return "" if market.is_open(self.now) else "C"
+        # Without market hours the prefix stays with some contracts, so that a test meets each
+        # kind at any time of the day.
+        return {0: "C", 1: "H"}.get(self.contract.conid % 11, "")
+
+    @property
+    def range(self) -> tuple[Decimal, Decimal]:
+        return self.day.range(self.market.effective(self.now))
+
+    @property
+    def change(self) -> Decimal:
+        return self.last - self.day.prior_close
+
+    @property
+    def volume(self) -> int:
+        return self.day.volume(self.market.effective(self.now))
+
+
+_FIELDS: Mapping[str, Callable[[_Row], Any]] = {
+    "31": lambda row: f"{row.prefix}{row.last:.2f}",
+    "55": lambda row: row.contract.symbol,
+    "70": lambda row: f"{row.range[1]:.2f}",
+    "71": lambda row: f"{row.range[0]:.2f}",
+    "82": lambda row: f"{row.change:+.2f}" if row.change else "0.00",
+    "83": lambda row: f"{row.change / row.day.prior_close * 100:.2f}%",
+    "84": lambda row: f"{row.quote.bid:,.2f}",
+    "85": lambda row: f"{row.quote.ask_size:,}",
+    "86": lambda row: f"{row.quote.ask:,.2f}",
+    "87": lambda row: compact(row.volume),
+    "88": lambda row: f"{row.quote.bid_size:,}",
+    "6008": lambda row: row.contract.conid,
+    "6070": lambda row: row.contract.asset_class,
+    "7051": lambda row: row.contract.name,
+    "7059": lambda row: f"{row.quote.last_size:,}",
+    "7184": lambda row: "0" if row.market.is_halted(row.contract.conid) else "1",
+    "7219": lambda row: row.contract.title,
+    "7221": lambda row: row.contract.exchange,
+    "7295": lambda row: f"{row.day.open:.2f}",
+    "7296": lambda row: f"{row.day.prior_close:.2f}",
+    "7635": lambda row: f"{row.last:.2f}",
+    "7741": lambda row: f"{row.day.prior_close:.2f}",
+    "7762": lambda row: str(row.volume),
+}
+"""What each field says."""
 
 
 class Quotes:
@@ -61,61 +162,34 @@ class Quotes:
         if not self._known(conid):
             return None
         with self._trading.now() as exchange:
-            return exchange.market.quote(conid, exchange.now).last
+            return exchange.market.last(conid, exchange.now)
 
-    def fields(self, conid: int, wanted: set[str]) -> dict[str, Any]:
+    def fields(self, conid: int, wanted: Collection[str]) -> dict[str, Any]:
         """Return those of the wanted fields that the contract has now."""
-        if not wanted or not self._known(conid):
-            return {}
-        with self._trading.now() as exchange:
-            values = self._values(exchange, conid)
-        return {name: values[name] for name in values if name in wanted}
+        return self.many([(conid, wanted)])[0]
 
-    def _values(self, exchange: Exchange, conid: int) -> dict[str, Any]:
-        contract = self._trading.catalogue.contracts[conid]
-        market = exchange.market
-        quote = market.quote(conid, exchange.now)
-        session = calendar.last_session(exchange.now)
+    def many(self, asked: Iterable[tuple[int, Collection[str]]]) -> list[dict[str, Any]]:
+        """Return, for each contract, those of the wanted fields that it has now."""
+        with self._trading.now() as exchange:
+            session = calendar.last_session(exchange.now)
+            return [
+                self._values(exchange, session, conid, wanted)
+                if wanted and self._known(conid)
+                else {}
+                for conid, wanted in asked
+            ]
+
+    def _values(
+        self, exchange: Exchange, session: calendar.Session, conid: int, wanted: Collection[str]
+    ) -> dict[str, Any]:
         day = self._days.get(conid)
         if day is None or day.session.date != session.date:
-            day = self._days[conid] = _Day(session, exchange, conid)
-        last = quote.last
-        day.take(last)
-        change = last - day.prior_close
-        when = market.effective(exchange.now)
-        volume = market.path(conid).volume(session.opens, max(when, session.opens))
-        # Without market hours the prefix stays with some contracts, so that a test meets each
-        # kind at any time of the day.
-        prefix = {0: "C", 1: "H"}.get(conid % 11, "")
-        if market.hours != "always":
-            prefix = "" if market.is_open(exchange.now) else "C"
-        if market.is_halted(conid):
-            prefix = "H"
-        return {
-            "31": f"{prefix}{last:.2f}",
-            "55": contract.symbol,
-            "70": f"{day.high:.2f}",
-            "71": f"{day.low:.2f}",
-            "82": f"{change:+.2f}" if change else "0.00",
-            "83": f"{change / day.prior_close * 100:.2f}%",
-            "84": f"{quote.bid:,.2f}",
-            "85": f"{quote.ask_size:,}",
-            "86": f"{quote.ask:,.2f}",
-            "87": compact(volume),
-            "88": f"{quote.bid_size:,}",
-            "6008": contract.conid,
-            "6070": contract.asset_class,
-            "7051": contract.name,
-            "7059": f"{quote.last_size:,}",
-            "7184": "0" if market.is_halted(conid) else "1",
-            "7219": contract.title,
-            "7221": contract.exchange,
-            "7295": f"{day.open:.2f}",
-            "7296": f"{day.prior_close:.2f}",
-            "7635": f"{last:.2f}",
-            "7741": f"{day.prior_close:.2f}",
-            "7762": str(volume),
-        }
+            path = exchange.market.path(conid)
+            day = self._days[conid] = _Day(session, path, exchange.market.last(conid, exchange.now))
+        contract = self._trading.catalogue.contracts[conid]
+        row = _Row(contract, exchange.market, exchange.now, day)
+        day.take(row.last)
+        return {name: field(row) for name, field in _FIELDS.items() if name in wanted}
 
 
 def compact(number: float) -> str:

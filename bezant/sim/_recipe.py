@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bezant.sim._account import Account
 from bezant.sim._catalogue import Catalogue
+from bezant.sim._history import History
 from bezant.sim._questions import Questions
 from bezant.sim._quotes import Quotes
 from bezant.sim._scenario import Scenario
@@ -62,6 +63,7 @@ class Recipe:
             session=session,
             catalogue=catalogue,
             quotes=Quotes(trading, clock),
+            history=History(trading),
             account=Account(self.account_id, trading, clock),
             trading=trading,
             questions=Questions(self.seed),

@@ -145,7 +145,7 @@ class OrderApi:
         try:
             rows = cast("list[dict[str, Any]]", json.loads(call.body)["orders"])
             rows = [dict(each) for each in rows]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             msg = "Failed to parse body as JSON"
             raise BadTicketError(msg) from None
         if not rows:

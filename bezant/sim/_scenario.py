@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bezant.sim._exchange.orders import Ticket
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bezant.sim._catalogue import Catalogue, Contract
-    from bezant.sim._exchange.orders import Kind, Side, Tif
+    from bezant.sim._exchange.orders import Side, Tif
     from bezant.sim._exchange.prices import Hours
 
 Amount = Decimal | int | float | str
@@ -53,6 +53,14 @@ class Held:
     realized: Amount = 0
 
 
+_PRICES: Mapping[str, tuple[str, ...]] = {
+    "MKT": (),
+    "LMT": ("limit",),
+    "STP": ("stop",),
+    "STOP_LIMIT": ("limit", "stop"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Working:
     """An order that works from the beginning.
@@ -73,12 +81,28 @@ class Working:
     quantity: Amount
     limit: Amount | None = None
     stop: Amount | None = None
-    kind: Kind = "LMT"
+    kind: Literal["LMT", "MKT", "STP", "STOP_LIMIT"] = "LMT"
     tif: Tif = "GTC"
     client_id: str = ""
 
     def ticket(self, conid: int) -> Ticket:
-        """Return the order as the exchange takes it."""
+        """Return the order as the exchange takes it.
+
+        Raises:
+            ValueError: If the quantity is not above 0, or the order lacks a price of its type or
+                has one that its type does not know.
+        """
+        wanted = _PRICES.get(self.kind)
+        if wanted is None:
+            msg = f"the order {self!r} needs a kind that is one of {', '.join(_PRICES)}"
+            raise ValueError(msg)
+        given = tuple(name for name in ("limit", "stop") if getattr(self, name) is not None)
+        if exact(self.quantity) <= 0 or given != wanted:
+            msg = (
+                f"the order {self!r} needs a quantity above 0, "
+                f"and of prices for {self.kind}: {' and '.join(wanted) or 'none'}"
+            )
+            raise ValueError(msg)
         return Ticket(
             conid=conid,
             side=self.side,

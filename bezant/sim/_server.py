@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from bezant.sim._wire import HttpProtocol, WebSocketProtocol
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Coroutine
@@ -84,13 +86,8 @@ class _Uvicorn(uvicorn.Server):
         listener.listen(_BACKLOG)
         config = self.config
 
-        make: Any = config.http_protocol_class
-
         def protocol() -> asyncio.Protocol:
-            made: asyncio.Protocol = make(
-                config=config, server_state=self.server_state, app_state=self.lifespan.state
-            )
-            return made
+            return HttpProtocol(config, self.server_state, self.lifespan.state)
 
         loop = asyncio.get_running_loop()
         server = await loop.create_server(protocol, sock=listener, ssl=config.ssl, backlog=_BACKLOG)
@@ -117,6 +114,8 @@ class ServerThread:
         self._sockets = [_listen(host, port)]
         self._main: asyncio.Task[Any] | None = None
         self._coming: asyncio.Task[None] | None = None
+        self._outages: set[asyncio.Task[Any] | None] = set()
+        self._turn = asyncio.Lock()
         self.port: int = self._sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="bezant-sim", daemon=True)
 
@@ -145,8 +144,8 @@ class ServerThread:
     async def _serve(self) -> None:
         config = uvicorn.Config(
             self._app,
-            http="h11",
-            ws="websockets-sansio",
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
             ws_max_size=65_536,
             ws_ping_interval=None,
             ws_per_message_deflate=False,
@@ -167,33 +166,43 @@ class ServerThread:
 
     def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the server's loop without waiting for it."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            work.close()
-        else:
-            asyncio.run_coroutine_threadsafe(work, loop)
+        self._begin(work)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the server's loop, and wait for it unless this is its thread."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            work.close()
-        elif threading.current_thread() is self._thread:
-            asyncio.run_coroutine_threadsafe(work, loop)
-        else:
+        begun = self._begin(work)
+        if begun is not None and threading.current_thread() is not self._thread:
             # Cancelled: the gateway was stopped meanwhile.
             with contextlib.suppress(concurrent.futures.CancelledError):
-                asyncio.run_coroutine_threadsafe(work, loop).result(_CALL_TIMEOUT)
+                begun.result(_CALL_TIMEOUT)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None] | None:
+        """Hand a coroutine to the server's loop; None where that has ended."""
+        if self._loop is not None:
+            # It may end at any moment.
+            with contextlib.suppress(RuntimeError):
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        return None
 
     async def interrupt(self, seconds: float) -> None:
         """Drop all connections, and refuse new ones for a while."""
         server = self._server
         if server is None:
             return
+        self._outages.add(asyncio.current_task())
+        try:
+            # One after the other: each takes the place of the one before.
+            async with self._turn:
+                await self._interrupt(server, seconds)
+        finally:
+            self._outages.discard(asyncio.current_task())
+
+    async def _interrupt(self, server: _Uvicorn, seconds: float) -> None:
         earlier, self._coming = self._coming, None
         if earlier is not None:
             earlier.cancel()
-        await server.drop_all(self._sockets, {self._main})
+        await server.drop_all(self._sockets, {self._main, *self._outages})
         self._sockets[0].close()
         # Bound and not listening, it refuses connections and keeps the port from others.
         self._sockets[0] = _bind(self._host, self.port)
@@ -209,8 +218,10 @@ class ServerThread:
     def stop(self) -> None:
         """Drop all connections and end the thread."""
         loop, server = self._loop, self._server
-        if server is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(server.stop)
+        if server is not None and loop is not None:
+            # It may have ended by itself.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(server.stop)
         self._thread.join(_STOP_TIMEOUT)
 
 

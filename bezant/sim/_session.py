@@ -18,6 +18,17 @@ SERVER_INFO = {"serverName": "SimServer01", "serverVersion": "Build 10.44.1d, si
 _MAC = "02:00:00:00:00:01"
 
 
+def check_style(style: LoginStyle) -> None:
+    """Look whether there is such a style.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if style not in ("redirect", "unauthorized", "html"):
+        msg = f"unknown login style {style!r}: use 'redirect', 'unauthorized' or 'html'"
+        raise ValueError(msg)
+
+
 class Session:
     """Flags of the session, what it was asked before, and the market data fields it holds.
 
@@ -61,9 +72,7 @@ class Session:
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login; `style` says how requests are answered from now on."""
-        if style not in ("redirect", "unauthorized", "html"):
-            msg = f"unknown login style {style!r}: use 'redirect', 'unauthorized' or 'html'"
-            raise ValueError(msg)
+        check_style(style)
         with self._lock:
             self.logged_in = False
             self.login_style = style

@@ -23,8 +23,15 @@ _KINDS: dict[str, Kind] = {
     "STP": "STP",
     "STOP": "STP",
     "STOP_LIMIT": "STOP_LIMIT",
+    "TRAIL": "TRAIL",
+    "TRAILLMT": "TRAILLMT",
+    "MIDPRICE": "MIDPRICE",
 }
-_OTHER_KINDS = {"MIDPRICE", "TRAIL", "TRAILLMT", "MOC", "LOC", "RELATIVE"}
+_OTHER_KINDS = {"MOC", "LOC", "RELATIVE"}
+# What the fields `price` and `auxPrice` are of each type, and whether they may be left out.
+_LIMITS = {"LMT": "price", "STOP_LIMIT": "price", "TRAILLMT": "price", "MIDPRICE": "price"}
+_STOPS = {"STP": "price", "TRAIL": "price", "STOP_LIMIT": "auxPrice", "TRAILLMT": "auxPrice"}
+_MAY_LACK = {"MIDPRICE", "TRAIL"}
 _TIFS: dict[str, Tif] = {"DAY": "DAY", "GTC": "GTC", "IOC": "IOC"}
 _MAX_ID = 64
 _TOO_MUCH = 10**10
@@ -84,6 +91,26 @@ def _price(row: Mapping[str, Any], name: str) -> Decimal:
     return price
 
 
+def _price_of(row: Mapping[str, Any], kind: Kind, fields: Mapping[str, str]) -> Decimal | None:
+    field = fields.get(kind)
+    if field is None or (kind in _MAY_LACK and row.get(field) in (None, "")):
+        return None
+    return _price(row, field)
+
+
+def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
+    """Return how far a stop trails, and whether in per cent."""
+    amount, kind = _number(row, "trailingAmt"), row.get("trailingType")
+    percent = kind == "%"
+    if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):
+        msg = "Invalid trailing amount or type"
+        raise BadTicketError(msg, 200)
+    if not percent and amount % _CENT:
+        msg = "Invalid order price fields"
+        raise BadTicketError(msg, 200)
+    return amount, percent
+
+
 def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]) -> Request:
     """Read one ticket.
 
@@ -122,22 +149,23 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     if len(client_id) > _MAX_ID:
         msg = f"cOID is longer than {_MAX_ID} characters"
         raise BadTicketError(msg)
-    limit = stop = None
-    if kind in ("LMT", "STOP_LIMIT"):
-        limit = _price(row, "price")
-    if kind in ("STP", "STOP_LIMIT"):
-        stop = _price(row, "price" if kind == "STP" else "auxPrice")
+    if kind == "MIDPRICE" and contract is not None and contract.asset_class != "STK":
+        msg = f"Order type {name} is not supported for this contract"
+        raise BadTicketError(msg, 200)
+    trail, percent = _trail(row) if kind in ("TRAIL", "TRAILLMT") else (None, False)
     ticket = Ticket(
         conid=conid,
         side=side,
         kind=kind,
         quantity=quantity or Decimal(1),
-        limit=limit,
-        stop=stop,
+        limit=_price_of(row, kind, _LIMITS),
+        stop=_price_of(row, kind, _STOPS),
         tif=tif,
         outside_rth=row.get("outsideRTH") is True,
         client_id=client_id,
         parent=str(row.get("parentId") or ""),
         group=row.get("isSingleGroup") is True,
+        trail=trail,
+        percent=percent,
     )
     return Request(ticket, money)

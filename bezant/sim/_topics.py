@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._history import history
 from bezant.sim._order_feed import arguments, texts
 
 if TYPE_CHECKING:
@@ -17,6 +16,19 @@ _MAX_BARS = 5
 _LADDER_ROWS = 5
 # How many times as rarely as of quotes it is told of the account.
 _REPORTS_EVERY = 19.9
+_LEDGER_ZEROS = (
+    "cashBalanceFXSegment",
+    "commodityMarketValue",
+    "corporateBondsMarketValue",
+    "dividends",
+    "funds",
+    "interest",
+    "issueOptionsMarketValue",
+    "moneyFunds",
+    "tBillsMarketValue",
+    "tBondsMarketValue",
+    "warrantsMarketValue",
+)
 BEGINNINGS = frozenset({"ssd", "sld", "smh", "sbd"})
 ENDS = frozenset({"usd", "uld", "umh", "ubd"})
 
@@ -108,8 +120,10 @@ class Topics:
                 "optionMarketValue": part["stockoptionmarketvalue"],
                 "realizedPnl": part["realizedpnl"],
                 "unrealizedPnl": part["unrealizedpnl"],
+                "marketValue": round(part["stockmarketvalue"] + part["stockoptionmarketvalue"], 2),
                 "severity": 0,
             }
+            | dict.fromkeys(_LEDGER_ZEROS, 0.0)
             for name, part in parts.items()
         ]
         return {"topic": f"sld+{account}", "result": self._stamped(report.of(rows))}
@@ -120,14 +134,12 @@ class Topics:
 
     def _history(self, target: str, given: dict[str, Any]) -> Iterator[Message]:
         try:
-            with self._world.trading.now() as exchange:
-                body = history(
-                    exchange,
-                    exchange.market.path(int(target.partition("@")[0])),
-                    str(given.get("period", "1d")),
-                    str(given.get("bar", "5min")),
-                    extended=given.get("outsideRth") is True,
-                )
+            body = self._world.history.bars(
+                int(target.partition("@")[0]),
+                str(given.get("period", "1d")),
+                str(given.get("bar", "5min")),
+                extended=given.get("outsideRth") is True,
+            )
         except (KeyError, ValueError):
             body = {"data": list[Message](), "points": 0}
         if len(self._bars) >= _MAX_BARS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -165,5 +164,4 @@ class _Activity:
         if ticket.limit == self._limit:
             # Not changed by the client meanwhile.
             self._limit = 455 + Decimal(number % 20) / 10
-            with contextlib.suppress(RefusedError):
-                exchange.modify(self._repriced, replace(ticket, limit=self._limit))
+            exchange.reprice(self._repriced, self._limit)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from bezant.sim._edge import _BODY_METHODS, Edge, _page
@@ -149,7 +149,7 @@ class UpstreamEdge(Edge):
         faults: Faults,
         pacing: Pacing,
     ) -> None:
-        super().__init__(api, session.login, serve_websocket, faults, pacing)
+        super().__init__(api, session.login, session.logout, serve_websocket, faults, pacing)
         self._session = session
         self.fail_own_tickle = False
         self._own: list[RecordedRequest] = []
@@ -172,12 +172,16 @@ class UpstreamEdge(Edge):
             request = Request(scope, receive)
             own = request.headers.get("user-agent") == OWN_AGENT
             if own or (request.method, scope["path"]) == ("POST", DISPATCHER):
+                try:
+                    body = await request.body()
+                except ClientDisconnect:
+                    return
                 recorded = RecordedRequest(
                     method=request.method,
                     path=scope["path"],
                     query=dict(request.query_params),
                     headers=dict(request.headers),
-                    body=await request.body(),
+                    body=body,
                     target="?".join(filter(None, (scope["path"], request.url.query))),
                 )
                 with self._lock:

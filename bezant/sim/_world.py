@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bezant.sim._account import Account
     from bezant.sim._catalogue import Catalogue
     from bezant.sim._clock import Clock
+    from bezant.sim._history import History
     from bezant.sim._questions import Questions
     from bezant.sim._quotes import Quotes
     from bezant.sim._session import Session
@@ -23,6 +24,7 @@ class World:
     session: Session
     catalogue: Catalogue
     quotes: Quotes
+    history: History
     account: Account
     trading: Trading
     questions: Questions

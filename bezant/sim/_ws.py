@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from bezant.sim._world import World
 
+_LOG = logging.getLogger("bezant.sim")
 _CALL_TIMEOUT = 5.0
 _MAX_FRAME = 65_536
 _BATCH = 256
@@ -53,6 +55,7 @@ class WsConnection:
         self._pieces = 2
         self._after: tuple[int, Callable[[], None]] | None = None
         self._websocket = websocket
+        self._link = _wire.link_of(websocket.scope)
         self._world = world
         self._slots = slots
         self._feeds = Feeds(world)
@@ -88,19 +91,25 @@ class WsConnection:
         self._call(self.break_off())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        if self.closed or self._loop.is_closed():
+        if self.closed:
+            work.close()
+            return
+        try:
+            begun = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            # The gateway has ended.
             work.close()
             return
         # Cancelled: the gateway was stopped meanwhile.
         with contextlib.suppress(concurrent.futures.CancelledError):
-            asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_TIMEOUT)
+            begun.result(_CALL_TIMEOUT)
 
     # What `Faults` does to it. Coroutines run on the server's loop.
 
     async def break_off(self) -> None:
         """Break TCP without a Close frame."""
         self.closed = True
-        _wire.leave(self._raw)
+        await self._link.leave()
 
     async def go_silent(self) -> None:
         """Send nothing any more."""
@@ -109,7 +118,7 @@ class WsConnection:
     async def go_deaf(self) -> None:
         """Send nothing and read nothing any more."""
         self.silent = True
-        _wire.deafen(self._raw)
+        self._link.deafen()
 
     async def end(self, code: int, reason: str) -> None:
         """Close it."""
@@ -155,19 +164,16 @@ class WsConnection:
             # Counted first: whoever has read a frame is to find it counted.
             self._sent += count
             sent(count)
-            if self.silent or self.closed or not await _wire.write_frames(self._raw, batch):
+            if self.silent or self.closed or not await self._link.write(batch):
                 return
             await asyncio.sleep(0)
 
-    @property
-    def _raw(self) -> object:
-        return self._websocket._send  # noqa: SLF001 - what uvicorn gave to Starlette
-
     async def serve(self) -> None:
         """Take messages from the client until it goes."""
-        await self._websocket.accept()
-        stream = asyncio.create_task(self._stream())
+        stream: asyncio.Task[None] | None = None
         try:
+            await self._websocket.accept()
+            stream = asyncio.create_task(self._stream_until_it_fails())
             while (event := await self._websocket.receive())["type"] == "websocket.receive":
                 data = event.get("bytes")
                 text = event["text"] if data is None else data.decode(errors="replace")
@@ -175,8 +181,9 @@ class WsConnection:
                 await self._on_message(text)
         finally:
             self.closed = True
-            stream.cancel()
-            await asyncio.wait([stream])
+            if stream is not None:
+                stream.cancel()
+                await asyncio.wait([stream])
 
     async def _on_message(self, text: str) -> None:
         if not self.ready:
@@ -184,6 +191,13 @@ class WsConnection:
         elif self._world.session.authenticated or text.startswith(("tic", "ech")):
             for frame in self._feeds.handle(text):
                 await self._emit(frame)
+
+    async def _stream_until_it_fails(self) -> None:
+        try:
+            await self._stream()
+        except Exception:  # noqa: BLE001 - told to the log, with the connection gone
+            _LOG.exception("A stream of the simulated gateway has failed")
+            await self.break_off()
 
     async def _stream(self) -> None:
         """Become ready, then send heartbeats and changes until cancelled."""
@@ -203,7 +217,9 @@ class WsConnection:
             await self._emit(encode(sts))
             properties = world.account.properties(world.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
-            await asyncio.gather(self._heartbeat(began), self._tick(began))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._heartbeat(began))
+                both.create_task(self._tick(began))
 
     async def _heartbeat(self, began: float) -> None:
         def beat() -> list[bytes]:

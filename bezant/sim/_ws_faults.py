@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from bezant.sim._fault_plan import Fault, FaultKind, Plan
-from bezant.sim._session import LoginStyle
+from bezant.sim._session import LoginStyle, check_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -50,8 +50,9 @@ class StreamFaults:
             style: How API calls are answered from then on; see `logout`.
 
         Raises:
-            ValueError: If `messages` is less than 1.
+            ValueError: If `messages` is less than 1, or there is no such style.
         """
+        check_style(style)
         if messages < 1:
             msg = "messages must be at least 1; to end the login now there is gateway.logout()"
             raise ValueError(msg)

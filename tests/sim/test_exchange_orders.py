@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bezant.sim._exchange import calendar
 from bezant.sim._exchange.exchange import FIRST_ORDER, Exchange
 from bezant.sim._exchange.orders import Order, RefusedError, Ticket
-from bezant.sim._exchange.prices import Hours, Market, spread
+from bezant.sim._exchange.prices import Hours, Market, Path, spread
 
 from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
 
@@ -353,3 +355,180 @@ def test_time_passes_in_long_steps_too() -> None:
     assert one.now == NOON + 3 * 86_400
     assert status(order) == "Filled"
     assert one.executions[0].when > NOON
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["BUY", "SELL"]),
+            st.sampled_from(
+                ["LMT", "STP", "STOP_LIMIT", "BRACKET", "TRAIL", "TRAIL%", "TRAILLMT", "MIDPRICE"]
+            ),
+            st.decimals("98", "102", places=2),
+            st.sampled_from(["DAY", "GTC"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, 30),
+    st.sampled_from(["always", "regular"]),
+    st.sampled_from([NOON, NOON + 14_000.0, NOON + 30_000.0]),
+    st.floats(1, 900),
+)
+def test_steps_in_which_nothing_can_happen_are_passed_over(
+    wanted: list[tuple[str, str, Decimal, Any, bool]],
+    seed: int,
+    hours: Hours,
+    now: float,
+    seconds: float,
+) -> None:
+    """What comes of it is the same as if each step had been looked at."""
+
+    def outcome(parts: int, *, every: bool) -> tuple[list[Order], list[Any]]:
+        market = Market(CONTRACTS, seed=seed, start=now, hours=hours)
+        here = Exchange(market, CONTRACTS, {"USD": Decimal(10**9)}, now=now)
+        if every:
+            here._wake = lambda: here.now  # type: ignore[method-assign]
+        for number, (side, kind, price, tif, outside) in enumerate(wanted):
+            options: dict[str, Any] = {"tif": tif, "outside_rth": outside}
+            if kind in ("LMT", "STOP_LIMIT", "BRACKET", "TRAILLMT", "MIDPRICE"):
+                options["limit"] = price
+            if kind in ("STP", "STOP_LIMIT", "TRAILLMT"):
+                options["stop"] = price
+            if kind.startswith("TRAIL"):
+                options |= {"trail": abs(price - 100) + Decimal("0.1"), "percent": kind[-1] == "%"}
+                kind = kind.strip("%")
+            sent = [ticket(side, 3000, kind if kind != "BRACKET" else "LMT", **options)]
+            if kind == "BRACKET":
+                other = "SELL" if side == "BUY" else "BUY"
+                sent = [replace(sent[0], client_id=f"b{number}")]
+                sent.append(ticket(other, 3000, limit=price, parent=f"b{number}"))
+            place(here, *sent)
+        for part in range(1, parts + 1):
+            here.advance(now + seconds * part / parts)
+        here.cancel(FIRST_ORDER) if not here.orders[FIRST_ORDER].done else None
+        here.advance(now + seconds + 100)
+        return list(here.orders.values()), here.executions
+
+    assert outcome(1, every=False) == outcome(1, every=True) == outcome(7, every=False)
+
+
+def levels(order: Order) -> tuple[float, float]:
+    return float(order.ticket.stop or 0), float(order.ticket.limit or 0)
+
+
+def trailing(side: str, trail: float | str, kind: str = "TRAIL", **options: Any) -> Ticket:
+    return ticket(side, 10, kind, trail=Decimal(str(trail)), **options)
+
+
+def test_a_stop_that_trails_goes_one_way() -> None:
+    here = exchange()
+    here.books.hold(STOCK, Decimal(100), Decimal(90))
+    [order] = place(here, trailing("SELL", 2))
+    assert (status(order), levels(order), order.triggered) == ("PreSubmitted", (98, 0), False)
+    at(here, 105)
+    assert levels(order)[0] == 103
+    at(here, "103.01")
+    assert (levels(order), status(order)) == ((103, 0), "PreSubmitted")
+    at(here, 103)
+    assert (status(order), order.average_price) == ("Filled", Decimal("102.99"))
+
+    [order] = place(here, trailing("BUY", 2))
+    at(here, 90)
+    assert order.ticket.stop == 92
+    at(here, "91.99")
+    assert status(order) == "PreSubmitted"
+    at(here, 94)
+    assert (status(order), order.average_price) == ("Filled", Decimal("94.01"))
+
+
+def test_a_trail_in_per_cent() -> None:
+    here = exchange()
+    down, up = place(here, trailing("SELL", 10, percent=True), trailing("BUY", 10, percent=True))
+    assert (levels(down), levels(up)) == ((90, 0), (110, 0))
+    at(here, "105.55")
+    # In whole cents.
+    assert (levels(down), levels(up)) == ((95, 0), (110, 0))
+    at(here, 96)
+    assert (levels(down), levels(up)) == ((95, 0), (105.6, 0))
+
+
+def test_the_limit_goes_with_the_stop_until_it_is_reached() -> None:
+    here = exchange()
+    [order] = place(here, trailing("SELL", 3, "TRAILLMT", stop=96, limit="95.50"))
+    # The market is further above it than it trails.
+    assert levels(order) == (97, 96.5)
+    at(here, 101)
+    assert levels(order) == (98, 97.5)
+    at(here, 96)
+    assert (status(order), order.triggered) == ("Submitted", True)
+    at(here, 97)
+    assert (levels(order), status(order)) == ((98, 97.5), "Submitted")
+    at(here, 120, size=4)
+    assert (levels(order), filled(order)) == ((98, 97.5), 4)
+
+
+def test_a_trail_begins_when_its_parent_has_filled() -> None:
+    here = exchange()
+    parent, child = place(
+        here, ticket(limit=95, client_id="p"), trailing("SELL", 1, parent="p")
+    )  # fmt: skip
+    at(here, 110)
+    assert child.ticket.stop is None
+    at(here, 94)
+    assert (status(parent), status(child)) == ("Filled", "PreSubmitted")
+    assert child.ticket.stop == 93
+
+
+def test_changing_a_stop_that_trails() -> None:
+    here = exchange()
+    [order] = place(here, trailing("SELL", 2))
+    at(here, 105)
+    # Without a stop of its own, it goes on from where it is; with another distance, anew.
+    at(here, 104)
+    here.modify(order.order_id, replace(order.ticket, quantity=Decimal(5), stop=None))
+    assert (levels(order), order.remaining) == ((103, 0), Decimal(5))
+    here.modify(order.order_id, replace(order.ticket, trail=Decimal(4), stop=None))
+    assert order.ticket.stop == 100
+    here.modify(order.order_id, ticket("SELL", kind="LMT", limit=110))
+    assert (status(order), order.triggered) == ("Submitted", True)
+
+
+def test_midprice() -> None:
+    here = exchange()
+    [order] = place(here, ticket(kind="MIDPRICE"))
+    assert (status(order), order.average_price) == ("Filled", Decimal(100))
+    [capped] = place(here, ticket(kind="MIDPRICE", limit=99))
+    assert status(capped) == "Submitted"
+    at(here, "98.50")
+    assert (status(capped), capped.average_price) == ("Filled", Decimal("98.50"))
+
+
+def test_a_change_that_takes_up_more_margin_has_to_be_afforded() -> None:
+    here = exchange(cash=1000)
+    [order] = place(here, ticket(limit=90, quantity=40))
+    with pytest.raises(RefusedError, match="initial margin"):
+        here.modify(order.order_id, replace(order.ticket, limit=Decimal(105)))
+    assert here.modify(order.order_id, replace(order.ticket, limit=Decimal(95))).ticket.limit == 95
+    # Whatever became of the account meanwhile, less is always allowed.
+    here.books.cash["USD"] = Decimal(-1000)
+    assert here.modify(order.order_id, replace(order.ticket, quantity=Decimal(30))).remaining == 30
+
+
+def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    price = Path.last
+
+    def counted(path: Path, when: float) -> Decimal:
+        nonlocal looked
+        looked += 1
+        return price(path, when)
+
+    here = exchange()
+    here.market.unpin(1)
+    place(here, ticket(limit=70, tif="GTC"), ticket("SELL", 10, limit=140, tif="GTC"))
+    monkeypatch.setattr(Path, "last", counted)
+    here.advance(NOON + 900)
+    assert looked < 10

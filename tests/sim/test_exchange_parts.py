@@ -17,7 +17,8 @@ from bezant.sim import _exchange
 from bezant.sim._catalogue import Contract
 from bezant.sim._exchange import calendar
 from bezant.sim._exchange.books import Books, Holding
-from bezant.sim._exchange.prices import Market, spread
+from bezant.sim._exchange.noise import Noise
+from bezant.sim._exchange.prices import CENT, Market, Path, spread
 
 NOON = 1_772_643_600.0  # Wednesday 2026-03-04, 12:00 in New York
 STOCK = Contract(1, "STK", "A STOCK INC", "NYSE", 100.0)
@@ -95,6 +96,11 @@ def test_open_hours_and_the_end_of_the_day() -> None:
     assert calendar.end_of_day(NOON) == day.closes
     assert calendar.end_of_day(NOON, extended=True) == day.extended_closes
     assert calendar.end_of_day(day.closes) == calendar.following(day).closes
+    bounds = [NOON]
+    for _ in range(4):
+        bounds.append(calendar.next_bound(bounds[-1]))
+    after = calendar.following(day)
+    assert bounds[1:] == [day.closes, day.extended_closes, after.extended_opens, after.opens]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,40 @@ def test_prices_begin_where_they_are_told_to() -> None:
     other = Market(CONTRACTS, seed=8, start=NOON)
     later = [NOON + 60 * each for each in range(20)]
     assert [other.quote(1, at).last for at in later] != [market().quote(1, at).last for at in later]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.floats(0, 400_000),
+    st.floats(0.0005, 0.1),
+    st.floats(0.0005, 0.1),
+    st.sampled_from([0.05, 0.5]),
+)
+def test_how_far_noise_gets(
+    seed: int, begin: float, down: float, up: float, interval: float
+) -> None:
+    noise = Noise(seed, interval)
+    when = NOON + begin
+    low, high = noise.at(when) - down, noise.at(when) + up
+    until = noise.within(when, low, high)
+    assert until >= when
+    for part in range(200):
+        assert low < noise.at(when + (until - when) * part / 200) < high
+
+
+@given(st.decimals("0.01", "0.2", places=2), st.integers(0, 50), st.floats(0, 1e6))
+def test_how_far_a_price_gets(start: Decimal, seed: int, offset: float) -> None:
+    """Of the cheapest things, too, whose price stays where it is for long."""
+    path = Path(STOCK, start, seed, 0.5, NOON)
+    when = NOON + offset
+    last = path.last(when)
+    for low, high in ((last - CENT, None), (None, last + CENT), (last - CENT, last + CENT)):
+        until = path.within(when, low, high)
+        for part in range(50):
+            there = path.last(when + (until - when) * part / 50)
+            assert low is None or low < there
+            assert high is None or there < high
 
 
 def test_quotes_change_by_steps() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from decimal import Decimal
+from typing import get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -21,6 +22,8 @@ CLOSE_ENOUGH = Decimal("1e-9")
 prices = st.decimals(80, 120, places=2)
 quantities = st.integers(1, 400).map(Decimal)
 conids = st.sampled_from(sorted(CONTRACTS))
+LIMITED = ("LMT", "STOP_LIMIT", "TRAILLMT", "MIDPRICE")
+STOPPED = ("STP", "STOP_LIMIT", "TRAILLMT")
 SIDES: tuple[Side, ...] = ("BUY", "SELL")
 
 
@@ -28,16 +31,18 @@ SIDES: tuple[Side, ...] = ("BUY", "SELL")
 def tickets(draw: st.DrawFn) -> Ticket:
     conid = draw(conids)
     scale = Decimal(str(CONTRACTS[conid].price)) / 100
-    kinds: tuple[Kind, ...] = ("MKT", "LMT", "STP", "STOP_LIMIT")
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(st.sampled_from(get_args(Kind)))
+    trails = kind in ("TRAIL", "TRAILLMT")
     tifs: tuple[Tif, ...] = ("DAY", "GTC", "IOC")
     return Ticket(
         conid=conid,
         side=draw(st.sampled_from(SIDES)),
         kind=kind,
         quantity=draw(quantities),
-        limit=draw(prices) * scale if kind in ("LMT", "STOP_LIMIT") else None,
-        stop=draw(prices) * scale if kind in ("STP", "STOP_LIMIT") else None,
+        limit=draw(prices) * scale if kind in LIMITED else None,
+        stop=draw(prices) * scale if kind in STOPPED else None,
+        trail=draw(st.decimals("0.1", 5, places=2)) if trails else None,
+        percent=trails and draw(st.booleans()),
         tif=draw(st.sampled_from(tifs)),
         outside_rth=draw(st.booleans()),
     )
@@ -58,6 +63,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.names = 0
         self.seen = 0
         self.done: dict[int, Order] = {}
+        self.stops: dict[tuple[int, object], Decimal] = {}
 
     def attempt(self, *wanted: Ticket) -> None:
         with contextlib.suppress(RefusedError):
@@ -154,6 +160,19 @@ class ExchangeMachine(RuleBasedStateMachine):
             if limit is not None:
                 assert each.price <= limit if each.side == "BUY" else each.price >= limit
         self.seen = len(self.here.executions)
+
+    @invariant()
+    def a_stop_that_trails_goes_the_orders_way(self) -> None:
+        stops: dict[tuple[int, object], Decimal] = {}
+        for order in self.here.orders.values():
+            ticket = order.ticket
+            if ticket.trail is None or ticket.stop is None:
+                continue
+            place = (order.order_id, (ticket.trail, ticket.percent, ticket.quantity, ticket.limit))
+            stops[place] = ticket.stop
+            before = self.stops.get(place, ticket.stop)
+            assert ticket.stop <= before if ticket.side == "BUY" else ticket.stop >= before
+        self.stops = stops
 
     @invariant()
     def a_group_fills_one(self) -> None:

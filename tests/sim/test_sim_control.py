@@ -267,3 +267,13 @@ def test_without_it() -> None:
     with SimulatedGateway(positions=0, control=False) as gateway:
         answer = httpx.get(f"{gateway.root_url}/_control/state", verify=False)
         assert answer.status_code == 302
+
+
+def test_pacing_is_switched_by_true_or_false_only(
+    gateway: SimulatedGateway, control: httpx.Client
+) -> None:
+    control.post("/pacing", json={"enforced": True})
+    for wrong_one in ({"enforced": "yes"}, {"enforced": 0}, {"penalty": "long"}):
+        wrong(control.post("/pacing", json=wrong_one))
+        assert gateway.pacing.enforced
+    assert control.post("/pacing", json={"enforced": False}).json()["enforced"] is False

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -197,3 +198,33 @@ def test_many_threads_at_once(gateway: SimulatedGateway) -> None:
         thread.join(10)
     assert codes == [200] * 50
     assert gateway.count("GET", "/iserver/auth/status") == 50
+
+
+def test_a_body_that_is_nested_too_deep_is_no_json(
+    gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
+) -> None:
+    deep = b"[" * 100_000
+    assert api.post("/iserver/auth/ssodh/init", content=deep).status_code == 500
+    api.get("/iserver/accounts")
+    answer = api.post(f"/iserver/account/{gateway.account_id}/orders", content=deep)
+    assert (answer.status_code, answer.json()["error"]) == (400, "Failed to parse body as JSON")
+    answer = api.post(f"{gateway.root_url}/_control/clock", content=deep)
+    assert (answer.status_code, answer.json()["error"]) == (400, "the body is nested too deep")
+    ws = open_ws()
+    for topic in ("smd+1+", "sor+", "ssd+X+"):
+        ws.send(topic + "[" * 30_000)
+    ws.send("ech+here")
+    while ws.raw() != b"ech+here":
+        pass
+
+
+def test_a_gateway_that_runs_for_long_forgets_the_oldest(
+    api: httpx.Client, gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        api.get("/tickle")
+    monkeypatch.setattr(gateway._edge, "_requests", deque(gateway.requests, maxlen=3))
+    api.get("/iserver/accounts")
+    assert [each.path.rpartition("/")[2] for each in gateway.requests] == [
+        "tickle", "tickle", "accounts",
+    ]  # fmt: skip

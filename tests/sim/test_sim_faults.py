@@ -272,3 +272,54 @@ def test_faults_from_many_threads(gateway: SimulatedGateway) -> None:
         thread.join(10)
     assert sorted(codes) == [200] * 20 + [500] * 20
     assert fault.hits == gateway.faults.count("fail") == len(gateway.faults.happened) == 20
+
+
+def test_outages_at_the_same_time_are_one_after_the_other(gateway: SimulatedGateway) -> None:
+    threads = [threading.Thread(target=gateway.faults.refuse, args=(0.05,)) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert gateway.faults.count("refuse") == 6
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", gateway.port), 1)
+
+
+def test_what_a_storm_does_is_told_apart_from_what_else_happens(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
+    gateway.faults.penalise(0.001)
+    with gateway.faults.storm(one_in=1, kinds=["logout"]) as storm:
+        api.get(STATUS)
+    assert [each.kind for each in storm.injected] == ["logout"]
+    assert [each.number for each in gateway.faults.happened] == [1, 2]
+
+
+def test_what_is_begun_when_the_gateway_has_ended_does_nothing() -> None:
+    with SimulatedGateway() as gateway:
+        thread = gateway._thread
+    assert thread is not None
+
+    async def work() -> None:
+        """Never begun."""
+
+    thread.run(work())
+    thread.run_soon(work())
+    thread.stop()
+
+
+def test_a_style_that_there_is_not_is_refused_before_anything_happens(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
+    style: Any = "gone"
+    assert connected(api)
+    for wrong in (
+        lambda: gateway.faults.restart(style=style),
+        lambda: gateway.faults.logout_after(1, style),
+        lambda: gateway.logout(style),
+    ):
+        with pytest.raises(ValueError, match="unknown login style 'gone'"):
+            wrong()
+    assert gateway.faults.happened == []
+    assert connected(api)
+    assert gateway.session_state["logged_in"]

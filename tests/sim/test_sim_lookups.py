@@ -14,6 +14,7 @@ from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
 from bezant.models.watchlists import WatchlistRow
 from bezant.sim import SimulatedGateway
+from bezant.sim._exchange.books import RATES
 
 AAPL = 265598
 
@@ -261,5 +262,19 @@ def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Clien
         for _ in range(3):
             plain.post(f"{url}/alert", json=alert)
         assert len(plain.get(f"{url}/alerts").json()) == 3
+        # Only a nought is all of them.
+        assert plain.delete(f"{url}/alert/nosuch").status_code == 400
+        assert len(plain.get(f"{url}/alerts").json()) == 3
+        assert plain.post(f"{url}/alert", json=alert | {"conditions": ["x"]}).status_code == 400
         plain.delete(f"{url}/alert/0")
         assert plain.get(f"{url}/alerts").json() == []
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "GBP", "CHF", "CAD", "MXN", "JPY"])
+def test_every_currency_has_the_rate_that_the_books_have(
+    gateway: SimulatedGateway, currency: str
+) -> None:
+    with httpx.Client(base_url=gateway.base_url, verify=False) as plain:
+        query = {"source": currency, "target": "USD"}
+        rate = plain.get("/iserver/exchangerate", params=query).json()["rate"]
+    assert rate == float(RATES[currency])

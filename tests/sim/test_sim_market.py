@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, SimulatedGateway
+from bezant.sim._clock import BY_HAND_START
 from bezant.sim._exchange import calendar
-from bezant.sim._history import history
 from bezant.sim._quotes import compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"
@@ -200,14 +200,56 @@ def test_history() -> None:
 def test_periods(period: str, bar: str, count: int, first: str) -> None:
     clock = Clock.by_hand()
     gateway = SimulatedGateway(clock=clock)
-    with gateway._world.trading.now() as exchange:
-        rows = history(exchange, exchange.market.path(756733), period, bar)["data"]
+    rows = gateway._world.history.bars(756733, period, bar)["data"]
     zone = dt.UTC if first.endswith("0000") else calendar.ZONE
     times = [f"{dt.datetime.fromtimestamp(each['t'] / 1000, zone):%m%d %H%M}" for each in rows]
     assert (len(times), times[0]) == (count, first)
     moments = [each["t"] / 1000 for each in rows]
     assert moments == sorted(moments)
     assert moments[-1] <= clock.now()
+
+
+def test_bars_of_the_hours_before_the_opening() -> None:
+    """They are there while those hours run, and not only once the day has opened."""
+    clock = Clock.by_hand(BY_HAND_START - 4.5 * 3600)
+    history = SimulatedGateway(clock=clock)._world.history
+    rows = history.bars(756733, "1h", "30min", extended=True)["data"]
+    assert [row["t"] / 1000 - clock.now() for row in rows] == [-3600, -1800]
+    [*_, last] = history.bars(756733, "1h", "30min")["data"]
+    assert last["t"] / 1000 < clock.now() - 12 * 3600
+
+
+def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:
+    clock = Clock.by_hand()
+    history = SimulatedGateway(clock=clock)._world.history
+    clock.advance(100)
+    before = history.bars(756733, "1d", "5min")["data"]
+    clock.advance(300)
+    after = history.bars(756733, "1d", "5min")["data"]
+    assert len(after) == len(before) + 1
+    assert all(one is two for one, two in zip(before[:-1], after, strict=False))
+    clock.advance(100)
+    assert history.bars(756733, "1d", "5min")["data"][-1]["v"] > after[-1]["v"]
+
+
+def test_the_high_and_low_are_of_the_whole_session() -> None:
+    """Whenever somebody looks, and also at prices that nobody saw."""
+
+    def told(*moments: float) -> dict[str, str]:
+        clock = Clock.by_hand()
+        quotes = SimulatedGateway(clock=clock)._world.quotes
+        rows: list[dict[str, str]] = []
+        for moment in moments:
+            clock.advance(moment)
+            rows = quotes.many([(265598, {"31", "70", "71"}), (272093, {"70"}), (1, {"70"})])
+        assert [list(row) for row in rows] == [["31", "70", "71"], ["70"], []]
+        return rows[0]
+
+    day = told(5 * 3600)
+    assert told(1, 5 * 3600 - 1) == day
+    assert float(day["71"]) < float(day["31"].lstrip("CH")) < float(day["70"])
+    evening = told(5 * 3600, 6 * 3600)
+    assert float(evening["71"]) <= float(day["71"]) < float(day["70"]) <= float(evening["70"])
 
 
 def test_the_last_bar_ends_with_the_quote() -> None:

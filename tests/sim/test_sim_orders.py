@@ -8,12 +8,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from bezant.sim import Clock, Contract, Held, Scenario, SimulatedGateway, Working
+from bezant.sim._exchange.books import Books
 
 ACCOUNT = "DU1234567"
 APPLE = 265598
@@ -303,6 +304,54 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert len(gateway.orders) == 1
 
 
+def test_trailing_stops(gateway: SimulatedGateway, trader: httpx.Client, open_ws: Open) -> None:
+    trader.post("/iserver/questions/suppress", json={"messageIds": ["o163"]})
+    [question] = place(trader, row("SELL", kind="TRAIL", trailingAmt=5, trailingType="amt"))
+    assert question["messageIds"] == ["o10331"]
+    answer = trader.post(f"/iserver/reply/{question['id']}", json={"confirmed": True})
+    number = int(answer.json()[0]["order_id"])
+    trader.post("/iserver/questions/suppress", json={"messageIds": ["o10331"]})
+    limited = row("SELL", kind="TRAILLMT", price=243, auxPrice=245, trailingAmt=2, trailingType="%")
+    other = int(place(trader, limited)[0]["order_id"])
+    shown = orders(trader)
+    assert (shown[number]["orderType"], shown[number]["price"]) == ("Trailing Stop", "245.00")
+    assert shown[number]["origOrderType"] == "TRAILING_STOP"
+    assert shown[number]["status"] == "PreSubmitted"
+    assert (shown[other]["orderType"], shown[other]["price"]) == ("Trailing Stop Limit", "243.00")
+    assert shown[other]["auxPrice"] == "245.00"
+    ws = open_ws()
+    ws.send("sor+{}")
+    ws.message("sor")
+    gateway.set_price("AAPL", 260)
+    gateway.clock.advance(0.1)
+    moved = {each["orderId"]: each for each in ws.message("sor")["args"]}
+    assert (moved[number]["price"], moved[other]["auxPrice"]) == ("255.00", "254.80")
+    assert moved[other]["price"] == "252.80"
+    status = trader.get(f"/iserver/account/order/status/{number}").json()
+    assert (status["order_type"], status["price"]) == ("TRAILING_STOP", "255.00")
+    change = row("SELL", 20, kind="TRAIL", trailingAmt=5, trailingType="amt")
+    trader.post(f"/iserver/account/{ACCOUNT}/order/{number}", json=change)
+    assert gateway.orders[0].ticket.stop == 255
+    gateway.set_price("AAPL", 255)
+    assert statuses(gateway) == ["Filled", "PreSubmitted"]
+    assert gateway.position("AAPL") == 80
+    gateway.set_price("AAPL", 254)
+    assert statuses(gateway) == ["Filled", "Filled"]
+
+
+def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
+    [placed] = place(trader, row(kind="MIDPRICE"))
+    shown = orders(trader)[int(placed["order_id"])]
+    assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
+    # A cap that is far away asks nothing.
+    [waiting] = place(trader, row(kind="MIDPRICE", price=100))
+    assert waiting["order_status"] == "Submitted"
+    [future, *_] = gateway._world.catalogue.futures("ES")
+    more: dict[str, Any] = {"conid": future.conid, "manualIndicator": True, "extOperator": "me"}
+    refused = place(trader, row(kind="MIDPRICE", **more))["error"]
+    assert refused == "Order type MIDPRICE is not supported for this contract"
+
+
 def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     path = "/iserver/questions/suppress"
     for ids in ([], [f"o{number}" for number in range(52)], "o163", None):
@@ -321,8 +370,14 @@ def test_suppressing_needs_kinds(gateway: SimulatedGateway, trader: httpx.Client
         (row(conid=99, price=5), 200, "no sec defs returned forSecDef 99"),
         (row("HOLD"), 400, "Invalid Side"),
         (row(kind="SOMEHOW"), 400, "Unknown order type"),
-        (row(kind="MIDPRICE"), 200, "Order type MIDPRICE is not supported for this contract"),
-        (row(kind="TRAIL"), 200, "Order type TRAIL is not supported for this contract"),
+        (row(kind="MOC"), 200, "Order type MOC is not supported for this contract"),
+        (row(kind="MIDPRICE", price=0), 200, "Invalid order price fields"),
+        (row(kind="TRAIL"), 200, "Invalid trailing amount or type"),
+        (row(kind="TRAIL", trailingAmt=1), 200, "Invalid trailing amount or type"),
+        (row(kind="TRAIL", trailingAmt=0, trailingType="amt"), 200, "Invalid trailing amount"),
+        (row(kind="TRAIL", trailingAmt=100, trailingType="%"), 200, "Invalid trailing amount"),
+        (row(kind="TRAIL", trailingAmt="0.005", trailingType="amt"), 200, "Invalid order price"),
+        (row(kind="TRAILLMT", trailingAmt=1, trailingType="amt", price=5), 200, "Invalid order"),
         (row(tif=None, price=5), 200, "null time in force is not supported for this order"),
         (row(tif="OPG", price=5), 200, "opg time in force is not supported for this order"),
         (row(), 200, "Invalid order price fields"),
@@ -613,6 +668,10 @@ def test_scenario_with_a_contract_of_its_own() -> None:
         (Scenario(cash={"XXX": 1}), "unknown currency 'XXX': use one of USD, EUR"),
         (Scenario(prices={"AAPL": "dear"}), "not a number: 'dear'"),
         (Scenario(held=[], cash={}, orders=[Working("KO", "BUY", 1, limit=9)]), "can't be placed"),
+        (Scenario(orders=[Working("KO", "BUY", 1)]), "for LMT: limit"),
+        (Scenario(orders=[Working("KO", "BUY", 1, limit=9, kind="MKT")]), "for MKT: none"),
+        (Scenario(orders=[Working("KO", "BUY", -1, limit=9)]), "quantity above 0"),
+        (Scenario(orders=[Working("KO", "BUY", 1, kind=cast("Any", "TRAIL"))]), "a kind that is"),
     ],
 )
 def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
@@ -637,6 +696,20 @@ def test_the_two_orders_change_until_the_client_does_it() -> None:
     filled, repriced = gateway.orders
     assert (filled.filled, filled.status) == (Decimal(99), "Submitted")
     assert len(gateway.executions) == 99
+
+
+def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = SimulatedGateway(clock=Clock.by_hand())
+    before = gateway.orders[1].ticket.limit
+
+    def looked(books: Books) -> None:
+        raise AssertionError(books)
+
+    monkeypatch.setattr(Books, "totals", looked)
+    gateway.clock.advance(3)
+    assert gateway.orders[1].ticket.limit != before
 
 
 def test_a_new_gateway_is_quick() -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bezant import Client, RateLimited
 from bezant._core.pacing import Pacer
 from bezant._core.wire import Operation
-from bezant.sim import Clock, Judge, SimulatedGateway
-from bezant.sim._pacing import DEFAULT_PENALTY, PenaltyBox
+from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
+from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 HERE = "127.0.0.1"
@@ -62,6 +62,31 @@ def test_a_penalty_is_for_the_address_and_grows() -> None:
     assert judge.arrive("GET", "/x", HERE, 42)
     assert [each.penalty for each in judge.violations] == [10, 30]
     assert judge.box.left(HERE, 42) == 0
+
+
+@pytest.mark.parametrize("penalty", [0, 600])
+def test_penalties_grow_no_longer_than_numbers_reach(penalty: float) -> None:
+    judge = Judge(penalty=penalty)
+    box = judge.box
+    lengths = [box.put(HERE, penalty, 0) for _ in range(1100)]
+    assert lengths[-1] == (1e9 if penalty else 0)
+    assert judge.arrive("GET", "/x", "10.0.0.1", 0)
+
+
+def test_what_is_remembered_has_an_end() -> None:
+    judge = Judge(penalty=0)
+    for each in range(MAX_RECORDED + 5):
+        judge.arrive("GET", "/x", HERE, each / 2)
+    assert len(judge.arrivals) == MAX_RECORDED
+    assert judge.arrivals[0].at == 2.5
+
+
+def test_penalties_of_this_machine_by_either_protocol() -> None:
+    pacing = Pacing(lambda: 0.0)
+    pacing.enforce(penalty=30)
+    assert pacing.arrive("GET", "/portfolio/accounts", "::1")
+    assert pacing.arrive("GET", "/portfolio/accounts", "::1") is False
+    assert pacing.penalty_left == 30
 
 
 def test_both_verbs_of_a_tickle_count_together() -> None:

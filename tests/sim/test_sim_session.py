@@ -159,3 +159,18 @@ def test_a_call_that_opens_the_session_is_told_too(
     assert ws.message("sts")["args"]["authenticated"] is False
     api.post("/iserver/auth/ssodh/init", json={"publish": True})
     assert ws.message("sts")["args"]["authenticated"] is True
+
+
+@pytest.mark.parametrize("style", ["redirect", "unauthorized", "html"])
+def test_what_the_gateway_answers_by_itself(
+    gateway: SimulatedGateway, api: httpx.Client, style: LoginStyle
+) -> None:
+    gateway.logout(style)
+    answer = api.post("/iserver/reauthenticate")
+    assert (answer.status_code, answer.json()) == (200, {"error": "not logged in"})
+
+
+def test_clearing_the_cookies_ends_the_login(gateway: SimulatedGateway, api: httpx.Client) -> None:
+    answer = api.get(f"{gateway.root_url}/clear")
+    assert (answer.status_code, answer.text) == (200, "cleared")
+    assert not gateway.session_state["logged_in"]

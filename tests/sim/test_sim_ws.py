@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import time
@@ -12,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect as aconnect
 from websockets.exceptions import ConnectionClosed
 
-from bezant.sim import Scenario, SimulatedGateway
+from bezant.sim import Scenario, SimulatedGateway, _gateway
 
 SMD_META = {"conid", "conidEx", "_updated", "server_id", "6119", "6509", "topic"}
 ACCOUNT = "DU1234567"
@@ -244,6 +245,12 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     ws.send(f"sld+{ACCOUNT}+{{}}")
     whole = ws.message(f"sld+{ACCOUNT}")["result"]
     assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in LEDGERS}
+    # As the documents of the topic have them.
+    assert whole[0].keys() >= {
+        "timestamp", "acctCode", "secondKey", "cashbalance", "cashBalanceFXSegment", "dividends",
+        "exchangeRate", "interest", "marketValue", "netLiquidationValue", "settledCash",
+        "stockMarketValue", "tBillsMarketValue", "warrantsMarketValue", "severity",
+    }  # fmt: skip
     later = {row["key"]: row for row in ws.message(f"sld+{ACCOUNT}")["result"]}
     assert "netLiquidationValue" in later["LedgerListUSD"]
     ws.send(f"uld+{ACCOUNT}+{{}}")
@@ -416,3 +423,36 @@ def test_from_asyncio(gateway: SimulatedGateway) -> None:
         return message
 
     assert "31" in asyncio.run(run())
+
+
+def test_a_stream_that_fails_ends_in_the_log(
+    gateway: SimulatedGateway,
+    open_ws: Open,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    open_ws()
+    [connection] = gateway.ws_connections
+
+    def fails(*_: object) -> None:
+        raise KeyError("broken")
+
+    monkeypatch.setattr(connection._world.account, "properties", fails)
+    ws = open_ws(ready=False)
+    with pytest.raises(ConnectionClosed):
+        ws.message("act")
+    until(lambda: gateway.ws_connections[-1].closed)
+    assert "A stream of the simulated gateway has failed" in caplog.text
+    assert not connection.closed
+
+
+def test_only_so_many_closed_ones_are_remembered(
+    gateway: SimulatedGateway, open_ws: Open, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_gateway, "_MAX_CLOSED", 1)
+    for number in range(4):
+        with contextlib.closing(open_ws().connection):
+            pass
+        until(lambda: all(each.closed for each in gateway.ws_connections))
+        assert len(gateway.ws_connections) == min(number + 1, 2)

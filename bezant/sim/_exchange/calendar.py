@@ -166,6 +166,19 @@ def is_open(when: float, *, extended: bool = False) -> bool:
     return found.opens <= when < found.closes
 
 
+def next_bound(when: float) -> float:
+    """Return the next time at which regular or extended hours begin or end."""
+    day = day_of(when)
+    while True:
+        found = session(day)
+        if found is not None:
+            bounds = (found.extended_opens, found.opens, found.closes, found.extended_closes)
+            for bound in bounds:
+                if when < bound:
+                    return bound
+        day += _DAY
+
+
 def end_of_day(when: float, *, extended: bool = False) -> float:
     """Return when a day order ends that is entered at a time."""
     day = day_of(when)

@@ -1,29 +1,28 @@
-"""The exchange: takes orders, matches them against the market, keeps the books."""
+"""The exchange: takes orders, changes and cancellations, and refuses what can't be."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bezant.sim._exchange import calendar, costs
-from bezant.sim._exchange.books import Books
-from bezant.sim._exchange.orders import ZERO, Execution, Order, RefusedError
+from bezant.sim._exchange.matching import Matching
+from bezant.sim._exchange.orders import ZERO, Order, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.orders import Side, Status, Ticket
+    from bezant.sim._exchange.orders import Ticket
     from bezant.sim._exchange.prices import Market, Quote
 
 FIRST_ORDER = 1_370_093_238
 _DAY = 86_400.0
-_MAX_STEPS = 2000
 
 
-class Exchange:
+class Exchange(Matching):
     """Orders, executions and the account behind them.
 
     `advance` has to be told the time before anything else is asked; time never goes back.
@@ -47,40 +46,12 @@ class Exchange:
         cancel_delay: float = 0.25,
         commissions: bool = True,
     ) -> None:
-        self.market = market
-        self.now: float = now
-        self.orders: dict[int, Order] = {}
-        self.executions: list[Execution] = []
-        self.books: Books = Books(cash, lambda conid: market.quote(conid, self.now).last)
-        self._contracts = contracts
+        super().__init__(market, contracts, cash, now=now, commissions=commissions)
         self._cancel_delay = cancel_delay
-        self._commissions = commissions
         self._ids = itertools.count(FIRST_ORDER)
         self._groups = itertools.count(1)
-        self._working: dict[int, Order] = {}
-        self._taken: dict[tuple[int, Side], Decimal] = {}
-        self._day = calendar.last_session(now)
-        self._day_base: Decimal | None = None
 
-    # what it costs and is worth
-
-    @property
-    def working(self) -> list[Order]:
-        """The orders that are not done, in the order of their placing."""
-        return list(self._working.values())
-
-    @property
-    def daily_gain(self) -> Decimal:
-        """What the account has gained since the close before this trading day."""
-        return self.books.totals().net_liquidation - self._begun_with()
-
-    def _begun_with(self) -> Decimal:
-        if self._day_base is None:
-            close = calendar.previous(self._day).closes
-            self._day_base = self.books.totals_at(
-                lambda conid: self.market.path(conid).last(close)
-            ).net_liquidation
-        return self._day_base
+    # what it is worth
 
     def margin(self, ticket: Ticket, price: Decimal) -> Decimal:
         """Return how much margin an order takes up, in the base currency; 0 when it closes."""
@@ -96,12 +67,6 @@ class Exchange:
         quote = self.market.quote(ticket.conid, self.now)
         return quote.ask if ticket.side == "BUY" else quote.bid
 
-    def commission(self, ticket: Ticket, quantity: Decimal) -> Decimal:
-        """Return what it costs to trade so much of an order."""
-        if not self._commissions:
-            return ZERO
-        return costs.commission(self._contracts[ticket.conid], quantity)
-
     # what clients ask for
 
     def check(self, tickets: Sequence[Ticket]) -> None:
@@ -110,7 +75,7 @@ class Exchange:
         Raises:
             RefusedError: If they can't.
         """
-        placed = {each.ticket.client_id for each in self._recent()}
+        placed = self._recent_ids()
         parents: set[str] = set()
         needed = ZERO
         for ticket in tickets:
@@ -168,7 +133,7 @@ class Exchange:
                 order.group_id = f"child{parent.order_id}"
             elif ticket.group:
                 order.group_id = together
-            order.triggered = ticket.stop is None
+            order.triggered = not ticket.waits
             order.expires = self._expiry(ticket)
             self.orders[order.order_id] = self._working[order.order_id] = order
             orders.append(order)
@@ -199,14 +164,29 @@ class Exchange:
         if ticket.quantity <= order.filled:
             msg = f"The quantity can't be changed to {ticket.quantity}: {order.filled} are filled."
             raise RefusedError(msg)
-        if ticket.quantity > old.quantity:
-            self._afford(self.margin(ticket, self.reference(ticket)), order)
+        needed = self.margin(ticket, self.reference(ticket))
+        if order.parent_id is None and needed > self.margin(old, self.reference(old)):
+            self._afford(needed, order)
+        return self._change(order, ticket)
+
+    def reprice(self, order_id: int, limit: Decimal) -> None:
+        """Let somebody change a limit where that can be, whatever the account has left."""
+        order = self._working.get(order_id)
+        if order is not None and order.status != "PendingCancel":
+            self._change(order, replace(order.ticket, limit=limit))
+
+    def _change(self, order: Order, ticket: Ticket) -> Order:
+        old = order.ticket
+        trails = (ticket.trail, ticket.percent)
+        same = trails == (old.trail, old.percent)
+        if ticket.trail is not None and ticket.stop is None and same:
+            ticket = replace(ticket, stop=old.stop)
         order.ticket = replace(
             ticket, client_id=old.client_id, parent=old.parent, group=old.group
         )  # fmt: skip
-        if ticket.stop is None:
+        if not ticket.waits:
             order.triggered = True
-        elif ticket.stop != old.stop:
+        elif ticket.stop != old.stop or not same:
             order.triggered = False
         order.expires = self._expiry(ticket)
         order.updated = self.now
@@ -223,6 +203,7 @@ class Exchange:
         order = self._open(order_id)
         if order.cancels_at is None:
             order.cancels_at = self.now + self._cancel_delay
+            self._calm = 0.0
             self._set(order, "PendingCancel")
         return order
 
@@ -230,6 +211,8 @@ class Exchange:
         """Let somebody trade with a limit order at its limit, wherever the market is."""
         order = self._working.get(order_id)
         if order is not None and order.ticket.limit is not None:
+            # It may set children free.
+            self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.ticket.limit)
 
     def set_quote(self, conid: int, quote: Quote) -> None:
@@ -251,144 +234,6 @@ class Exchange:
         self.market.resume(conid)
         self._match()
 
-    # the passing of time
-
-    def advance(self, now: float) -> None:
-        """Let the time pass: the market moves step by step, and orders trade, end and expire.
-
-        A long rest is gone through in longer steps.
-        """
-        if now <= self.now:
-            return
-        if self._working:
-            begin, end = self.market.step(self.now), self.market.step(now)
-            stride = max(1, -(-(end - begin) // _MAX_STEPS))
-            for step in range(begin + stride, end + 1, stride):
-                self._due(self.market.time_of(step))
-                self._taken.clear()
-                self._match()
-                if not self._working:
-                    break
-        if self.market.step(now) != self.market.step(self.now):
-            self._taken.clear()
-        self._due(now)
-
-    def _due(self, now: float) -> None:
-        """Do what is due by a time, each at its own time, and stop there."""
-        ends: list[tuple[float, int, str]] = []
-        for order in self._working.values():
-            if order.expires <= now:
-                ends.append((order.expires, order.order_id, "Its time in force has ended."))
-            if order.cancels_at is not None and order.cancels_at <= now:
-                ends.append((order.cancels_at, order.order_id, ""))
-        for when, order_id, reason in sorted(ends):
-            if not self.orders[order_id].done:
-                self.now = max(self.now, when)
-                self._cancel(self.orders[order_id], reason)
-        self.now = max(self.now, now)
-        today = calendar.last_session(self.now)
-        if today.date != self._day.date:
-            self._day = today
-            self._day_base = None
-            self.books.new_day()
-
-    def _match(self) -> None:
-        """Let every working order trade what it can with the market as it is."""
-        moved = True
-        while moved:
-            # A fill sets children free, which may trade at once.
-            moved = False
-            for order in list(self._working.values()):
-                moved = self._try(order) or moved
-
-    def _try(self, order: Order) -> bool:
-        """Trade what an order can; tells whether it did."""
-        if order.done:
-            return False
-        ticket = order.ticket
-        cancelling = order.cancels_at is not None
-        extended = ticket.outside_rth and ticket.limit is not None
-        if (
-            order.parent_id in self._working
-            or self.market.is_halted(ticket.conid)
-            or not self.market.is_open(self.now, extended=extended)
-        ):
-            if not cancelling:
-                self._set(order, "PreSubmitted")
-            return False
-        quote = self.market.quote(ticket.conid, self.now)
-        buying = ticket.side == "BUY"
-        if not order.triggered:
-            stop = ticket.stop or ZERO
-            order.triggered = quote.last >= stop if buying else quote.last <= stop
-        if not cancelling:
-            self._set(order, "Submitted" if order.triggered else "PreSubmitted")
-        if not order.triggered:
-            return False
-        price = quote.ask if buying else quote.bid
-        limit = ticket.limit
-        if limit is not None and (price > limit if buying else price < limit):
-            return False
-        key = (ticket.conid, ticket.side)
-        there = Decimal(quote.ask_size if buying else quote.bid_size)
-        quantity = min(order.remaining, there - self._taken.get(key, ZERO))
-        if quantity <= 0:
-            return False
-        self._taken[key] = self._taken.get(key, ZERO) + quantity
-        self._fill(order, quantity, price)
-        return True
-
-    def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
-        ticket = order.ticket
-        total = order.filled + quantity
-        # The least is due for the order and not for each of its parts.
-        fee = max(self.commission(ticket, total) - order.commission, ZERO)
-        execution = Execution(
-            f"0000e0d5.{len(self.executions) + 1:08x}.01.01",
-            order.order_id,
-            ticket.client_id,
-            ticket.conid,
-            ticket.side,
-            quantity,
-            price,
-            fee,
-            self.now,
-        )
-        # Before the books change.
-        self._begun_with()
-        self.executions.append(execution)
-        self.books.apply(self._contracts[ticket.conid], execution)
-        order.average_price = (order.average_price * order.filled + price * quantity) / total
-        order.commission += fee
-        order.filled = total
-        order.updated = self.now
-        if not order.remaining:
-            self._set(order, "Filled")
-        if order.group_id is not None:
-            for other in list(self._working.values()):
-                if other.group_id == order.group_id and other is not order:
-                    self._cancel(other, "Another order of its group was filled.")
-
-    def _cancel(self, order: Order, reason: str) -> None:
-        order.reason = reason
-        self._set(order, "Cancelled")
-        for child in list(self._working.values()):
-            if child.parent_id != order.order_id:
-                continue
-            if order.filled:
-                # No more than what the parent has brought.
-                quantity = min(child.ticket.quantity, order.filled)
-                child.ticket = replace(child.ticket, quantity=quantity)
-            else:
-                self._cancel(child, "Its parent was cancelled.")
-
-    def _set(self, order: Order, status: Status) -> None:
-        if order.status != status:
-            order.status = status
-            order.updated = self.now
-        if order.done:
-            self._working.pop(order.order_id, None)
-
     # looking things up
 
     def _expiry(self, ticket: Ticket) -> float:
@@ -396,8 +241,14 @@ class Exchange:
             return calendar.end_of_next_quarter(self.now)
         return calendar.end_of_day(self.now, extended=ticket.outside_rth)
 
-    def _recent(self) -> list[Order]:
-        return [each for each in self.orders.values() if each.placed > self.now - _DAY]
+    def _recent_ids(self) -> set[str]:
+        """Return the clients' ids of what was placed within a day."""
+        found: set[str] = set()
+        for order in reversed(self.orders.values()):
+            if order.placed <= self.now - _DAY:
+                break
+            found.add(order.ticket.client_id)
+        return found
 
     def _parent(self, name: str) -> Order | None:
         for order in reversed(self._working.values()):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 Side = Literal["BUY", "SELL"]
-Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT"]
+Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE"]
 Tif = Literal["DAY", "GTC", "IOC"]
 Status = Literal["PreSubmitted", "Submitted", "PendingCancel", "Filled", "Cancelled"]
 
@@ -28,13 +28,16 @@ class Ticket:
         side: `BUY` or `SELL`.
         kind: The order's type.
         quantity: How much.
-        limit: The limit of `LMT` and `STOP_LIMIT`.
-        stop: The price at which `STP` and `STOP_LIMIT` begin to work.
+        limit: The limit of `LMT`, `STOP_LIMIT` and `TRAILLMT`, the cap of `MIDPRICE`.
+        stop: The price at which `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT` begin to work. That of
+            the last two follows the market, and `TRAILLMT`'s limit follows the stop.
         tif: How long it works.
         outside_rth: Whether it works outside the regular session, too.
         client_id: The client's own id of it (`cOID`), unique for a day.
         parent: The `client_id` of the order that has to be filled first.
         group: Whether the orders placed together cancel each other (OCA).
+        trail: How far the stop of `TRAIL` and `TRAILLMT` is from the market at most.
+        percent: Whether that is in per cent of the price.
     """
 
     conid: int
@@ -48,6 +51,13 @@ class Ticket:
     client_id: str = ""
     parent: str = ""
     group: bool = False
+    trail: Decimal | None = None
+    percent: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a stop to be reached before it trades."""
+        return self.stop is not None or self.trail is not None
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from bezant.sim._exchange import calendar
+from bezant.sim._exchange.noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,54 +18,12 @@ if TYPE_CHECKING:
 Hours = Literal["always", "regular"]
 """When there is trading: at any time, or in the regular sessions of US stocks only."""
 
-_HALF = float(1 << 63)
-_FINEST = 0.5
-_RATIO = 8
-_OCTAVES = 9
-_FINEST_SWING = 0.0003
-_GROWTH = 1.93
 CENT = Decimal("0.01")
 _LEVEL = Decimal(500)
-
-
-class Noise:
-    """A wandering number for every moment: waves of many lengths, added up.
-
-    It is drawn from a seed and the moment alone, so that a bar of last year needs no walk there.
-    """
-
-    __slots__ = ("_cells", "_key", "_waves")
-
-    def __init__(self, seed: int, interval: float) -> None:
-        self._key = seed
-        lengths = [_FINEST * _RATIO**number for number in range(_OCTAVES)]
-        swings = [_FINEST_SWING * _GROWTH**number for number in range(_OCTAVES)]
-        if interval < _FINEST:
-            # Streams that tell of changes more often want changes to tell of.
-            lengths.insert(0, interval)
-            swings.insert(0, _FINEST_SWING)
-        self._waves = tuple(zip(lengths, swings, strict=True))
-        self._cells: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(self._waves)
-
-    def at(self, when: float) -> float:
-        """Return the number at a time; 0 on average, a few hundredths at most."""
-        total = 0.0
-        cells, key = self._cells, self._key
-        for wave, (length, swing) in enumerate(self._waves):
-            place = when / length
-            cell = int(place)
-            known, begin, end = cells[wave]
-            if known != cell:
-                # The hash of numbers is the same in every process, and the cheapest draw.
-                begin = hash((cell, key, wave)) / _HALF
-                end = hash((cell + 1, key, wave)) / _HALF
-                cells[wave] = (cell, begin, end)
-            total += swing * (begin + (end - begin) * (place - cell))
-        return total
-
-    def whole(self, name: int, step: int, low: int, high: int) -> int:
-        """Draw a whole number, `low` to `high`, for a step of the market."""
-        return low + hash((step, self._key, 32 + name)) % (high - low + 1)
+# By how much a price in whole cents may differ from the exact one.
+_CLOSE = 0.006
+# The waves in how much is traded: what they are drawn by, and their lengths.
+_TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +44,7 @@ class Quote:
 class Path:
     """The prices of one contract."""
 
-    __slots__ = ("_base", "_noise", "_rate", "_start", "contract")
+    __slots__ = ("_base", "_cells", "_noise", "_rate", "_start", "contract")
 
     def __init__(
         self, contract: Contract, price: Decimal, seed: int, interval: float, start: float
@@ -95,6 +54,7 @@ class Path:
         self._start = self._noise.at(start)
         self._base = float(price)
         self._rate = self._noise.whole(9, 0, 20, 2500)
+        self._cells: list[tuple[int, int, int]] = [(-1, 0, 0)] * len(_TRADED)
 
     def last(self, when: float) -> Decimal:
         """Return the last price at a time."""
@@ -105,9 +65,21 @@ class Path:
         moved = self._base * math.exp(self._noise.at(when) - self._start)
         return max(0.01, round(moved, 2))
 
-    def quote(self, when: float, step: int) -> Quote:
-        """Return the market at a time."""
-        last = self.last(when)
+    def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
+        """Return until when the price surely stays between two others; `when` if it may not."""
+        below, above = -math.inf, math.inf
+        if low is not None:
+            below = self._noise_of(float(low) + _CLOSE)
+        if high is not None:
+            above = self._noise_of(float(high) - _CLOSE)
+        return self._noise.within(when, below, above)
+
+    def _noise_of(self, price: float) -> float:
+        # Nothing costs less than a cent.
+        return math.log(price / self._base) + self._start if price > _CLOSE else -math.inf
+
+    def quote(self, last: Decimal, step: int) -> Quote:
+        """Return the market around the last price."""
         draw = self._noise.whole
         low, high, unit = (1, 15, 100) if self.contract.asset_class == "STK" else (2, 60, 1)
         return spread(
@@ -119,17 +91,22 @@ class Path:
 
     def volume(self, begin: float, end: float) -> int:
         """Return how much was traded between two times; parts add up to the whole."""
-        return int(self._traded(end)) - int(self._traded(begin))
+        return self.traded(end) - self.traded(begin)
 
-    def _traded(self, when: float) -> float:
+    def traded(self, when: float) -> int:
+        """Return how much was traded up to a time, counted from far back."""
         swing = 0.0
-        for wave, length in ((40, 60.0), (41, 900.0), (42, 7200.0)):
+        for number, (wave, length) in enumerate(_TRADED):
             place = when / length
             cell = int(place)
-            begin, end = (self._noise.whole(wave, at, 0, 1000) for at in (cell, cell + 1))
+            known, begin, end = self._cells[number]
+            if known != cell:
+                begin = self._noise.whole(wave, cell, 0, 1000)
+                end = self._noise.whole(wave, cell + 1, 0, 1000)
+                self._cells[number] = (cell, begin, end)
             # Shallow enough that the sum never falls.
             swing += length * 0.0003 * (begin + (end - begin) * (place - cell))
-        return self._rate * (when + swing) / 100
+        return int(self._rate * (when + swing) / 100)
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
@@ -166,7 +143,10 @@ class Market:
         self._interval = interval
         self._start = start
         self.hours: Hours = hours
+        self.version: int = 0
+        """Another number whenever a market was held still or let go."""
         self._paths: dict[int, Path] = {}
+        self._lasts: dict[int, tuple[int, Decimal]] = {}
         self._quotes: dict[int, tuple[int, Quote]] = {}
         self._pinned: dict[int, Quote] = {}
         self._halted: dict[int, Quote] = {}
@@ -215,29 +195,67 @@ class Market:
         Raises:
             KeyError: If there is no such contract.
         """
-        still = self._halted.get(conid) or self._pinned.get(conid)
+        still = self._still(conid)
         if still is not None:
             return still
         step = self.step(now)
         known = self._quotes.get(conid)
         if known is not None and known[0] == step:
             return known[1]
-        quote = self.path(conid).quote(self.effective(self.time_of(step)), step)
+        quote = self.path(conid).quote(self.last(conid, now), step)
         self._quotes[conid] = (step, quote)
         return quote
+
+    def last(self, conid: int, now: float) -> Decimal:
+        """Return the last price of a contract at a time.
+
+        Raises:
+            KeyError: If there is no such contract.
+        """
+        still = self._still(conid)
+        if still is not None:
+            return still.last
+        step = self.step(now)
+        known = self._lasts.get(conid)
+        if known is not None and known[0] == step:
+            return known[1]
+        last = self.path(conid).last(self.effective(self.time_of(step)))
+        self._lasts[conid] = (step, last)
+        return last
+
+    def _still(self, conid: int) -> Quote | None:
+        return self._halted.get(conid) or self._pinned.get(conid)
+
+    def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
+        """Return until when the last price surely stays between two others; `now` if it may not.
+
+        Where there are hours, it is not beyond their next beginning or end.
+        """
+        # What holds now is the price of the step's beginning.
+        begun = self.time_of(self.step(now))
+        if self._still(conid) is not None or self.effective(begun) < begun:
+            last = self.last(conid, now)
+            inside = (low is None or low < last) and (high is None or last < high)
+            calm = math.inf if inside else now
+        else:
+            calm = max(now, self.path(conid).within(begun, low, high))
+        return calm if self.hours == "always" else min(calm, calendar.next_bound(now))
 
     def pin(self, conid: int, quote: Quote) -> None:
         """Hold a contract's market still."""
         self.path(conid)
         self._pinned[conid] = quote
+        self.version += 1
 
     def halt(self, conid: int, now: float) -> None:
         """Stop the trading in a contract; its market stands still."""
         self._halted[conid] = self.quote(conid, now)
+        self.version += 1
 
     def resume(self, conid: int) -> None:
         """Let a contract be traded again."""
         self._halted.pop(conid, None)
+        self.version += 1
 
     def is_halted(self, conid: int) -> bool:
         """Tell whether the trading in a contract was stopped."""
@@ -246,3 +264,4 @@ class Market:
     def unpin(self, conid: int) -> None:
         """Let a contract's market move again; from where its path is meanwhile."""
         self._pinned.pop(conid, None)
+        self.version += 1

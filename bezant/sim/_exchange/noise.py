@@ -1,0 +1,107 @@
+"""Numbers that wander: known at any moment without a walk there, and how far they can get."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_HALF = float(1 << 63)
+_FINEST = 0.5
+_RATIO = 8
+_OCTAVES = 9
+_FINEST_SWING = 0.0003
+_GROWTH = 1.93
+# Sums of the same numbers in another order differ in the last digits.
+_ROUNDING = 1e-9
+
+
+class _Wave(NamedTuple):
+    number: int
+    length: float
+    swing: float
+    shorter: float
+    """What all shorter waves come to at most."""
+
+
+class _Line(NamedTuple):
+    """The sum of some long waves between two corners of the shortest of them: a straight line."""
+
+    begin: float
+    length: float
+    one: float
+    two: float
+
+
+_NOTHING = _Line(0.0, 1.0, 0.0, 0.0)
+
+
+class Noise:
+    """A wandering number for every moment: waves of many lengths, added up.
+
+    It is drawn from a seed and the moment alone, so that a bar of last year needs no walk there.
+    """
+
+    __slots__ = ("_cells", "_key", "_nested", "_waves")
+
+    def __init__(self, seed: int, interval: float) -> None:
+        self._key = seed
+        lengths = [_FINEST * _RATIO**number for number in range(_OCTAVES)]
+        swings = [_FINEST_SWING * _GROWTH**number for number in range(_OCTAVES)]
+        if interval < _FINEST:
+            # Streams that tell of changes more often want changes to tell of.
+            lengths.insert(0, interval)
+            swings.insert(0, _FINEST_SWING)
+        self._waves = tuple(
+            (wave, length, swing)
+            for wave, (length, swing) in enumerate(zip(lengths, swings, strict=True))
+        )
+        self._cells: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(self._waves)
+        # From long to short. The corners of each are corners of the next.
+        self._nested = tuple(
+            _Wave(wave, length, swing, sum(swings[:wave]) + _ROUNDING)
+            for wave, length, swing in reversed(self._waves)
+            if length > _FINEST
+        )
+
+    def at(self, when: float) -> float:
+        """Return the number at a time; 0 on average, a few hundredths at most."""
+        total = 0.0
+        cells, key = self._cells, self._key
+        for wave, length, swing in self._waves:
+            place = when / length
+            cell = int(place)
+            known, begin, end = cells[wave]
+            if known != cell:
+                # The hash of numbers is the same in every process, and the cheapest draw.
+                begin = hash((cell, key, wave)) / _HALF
+                end = hash((cell + 1, key, wave)) / _HALF
+                cells[wave] = (cell, begin, end)
+            total += swing * (begin + (end - begin) * (place - cell))
+        return total
+
+    def _with(self, line: _Line, wave: _Wave, cell: float) -> _Line:
+        """Add the next shorter wave to a line, between two of its corners."""
+        begin = cell * wave.length
+        rise = (line.two - line.one) / line.length
+        long = line.one + rise * (begin - line.begin)
+        one = hash((cell, self._key, wave.number)) / _HALF
+        two = hash((cell + 1, self._key, wave.number)) / _HALF
+        return _Line(
+            begin,
+            wave.length,
+            long + wave.swing * one,
+            long + rise * wave.length + wave.swing * two,
+        )
+
+    def within(self, when: float, low: float, high: float) -> float:
+        """Return until when the number surely stays between two others; `when` if it may not."""
+        line = _NOTHING
+        for wave in self._nested:
+            line = self._with(line, wave, when // wave.length)
+            least, most = sorted((line.one, line.two))
+            if low < least - wave.shorter and most + wave.shorter < high:
+                return line.begin + line.length
+        return when
+
+    def whole(self, name: int, step: int, low: int, high: int) -> int:
+        """Draw a whole number, `low` to `high`, for a step of the market."""
+        return low + hash((step, self._key, 32 + name)) % (high - low + 1)

@@ -1,0 +1,43 @@
+"""Stops that follow the market, as long as it goes the order's way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from bezant.sim._exchange.prices import CENT
+
+if TYPE_CHECKING:
+    from bezant.sim._exchange.orders import Ticket
+
+_ONE = Decimal(1)
+_ZERO = Decimal(0)
+
+
+def follow(ticket: Ticket, last: Decimal) -> Ticket:
+    """Return an order with its stop where the market has brought it, the limit with it.
+
+    It is the same object where nothing has moved.
+    """
+    trail = ticket.trail or _ZERO
+    distance = last * trail / 100 if ticket.percent else trail
+    wanted = last + distance if ticket.side == "BUY" else last - distance
+    wanted = max(CENT, wanted.quantize(CENT, ROUND_HALF_UP))
+    old = ticket.stop
+    if old is not None and (wanted >= old if ticket.side == "BUY" else wanted <= old):
+        return ticket
+    limit = ticket.limit
+    if limit is not None and old is not None:
+        limit = max(CENT, limit + wanted - old)
+    return replace(ticket, stop=wanted, limit=limit)
+
+
+def still_between(ticket: Ticket) -> tuple[Decimal, Decimal] | None:
+    """Return the prices between which the stop is neither moved nor reached; None without one."""
+    stop, trail = ticket.stop, ticket.trail or _ZERO
+    if stop is None:
+        return None
+    if ticket.side == "BUY":
+        return (stop / (_ONE + trail / 100) if ticket.percent else stop - trail), stop
+    return stop, (stop / (_ONE - trail / 100) if ticket.percent else stop + trail)
