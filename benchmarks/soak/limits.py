@@ -36,16 +36,16 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     """Measure it all; the full form takes as long as IBKR's limits want, about six minutes."""
     histories, conids, slow, each = (15, 300, 25, 10) if quick else (300, 1_000, 300, 100)
     for twin in TWINS:
-        yield _bulk(twin, "snapshots", conids)
+        yield _bulk(twin, "snapshots", conids, quick=quick)
     with ThreadPoolExecutor(len(TWINS)) as pool:
-        yield from pool.map(lambda twin: _slow(twin, slow), TWINS)
+        yield from pool.map(lambda twin: _slow(twin, slow, quick=quick), TWINS)
     yield from _processes(each, quick=quick)
     # Nearly all of it is waiting, and each has a gateway of its own: side by side.
     with ThreadPoolExecutor(len(TWINS)) as pool:
-        yield from pool.map(lambda twin: _bulk(twin, "histories", histories), TWINS)
+        yield from pool.map(lambda twin: _bulk(twin, "histories", histories, quick=quick), TWINS)
 
 
-def _bulk(twin: Twin, what: str, number: int) -> Figure:
+def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
     with SimulatedGateway(positions=max(number, 10), quote_interval=60) as gateway:
         pacing = gateway.enforce_pacing()
         script = _histories if what == "histories" else _snapshots
@@ -59,10 +59,10 @@ def _bulk(twin: Twin, what: str, number: int) -> Figure:
     else:  # what has to be asked for first counts under the same limit
         times = sorted(one.at for one in arrivals)
         best = _least(len(times), [(10, 1.0)])
-    return _judged(f"{number:,} {drawn}, {twin.name}", times, best)
+    return _judged(f"{number:,} {drawn}, {twin.name}", times, best, quick=quick)
 
 
-def _slow(twin: Twin, number: int) -> Figure:
+def _slow(twin: Twin, number: int, *, quick: bool) -> Figure:
     """Calls whose answers take their time: a request counts as of then, or nearly."""
     with SimulatedGateway() as gateway:
         pacing = gateway.enforce_pacing()
@@ -71,7 +71,8 @@ def _slow(twin: Twin, number: int) -> Figure:
         check(not pacing.violations, f"slow answers, {twin.name}: {pacing.violations[:3]}")
         times = sorted(one.at for one in pacing.arrivals)
     best = _least(len(times), [(10, 1.0)])
-    return _judged(f"{number} calls answered after {SLOW} s, {twin.name}", times, best)
+    what = f"{number} calls answered after {SLOW} s, {twin.name}"
+    return _judged(what, times, best, quick=quick)
 
 
 def _summaries(twin: Twin, url: str, account: str, number: int) -> Script[None]:
@@ -83,10 +84,10 @@ def _summaries(twin: Twin, url: str, account: str, number: int) -> Script[None]:
         yield lambda: close(client)
 
 
-def _judged(what: str, times: list[float], best: float) -> Figure:
+def _judged(what: str, times: list[float], best: float, *, quick: bool) -> Figure:
     spent = times[-1] - times[0]
-    # A busy machine makes single answers late, which is no more than noise in a long run.
-    check(best < 10 or spent <= best * MOST, f"{what}: {spent:.1f} s where {best:.0f} s are best")
+    # The quick form runs on busy machines, which make single answers late, and it is short.
+    check(quick or spent <= best * MOST, f"{what}: {spent:.2f} s where {best:.0f} s are best")
     return _figure(what, len(times), spent, best)
 
 
@@ -176,9 +177,7 @@ def _shared(kind: str, store: str, each: int, *, quick: bool) -> Figure:
         check(all(one.accepted for one in pacing.arrivals), "something was answered with 429")
         times = sorted(one.at for one in pacing.arrivals)
     best = _least(len(times), [(10, 1.0)])
-    spent = times[-1] - times[0]
-    check(quick or spent <= best * MOST, f"{kind}: {spent:.1f} s where {best:.0f} s are possible")
-    return _figure(f"two processes, {kind}, mixed", len(times), spent, best)
+    return _judged(f"two processes, {kind}, mixed", times, best, quick=quick)
 
 
 @contextmanager
