@@ -53,7 +53,7 @@ def run(
         )
         gateway.start()
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"bezant: {error}\n")
         return 1
     try:
         drawn = f"{positions} positions, seed {seed}"

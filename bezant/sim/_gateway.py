@@ -129,8 +129,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         return f"<SimulatedGateway {where} account {self.account_id}>"
 
     def __enter__(self) -> Self:
-        self.start()
-        return self
+        return self.start()
 
     def __exit__(
         self,
@@ -140,8 +139,11 @@ class SimulatedGateway(MarketControls, SessionControls):
     ) -> None:
         self.stop()
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Listen and serve; returns when requests are answered.
+
+        Returns:
+            The gateway itself.
 
         Raises:
             OSError: If it can't listen, for one because the port is in use.
@@ -155,6 +157,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         thread = ServerThread(self._edge, self._host, self._wanted_port, context)
         thread.start()
         self._thread, self._port = thread, thread.port
+        return self
 
     def stop(self) -> None:
         """Drop all connections, as the real gateway does when it ends. May be called again."""

@@ -444,7 +444,7 @@ def test_sim_that_cannot_begin(
     arguments: tuple[str, str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sim", "--port", "0", *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert f"bezant: {complaint}" in capsys.readouterr().err
 
 
 def shown_on_a_terminal(gateway: SimulatedGateway) -> str:

@@ -87,8 +87,7 @@ def test_stop_drops_what_is_open_at_once(
 @pytest.mark.parametrize("pause", [0, 0.001, 0.02])
 def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
     for _ in range(5):
-        gateway = SimulatedGateway(positions=0)
-        gateway.start()
+        gateway = SimulatedGateway(positions=0).start()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
             # Even a sleep of 0 would let the server get further than the case is about.
             if pause:
