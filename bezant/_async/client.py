@@ -17,8 +17,8 @@ from .base import AsyncClientBase
 
 if TYPE_CHECKING:
     from .._core.stream.fields import MarketDataFields
-    from ..models.market_data import Snapshot
     from ..models.orders import LiveOrder, Trade
+    from ..models.stream import MarketData
     from .keepalive import AsyncKeepalive, Callback
 
 
@@ -240,12 +240,12 @@ class AsyncClient(AsyncClientBase):
         fields: MarketDataFields | None = None,
         *,
         timeout: float = 5.0,
-    ) -> dict[int, Snapshot]:
+    ) -> dict[int, MarketData]:
         """Return quotes of contracts once they are there (``GET /iserver/marketdata/snapshot``).
 
         The first call for a contract only orders its fields, so it is asked again until they have
         come, a hundred contracts in one call. Fields that nobody has a value for never come; what
-        has not come in time is ``UNSET``.
+        has not come in time is None.
 
         Args:
             conids: IBKR's ids of the contracts.
@@ -260,7 +260,7 @@ class AsyncClient(AsyncClientBase):
         Raises:
             InvalidRequest: a conid is not a whole number, or there is none.
         """
-        from .._core.quotes import FIRST_PAUSE, Quotes, next_pause
+        from .._core.quotes import FIRST_PAUSE, SNAPSHOT, Quotes, next_pause
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)
@@ -268,7 +268,10 @@ class AsyncClient(AsyncClientBase):
         pause = FIRST_PAUSE
         while True:
             for batch in quotes.batches():
-                rows = await self.api.market_data.get_md_snapshot(conids=batch, fields=quotes.codes)
+                asked = {"conids": batch, "fields": quotes.codes}
+                rows = await self._channel.call(
+                    SNAPSHOT, list[object], self._settings, params=asked
+                )
                 quotes.add(batch, rows)
             if quotes.complete or rt.monotonic() + pause >= deadline:
                 return quotes.found()

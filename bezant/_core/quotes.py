@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
-
-import msgspec
-from msgspec import UNSET
+from typing import Any, Final, cast
 
 from ..errors import InvalidRequest
-from ..models.market_data import Snapshot
+from ..models.stream import MarketData
+from . import values
 from .stream.fields import MarketDataFields
+from .wire import Operation
 
+SNAPSHOT: Final = Operation("GET", "/iserver/marketdata/snapshot", idempotent=True)
 # What IBKR takes in one call.
 MAX_CONTRACTS: Final = 100
 
 FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
-
-_ATTRIBUTES: Final = {each.encode_name: each.name for each in msgspec.structs.fields(Snapshot)}
+_AVAILABILITY: Final = "6509"
 
 
 class Quotes:
@@ -34,10 +33,8 @@ class Quotes:
 
     def __init__(self, conids: Iterable[int], fields: MarketDataFields | None) -> None:
         self.codes: list[str] = list(fields or MarketDataFields.default_l1())
-        # Fields that the model does not have are lost anyway: nobody can wait for them.
-        self._names = [_ATTRIBUTES[code] for code in self.codes if code in _ATTRIBUTES]
         self._conids = list(dict.fromkeys(conids))
-        self._rows: dict[int, Snapshot] = {}
+        self._rows: dict[int, dict[str, Any]] = {}
         self._rounds: dict[int, int] = dict.fromkeys(self._conids, 0)
         if not self._conids:
             raise InvalidRequest("name at least one contract")
@@ -56,34 +53,46 @@ class Quotes:
         for start in range(0, len(left), MAX_CONTRACTS):
             yield left[start : start + MAX_CONTRACTS]
 
-    def add(self, asked: Iterable[int], rows: Iterable[Snapshot]) -> None:
+    def add(self, asked: Iterable[int], rows: Iterable[object]) -> None:
         """Take an answer; what an earlier one said and this one does not still holds."""
         for conid in asked:
             self._rounds[conid] += 1
         for row in rows:
-            if isinstance(row.conid, int) and row.conid in self._rounds:
-                before = self._rows.get(row.conid)
-                self._rows[row.conid] = row if before is None else _joined(before, row)
+            if isinstance(row, dict):
+                news = cast("dict[str, Any]", row)
+                conid = _conid_of(news)
+                if conid in self._rounds:
+                    self._rows[conid] = {**self._rows.get(conid, {}), **news}
 
-    def found(self) -> dict[int, Snapshot]:
+    def found(self) -> dict[int, MarketData]:
         """Return what has come, in the order asked for."""
-        return {conid: self._rows[conid] for conid in self._conids if conid in self._rows}
+        return {
+            conid: MarketData(
+                conid=conid,
+                conid_ex=str(self._rows[conid].get("conidEx") or conid),
+                raw=self._rows[conid],
+            )
+            for conid in self._conids
+            if conid in self._rows
+        }
 
     def _is_open(self, conid: int) -> bool:
         row = self._rows.get(conid)
         if row is None:
             return True
-        if all(getattr(row, name) is not UNSET for name in self._names):
+        if all(code in row for code in self.codes):
             return False
         # N: not subscribed. What is known without a subscription comes on the second call.
-        availability = row.market_data_availability or ""
+        availability = str(row.get(_AVAILABILITY) or "")
         return not (availability.startswith("N") and self._rounds[conid] > 1)
 
 
-def _joined(before: Snapshot, row: Snapshot) -> Snapshot:
-    values = {name: getattr(row, name) for name in row.__struct_fields__}
-    news = {name: value for name, value in values.items() if value is not UNSET}
-    return msgspec.structs.replace(before, **news)
+def _conid_of(row: dict[str, Any]) -> int:
+    """Return which contract a row is about; 0 where it does not say."""
+    try:
+        return values.to_int(row.get("conid")) or 0
+    except (ValueError, ArithmeticError):
+        return 0
 
 
 def next_pause(pause: float) -> float:

@@ -8,7 +8,7 @@ tried against the real gateway without IBKR's servers.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -86,8 +86,11 @@ class SimulatedUpstream(SimulatedGateway):
         self._edge = self._upstream
         self._session.logout("unauthorized")
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Listen and serve; returns when requests are answered.
+
+        Returns:
+            The gateway itself.
 
         Raises:
             OSError: If it can't listen, for one because the port is in use.
@@ -95,6 +98,7 @@ class SimulatedUpstream(SimulatedGateway):
         """
         super().start()
         self._wanted_port = self._port or 0
+        return self
 
     @property
     def fail_own_tickle(self) -> bool:

@@ -223,11 +223,11 @@ def test_quotes_come_whole(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         quotes = client.snapshots([MICROSOFT, APPLE, APPLE], FIELDS)
         assert list(quotes) == [MICROSOFT, APPLE]
-        assert (quotes[APPLE].last, quotes[APPLE].conid) == ("250.00", APPLE)
+        assert (quotes[APPLE].last, quotes[APPLE].conid) == (Decimal(250), APPLE)
         assert all(each.bid and each.ask for each in quotes.values())
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 2
         again = client.snapshots([APPLE], FIELDS)
-        assert again[APPLE].last == "250.00"
+        assert again[APPLE].last == Decimal(250)
         assert gateway.count("GET", "/iserver/marketdata/snapshot") == 3
         usual = client.snapshots([APPLE])
         assert usual[APPLE].bid_size
@@ -251,7 +251,7 @@ def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
         quotes = client.snapshots([1, 2], FIELDS)
     assert list(quotes) == [1, 2]
     # What came before still holds; nobody waits for what is not subscribed.
-    assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == ("5", "4", "")
+    assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
     assert not quotes[2].last
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]
     assert asked == ["", "1,2", "1,2", "1"]
@@ -261,14 +261,14 @@ def test_quotes_that_do_not_come_in_time(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.json(b'[{"conid":1,"84":"4"}]'))
     with Client(raw.base_url) as client:
         quotes = client.snapshots([1, 2], FIELDS, timeout=0.05)
-        assert (quotes[1].bid, not quotes[1].last, 2 in quotes) == ("4", True, False)
+        assert (quotes[1].bid, quotes[1].last, 2 in quotes) == (Decimal(4), None, False)
         assert len(raw.requests) == 2
 
 
 def test_a_hundred_contracts_in_one_call(raw: RawGateway) -> None:
     def answer(request: RawRequest, peer: Peer) -> None:
         conids = request.target.partition("conids=")[2].partition("&")[0]
-        rows = [{"conid": int(each), "31": "1"} for each in conids.split(",") if each]
+        rows = [{"conid": int(each), "31": "1", "99": ""} for each in conids.split(",") if each]
         peer.json(json.dumps(rows).encode())
 
     raw.script(answer)

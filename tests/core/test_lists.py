@@ -9,7 +9,6 @@ import pytest
 from bezant import UNSET, InvalidRequest, MarketDataFields
 from bezant._core.lists import brings_nothing, is_open, may_be_more
 from bezant._core.quotes import Quotes, next_pause
-from bezant.models.market_data import Snapshot
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
 
@@ -59,21 +58,22 @@ def test_quotes_are_gathered() -> None:
     quotes = Quotes([3, 1], MarketDataFields.from_codes(31, 84, 99999))
     assert quotes.codes == ["31", "84", "99999"]
     assert list(quotes.batches()) == [[3, 1]]
-    quotes.add([3, 1], [Snapshot(conid=1, last="5", bid=None), Snapshot(), Snapshot(conid=2)])
+    rows: list[object] = [{"conid": "1", "31": "5", "84": None, "99999": "x"}, {}, {"conid": 2}]
+    quotes.add([3, 1], [*rows, 7, None, {"conid": "x"}, {"conid": [1]}])
     assert list(quotes.batches()) == [[3]]
     assert not quotes.complete
-    quotes.add([3], [Snapshot(conid=3, last="7")])
-    quotes.add([3], [Snapshot(conid=3, bid="6")])
+    quotes.add([3], [{"conid": 3, "31": "C7", "conidEx": "3@NYSE"}])
+    quotes.add([3], [{"conid": 3, "84": "6", "99999": ""}])
     assert quotes.complete
-    assert quotes.found() == {
-        3: Snapshot(conid=3, last="7", bid="6"),
-        1: Snapshot(conid=1, last="5", bid=None),
-    }
+    three, one = quotes.found().values()
+    assert (three.conid, three.conid_ex, three.last, three.bid) == (3, "3@NYSE", 7, 6)
+    assert (three.is_close, three.raw["99999"]) == (True, "")
+    assert (one.conid, one.conid_ex, one.last, one.bid) == (1, "1", 5, None)
 
 
 def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
     quotes = Quotes([1], MarketDataFields.from_names("last"))
-    row = Snapshot(conid=1, market_data_availability="NPB")
+    row = {"conid": 1, "6509": "NPB"}
     quotes.add([1], [row])
     assert not quotes.complete
     quotes.add([1], [row])
