@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bezant import ConnectionLost, TlsFailed, WsConnectFailed
@@ -46,8 +47,7 @@ async def test_what_is_refused(gateway: Chain, twin: Twin, tmp_path: Path) -> No
 async def test_a_socket_checks_the_certificate_too(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, verify="auto") as client:
         settings = client.blocking._settings if twin.name == "blocking" else client._settings
-        checking = settings.with_changes({})
-        object.__setattr__(checking, "tls", type(settings.tls)("verify"))
+        checking = msgspec.structs.replace(settings, tls=type(settings.tls)("verify"))
         if twin.name == "blocking":
             client.blocking._settings = checking
         else:
