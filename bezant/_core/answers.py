@@ -65,7 +65,7 @@ def check_type(type_: object, operation: Operation) -> None:
     if type_ is None or type_ is Any:
         return
     try:
-        fits = _can_be_read(cast("Hashable", type_))
+        fits = _can_be_read(type_)
     except _NO_TYPE as error:
         raise InvalidRequest(
             f"type cannot be {shown(type_)}: {error}", operation=operation.name
@@ -78,7 +78,7 @@ def check_type(type_: object, operation: Operation) -> None:
 
 @lru_cache(maxsize=256)
 def _can_be_read(type_: Hashable) -> bool:
-    if type_ in (bytes, str, BinaryAnswer):
+    if type_ is BinaryAnswer:
         return True
     decoder(type_)
     return _is_known(type_)
@@ -130,7 +130,7 @@ def _value(answer: Answer, operation: Operation, type_: type[T], report: Report)
         if "html" in answer.headers.get("content-type", "").lower() and is_login_page(answer):
             refuse_html(answer, operation)
         return cast("T", binary(answer, operation))
-    if wanted is Any and not body.strip() and not is_order(operation):
+    if wanted is Any and not body.strip() and (answer.status == 204 or not is_order(operation)):
         return cast("T", None)
     refuse_html(answer, operation)
     if wanted is None or wanted is type(None):

@@ -1,4 +1,4 @@
-"""Calls with an effect: what to say of it where their answer does not, and whose orders they were."""
+"""Calls with an effect: what to say of it where their answer does not, and of which orders."""
 
 from __future__ import annotations
 
@@ -48,15 +48,18 @@ def broken_off(operation: Operation, names: tuple[str, ...]) -> str:
 
 
 def check_told(found: object, body: bytes, operation: Operation) -> None:
-    """See to it that an order's answer says something about each order in it.
+    """See to it that a list of orders that were placed says something about each of them.
 
     Raises:
         DecodeError: it is empty, or a row of it could not be read: which order that was is lost.
     """
-    rows = cast("list[object]", found) if isinstance(found, list) else [found]
-    lost = isinstance(found, list) and len(rows) != len(loads(body))
-    if lost or not rows or any(map(_is_blank, rows)):
-        raise DecodeError("the answer does not say what became of the order", operation=operation.name)
+    if not isinstance(found, list):
+        return
+    rows = cast("list[object]", found)
+    if not rows or len(rows) != len(loads(body)) or any(map(_is_blank, rows)):
+        raise DecodeError(
+            "the answer does not say what became of each order", operation=operation.name
+        )
 
 
 def _is_blank(row: object) -> bool:

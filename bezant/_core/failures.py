@@ -36,6 +36,8 @@ _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
 _NO_SESSION: Final = ("no bridge", "init session first")
 _AFTER_ANOTHER: Final = ("please query /accounts first",)
+# How it ends when a server that wants TLS is spoken to without.
+_NOT_HTTP: Final = ("server disconnected", "illegal status line")
 # What says that something failed, and not what.
 _VAGUE: Final = frozenset(
     {
@@ -197,6 +199,8 @@ def transport_error(
     """Turn "no answer came" into the error that says what it means for this call."""
     name = operation.name
     detail = redact(trouble.detail)
+    if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):
+        detail += " Is it https://?"
     if trouble.kind is Trouble.TOO_LARGE:
         too_large = AnswerTooLarge(detail, operation=name)
         return too_large if operation.idempotent else unreadable(too_large, operation, None)
