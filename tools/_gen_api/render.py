@@ -349,7 +349,7 @@ def _method(operation: Operation) -> str:
     if operation.parameters:
         raises.append("InvalidRequest: an argument cannot be sent.")
     if not operation.idempotent:
-        raises.append("OutcomeUnknown: no answer came; it may have been carried out.")
+        raises.append("OutcomeUnknown: no answer tells; it may have been carried out.")
     if operation.refusal:
         raises.append(f"{operation.refusal}: refused, with what was answered all the same.")
     raises.append("BezantError: the kind that says what went wrong.")
