@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET
 
+from .._core.answers import check_type
 from .._core.decode import Drift
 from .._core.requests import raw_operation
 from .._core.settings import (
@@ -77,6 +78,8 @@ class AsyncClientBase:
         self._channel = AsyncChannel(self._settings, on_drift)
 
     def __repr__(self) -> str:
+        if "_channel" not in vars(self):  # its arguments were refused
+            return f"<{type(self).__name__} never opened>"
         state = " closed" if self._channel.closed else ""
         return f"<{type(self).__name__} {self.base_url}{state}>"
 
@@ -209,10 +212,12 @@ class AsyncClientBase:
 
         Raises:
             InvalidRequest: refused before anything was sent.
-            OutcomeUnknown: a call other than GET failed after it may have been sent.
+            OutcomeUnknown: a call other than GET failed after it may have been sent, or its answer
+                could not be read.
             BezantError: the kind that says what went wrong.
         """
         operation = raw_operation(method, path, self._settings)
+        check_type(type, operation)
         return await self._channel.call(operation, type, self._settings, params=params, json=json)
 
     def map(
@@ -227,12 +232,14 @@ class AsyncClientBase:
         """Call a function for many items at once and iterate over what comes, as it comes.
 
         The limits are kept exactly full: each call waits for its turn as any other does, and as
-        long as that takes. Use it in a ``with`` statement, whose end ends what is still going on::
+        long as that takes. Use it as a context manager, whose end ends what is still going on:
 
-            with client.map(fetch, conids) as outcomes:
-                for outcome in outcomes:
-                    if outcome.ok:
-                        print(outcome.item, outcome.value)
+        ```python
+        async with client.map(fetch, conids) as outcomes:
+            async for outcome in outcomes:
+                if outcome.ok:
+                    print(outcome.item, outcome.value)
+        ```
 
         Args:
             function: makes the calls of one item; an error of it is the item's outcome.

@@ -99,12 +99,14 @@ class AsyncSession:
     def events(self) -> AsyncSessionEvents:
         """Return the changes of the session from now on, as they come.
 
-        A context manager and an iterator of `SessionChange` that ends with the client::
+        A context manager and an iterator of `SessionChange` that ends with the client:
 
-            with client.session.events() as changes:
-                for change in changes:
-                    if change.needs_login:
-                        ...
+        ```python
+        async with client.session.events() as changes:
+            async for change in changes:
+                if change.needs_login:
+                    ...
+        ```
         """
         return AsyncSessionEvents(self._channel)
 

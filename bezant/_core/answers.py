@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, TypeVar, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast, get_args
 
-from ..errors import BezantError, DecodeError, NotFound, Refused
+import msgspec
+
+from ..errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from . import envelope
-from .decode import Drift, Report, decode
+from .decode import Drift, Report, decode, decoder
+from .effects import check_told, is_order, unreadable
 from .failures import is_login_page, raise_known, raise_redirect, raise_status, refuse_html
 from .files import BinaryAnswer, binary
-from .redact import excerpt
+from .redact import excerpt, shown
 from .wire import Answer, Operation
 
 T = TypeVar("T")
@@ -23,8 +27,18 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
     ``Any`` plain Python values (None for an empty body), anything else a typed value.
 
     Raises:
+        OutcomeUnknown: the call has an effect, and its answer cannot be read.
         BezantError: the kind that fits the answer.
     """
+    try:
+        return _read(answer, operation, type_, report)
+    except DecodeError as error:
+        if operation.idempotent:
+            raise
+        raise unreadable(error, operation, answer.status) from error
+
+
+def _read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
     check_status(answer, operation)
     long = len(answer.body) > envelope.LONG
     watch = envelope.watch(cast("Hashable", type_)) if long else None
@@ -40,6 +54,47 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
     if words := envelope.find(answer.body, operation):
         raise _refused(words, answer, operation, type_)
     return _value(answer, operation, type_, report)
+
+
+def check_type(type_: object, operation: Operation) -> None:
+    """Refuse a type that no answer can be read into, before anything is sent.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if type_ is None or type_ is Any:
+        return
+    try:
+        fits = _can_be_read(type_)
+    except _NO_TYPE as error:
+        raise InvalidRequest(
+            f"type cannot be {shown(type_)}: {error}", operation=operation.name
+        ) from None
+    if not fits:
+        raise InvalidRequest(
+            f"type cannot be {shown(type_)}: no JSON can be read into it", operation=operation.name
+        )
+
+
+@lru_cache(maxsize=256)
+def _can_be_read(type_: Hashable) -> bool:
+    if type_ is BinaryAnswer:
+        return True
+    decoder(type_)
+    return _is_known(type_)
+
+
+def _is_known(type_: object) -> bool:
+    if isinstance(type_, type) and not issubclass(type_, msgspec.Struct) and not get_args(type_):
+        # msgspec takes classes that it does not know for something that a hook will make.
+        import msgspec.inspect as look  # few need it
+
+        return not isinstance(look.type_info(type_), look.CustomType)
+    return all(map(_is_known, get_args(type_)))
+
+
+# What msgspec raises for what is no type, or names one that is not there.
+_NO_TYPE = (TypeError, ValueError, NameError, AttributeError, RecursionError)
 
 
 def check_status(answer: Answer, operation: Operation) -> None:
@@ -75,14 +130,17 @@ def _value(answer: Answer, operation: Operation, type_: type[T], report: Report)
         if "html" in answer.headers.get("content-type", "").lower() and is_login_page(answer):
             refuse_html(answer, operation)
         return cast("T", binary(answer, operation))
-    if wanted is Any and not body.strip():
+    if wanted is Any and not body.strip() and (answer.status == 204 or not is_order(operation)):
         return cast("T", None)
     refuse_html(answer, operation)
     if wanted is None or wanted is type(None):
         return cast("T", None)
     if operation.otherwise:
         body = _as_expected(body, operation.otherwise)
-    return decode(body, type_, operation=operation.name, report=report)
+    found = decode(body, type_, operation=operation.name, report=report)
+    if is_order(operation):
+        check_told(found, body, operation)
+    return found
 
 
 def _as_expected(body: bytes, otherwise: str) -> bytes:

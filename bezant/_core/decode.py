@@ -62,7 +62,12 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError
 
 
 @lru_cache(maxsize=1024)
-def _decoder(type_: Hashable) -> FastDecoder:
+def decoder(type_: Hashable) -> FastDecoder:
+    """Return a type's decoder.
+
+    Raises:
+        TypeError: msgspec cannot decode into it.
+    """
     return FastDecoder(type_)
 
 
@@ -94,7 +99,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     try:
         lower = body.lower()
         if not any(mark in lower for mark in _NOT_NUMBERS_QUOTED):
-            return cast("T", _decoder(cast("Hashable", type_)).decode(body))
+            return cast("T", decoder(cast("Hashable", type_)).decode(body))
     except msgspec.ValidationError:
         pass
     except _UNREADABLE as error:

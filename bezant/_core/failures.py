@@ -25,6 +25,7 @@ from ..errors import (
     UnexpectedRedirect,
     UpstreamError,
 )
+from .effects import advice, unreadable
 from .envelope import reason
 from .redact import excerpt, redact
 from .wire import Answer, Operation, TransportTrouble, Trouble
@@ -35,6 +36,23 @@ _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
 _NO_SESSION: Final = ("no bridge", "init session first")
 _AFTER_ANOTHER: Final = ("please query /accounts first",)
+# How it ends when a server that wants TLS is spoken to without.
+_NOT_HTTP: Final = ("server disconnected", "illegal status line")
+# What says that something failed, and not what.
+_VAGUE: Final = frozenset(
+    {
+        "error",
+        "failed",
+        "internal error",
+        "internal server error",
+        "server error",
+        "unexpected error",
+        "unknown",
+        "unknown error",
+        "unreadable",
+    }
+)
+_TIMED_OUT: Final = ("timeout", "timed out", "time out")
 
 
 def raise_known(text: str, operation: Operation) -> None:
@@ -112,12 +130,8 @@ def raise_status(answer: Answer, operation: Operation) -> NoReturn:
     elif status in (404, 410):
         kind = NotFound
     elif status >= 500:
-        if status in (502, 503, 504) and not operation.idempotent:
-            raise OutcomeUnknown(
-                f"{message}; it may have been carried out: look before you send it again",
-                operation=name,
-                status=status,
-            )
+        if not operation.idempotent and (status in (502, 503, 504) or not _says_why(answer)):
+            raise OutcomeUnknown(f"{message}; {advice(operation)}", operation=name, status=status)
         retryable = status in (502, 503, 504) or any(
             mark in text.lower() for mark in _AFTER_ANOTHER
         )
@@ -135,6 +149,12 @@ def _reason(answer: Answer) -> str:
         title = re.search(rb"<title[^>]*>([^<]{1,200})", body, re.IGNORECASE)
         return excerpt(title[1]) if title else "an HTML page"
     return excerpt(body)
+
+
+def _says_why(answer: Answer) -> bool:
+    """Say whether a failure names what was refused: IBKR answers plain refusals with 500, too."""
+    text = reason(answer.body).lower().strip(" .!")
+    return bool(text) and text not in _VAGUE and not any(mark in text for mark in _TIMED_OUT)
 
 
 def _retry_after(answer: Answer) -> float | None:
@@ -179,13 +199,14 @@ def transport_error(
     """Turn "no answer came" into the error that says what it means for this call."""
     name = operation.name
     detail = redact(trouble.detail)
+    if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):
+        detail += " Is it https://?"
     if trouble.kind is Trouble.TOO_LARGE:
-        return AnswerTooLarge(detail, operation=name)
+        too_large = AnswerTooLarge(detail, operation=name)
+        return too_large if operation.idempotent else unreadable(too_large, operation, None)
     if trouble.sent and not operation.idempotent:
         return OutcomeUnknown(
-            f"{detail or trouble.kind.value}; it may have been carried out: look before you send "
-            "it again",
-            operation=name,
+            f"{detail or trouble.kind.value}; {advice(operation)}", operation=name
         )
     if trouble.kind is Trouble.STOPPED:
         return ClientClosed("the client was closed in the middle of this call", operation=name)

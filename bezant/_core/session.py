@@ -13,6 +13,7 @@ from ..errors import (
     NoSession,
     NotAuthenticated,
     NotEstablished,
+    OutcomeUnknown,
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
@@ -133,6 +134,8 @@ class SessionMachine:
         """
         if not about_session or not isinstance(error, SessionError | HttpError):
             return None
+        if isinstance(error, OutcomeUnknown) and error.status not in (None, 502, 503, 504):
+            return None  # an answer came, which says nothing about the session
         return self._go(state_of(error), now, error)
 
     def _go(

@@ -131,7 +131,7 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
         others = f"; there are {_list(candidates)}" if candidates else ""
         raise SymbolNotFound(
             f"no stock {symbol!r}{wish} is known{others}. Options, futures, bonds and currencies "
-            "are not looked up here",
+            "are not looked up here: see client.api.contracts",
             operation=STOCKS.name,
             symbol=symbol,
             candidates=candidates,

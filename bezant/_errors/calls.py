@@ -41,13 +41,17 @@ class ConnectionLost(HttpError):
 class OutcomeUnknown(HttpError):
     """A call with an effect failed after it may have been sent: it may have been carried out.
 
+    No answer came, or one that does not say what became of it; ``__cause__`` is a `DecodeError`
+    where it could not be read.
+
     Never send it again blindly. For an order, look for its ``order_ref`` in ``client.orders()`` and
     ``client.trades()`` first: it is the client order id that the order was given.
 
     Attributes:
-        status: the HTTP status, where an answer came (502, 503, 504), else None.
+        status: the HTTP status, where an answer came, else None.
         target: what was called, with the ids in its path.
-        client_order_ids: those of the orders in the call (``cOID``); empty where it had none.
+        client_order_ids: those of the orders in the call (``cOID``), or of those that the question
+            was about; empty where they had none.
     """
 
     def __init__(

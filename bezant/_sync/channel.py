@@ -14,10 +14,11 @@ from .._core import retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
+from .._core.effects import Questions, broken_off
 from .._core.failures import transport_error
 from .._core.health import SESSION_PATHS
 from .._core.primed import Primed
-from .._core.requests import build, client_order_ids
+from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
 from .._core.settings import Settings
 from .._core.wire import Answer, Operation, Request, TransportTrouble
@@ -68,6 +69,7 @@ class Channel:
         self.initializing: SingleFlight[AuthStatus] = SingleFlight()
         self._primed = Primed()
         self._priming: SingleFlight[None] = SingleFlight()
+        self._questions = Questions()
 
     @property
     def opened(self) -> bool:
@@ -122,6 +124,7 @@ class Channel:
         self._prime(retry.prerequisite(operation), settings)
         deadline: float | None = None
         attempt = 0
+        going = False
         while True:
             attempt += 1
             try:
@@ -129,13 +132,18 @@ class Channel:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
+                    going = True
                     answer = self._send(request, settings, deadline - now)
-                    return self._read(answer, operation, type_, settings)
+                    result = self._read(answer, operation, type_, settings)
+                    if not operation.idempotent:
+                        with self._lock:
+                            self._questions.answered(request, result)
+                    return result
             except BezantError as error:
                 error.attempts = attempt
                 if isinstance(error, OutcomeUnknown):
                     error.target = request.target
-                    error.client_order_ids = client_order_ids(request)
+                    error.client_order_ids = self._questions.names(request)
                 again = self._may_go_on(error, operation, settings)
                 if not again or deadline is None:
                     raise
@@ -143,6 +151,13 @@ class Channel:
                 if attempt > settings.retries or rt.monotonic() + pause >= deadline:
                     raise
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
+            except BaseException as error:
+                # An interrupt or a cancelled task; also one that comes when the answer has come.
+                if going and not operation.idempotent:
+                    note = broken_off(operation, self._questions.names(request))
+                    error.add_note(note)
+                    _logger.warning("%s", note)
+                raise
             rt.sleep(pause)
 
     def _may_go_on(self, error: BezantError, operation: Operation, settings: Settings) -> bool:
@@ -182,7 +197,7 @@ class Channel:
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
             _logger.debug("%s", error)
-            raise error from trouble.__cause__
+            raise error from error.__cause__ or trouble.__cause__
         if _logger.isEnabledFor(logging.DEBUG):
             spent = (rt.monotonic() - started) * 1000
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
@@ -200,7 +215,9 @@ class Channel:
             self._primed.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
-            self.report(drifts, strict=settings.strict)
+            # The answer of a call with an effect is never lost for it.
+            keep = not operation.idempotent
+            self.report(drifts, strict=settings.strict and not keep, keep=keep)
         return result
 
     def _tell(self, change: SessionChange | None) -> None:
@@ -236,8 +253,13 @@ class Channel:
         """Ask again for what has to be asked first: the session is a new one."""
         self._primed.clear()
 
-    def report(self, drifts: list[Drift], *, strict: bool) -> None:
+    def report(self, drifts: list[Drift], *, strict: bool, keep: bool = False) -> None:
         """Tell the user of fields that had another type than the model says, once for each.
+
+        Args:
+            drifts: what was found.
+            strict: raise instead.
+            keep: raise nothing, not even where the user makes errors of warnings.
 
         Raises:
             DecodeError: the client is strict.
@@ -250,9 +272,17 @@ class Channel:
                 continue
             self._drifts.add(drift)
             if self._on_drift is not None:
-                self._on_drift(drift)
-            else:
+                try:
+                    self._on_drift(drift)
+                except Exception:
+                    _logger.exception("on_drift failed")
+                continue
+            try:
                 warnings.warn(str(drift), DriftWarning, stacklevel=4)
+            except DriftWarning:
+                if not keep:
+                    raise
+                _logger.warning("%s", drift)
 
     def close(self) -> None:
         """Close every connection, and end what works beside the client."""

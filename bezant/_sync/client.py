@@ -41,7 +41,8 @@ class Client(ClientBase):
         max_connections: connections at a time. The gateway serves five requests at a time.
         max_answer_bytes: the longest answer that is read.
         strict: raise `DecodeError` where a field has another type than the model says, instead of
-            leaving it ``UNSET``.
+            leaving it ``UNSET``. Not of calls with an effect, such as orders: their answer is
+            returned, and the field reported as without it.
         on_drift: called with each such field, once; by default a `DriftWarning` is given.
         pacing: hold calls back to IBKR's limits, over all clients of the gateway in this process.
             ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` share that with other processes; what

@@ -100,12 +100,14 @@ class Session:
     def events(self) -> SessionEvents:
         """Return the changes of the session from now on, as they come.
 
-        A context manager and an iterator of `SessionChange` that ends with the client::
+        A context manager and an iterator of `SessionChange` that ends with the client:
 
-            with client.session.events() as changes:
-                for change in changes:
-                    if change.needs_login:
-                        ...
+        ```python
+        with client.session.events() as changes:
+            for change in changes:
+                if change.needs_login:
+                    ...
+        ```
         """
         return SessionEvents(self._channel)
 

@@ -315,7 +315,8 @@ class OrderPayload(Model, frozen=True, kw_only=True):
 class OrderReply(Model, frozen=True, kw_only=True):
     """What became of an order.
 
-    It was placed (``order_id``), or raised a question (``id``, ``message``).
+    It was placed (``order_id``), raised a question (``id``, ``message``), or was refused
+    (``error``).
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -325,6 +326,7 @@ class OrderReply(Model, frozen=True, kw_only=True):
         order_id_: IBKR's id of the order (``orderId``).
         request_id: the question's id (``reqId``).
         message_options: the answers to choose from.
+        error: why it was refused, where others of the same call were not.
         local_order_id: the ``client_order_id`` it was placed with.
         parent_order_id: the order that this one waits for.
     """
@@ -345,6 +347,7 @@ class OrderReply(Model, frozen=True, kw_only=True):
     text: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
     message_options: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageOptions")
+    error: Maybe[str] = UNSET
     local_order_id: Maybe[str] = UNSET
     parent_order_id: Maybe[int] = UNSET
 

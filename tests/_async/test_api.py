@@ -275,6 +275,8 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             if endpoint.group != group:
                 continue
             bodies.append([] if endpoint.answer.startswith("list") else {})
+            if endpoint.answer == "list[OrderReply]":
+                bodies[-1] = [{"order_id": 1}]  # with nothing in it, nobody would know
             method = getattr(getattr(client.api, group), endpoint.name)
             arguments = {
                 name: anything(each.annotation)

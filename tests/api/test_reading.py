@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, Refused
+from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, OutcomeUnknown, Refused
 from bezant._core import files
 from bezant._core.answers import read
 from bezant._core.endpoints import orders, portfolio, reports, tax_vouchers
@@ -111,8 +111,9 @@ def test_a_list_where_an_object_is_documented(body: bytes) -> None:
 
 
 def test_a_list_that_breaks_off() -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(OutcomeUnknown) as caught:
         result(orders.SUBMIT_NEW_ORDERS, list[OrderReply], b'{"order_id": ')
+    assert isinstance(caught.value.__cause__, DecodeError)
 
 
 @pytest.mark.parametrize("error", ["None", "", "n/a", None])

@@ -231,3 +231,59 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
 )
 def test_text_answers(text: str, read: str) -> None:
     assert text_of(text) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("price", True),
+        ("price", "dear"),
+        ("price", "NaN"),
+        ("price", float("nan")),
+        ("price", Decimal("Infinity")),
+        ("price", b"1"),
+        ("price", [1]),
+        ("price", object),
+        ("quantity", False),
+        ("conid", 1.5),
+        ("conid", "AAPL"),
+        ("conid", True),
+        ("outside_rth", "perhaps"),
+        ("outside_rth", 7),
+        ("side", 1),
+        ("side", b"BUY"),
+        ("side", True),
+    ],
+    ids=str,
+)
+def test_a_field_that_cannot_mean_what_it_holds(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match=f"{name} cannot be this"):
+        request(orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, **{name: value})
+
+
+def test_a_list_is_no_single_value() -> None:
+    ticket = OrderTicket(side="BUY", order_type="MKT", time_in_force="DAY")
+    for endpoint, values in (
+        (orders.SUBMIT_NEW_ORDERS, {"account_id": "DU1", "orders": ticket}),
+        (orders.SUPPRESS_ORDER_REPLIES, {"message_ids": "o163"}),
+        (orders.SUPPRESS_ORDER_REPLIES, {"message_ids": [1]}),
+        (orders.CONFIRM_ORDER_REPLY, {"reply_id": "q", "confirmed": "sure"}),
+    ):
+        with pytest.raises(InvalidRequest, match="cannot be this"):
+            request(endpoint, **values)
+
+
+def test_what_can_be_meant_is_sent_as_it_is() -> None:
+    made = request(
+        orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, price="1.50", quantity=2.5,
+        conid=265598, outside_rth=False, side="BUY", ticker=UNSET,
+    )  # fmt: skip
+    assert made.body == (
+        b'{"conid":265598,"outsideRTH":false,"price":"1.50","quantity":2.5,"side":"BUY"}'
+    )
+
+
+def test_a_field_that_is_refused_is_not_shown() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        request(orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, ticker=b"geheim")
+    assert "geheim" not in str(caught.value)

@@ -136,6 +136,10 @@ def test_what_an_answer_means(
     operation: Operation, given_answer: Answer, kind: type[BezantError], retryable: bool
 ) -> None:
     error = error_of(given_answer, operation)
+    if operation is WRITE and (
+        kind is DecodeError or (kind is UpstreamError and not envelope.reason(given_answer.body))
+    ):
+        kind = OutcomeUnknown
     assert type(error) is kind
     assert error.retryable is retryable
     if isinstance(error, ApiError):
@@ -372,12 +376,26 @@ def test_what_no_answer_means(kind: Trouble, sent: bool, operation: Operation, d
     trouble = TransportTrouble(kind, detail, sent=sent)
     error = transport_error(trouble, operation, where="localhost:5000", timeout=30)
     expected, retryable = TROUBLES[kind]
-    if sent and operation is WRITE and kind is not Trouble.TOO_LARGE:
+    if operation is WRITE and (sent or kind is Trouble.TOO_LARGE):
         expected, retryable = OutcomeUnknown, False
     assert type(error) is expected
     assert error.retryable is retryable
     assert str(error).startswith(f"{operation.name}: ")
     assert TOKEN not in f"{error} {error!r} {vars(error)}"
+    assert isinstance(error.__cause__, AnswerTooLarge) is (
+        operation is WRITE and kind is Trouble.TOO_LARGE
+    )
+
+
+@pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
+def test_a_server_that_wants_tls_is_suspected(operation: Operation) -> None:
+    trouble = TransportTrouble(Trouble.LOST, "Server disconnected.", sent=True)
+    for where, asked in (("http://localhost:5000", True), ("https://localhost:5000", False)):
+        error = transport_error(trouble, operation, where=where, timeout=30)
+        assert ("Is it https://?" in str(error)) is asked
+    trouble = TransportTrouble(Trouble.LOST, "reset by peer", sent=True)
+    error = transport_error(trouble, operation, where="http://localhost:5000", timeout=30)
+    assert "https" not in str(error)
 
 
 def test_every_trouble_is_in_the_table() -> None:

@@ -77,7 +77,17 @@ def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
     assert machine.failed(errors.NotAuthenticated("x"), 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
+    # an answer came, if not one that tells what was done
+    unclear = errors.OutcomeUnknown("x", status=500)
+    assert machine.failed(unclear, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [None, 502, 503, 504])
+def test_a_gateway_that_did_not_answer_is_lost(machine: SessionMachine, status: int | None) -> None:
+    error = errors.OutcomeUnknown("x", status=status)
+    assert machine.failed(error, 1.0, about_session=True)
+    assert machine.state is SessionState.LOST
 
 
 def test_what_a_change_means(machine: SessionMachine) -> None:

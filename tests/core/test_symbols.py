@@ -157,6 +157,7 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
     assert caught.value.symbol == "ACME"
     assert caught.value.candidates == tuple(candidates)
     assert caught.value.operation == STOCKS.name
+    assert "client.api.contracts" in str(caught.value)
     for each in candidates:
         assert str(each) in str(caught.value)
     for wish in key[1:]:

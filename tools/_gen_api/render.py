@@ -219,6 +219,14 @@ def _endpoint(operation: Operation) -> str:
         if found:
             pairs = "".join(f'        "{each.name}": "{each.wire}",\n' for each in found)
             text += f"    {place}={{\n{pairs}    }},\n"
+    kinds = {
+        each.name: kind
+        for each in operation.parameters
+        if each.place == "body" and (kind := _kind(each.shape))
+    }
+    if kinds:
+        pairs = "".join(f'        "{name}": "{kind}",\n' for name, kind in kinds.items())
+        text += f"    kinds={{\n{pairs}    }},\n"
     if any(each.place == "extra" for each in operation.parameters):
         text += "    extra=True,\n"
     if operation.sends:
@@ -228,6 +236,13 @@ def _endpoint(operation: Operation) -> str:
     if operation.pacing:
         text += f'    pacing="{operation.pacing}",\n'
     return f"{text})\n"
+
+
+def _kind(shape: Shape) -> str:
+    """What can be sent in a field of a body; empty where anything can, or where a model says."""
+    if isinstance(shape, ListOf):
+        return f"list[{shape.item.kind if isinstance(shape.item, Scalar) else 'any'}]"
+    return shape.kind if isinstance(shape, Scalar) and shape.kind != "any" else ""
 
 
 def _kept(place: str) -> str:
@@ -334,7 +349,7 @@ def _method(operation: Operation) -> str:
     if operation.parameters:
         raises.append("InvalidRequest: an argument cannot be sent.")
     if not operation.idempotent:
-        raises.append("OutcomeUnknown: no answer came; it may have been carried out.")
+        raises.append("OutcomeUnknown: no answer tells; it may have been carried out.")
     if operation.refusal:
         raises.append(f"{operation.refusal}: refused, with what was answered all the same.")
     raises.append("BezantError: the kind that says what went wrong.")

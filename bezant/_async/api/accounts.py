@@ -46,7 +46,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
@@ -179,7 +179,7 @@ class AsyncAccountsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

@@ -21,7 +21,7 @@ class AsyncOauthApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -40,7 +40,7 @@ class AsyncOauthApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -57,7 +57,7 @@ class AsyncOauthApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -87,7 +87,7 @@ class AsyncOauthApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(

@@ -25,7 +25,7 @@ class AsyncRestrictionsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)

@@ -28,7 +28,7 @@ class AsyncSessionApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -63,7 +63,7 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._plain(table.REAUTHENTICATE)

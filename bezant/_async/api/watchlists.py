@@ -29,7 +29,7 @@ class AsyncWatchlistsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
@@ -66,7 +66,7 @@ class AsyncWatchlistsApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -35,6 +36,8 @@ class Endpoint(Value, eq=False, frozen=True):
         query: wire names of query parameters.
         header: names of headers.
         body: wire names of a body's fields.
+        kinds: what can be sent in those fields, by Python name: ``int``, ``decimal``, ``bool``,
+            ``str``, or a list of them (``list[str]``, ``list[any]``).
         extra: whether ``query`` may hold more query values, under IBKR's own names.
         sends: how the body is made. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as it
@@ -52,6 +55,7 @@ class Endpoint(Value, eq=False, frozen=True):
     query: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""
     starts: bool = False
@@ -97,6 +101,7 @@ def _payload(
     name = endpoint.operation.name
     match endpoint.sends:
         case "fields":
+            _refuse_unfit(endpoint, values)
             json: object = _given(endpoint.body, values)
         case "whole":
             json = values["body"]
@@ -112,6 +117,45 @@ def _payload(
     if json is None or json is UNSET or isinstance(json, bytes):
         raise InvalidRequest("body must be given, and not as bytes", operation=name)
     return Payload(encode_body(json, name), headers=headers) if headers else json
+
+
+_KINDS: Final[Mapping[str, Any]] = {
+    "int": int,
+    "decimal": Decimal,
+    "bool": bool,
+    "str": str,
+    "list[int]": list[int],
+    "list[decimal]": list[Decimal],
+    "list[bool]": list[bool],
+    "list[str]": list[str],
+    "list[any]": list[Any],
+}
+
+
+def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
+    """Refuse what a field cannot mean: True as a price, a text that is no number.
+
+    Raises:
+        InvalidRequest: there is one.
+    """
+    for name in _given({name: name for name in endpoint.kinds}, values):
+        value = values[name]
+        kind = type(value).__name__  # not the value, which may be a secret
+        try:
+            plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
+            meant = msgspec.convert(plain, _KINDS[endpoint.kinds[name]], strict=False)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            what = str(error)
+        else:
+            if isinstance(value, bytes | bytearray | memoryview):
+                what = "decode it first"
+            elif isinstance(meant, Decimal) and not meant.is_finite():
+                what = "it is not finite"
+            else:
+                continue
+        raise InvalidRequest(
+            f"{name} cannot be this {kind}: {what}", operation=endpoint.operation.name
+        )
 
 
 def _ascii(text: str, operation: str) -> bytes:

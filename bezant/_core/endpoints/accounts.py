@@ -26,6 +26,9 @@ SET_ACTIVE_ACCOUNT = Endpoint(
     body={
         "account_id": "acctId",
     },
+    kinds={
+        "account_id": "str",
+    },
     sends="fields",
 )
 
@@ -124,6 +127,9 @@ SET_DYNAMIC_ACCOUNT = Endpoint(
     answer="AccountSwitch",
     body={
         "account_id": "acctId",
+    },
+    kinds={
+        "account_id": "str",
     },
     sends="fields",
 )

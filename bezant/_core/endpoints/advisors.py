@@ -15,6 +15,9 @@ GET_MODEL_PRESETS = Endpoint(
     body={
         "request_id": "reqID",
     },
+    kinds={
+        "request_id": "int",
+    },
     sends="fields",
 )
 
@@ -37,6 +40,19 @@ SET_MODEL_PRESETS = Endpoint(
         "use_non_base_currency": "useNonBaseCcy",
         "use_tolerance_range": "useToleranceRange",
     },
+    kinds={
+        "avoid_negative_cash_in_independent": "bool",
+        "close_divest_independent_position": "bool",
+        "fully_invest_existing_long_positions": "bool",
+        "keep_model_open": "bool",
+        "prefer_cross_with_independent": "bool",
+        "prefer_transfer_from_independent": "bool",
+        "request_id": "int",
+        "round_to_board_lot": "bool",
+        "subscription_status": "int",
+        "use_non_base_currency": "bool",
+        "use_tolerance_range": "bool",
+    },
     sends="fields",
 )
 
@@ -50,6 +66,11 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
         "calc_pnls": "calcPnls",
         "model": "model",
         "request_id": "reqID",
+    },
+    kinds={
+        "calc_pnls": "bool",
+        "model": "str",
+        "request_id": "int",
     },
     sends="fields",
 )
@@ -65,6 +86,11 @@ SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
         "model": "model",
         "request_id": "reqID",
     },
+    kinds={
+        "account_list": "list[any]",
+        "model": "str",
+        "request_id": "int",
+    },
     sends="fields",
 )
 
@@ -79,6 +105,11 @@ GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
         "request_id": "reqID",
         "subscription_status": "subscriptionStatus",
     },
+    kinds={
+        "model": "str",
+        "request_id": "int",
+        "subscription_status": "int",
+    },
     sends="fields",
 )
 
@@ -90,6 +121,9 @@ GET_ALL_MODELS = Endpoint(
     answer="Models",
     body={
         "request_id": "reqID",
+    },
+    kinds={
+        "request_id": "int",
     },
     sends="fields",
 )
@@ -106,6 +140,13 @@ GET_ALL_MODEL_POSITIONS = Endpoint(
         "request_id": "reqID",
         "sort_direction": "sortDirection",
         "sort_field": "sortField",
+    },
+    kinds={
+        "limit": "int",
+        "model": "str",
+        "request_id": "int",
+        "sort_direction": "str",
+        "sort_field": "str",
     },
     sends="fields",
 )
@@ -124,6 +165,14 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
         "position_targets": "positionTargets",
         "request_id": "reqID",
     },
+    kinds={
+        "cash_targets": "list[any]",
+        "description": "str",
+        "is_static": "bool",
+        "model": "str",
+        "position_targets": "list[any]",
+        "request_id": "int",
+    },
     sends="fields",
 )
 
@@ -137,6 +186,10 @@ SUBMIT_MODEL_ORDERS = Endpoint(
         "fp_order_id": "fpOrderId",
         "request_id": "reqID",
     },
+    kinds={
+        "fp_order_id": "int",
+        "request_id": "int",
+    },
     sends="fields",
 )
 
@@ -149,6 +202,10 @@ GET_MODEL_SUMMARY = Endpoint(
     body={
         "model": "model",
         "request_id": "reqID",
+    },
+    kinds={
+        "model": "str",
+        "request_id": "int",
     },
     sends="fields",
 )
@@ -180,6 +237,11 @@ CREATE_ALLOCATION_GROUP = Endpoint(
         "default_method": "default_method",
         "name": "name",
     },
+    kinds={
+        "accounts": "list[any]",
+        "default_method": "str",
+        "name": "str",
+    },
     sends="fields",
 )
 
@@ -195,6 +257,12 @@ MODIFY_ALLOCATION_GROUP = Endpoint(
         "name": "name",
         "prev_name": "prev_name",
     },
+    kinds={
+        "accounts": "list[any]",
+        "default_method": "str",
+        "name": "str",
+        "prev_name": "str",
+    },
     sends="fields",
 )
 
@@ -207,6 +275,9 @@ DELETE_ALLOCATION_GROUP = Endpoint(
     body={
         "name": "name",
     },
+    kinds={
+        "name": "str",
+    },
     sends="fields",
 )
 
@@ -218,6 +289,9 @@ GET_ALLOCATION_GROUP = Endpoint(
     answer="AllocationGroup",
     body={
         "name": "name",
+    },
+    kinds={
+        "name": "str",
     },
     sends="fields",
 )
@@ -242,6 +316,13 @@ SET_ALLOCATION_PRESETS = Endpoint(
         "group_proportional_allocation": "group_proportional_allocation",
         "profiles_auto_close_positions": "profiles_auto_close_positions",
         "strict_credit_check": "strict_credit_check",
+    },
+    kinds={
+        "default_method_for_all": "str",
+        "group_auto_close_positions": "bool",
+        "group_proportional_allocation": "bool",
+        "profiles_auto_close_positions": "bool",
+        "strict_credit_check": "bool",
     },
     sends="fields",
 )

@@ -51,6 +51,20 @@ CREATE_ALERT = Endpoint(
         "show_popup": "showPopup",
         "time_in_force": "tif",
     },
+    kinds={
+        "alert_message": "str",
+        "alert_name": "str",
+        "alert_repeatable": "int",
+        "conditions": "list[any]",
+        "email": "str",
+        "expire_time": "str",
+        "itws_orders_only": "int",
+        "order_id": "int",
+        "outside_rth": "int",
+        "send_message": "int",
+        "show_popup": "int",
+        "time_in_force": "str",
+    },
     sends="fields",
 )
 
@@ -66,6 +80,10 @@ ACTIVATE_ALERT = Endpoint(
     body={
         "alert_active": "alertActive",
         "alert_id": "alertId",
+    },
+    kinds={
+        "alert_active": "int",
+        "alert_id": "int",
     },
     sends="fields",
 )

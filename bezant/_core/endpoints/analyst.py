@@ -27,6 +27,9 @@ GET_PERFORMANCE_ALL_PERIODS = Endpoint(
     body={
         "account_ids": "acctIds",
     },
+    kinds={
+        "account_ids": "list[str]",
+    },
     sends="fields",
     pacing="POST /pa/allperiods",
 )
@@ -40,6 +43,10 @@ GET_PERFORMANCE = Endpoint(
     body={
         "account_ids": "acctIds",
         "period": "period",
+    },
+    kinds={
+        "account_ids": "list[str]",
+        "period": "str",
     },
     sends="fields",
     pacing="POST /pa/performance",
@@ -56,6 +63,12 @@ GET_TRANSACTIONS = Endpoint(
         "conids": "conids",
         "currency": "currency",
         "days": "days",
+    },
+    kinds={
+        "account_ids": "list[str]",
+        "conids": "list[int]",
+        "currency": "str",
+        "days": "int",
     },
     sends="fields",
     pacing="POST /pa/transactions",

@@ -30,6 +30,12 @@ GET_CONTRACT_RULES = Endpoint(
         "modify_order": "modifyOrder",
         "order_id": "orderId",
     },
+    kinds={
+        "conid": "int",
+        "is_buy": "bool",
+        "modify_order": "bool",
+        "order_id": "int",
+    },
     sends="fields",
 )
 
@@ -157,6 +163,16 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
         "referrer": "referrer",
         "sec_type": "secType",
         "symbol": "symbol",
+    },
+    kinds={
+        "fund": "bool",
+        "fund_family_conid_ex": "str",
+        "more": "bool",
+        "name": "bool",
+        "pattern": "bool",
+        "referrer": "str",
+        "sec_type": "str",
+        "symbol": "str",
     },
     sends="fields",
 )

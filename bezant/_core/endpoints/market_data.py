@@ -70,6 +70,9 @@ CLOSE_MD_STREAM = Endpoint(
     body={
         "conid": "conid",
     },
+    kinds={
+        "conid": "int",
+    },
     sends="fields",
 )
 

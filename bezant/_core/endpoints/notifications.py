@@ -27,6 +27,12 @@ MODIFY_FYI_DELIVERY = Endpoint(
         "enabled": "enabled",
         "ui_name": "uiName",
     },
+    kinds={
+        "device_id": "str",
+        "device_name": "str",
+        "enabled": "bool",
+        "ui_name": "str",
+    },
     sends="fields",
     pacing="POST /fyi/deliveryoptions/device",
 )
@@ -138,6 +144,9 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
     },
     body={
         "enabled": "enabled",
+    },
+    kinds={
+        "enabled": "bool",
     },
     sends="fields",
     pacing="POST /fyi/settings/*",

@@ -111,6 +111,41 @@ MODIFY_OPEN_ORDER = Endpoint(
         "is_pro_customer": "isProCustomer",
         "deactivated": "deactivated",
     },
+    kinds={
+        "acct_id": "str",
+        "all_or_none": "bool",
+        "aux_price": "decimal",
+        "client_order_id": "str",
+        "cash_quantity": "decimal",
+        "conid": "int",
+        "conid_ex": "str",
+        "ext_operator": "str",
+        "is_currency_conversion": "bool",
+        "is_single_group": "bool",
+        "listing_exchange": "str",
+        "manual_indicator": "bool",
+        "order_type": "str",
+        "outside_rth": "bool",
+        "parent_id": "str",
+        "price": "decimal",
+        "quantity": "decimal",
+        "referrer": "str",
+        "sec_type": "str",
+        "side": "str",
+        "strategy": "str",
+        "tax_optimizer_id": "str",
+        "ticker": "str",
+        "time_in_force": "str",
+        "trailing_amount": "decimal",
+        "trailing_type": "str",
+        "use_adaptive": "bool",
+        "fx_quantity": "decimal",
+        "allocation_method": "str",
+        "manual_order_time": "int",
+        "customer_account": "str",
+        "is_pro_customer": "bool",
+        "deactivated": "bool",
+    },
     sends="fields",
 )
 
@@ -127,6 +162,9 @@ SUBMIT_NEW_ORDERS = Endpoint(
     },
     body={
         "orders": "orders",
+    },
+    kinds={
+        "orders": "list[any]",
     },
     sends="fields",
 )
@@ -148,6 +186,9 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
     body={
         "orders": "orders",
     },
+    kinds={
+        "orders": "list[any]",
+    },
     sends="fields",
 )
 
@@ -162,6 +203,11 @@ ACK_SERVER_PROMPT = Endpoint(
         "request_id": "reqId",
         "text": "text",
     },
+    kinds={
+        "order_id": "int",
+        "request_id": "str",
+        "text": "str",
+    },
     sends="fields",
 )
 
@@ -173,6 +219,9 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
     answer="Status",
     body={
         "message_ids": "messageIds",
+    },
+    kinds={
+        "message_ids": "list[str]",
     },
     sends="fields",
 )
@@ -196,6 +245,9 @@ CONFIRM_ORDER_REPLY = Endpoint(
     },
     body={
         "confirmed": "confirmed",
+    },
+    kinds={
+        "confirmed": "bool",
     },
     sends="fields",
 )

@@ -24,6 +24,9 @@ GET_CONSOLIDATED_ALLOCATION = Endpoint(
     body={
         "account_ids": "acctIds",
     },
+    kinds={
+        "account_ids": "list[str]",
+    },
     sends="fields",
 )
 

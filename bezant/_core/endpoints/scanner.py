@@ -27,6 +27,12 @@ GET_SCANNER_RESULTS = Endpoint(
         "location": "location",
         "type_": "type",
     },
+    kinds={
+        "filter_": "list[any]",
+        "instrument": "str",
+        "location": "str",
+        "type_": "str",
+    },
     sends="fields",
     pacing="POST /iserver/scanner/run",
 )

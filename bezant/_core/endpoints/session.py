@@ -16,6 +16,10 @@ INITIALIZE_SESSION = Endpoint(
         "compete": "compete",
         "publish": "publish",
     },
+    kinds={
+        "compete": "bool",
+        "publish": "bool",
+    },
     sends="fields",
 )
 

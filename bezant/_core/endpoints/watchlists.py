@@ -39,6 +39,11 @@ CREATE_WATCHLIST = Endpoint(
         "name": "name",
         "rows": "rows",
     },
+    kinds={
+        "id_": "str",
+        "name": "str",
+        "rows": "list[any]",
+    },
     sends="fields",
 )
 

@@ -51,7 +51,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
@@ -66,7 +66,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
@@ -81,7 +81,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
@@ -231,7 +231,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -264,7 +264,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body)
@@ -280,7 +280,7 @@ class AccountManagementApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body)

@@ -47,7 +47,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
@@ -176,7 +176,7 @@ class AccountsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

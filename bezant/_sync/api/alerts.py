@@ -86,7 +86,7 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -121,7 +121,7 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -143,7 +143,7 @@ class AlertsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(

@@ -25,7 +25,7 @@ class AnalystApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._plain(table.CREATE_ALLOCATION, body=body)

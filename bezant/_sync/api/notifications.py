@@ -50,7 +50,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -72,7 +72,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
@@ -87,7 +87,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
@@ -116,7 +116,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
@@ -171,7 +171,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id)
@@ -197,7 +197,7 @@ class NotificationsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(

@@ -22,7 +22,7 @@ class OauthApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization)
@@ -37,7 +37,7 @@ class OauthApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -54,7 +54,7 @@ class OauthApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization)
@@ -82,7 +82,7 @@ class OauthApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(

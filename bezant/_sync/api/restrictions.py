@@ -26,7 +26,7 @@ class RestrictionsApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)

@@ -29,7 +29,7 @@ class SessionApi(Group):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -64,7 +64,7 @@ class SessionApi(Group):
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no answer came; it may have been carried out.
+            OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
         return self._plain(table.REAUTHENTICATE)
