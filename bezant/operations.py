@@ -17,6 +17,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ._core.endpoints._table import ROWS
+from ._core.redact import shown
+from .errors import InvalidRequest
 
 __all__ = ["OPERATIONS", "OperationEntry", "by_path", "search"]
 
@@ -74,7 +76,13 @@ def by_path(method: str, path: str) -> OperationEntry | None:
 
     Returns:
         The operation whose path fits with the fewest parameters, or None.
+
+    Raises:
+        InvalidRequest: an argument is no text.
     """
+    for name, given in (("method", method), ("path", path)):
+        if not isinstance(given, str):
+            raise InvalidRequest(f"{name} must be text, not {shown(given)}")
     wanted = path.split("?")[0].removeprefix("/v1/api").rstrip("/")
     found = [
         (entry.path.count("{"), entry)
@@ -95,7 +103,12 @@ def search(words: str) -> list[OperationEntry]:
     """Find operations by words; each word has to stand in an id, a path, a name or a summary.
 
     Those with more of the words in their names come first.
+
+    Raises:
+        InvalidRequest: the words are no text.
     """
+    if not isinstance(words, str):
+        raise InvalidRequest(f"words must be text such as 'place order', not {shown(words)}")
     wanted = _WORD.findall(words.lower())
     if not wanted:
         return []

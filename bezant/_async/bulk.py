@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sized
 from typing import Generic, Self, TypeVar
 
 from .._core.bulk import Outcome, Progress
+from .._core.redact import shown
+from .._core.settings import check_callable
 from .._runtime import _async as rt
 from ..errors import ClientClosed, InvalidRequest
 from .channel import AsyncChannel
@@ -32,9 +34,17 @@ class AsyncBulk(Generic[T, R]):
         max_wait: float,
         on_progress: Callable[[Progress], object] | None,
     ) -> None:
+        if not callable(function):
+            raise InvalidRequest(f"function must be a function, not {shown(function)}")
+        check_callable("on_progress", on_progress)
+        try:
+            self._items = enumerate(items)
+        except TypeError:
+            raise InvalidRequest(
+                f"items must be something to iterate over, not {shown(items)}"
+            ) from None
         self._channel = channel
         self._function = function
-        self._items = enumerate(items)
         self._total = len(items) if isinstance(items, Sized) else None
         self._concurrency = concurrency
         self._max_wait = max_wait

@@ -7,8 +7,10 @@ import logging
 from .._core.decode import Drift
 from .._core.health import TICKLE, problem
 from .._core.pacing import MAX_STREAMS
+from .._core.redact import Secret
 from .._core.requests import cookie_header
 from .._core.stream.connection import StreamState
+from .._core.stream.handshake import Header
 from .._core.stream.inbox import Inbox
 from .._core.stream.timing import Phase, Timing
 from .._runtime import _async as rt
@@ -73,6 +75,7 @@ class AsyncLink:
         """Make the first connection and wait until the gateway is ready on it.
 
         Raises:
+            SessionError: the gateway is not logged in.
             WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
             WsError: the gateway was not ready in time.
         """
@@ -91,7 +94,7 @@ class AsyncLink:
             raise
         self._worker = rt.Worker(self._run, "bezant-stream")
 
-    async def _dial(self) -> tuple[rt.WebSocket, str]:
+    async def _dial(self) -> tuple[rt.WebSocket, Secret]:
         client = self.client
         tickle = await client.tickle()
         if tickle.status is not None:
@@ -99,19 +102,20 @@ class AsyncLink:
             if trouble is not None and not tickle.status.ready:
                 trouble.login_url = client.gateway_root
                 raise trouble
-        session = tickle.session or ""
+        session = Secret(tickle.session or "")
         settings = client._settings
-        headers = [("Origin", settings.base_url.root), *cookie_header(session)]
+        headers: list[Header] = [("Origin", settings.base_url.root)]
+        headers += [(name, Secret(value)) for name, value in cookie_header(session.value)]
         _logger.debug("connecting to %s", settings.base_url.ws_url)
-        timeout = settings.connect_timeout + _HTTP_AND_HANDSHAKE
+        timeout = min(settings.connect_timeout + _HTTP_AND_HANDSHAKE, settings.timeout)
         return await rt.WebSocket.connect(settings, headers, timeout), session
 
-    def _adopt(self, socket: rt.WebSocket, session: str) -> bool:
+    def _adopt(self, socket: rt.WebSocket, session: Secret) -> bool:
         with self.lock:
             if self._stopping.is_set():
                 return False
             self._socket = socket
-            self.state.opened(session, rt.monotonic(), rt.wall_time())
+            self.state.opened(session.value, rt.monotonic(), rt.wall_time())
         return True
 
     async def _until_ready(self, socket: rt.WebSocket) -> None:
@@ -236,7 +240,7 @@ class AsyncLink:
 
     async def _probe(self) -> None:
         """Ask whether the gateway is still there: it may be waiting for another stream to end."""
-        session: str | None = None
+        session: Secret | None = None
         reason = "the gateway is no longer logged in"
         try:
             tickle = await self.client.tickle()
@@ -244,14 +248,15 @@ class AsyncLink:
             reason = error.message
         else:
             if tickle.status is None or problem(tickle.status, TICKLE) is None:
-                session = tickle.session or ""
+                session = Secret(tickle.session or "")
                 _logger.warning(
                     "the gateway has sent no system message for %.0f s: it may have five "
                     "WebSockets open already, so this one waits for its place",
                     rt.monotonic() - self.state.last_heard,
                 )
         with self.lock:
-            self.state.probed(session, reason, rt.monotonic(), rt.wall_time())
+            token = None if session is None else session.value
+            self.state.probed(token, reason, rt.monotonic(), rt.wall_time())
 
     def _end(self, error: WsError | None, reason: str) -> None:
         self.error = error

@@ -40,3 +40,24 @@ def excerpt(body: bytes, limit: int = 200) -> str:
     text = body[: limit * 4].decode("utf-8", "replace").replace("\x00", "\\0")
     text = redact(re.sub(r"\s+", " ", text).strip())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Secret:
+    """A text that no repr shows: tools that print a traceback's local variables print those.
+
+    It is no str, because such tools show those past their repr.
+
+    Attributes:
+        value: the text, for whoever sends it.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: str) -> None:
+        self.value: str = value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self.value)

@@ -23,6 +23,7 @@ from ._async_ledger import Ledger
 from ._async_network import Backend
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
+from ._quiet import hide_async
 from ._shared import (
     TRANSPORT_ERRORS,
     Attempt,
@@ -231,7 +232,10 @@ class Worker:
 
     async def stop(self, grace: float = 1.0) -> None:
         """End it, in the middle of a call if need be, and wait until it has ended."""
-        if self._task is asyncio.current_task():
+        if self._task is asyncio.current_task() or self._task.done():
+            return
+        if self._task.get_loop() is not asyncio.get_running_loop():
+            self.abandon()
             return
         self._task.cancel()
         await asyncio.wait([self._task], timeout=grace)
@@ -338,8 +342,10 @@ class HttpTransport:
 
     async def _ask(self, request: Request, settings: Settings, seconds: float) -> httpcore.Response:
         if httpx.AsyncHTTPTransport.handle_async_request is _httpx_handles:
-            return await self._pool.handle_async_request(core_request(request, settings, seconds))
-        asked = http_request(request, settings, seconds)
+            return await self._pool.handle_async_request(
+                core_request(request, settings, seconds, hide_async)
+            )
+        asked = http_request(request, settings, seconds, hide_async)
         return from_httpx(await self._transport.handle_async_request(asked))
 
     async def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:

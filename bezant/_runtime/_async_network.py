@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 import weakref
 from collections.abc import Iterable
@@ -14,6 +16,21 @@ from ._shared import addresses, current_attempt, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def drop_socket(transport: asyncio.BaseTransport) -> None:
+    """End a connection whose event loop was closed: asyncio cannot do it any more."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -119,8 +136,16 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def abort(self) -> None:
         """Drop the connection at once: nothing is ever left to send."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport
+        if transport is None:
+            return
+        if self._loop.is_closed():
+            drop_socket(transport)
+        elif _running_loop() is self._loop:
+            transport.abort()
+        else:  # closed from where it does not belong to
+            with contextlib.suppress(RuntimeError):  # that loop was closed just now
+                self._loop.call_soon_threadsafe(transport.abort)
 
     async def start_tls(
         self,

@@ -19,21 +19,27 @@ from websockets.exceptions import (
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import CLOSED, OPEN
 
+from .._core.redact import Secret
 from .._core.settings import Settings
-from .._core.stream.framing import frame_end, plain_messages
+from .._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
+from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
+from ._async_network import drop_socket
+from ._quiet import websocket_logger
 from ._shared import addresses, tls_context
-
-# Quotes come in small frames; nothing that the gateway forwards is longer than 64 KiB.
-_MAX_MESSAGE = 16 * 1024 * 1024
-
 
 # Where a reader that does not come any more stops the flow.
 _MANY_MESSAGES = 20_000
 
 
-_HEADERS_END = b"\r\n\r\n"
+class _Unsaid(Secret):
+    """A header's value that is only shown where websockets writes it into the request's bytes."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return self.value
 
 
 class _Connection(ClientConnection):
@@ -53,6 +59,7 @@ class _Connection(ClientConnection):
         self._parts: list[bytes] = []
         self._full = False
         self._opening = True
+        self._head = 0
         # While it is opened, the last few bytes that came; then the frame of which not all came.
         self._rest = b""
 
@@ -106,7 +113,7 @@ class _Connection(ClientConnection):
                 if after != start:
                     start = after
                     self._announce()
-            stop = frame_end(data, start, _MAX_MESSAGE)
+            stop = frame_end(data, start, MAX_MESSAGE)
             if stop is None:
                 self._rest = data[start:]
                 return
@@ -118,14 +125,18 @@ class _Connection(ClientConnection):
         """Let the library read the handshake's answer; return what came behind it."""
         seen = len(self._rest)
         whole = self._rest + data
-        end = whole.find(_HEADERS_END)
+        end = whole.find(HEAD_END)
         if end < 0:
-            self._rest = whole[-len(_HEADERS_END) + 1 :]
-            self._to_library(data)
+            self._rest = whole[-len(HEAD_END) + 1 :]
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self.transport.abort()
+            else:
+                self._to_library(data)
             return b""
         self._opening = False
         self._rest = b""
-        end += len(_HEADERS_END) - seen
+        end += len(HEAD_END) - seen
         self._to_library(data[:end])
         return data[end:]
 
@@ -152,15 +163,20 @@ class WebSocket:
 
     @classmethod
     async def connect(
-        cls, settings: Settings, headers: Sequence[tuple[str, str]], timeout: float
+        cls, settings: Settings, headers: Sequence[Header], timeout: float
     ) -> WebSocket:
         """Open a WebSocket to the gateway.
 
         Raises:
+            NotAuthenticated: it was answered with the way to the login page.
             WsConnectFailed: the handshake did not succeed.
             WsTimeout: it did not succeed in time.
         """
         base_url = settings.base_url
+        hidden: list[Any] = [
+            (name, _Unsaid(value.value) if isinstance(value, Secret) else value)
+            for name, value in headers
+        ]
         failure: OSError | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -174,13 +190,14 @@ class WebSocket:
                         connection = await _Connect(
                             base_url.ws_url,
                             create_connection=_Connection,
-                            additional_headers=list(headers),
+                            additional_headers=hidden,
+                            logger=websocket_logger(),
                             user_agent_header=settings.user_agent,
                             compression=None,
                             open_timeout=None,
                             ping_interval=None,  # the gateway answers pings by itself: no proof
                             close_timeout=0.5,  # nor does it ever answer a Close frame
-                            max_size=_MAX_MESSAGE,
+                            max_size=MAX_MESSAGE,
                             proxy=settings.proxy,
                             **where,
                         )
@@ -191,10 +208,7 @@ class WebSocket:
         except TimeoutError as error:
             raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
         except InvalidStatus as error:
-            status = error.response.status_code
-            raise WsConnectFailed(
-                f"{base_url.ws_url} refused the WebSocket with HTTP {status}", status=status
-            ) from error
+            raise refusal(base_url, error.response.status_code) from error
         except TransportTrouble as error:
             raise WsConnectFailed(error.detail) from error
         except (InvalidHandshake, WebSocketException, EOFError) as error:
@@ -229,26 +243,35 @@ class WebSocket:
             return connection.take_all()
         raise _closed(connection.protocol.close_exc)
 
-    async def send(self, text: str) -> None:
+    async def send(self, text: str | Secret) -> None:
         """Send one text message.
 
         Raises:
             WsClosed: the socket is closed.
         """
         try:
-            await self._connection.send(text)
+            await self._connection.send(text.value if isinstance(text, Secret) else text)
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            closed = _closed(error)
+        else:
+            return
+        # Without a cause: the library's frames hold the text, which may be the session's token.
+        raise closed
 
     def abort(self) -> None:
         """Drop the connection at once, from any thread."""
         self._closed = True
-        with contextlib.suppress(RuntimeError):  # the loop has been closed, and so is the socket
-            self._connection.loop.call_soon_threadsafe(self._connection.transport.abort)
+        connection = self._connection
+        if connection.loop.is_closed():
+            drop_socket(connection.transport)
+        with contextlib.suppress(RuntimeError):  # it was closed just now
+            connection.loop.call_soon_threadsafe(connection.transport.abort)
 
     async def aclose(self) -> None:
         """Close the socket; whoever waits for a message is told that it is closed."""
-        if not self._closed:
+        if self._connection.loop is not asyncio.get_running_loop():
+            self.abort()
+        elif not self._closed:
             self._closed = True
             await self._connection.close()
 

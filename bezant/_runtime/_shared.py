@@ -14,6 +14,7 @@ import httpx
 
 from .._core.settings import BaseUrl, Settings, Tls
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ._quiet import Extensions, Hide
 
 _contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 _contexts_lock = threading.Lock()
@@ -106,23 +107,26 @@ class Attempt:
 current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
 
 
-def _timeouts(settings: Settings, timeout: float) -> dict[str, Any]:
+def _extensions(settings: Settings, timeout: float, hide: Hide) -> Extensions:
     connect = min(settings.connect_timeout, timeout)
-    return {"timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}}
+    limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
+    return Extensions(timeout=limits, trace=hide)
 
 
-def http_request(request: Request, settings: Settings, timeout: float) -> httpx.Request:
+def http_request(request: Request, settings: Settings, timeout: float, hide: Hide) -> httpx.Request:
     """Turn a request into httpx's."""
     return httpx.Request(
         request.operation.method,
         settings.base_url.root + request.target,
         headers=request.headers,
         content=request.body or None,
-        extensions=_timeouts(settings, timeout),
+        extensions=_extensions(settings, timeout, hide),
     )
 
 
-def core_request(request: Request, settings: Settings, timeout: float) -> httpcore.Request:
+def core_request(
+    request: Request, settings: Settings, timeout: float, hide: Hide
+) -> httpcore.Request:
     """Turn a request into httpcore's."""
     base_url = settings.base_url
     headers = [(b"Host", base_url.authority.encode("ascii"))]
@@ -137,7 +141,7 @@ def core_request(request: Request, settings: Settings, timeout: float) -> httpco
         ),
         headers=headers,
         content=request.body or None,
-        extensions=_timeouts(settings, timeout),
+        extensions=_extensions(settings, timeout, hide),
     )
 
 

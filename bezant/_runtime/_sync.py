@@ -17,6 +17,7 @@ from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import WrongContext
 from ._gates import Gate, gate_for
+from ._quiet import hide
 from ._shared import (
     TRANSPORT_ERRORS,
     Attempt,
@@ -219,8 +220,8 @@ class _Body(httpx.SyncByteStream):
 
 def _ask(lane: Lane, request: Request, settings: Settings, seconds: float) -> httpcore.Response:
     if httpx.HTTPTransport.handle_request is _httpx_handles:
-        return lane.pool.handle_request(core_request(request, settings, seconds))
-    return from_httpx(lane.transport.handle_request(http_request(request, settings, seconds)))
+        return lane.pool.handle_request(core_request(request, settings, seconds, hide))
+    return from_httpx(lane.transport.handle_request(http_request(request, settings, seconds, hide)))
 
 
 def _exchange(lane: Lane, request: Request, settings: Settings, seconds: float) -> Answer:

@@ -62,6 +62,25 @@ class PlainSocket:
                 return False
             self._buffer += data
 
+    def take_head(self, end: bytes, longest: int) -> bytes | None:
+        """Return what comes before the end of a head; None where the peer ends before.
+
+        Raises:
+            TimeoutError: nothing came in time.
+            ValueError: it is too long.
+        """
+        seen = 0
+        while (stop := self._buffer.find(end, max(seen - len(end), 0))) < 0:
+            seen = len(self._buffer)
+            if seen > longest:
+                raise ValueError(f"the answer's head is longer than {longest:,} bytes")
+            data = self._read()
+            if not data:
+                return None
+            self._buffer += data
+        head, self._buffer = self._buffer[:stop], self._buffer[stop + len(end) :]
+        return head
+
     def recv(self, length: int) -> bytes:
         if not self._buffer:
             self._buffer = self._read()

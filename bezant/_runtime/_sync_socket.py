@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import websocket
 
+from .._core.redact import Secret
 from .._core.settings import BaseUrl, Settings
+from .._core.stream.framing import MAX_MESSAGE
+from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
 from .._core.wire import TransportTrouble
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, tls_context
@@ -23,6 +27,38 @@ from ._sync_waits import attempting
 
 # Messages that are handed over at a time.
 _BATCH = 1000
+
+
+class _Parts(websocket._abnf.continuous_frame):  # noqa: SLF001
+    """The parts of a message that came so far; the library copies them all for each one."""
+
+    @property
+    def length(self) -> int:
+        return len(self.cont_data[1]) if self.cont_data else 0
+
+    def add(self, frame: websocket.ABNF) -> None:
+        if not self.cont_data and not frame.fin:
+            frame.data = cast("Any", bytearray(cast("bytes", frame.data)))
+        super().add(frame)
+
+
+class _Frames(websocket._abnf.frame_buffer):  # noqa: SLF001
+    """The library's reader of frames, which by itself takes any length that a frame says it has."""
+
+    def __init__(self, recv: Callable[[int], bytes], parts: _Parts) -> None:
+        super().__init__(cast("Any", recv), skip_utf8_validation=True)
+        self._parts = parts
+
+    def recv_length(self) -> None:
+        super().recv_length()
+        length = self.length or 0
+        header = cast("Any", self).header
+        if header[4] == websocket.ABNF.OPCODE_CONT:
+            length += self._parts.length
+        if length > MAX_MESSAGE:
+            raise websocket.WebSocketProtocolException(
+                f"a message of {length:,} bytes exceeds the limit of {MAX_MESSAGE:,}"
+            )
 
 
 class _Dialling:
@@ -53,12 +89,11 @@ class WebSocket:
         self._reading = threading.Lock()
 
     @classmethod
-    def connect(
-        cls, settings: Settings, headers: Sequence[tuple[str, str]], timeout: float
-    ) -> WebSocket:
+    def connect(cls, settings: Settings, headers: Sequence[Header], timeout: float) -> WebSocket:
         """Open a WebSocket to the gateway.
 
         Raises:
+            NotAuthenticated: it was answered with the way to the login page.
             WsConnectFailed: the handshake did not succeed.
             WsTimeout: it did not succeed in time.
         """
@@ -72,7 +107,7 @@ class WebSocket:
     def _open(
         cls,
         settings: Settings,
-        headers: Sequence[tuple[str, str]],
+        headers: Sequence[Header],
         timeout: float,
         dialling: _Dialling,
     ) -> WebSocket:
@@ -80,7 +115,10 @@ class WebSocket:
         deadline = time.monotonic() + timeout
         # It skips its UTF-8 check, which is written in Python: the decoder checks.
         connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
-        # websocket-client gives each read of the handshake the whole time-out.
+        connection.cont_frame = parts = _Parts(False, skip_utf8_validation=True)
+        recv: Any = cast("Any", connection)._recv  # noqa: SLF001
+        connection.frame_buffer = _Frames(recv, parts)
+        # Each read of the handshake has the whole time-out.
         watchdog = threading.Timer(timeout, lambda: _shut_down(dialling.sock))
         watchdog.daemon = True
         watchdog.start()
@@ -94,22 +132,11 @@ class WebSocket:
                 channel = PlainSocket(sock)
             else:
                 channel = TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
-            connection.connect(  # type: ignore[no-untyped-call]
-                base_url.ws_url,
-                socket=channel,
-                header=[f"{name}: {value}" for name, value in headers if name != "Origin"]
-                + [f"User-Agent: {settings.user_agent}"],
-                origin=next((value for name, value in headers if name == "Origin"), None),
-                timeout=max(deadline - time.monotonic(), 0.01),
-                redirect_limit=0,
-            )
+            _shake_hands(channel, settings, headers, deadline)
+            connection.sock = cast("Any", channel)
+            connection.connected = True
         except (TimeoutError, websocket.WebSocketTimeoutException) as error:
             raise _late(base_url, timeout) from error
-        except websocket.WebSocketBadStatusException as error:
-            raise WsConnectFailed(
-                f"{base_url.ws_url} refused the WebSocket with HTTP {error.status_code}",
-                status=error.status_code,
-            ) from error
         except TransportTrouble as error:
             raise WsConnectFailed(error.detail) from error
         except ssl.SSLError as error:
@@ -118,13 +145,7 @@ class WebSocket:
             raise WsConnectFailed(
                 f"TLS with {base_url.root} failed: {error}; see the verify argument"
             ) from error
-        except (websocket.WebSocketException, ValueError, IndexError) as error:
-            answer = getattr(connection, "handshake_response", None)
-            if answer is not None and answer.status != 101:  # a redirect, which is not followed
-                raise WsConnectFailed(
-                    f"{base_url.ws_url} refused the WebSocket with HTTP {answer.status}",
-                    status=answer.status,
-                ) from error
+        except (websocket.WebSocketException, ValueError) as error:
             if time.monotonic() >= deadline:
                 raise _late(base_url, timeout) from error
             raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error
@@ -201,7 +222,7 @@ class WebSocket:
         if not batch:
             raise error
 
-    def send(self, text: str) -> None:
+    def send(self, text: str | Secret) -> None:
         """Send one text message.
 
         Raises:
@@ -210,10 +231,13 @@ class WebSocket:
         if self._closed:
             raise WsClosed("the WebSocket is closed", code=1006)
         try:
-            self._connection.send(text)
-        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
+            self._connection.send(text.value if isinstance(text, Secret) else text)
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError):
             self._drop()
-            raise WsClosed("the WebSocket is closed (code 1006)", code=1006) from error
+        else:
+            return
+        # Without a cause: the library's frames hold the text, which may be the session's token.
+        raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
         """Close the socket; whoever waits for a message is told that it is closed."""
@@ -270,6 +294,22 @@ def _shut_down(sock: socket.socket | None) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
+
+
+def _shake_hands(
+    channel: PlainSocket, settings: Settings, headers: Sequence[Header], deadline: float
+) -> None:
+    # Not by websocket-client: it reads the answer byte by byte, however long that is, keeps cookies
+    # for the whole process, and its frames hold the token where a traceback is shown with locals.
+    base_url = settings.base_url
+    key = os.urandom(16)
+    agent: Header = ("User-Agent", settings.user_agent)
+    channel.send(request_head(base_url, [*headers, agent], key))
+    channel.settimeout(_left(deadline))
+    head = channel.take_head(HEAD_END, MAX_HEAD)
+    if head is None:
+        raise ValueError("it closes the connection in the middle of its answer")
+    check_head(head, base_url, key)
 
 
 def _dial(settings: Settings, timeout: float) -> socket.socket:

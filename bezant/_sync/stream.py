@@ -6,11 +6,12 @@ from __future__ import annotations
 import warnings
 from typing import Self
 
+from .._core.redact import shown
 from .._core.settings import check_count, check_seconds
 from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
 from .._core.stream.timing import READY_TIMEOUT, Timing
 from .._runtime import _sync as rt
-from ..errors import WsClosed, WsError, WsTimeout
+from ..errors import InvalidRequest, WsClosed, WsError, WsTimeout
 from ..models.stream import Message, StreamStats
 from .client import Client
 from .link import Link
@@ -101,6 +102,10 @@ class WsClient(Topics):
             WsTimeout: it opened, but the gateway never became ready.
             InvalidRequest: an argument cannot be used.
         """
+        if not isinstance(client, Client):
+            raise InvalidRequest(
+                f"client must be the client whose session to use, not {shown(client)}"
+            )
         check_seconds("ready_timeout", ready_timeout)
         check_count("buffer", buffer, 1)
         check_count("quote_backlog", quote_backlog, 0)

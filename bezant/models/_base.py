@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,8 +18,21 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
     """A typed answer of the gateway.
 
     A field that the answer did not have, or whose value could not be read, is ``UNSET``; one that
-    the gateway left empty is None. Both are false in a condition.
+    the gateway left empty is None. Both are false in a condition. A repr leaves the former out.
     """
+
+    def __repr__(self) -> str:
+        there = ", ".join([f"{name}={value!r}" for name, value in self.__rich_repr__()])
+        return f"{type(self).__name__}({there})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return pairs(self)
+
+
+def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
+    """Return a model's fields and their values, but for those that are UNSET."""
+    found = [(name, getattr(model, name)) for name in model.__struct_fields__]
+    return [pair for pair in found if pair[1] is not UNSET]
 
 
 __all__ = ["UNSET", "Maybe", "Model", "UnsetType"]

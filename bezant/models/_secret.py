@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
+
+from ._base import Model, pairs
 
 
-def shown(model: msgspec.Struct, *secrets: str) -> str:
-    """Return what a model looks like, without its secrets."""
-    pairs: list[str] = []
-    for name in model.__struct_fields__:
-        value: object = getattr(model, name)
-        pairs.append(f"{name}=…" if value and name in secrets else f"{name}={value!r}")
-    return f"{type(model).__name__}({', '.join(pairs)})"
+class _Hidden:
+    def __repr__(self) -> str:
+        return "…"
+
+
+_HIDDEN = _Hidden()
+
+
+def shown(model: Model, *secrets: str) -> list[tuple[str, Any]]:
+    """Return what a repr shows of a model, without its secrets."""
+    return [(name, _HIDDEN if value and name in secrets else value) for name, value in pairs(model)]

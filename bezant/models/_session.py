@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import UNSET, Maybe, Model, pairs
 
 __all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleServer"]
 
@@ -79,5 +81,5 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         status = self.iserver.auth_status if self.iserver else None
         return status or None
 
-    def __repr__(self) -> str:
-        return f"Tickle(sso_expires_ms={self.sso_expires_ms!r}, iserver={self.iserver!r})"
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [pair for pair in pairs(self) if pair[0] != "session"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -397,5 +398,5 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     session_id: Maybe[str] = UNSET
     is_ft: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "session_id")

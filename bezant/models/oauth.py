@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ._base import UNSET, Maybe, Model
@@ -24,7 +26,7 @@ class AccessToken(Model, frozen=True, kw_only=True):
     oauth_token_secret: Maybe[str] = UNSET
     is_paper: Maybe[bool] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "oauth_token", "oauth_token_secret")
 
 
@@ -42,7 +44,7 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
     live_session_token_signature: Maybe[str] = UNSET
     diffie_hellman_response: Maybe[str] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(
             self,
             "diffie_hellman_challenge",
@@ -56,7 +58,7 @@ class RequestToken(Model, frozen=True, kw_only=True):
 
     oauth_token: Maybe[str] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "oauth_token")
 
 
@@ -70,5 +72,5 @@ class Token(Model, frozen=True, kw_only=True):
     scope: Maybe[str] = UNSET
     token_type: Maybe[str] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "access_token", "id_token", "refresh_token")

@@ -126,5 +126,5 @@ class TickleAnswer(Model, frozen=True, kw_only=True, rename="camel"):
     sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
     user_id: Maybe[int] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "session")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._base import UNSET, Maybe, Model
 from ._secret import shown
 
@@ -26,5 +28,5 @@ class UserSession(Model, frozen=True, kw_only=True):
     active: Maybe[bool] = UNSET
     token_type: Maybe[str] = UNSET
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "access_token")

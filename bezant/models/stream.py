@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .._core import values
+from .._core.redact import shown
 from .._core.stream.field_table import ALIASES, CODES, KINDS, NAMES
+from .._errors.base import InvalidRequest
 from ._base import UNSET, Maybe, Model
 from ._stream_notes import (
     AccountUpdate,
@@ -121,7 +123,12 @@ class MarketData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return a field by our name or IBKR's id, read by its kind.
 
         None where the message does not have it, or it is empty or unreadable; ``raw`` has the text.
+
+        Raises:
+            InvalidRequest: the field is no text.
         """
+        if not isinstance(field, str):
+            raise InvalidRequest(f"field must be a name such as 'volume', not {shown(field)}")
         code = CODES.get(field) or ALIASES.get(field, field)
         value = self.raw.get(code)
         if value is None:

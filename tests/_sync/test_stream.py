@@ -276,8 +276,7 @@ def refuses(status: str, *headers: str) -> Script:
 
 
 REFUSALS: dict[str, tuple[Script, type[WsError]]] = {
-    "401": (refuses("401 Unauthorized"), WsConnectFailed),
-    "302": (refuses("302 Found", "Location: /sso/Login"), WsConnectFailed),
+    "403": (refuses("403 Forbidden"), WsConnectFailed),
     "200": (refuses("200 OK"), WsConnectFailed),
     "nonsense": (lambda request, peer: peer.send(b"nonsense\r\n\r\n"), WsError),
     "closed": (lambda request, peer: peer.sock.close(), WsConnectFailed),

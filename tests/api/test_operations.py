@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from bezant import InvalidRequest
 from bezant.operations import OPERATIONS, OperationEntry, by_path, search
 
 
@@ -57,3 +60,13 @@ def test_search() -> None:
     assert search("LEDGER")[0].id == "getPortfolioLedger"
     assert search("scanner run")[0].id == "getScannerResults"
     assert search("") == search("nothing that is called so") == []
+
+
+def test_what_is_asked_for_is_text() -> None:
+    nothing: Any = None
+    with pytest.raises(InvalidRequest, match="words must be text"):
+        search(nothing)
+    with pytest.raises(InvalidRequest, match="method must be text"):
+        by_path(nothing, "/tickle")
+    with pytest.raises(InvalidRequest, match="path must be text"):
+        by_path("GET", nothing)

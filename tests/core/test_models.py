@@ -209,3 +209,13 @@ def test_models_are_frozen_comparable_and_travel() -> None:
 def test_what_is_missing_is_false() -> None:
     assert not UNSET
     assert not Position().conid
+
+
+def test_a_repr_shows_what_is_there() -> None:
+    status = AuthStatus(authenticated=True, message=None)
+    assert repr(status) == "AuthStatus(authenticated=True, message=None)"
+    assert status.__rich_repr__() == [("authenticated", True), ("message", None)]
+    assert repr(AuthStatus()) == "AuthStatus()"
+    tickle = Tickle(session=TOKEN, iserver=TickleServer(auth_status=status))
+    assert repr(tickle) == f"Tickle(iserver=TickleServer(auth_status={status!r}))"
+    assert TOKEN not in repr(tickle.__rich_repr__())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.redact import excerpt, redact, shown
+from bezant._core.redact import Secret, excerpt, redact, shown
 
 from .samples import TOKEN
 
@@ -101,3 +101,12 @@ class Odd:
 )
 def test_any_value_can_be_shown(value: object, expected: str) -> None:
     assert shown(value) == expected
+
+
+def test_a_secret_is_no_text_and_shows_nothing() -> None:
+    secret = Secret("t0ken")
+    assert secret.value == "t0ken"
+    assert f"{secret} {secret!r} {[secret]}" == "*** *** [***]"
+    assert not isinstance(secret, str)
+    assert secret
+    assert not Secret("")

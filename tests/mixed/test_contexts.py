@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -49,6 +50,56 @@ def test_one_client_belongs_to_one_loop(gateway: SimulatedGateway) -> None:
         other.join()
         assert "another event loop" in str(results[0])
         runner.run(close())
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio's transports
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "running elsewhere"])
+def test_closing_in_another_loop_ends_the_connections(
+    gateway: SimulatedGateway, *, ended: bool
+) -> None:
+    client = bezant.AsyncClient(gateway.base_url)
+    streams: list[bezant.AsyncWsClient] = []
+
+    async def use() -> None:
+        client.keepalive()
+        stream = await bezant.AsyncWsClient.connect(client)
+        streams.append(stream)
+        await stream.subscribe_pnl()
+
+    async def use_elsewhere() -> None:
+        await client.accounts()
+
+    async def close() -> None:
+        await streams[0].aclose()
+        await client.aclose()
+        await client.aclose()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(use())
+    with pytest.raises(WrongContext):
+        asyncio.run(use_elsewhere())
+    if ended:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
+        asyncio.run(close())
+    else:
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        asyncio.run(close())
+        deadline = time.monotonic() + 2
+        while asyncio.all_tasks(loop) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        left = asyncio.all_tasks(loop)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        assert not left
+    assert streams[0].closed
+    streams.clear()
+    gc.collect()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

@@ -137,7 +137,8 @@ def _model(plan: Plan, record: Record) -> str:
         lines.append(_field(wire, each, sent=sent, named=expected != wire))
     text += "\n" + "\n".join(lines) if lines else ""
     if secrets := ", ".join(f'"{each.name}"' for each in fields.values() if each.secret):
-        text += f"\n\n    def __repr__(self) -> str:\n        return shown(self, {secrets})"
+        text += "\n\n    def __rich_repr__(self) -> list[tuple[str, Any]]:"
+        text += f"\n        return shown(self, {secrets})"
     return text + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -22,6 +22,7 @@ from ...models.stream import (
     System,
 )
 from ..decode import Report
+from ..redact import Secret
 from .backoff import Backoff
 from .books import LiveQuote, OrderBook
 from .fields import MarketDataFields
@@ -32,10 +33,7 @@ from .place import Place
 from .sent import Sent
 from .timing import TRANSITIONS, Event, Phase, Timing
 from .topics import TRADES
-from .wanted import Ticket, Wanted
-
-# The gateway drops the connection on a longer command.
-MAX_COMMAND: Final = 64 * 1024
+from .wanted import Ticket, Wanted, check_command
 
 
 class StreamState:
@@ -90,7 +88,7 @@ class StreamState:
         self._place = Place(self._timing)
         self._backoff = Backoff(self._timing, random, now)
         self._offset = wall - now
-        self._tokens: deque[str] = deque()
+        self._tokens: deque[Secret] = deque()
         self._held: deque[str] = deque()
         self._outgoing: deque[str] = deque()
         self._since: datetime | None = None
@@ -235,7 +233,7 @@ class StreamState:
         else:
             if _asks_for_session(message):
                 token = msgspec.json.encode({"session": self._place.session}).decode()
-                self._tokens.append(token)
+                self._tokens.append(Secret(token))
             self._early.append(message)
 
     def _ready(self, now: float) -> None:
@@ -349,15 +347,7 @@ class StreamState:
         """
         if not isinstance(text, str) or not text:
             raise InvalidRequest(f"a command is text such as 'tic', not {type(text).__name__}")
-        try:
-            length = len(text.encode())
-        except UnicodeEncodeError:
-            raise InvalidRequest("the command holds characters that cannot be sent") from None
-        if length > MAX_COMMAND:
-            raise InvalidRequest(
-                f"the command has {length:,} bytes; the gateway drops the connection on more "
-                f"than {MAX_COMMAND:,}"
-            )
+        check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
     # What is to be sent, and when
@@ -366,7 +356,7 @@ class StreamState:
         self._outgoing.append(self._wanted.command(topic))
         self._sent.add(topic, now)
 
-    def next_outgoing(self, now: float) -> str | None:
+    def next_outgoing(self, now: float) -> str | Secret | None:
         """Return what is to be sent next, once; None where there is nothing."""
         if self._tokens:
             return self._tokens.popleft()

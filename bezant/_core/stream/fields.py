@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
 from ...errors import InvalidRequest
+from ..redact import shown
 from .field_docs import DOCS
 from .field_table import ALIASES, CODES, NAMES
 
@@ -30,15 +31,16 @@ class MarketDataFields:
 
     __slots__ = ("_codes",)
 
-    def __init__(self, codes: Iterable[str]) -> None:
+    def __init__(self, codes: Iterable[str | int]) -> None:
         if isinstance(codes, str):
             raise InvalidRequest(f"use MarketDataFields.from_codes({codes[:40]!r})")
+        if not isinstance(codes, Iterable):
+            raise InvalidRequest(f"codes must be field ids such as '31', not {shown(codes)}")
         found: dict[str, None] = {}
         for code in codes:
-            text = str(code)
-            if not re.fullmatch(r"[0-9]{1,6}", text):
-                raise InvalidRequest(f"{text[:40]!r} is not a field id, such as '31'")
-            found[text] = None
+            if not isinstance(code, str | int) or not re.fullmatch(r"[0-9]{1,6}", _text(code)):
+                raise InvalidRequest(f"{shown(code)} is not a field id, such as '31'")
+            found[str(code)] = None
         if not found:
             raise InvalidRequest("name at least one market data field")
         if len(found) > MAX_FIELDS:
@@ -57,7 +59,7 @@ class MarketDataFields:
         Raises:
             InvalidRequest: an id is not a number, or there are none or too many.
         """
-        return cls(str(code) for code in codes)
+        return cls(codes)
 
     @classmethod
     def from_names(cls, *names: str) -> Self:
@@ -68,11 +70,16 @@ class MarketDataFields:
         """
         codes: list[str] = []
         for name in names:
+            if not isinstance(name, str):
+                raise InvalidRequest(
+                    f"a market data field is a name such as 'bid', not {shown(name)}"
+                )
             code = CODES.get(name) or ALIASES.get(name)
             if code is None:
-                near = difflib.get_close_matches(str(name), CODES, 3)
+                # Comparing takes time that grows with the square of the length.
+                near = difflib.get_close_matches(name[:40], CODES, 3)
                 hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-                raise InvalidRequest(f"{name!r} is not a market data field{hint}")
+                raise InvalidRequest(f"{shown(name)} is not a market data field{hint}")
             codes.append(code)
         return cls(codes)
 
@@ -111,3 +118,7 @@ class MarketDataFields:
 
     def __repr__(self) -> str:
         return f"MarketDataFields.from_codes({', '.join(map(repr, self._codes))})"
+
+
+def _text(code: str | int) -> str:
+    return code if isinstance(code, str) else str(code) if abs(code) < 10**6 else ""

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+# Quotes come in small frames; nothing that the gateway forwards is longer than 64 KiB.
+MAX_MESSAGE: Final = 16 * 1024 * 1024
+
 # Whole, unmasked, without extensions: text and binary.
 _PLAIN: Final = (0x81, 0x82)
 _TWO_BYTES, _EIGHT_BYTES = 126, 127

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...errors import InvalidRequest
+from ..redact import shown
 
 ORDERS: Final = "or"
 PNL: Final = "pl"
@@ -15,16 +16,20 @@ TRADES: Final = "tr"
 BAR_SOURCES: Final = ("trades", "midpoint", "bid_ask", "bid", "ask")
 _PERIOD = re.compile(r"[1-9][0-9]{0,3}(?:min|h|d|w|m|y)")
 _BAR = re.compile(r"[1-9][0-9]{0,3}(?:S|min|h|d|w|m)")
+# Longer than any exchange's name.
+_EXCHANGE = re.compile(r"[A-Za-z0-9]{1,32}")
+# A number of thousands of digits has no text.
+_LARGEST_CONID: Final = 2**63 - 1
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 def _contract(conid: object, exchange: object, between: str) -> str:
-    if isinstance(conid, bool) or not isinstance(conid, int) or conid <= 0:
-        raise InvalidRequest(f"conid must be a positive whole number, not {conid!r}")
+    if isinstance(conid, bool) or not isinstance(conid, int) or not 0 < conid <= _LARGEST_CONID:
+        raise InvalidRequest(f"conid must be a positive whole number, not {shown(conid)}")
     if exchange is None:
         return str(conid)
-    if not isinstance(exchange, str) or not exchange.isalnum() or not exchange.isascii():
-        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {exchange!r}")
+    if not isinstance(exchange, str) or not _EXCHANGE.fullmatch(exchange):
+        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {shown(exchange)}")
     return f"{conid}{between}{exchange.upper()}"
 
 
@@ -62,7 +67,7 @@ def account_topic(topic: str, account: str) -> str:
         InvalidRequest: the account cannot be one.
     """
     if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
-        raise InvalidRequest(f"account must be an id such as 'DU123456', not {account!r}")
+        raise InvalidRequest(f"account must be an id such as 'DU123456', not {shown(account)}")
     return f"{topic}+{account}"
 
 
@@ -73,11 +78,11 @@ def bars_arguments(period: str, bar: str, source: str, *, outside_rth: bool) -> 
         InvalidRequest: one of them cannot be used; the gateway would take its own default.
     """
     if not isinstance(period, str) or not _PERIOD.fullmatch(period):
-        raise InvalidRequest(f"period must be such as '1d', '2w' or '30min', not {period!r}")
+        raise InvalidRequest(f"period must be such as '1d', '2w' or '30min', not {shown(period)}")
     if not isinstance(bar, str) or not _BAR.fullmatch(bar):
-        raise InvalidRequest(f"bar must be such as '5min', '1h' or '1d', not {bar!r}")
+        raise InvalidRequest(f"bar must be such as '5min', '1h' or '1d', not {shown(bar)}")
     if source not in BAR_SOURCES:
-        raise InvalidRequest(f"source must be one of {', '.join(BAR_SOURCES)}, not {source!r}")
+        raise InvalidRequest(f"source must be one of {', '.join(BAR_SOURCES)}, not {shown(source)}")
     return {
         "period": period,
         "bar": bar,
@@ -107,14 +112,23 @@ def orders_arguments(
 
 def _days(days: object) -> int:
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 7:
-        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {days!r}")
+        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {shown(days)}")
     return days
 
 
-def _names(name: str, given: Iterable[str]) -> list[str]:
-    names = [] if isinstance(given, str) else list(given)
-    if not names or not all(isinstance(each, str) and each for each in names):
-        raise InvalidRequest(f"{name} must be a list of names, not {given!r}")
+def _listed(given: object) -> list[object]:
+    """Return what an argument holds; nothing where it is one text, or cannot be iterated over."""
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        return []
+    return list(cast("Iterable[object]", given))
+
+
+def _names(name: str, given: object) -> list[str]:
+    found = _listed(given)
+    # What is not printable may be half a character, which cannot be sent.
+    names = [each for each in found if isinstance(each, str) and each and each.isprintable()]
+    if not names or len(names) < len(found):
+        raise InvalidRequest(f"{name} must be a list of names, not {shown(given)}")
     return list(dict.fromkeys(names))
 
 

@@ -12,8 +12,28 @@ import msgspec
 from ...errors import InvalidRequest
 from .fields import MAX_FIELDS, MarketDataFields
 
+# The gateway drops the connection on a longer command.
+MAX_COMMAND: Final = 64 * 1024
+
 # IBKR's limit of bar subscriptions that are open at a time.
 MAX_BARS: Final = 5
+
+
+def check_command(text: str, what: str = "the command", advice: str = "") -> None:
+    """Refuse a command that cannot be sent.
+
+    Raises:
+        InvalidRequest: it is longer than the gateway takes, or no text.
+    """
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{what} holds characters that cannot be sent") from None
+    if length > MAX_COMMAND:
+        raise InvalidRequest(
+            f"{what} has {length:,} bytes; the gateway drops the connection on more than "
+            f"{MAX_COMMAND:,}{advice}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,10 @@ class Wanted:
         held = self._tickets.get(topic, {})
         before = self._command(topic, held) if held else ""
         after = self._command(topic, {**held, ticket.number: ticket})
+        # Refused before it is wanted: each new connection would end on it again.
+        check_command(
+            after, f"all that is asked of {topic}", ": name fewer, or none at all to receive all"
+        )
         if not held and topic.startswith("mh+"):
             open_bars = sum(each.startswith("mh+") for each in self._tickets)
             if open_bars >= MAX_BARS:

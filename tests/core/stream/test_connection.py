@@ -25,9 +25,11 @@ from bezant import (
     System,
     TradeUpdate,
 )
-from bezant._core.stream.connection import MAX_COMMAND, StreamState
+from bezant._core.redact import Secret
+from bezant._core.stream.connection import StreamState
 from bezant._core.stream.timing import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.topics import ORDERS, PNL, TRADES
+from bezant._core.stream.wanted import MAX_COMMAND
 
 from ..samples import TOKEN, Drifts
 
@@ -59,6 +61,7 @@ def ready_state(now: float = 0.0, *, reconnect: bool = True, **times: float) -> 
 def sent(stream: StreamState, now: float) -> list[str]:
     commands: list[str] = []
     while (command := stream.next_outgoing(now)) is not None:
+        assert isinstance(command, str)
         commands.append(command)
     return commands
 
@@ -140,8 +143,10 @@ def test_the_session_is_sent_when_the_gateway_asks_and_only_then() -> None:
     stream.take_in([HEARTBEAT, b'{"message":"other"}', b'["waiting for session"]', b"5"], 0)
     assert sent(stream, 0) == []
     stream.take_in([WAITING], 0)
-    (token,) = sent(stream, 0)
-    assert json.loads(token) == {"session": TOKEN}
+    token = stream.next_outgoing(0)
+    assert isinstance(token, Secret)
+    assert json.loads(token.value) == {"session": TOKEN}
+    assert TOKEN not in repr(token)
     stream.take_in([SYSTEM, WAITING], 0)
     assert sent(stream, 0) == ["sor+{}"]
     assert TOKEN not in repr(stream)

@@ -74,3 +74,24 @@ def test_every_field_is_explained_and_some_have_another_name() -> None:
     assert fields.names == ("last", "bid", "implied_vol_percent")
     assert set(fields.docs) == set(fields.names)
     assert MarketDataFields.from_codes(99).docs == {}
+
+
+@pytest.mark.parametrize("given", [5, None], ids=repr)
+def test_codes_have_to_be_many(given: Any) -> None:
+    with pytest.raises(InvalidRequest, match="codes must be field ids"):
+        MarketDataFields(given)
+
+
+@pytest.mark.parametrize("name", [[], None, 10**5000], ids=["list", "None", "huge"])
+def test_what_is_no_name_is_refused(name: Any) -> None:
+    with pytest.raises(InvalidRequest, match="a name such as 'bid'") as caught:
+        MarketDataFields.from_names(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_long_names_and_codes_are_shown_in_short() -> None:
+    for make in (MarketDataFields.from_names, MarketDataFields.from_codes):
+        for value in ("x" * 100_000, 10**5000):
+            with pytest.raises(InvalidRequest) as caught:
+                make(value)  # type: ignore[arg-type]
+            assert len(str(caught.value)) < 200

@@ -42,6 +42,7 @@ class Storm(RuleBasedStateMachine):
         while (command := self.state.next_outgoing(self.now)) is not None:
             assert self.state.phase is Phase.READY
             assert self.greeted
+            assert isinstance(command, str)
             if command != "tic":
                 topic = command[1:].removesuffix("+{}").partition("+{")[0]
                 (self.gateway.add if command[0] == "s" else self.gateway.discard)(topic)

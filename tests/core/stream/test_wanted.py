@@ -249,3 +249,26 @@ def test_orders_are_asked_for_as_widely_as_anybody_wants() -> None:
 def test_what_orders_cannot_be_asked_by(statuses: Any, days: Any) -> None:
     with pytest.raises(InvalidRequest):
         orders_arguments(statuses, days, realtime_only=False)
+
+
+@pytest.mark.parametrize("exchange", ["", "X" * 33, "N@Y", "É", 5], ids=repr)
+def test_an_exchange_is_a_short_name(exchange: Any) -> None:
+    with pytest.raises(InvalidRequest, match="exchange must be a name"):
+        market_data_topic(1, exchange)
+
+
+@pytest.mark.parametrize("given", [5, "abc", b"abc", [], [5], [""], ["\ud800"]], ids=repr)
+def test_names_are_a_list_of_texts(given: Any) -> None:
+    with pytest.raises(InvalidRequest, match="keys must be a list of names"):
+        chosen(given, None)
+
+
+def test_what_is_too_long_is_refused_and_not_wanted() -> None:
+    wanted = Wanted()
+    first = [f"Key{number}" for number in range(4500)]
+    second = [f"Other{number}" for number in range(4500)]
+    wanted.add("sd+DU1", arguments=chosen(first, None))
+    before = wanted.commands()
+    with pytest.raises(InvalidRequest, match=r"all that is asked of sd.DU1 has .* name fewer"):
+        wanted.add("sd+DU1", arguments=chosen(second, None))
+    assert wanted.commands() == before
