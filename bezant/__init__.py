@@ -13,6 +13,8 @@ Heavy parts load on first use.
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ._version import __version__
@@ -209,7 +211,6 @@ _HOMES = {
         "UnsetType",
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "UNSET",
@@ -312,14 +313,19 @@ __all__ = [
 ]
 
 
+def _load(package: str, homes: Mapping[str, tuple[str, ...]], name: str) -> object:
+    """Return what a name of a package means, from the module that it stands in, and keep it."""
+    for home, names in homes.items():
+        if name in names:
+            value: object = getattr(importlib.import_module(f".{home}", package), name)
+            setattr(sys.modules[package], name, value)
+            return value
+    msg = f"module {package!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
 def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value: object = getattr(importlib.import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+    return _load(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._core import health as session_rules
 from .._core import positions as position_rules
+from .._core.lists import is_open, may_be_more
 from .._core.requests import fill_path
 from .._core.settings import check_seconds
 from .._runtime import _async as rt
@@ -140,8 +141,8 @@ class AsyncClient(AsyncClientBase):
         """
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
-        pager = position_rules.Pager()
-        begun = self._channel.is_new(position_rules.ACCOUNTS)  # then it is just now
+        # Where the accounts are still to be asked for, that is just before the first page.
+        pager = position_rules.Pager(doubtful=not self._channel.is_new(position_rules.ACCOUNTS))
         while not pager.done:
             rows = await self._channel.call(
                 position_rules.POSITIONS,
@@ -150,10 +151,8 @@ class AsyncClient(AsyncClientBase):
                 path=fill_path(path, {"accountId": account_id, "pageId": pager.page}),
                 params=position_rules.SORTING,
             )
-            if not rows and not pager.page and not begun:
-                begun = True
-                if await self._is_another_session():
-                    continue
+            if pager.doubts(rows) and await self._is_another_session():
+                continue
             page = pager.add(rows)
             if page:
                 yield page
@@ -191,7 +190,7 @@ class AsyncClient(AsyncClientBase):
             SessionError: the session cannot be used.
         """
         answer = await self.api.orders.get_open_orders()
-        if not answer.orders and answer.snapshot is not True:
+        if may_be_more(answer):
             await self._believe_nothing()
         return answer.orders or []
 
@@ -205,8 +204,6 @@ class AsyncClient(AsyncClientBase):
             PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
             SessionError: the session cannot be used.
         """
-        from .._core.lists import is_open
-
         return [order for order in await self.orders() if is_open(order)]
 
     async def trades(self, days: int = 7) -> list[Trade]:
@@ -223,7 +220,7 @@ class AsyncClient(AsyncClientBase):
             SessionError: the session cannot be used.
         """
         trades = await self.api.orders.get_trade_history(days=days)
-        if not trades:
+        if may_be_more(trades):
             await self._believe_nothing()
         return trades
 

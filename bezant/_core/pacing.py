@@ -166,21 +166,23 @@ class Answers:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, int]] = {}
 
-    def note(self, operation: Operation, seconds: float) -> None:
-        """Count an answer that came after so many seconds."""
-        quickest, count = self._seen.pop(operation.name, (seconds, 0))
-        self._seen[operation.name] = (min(quickest, seconds), count + 1)
-        if len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-
-    def return_time(self, operation: Operation) -> float:
-        """Return the seconds that an answer takes at least after its request has arrived.
+    def learn(self, operation: Operation, seconds: float) -> float:
+        """Learn of an answer; return how long one takes at least after its request has arrived.
 
         Half of the quickest one: what is left when nothing was done, and both ways are as long. The
         first requests after a start wait for connections all the way to IBKR, and tell nothing.
+
+        Args:
+            operation: the call.
+            seconds: after how many it was answered.
         """
-        quickest, count = self._seen.get(operation.name, (0.0, 0))
-        return quickest / 2 if count > _ENOUGH else 0.0
+        name = operation.name
+        quickest, count = self._seen.pop(name, (seconds, 0))
+        quickest = min(quickest, seconds)
+        self._seen[name] = (quickest, count + 1)
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return quickest / 2 if count >= _ENOUGH else 0.0
 
 
 class Ticket(msgspec.Struct, eq=False):
@@ -306,8 +308,7 @@ class Pacer:
         if ticket in self._in_flight:
             self._in_flight.discard(ticket)
             if answered_in is not None:
-                self._answers.note(ticket.operation, answered_in)
-                ticket.return_time = self._answers.return_time(ticket.operation)
+                ticket.return_time = self._answers.learn(ticket.operation, answered_in)
             arrived = latest(ticket.went, now, ticket.return_time)
             for window in (self._session, *self._buckets.get(ticket.bucket, ())):
                 window.land(ticket.went, arrived)

@@ -23,13 +23,24 @@ class Pager:
 
     A page that is empty, short, or holds nothing new is the last one. A position that a later page
     repeats is left out.
+
+    Args:
+        doubtful: whether the accounts were asked for some time ago: the session may be another one
+            by now, in which there is nothing until they are asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, doubtful: bool = False) -> None:
         self.page = 0
         self.done = False
+        self._doubtful = doubtful
         # By account and model, of which there are few: only a number is held for each position.
         self._seen: dict[tuple[object, object], set[int]] = {}
+
+    def doubts(self, rows: list[Position]) -> bool:
+        """Say, once, whether nothing may mean that the session is another one by now."""
+        doubts = self._doubtful and not rows and not self.page
+        self._doubtful = False
+        return doubts
 
     def add(self, rows: list[Position]) -> list[Position]:
         """Take a page and return what is new in it."""

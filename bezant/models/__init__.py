@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from .. import _load
 from ._base import UNSET, Maybe, Model, UnsetType
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ _HOMES = {
         "TradeUpdate",
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "UNSET",
@@ -138,13 +137,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value: object = getattr(importlib.import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+    return _load(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

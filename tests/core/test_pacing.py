@@ -166,13 +166,14 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
 
 def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
     answers = Answers()
-    for _ in range(11):
-        answers.note(READ, 0.2)
+    for _ in range(10):
+        assert answers.learn(READ, 0.2) == 0
+    assert answers.learn(READ, 0.3) == pytest.approx(0.1)
     for number in range(600):
-        answers.note(Operation("GET", f"/iserver/contract/{number}/info", idempotent=True), 1.0)
-        answers.note(HISTORY, 0.4)
-    assert answers.return_time(HISTORY) == pytest.approx(0.2)
-    assert answers.return_time(READ) == 0
+        answers.learn(Operation("GET", f"/iserver/contract/{number}/info", idempotent=True), 1.0)
+        answers.learn(HISTORY, 0.4)
+    assert answers.learn(HISTORY, 0.5) == pytest.approx(0.2)
+    assert answers.learn(READ, 0.2) == 0
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:

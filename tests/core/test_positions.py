@@ -90,3 +90,14 @@ def test_paging_loses_nothing_and_repeats_nothing(
         at += size - overlap
         assert pager.page < 60
     assert found == held
+
+
+def test_nothing_is_doubted_once_and_only_where_the_accounts_were_asked_for_before() -> None:
+    assert not Pager().doubts([])
+    pager = Pager(doubtful=True)
+    assert pager.doubts([])
+    assert not pager.doubts([])
+    assert not Pager(doubtful=True).doubts([Position(conid=1)])
+    pager = Pager(doubtful=True)
+    pager.add([])
+    assert not pager.doubts([])

@@ -18,7 +18,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     """Start one on a free port of loopback and yield its URL; skip where there is none."""
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server, with which pacing over Redis is tested, is not installed")
+        pytest.skip("a real Redis is needed for this: install the package redis-server")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [
