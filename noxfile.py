@@ -54,6 +54,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST_COMMON)
+def uvloop(session: nox.Session) -> None:
+    """The tests of runtime, client and streams on uvloop, which FastAPI's servers run on."""
+    install(session, "test")
+    session.env["TEST_EVENT_LOOP"] = "uvloop"
+    session.run("pytest", *(session.posargs or ["tests/_async", "tests/mixed", "-q", "-n", "auto"]))
+
+
+@nox.session(python=NEWEST_COMMON)
 def gateway(session: nox.Session) -> None:
     """The client through the real Client Portal Gateway, on loopback, with an invented upstream."""
     tools = ["java", "keytool"] if os.environ.get("CPGW_HOME") else ["java", "keytool", "npm"]
@@ -81,7 +89,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def bench(session: nox.Session) -> None:
-    """bezant beside its peers, on loopback; ``-- --quick`` only shows that all of it works."""
+    """Measure bezant and its peers on loopback; ``-- --quick`` only shows that all of it works.
+
+    ``-- --against REV`` measures bezant at another commit instead of the peers.
+    """
+    if "--against" in session.posargs:
+        session.install("-c", "constraints.txt", "-e", ".[sim]")
+        session.run("python", "-m", "benchmarks", *session.posargs)
+        return
     peers = nox.project.dependency_groups(PROJECT, "bench")
     # The peers are measured as their users get them today; a quick run is about us, not about them.
     versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
@@ -91,6 +106,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Faults, days, a week of streaming, limits; ``-- --quick`` for a little of it."""
+    """Faults, days, a week of streaming, limits, attacks; ``-- --quick`` for a little of it."""
     install(session)
+    session.install("-c", "constraints.txt", "uvloop; sys_platform != 'win32'")
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import time
 
+from benchmarks import against
 from benchmarks._report import write
 from benchmarks._setting import clean_environment, served
 from benchmarks._table import Row, text
@@ -28,10 +29,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only show that everything works")
     parser.add_argument("--write", action="store_true", help="put the table into the documents")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
+    parser.add_argument(
+        "--against", metavar="REV", help="measure bezant at another commit instead of its peers"
+    )
     options = parser.parse_args()
     clean_environment()
     rows: list[Row] = []
     with served(quick=options.quick) as setting:
+        if options.against:
+            print(text(list(against.rows(setting, options.against))))
+            return
         for name in options.only:
             begin = time.monotonic()
             rows += importlib.import_module(f"benchmarks.{name}").rows(setting)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,6 +21,17 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tests are about one call: neither held back nor made again, unless they say so."""
     monkeypatch.setenv("BEZANT_PACING", "off")
     monkeypatch.setenv("BEZANT_RETRIES", "0")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the tests' event loops: asyncio, or the package in ``TEST_EVENT_LOOP``."""
+    package = os.environ.get("TEST_EVENT_LOOP")
+    if not package:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(
+        package
+    ).new_event_loop
+    return factory
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,7 +47,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks left over: {left}"
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run())
     return True
 
 
