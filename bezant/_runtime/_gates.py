@@ -124,12 +124,16 @@ _gates: dict[str, Gate] = {}
 _gates_lock = threading.Lock()
 
 
-def gate_for(root: str) -> Gate:
-    """Return the one queue in front of a gateway."""
+def gate_for(key: str) -> Gate:
+    """Return the one queue in front of a gateway.
+
+    Args:
+        key: the gateway's `gateway_key`.
+    """
     with _gates_lock:
-        gate = _gates.get(root)
+        gate = _gates.get(key)
         if gate is None:
-            gate = _gates[root] = Gate()
+            gate = _gates[key] = Gate()
         return gate
 
 

@@ -54,7 +54,7 @@ class Channel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
         self.ledger: rt.Ledger | None = None
         if settings.pacing_store is not None:
             self.ledger = rt.Ledger(settings.pacing_store)

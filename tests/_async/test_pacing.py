@@ -71,6 +71,47 @@ async def test_all_clients_of_a_gateway_share_its_limits(raw: RawGateway) -> Non
     assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
 
 
+SPELLINGS = [
+    *("localhost", "LOCALHOST.", "127.0.0.1", "127.0.0.2", "127.1", "2130706433"),
+    *("[::1]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]"),
+]
+
+
+async def test_all_spellings_of_loopback_share_the_limits(raw: RawGateway) -> None:
+    raw.script(good)
+    async with (
+        AsyncClient(f"http://localhost:{raw.port}", pacing=True) as first,
+        AsyncClient(f"http://127.0.0.1:{raw.port}", pacing=True) as second,
+    ):
+        started = time.monotonic()
+        results = await gather(
+            *[lambda: first.request("GET", "/trsrv/x") for _ in range(8)],
+            *[lambda: second.request("GET", "/trsrv/x") for _ in range(8)],
+        )
+        spent = time.monotonic() - started
+    assert not [each for each in results if isinstance(each, BaseException)]
+    assert spent > 1.0
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", SPELLINGS)
+async def test_a_penalty_holds_for_all_spellings_of_loopback(
+    raw: RawGateway, scheme: str, host: str
+) -> None:
+    raw.script(too_many, good)
+    async with (
+        AsyncClient(raw.base_url, pacing=True, max_wait=0.2) as first,
+        AsyncClient(f"{scheme}://{host}:{raw.port}", pacing=True, max_wait=0.2) as second,
+    ):
+        with pytest.raises(RateLimited):
+            await first.request("GET", "/trsrv/x")
+        with pytest.raises(PacingError, match="too many requests"):
+            await second.request("GET", "/trsrv/x")
+        second.end_penalty()
+        assert first.penalty_left == 0
+    assert len(raw.requests) == 1
+
+
 async def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
     raw.script(good)
     async with AsyncClient(raw.base_url, pacing=True, timeout=0.5) as client:
