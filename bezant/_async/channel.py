@@ -32,7 +32,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import AsyncSingleFlight
-from .turn import AsyncTurn
+from .turn import AsyncTurn, AsyncTurnGuard
 
 T = TypeVar("T")
 
@@ -127,7 +127,8 @@ class AsyncChannel:
         while True:
             attempt += 1
             try:
-                async with AsyncTurn(self.gate, operation, settings, self.ledger):
+                turn = AsyncTurn(self.gate, operation, settings, self.ledger)
+                async with AsyncTurnGuard(turn), turn:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import insort
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -115,7 +115,7 @@ class Window:
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._times: list[float] = []
-        self._flying: list[float] = []
+        self._flying: dict[object, float] = {}
 
     def free(self, now: float) -> int:
         """Return how many may go now."""
@@ -123,25 +123,29 @@ class Window:
             del self._times[0]
         return self._limit.count - len(self._times) - len(self._flying)
 
-    def add(self, now: float) -> None:
+    def add(self, request: object, now: float) -> None:
         """Count one that goes now."""
-        self._flying.append(now)
+        self._flying[request] = now
 
-    def land(self, went: float, arrived: float) -> None:
-        """Note that one was answered, or given up, and as of when it counts."""
-        self._flying.remove(went)
-        insort(self._times, arrived)
+    def land(self, request: object, arrived: float) -> None:
+        """Note that one was answered, or given up, and as of when it counts.
 
-    def forget(self, went: float) -> None:
+        Like `forget` it may be called again: an interrupt can come in the middle of it.
+        """
+        if request in self._flying:
+            insort(self._times, arrived)
+            del self._flying[request]
+
+    def forget(self, request: object) -> None:
         """Count one no more: it did not go."""
-        self._flying.remove(went)
+        self._flying.pop(request, None)
 
     def opens_for(self, ahead: int, now: float) -> float:
         """Return the seconds until one can go that has so many ahead of it, at least."""
         waiting = ahead - self.free(now)
         if waiting < 0:
             return 0.0
-        times = sorted([*self._times, *(latest(went, now) for went in self._flying)])
+        times = sorted([*self._times, *(latest(went, now) for went in self._flying.values())])
         rounds, place = divmod(waiting, self._limit.count)
         length = self._limit.seconds + MARGIN
         # Those that go now and later open their places a window's length after they went.
@@ -185,6 +189,9 @@ class Answers:
         return quickest / 2 if count >= _ENOUGH else 0.0
 
 
+_numbers = itertools.count()
+
+
 class Ticket(msgspec.Struct, eq=False):
     """One call's place in the queue.
 
@@ -204,6 +211,12 @@ class Ticket(msgspec.Struct, eq=False):
     granted: bool = False
     went: float = 0.0
     return_time: float = 0.0
+
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        """Return a ticket for a call; `Pacer.enter` queues it."""
+        bucket, _ = limits_of(operation.method, operation.path)
+        return cls(operation, bucket, (priority_of(operation), next(_numbers)))
 
     @property
     def is_tickle(self) -> bool:
@@ -227,20 +240,17 @@ class Pacer:
         self._waiting: list[Ticket] = []
         self._in_flight: set[Ticket] = set()
         self._answers = Answers()
-        self._numbers = itertools.count()
 
-    def enter(self, operation: Operation) -> Ticket:
+    def enter(self, ticket: Ticket) -> None:
         """Queue a call."""
-        bucket, limits = limits_of(operation.method, operation.path)
+        bucket = ticket.bucket
         if bucket and bucket not in self._buckets:
+            _, limits = limits_of(ticket.operation.method, ticket.operation.path)
             self._buckets[bucket] = [Window(limit) for limit in limits]
-        ticket = Ticket(operation, bucket, (priority_of(operation), next(self._numbers)))
         self._queue(ticket)
-        return ticket
 
     def _queue(self, ticket: Ticket) -> None:
-        self._waiting.append(ticket)
-        self._waiting.sort(key=lambda each: each.order)
+        insort(self._waiting, ticket, key=lambda each: each.order)
 
     def postpone(self, ticket: Ticket, bucket: str, until: float) -> None:
         """Queue a call again that was let go and did not go, because another process was first.
@@ -253,7 +263,7 @@ class Pacer:
         self._in_flight.discard(ticket)
         ticket.granted = False
         for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.forget(ticket.went)
+            window.forget(ticket)
         self._held[bucket] = max(until, self._held.get(bucket, 0.0))
         self._queue(ticket)
 
@@ -272,10 +282,10 @@ class Pacer:
                 continue
             windows = self._buckets.get(ticket.bucket, ())
             if all(window.free(now) > 0 for window in windows):
-                for window in (self._session, *windows):
-                    window.add(now)
                 ticket.granted, ticket.went = True, now
                 self._in_flight.add(ticket)
+                for window in (self._session, *windows):
+                    window.add(ticket, now)
                 granted.append(ticket)
         if granted:
             self._waiting = [each for each in self._waiting if not each.granted]
@@ -300,18 +310,19 @@ class Pacer:
     def leave(self, ticket: Ticket, now: float, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
 
+        An interrupt can end this half done: taking the same call out again completes it.
+
         Args:
             ticket: the call.
             now: the time.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        if ticket in self._in_flight:
-            self._in_flight.discard(ticket)
-            if answered_in is not None:
-                ticket.return_time = self._answers.learn(ticket.operation, answered_in)
-            arrived = latest(ticket.went, now, ticket.return_time)
-            for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-                window.land(ticket.went, arrived)
+        if answered_in is not None:
+            ticket.return_time = self._answers.learn(ticket.operation, answered_in)
+        arrived = latest(ticket.went, now, ticket.return_time)
+        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
+            window.land(ticket, arrived)
+        self._in_flight.discard(ticket)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .._core.pacing import MAX_STREAMS, Pacer, Ticket
-from .._core.wire import Operation
 
 
 class Stream(Protocol):
@@ -32,14 +31,14 @@ class Gate:
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
-    def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
-        """Queue a call; return its ticket, and how long it has to wait at least."""
+    def enter(self, ticket: Ticket, wake: Callable[[], None]) -> float:
+        """Queue a call; return how long it has to wait at least."""
         now = time.monotonic()
         with self._lock:
-            ticket = self._pacer.enter(operation)
             self._wakers[ticket] = wake
+            self._pacer.enter(ticket)
             self._dispatch(now)
-            return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     def seconds_until(self, ticket: Ticket) -> float:
         """Let go whoever may go; return how long this one still has to wait at least."""
@@ -68,6 +67,8 @@ class Gate:
 
     def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
+
+        An interrupt can end this half done: taking the same call out again completes it.
 
         Args:
             ticket: the call.

@@ -33,7 +33,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import SingleFlight
-from .turn import Turn
+from .turn import Turn, TurnGuard
 
 T = TypeVar("T")
 
@@ -128,7 +128,8 @@ class Channel:
         while True:
             attempt += 1
             try:
-                with Turn(self.gate, operation, settings, self.ledger):
+                turn = Turn(self.gate, operation, settings, self.ledger)
+                with TurnGuard(turn), turn:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline

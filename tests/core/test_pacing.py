@@ -36,6 +36,12 @@ FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
 
 
+def enter(pacer: Pacer, operation: Operation) -> Ticket:
+    ticket = Ticket.of(operation)
+    pacer.enter(ticket)
+    return ticket
+
+
 @given(
     st.lists(st.tuples(OPERATIONS, st.integers(0, 3), st.floats(0, 3), st.booleans()), max_size=120)
 )
@@ -48,7 +54,7 @@ def test_no_window_is_ever_exceeded(
     flying: list[Ticket] = []
     for operation, count, pause, landing in steps:
         for _ in range(count):
-            pacer.enter(operation)
+            enter(pacer, operation)
         now += pause
         flying += pacer.dispatch(now)
         others = [each for each in flying if not each.is_tickle]
@@ -85,7 +91,7 @@ def test_no_window_is_exceeded_where_requests_arrive(
     quickest: dict[Operation, float] = {}
     flying: list[tuple[float, float, Ticket]] = []
     for operation, pause, there, more, good in steps:
-        pacer.enter(operation)
+        enter(pacer, operation)
         now += pause
         while flying and flying[0][0] <= now:
             answered, seconds, ticket = flying.pop(0)
@@ -131,10 +137,10 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
         """Send ten that are answered after 0.2 s; return when the next may go, after the first."""
         nonlocal now
         for _ in range(10):
-            ticket = pacer.enter(READ)
+            ticket = enter(pacer, READ)
             assert pacer.dispatch(now) == [ticket]
             pacer.leave(ticket, now + 0.2, 0.2)
-        after = pacer.enter(READ)
+        after = enter(pacer, READ)
         wait = pacer.seconds_until(after, now)
         pacer.leave(after, now)
         now += wait
@@ -149,7 +155,7 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
     pacer = Pacer()
 
     def answer(seconds: float | None) -> float:
-        ticket = pacer.enter(READ)
+        ticket = enter(pacer, READ)
         pacer.dispatch(now)
         pacer.leave(ticket, now, seconds)
         return ticket.return_time
@@ -188,7 +194,7 @@ def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
 @given(st.integers(1, 25), st.sampled_from([READ, HISTORY, ORDERS, TICKLE]))
 def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Operation) -> None:
     pacer = Pacer()
-    tickets = [pacer.enter(operation) for _ in range(count)]
+    tickets = [enter(pacer, operation) for _ in range(count)]
     last = tickets[-1]
     now = 0.0
     earliest = 0.0
@@ -210,7 +216,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
 def test_the_session_limit() -> None:
     pacer = Pacer()
     for _ in range(25):
-        pacer.enter(READ)
+        enter(pacer, READ)
     counts = []
     for tenth in range(30):
         granted = pacer.dispatch(tenth / 10)
@@ -223,7 +229,7 @@ def test_the_session_limit() -> None:
 
 def test_a_full_bucket_lets_the_others_pass() -> None:
     pacer = Pacer()
-    first, second, read = pacer.enter(ORDERS), pacer.enter(ORDERS), pacer.enter(READ)
+    first, second, read = enter(pacer, ORDERS), enter(pacer, ORDERS), enter(pacer, READ)
     assert pacer.dispatch(0.0) == [first, read]
     assert pacer.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
     pacer.leave(first, 0.01)
@@ -233,15 +239,15 @@ def test_a_full_bucket_lets_the_others_pass() -> None:
 
 def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
     pacer = Pacer()
-    read, order, tickle = pacer.enter(READ), pacer.enter(PLACE), pacer.enter(TICKLE)
+    read, order, tickle = enter(pacer, READ), enter(pacer, PLACE), enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle, order, read]
 
 
 def test_a_place_is_kept_for_the_tickle() -> None:
     pacer = Pacer()
-    reads = [pacer.enter(READ) for _ in range(6)]
+    reads = [enter(pacer, READ) for _ in range(6)]
     assert pacer.dispatch(0.0) == reads[:3]
-    tickle = pacer.enter(TICKLE)
+    tickle = enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle]
     assert pacer.dispatch(0.0) == []
     pacer.leave(reads[0], 0.0)
@@ -252,7 +258,7 @@ def test_a_place_is_kept_for_the_tickle() -> None:
 
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
     pacer = Pacer()
-    first, second, third = (pacer.enter(ORDERS) for _ in range(3))
+    first, second, third = (enter(pacer, ORDERS) for _ in range(3))
     pacer.dispatch(0.0)
     assert pacer.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
     pacer.leave(second, 0.0)
@@ -265,7 +271,7 @@ def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
 def test_a_penalty_holds_everything() -> None:
     pacer = Pacer()
     pacer.penalise(100.0, None)
-    ticket = pacer.enter(TICKLE)
+    ticket = enter(pacer, TICKLE)
     assert pacer.dispatch(100.0) == []
     assert pacer.seconds_until(ticket, 100.0) == PENALTY
     pacer.penalise(100.0, 5.0)  # never shortened
@@ -322,11 +328,11 @@ def test_a_window_opens_for_each_in_turn() -> None:
     window = Window(Limit(2, 10.0))
     assert window.opens_for(0, 0.0) == window.opens_for(1, 0.0) == 0.0
     assert window.opens_for(2, 0.0) == pytest.approx(10 + MARGIN)
-    window.add(0.0)
-    window.add(4.0)
+    window.add("a", 0.0)
+    window.add("b", 4.0)
     assert window.opens_for(0, 5.0) == pytest.approx(10)  # neither has been answered
-    window.land(4.0, latest(4.0, 4.0))
-    window.land(0.0, latest(0.0, 0.01))
+    window.land("b", latest(4.0, 4.0))
+    window.land("a", latest(0.0, 0.01))
     assert window.free(5.0) == 0
     assert window.opens_for(0, 5.0) == pytest.approx(5 + MARGIN)
     assert window.opens_for(1, 5.0) == pytest.approx(9 + MARGIN)
@@ -348,12 +354,12 @@ def test_every_published_limit_is_kept() -> None:
 def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
     """The first connection takes its time: ten that waited for it arrive together, and late."""
     window = Window(Limit(2, 1.0))
-    window.add(0.0)
-    window.add(0.0)
-    window.land(0.0, latest(0.0, 0.3))
+    window.add("a", 0.0)
+    window.add("b", 0.0)
+    window.land("a", latest(0.0, 0.3))
     assert window.free(1.0 + MARGIN) == 0
     assert window.free(1.3) == 1  # no later than a second after the answer
     assert window.free(60.0) == 1  # the other one may still arrive
     assert window.opens_for(1, 60.0) == pytest.approx(1.0)
-    window.forget(0.0)
+    window.forget("b")
     assert window.free(60.0) == 2

@@ -14,6 +14,7 @@ from bezant._core.pacing import (
     SESSION_LIMIT,
     Limit,
     Pacer,
+    Ticket,
     limits_of,
 )
 from bezant._core.shared_pacing import (
@@ -37,8 +38,14 @@ NUMBERS = iter(range(1_000_000_000))
 
 
 def claim(operation: Operation, *, forgive: bool = False, lease: float = 30.0) -> Claim:
-    ticket = Pacer().enter(operation)
+    ticket = Ticket.of(operation)
     return Claim.of(ticket, f"t{next(NUMBERS)}", lease, forgive=forgive)
+
+
+def enter(pacer: Pacer, operation: Operation) -> Ticket:
+    ticket = Ticket.of(operation)
+    pacer.enter(ticket)
+    return ticket
 
 
 @given(st.lists(st.tuples(OPERATIONS, st.floats(0, 3), st.booleans()), max_size=150))
@@ -183,10 +190,10 @@ def test_what_is_over_is_forgotten() -> None:
 
 def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     pacer = Pacer()
-    first = pacer.enter(ORDERS)
+    first = enter(pacer, ORDERS)
     assert pacer.dispatch(0.0) == [first]
     pacer.postpone(first, "GET /iserver/account/orders", 3.0)
-    read, second = pacer.enter(READ), pacer.enter(ORDERS)
+    read, second = enter(pacer, READ), enter(pacer, ORDERS)
     assert pacer.dispatch(1.0) == [read]
     assert pacer.seconds_until(first, 1.0) == 2.0
     assert pacer.dispatch(3.0) == [first]
@@ -194,7 +201,7 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     pacer.leave(first, 3.01)
     assert pacer.dispatch(8.1) == [second]
     pacer.postpone(second, "", 10.0)
-    tickle = pacer.enter(TICKLE)
+    tickle = enter(pacer, TICKLE)
     assert pacer.dispatch(9.9) == []
     assert pacer.dispatch(10.0) == [tickle, second]
 
