@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from .._core.shared_pacing import (
     Refusal,
     Shared,
     StoreTrouble,
+    announce,
     penalise,
     release,
     reserve,
@@ -65,6 +67,8 @@ class AsyncTurn:
         ticket = self._ticket = Ticket.of(self._operation)
         try:
             wait = self._gate.enter(ticket, waker.wake)
+            if wait and ticket.is_urgent:
+                await self._announce(wait)
             if wait > 1:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
             while True:
@@ -80,10 +84,19 @@ class AsyncTurn:
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
                 waker = rt.Waker()
-                wait = self._gate.postpone(ticket, refusal.bucket, refusal.seconds, waker.wake)
+                wait = self._gate.postpone(ticket, refusal, waker.wake)
         except BaseException:
             await self.leave()
             raise
+
+    async def _announce(self, wait: float) -> None:
+        """Have the reads of other processes let an urgent call pass that waits in this one."""
+        if self._ledger is None:
+            return
+        self._token = os.urandom(16).hex()
+        with contextlib.suppress(StoreTrouble):  # asking for a slot will tell
+            change = partial(announce, token=self._token, seconds=wait)
+            await self._ledger.change(change, self._token)
 
     async def _ask_others(self, ticket: Ticket) -> Refusal | None:
         """Ask for a place among all processes."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .._core.pacing import MAX_STREAMS, Pacer, Ticket
+from .._core.shared_pacing import Refusal
 
 
 class Stream(Protocol):
@@ -47,21 +48,19 @@ class Gate:
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
-    def postpone(
-        self, ticket: Ticket, bucket: str, seconds: float, wake: Callable[[], None]
-    ) -> float:
+    def postpone(self, ticket: Ticket, refusal: Refusal, wake: Callable[[], None]) -> float:
         """Queue a call again that other processes left no room for; return how long it has to wait.
 
         Args:
             ticket: the call.
-            bucket: whose limit is full; "" for everybody's.
-            seconds: when it may be tried again.
+            refusal: who has to wait, and for how long.
             wake: called when it may go.
         """
         now = time.monotonic()
         with self._lock:
             self._wakers[ticket] = wake
-            self._pacer.postpone(ticket, bucket, now + seconds)
+            until = now + refusal.seconds
+            self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 

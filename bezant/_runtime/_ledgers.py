@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .._core.settings import PacingStore
-from .._core.shared_pacing import Shared, StoreTrouble, dump, load
+from .._core.shared_pacing import Refusal, Shared, StoreTrouble, dump, load
 from ..errors import InvalidRequest
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ def change_file(store: PacingStore, change: Change[T]) -> T:
             ).fetchone()
             shared = load(row and row[0])
             result = change(shared, time.time())
+            if _is_unchanged(result):
+                return result
             database.execute(
                 "INSERT OR REPLACE INTO pacing VALUES (?, ?)", (store.name, dump(shared))
             )
@@ -92,8 +94,15 @@ def next_state(
     """
     shared = load(raw)
     result = change(shared, clock[0] + clock[1] / 1_000_000)
+    if _is_unchanged(result):
+        return None, result
     data = dump(shared)
     return (None if data == raw and not always else data), result
+
+
+def _is_unchanged(result: object) -> bool:
+    # Whoever waits asks often, and would keep those who go from writing.
+    return isinstance(result, Refusal) and not result.noted
 
 
 def redis_trouble(error: Exception) -> StoreTrouble:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .._core.shared_pacing import (
     Refusal,
     Shared,
     StoreTrouble,
+    announce,
     penalise,
     release,
     reserve,
@@ -66,6 +68,8 @@ class Turn:
         ticket = self._ticket = Ticket.of(self._operation)
         try:
             wait = self._gate.enter(ticket, waker.wake)
+            if wait and ticket.is_urgent:
+                self._announce(wait)
             if wait > 1:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
             while True:
@@ -81,10 +85,19 @@ class Turn:
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
                 waker = rt.Waker()
-                wait = self._gate.postpone(ticket, refusal.bucket, refusal.seconds, waker.wake)
+                wait = self._gate.postpone(ticket, refusal, waker.wake)
         except BaseException:
             self.leave()
             raise
+
+    def _announce(self, wait: float) -> None:
+        """Have the reads of other processes let an urgent call pass that waits in this one."""
+        if self._ledger is None:
+            return
+        self._token = os.urandom(16).hex()
+        with contextlib.suppress(StoreTrouble):  # asking for a slot will tell
+            change = partial(announce, token=self._token, seconds=wait)
+            self._ledger.change(change, self._token)
 
     def _ask_others(self, ticket: Ticket) -> Refusal | None:
         """Ask for a place among all processes."""

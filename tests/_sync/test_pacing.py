@@ -121,23 +121,54 @@ def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
     assert not [each for each in results if isinstance(each, BaseException)]
 
 
-def test_three_calls_at_a_time_and_one_place_for_the_tickle(raw: RawGateway) -> None:
-    held: list[Peer] = []
+ORDERS = "/iserver/account/DU1/orders"
+
+
+def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawGateway) -> None:
+    held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
-        if "tickle" in request.target:
+        if request.method != "GET":
             peer.json(b'{"session":"x"}')
             return
-        held.append(peer)
+        held.append(request.target)
         peer.silence()
 
     raw.script(hold)
     with Client(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
         slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(5)]
-        until(lambda: len(held) == 3)
+        until(lambda: len(held) == 2)
+        client.request("POST", ORDERS, json={"orders": []})
+        client.request("DELETE", "/iserver/account/DU1/order/7")
+        client.request("POST", "/iserver/reply/abc", json={"confirmed": True})
         client.tickle()
         pause(0.1)
-        assert len(held) == 3
+        assert len(held) == 2
+        for each in slow:
+            with pytest.raises(BezantError):
+                result(each)
+
+
+def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+    held: list[str] = []
+
+    def hold(request: RawRequest, peer: Peer) -> None:
+        if request.method == "DELETE" or "tickle" in request.target:
+            peer.json(b'{"session":"x"}')
+            return
+        held.append(request.target)
+        peer.silence()
+
+    raw.script(hold)
+    with Client(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
+        slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(2)]
+        until(lambda: len(held) == 2)
+        slow.append(later(lambda: client.request("POST", ORDERS, json={"orders": []})))
+        until(lambda: len(held) == 3)
+        client.request("DELETE", "/iserver/account/DU1/order/7")
+        client.tickle()
         for each in slow:
             with pytest.raises(BezantError):
                 result(each)

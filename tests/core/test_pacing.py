@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezant._core import pacing as kinds
 from bezant._core.pacing import (
+    KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
+    LEAST_URGENT,
     MARGIN,
     MAX_IN_FLIGHT,
     PENALTY,
@@ -20,6 +23,8 @@ from bezant._core.pacing import (
     Pacer,
     Ticket,
     Window,
+    has_slot,
+    kind_of,
     latest,
     limits_of,
     priority_of,
@@ -30,6 +35,7 @@ READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
 ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
 PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 
@@ -59,7 +65,7 @@ def test_no_window_is_ever_exceeded(
         flying += pacer.dispatch(now)
         others = [each for each in flying if not each.is_tickle]
         assert len(flying) <= MAX_IN_FLIGHT
-        assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE or len(flying) <= MAX_IN_FLIGHT
+        assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE
         while landing and flying:
             ticket = flying.pop()
             arrived[ticket] = (ticket.went, now)
@@ -243,17 +249,105 @@ def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
     assert pacer.dispatch(0.0) == [tickle, order, read]
 
 
-def test_a_place_is_kept_for_the_tickle() -> None:
+def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
     pacer = Pacer()
     reads = [enter(pacer, READ) for _ in range(6)]
-    assert pacer.dispatch(0.0) == reads[:3]
+    assert pacer.dispatch(0.0) == reads[:2]
+    orders = [enter(pacer, PLACE) for _ in range(2)]
+    assert pacer.dispatch(0.0) == orders[:1]
     tickle = enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle]
     assert pacer.dispatch(0.0) == []
     pacer.leave(reads[0], 0.0)
-    assert pacer.dispatch(0.0) == []  # the tickle has taken the fourth place
+    assert pacer.dispatch(0.0) == [orders[1]]
+    pacer.leave(orders[0], 0.0)
+    assert pacer.dispatch(0.0) == [reads[2]]  # the tickle has its own slot
     pacer.leave(tickle, 0.0)
-    assert pacer.dispatch(0.0) == [reads[3]]
+    assert pacer.dispatch(0.0) == []
+
+
+def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
+    pacer = Pacer()
+    for operation in (READ, READ, PLACE):
+        enter(pacer, operation)
+    assert len(pacer.dispatch(0.0)) == 3
+    second, cancel = enter(pacer, PLACE), enter(pacer, CANCEL)
+    assert pacer.dispatch(0.0) == [cancel]
+    tickle = enter(pacer, TICKLE)
+    assert pacer.dispatch(0.0) == []
+    pacer.leave(cancel, 0.1)
+    assert pacer.dispatch(0.1) == [tickle]
+    assert not second.granted
+
+
+KINDS = st.sampled_from([kinds.TICKLE, kinds.CANCEL, kinds.ORDER, kinds.READ])
+
+
+@given(st.lists(KINDS, max_size=60))
+def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
+    flying: list[int] = []
+    for kind in wanted:
+        if has_slot(kind, flying):
+            flying.append(kind)
+    reads = flying.count(kinds.READ)
+    assert len(flying) <= MAX_IN_FLIGHT
+    assert reads <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
+    only_reads = [kinds.READ] * reads
+    for kind in (kinds.TICKLE, kinds.CANCEL, kinds.ORDER):
+        assert has_slot(kind, only_reads)
+    assert has_slot(kinds.TICKLE, [*only_reads, kinds.ORDER])
+    assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
+    # Whatever a read may do with so many urgent calls waiting, it may do with fewer.
+    for urgent in range(1, 4):
+        assert not has_slot(kinds.READ, flying, urgent) or has_slot(kinds.READ, flying, urgent - 1)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(0, 0.3)), min_size=1, max_size=60),
+    st.floats(0, 1),
+)
+def test_an_order_goes_within_a_window_whatever_is_queued(
+    reads: list[tuple[bool, float]], at: float
+) -> None:
+    """Slow and silent reads flood the queue; an order comes at any moment."""
+    pacer = Pacer()
+    for _ in range(50):
+        enter(pacer, READ)
+    now, flying, number = 0.0, list[tuple[float, Ticket]](), 0
+    order: Ticket | None = None
+    while order is None or not order.granted:
+        if order is None and now >= at:
+            order = enter(pacer, PLACE)
+            entered = now
+        for ticket in pacer.dispatch(now):
+            silent, seconds = reads[number % len(reads)]
+            number += 1
+            flying.append((now + (1e9 if silent else seconds), ticket))
+        for each in [one for one in flying if one[0] <= now]:
+            flying.remove(each)
+            pacer.leave(each[1], now)
+        now += 0.01
+    assert order.went - entered <= SESSION_LIMIT.seconds + MARGIN + 0.02
+
+
+def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
+    pacer = Pacer()
+    read = enter(pacer, READ)
+    assert pacer.dispatch(0.0) == [read]
+    pacer.postpone(read, "", 3.0, LEAST_URGENT)
+    assert pacer.dispatch(1.0) == []
+    order = enter(pacer, PLACE)
+    assert pacer.seconds_until(order, 1.0) == 0
+    assert pacer.seconds_until(read, 1.0) == 2.0
+    assert pacer.dispatch(1.0) == [order]
+    pacer.postpone(order, "", 2.0, 1)
+    tickle = enter(pacer, TICKLE)
+    assert pacer.dispatch(1.0) == [tickle]
+    assert pacer.dispatch(2.0) == [order]
+    pacer.postpone(tickle, "", 9.0)
+    assert pacer.dispatch(8.0) == []
+    pacer.forgive()
+    assert pacer.dispatch(8.0) == [tickle, read]
 
 
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
@@ -321,7 +415,7 @@ def test_both_verbs_of_the_tickle_are_one() -> None:
     ],
 )
 def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
-    assert priority_of(operation) == priority
+    assert priority_of(kind_of(operation)) == priority
 
 
 def test_a_window_opens_for_each_in_turn() -> None:

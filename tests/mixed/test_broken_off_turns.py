@@ -214,7 +214,7 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
     """It is still on its way to the server when its call is cancelled."""
     with redis_server(tmp_path) as url:
         place = where(url)
-        claim = shared_pacing.Claim("late", "", (), is_tickle=False, lease=300)
+        claim = shared_pacing.Claim("late", "", (), pacing.READ, lease=300)
         first, second = _async.Ledger(place), _async.Ledger(place)
         async with first._redis.pipeline() as pipe:
             key = f"bezant:pacing:{place.name}"
