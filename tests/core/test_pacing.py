@@ -315,6 +315,7 @@ def test_an_order_goes_within_a_window_whatever_is_queued(
         enter(pacer, READ)
     now, flying, number = 0.0, list[tuple[float, Ticket]](), 0
     order: Ticket | None = None
+    entered = 0.0
     while order is None or not order.granted:
         if order is None and now >= at:
             order = enter(pacer, PLACE)
