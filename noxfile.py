@@ -106,7 +106,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Faults, days, a week of streaming, limits, attacks; ``-- --quick`` for a little of it."""
+    """Faults, days, streams, limits, priority, attacks; ``-- --quick`` for a little of it."""
     install(session)
     session.install("-c", "constraints.txt", "uvloop; sys_platform != 'win32'")
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

@@ -9,7 +9,7 @@ import time
 
 from benchmarks._setting import clean_environment
 
-SUBJECTS = ["storm", "days", "week", "limits", "attack"]
+SUBJECTS = ["storm", "days", "week", "limits", "priority", "attack"]
 
 
 def main() -> None:

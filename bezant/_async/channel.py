@@ -32,7 +32,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import AsyncSingleFlight
-from .turn import AsyncTurn
+from .turn import AsyncTurn, AsyncTurnGuard
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class AsyncChannel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
         self.ledger: rt.Ledger | None = None
         if settings.pacing_store is not None:
             self.ledger = rt.Ledger(settings.pacing_store)
@@ -127,7 +127,8 @@ class AsyncChannel:
         while True:
             attempt += 1
             try:
-                async with AsyncTurn(self.gate, operation, settings, self.ledger):
+                turn = AsyncTurn(self.gate, operation, settings, self.ledger)
+                async with AsyncTurnGuard(turn), turn:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline

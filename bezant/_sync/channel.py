@@ -33,7 +33,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import SingleFlight
-from .turn import Turn
+from .turn import Turn, TurnGuard
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Channel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
         self.ledger: rt.Ledger | None = None
         if settings.pacing_store is not None:
             self.ledger = rt.Ledger(settings.pacing_store)
@@ -128,7 +128,8 @@ class Channel:
         while True:
             attempt += 1
             try:
-                with Turn(self.gate, operation, settings, self.ledger):
+                turn = Turn(self.gate, operation, settings, self.ledger)
+                with TurnGuard(turn), turn:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
