@@ -40,6 +40,8 @@ class AsyncTurn:
     the ledger that is shared with other processes.
     """
 
+    _ticket: Ticket | None = None
+
     def __init__(
         self,
         gate: rt.Gate,
@@ -51,7 +53,6 @@ class AsyncTurn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
-        self._ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -103,6 +104,11 @@ class AsyncTurn:
                 retry_after=1.0,
             ) from trouble
 
+    def __del__(self) -> None:
+        # A call that an interrupt or the garbage collector ended between two steps.
+        if self._ticket is not None:
+            self._gate.leave(self._ticket)
+
     def _check(self, wait: float) -> None:
         """Give up where the turn does not come in time."""
         penalty = self._gate.penalty_left
@@ -131,7 +137,8 @@ class AsyncTurn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._ticket is None:
+        ticket = self._ticket
+        if ticket is None:
             return
         try:
             if isinstance(exc, RateLimited):  # before anybody else is let go
@@ -140,10 +147,11 @@ class AsyncTurn:
                 await self._tell(partial(penalise, seconds=exc.retry_after))
         finally:
             answered_in = rt.monotonic() - self._went if exc_type is None else None
-            await self._leave(self._ticket, answered_in)
+            await self._leave(ticket, answered_in)
 
     async def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         self._gate.leave(ticket, answered_in)
+        self._ticket = None
         if self._token:
             await self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 

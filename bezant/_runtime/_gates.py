@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from .._core.pacing import MAX_STREAMS, Pacer, Ticket
 from .._core.wire import Operation
@@ -22,16 +24,38 @@ class Stream(Protocol):
         ...
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _settling(
+    method: Callable[Concatenate[Gate, P], T],
+) -> Callable[Concatenate[Gate, P], T]:
+    """Have a method that takes the lock take out the calls that ended meanwhile."""
+
+    @functools.wraps(method)
+    def settling(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self.settle()
+
+    return settling
+
+
 class Gate:
     """A gateway's queue, safe for threads and event loops at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # Calls that are over and still have to be taken out, by whoever has the lock.
+        self._over: deque[tuple[Ticket, float, float | None]] = deque()
         self._pacer = Pacer()
         self._wakers: dict[Ticket, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
+    @_settling
     def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
         """Queue a call; return its ticket, and how long it has to wait at least."""
         now = time.monotonic()
@@ -41,6 +65,7 @@ class Gate:
             self._dispatch(now)
             return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
+    @_settling
     def seconds_until(self, ticket: Ticket) -> float:
         """Let go whoever may go; return how long this one still has to wait at least."""
         now = time.monotonic()
@@ -48,6 +73,7 @@ class Gate:
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
+    @_settling
     def postpone(
         self, ticket: Ticket, bucket: str, seconds: float, wake: Callable[[], None]
     ) -> float:
@@ -73,11 +99,22 @@ class Gate:
             ticket: the call.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        now = time.monotonic()
-        with self._lock:
-            self._wakers.pop(ticket, None)
-            self._pacer.leave(ticket, now, answered_in)
-            self._dispatch(now)
+        # The garbage collector ends forgotten calls in whatever thread it runs, which may hold the
+        # lock already: so nobody waits for the lock here.
+        self._over.append((ticket, time.monotonic(), answered_in))
+        self.settle()
+
+    def settle(self) -> None:
+        """Take out the calls that are over, unless somebody holds the lock and will do it."""
+        while self._over and self._lock.acquire(blocking=False):
+            try:
+                while self._over:
+                    ticket, now, answered_in = self._over.popleft()
+                    self._wakers.pop(ticket, None)
+                    self._pacer.leave(ticket, now, answered_in)
+                    self._dispatch(now)
+            finally:
+                self._lock.release()
 
     def _dispatch(self, now: float) -> None:
         for ticket in self._pacer.dispatch(now):
@@ -85,6 +122,7 @@ class Gate:
             if wake is not None:
                 wake()
 
+    @_settling
     def admit(self, stream: Stream) -> bool:
         """Count a WebSocket that is about to be opened; False where there are enough already.
 
@@ -96,11 +134,13 @@ class Gate:
             self._streams.add(stream)
             return True
 
+    @_settling
     def penalise(self, seconds: float | None) -> None:
         """Hold everything back after a 429."""
         with self._lock:
             self._pacer.penalise(time.monotonic(), seconds)
 
+    @_settling
     def forgive(self) -> None:
         """End the penalty early."""
         now = time.monotonic()

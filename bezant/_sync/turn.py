@@ -41,6 +41,8 @@ class Turn:
     the ledger that is shared with other processes.
     """
 
+    _ticket: Ticket | None = None
+
     def __init__(
         self,
         gate: rt.Gate,
@@ -52,7 +54,6 @@ class Turn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
-        self._ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -104,6 +105,11 @@ class Turn:
                 retry_after=1.0,
             ) from trouble
 
+    def __del__(self) -> None:
+        # A call that an interrupt or the garbage collector ended between two steps.
+        if self._ticket is not None:
+            self._gate.leave(self._ticket)
+
     def _check(self, wait: float) -> None:
         """Give up where the turn does not come in time."""
         penalty = self._gate.penalty_left
@@ -132,7 +138,8 @@ class Turn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._ticket is None:
+        ticket = self._ticket
+        if ticket is None:
             return
         try:
             if isinstance(exc, RateLimited):  # before anybody else is let go
@@ -141,10 +148,11 @@ class Turn:
                 self._tell(partial(penalise, seconds=exc.retry_after))
         finally:
             answered_in = rt.monotonic() - self._went if exc_type is None else None
-            self._leave(self._ticket, answered_in)
+            self._leave(ticket, answered_in)
 
     def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         self._gate.leave(ticket, answered_in)
+        self._ticket = None
         if self._token:
             self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 
