@@ -40,8 +40,6 @@ class AsyncTurn:
     the ledger that is shared with other processes.
     """
 
-    _ticket: Ticket | None = None
-
     def __init__(
         self,
         gate: rt.Gate,
@@ -53,6 +51,7 @@ class AsyncTurn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
+        self._ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -62,7 +61,7 @@ class AsyncTurn:
             return
         self._began = rt.monotonic()
         waker = rt.Waker()
-        ticket, wait = self._gate.enter(self._operation, waker.wake)
+        ticket, wait = self._gate.enter(self._operation, waker.wake, self)
         self._ticket = ticket
         try:
             if wait > 1:
@@ -103,11 +102,6 @@ class AsyncTurn:
                 operation=self._operation.name,
                 retry_after=1.0,
             ) from trouble
-
-    def __del__(self) -> None:
-        # A call that an interrupt or the garbage collector ended between two steps.
-        if self._ticket is not None:
-            self._gate.leave(self._ticket)
 
     def _check(self, wait: float) -> None:
         """Give up where the turn does not come in time."""
@@ -151,7 +145,6 @@ class AsyncTurn:
 
     async def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         self._gate.leave(ticket, answered_in)
-        self._ticket = None
         if self._token:
             await self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 

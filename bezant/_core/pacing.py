@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import insort
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -196,6 +197,7 @@ class Ticket(msgspec.Struct, eq=False):
         went: when it was let go.
         return_time: once it was answered, the seconds that an answer takes at least after its
             request has arrived.
+        owner: returns what makes the call, or None where that was forgotten.
     """
 
     operation: Operation
@@ -204,6 +206,7 @@ class Ticket(msgspec.Struct, eq=False):
     granted: bool = False
     went: float = 0.0
     return_time: float = 0.0
+    owner: Callable[[], object] | None = None
 
     @property
     def is_tickle(self) -> bool:
@@ -229,12 +232,18 @@ class Pacer:
         self._answers = Answers()
         self._numbers = itertools.count()
 
-    def enter(self, operation: Operation) -> Ticket:
-        """Queue a call."""
+    def enter(self, operation: Operation, owner: Callable[[], object] | None = None) -> Ticket:
+        """Queue a call.
+
+        Args:
+            operation: the call.
+            owner: returns what makes it, or None where that was forgotten; see `forgotten`.
+        """
         bucket, limits = limits_of(operation.method, operation.path)
         if bucket and bucket not in self._buckets:
             self._buckets[bucket] = [Window(limit) for limit in limits]
-        ticket = Ticket(operation, bucket, (priority_of(operation), next(self._numbers)))
+        order = (priority_of(operation), next(self._numbers))
+        ticket = Ticket(operation, bucket, order, owner=owner)
         self._queue(ticket)
         return ticket
 
@@ -314,6 +323,17 @@ class Pacer:
                 window.land(ticket.went, arrived)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
+
+    def forgotten(self) -> list[Ticket]:
+        """Return the calls that nobody makes any more and that were not taken out.
+
+        An interrupt can end a call between any two steps, and its slot would be lost.
+        """
+        return [
+            each
+            for each in (*self._waiting, *self._in_flight)
+            if each.owner is not None and each.owner() is None
+        ]
 
     def penalise(self, now: float, seconds: float | None) -> None:
         """Hold everything back: the gateway has said that there were too many requests."""

@@ -56,13 +56,23 @@ class Gate:
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
     @_settling
-    def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
-        """Queue a call; return its ticket, and how long it has to wait at least."""
+    def enter(
+        self, operation: Operation, wake: Callable[[], None], owner: object
+    ) -> tuple[Ticket, float]:
+        """Queue a call; return its ticket, and how long it has to wait at least.
+
+        Args:
+            operation: the call.
+            wake: called when it may go.
+            owner: what makes the call. Once that is gone, so is the call.
+        """
         now = time.monotonic()
         with self._lock:
-            ticket = self._pacer.enter(operation)
+            ticket = self._pacer.enter(operation, weakref.ref(owner))
             self._wakers[ticket] = wake
             self._dispatch(now)
+            if not ticket.granted:
+                self._forget(now)
             return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     @_settling
@@ -70,7 +80,7 @@ class Gate:
         """Let go whoever may go; return how long this one still has to wait at least."""
         now = time.monotonic()
         with self._lock:
-            self._dispatch(now)
+            self._forget(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     @_settling
@@ -115,6 +125,13 @@ class Gate:
                     self._dispatch(now)
             finally:
                 self._lock.release()
+
+    def _forget(self, now: float) -> None:
+        """Take out the calls that ended without saying so, and let go whoever may go."""
+        for ticket in self._pacer.forgotten():
+            self._wakers.pop(ticket, None)
+            self._pacer.leave(ticket, now)
+        self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:
         for ticket in self._pacer.dispatch(now):

@@ -41,8 +41,6 @@ class Turn:
     the ledger that is shared with other processes.
     """
 
-    _ticket: Ticket | None = None
-
     def __init__(
         self,
         gate: rt.Gate,
@@ -54,6 +52,7 @@ class Turn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
+        self._ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -63,7 +62,7 @@ class Turn:
             return
         self._began = rt.monotonic()
         waker = rt.Waker()
-        ticket, wait = self._gate.enter(self._operation, waker.wake)
+        ticket, wait = self._gate.enter(self._operation, waker.wake, self)
         self._ticket = ticket
         try:
             if wait > 1:
@@ -104,11 +103,6 @@ class Turn:
                 operation=self._operation.name,
                 retry_after=1.0,
             ) from trouble
-
-    def __del__(self) -> None:
-        # A call that an interrupt or the garbage collector ended between two steps.
-        if self._ticket is not None:
-            self._gate.leave(self._ticket)
 
     def _check(self, wait: float) -> None:
         """Give up where the turn does not come in time."""
@@ -152,7 +146,6 @@ class Turn:
 
     def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         self._gate.leave(ticket, answered_in)
-        self._ticket = None
         if self._token:
             self._tell(partial(release, token=self._token, return_time=ticket.return_time))
 
