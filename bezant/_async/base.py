@@ -58,6 +58,7 @@ class AsyncClientBase:
         pacing: bool | str | None = None,
         max_wait: float = DEFAULT_MAX_WAIT,
         retries: int | None = None,
+        transport: object = None,
     ) -> None:
         self._owner: AsyncClientBase | None = None
         self._settings = resolve(
@@ -75,7 +76,7 @@ class AsyncClientBase:
             max_wait=max_wait,
             retries=retries,
         )
-        self._channel = AsyncChannel(self._settings, on_drift)
+        self._channel = AsyncChannel(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
         if "_channel" not in vars(self):  # its arguments were refused

@@ -49,7 +49,13 @@ class AsyncStoppable(Protocol):
 class AsyncChannel:
     """Connections, cookies, and what is known about the session."""
 
-    def __init__(self, settings: Settings, on_drift: Callable[[Drift], object] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_drift: Callable[[Drift], object] | None,
+        transport: object = None,
+    ) -> None:
+        rt.HttpTransport.check_custom(transport)
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
@@ -60,6 +66,7 @@ class AsyncChannel:
         self.workers: list[AsyncStoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
+        self._custom_transport = transport
         self._cookies = CookieJar()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
@@ -87,10 +94,11 @@ class AsyncChannel:
         self.owner.check()
 
     def _open_transport(self) -> rt.HttpTransport:
-        with self._lock:
-            if self._transport is None:
-                self._transport = rt.HttpTransport(self.settings)
-            return self._transport
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    self._transport = rt.HttpTransport(self.settings, self._custom_transport)
+        return self._transport
 
     async def call(
         self,
@@ -293,9 +301,18 @@ class AsyncChannel:
         self.closed = True
         if self.owner.inherited:
             return
-        while self.workers:
-            await self.workers.pop().stop()
+        # Somebody may interrupt or cancel this while it waits: all the rest is closed all the same.
+        interrupted: BaseException | None = None
+        closing = [worker.stop for worker in reversed(self.workers)]
+        self.workers.clear()
         if self._transport is not None:
-            await self._transport.aclose()
+            closing.append(self._transport.aclose)
         if self.ledger is not None:
-            await self.ledger.aclose()
+            closing.append(self.ledger.aclose)
+        for close in closing:
+            try:
+                await close()
+            except BaseException as error:  # noqa: BLE001 - raised at the end
+                interrupted = interrupted or error
+        if interrupted is not None:
+            raise interrupted

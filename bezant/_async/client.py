@@ -51,6 +51,9 @@ class AsyncClient(AsyncClientBase):
         max_wait: seconds for which a call may be held back; beyond it is a `PacingError`.
         retries: how often a call without an effect is made again when it fails in passing, within
             ``timeout``. By default 2, or ``BEZANT_RETRIES``.
+        transport: sends calls in place of the client's own connections: an object with httpx's
+            transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
+            it. WebSockets do not use it.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.

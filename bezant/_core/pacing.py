@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import insort
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, Self
 
 import msgspec
@@ -238,6 +238,7 @@ class Ticket(msgspec.Struct, eq=False):
         went: when it was let go.
         return_time: once it was answered, the seconds that an answer takes at least after its
             request has arrived.
+        owner: returns what makes the call, or None where that was forgotten.
     """
 
     operation: Operation
@@ -247,6 +248,7 @@ class Ticket(msgspec.Struct, eq=False):
     granted: bool = False
     went: float = 0.0
     return_time: float = 0.0
+    owner: Callable[[], object] | None = None
 
     @classmethod
     def of(cls, operation: Operation) -> Self:
@@ -373,6 +375,17 @@ class Pacer:
         self._in_flight.discard(ticket)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
+
+    def forgotten(self) -> list[Ticket]:
+        """Return the calls that nobody makes any more and that were not taken out.
+
+        An interrupt can end a call between any two steps, and its slot would be lost.
+        """
+        return [
+            each
+            for each in (*self._waiting, *self._in_flight)
+            if each.owner is not None and each.owner() is None
+        ]
 
     def penalise(self, now: float, seconds: float | None) -> None:
         """Hold everything back: the gateway has said that there were too many requests."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..errors import Refused
 from .value import Value
+
+# NATs and VPNs drop idle connections without a word, some after half a minute. A call with a side
+# effect would then be sent into nothing, and end as unknown after its whole timeout.
+FRESH_SECONDS: Final = 5.0
 
 
 class Operation(Value, frozen=True):
@@ -52,6 +56,15 @@ class Request(Value, frozen=True):
     target: str
     headers: list[tuple[str, str]]
     body: bytes = b""
+
+    @property
+    def longest_idle(self) -> float | None:
+        """Seconds for which its connection may have been idle; None for any time.
+
+        A call with a side effect is never sent again by itself, so it needs a connection that is
+        known to work: a new one, or one that was used just now.
+        """
+        return None if self.operation.idempotent else FRESH_SECONDS
 
 
 class Payload(Value, frozen=True):

@@ -9,36 +9,18 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import httpcore
-import httpx
-
 from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
-from ..errors import WrongContext
+from ..errors import InvalidRequest, WrongContext
 from ._async_ledger import Ledger
-from ._async_network import Backend
+from ._async_pool import Lanes
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
-from ._quiet import hide_async
-from ._shared import (
-    TRANSPORT_ERRORS,
-    Attempt,
-    answer_from,
-    core_request,
-    current_attempt,
-    from_httpx,
-    http_request,
-    is_encoded,
-    spoil_connection,
-    tls_context,
-    too_large,
-    trouble_from,
-    waiting_for,
-)
+from ._shared import TRANSPORT_ERRORS, Attempt, trouble_from, waiting_for
 
 __all__ = [
     "Bell",
@@ -285,37 +267,30 @@ def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
     return Connecting(opening)
 
 
-# httpx adds a third to what httpcore needs for a call, so it is gone past: but not where a tool for
-# tests, such as pytest-httpx, has put something else in the place of its method.
-_httpx_handles = httpx.AsyncHTTPTransport.handle_async_request
-
-
-class _Body(httpx.AsyncByteStream):
-    """A response's body, for httpx to decode."""
-
-    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
-        self._chunks = chunks
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._chunks:
-            yield chunk
-
-
 class HttpTransport:
-    """Moves requests and answers over a bounded pool of kept connections."""
+    """Moves requests and answers over a bounded number of kept connections.
 
-    def __init__(self, settings: Settings) -> None:
-        context = tls_context(settings.tls) if settings.tls.mode != "none" else False
-        self._backend = Backend()
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=context,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=None),
-            proxy=settings.proxy,
-        )
-        # httpx makes it from its own parameters, but has none for the network backend.
-        self._pool = self._transport._pool  # noqa: SLF001
-        self._pool._network_backend = self._backend  # noqa: SLF001
+    Args:
+        settings: the client's.
+        custom: what moves them instead; see `check_custom`.
+    """
+
+    def __init__(self, settings: Settings, custom: object = None) -> None:
+        self._lanes = Lanes(settings)
+        self._custom = custom
+
+    @staticmethod
+    def check_custom(transport: object) -> None:
+        """Refuse a user's transport that lacks the method that sends; None is none.
+
+        Raises:
+            InvalidRequest: it does.
+        """
+        if transport is not None and not callable(getattr(transport, "handle_async_request", None)):
+            raise InvalidRequest(
+                f"transport must have a method handle_async_request, as httpx's asynchronous "
+                f"transports have; {type(transport).__name__} has none"
+            )
 
     async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         """Send a request and read its answer to the end, within so many seconds.
@@ -324,51 +299,50 @@ class HttpTransport:
             TransportTrouble: no complete answer came.
         """
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
-        token = current_attempt.set(attempt)
+        task = asyncio.current_task()
         try:
-            # httpx's time-outs begin anew with each read; this one does not.
+            # httpcore's time-outs begin anew with each read; this one does not.
             async with asyncio.timeout(seconds):
-                return await self._exchange(request, settings, seconds)
+                if self._custom is not None:
+                    return await self._send_custom(attempt, request, settings, seconds)
+                lane = await self._lanes.take(attempt)
+                try:
+                    return await lane.exchange(attempt, request, settings, seconds)
+                finally:
+                    self._lanes.give_back(lane)
         except TimeoutError as error:
             detail = waiting_for(attempt)
             raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
+            if _current_task() is not task:
+                # The garbage collector ends this call after its event loop was closed, and httpcore
+                # has tried to await something meanwhile. Nobody waits for an answer.
+                raise GeneratorExit from None
             trouble = trouble_from(error, attempt)
-            if self._backend.closed:
+            if self._lanes.closed:
                 trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
             raise trouble from error
-        finally:
-            current_attempt.reset(token)
 
-    async def _ask(self, request: Request, settings: Settings, seconds: float) -> httpcore.Response:
-        if httpx.AsyncHTTPTransport.handle_async_request is _httpx_handles:
-            return await self._pool.handle_async_request(
-                core_request(request, settings, seconds, hide_async)
-            )
-        asked = http_request(request, settings, seconds, hide_async)
-        return from_httpx(await self._transport.handle_async_request(asked))
+    async def _send_custom(
+        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
+    ) -> Answer:
+        from ._custom import send_async
 
-    async def _exchange(self, request: Request, settings: Settings, seconds: float) -> Answer:
-        response = await self._ask(request, settings, seconds)
-        try:
-            spoil_connection(response)
-            chunks: list[bytes] = []
-            length = 0
-            stream: Any = response.stream
-            if is_encoded(response):
-                body = _Body(stream)
-                stream = httpx.Response(response.status, headers=response.headers, stream=body)
-                stream = stream.aiter_bytes()
-            async for chunk in stream:
-                length += len(chunk)
-                if length > settings.max_answer_bytes:
-                    raise too_large(settings.max_answer_bytes)
-                chunks.append(chunk)
-        finally:
-            await response.aclose()
-        return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        attempt.sent = True  # as far as is known
+        return await send_async(self._custom, request, settings, seconds)
 
     async def aclose(self) -> None:
         """Close every connection, and end the calls that other tasks are in the middle of."""
-        self._backend.close()
-        await self._transport.aclose()
+        self._lanes.close()
+        if self._custom is not None:
+            from ._custom import aclose
+
+            await aclose(self._custom)
+        await asyncio.sleep(0)  # the event loop closes the sockets now
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

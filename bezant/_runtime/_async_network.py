@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import ssl
-import weakref
 from collections.abc import Iterable
 from typing import Any, cast
 
 import httpcore
 
-from ._shared import addresses, current_attempt, is_name
+from .._core.response_end import ResponseEnd
+from ._shared import Attempt, addresses, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024
+# How long the first address of a name may take before the next one is tried beside it.
+_NEXT_ADDRESS = 0.25
+# Turns of the event loop that it may take to hand over what has come on a socket, TLS included.
+_TURNS = 4
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -33,15 +38,21 @@ def drop_socket(transport: asyncio.BaseTransport) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
+def _is_readable(sock: Any) -> bool:
+    """Say whether anything waits on a socket, be it its end."""
+    if not hasattr(select, "poll"):  # pragma: no cover - Windows
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()  # select refuses descriptors above 1023
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """One TCP or TLS connection.
+    """One TCP or TLS connection."""
 
-    Attributes:
-        spoiled: something that is not an answer may follow on it, so it must not be used again.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, backend: Backend) -> None:
         self._loop = loop
+        self._backend = backend
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._ended = False
@@ -50,7 +61,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._writer: asyncio.Future[None] | None = None
         self._reading_paused = False
         self._writing_paused = False
-        self.spoiled = False
+        self._encrypted = False
+        self._response: ResponseEnd | None = None
 
     # asyncio calls these
 
@@ -90,6 +102,35 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._writer is not None and not self._writer.done():
             self._writer.set_result(None)
 
+    def begin(self) -> None:
+        """Expect the response to another request."""
+        self._response = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the response was read to its end, and nothing behind it."""
+        return self._response is not None and self._response.complete and self._is_silent
+
+    @property
+    def _is_silent(self) -> bool:
+        return not (self._buffer or self._ended)
+
+    async def is_clean(self) -> bool:
+        """Say whether the connection is open and no data waits on it.
+
+        The event loop may not have read yet what has come on the socket. With TLS that need not be
+        data: TLS 1.3 has session tickets.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        sock = transport.get_extra_info("socket")
+        for _ in range(_TURNS if self._encrypted else 0):
+            if not self._is_silent or not _is_readable(sock):
+                break
+            await asyncio.sleep(0)
+        return self._is_silent and not _is_readable(sock)
+
     # httpcore calls these; the time-outs are kept by whoever sends the request
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -103,6 +144,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._buffer:
             data = bytes(self._buffer[:max_bytes])
             del self._buffer[:max_bytes]
+            if self._response is not None:
+                self._response.feed(data)
             if self._reading_paused and len(self._buffer) < _HIGH_WATER // 2:
                 self._reading_paused = False
                 if self._transport is not None and not self._transport.is_closing():
@@ -119,9 +162,12 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         transport = self._transport
         if transport is None or transport.is_closing():
             raise httpcore.WriteError("the connection is closed") from self._error
-        attempt = current_attempt.get()
-        if attempt is not None:
-            attempt.sent = True
+        if self._response is None:
+            if self._buffer:
+                raise httpcore.RemoteProtocolError("data came before the request was sent")
+            self._response = ResponseEnd()
+        if self._backend.attempt is not None:
+            self._backend.attempt.sent = True
         transport.write(buffer)
         if self._writing_paused:
             self._writer = self._loop.create_future()
@@ -172,12 +218,16 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 raise httpcore.ConnectError(str(error)) from error
             raise
         self._transport = transport
+        self._encrypted = True
+        self._response = None
+        if self._backend.attempt is not None:
+            self._backend.attempt.sent = False  # so far only a proxy was spoken to
         return self
 
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's questions about the connection."""
         if info == "is_readable":  # asked of an idle connection: can it not be used again?
-            return self.spoiled or self._ended or bool(self._buffer)
+            return not self._is_silent
         if self._transport is None:
             return None
         names = {"ssl_object": "ssl_object", "client_addr": "sockname", "server_addr": "peername"}
@@ -185,17 +235,30 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
 
 class Backend(httpcore.AsyncNetworkBackend):
-    """Opens connections, and closes those that httpcore's pool has lost sight of."""
+    """Opens the connections of one lane, and closes them whatever they are in the middle of.
+
+    Attributes:
+        attempt: the attempt that uses the connection.
+        stream: the connection that was opened last.
+        closed: whether no more are opened.
+    """
 
     def __init__(self) -> None:
-        self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
         self.closed = False
+        self.attempt: Attempt | None = None
+        self.stream: Stream | None = None
 
-    def close(self) -> None:
-        """Drop every connection, whatever it is in the middle of, and open no more."""
-        self.closed = True
-        for stream in list(self._streams):
-            stream.abort()
+    def begin(self, attempt: Attempt) -> None:
+        """Work for another attempt."""
+        self.attempt = attempt
+        if self.stream is not None:
+            self.stream.begin()
+
+    def drop(self) -> None:
+        """Close the connection at once."""
+        if self.stream is not None:
+            self.stream.abort()
+            self.stream = None
 
     async def connect_tcp(
         self,
@@ -211,24 +274,68 @@ class Backend(httpcore.AsyncNetworkBackend):
         try:
             async with asyncio.timeout(timeout):
                 for address in addresses(host):
-                    # Only for names: cancelled at the wrong moment, asyncio's race between
-                    # addresses forgets a socket that it has opened.
-                    race = 0.25 if is_name(address) else None
                     try:
-                        _, stream = await loop.create_connection(
-                            lambda: Stream(loop), address, port, happy_eyeballs_delay=race
-                        )
+                        if is_name(address):
+                            found = await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM)
+                            numbers = list(dict.fromkeys(str(each[4][0]) for each in found))
+                            self.stream = await self._race(loop, numbers, port)
+                        else:
+                            self.stream = await self._connect(loop, address, port)
                     except OSError as error:
                         failure = failure or error
                     else:
-                        self._streams.add(stream)
                         if self.closed:
-                            stream.abort()
-                        return stream
+                            self.stream.abort()
+                        return self.stream
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("time-out while connecting") from error
         raise httpcore.ConnectError(str(failure)) from failure
 
+    async def _connect(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> Stream:
+        _, stream = await loop.create_connection(lambda: Stream(loop, self), address, port)
+        return stream
+
+    async def _race(self, loop: asyncio.AbstractEventLoop, numbers: list[str], port: int) -> Stream:
+        """Connect to the first address of a name that answers, beginning one after the other.
+
+        asyncio's own race forgets a socket when it is cancelled at the wrong moment, and uvloop has
+        none.
+        """
+        waiting = iter(numbers)
+        running: set[asyncio.Task[Stream]] = set()
+        failure: BaseException | None = None
+        winner: Stream | None = None
+        try:
+            while True:
+                address = next(waiting, None)
+                if address is not None:
+                    running.add(loop.create_task(self._connect(loop, address, port)))
+                elif not running:
+                    raise failure or OSError("the name has no address")
+                pause = None if address is None else _NEXT_ADDRESS
+                done, _ = await asyncio.wait(
+                    running, timeout=pause, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    if (error := task.exception()) is not None:
+                        running.discard(task)
+                        failure = failure or error
+                    elif winner is None:
+                        running.discard(task)
+                        winner = task.result()
+                if winner is not None:
+                    return winner
+        finally:
+            for task in running:
+                task.cancel()
+                task.add_done_callback(_drop_late)
+
     async def sleep(self, seconds: float) -> None:  # pragma: no cover - only with retries
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+def _drop_late(task: asyncio.Task[Stream]) -> None:
+    """Close a connection that came after another one had won."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from .._core.pacing import MAX_STREAMS, Pacer, Ticket
 from .._core.shared_pacing import Refusal
@@ -22,32 +24,71 @@ class Stream(Protocol):
         ...
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _changing(
+    method: Callable[Concatenate[Gate, P], T],
+) -> Callable[Concatenate[Gate, P], T]:
+    """Run a method under the lock, and take out the calls that ended meanwhile."""
+
+    @functools.wraps(method)
+    def changing(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._lock:
+            self._holder = threading.get_ident()
+            try:
+                try:
+                    return method(self, *args, **kwargs)
+                finally:
+                    self._take_out()
+            finally:
+                self._holder = 0
+
+    return changing
+
+
 class Gate:
     """A gateway's queue, safe for threads and event loops at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, because the garbage collector may end a forgotten call in a thread that has
+        # just taken the lock; `_holder` says which thread is in the middle of a change.
+        self._lock = threading.RLock()
+        self._holder = 0
+        # Calls that are over and still have to be taken out, by whoever has the lock.
+        self._over: deque[tuple[Ticket, float, float | None]] = deque()
         self._pacer = Pacer()
         self._wakers: dict[Ticket, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
-    def enter(self, ticket: Ticket, wake: Callable[[], None]) -> float:
-        """Queue a call; return how long it has to wait at least."""
-        now = time.monotonic()
-        with self._lock:
-            self._wakers[ticket] = wake
-            self._pacer.enter(ticket)
-            self._dispatch(now)
-            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+    @_changing
+    def enter(self, ticket: Ticket, wake: Callable[[], None], owner: object) -> float:
+        """Queue a call; return how long it has to wait at least.
 
+        Args:
+            ticket: the call.
+            wake: called when it may go.
+            owner: what makes the call. Once that is gone, so is the call.
+        """
+        now = time.monotonic()
+        ticket.owner = weakref.ref(owner)
+        self._wakers[ticket] = wake
+        self._pacer.enter(ticket)
+        self._dispatch(now)
+        if not ticket.granted:
+            self._forget(now)
+        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+
+    @_changing
     def seconds_until(self, ticket: Ticket) -> float:
         """Let go whoever may go; return how long this one still has to wait at least."""
         now = time.monotonic()
-        with self._lock:
-            self._dispatch(now)
-            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        self._forget(now)
+        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
+    @_changing
     def postpone(self, ticket: Ticket, refusal: Refusal, wake: Callable[[], None]) -> float:
         """Queue a call again that other processes left no room for; return how long it has to wait.
 
@@ -57,12 +98,11 @@ class Gate:
             wake: called when it may go.
         """
         now = time.monotonic()
-        with self._lock:
-            self._wakers[ticket] = wake
-            until = now + refusal.seconds
-            self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
-            self._dispatch(now)
-            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        self._wakers[ticket] = wake
+        until = now + refusal.seconds
+        self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
+        self._dispatch(now)
+        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
@@ -73,11 +113,30 @@ class Gate:
             ticket: the call.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        now = time.monotonic()
-        with self._lock:
+        self._over.append((ticket, time.monotonic(), answered_in))
+        # The garbage collector ends forgotten calls in whatever thread it runs, which may be in
+        # the middle of a change: then the end of that change takes this call out, too.
+        if self._holder != threading.get_ident():
+            self._settle()
+
+    @_changing
+    def _settle(self) -> None:
+        """Take out the calls that are over."""
+
+    def _take_out(self) -> None:
+        while self._over:
+            ticket, now, answered_in = self._over[0]
             self._wakers.pop(ticket, None)
             self._pacer.leave(ticket, now, answered_in)
+            self._over.popleft()
             self._dispatch(now)
+
+    def _forget(self, now: float) -> None:
+        """Take out the calls that ended without saying so, and let go whoever may go."""
+        for ticket in self._pacer.forgotten():
+            self._wakers.pop(ticket, None)
+            self._pacer.leave(ticket, now)
+        self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:
         for ticket in self._pacer.dispatch(now):
@@ -85,29 +144,29 @@ class Gate:
             if wake is not None:
                 wake()
 
+    @_changing
     def admit(self, stream: Stream) -> bool:
         """Count a WebSocket that is about to be opened; False where there are enough already.
 
         A forgotten one counts no longer, nor does one that has ended.
         """
-        with self._lock:
-            if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
-                return False
-            self._streams.add(stream)
-            return True
+        if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
+            return False
+        self._streams.add(stream)
+        return True
 
+    @_changing
     def penalise(self, seconds: float | None) -> None:
         """Hold everything back after a 429."""
-        with self._lock:
-            self._pacer.penalise(time.monotonic(), seconds)
+        self._pacer.penalise(time.monotonic(), seconds)
 
+    @_changing
     def forgive(self) -> None:
         """End the penalty early."""
         now = time.monotonic()
-        with self._lock:
-            self._pacer.forgive()
-            self._forgiven = True
-            self._dispatch(now)
+        self._pacer.forgive()
+        self._forgiven = True
+        self._dispatch(now)
 
     def take_forgiveness(self) -> bool:
         """Say, once, whether the user ended a penalty that other processes may keep."""

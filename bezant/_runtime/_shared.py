@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import ssl
 import threading
-from collections.abc import Iterator
-from contextvars import ContextVar
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import httpcore
-import httpx
 
+from .._core.body import ACCEPTED_ENCODING
 from .._core.settings import BaseUrl, Settings, Tls
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._quiet import Extensions, Hide
@@ -48,6 +49,8 @@ def _build_context(tls: Tls) -> ssl.SSLContext:
         except OSError as error:
             detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
             raise TransportTrouble(Trouble.TLS, detail, sent=False) from error
+    import httpx
+
     return httpx.create_ssl_context(verify=True)
 
 
@@ -76,16 +79,27 @@ class Attempt:
         deadline: monotonic time at which it ends.
         connect_timeout: seconds to connect.
         sent: whether a byte of the request may have left.
+        queued: whether it waits for a connection.
         stream: what it is using or waiting for, for whoever has to stop it.
         aborted: whether somebody did.
     """
 
-    __slots__ = ("_stopping", "aborted", "connect_timeout", "deadline", "sent", "stream")
+    __slots__ = (
+        "__weakref__",
+        "_stopping",
+        "aborted",
+        "connect_timeout",
+        "deadline",
+        "queued",
+        "sent",
+        "stream",
+    )
 
     def __init__(self, deadline: float, connect_timeout: float) -> None:
         self.deadline = deadline
         self.connect_timeout = connect_timeout
         self.sent = False
+        self.queued = False
         self.stream: Any = None
         self.aborted = False
         # The garbage collector may stop a forgotten worker's attempt while this thread holds it.
@@ -104,24 +118,26 @@ class Attempt:
             self.stream = None
 
 
-current_attempt: ContextVar[Attempt | None] = ContextVar("bezant_attempt", default=None)
-
-
-def _extensions(settings: Settings, timeout: float, hide: Hide) -> Extensions:
-    connect = min(settings.connect_timeout, timeout)
-    limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
-    return Extensions(timeout=limits, trace=hide)
-
-
-def http_request(request: Request, settings: Settings, timeout: float, hide: Hide) -> httpx.Request:
-    """Turn a request into httpx's."""
-    return httpx.Request(
-        request.operation.method,
-        settings.base_url.root + request.target,
-        headers=request.headers,
-        content=request.body or None,
-        extensions=_extensions(settings, timeout, hide),
+def origin_of(settings: Settings) -> httpcore.Origin:
+    """Return where requests go, in httpcore's words."""
+    base_url = settings.base_url
+    return httpcore.Origin(
+        base_url.scheme.encode("ascii"), base_url.host.encode("ascii"), base_url.port
     )
+
+
+def proxy_of(settings: Settings) -> httpcore.Proxy | None:
+    """Return the proxy that requests go through, in httpcore's words."""
+    if settings.proxy is None:
+        return None
+    parts = urlsplit(settings.proxy)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = parts.hostname or ""
+    url = httpcore.URL(scheme=parts.scheme, host=host, port=port, target="/")
+    if parts.username is None and parts.password is None:
+        return httpcore.Proxy(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return httpcore.Proxy(url, auth=(user.encode(), password.encode()))
 
 
 def core_request(
@@ -130,7 +146,12 @@ def core_request(
     """Turn a request into httpcore's."""
     base_url = settings.base_url
     headers = [(b"Host", base_url.authority.encode("ascii"))]
-    headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in request.headers]
+    headers += [
+        (name.encode("ascii"), value.encode("ascii"))
+        for name, value in (ACCEPTED_ENCODING, *request.headers)
+    ]
+    connect = min(settings.connect_timeout, timeout)
+    limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
     return httpcore.Request(
         request.operation.method,
         httpcore.URL(
@@ -141,52 +162,49 @@ def core_request(
         ),
         headers=headers,
         content=request.body or None,
-        extensions=_extensions(settings, timeout, hide),
+        extensions=Extensions(timeout=limits, trace=hide),
     )
 
 
-def from_httpx(response: Any) -> httpcore.Response:
-    """Turn httpx's response, which was not read yet, into httpcore's."""
-    return httpcore.Response(
-        response.status_code,
-        headers=response.headers.raw,
-        content=response.stream,
-        extensions=response.extensions,
-    )
+def answer_from(status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
+    """Turn a response, read to its end, into an answer.
 
-
-def answer_from(response: httpcore.Response, body: bytes) -> Answer:
-    """Turn httpcore's response, read to its end, into an answer."""
-    raw = response.headers
+    Args:
+        status: HTTP status.
+        raw: the headers as they came.
+        body: the whole body, decompressed.
+    """
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     cookies: tuple[str, ...] = ()
     if "set-cookie" in headers:
         cookies = tuple(
             value.decode("latin-1") for name, value in raw if name.lower() == b"set-cookie"
         )
-    return Answer(response.status, headers, body, cookies)
+    return Answer(status, headers, body, cookies)
 
 
-def is_encoded(response: httpcore.Response) -> bool:
-    """Say whether the body is compressed."""
-    return any(name.lower() == b"content-encoding" for name, _ in response.headers)
+class LastUse:
+    """When a connection was last known to work.
 
+    The monotonic clock stands still while a machine sleeps, and the wall clock can be set: the
+    connection counts as idle for the longer of the two.
 
-# After these the gateway leaves a stray chunk on the connection: the next answer on it would be
-# read wrongly.
-_STATUS_WITHOUT_BODY = (204, 304)
+    Attributes:
+        monotonic: that time on the monotonic clock.
+    """
 
+    __slots__ = ("_wall", "monotonic")
 
-def spoil_connection(response: Any) -> None:
-    """See that a response's connection is not used again where something may follow on it."""
-    if response.status in _STATUS_WITHOUT_BODY:
-        response.extensions["network_stream"].spoiled = True
+    def __init__(self) -> None:
+        self.monotonic = time.monotonic()
+        self._wall = time.time()
 
-
-def too_large(limit: int) -> TransportTrouble:
-    """Return the trouble of an answer beyond the limit."""
-    detail = f"the answer is longer than max_answer_bytes ({limit:,})"
-    return TransportTrouble(Trouble.TOO_LARGE, detail, sent=True)
+    def is_within(self, seconds: float | None) -> bool:
+        """Say whether that was so many seconds ago at most; None for any time."""
+        if seconds is None:
+            return True
+        passed = time.monotonic() - self.monotonic
+        return passed <= seconds and abs(time.time() - self._wall) <= seconds
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -197,16 +215,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def trouble_from(error: Exception, attempt: Attempt) -> TransportTrouble:
-    """Say in the core's words what httpcore or httpx raised."""
+    """Say in the core's words what httpcore raised."""
     detail = str(error) or type(error).__name__
-    if isinstance(error, httpx.DecodingError):
-        return TransportTrouble(Trouble.LOST, detail, sent=True)
-    if isinstance(error, httpx.PoolTimeout | httpcore.PoolTimeout):
-        detail = "all connections of this client are in use"
-        return TransportTrouble(Trouble.TIMEOUT, detail, sent=False)
-    if isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout):
+    if isinstance(error, httpcore.ConnectTimeout):
         return TransportTrouble(Trouble.CONNECT, "time-out while connecting", sent=False)
-    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
+    if isinstance(error, httpcore.TimeoutException):
         return TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
     tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
     if tls is not None and not attempt.sent:
@@ -220,22 +233,24 @@ def waiting_for(attempt: Attempt) -> str:
     """Say what was being waited for when the time was up."""
     if attempt.sent:
         return "the gateway took the request and did not finish its answer"
+    if attempt.queued:
+        return (
+            "the request was not sent: all connections of this client are in use; see the "
+            "max_connections argument"
+        )
     return "the request was not sent yet"
 
 
-_NOT_CONNECTED = (httpcore.ConnectError, httpcore.ProxyError, httpx.ConnectError, httpx.ProxyError)
+_NOT_CONNECTED = (httpcore.ConnectError, httpcore.ProxyError)
 
-# What the transports raise: httpcore's errors, httpx's where it decodes or stands in for httpcore,
-# the operating system's, and h11's complaints about our headers (ValueError).
+# What a connection raises: httpcore's errors, the operating system's, and h11's complaints about
+# our headers (ValueError).
 TRANSPORT_ERRORS = (
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.TimeoutException,
     httpcore.UnsupportedProtocol,
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
     OSError,
     ValueError,
     RuntimeError,

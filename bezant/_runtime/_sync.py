@@ -7,32 +7,16 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, TypeAlias, TypeVar
-
-import httpcore
-import httpx
+from collections.abc import Callable
+from typing import Annotated, Self, TypeAlias, TypeVar, cast
 
 from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
-from ..errors import WrongContext
+from ..errors import InvalidRequest, WrongContext
 from ._gates import Gate, gate_for
-from ._quiet import hide
-from ._shared import (
-    TRANSPORT_ERRORS,
-    Attempt,
-    answer_from,
-    core_request,
-    current_attempt,
-    from_httpx,
-    http_request,
-    is_encoded,
-    spoil_connection,
-    too_large,
-    trouble_from,
-)
+from ._shared import TRANSPORT_ERRORS, Attempt, trouble_from
 from ._sync_ledger import Ledger
-from ._sync_pool import Lane, Lanes
+from ._sync_pool import Lanes
 from ._sync_socket import WebSocket
 from ._sync_waits import Bell, Event, Waker, Worker, attempting, sleep
 
@@ -94,27 +78,29 @@ class Owner:
 class StateLock:
     """Guards state that is never waited over."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __new__(cls) -> Self:
+        """Return Python's own lock.
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
+        Ctrl-C can end a method that is written in Python at its beginning and after each call in
+        it: such a lock would stay locked for good.
+        """
+        return cast("Self", threading.Lock())
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._lock.release()
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
 
 
 class Lock:
     """Held over sending, so that it stays in order."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __new__(cls) -> Self:
+        """Return Python's own lock; see `StateLock`."""
+        return cast("Self", threading.Lock())
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
+    def __enter__(self) -> None: ...
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._lock.release()
+    def __exit__(self, *exc_info: object) -> None: ...
 
 
 Promise: TypeAlias = Annotated[C, "done at once"]
@@ -134,13 +120,29 @@ def connecting(opened: C) -> C:
 
 
 class HttpTransport:
-    """Moves requests and answers over a bounded pool of kept connections."""
+    """Moves requests and answers over a bounded number of kept connections.
 
-    def __init__(self, settings: Settings) -> None:
-        self._state = threading.Condition()
-        self._active: set[Attempt] = set()
-        self._closing = False
+    Args:
+        settings: the client's.
+        custom: what moves them instead; see `check_custom`.
+    """
+
+    def __init__(self, settings: Settings, custom: object = None) -> None:
         self._lanes = Lanes(settings)
+        self._custom = custom
+
+    @staticmethod
+    def check_custom(transport: object) -> None:
+        """Refuse a user's transport that lacks the method that sends; None is none.
+
+        Raises:
+            InvalidRequest: it does.
+        """
+        if transport is not None and not callable(getattr(transport, "handle_request", None)):
+            raise InvalidRequest(
+                f"transport must have a method handle_request, as httpx's transports have; "
+                f"{type(transport).__name__} has none"
+            )
 
     def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         """Send a request and read its answer to the end, within so many seconds.
@@ -148,98 +150,31 @@ class HttpTransport:
         Raises:
             TransportTrouble: no complete answer came.
         """
-        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
-        token = current_attempt.set(attempt)
-        try:
-            with attempting(attempt):
-                return self._attempt(attempt, request, settings, seconds)
-        finally:
-            current_attempt.reset(token)
+        if self._custom is not None:
+            from ._custom import send
 
-    def _attempt(
-        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
-    ) -> Answer:
-        self._begin(attempt)
-        try:
-            lane = self._lanes.take(attempt)
+            return send(self._custom, request, settings, seconds)
+        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
+        with attempting(attempt):
             try:
-                return _exchange(lane, request, settings, seconds)
+                lane = self._lanes.take(attempt)
+                return lane.exchange(attempt, request, settings, seconds)
+            except TRANSPORT_ERRORS as error:
+                trouble = trouble_from(error, attempt)
+                if attempt.aborted:
+                    trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+                raise trouble from error
             finally:
                 attempt.let_go()
-                self._lanes.give_back(lane)
-        except TRANSPORT_ERRORS as error:
-            trouble = trouble_from(error, attempt)
-            if attempt.aborted:
-                trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
-            raise trouble from error
-        finally:
-            self._end(attempt)
-
-    def _begin(self, attempt: Attempt) -> None:
-        with self._state:
-            if self._closing:
-                attempt.aborted = True
-            self._active.add(attempt)
-
-    def _end(self, attempt: Attempt) -> None:
-        with self._state:
-            self._active.discard(attempt)
-            last = self._closing and not self._active
-            self._state.notify_all()
-        if last:  # whoever closed the transport did not wait for this call
-            self._lanes.close()
+                self._lanes.give_back(attempt)
 
     def close(self) -> None:
         """Close every connection, and end the calls that other threads are in the middle of."""
-        with self._state:
-            self._closing = True
-            deadline = monotonic() + _CLOSING_GRACE
-            while self._active and monotonic() < deadline:
-                for attempt in self._active:
-                    attempt.stop()
-                self._state.wait(0.02)
-            if self._active:  # connecting; the last of them closes
-                return
+        deadline = monotonic() + _CLOSING_GRACE
+        while self._lanes.stop() and monotonic() < deadline:
+            time.sleep(0.02)
         self._lanes.close()
+        if self._custom is not None:
+            from ._custom import close
 
-
-# httpx adds a third to what httpcore needs for a call, so it is gone past: but not where a tool for
-# tests, such as pytest-httpx, has put something else in the place of its method.
-_httpx_handles = httpx.HTTPTransport.handle_request
-
-
-class _Body(httpx.SyncByteStream):
-    """A response's body, for httpx to decode."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._chunks
-
-
-def _ask(lane: Lane, request: Request, settings: Settings, seconds: float) -> httpcore.Response:
-    if httpx.HTTPTransport.handle_request is _httpx_handles:
-        return lane.pool.handle_request(core_request(request, settings, seconds, hide))
-    return from_httpx(lane.transport.handle_request(http_request(request, settings, seconds, hide)))
-
-
-def _exchange(lane: Lane, request: Request, settings: Settings, seconds: float) -> Answer:
-    response = _ask(lane, request, settings, seconds)
-    try:
-        spoil_connection(response)
-        chunks: list[bytes] = []
-        length = 0
-        stream: Any = response.stream
-        if is_encoded(response):
-            body = _Body(stream)
-            stream = httpx.Response(response.status, headers=response.headers, stream=body)
-            stream = stream.iter_bytes()
-        for chunk in stream:
-            length += len(chunk)
-            if length > settings.max_answer_bytes:
-                raise too_large(settings.max_answer_bytes)
-            chunks.append(chunk)
-    finally:
-        response.close()
-    return answer_from(response, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+            close(self._custom)

@@ -10,30 +10,33 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 
-from ._shared import addresses, current_attempt
+from .._core.response_end import ResponseEnd
+from ._shared import Attempt, addresses
 
 
 class Stream(httpcore.NetworkStream):
-    """One TCP or TLS connection.
+    """One TCP or TLS connection."""
 
-    Attributes:
-        spoiled: something that is not an answer may follow on it, so it must not be used again.
-    """
-
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, backend: Backend) -> None:
         self._inner = inner
+        self._backend = backend
         # The garbage collector may stop a forgotten worker while this thread holds it.
         self._closing = threading.RLock()
         self._closed = False
-        self.spoiled = False
+        self._response: ResponseEnd | None = None
+        self._used = False
+        # Through a proxy that is spoken to in TLS; its socket cannot be asked for the TLS within.
+        self._nested = isinstance(inner.get_extra_info("ssl_object"), ssl.SSLObject)
+        backend.stream = self
 
     def _seconds_left(self, timeout: float | None, error: type[Exception]) -> float | None:
-        attempt = current_attempt.get()
+        attempt = self._backend.attempt
         if attempt is None:
             return timeout
         attempt.stream = self
@@ -44,17 +47,59 @@ class Stream(httpcore.NetworkStream):
             raise error("the deadline has passed")
         return left if timeout is None else min(left, timeout)
 
+    def begin(self) -> None:
+        """Expect the response to another request."""
+        self._response = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the response was read to its end, and nothing behind it."""
+        return self._response is not None and self._response.complete and not self._closed
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the connection is open and no data waits on it."""
+        if self._closed:
+            return False
+        sock = self._inner.get_extra_info("socket")
+        encrypted = isinstance(sock, ssl.SSLSocket)
+        if not self._inner.get_extra_info("is_readable"):
+            return not (encrypted and sock.pending())
+        if self._nested:
+            return not self._used
+        if not encrypted:
+            return False
+        # TLS has records without data, such as the session tickets of TLS 1.3.
+        try:
+            sock.settimeout(0)
+            sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes, at least a byte, or nothing at the end of the stream."""
         left = self._seconds_left(timeout, httpcore.ReadTimeout)
-        return self._inner.read(max_bytes, left)
+        data = self._inner.read(max_bytes, left)
+        if self._response is not None:
+            self._response.feed(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""
         if not buffer:
             return
         left = self._seconds_left(timeout, httpcore.WriteTimeout)
-        attempt = current_attempt.get()
+        if self._response is None:
+            if not self.is_clean:
+                raise httpcore.RemoteProtocolError(
+                    "the connection was closed, or data came, before the request was sent"
+                )
+            self._response = ResponseEnd()
+            self._used = True
+        attempt = self._backend.attempt
         if attempt is not None:
             attempt.sent = True
         self._inner.write(buffer, left)
@@ -87,23 +132,51 @@ class Stream(httpcore.NetworkStream):
         """Begin TLS."""
         try:
             left = self._seconds_left(timeout, httpcore.ConnectTimeout)
-            return Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+            inner = self._inner.start_tls(ssl_context, server_hostname, left)
         except BaseException:  # httpcore leaves this to us
             self.close()
             raise
+        attempt = self._backend.attempt
+        if attempt is not None:
+            attempt.sent = False  # so far only a proxy was spoken to
+        return Stream(inner, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's questions about the connection."""
-        if info == "is_readable" and self.spoiled:  # asked before it is used again
-            return True
+        if info == "is_readable":  # asked of an idle connection: can it not be used again?
+            return not self.is_clean
         return self._inner.get_extra_info(info)
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens connections."""
+    """Opens the connections of one lane.
+
+    Attributes:
+        stream: the connection that was opened last.
+    """
 
     def __init__(self) -> None:
         self._inner = httpcore.SyncBackend()
+        self.stream: Stream | None = None
+        # Weak: a call that was interrupted anywhere must not keep its lane.
+        self._attempt: weakref.ref[Attempt] | None = None
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that uses the connection."""
+        return None if self._attempt is None else self._attempt()
+
+    def begin(self, attempt: Attempt) -> None:
+        """Work for another attempt."""
+        self._attempt = weakref.ref(attempt)
+        if self.stream is not None:
+            self.stream.begin()
+
+    def drop(self) -> None:
+        """Close the connection."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     def connect_tcp(
         self,
@@ -123,5 +196,5 @@ class Backend(httpcore.NetworkBackend):
             except httpcore.ConnectError as error:
                 failure = failure or error
             else:
-                return Stream(stream)
+                return Stream(stream, self)
         raise failure or httpcore.ConnectError(f"no address for {host}")

@@ -1,83 +1,204 @@
 """The threads side's connections: each is used by one thread at a time.
 
-httpcore's own pool is not shared between threads: it looks whether a connection is idle outside any
-lock, and now and then closes one that another thread has just begun to use.
+A lane is one httpcore connection. It is kept after a complete exchange only: after anything else,
+an interrupt at any moment included, it is closed and made anew. httpcore's own pool loses
+connections then, and its locks may stay locked.
+
+So nothing here holds a lock in Python code that an interrupt could leave halfway, and who uses a
+lane is a weak reference: where not even the `finally` of a call was reached, the lane is free again
+as soon as the call is forgotten.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+import weakref
+from collections import deque
 
-import httpx
+import httpcore
 
+from .._core.body import BodyReader
 from .._core.settings import Settings
-from .._core.wire import TransportTrouble, Trouble
-from ._shared import Attempt, tls_context
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ._quiet import hide
+from ._shared import (
+    Attempt,
+    LastUse,
+    answer_from,
+    core_request,
+    origin_of,
+    proxy_of,
+    tls_context,
+    waiting_for,
+)
 from ._sync_network import Backend
+from ._sync_waits import _Nap
+
+# Whoever waits for a lane looks again after so many seconds, should nobody have woken it.
+_LOOK_AGAIN = 0.05
 
 
 class Lane:
-    """At most one connection, opened when it is first used and again when it was lost."""
+    """At most one connection, opened when it is first used and again after it was dropped.
+
+    Attributes:
+        user: the attempt that uses it; None or dead where it is free.
+        last_use: when its connection answered last; None where it has none that may be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.transport = httpx.HTTPTransport(
-            verify=tls_context(settings.tls) if settings.tls.mode != "none" else False,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=None),
-            proxy=settings.proxy,
+        self.user: weakref.ref[Attempt] | None = None
+        self.last_use: LastUse | None = None
+        self._backend = Backend()
+        self._origin = origin_of(settings)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
+            proxy=proxy_of(settings),
+            max_connections=1,
+            network_backend=self._backend,
         )
-        # httpx makes it from its own parameters, but has none for the network backend.
-        self.pool = self.transport._pool  # noqa: SLF001
-        self.pool._network_backend = Backend()  # noqa: SLF001
+        self._connection: httpcore.ConnectionInterface | None = None
+
+    @property
+    def last_used(self) -> float:
+        """When its connection answered last, on the monotonic clock; 0 where it has none."""
+        last_use = self.last_use
+        return 0.0 if last_use is None else last_use.monotonic
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody uses it."""
+        return self.user is None or self.user() is None
+
+    def exchange(
+        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
+    ) -> Answer:
+        """Send a request and read the response to its end."""
+        connection = self._prepare(request)
+        self._backend.begin(attempt)
+        response = connection.handle_request(core_request(request, settings, seconds, hide))
+        body = BodyReader(response.headers, settings.max_answer_bytes)
+        for chunk in response.iter_stream():
+            body.feed(chunk)
+        answer = answer_from(response.status, response.headers, body.finish())
+        response.close()
+        stream = self._backend.stream
+        if stream is not None and stream.at_end and connection.is_idle():
+            self.last_use = LastUse()
+        return answer
+
+    def _prepare(self, request: Request) -> httpcore.ConnectionInterface:
+        """Return the connection that was kept where it can be trusted, else a new one."""
+        last_use, self.last_use = self.last_use, None
+        stream, connection = self._backend.stream, self._connection
+        if (
+            last_use is None
+            or stream is None
+            or connection is None
+            or not last_use.is_within(request.longest_idle)
+            or not stream.is_clean
+        ):
+            self.drop()
+            # The pool's part is to make a connection, direct or through a proxy.
+            connection = self._connection = self._pool.create_connection(self._origin)
+        return connection
+
+    def drop(self) -> None:
+        """Close the connection, whatever state it is in."""
+        self.last_use = None
+        self._connection = None
+        self._backend.drop()
+
+
+class _Waiting:
+    """A call that waits for a lane, for whoever has to stop it."""
+
+    def __init__(self) -> None:
+        self.nap = _Nap()
+
+    def abort(self) -> None:
+        """End the wait."""
+        self.nap.wake()
 
 
 class Lanes:
-    """A bounded number of connections; who finds none free waits for one."""
+    """A bounded number of lanes; who finds none free waits for one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._freed = threading.Condition()
-        # The one used last is taken first, so that the others can be spared.
-        self._free: list[Lane] = []
-        self._lanes = 0
+        self._lock = threading.Lock()
+        self._lanes: list[Lane] = []
+        self._waiting: deque[_Waiting] = deque()
+        self._closed = False
 
     def take(self, attempt: Attempt) -> Lane:
-        """Return a connection that nobody else uses until it is given back.
+        """Return a lane that nobody else uses until it is given back.
 
         Raises:
             TransportTrouble: none was free before the deadline, or the call was stopped.
         """
-        attempt.stream = self
-        with self._freed:
-            while not self._free and self._lanes >= self._settings.max_connections:
-                if attempt.aborted:
+        waiting: _Waiting | None = None
+        while True:
+            with self._lock:
+                if self._closed or attempt.aborted:
                     raise TransportTrouble(Trouble.STOPPED, "stopped", sent=False)
-                left = attempt.deadline - time.monotonic()
-                if left <= 0:
-                    detail = "all connections of this client are in use"
-                    raise TransportTrouble(Trouble.TIMEOUT, detail, sent=False)
-                self._freed.wait(left)
-            if self._free:
-                return self._free.pop()
+                lane = self._claim(attempt)
+            if lane is not None:
+                attempt.queued = False
+                return lane
+            left = attempt.deadline - time.monotonic()
+            attempt.queued = True
+            if left <= 0:
+                raise TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=False)
+            waiting = attempt.stream = _Waiting()
+            self._waiting.append(waiting)
+            try:
+                waiting.nap.take(min(left, _LOOK_AGAIN))
+            finally:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(waiting)
+
+    def _claim(self, attempt: Attempt) -> Lane | None:
+        lane: Lane | None = None
+        for each in self._lanes:
+            if each.free and (lane is None or each.last_used > lane.last_used):
+                lane = each
+        if lane is None:
+            if len(self._lanes) >= self._settings.max_connections:
+                return None
             lane = Lane(self._settings)
-            self._lanes += 1
-            return lane
+            self._lanes.append(lane)
+        lane.user = weakref.ref(attempt)
+        return lane
 
-    def give_back(self, lane: Lane) -> None:
-        """Let somebody else use a connection."""
-        with self._freed:
-            self._free.append(lane)
-            self._freed.notify()
+    def give_back(self, attempt: Attempt) -> None:
+        """Let somebody else use the lane of an attempt, if it has one."""
+        for lane in self._lanes:
+            if lane.user is not None and lane.user() is attempt:
+                if lane.last_use is None or self._closed:
+                    lane.drop()
+                lane.user = None
+                break
+        with contextlib.suppress(IndexError):
+            self._waiting.popleft().nap.wake()
 
-    def abort(self) -> None:
-        """Wake those who wait, to see whether they were stopped."""
-        with self._freed:
-            self._freed.notify_all()
+    def stop(self) -> bool:
+        """End the calls that other threads are in the middle of; say whether there are any."""
+        self._closed = True
+        for waiting in list(self._waiting):
+            waiting.nap.wake()
+        users = [lane.user() for lane in list(self._lanes) if lane.user is not None]
+        active = [user for user in users if user is not None]
+        for attempt in active:
+            attempt.stop()
+        return bool(active)
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
-        with self._freed:
-            free, self._free = self._free, []
-        for lane in free:
-            lane.transport.close()
+        """Close the connections that nobody uses; the others are closed when their calls end."""
+        self._closed = True
+        with self._lock:
+            for lane in self._lanes:
+                if lane.free:
+                    lane.drop()

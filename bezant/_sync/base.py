@@ -59,6 +59,7 @@ class ClientBase:
         pacing: bool | str | None = None,
         max_wait: float = DEFAULT_MAX_WAIT,
         retries: int | None = None,
+        transport: object = None,
     ) -> None:
         self._owner: ClientBase | None = None
         self._settings = resolve(
@@ -76,7 +77,7 @@ class ClientBase:
             max_wait=max_wait,
             retries=retries,
         )
-        self._channel = Channel(self._settings, on_drift)
+        self._channel = Channel(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
         if "_channel" not in vars(self):  # its arguments were refused

@@ -50,7 +50,13 @@ class Stoppable(Protocol):
 class Channel:
     """Connections, cookies, and what is known about the session."""
 
-    def __init__(self, settings: Settings, on_drift: Callable[[Drift], object] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_drift: Callable[[Drift], object] | None,
+        transport: object = None,
+    ) -> None:
+        rt.HttpTransport.check_custom(transport)
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
@@ -61,6 +67,7 @@ class Channel:
         self.workers: list[Stoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
+        self._custom_transport = transport
         self._cookies = CookieJar()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
@@ -88,10 +95,11 @@ class Channel:
         self.owner.check()
 
     def _open_transport(self) -> rt.HttpTransport:
-        with self._lock:
-            if self._transport is None:
-                self._transport = rt.HttpTransport(self.settings)
-            return self._transport
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    self._transport = rt.HttpTransport(self.settings, self._custom_transport)
+        return self._transport
 
     def call(
         self,
@@ -292,9 +300,18 @@ class Channel:
         self.closed = True
         if self.owner.inherited:
             return
-        while self.workers:
-            self.workers.pop().stop()
+        # Somebody may interrupt or cancel this while it waits: all the rest is closed all the same.
+        interrupted: BaseException | None = None
+        closing = [worker.stop for worker in reversed(self.workers)]
+        self.workers.clear()
         if self._transport is not None:
-            self._transport.close()
+            closing.append(self._transport.close)
         if self.ledger is not None:
-            self.ledger.close()
+            closing.append(self.ledger.close)
+        for close in closing:
+            try:
+                close()
+            except BaseException as error:  # noqa: BLE001 - raised at the end
+                interrupted = interrupted or error
+        if interrupted is not None:
+            raise interrupted

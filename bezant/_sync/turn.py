@@ -67,7 +67,7 @@ class Turn:
         # Kept before it is queued: an interrupt may come as soon as it is.
         ticket = self._ticket = Ticket.of(self._operation)
         try:
-            wait = self._gate.enter(ticket, waker.wake)
+            wait = self._gate.enter(ticket, waker.wake, self)
             if wait and ticket.is_urgent:
                 self._announce(wait)
             if wait > 1:

@@ -458,3 +458,20 @@ def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
     assert window.opens_for(1, 60.0) == pytest.approx(1.0)
     window.forget("b")
     assert window.free(60.0) == 2
+
+
+def test_a_call_that_nobody_makes_any_more_is_known() -> None:
+    pacer = Pacer()
+    gone: list[bool] = []
+    kept, lost = (lambda: pacer), (lambda: None if gone else pacer)
+    tickets = [Ticket.of(READ) for _ in range(4)]
+    for ticket, owner in zip(tickets, (kept, lost, None, lost), strict=True):
+        ticket.owner = owner
+        pacer.enter(ticket)
+    assert sum(each.granted for each in pacer.dispatch(0.0)) == 2
+    assert pacer.forgotten() == []
+    gone.append(True)
+    assert set(map(id, pacer.forgotten())) == {id(tickets[1]), id(tickets[3])}
+    for ticket in pacer.forgotten():
+        pacer.leave(ticket, 0.0)
+    assert pacer.forgotten() == []

@@ -1,0 +1,274 @@
+"""Calls that are broken off: random cancellations in asyncio, Ctrl-C in the blocking twin.
+
+``python -m benchmarks.soak.breaks cancel COUNT`` or ``... interrupt COUNT`` runs one of them alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import trustme
+
+import bezant
+
+BODY = b'{"x":1}'
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"7\r\n" + BODY + b"\r\n0\r\n\r\n"
+)
+
+
+class Answering(asyncio.Protocol):
+    """Answers every request after a while, in two parts."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.server.opened += 1
+        self.server.open += 1
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.server.open -= 1
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        while b"\r\n\r\n" in self.data:
+            _, _, self.data = self.data.partition(b"\r\n\r\n")
+            delay = self.server.chance.random() * self.server.delay
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay / 2, self.transport.write, RESPONSE[:90])
+            loop.call_later(delay, self.transport.write, RESPONSE[90:])
+
+
+class Server:
+    """A server in a thread of its own, which counts its connections."""
+
+    def __init__(self, *, tls: bool = False, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.opened = 0
+        self.open = 0
+        self.chance = random.Random(1)
+        self._context: ssl.SSLContext | None = None
+        if tls:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            leaf = trustme.CA().issue_cert("localhost", "127.0.0.1")
+            leaf.configure_cert(self._context)
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        server = await self._loop.create_server(
+            lambda: Answering(self), "127.0.0.1", 0, ssl=self._context
+        )
+        self._port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+
+    @property
+    def base_url(self) -> str:
+        return f"http{'s' if self._context else ''}://127.0.0.1:{self._port}/v1/api"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def settles_at(self, most: int, seconds: float = 3.0) -> bool:
+        """Say whether no more than so many connections are open after a moment."""
+        deadline = time.monotonic() + seconds
+        while self.open > most and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return self.open <= most
+
+
+@dataclass
+class Report:
+    """What became of the calls, and what is wrong afterwards."""
+
+    broken: int = 0
+    done: int = 0
+    failed: int = 0
+    wrong: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.broken:,} broken off, {self.done:,} answered"
+        return f"{text}: {self.wrong}" if self.wrong else f"{text}, nothing left"
+
+
+async def cancelled_calls(
+    server: Server,
+    count: int,
+    *,
+    seed: int = 1,
+    together: int = 4,
+    call: Callable[[bezant.AsyncClient], Awaitable[object]] | None = None,
+) -> Report:
+    """Cancel calls after some turns of the event loop, or after some time, until so many are."""
+    report = Report()
+    chance = random.Random(seed)
+    mine = asyncio.all_tasks()
+    async with bezant.AsyncClient(server.base_url, timeout=5, pacing=False, retries=0) as client:
+
+        async def plain(client: bezant.AsyncClient) -> object:
+            return await client.request("GET", "/x")
+
+        call = call or plain
+        began = time.monotonic()
+        for _ in range(5):
+            await plain(client)
+        usual = (time.monotonic() - began) / 5 * max(1, together / 4)
+
+        async def one() -> None:
+            task = asyncio.ensure_future(call(client))
+            if chance.random() < 0.5:
+                for _ in range(chance.randrange(40)):
+                    await asyncio.sleep(0)
+            else:
+                await asyncio.sleep(chance.random() * usual * 1.3)
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                report.broken += 1
+            except bezant.BezantError:
+                report.failed += 1
+            else:
+                report.done += 1
+
+        while report.broken < count and not report.wrong:
+            await asyncio.gather(*(one() for _ in range(together)))
+            if chance.random() < 0.02:
+                report.wrong = await _works(client, plain)
+        report.wrong = report.wrong or await _works(client, plain)
+        report.wrong = report.wrong or await _left(server, mine, 4)
+        if report.failed:
+            report.wrong = report.wrong or f"{report.failed} calls failed"
+    report.wrong = report.wrong or await _left(server, mine, 0)
+    return report
+
+
+async def _works(
+    client: bezant.AsyncClient, plain: Callable[[bezant.AsyncClient], Awaitable[object]]
+) -> str:
+    for each in await asyncio.gather(*(plain(client) for _ in range(6)), return_exceptions=True):
+        if each != {"x": 1}:
+            return f"the client does not work: {each!r}"
+    return ""
+
+
+async def _left(server: Server, before: set[asyncio.Task[object]], most: int) -> str:
+    if not await asyncio.to_thread(server.settles_at, most):
+        return f"{server.open} connections are open, where {most} may be"
+    if left := asyncio.all_tasks() - before:
+        return f"tasks are left: {left}"
+    return ""
+
+
+@contextlib.contextmanager
+def _alarm() -> Iterator[Callable[[float], None]]:
+    """Yield a function that interrupts this thread after so many seconds; 0 for not at all."""
+    armed = False
+
+    def ring(*_: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    def arm(seconds: float) -> None:
+        nonlocal armed
+        armed = seconds > 0
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        yield arm
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def interrupted_calls(server: Server, count: int, *, seed: int = 1) -> Report:
+    """Interrupt blocking calls at random moments; the main thread only, and not on Windows."""
+    report = Report()
+    chance = random.Random(seed)
+    client = bezant.Client(server.base_url, timeout=5, pacing=False, retries=0)
+    with client, _alarm() as arm:
+        began = time.monotonic()
+        for _ in range(10):
+            client.request("GET", "/x")
+        usual = (time.monotonic() - began) / 10
+        while report.broken < count and not report.wrong:
+            try:
+                arm(1e-6 + chance.random() * usual * 1.2)
+                client.request("GET", "/x")
+                arm(0)
+            except KeyboardInterrupt:
+                report.broken += 1
+            else:
+                report.done += 1
+            try:
+                client.request("GET", "/x")
+            except bezant.BezantError as error:
+                report.wrong = f"the client does not work: {error!r}"
+        if not report.wrong and not server.settles_at(4):
+            report.wrong = f"{server.open} connections are open"
+    if not report.wrong and not server.settles_at(0):
+        report.wrong = f"{server.open} connections are open after the end"
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak.breaks", description=__doc__)
+    parser.add_argument("what", choices=["cancel", "interrupt"])
+    parser.add_argument("count", type=int)
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds, at most")
+    parser.add_argument("--together", type=int, default=4, help="calls at a time")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--uvloop", action="store_true")
+    options = parser.parse_args()
+    logging.disable(logging.ERROR)
+    with Server(tls=options.tls, delay=options.delay) as server:
+        if options.what == "interrupt":
+            report = interrupted_calls(server, options.count, seed=options.seed)
+        else:
+            factory = None
+            if options.uvloop:
+                import uvloop
+
+                factory = uvloop.new_event_loop
+            with asyncio.Runner(loop_factory=factory) as runner:
+                report = runner.run(
+                    cancelled_calls(
+                        server, options.count, seed=options.seed, together=options.together
+                    )
+                )
+    print(report)
+    raise SystemExit(bool(report.wrong))
+
+
+if __name__ == "__main__":
+    main()

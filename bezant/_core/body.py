@@ -1,0 +1,98 @@
+"""Reads a response's body, decompressed, up to the longest that is allowed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Final
+
+from .wire import TransportTrouble, Trouble
+
+# What every request says of the responses that can be read; nothing else is decompressed.
+ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class BodyReader:
+    """Collects the chunks of one body and decompresses them within the limit.
+
+    The limit holds for what came and for what it decompresses to, before it is decompressed: no
+    chunk is expanded beyond it.
+
+    Args:
+        headers: the response's, as they came.
+        limit: the longest body in bytes.
+
+    Raises:
+        TransportTrouble: it has more than one encoding, or one that was not asked for.
+    """
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+        self._limit = limit
+        self._chunks: list[bytes] = []
+        self._came = 0
+        self._length = 0
+        encoding = _encoding(headers)
+        self._gzip = zlib.decompressobj(_GZIP_WINDOW) if encoding else None
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next chunk of the body.
+
+        Raises:
+            TransportTrouble: the body is too long, or it is not what its encoding says.
+        """
+        self._came += len(chunk)
+        if self._came > self._limit:
+            raise self._too_long()
+        if self._gzip is not None and chunk:
+            chunk = self._decompressed(self._gzip, chunk)
+        self._length += len(chunk)
+        if self._length > self._limit:
+            raise self._too_long()
+        self._chunks.append(chunk)
+
+    def _decompressed(self, gzip: zlib._Decompress, chunk: bytes) -> bytes:
+        try:
+            data = gzip.decompress(chunk, self._limit - self._length + 1)
+        except zlib.error as error:
+            raise _lost(f"the body is not gzip: {error}") from error
+        if gzip.unused_data:
+            raise _lost("bytes follow the end of the body's gzip data")
+        return data
+
+    def finish(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            TransportTrouble: it ends before its compressed data does.
+        """
+        if self._gzip is not None and self._came and not self._gzip.eof:
+            raise _lost("the body ends in the middle of its gzip data")
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+    def _too_long(self) -> TransportTrouble:
+        detail = f"the answer is longer than max_answer_bytes ({self._limit:,})"
+        return TransportTrouble(Trouble.TOO_LARGE, detail, sent=True)
+
+
+def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the one encoding of a body; "" for none."""
+    values = [value for name, value in headers if name.lower() == b"content-encoding"]
+    if not values:
+        return ""
+    text = b",".join(values).decode("latin-1").lower()
+    layers = [layer for each in text.split(",") if (layer := each.strip()) not in ("", "identity")]
+    if not layers:
+        return ""
+    if len(layers) > 1 or layers[0] not in _GZIP:
+        shown = ", ".join(layers)[:100]
+        raise _lost(
+            f"the response has the Content-Encoding {shown!r}, and only "
+            f"{ACCEPTED_ENCODING[1]!r} was asked for"
+        )
+    return layers[0]
+
+
+def _lost(detail: str) -> TransportTrouble:
+    return TransportTrouble(Trouble.LOST, detail, sent=True)

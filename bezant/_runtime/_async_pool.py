@@ -1,0 +1,186 @@
+"""The asyncio side's connections: each is used by one call at a time.
+
+A lane is one httpcore connection. It is kept after a complete exchange only: after anything else, a
+cancellation at any await included, it is closed and made anew. httpcore's own pool loses
+connections then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterable
+from typing import Any, cast
+
+import httpcore
+
+from .._core.body import BodyReader
+from .._core.settings import Settings
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ._async_network import Backend
+from ._quiet import hide_async
+from ._shared import Attempt, LastUse, answer_from, core_request, origin_of, proxy_of, tls_context
+
+
+class Lane:
+    """At most one connection, opened when it is first used and again after it was dropped.
+
+    Attributes:
+        last_use: when its connection answered last; None where it has none that may be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.last_use: LastUse | None = None
+        self._backend = Backend()
+        self._origin = origin_of(settings)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
+            proxy=proxy_of(settings),
+            max_connections=1,
+            network_backend=self._backend,
+        )
+        self._connection: httpcore.AsyncConnectionInterface | None = None
+
+    async def exchange(
+        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
+    ) -> Answer:
+        """Send a request and read the response to its end."""
+        connection = await self._prepare(request)
+        self._backend.begin(attempt)
+        response = await connection.handle_async_request(
+            core_request(request, settings, seconds, hide_async)
+        )
+        body = BodyReader(response.headers, settings.max_answer_bytes)
+        chunks: Any = aiter(cast("AsyncIterable[bytes]", response.stream))
+        try:
+            async for chunk in chunks:
+                body.feed(chunk)
+        except TransportTrouble:  # refused here: httpcore is still in the middle of the body
+            await chunks.aclose()
+            raise
+        answer = answer_from(response.status, response.headers, body.finish())
+        await response.aclose()
+        stream = self._backend.stream
+        if stream is not None and stream.at_end and connection.is_idle():
+            self.last_use = LastUse()
+        return answer
+
+    async def _prepare(self, request: Request) -> httpcore.AsyncConnectionInterface:
+        """Return the connection that was kept where it can be trusted, else a new one."""
+        last_use, self.last_use = self.last_use, None
+        stream, connection = self._backend.stream, self._connection
+        if (
+            last_use is None
+            or stream is None
+            or connection is None
+            or not last_use.is_within(request.longest_idle)
+            or not await stream.is_clean()
+        ):
+            self.drop()
+            # The pool's part is to make a connection, direct or through a proxy.
+            connection = self._connection = self._pool.create_connection(self._origin)
+        return connection
+
+    def drop(self) -> None:
+        """Close the connection, whatever state it is in; from any thread."""
+        self.last_use = None
+        self._connection = None
+        self._backend.drop()
+
+    def close(self) -> None:
+        """Close the connection and open no other."""
+        self._backend.closed = True
+        self.drop()
+
+
+class Lanes:
+    """A bounded number of lanes; who finds none free waits for one, in the order of arrival."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # The one used last is taken first, so that the others can be spared.
+        self._free: list[Lane] = []
+        self._used: set[Lane] = set()
+        # Who has a lane or was promised one.
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.closed = False
+
+    async def take(self, attempt: Attempt) -> Lane:
+        """Return a lane that nobody else uses until it is given back.
+
+        Raises:
+            TransportTrouble: the client was closed.
+        """
+        self._loop = asyncio.get_running_loop()
+        if self._taken < self._settings.max_connections:
+            self._taken += 1
+        else:
+            attempt.queued = True
+            await self._promise(self._loop)
+            attempt.queued = False
+        if self.closed:
+            self._release()
+            raise TransportTrouble(Trouble.STOPPED, "stopped", sent=False)
+        lane = self._free.pop() if self._free else Lane(self._settings)
+        self._used.add(lane)
+        return lane
+
+    async def _promise(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait until a lane is promised to this call."""
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self._release()  # promised, and cancelled in the same moment
+            else:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(waiter)
+            raise
+
+    def give_back(self, lane: Lane) -> None:
+        """Let somebody else use a lane."""
+        self._used.discard(lane)
+        if lane.last_use is None or self.closed:
+            lane.drop()
+        self._free.append(lane)
+        self._release()
+
+    def _release(self) -> None:
+        """Promise a lane that became free to the first who waits."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is not self._loop and self._loop is not None:
+            # The garbage collector ends a call elsewhere; a closed loop has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._promise_next)
+            return
+        self._promise_next()
+
+    def _promise_next(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._taken -= 1
+
+    def close(self) -> None:
+        """Close every connection, and end the calls that other tasks are in the middle of."""
+        self.closed = True
+        for lane in [*self._free, *self._used]:
+            lane.close()
+        for waiter in list(self._waiting):
+            if not waiter.done():
+                waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

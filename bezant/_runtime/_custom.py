@@ -1,0 +1,105 @@
+"""Calls through a transport of the user's own, which has httpx's transport interface."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import httpx
+
+from .._core.body import ACCEPTED_ENCODING, BodyReader
+from .._core.settings import Settings
+from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ._shared import answer_from
+
+# With these nothing was sent; with any other error something may have been.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
+
+
+def _request(request: Request, settings: Settings, seconds: float) -> httpx.Request:
+    connect = min(settings.connect_timeout, seconds)
+    limits = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
+    return httpx.Request(
+        request.operation.method,
+        settings.base_url.root + request.target,
+        headers=[ACCEPTED_ENCODING, *request.headers],
+        content=request.body or None,
+        extensions={"timeout": limits},
+    )
+
+
+def _trouble(error: Exception) -> TransportTrouble:
+    detail = str(error) or type(error).__name__
+    sent = not isinstance(error, _NOT_SENT)
+    kind = Trouble.LOST
+    if isinstance(error, httpx.PoolTimeout):
+        kind = Trouble.TIMEOUT
+    elif not sent:
+        kind = Trouble.CONNECT
+    elif isinstance(error, httpx.TimeoutException | TimeoutError):
+        kind = Trouble.TIMEOUT
+    return TransportTrouble(kind, detail, sent=sent)
+
+
+def send(transport: Any, request: Request, settings: Settings, seconds: float) -> Answer:
+    """Send a request through a transport and read the response to its end.
+
+    Raises:
+        TransportTrouble: no complete response came.
+    """
+    try:
+        response = transport.handle_request(_request(request, settings, seconds))
+        try:
+            raw = response.headers.raw
+            body = BodyReader(raw, settings.max_answer_bytes)
+            for chunk in response.stream:
+                body.feed(chunk)
+        finally:
+            response.close()
+    except _ERRORS as error:
+        raise _trouble(error) from error
+    return answer_from(response.status_code, raw, body.finish())
+
+
+async def send_async(
+    transport: Any, request: Request, settings: Settings, seconds: float
+) -> Answer:
+    """Send a request through an asynchronous transport and read the response to its end.
+
+    Raises:
+        TransportTrouble: no complete response came.
+    """
+    try:
+        response = await transport.handle_async_request(_request(request, settings, seconds))
+        try:
+            raw = response.headers.raw
+            body = BodyReader(raw, settings.max_answer_bytes)
+            async for chunk in response.stream:
+                body.feed(chunk)
+        finally:
+            await response.aclose()
+    except _ERRORS as error:
+        raise _trouble(error) from error
+    return answer_from(response.status_code, raw, body.finish())
+
+
+def close(transport: Any) -> None:
+    """Close a transport that can be closed."""
+    if callable(closing := getattr(transport, "close", None)):
+        closing()
+
+
+async def aclose(transport: Any) -> None:
+    """Close an asynchronous transport that can be closed."""
+    if callable(closing := getattr(transport, "aclose", None)):
+        result = closing()
+        if inspect.isawaitable(result):
+            await result
