@@ -40,6 +40,9 @@ class AsyncTurn:
 
     First the process's own queue decides, which knows who is more urgent; then, where there is one,
     the ledger that is shared with other processes.
+
+    Attributes:
+        ticket: its place in the queue, until it has been given back.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class AsyncTurn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
-        self._ticket: Ticket | None = None
+        self.ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -64,7 +67,7 @@ class AsyncTurn:
         self._began = rt.monotonic()
         waker = rt.Waker()
         # Kept before it is queued: an interrupt may come as soon as it is.
-        ticket = self._ticket = Ticket.of(self._operation)
+        ticket = self.ticket = Ticket.of(self._operation)
         try:
             wait = self._gate.enter(ticket, waker.wake)
             if wait and ticket.is_urgent:
@@ -145,7 +148,7 @@ class AsyncTurn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._ticket is None:
+        if self.ticket is None:
             return
         answered_in: float | None = None
         try:
@@ -166,23 +169,26 @@ class AsyncTurn:
         Args:
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
+        ticket = self.ticket
+        if ticket is None:
+            return
         try:
-            await self._give_back(answered_in)
+            self._gate.leave(ticket, answered_in)
+            if self._token:
+                await self._release(ticket)
         except BaseException:
             # An interrupt or a cancellation in the middle. Twice does no harm; half done, the
             # slot would be occupied for as long as the process lives.
-            await self._give_back(None)
+            self._gate.leave(ticket)
+            if self._token:
+                await self._release(ticket)
             raise
+        self.ticket = None
 
-    async def _give_back(self, answered_in: float | None) -> None:
-        ticket = self._ticket
-        if ticket is None:
-            return
-        self._gate.leave(ticket, answered_in)
-        if self._ledger is not None and self._token:
+    async def _release(self, ticket: Ticket) -> None:
+        if self._ledger is not None:
             change = partial(release, token=self._token, return_time=ticket.return_time)
             await self._tell(self._ledger, change, self._token)
-        self._ticket = None
 
     async def _tell(
         self, ledger: rt.Ledger, change: Callable[[Shared, float], None], token: str
@@ -200,6 +206,8 @@ class AsyncTurnGuard:
     context.
     """
 
+    __slots__ = ("_turn",)
+
     def __init__(self, turn: AsyncTurn) -> None:
         self._turn = turn
 
@@ -212,4 +220,5 @@ class AsyncTurnGuard:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._turn.leave()
+        if self._turn.ticket is not None:
+            await self._turn.leave()
