@@ -66,11 +66,10 @@ class Turn:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        waker = rt.Waker()
         # Kept before it is queued: an interrupt may come as soon as it is.
         ticket = self.ticket = Ticket.of(self._operation)
         try:
-            wait = self._gate.enter(ticket, waker.wake)
+            wait = self._gate.enter(ticket)
             if wait and ticket.is_urgent:
                 self._announce(wait)
             if wait > 1:
@@ -78,17 +77,19 @@ class Turn:
             while True:
                 while not ticket.granted:
                     self._check(wait)
-                    # At least a moment: those in flight may be what it waits for.
-                    waker.wait(max(wait, 0.01))
-                    wait = self._gate.seconds_until(ticket)
+                    waker = rt.Waker()
+                    wait = self._gate.seconds_until(ticket, waker.wake)
+                    if not ticket.granted:
+                        # At least a moment: those in flight may be what it waits for.
+                        waker.wait(max(wait, 0.01))
+                        wait = self._gate.seconds_until(ticket)
                 refusal = self._ask_others(ticket)
                 if refusal is None:
                     self._went = rt.monotonic()
                     return
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
-                waker = rt.Waker()
-                wait = self._gate.postpone(ticket, refusal, waker.wake)
+                wait = self._gate.postpone(ticket, refusal)
         except BaseException:
             self.leave()
             raise
