@@ -112,6 +112,10 @@ def priority_of(kind: int) -> int:
     return _PRIORITIES[kind]
 
 
+# So many calls of any kind leave the slots that are kept for others free.
+_READS_IN_FLIGHT: Final = MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
+
+
 def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
     """Return whether the gateway has a slot for one more call.
 
@@ -120,6 +124,8 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
         in_flight: what the calls in flight are.
         urgent: how many urgent calls are waiting elsewhere: a read leaves them their slots.
     """
+    if len(in_flight) + urgent < _READS_IN_FLIGHT:
+        return True
     if len(in_flight) >= MAX_IN_FLIGHT:
         return False
     if kind < ORDER:
@@ -129,10 +135,7 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
     if kind == ORDER:
         return others < MAX_IN_FLIGHT - KEPT_FOR_TICKLE
     reads = sum(each == READ for each in in_flight)
-    return (
-        others + urgent < MAX_IN_FLIGHT - KEPT_FOR_TICKLE
-        and reads < MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
-    )
+    return others + urgent < MAX_IN_FLIGHT - KEPT_FOR_TICKLE and reads < _READS_IN_FLIGHT
 
 
 class Window:
@@ -295,7 +298,10 @@ class Pacer:
         self._queue(ticket)
 
     def _queue(self, ticket: Ticket) -> None:
-        insort(self._waiting, ticket, key=lambda each: each.order)
+        if self._waiting:
+            insort(self._waiting, ticket, key=lambda each: each.order)
+        else:
+            self._waiting.append(ticket)
 
     def postpone(self, ticket: Ticket, bucket: str, until: float, priority: int = 0) -> None:
         """Queue a call again that was let go and did not go, because another process was first.
@@ -322,7 +328,7 @@ class Pacer:
 
         One whose own bucket is full lets the others pass.
         """
-        if now < self.blocked_until:
+        if not self._waiting or now < self.blocked_until:
             return []
         granted: list[Ticket] = []
         in_flight = [each.kind for each in self._in_flight]

@@ -64,17 +64,15 @@ class Gate:
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
     @_changing
-    def enter(self, ticket: Ticket, wake: Callable[[], None], owner: object) -> float:
+    def enter(self, ticket: Ticket, owner: object) -> float:
         """Queue a call; return how long it has to wait at least.
 
         Args:
             ticket: the call.
-            wake: called when it may go.
             owner: what makes the call. Once that is gone, so is the call.
         """
         now = time.monotonic()
         ticket.owner = weakref.ref(owner)
-        self._wakers[ticket] = wake
         self._pacer.enter(ticket)
         self._dispatch(now)
         if not ticket.granted:
@@ -82,23 +80,28 @@ class Gate:
         return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     @_changing
-    def seconds_until(self, ticket: Ticket) -> float:
-        """Let go whoever may go; return how long this one still has to wait at least."""
+    def seconds_until(self, ticket: Ticket, wake: Callable[[], None] | None = None) -> float:
+        """Let go whoever may go; return how long this one still has to wait at least.
+
+        Args:
+            ticket: the call.
+            wake: called when it may go; None leaves it as it is.
+        """
         now = time.monotonic()
+        if wake is not None and not ticket.granted:
+            self._wakers[ticket] = wake
         self._forget(now)
         return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     @_changing
-    def postpone(self, ticket: Ticket, refusal: Refusal, wake: Callable[[], None]) -> float:
+    def postpone(self, ticket: Ticket, refusal: Refusal) -> float:
         """Queue a call again that other processes left no room for; return how long it has to wait.
 
         Args:
             ticket: the call.
             refusal: who has to wait, and for how long.
-            wake: called when it may go.
         """
         now = time.monotonic()
-        self._wakers[ticket] = wake
         until = now + refusal.seconds
         self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
         self._dispatch(now)

@@ -41,6 +41,9 @@ class Turn:
 
     First the process's own queue decides, which knows who is more urgent; then, where there is one,
     the ledger that is shared with other processes.
+
+    Attributes:
+        ticket: its place in the queue, until it has been given back.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Turn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
-        self._ticket: Ticket | None = None
+        self.ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -63,11 +66,10 @@ class Turn:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        waker = rt.Waker()
         # Kept before it is queued: an interrupt may come as soon as it is.
-        ticket = self._ticket = Ticket.of(self._operation)
+        ticket = self.ticket = Ticket.of(self._operation)
         try:
-            wait = self._gate.enter(ticket, waker.wake, self)
+            wait = self._gate.enter(ticket, self)
             if wait and ticket.is_urgent:
                 self._announce(wait)
             if wait > 1:
@@ -75,17 +77,19 @@ class Turn:
             while True:
                 while not ticket.granted:
                     self._check(wait)
-                    # At least a moment: those in flight may be what it waits for.
-                    waker.wait(max(wait, 0.01))
-                    wait = self._gate.seconds_until(ticket)
+                    waker = rt.Waker()
+                    wait = self._gate.seconds_until(ticket, waker.wake)
+                    if not ticket.granted:
+                        # At least a moment: those in flight may be what it waits for.
+                        waker.wait(max(wait, 0.01))
+                        wait = self._gate.seconds_until(ticket)
                 refusal = self._ask_others(ticket)
                 if refusal is None:
                     self._went = rt.monotonic()
                     return
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
-                waker = rt.Waker()
-                wait = self._gate.postpone(ticket, refusal, waker.wake)
+                wait = self._gate.postpone(ticket, refusal)
         except BaseException:
             self.leave()
             raise
@@ -146,7 +150,7 @@ class Turn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._ticket is None:
+        if self.ticket is None:
             return
         answered_in: float | None = None
         try:
@@ -167,23 +171,26 @@ class Turn:
         Args:
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
+        ticket = self.ticket
+        if ticket is None:
+            return
         try:
-            self._give_back(answered_in)
+            self._gate.leave(ticket, answered_in)
+            if self._token:
+                self._release(ticket)
         except BaseException:
             # An interrupt or a cancellation in the middle. Twice does no harm; half done, the
             # slot would be occupied for as long as the process lives.
-            self._give_back(None)
+            self._gate.leave(ticket)
+            if self._token:
+                self._release(ticket)
             raise
+        self.ticket = None
 
-    def _give_back(self, answered_in: float | None) -> None:
-        ticket = self._ticket
-        if ticket is None:
-            return
-        self._gate.leave(ticket, answered_in)
-        if self._ledger is not None and self._token:
+    def _release(self, ticket: Ticket) -> None:
+        if self._ledger is not None:
             change = partial(release, token=self._token, return_time=ticket.return_time)
             self._tell(self._ledger, change, self._token)
-        self._ticket = None
 
     def _tell(self, ledger: rt.Ledger, change: Callable[[Shared, float], None], token: str) -> None:
         try:
@@ -199,6 +206,8 @@ class TurnGuard:
     context.
     """
 
+    __slots__ = ("_turn",)
+
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
 
@@ -211,4 +220,5 @@ class TurnGuard:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._turn.leave()
+        if self._turn.ticket is not None:
+            self._turn.leave()
