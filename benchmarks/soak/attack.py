@@ -350,6 +350,7 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
     chance = random.Random(4)
     armed = False
     count = 0
+    turn = 0
 
     def interrupt(*_: object) -> None:
         nonlocal armed
@@ -367,9 +368,9 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
                 client.request("GET", "/x")
             usual = (time.monotonic() - began) / 10
             while time.monotonic() < ends:
-                name = f"i-{count}"
+                turn += 1
                 call = (
-                    _order(client, f"DU{count}", name, raw=True)
+                    _order(client, f"DU{turn}", f"i-{turn}", raw=True)
                     if chance.random() < 0.2
                     else lambda: client.request("GET", "/x")
                 )
