@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["check", "tests", "examples", "docs"]
+nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 # A machine with one Python tests on that one; nox says which it skipped.
 nox.options.error_on_missing_interpreters = False
@@ -51,6 +51,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--include=bezant/_core/*", "--fail-under=100")
     session.run("coverage", "report", "--omit=bezant/_core/*", "--fail-under=95")
+
+
+@nox.session(python=NEWEST_COMMON)
+def uvloop(session: nox.Session) -> None:
+    """The asynchronous tests of calls, streams and the runtime, on uvloop's event loop."""
+    install(session, "test")
+    session.env["BEZANT_TEST_LOOP"] = "uvloop"
+    session.run("pytest", *(session.posargs or ["tests/_async", "tests/mixed", "-q", "-n", "auto"]))
 
 
 @nox.session(python=NEWEST_COMMON)

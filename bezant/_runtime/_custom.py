@@ -82,13 +82,23 @@ async def send_async(
         try:
             raw = response.headers.raw
             body = BodyReader(raw, settings.max_answer_bytes)
-            async for chunk in response.stream:
-                body.feed(chunk)
+            await _read_into(body, response.stream)
         finally:
             await response.aclose()
     except _ERRORS as error:
         raise _trouble(error) from error
     return answer_from(response.status_code, raw, body.finish())
+
+
+async def _read_into(body: BodyReader, stream: Any) -> None:
+    chunks = aiter(stream)
+    try:
+        async for chunk in chunks:
+            body.feed(chunk)
+    except TransportTrouble:  # refused in the middle of it
+        if callable(closing := getattr(chunks, "aclose", None)):
+            await closing()
+        raise
 
 
 def close(transport: Any) -> None:

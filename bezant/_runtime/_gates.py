@@ -28,34 +28,43 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _settling(
+def _exclusive(
     method: Callable[Concatenate[Gate, P], T],
 ) -> Callable[Concatenate[Gate, P], T]:
-    """Have a method that takes the lock take out the calls that ended meanwhile."""
+    """Let a method have the gate to itself, and take out the calls that ended meanwhile."""
 
     @functools.wraps(method)
-    def settling(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(self, *args, **kwargs)
-        finally:
-            self.settle()
+    def exclusive(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            self.holder = threading.get_ident()
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                self.settle()
+                self.holder = 0
 
-    return settling
+    return exclusive
 
 
 class Gate:
-    """A gateway's queue, safe for threads and event loops at once."""
+    """A gateway's queue, safe for threads and event loops at once.
+
+    Attributes:
+        lock: held over every change.
+        holder: the thread that is in the middle of a change; 0 for none.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # Calls that are over and still have to be taken out, by whoever has the lock.
+        self.lock = threading.RLock()
+        self.holder = 0
+        # Calls that are over and still have to be taken out.
         self._over: deque[tuple[Ticket, float, float | None]] = deque()
         self._pacer = Pacer()
         self._wakers: dict[Ticket, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
-    @_settling
+    @_exclusive
     def enter(
         self, operation: Operation, wake: Callable[[], None], owner: object
     ) -> tuple[Ticket, float]:
@@ -67,23 +76,21 @@ class Gate:
             owner: what makes the call. Once that is gone, so is the call.
         """
         now = time.monotonic()
-        with self._lock:
-            ticket = self._pacer.enter(operation, weakref.ref(owner))
-            self._wakers[ticket] = wake
-            self._dispatch(now)
-            if not ticket.granted:
-                self._forget(now)
-            return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        ticket = self._pacer.enter(operation, weakref.ref(owner))
+        self._wakers[ticket] = wake
+        self._dispatch(now)
+        if not ticket.granted:
+            self._forget(now)
+        return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
-    @_settling
+    @_exclusive
     def seconds_until(self, ticket: Ticket) -> float:
         """Let go whoever may go; return how long this one still has to wait at least."""
         now = time.monotonic()
-        with self._lock:
-            self._forget(now)
-            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        self._forget(now)
+        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
-    @_settling
+    @_exclusive
     def postpone(
         self, ticket: Ticket, bucket: str, seconds: float, wake: Callable[[], None]
     ) -> float:
@@ -96,11 +103,10 @@ class Gate:
             wake: called when it may go.
         """
         now = time.monotonic()
-        with self._lock:
-            self._wakers[ticket] = wake
-            self._pacer.postpone(ticket, bucket, now + seconds)
-            self._dispatch(now)
-            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        self._wakers[ticket] = wake
+        self._pacer.postpone(ticket, bucket, now + seconds)
+        self._dispatch(now)
+        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
@@ -109,22 +115,23 @@ class Gate:
             ticket: the call.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        # The garbage collector ends forgotten calls in whatever thread it runs, which may hold the
-        # lock already: so nobody waits for the lock here.
         self._over.append((ticket, time.monotonic(), answered_in))
-        self.settle()
+        # The garbage collector ends forgotten calls in whatever thread it runs. In the middle of a
+        # change nothing else may be changed; whoever makes it does this at its end.
+        if self.holder != threading.get_ident():
+            self._settle_now()
+
+    @_exclusive
+    def _settle_now(self) -> None:
+        pass  # it is done behind every change
 
     def settle(self) -> None:
-        """Take out the calls that are over, unless somebody holds the lock and will do it."""
-        while self._over and self._lock.acquire(blocking=False):
-            try:
-                while self._over:
-                    ticket, now, answered_in = self._over.popleft()
-                    self._wakers.pop(ticket, None)
-                    self._pacer.leave(ticket, now, answered_in)
-                    self._dispatch(now)
-            finally:
-                self._lock.release()
+        """Take out the calls that are over; the lock is held."""
+        while self._over:
+            ticket, now, answered_in = self._over.popleft()
+            self._wakers.pop(ticket, None)
+            self._pacer.leave(ticket, now, answered_in)
+            self._dispatch(now)
 
     def _forget(self, now: float) -> None:
         """Take out the calls that ended without saying so, and let go whoever may go."""
@@ -139,32 +146,29 @@ class Gate:
             if wake is not None:
                 wake()
 
-    @_settling
+    @_exclusive
     def admit(self, stream: Stream) -> bool:
         """Count a WebSocket that is about to be opened; False where there are enough already.
 
         A forgotten one counts no longer, nor does one that has ended.
         """
-        with self._lock:
-            if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
-                return False
-            self._streams.add(stream)
-            return True
+        if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
+            return False
+        self._streams.add(stream)
+        return True
 
-    @_settling
+    @_exclusive
     def penalise(self, seconds: float | None) -> None:
         """Hold everything back after a 429."""
-        with self._lock:
-            self._pacer.penalise(time.monotonic(), seconds)
+        self._pacer.penalise(time.monotonic(), seconds)
 
-    @_settling
+    @_exclusive
     def forgive(self) -> None:
         """End the penalty early."""
         now = time.monotonic()
-        with self._lock:
-            self._pacer.forgive()
-            self._forgiven = True
-            self._dispatch(now)
+        self._pacer.forgive()
+        self._forgiven = True
+        self._dispatch(now)
 
     def take_forgiveness(self) -> bool:
         """Say, once, whether the user ended a penalty that other processes may keep."""
