@@ -197,7 +197,7 @@ class Ticket(msgspec.Struct, eq=False):
         went: when it was let go.
         return_time: once it was answered, the seconds that an answer takes at least after its
             request has arrived.
-        owner: returns what makes the call, or None where that was forgotten.
+        owner: weak reference to the caller; returns None once the caller is gone.
     """
 
     operation: Operation
@@ -237,7 +237,7 @@ class Pacer:
 
         Args:
             operation: the call.
-            owner: returns what makes it, or None where that was forgotten; see `forgotten`.
+            owner: weak reference to the caller; see `forgotten`.
         """
         bucket, limits = limits_of(operation.method, operation.path)
         if bucket and bucket not in self._buckets:
@@ -325,9 +325,9 @@ class Pacer:
             self._waiting.remove(ticket)
 
     def forgotten(self) -> list[Ticket]:
-        """Return the calls that nobody makes any more and that were not taken out.
+        """Return the calls whose caller is gone and that did not leave.
 
-        An interrupt can end a call between any two steps, and its slot would be lost.
+        An interrupt can end a call between any two steps; its slot would be lost.
         """
         return [
             each

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import httpx
@@ -103,13 +102,13 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
 
 def close(transport: Any) -> None:
     """Close a transport that can be closed."""
-    if callable(closing := getattr(transport, "close", None)):
+    closing: Any = getattr(transport, "close", None)
+    if closing is not None:
         closing()
 
 
 async def aclose(transport: Any) -> None:
     """Close an asynchronous transport that can be closed."""
-    if callable(closing := getattr(transport, "aclose", None)):
-        result = closing()
-        if inspect.isawaitable(result):
-            await result
+    closing: Any = getattr(transport, "aclose", None)
+    if closing is not None:
+        await closing()

@@ -31,7 +31,7 @@ T = TypeVar("T")
 def _exclusive(
     method: Callable[Concatenate[Gate, P], T],
 ) -> Callable[Concatenate[Gate, P], T]:
-    """Let a method have the gate to itself, and take out the calls that ended meanwhile."""
+    """Run a method under the lock, then take out the calls that ended."""
 
     @functools.wraps(method)
     def exclusive(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -73,7 +73,7 @@ class Gate:
         Args:
             operation: the call.
             wake: called when it may go.
-            owner: what makes the call. Once that is gone, so is the call.
+            owner: the caller; its slot is reclaimed once it is garbage-collected.
         """
         now = time.monotonic()
         ticket = self._pacer.enter(operation, weakref.ref(owner))
@@ -116,8 +116,8 @@ class Gate:
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
         self._over.append((ticket, time.monotonic(), answered_in))
-        # The garbage collector ends forgotten calls in whatever thread it runs. In the middle of a
-        # change nothing else may be changed; whoever makes it does this at its end.
+        # The garbage collector ends forgotten calls in any thread, also in the middle of a change.
+        # That change then settles this at its end.
         if self.holder != threading.get_ident():
             self._settle_now()
 
@@ -134,7 +134,7 @@ class Gate:
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
-        """Take out the calls that ended without saying so, and let go whoever may go."""
+        """Take out the calls whose caller is gone, then grant slots."""
         for ticket in self._pacer.forgotten():
             self._wakers.pop(ticket, None)
             self._pacer.leave(ticket, now)
