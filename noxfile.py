@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["check", "tests", "examples", "docs"]
+nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 # A machine with one Python tests on that one; nox says which it skipped.
 nox.options.error_on_missing_interpreters = False
@@ -55,9 +55,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def uvloop(session: nox.Session) -> None:
-    """The tests of runtime, client and streams on uvloop, which FastAPI's servers run on."""
+    """The asynchronous tests of calls, streams and the runtime, on uvloop's event loop."""
     install(session, "test")
-    session.env["TEST_EVENT_LOOP"] = "uvloop"
+    session.env["BEZANT_TEST_LOOP"] = "uvloop"
     session.run("pytest", *(session.posargs or ["tests/_async", "tests/mixed", "-q", "-n", "auto"]))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import trustme
 
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
@@ -21,17 +22,6 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tests are about one call: neither held back nor made again, unless they say so."""
     monkeypatch.setenv("BEZANT_PACING", "off")
     monkeypatch.setenv("BEZANT_RETRIES", "0")
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the tests' event loops: asyncio, or the package in ``TEST_EVENT_LOOP``."""
-    package = os.environ.get("TEST_EVENT_LOOP")
-    if not package:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(
-        package
-    ).new_event_loop
-    return factory
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,9 +37,18 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks left over: {left}"
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run())
     return True
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes event loops: asyncio's, or what ``BEZANT_TEST_LOOP`` names."""
+    if os.environ.get("BEZANT_TEST_LOOP") != "uvloop":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +67,23 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
     """A simulated gateway, logged in, with quick quotes."""
     with SimulatedGateway(quote_interval=0.02) as simulated:
         yield simulated
+
+
+@pytest.fixture(scope="session")
+def server_tls() -> ssl.SSLContext:
+    """TLS as a server of a test's own speaks it: 1.3, which has session tickets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 4
+    trustme.CA().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def raw_tls(_no_threads_left: None, server_tls: ssl.SSLContext) -> Iterator[RawGateway]:
+    """As `raw`, with TLS 1.3."""
+    with RawGateway(server_tls) as scripted:
+        yield scripted
 
 
 @pytest.fixture

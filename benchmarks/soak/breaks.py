@@ -21,6 +21,7 @@ from typing import Self
 import trustme
 
 import bezant
+from bezant._core.pacing import Limit, Pacer
 
 BODY = b'{"x":1}'
 RESPONSE = (
@@ -210,11 +211,13 @@ def _alarm() -> Iterator[Callable[[float], None]]:
         signal.signal(signal.SIGALRM, before)
 
 
-def interrupted_calls(server: Server, count: int, *, seed: int = 1) -> Report:
+def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool = False) -> Report:
     """Interrupt blocking calls at random moments; the main thread only, and not on Windows."""
     report = Report()
     chance = random.Random(seed)
-    client = bezant.Client(server.base_url, timeout=5, pacing=False, retries=0)
+    client = bezant.Client(server.base_url, timeout=5, pacing=pacing, retries=0)
+    if pacing:  # every slot is taken, but none is rationed
+        client._channel.gate._pacer = Pacer(Limit(10**9, 0.001))
     with client, _alarm() as arm:
         began = time.monotonic()
         for _ in range(10):
@@ -249,11 +252,14 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=4, help="calls at a time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("--pacing", action="store_true", help="count the calls in flight")
     options = parser.parse_args()
     logging.disable(logging.ERROR)
     with Server(tls=options.tls, delay=options.delay) as server:
         if options.what == "interrupt":
-            report = interrupted_calls(server, options.count, seed=options.seed)
+            report = interrupted_calls(
+                server, options.count, seed=options.seed, pacing=options.pacing
+            )
         else:
             factory = None
             if options.uvloop:

@@ -301,7 +301,7 @@ class AsyncChannel:
         self.closed = True
         if self.owner.inherited:
             return
-        # Somebody may interrupt or cancel this while it waits: all the rest is closed all the same.
+        # A cancellation or an interrupt of one step must not keep the others from closing.
         interrupted: BaseException | None = None
         closing = [worker.stop for worker in reversed(self.workers)]
         self.workers.clear()

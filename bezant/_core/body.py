@@ -8,7 +8,7 @@ from typing import Final
 
 from .wire import TransportTrouble, Trouble
 
-# What every request says of the responses that can be read; nothing else is decompressed.
+# The header that every request sends; no other encoding is accepted.
 ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
@@ -17,15 +17,15 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 class BodyReader:
     """Collects the chunks of one body and decompresses them within the limit.
 
-    The limit holds for what came and for what it decompresses to, before it is decompressed: no
-    chunk is expanded beyond it.
+    The limit applies to the received bytes and to the decompressed bytes. Decompression stops at
+    the limit, whatever one chunk would expand to.
 
     Args:
         headers: the response's, as they came.
         limit: the longest body in bytes.
 
     Raises:
-        TransportTrouble: it has more than one encoding, or one that was not asked for.
+        TransportTrouble: the body has several encodings or an unrequested one.
     """
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
@@ -89,7 +89,7 @@ def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
         shown = ", ".join(layers)[:100]
         raise _lost(
             f"the response has the Content-Encoding {shown!r}, and only "
-            f"{ACCEPTED_ENCODING[1]!r} was asked for"
+            f"{ACCEPTED_ENCODING[1]!r} was requested"
         )
     return layers[0]
 

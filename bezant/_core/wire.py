@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 from ..errors import Refused
 from .value import Value
 
-# NATs and VPNs drop idle connections without a word, some after half a minute. A call with a side
-# effect would then be sent into nothing, and end as unknown after its whole timeout.
+# NATs and VPNs drop idle connections silently, some after half a minute. The result of a call with
+# a side effect would then be unknown after its whole timeout.
 FRESH_SECONDS: Final = 5.0
 
 
@@ -59,10 +59,10 @@ class Request(Value, frozen=True):
 
     @property
     def longest_idle(self) -> float | None:
-        """Seconds for which its connection may have been idle; None for any time.
+        """Longest idle time in seconds of the connection to use; None for any.
 
-        A call with a side effect is never sent again by itself, so it needs a connection that is
-        known to work: a new one, or one that was used just now.
+        A call with a side effect is never retried, so it needs a connection that is known to work:
+        a new or a recently used connection.
         """
         return None if self.operation.idempotent else FRESH_SECONDS
 

@@ -272,7 +272,7 @@ class HttpTransport:
 
     Args:
         settings: the client's.
-        custom: what moves them instead; see `check_custom`.
+        custom: the user's own transport; see `check_custom`.
     """
 
     def __init__(self, settings: Settings, custom: object = None) -> None:
@@ -281,10 +281,10 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Refuse a user's transport that lacks the method that sends; None is none.
+        """Refuse a user's transport that lacks the method that sends. None is accepted.
 
         Raises:
-            InvalidRequest: it does.
+            InvalidRequest: the method is missing.
         """
         if transport is not None and not callable(getattr(transport, "handle_async_request", None)):
             raise InvalidRequest(
@@ -301,7 +301,7 @@ class HttpTransport:
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         task = asyncio.current_task()
         try:
-            # httpcore's time-outs begin anew with each read; this one does not.
+            # httpcore's time-outs start again with each read; this one does not.
             async with asyncio.timeout(seconds):
                 if self._custom is not None:
                     return await self._send_custom(attempt, request, settings, seconds)
@@ -316,7 +316,7 @@ class HttpTransport:
         except TRANSPORT_ERRORS as error:
             if _current_task() is not task:
                 # The garbage collector ends this call after its event loop was closed, and httpcore
-                # has tried to await something meanwhile. Nobody waits for an answer.
+                # has tried to await. There is no caller left to receive an error.
                 raise GeneratorExit from None
             trouble = trouble_from(error, attempt)
             if self._lanes.closed:

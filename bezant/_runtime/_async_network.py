@@ -17,9 +17,9 @@ from ._shared import Attempt, addresses, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024
-# How long the first address of a name may take before the next one is tried beside it.
+# Seconds after which the next address of a name is tried in parallel.
 _NEXT_ADDRESS = 0.25
-# Turns of the event loop that it may take to hand over what has come on a socket, TLS included.
+# Turns of the event loop until received bytes have reached the protocol, TLS included.
 _TURNS = 4
 
 
@@ -118,8 +118,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     async def is_clean(self) -> bool:
         """Say whether the connection is open and no data waits on it.
 
-        The event loop may not have read yet what has come on the socket. With TLS that need not be
-        data: TLS 1.3 has session tickets.
+        The event loop may not have read the socket yet. Over TLS, readable bytes need not be data:
+        TLS 1.3 sends session tickets.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -240,7 +240,7 @@ class Backend(httpcore.AsyncNetworkBackend):
     Attributes:
         attempt: the attempt that uses the connection.
         stream: the connection that was opened last.
-        closed: whether no more are opened.
+        closed: whether opening is refused.
     """
 
     def __init__(self) -> None:
@@ -296,7 +296,7 @@ class Backend(httpcore.AsyncNetworkBackend):
         return stream
 
     async def _race(self, loop: asyncio.AbstractEventLoop, numbers: list[str], port: int) -> Stream:
-        """Connect to the first address of a name that answers, beginning one after the other.
+        """Connect to the first address that answers; start the next one after a short delay.
 
         asyncio's own race forgets a socket when it is cancelled at the wrong moment, and uvloop has
         none.

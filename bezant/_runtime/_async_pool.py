@@ -1,8 +1,7 @@
 """The asyncio side's connections: each is used by one call at a time.
 
-A lane is one httpcore connection. It is kept after a complete exchange only: after anything else, a
-cancellation at any await included, it is closed and made anew. httpcore's own pool loses
-connections then.
+A lane is one httpcore connection. It is kept after a complete exchange only. After any other end,
+such as a cancellation at any await, it is closed. httpcore's own pool loses connections then.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Lane:
     """At most one connection, opened when it is first used and again after it was dropped.
 
     Attributes:
-        last_use: when its connection answered last; None where it has none that may be used.
+        last_use: time of the last complete response; None if the connection must not be reused.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -95,7 +94,7 @@ class Lane:
 
 
 class Lanes:
-    """A bounded number of lanes; who finds none free waits for one, in the order of arrival."""
+    """A bounded number of lanes, with a queue in order of arrival."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -103,7 +102,7 @@ class Lanes:
         # The one used last is taken first, so that the others can be spared.
         self._free: list[Lane] = []
         self._used: set[Lane] = set()
-        # Who has a lane or was promised one.
+        # Calls that have a lane or were promised one.
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.closed = False
@@ -151,13 +150,13 @@ class Lanes:
         self._release()
 
     def _release(self) -> None:
-        """Promise a lane that became free to the first who waits."""
+        """Promise a free lane to the first call in the queue."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             running = None
         if running is not self._loop and self._loop is not None:
-            # The garbage collector ends a call elsewhere; a closed loop has nobody who waits.
+            # The garbage collector ends a call in another thread or loop.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._promise_next)
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import httpx
@@ -82,8 +81,7 @@ async def send_async(
         try:
             raw = response.headers.raw
             body = BodyReader(raw, settings.max_answer_bytes)
-            async for chunk in response.stream:
-                body.feed(chunk)
+            await _read_into(body, response.stream)
         finally:
             await response.aclose()
     except _ERRORS as error:
@@ -91,15 +89,26 @@ async def send_async(
     return answer_from(response.status_code, raw, body.finish())
 
 
+async def _read_into(body: BodyReader, stream: Any) -> None:
+    chunks = aiter(stream)
+    try:
+        async for chunk in chunks:
+            body.feed(chunk)
+    except TransportTrouble:  # refused in the middle of it
+        if callable(closing := getattr(chunks, "aclose", None)):
+            await closing()
+        raise
+
+
 def close(transport: Any) -> None:
     """Close a transport that can be closed."""
-    if callable(closing := getattr(transport, "close", None)):
+    closing: Any = getattr(transport, "close", None)
+    if closing is not None:
         closing()
 
 
 async def aclose(transport: Any) -> None:
     """Close an asynchronous transport that can be closed."""
-    if callable(closing := getattr(transport, "aclose", None)):
-        result = closing()
-        if inspect.isawaitable(result):
-            await result
+    closing: Any = getattr(transport, "aclose", None)
+    if closing is not None:
+        await closing()

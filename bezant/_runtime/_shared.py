@@ -119,7 +119,7 @@ class Attempt:
 
 
 def origin_of(settings: Settings) -> httpcore.Origin:
-    """Return where requests go, in httpcore's words."""
+    """Return the gateway's origin for httpcore."""
     base_url = settings.base_url
     return httpcore.Origin(
         base_url.scheme.encode("ascii"), base_url.host.encode("ascii"), base_url.port
@@ -127,7 +127,7 @@ def origin_of(settings: Settings) -> httpcore.Origin:
 
 
 def proxy_of(settings: Settings) -> httpcore.Proxy | None:
-    """Return the proxy that requests go through, in httpcore's words."""
+    """Return the proxy for httpcore; None for none."""
     if settings.proxy is None:
         return None
     parts = urlsplit(settings.proxy)
@@ -184,10 +184,10 @@ def answer_from(status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes) ->
 
 
 class LastUse:
-    """When a connection was last known to work.
+    """Time at which a connection was last known to work.
 
-    The monotonic clock stands still while a machine sleeps, and the wall clock can be set: the
-    connection counts as idle for the longer of the two.
+    The monotonic clock stops while a machine sleeps, and the wall clock can be set. The longer of
+    the two differences counts.
 
     Attributes:
         monotonic: that time on the monotonic clock.
@@ -200,7 +200,7 @@ class LastUse:
         self._wall = time.time()
 
     def is_within(self, seconds: float | None) -> bool:
-        """Say whether that was so many seconds ago at most; None for any time."""
+        """Say whether at most this many seconds have passed; None for any number."""
         if seconds is None:
             return True
         passed = time.monotonic() - self.monotonic

@@ -124,7 +124,7 @@ class HttpTransport:
 
     Args:
         settings: the client's.
-        custom: what moves them instead; see `check_custom`.
+        custom: the user's own transport; see `check_custom`.
     """
 
     def __init__(self, settings: Settings, custom: object = None) -> None:
@@ -133,10 +133,10 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Refuse a user's transport that lacks the method that sends; None is none.
+        """Refuse a user's transport that lacks the method that sends. None is accepted.
 
         Raises:
-            InvalidRequest: it does.
+            InvalidRequest: the method is missing.
         """
         if transport is not None and not callable(getattr(transport, "handle_request", None)):
             raise InvalidRequest(

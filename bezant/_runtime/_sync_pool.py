@@ -1,12 +1,12 @@
 """The threads side's connections: each is used by one thread at a time.
 
-A lane is one httpcore connection. It is kept after a complete exchange only: after anything else,
-an interrupt at any moment included, it is closed and made anew. httpcore's own pool loses
-connections then, and its locks may stay locked.
+A lane is one httpcore connection. It is kept after a complete exchange only. After any other end,
+such as an interrupt at any moment, it is closed. httpcore's own pool loses connections then, and
+its locks may stay locked.
 
-So nothing here holds a lock in Python code that an interrupt could leave halfway, and who uses a
-lane is a weak reference: where not even the `finally` of a call was reached, the lane is free again
-as soon as the call is forgotten.
+Locks here are Python's own, which an interrupt cannot leave locked. A lane refers weakly to the
+attempt that uses it: if an interrupt skips even the `finally` of a call, the lane is free again
+once the attempt is garbage-collected.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ._shared import (
 from ._sync_network import Backend
 from ._sync_waits import _Nap
 
-# Whoever waits for a lane looks again after so many seconds, should nobody have woken it.
+# Seconds after which a waiting call looks for a lane again, in case a wake-up was lost.
 _LOOK_AGAIN = 0.05
 
 
@@ -45,7 +45,7 @@ class Lane:
 
     Attributes:
         user: the attempt that uses it; None or dead where it is free.
-        last_use: when its connection answered last; None where it has none that may be used.
+        last_use: time of the last complete response; None if the connection must not be reused.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -124,7 +124,7 @@ class _Waiting:
 
 
 class Lanes:
-    """A bounded number of lanes; who finds none free waits for one."""
+    """A bounded number of lanes; a call waits until one is free."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -102,6 +102,7 @@ def test_what_came_counts_as_well_as_what_it_expands_to() -> None:
         (gzip.compress(b"hello") + gzip.compress(b"again"), "follow"),
         (gzip.compress(b"hello") + b"x", "follow"),
     ],
+    ids=["not gzip", "cut in the data", "cut at the end", "two members", "a byte behind"],
 )
 def test_a_body_that_is_not_one_whole_gzip_is_lost(data: bytes, why: str) -> None:
     for chunks in ([data], [data[at : at + 1] for at in range(len(data))]):

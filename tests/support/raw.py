@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -111,7 +112,8 @@ Script = Callable[[RawRequest, Peer], object]
 class RawGateway:
     """Serves each request with the next script; the last one serves all that follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.05)
         self._stopping = threading.Event()
@@ -128,7 +130,7 @@ class RawGateway:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1/api"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/v1/api"
 
     def script(self, *scripts: Script) -> None:
         self._scripts.extend(scripts)
@@ -160,7 +162,12 @@ class RawGateway:
 
     def _serve(self, sock: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError), sock:
-            self._serve_requests(sock, number)
+            if self._tls is None:
+                self._serve_requests(sock, number)
+                return
+            sock.settimeout(2)
+            with self._tls.wrap_socket(sock, server_side=True) as encrypted:
+                self._serve_requests(encrypted, number)
 
     def _serve_requests(self, sock: socket.socket, number: int) -> None:
         sock.settimeout(0.05)

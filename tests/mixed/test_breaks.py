@@ -1,0 +1,416 @@
+"""Calls that are cancelled, interrupted or forgotten: the client works, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+import bezant
+from benchmarks.soak.breaks import Report, Server, cancelled_calls
+from bezant._core.settings import Settings
+from bezant._core.wire import Operation, TransportTrouble, Trouble
+from bezant._runtime import _async_network, _sync_network
+from bezant._runtime._async_pool import Lanes as AsyncLanes
+from bezant._runtime._gates import Gate
+from bezant._runtime._shared import Attempt, LastUse, proxy_of
+from bezant._runtime._sync import StateLock
+from bezant._runtime._sync_pool import Lanes
+from bezant.sim import SimulatedGateway
+from tests.support.raw import Peer, RawGateway, RawRequest
+
+ROOT = Path(__file__).parent.parent.parent
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+@pytest.fixture(params=LOOPS)
+def loops(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
+    return LOOPS[request.param]
+
+
+def settings_for(base_url: str, **options: Any) -> Settings:
+    return bezant.Client(base_url, **options)._settings
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("together", [1, 4, 12])
+def test_random_cancellations(
+    loops: Callable[[], asyncio.AbstractEventLoop], tls: bool, together: int
+) -> None:
+    with Server(tls=tls) as server, asyncio.Runner(loop_factory=loops) as runner:
+        report = runner.run(cancelled_calls(server, 170, together=together, seed=together))
+    assert not report.wrong
+
+
+def test_leaving_a_map_early(loops: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def some(client: bezant.AsyncClient) -> None:
+        async def get(item: int) -> object:
+            return await client.request("GET", f"/x/{item}")
+
+        async with client.map(get, range(30)) as outcomes:
+            async for outcome in outcomes:
+                assert outcome.ok
+                break
+
+    async def main(server: Server) -> Report:
+        return await cancelled_calls(server, 30, together=2, call=some)
+
+    with Server(delay=0.004) as server, asyncio.Runner(loop_factory=loops) as runner:
+        assert not runner.run(main(server)).wrong
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no alarms")
+@pytest.mark.parametrize("options", [[], ["--tls"], ["--pacing"]], ids=["plain", "tls", "pacing"])
+def test_random_interrupts(options: list[str]) -> None:
+    command = [sys.executable, "-W", "error", "-m", "benchmarks.soak.breaks", "interrupt", "300"]
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing left" in done.stdout
+
+
+def test_a_lock_that_an_interrupt_cannot_leave_locked() -> None:
+    # Its methods are not Python code, in the middle of which an interrupt could arrive.
+    assert isinstance(StateLock(), type(threading.Lock()))
+
+
+def test_the_lane_of_a_forgotten_call_is_free_again() -> None:
+    lanes = Lanes(settings_for("http://127.0.0.1:1", max_connections=1))
+    attempt = Attempt(time.monotonic() + 5, 5)
+    lane = lanes.take(attempt)
+    lane.last_use = LastUse()
+    with pytest.raises(TransportTrouble, match="all connections of this client are in use") as no:
+        lanes.take(Attempt(time.monotonic(), 5))
+    assert no.value.kind is Trouble.TIMEOUT
+    assert not no.value.sent
+    del attempt  # and give_back was never reached
+    other = Attempt(time.monotonic() + 5, 5)
+    assert lanes.take(other) is lane
+    lanes.give_back(other)
+    lanes.close()
+
+
+async def test_lanes_are_given_in_the_order_of_arrival() -> None:
+    lanes = AsyncLanes(settings_for("http://127.0.0.1:1", max_connections=2))
+    got: list[int] = []
+
+    async def use(number: int) -> None:
+        lane = await lanes.take(Attempt(time.monotonic() + 5, 5))
+        got.append(number)
+        await asyncio.sleep(0.001)
+        lanes.give_back(lane)
+
+    tasks = [asyncio.ensure_future(use(number)) for number in range(20)]
+    await asyncio.sleep(0)
+    for number in (3, 4, 9, 19):
+        tasks[number].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert got == [number for number in range(20) if number not in (3, 4, 9, 19)]
+    assert lanes._taken == 0
+
+
+async def test_a_lane_that_was_promised_to_a_cancelled_call_goes_to_the_next() -> None:
+    lanes = AsyncLanes(settings_for("http://127.0.0.1:1", max_connections=1))
+    lane = await lanes.take(Attempt(time.monotonic() + 5, 5))
+    first = asyncio.ensure_future(lanes.take(Attempt(time.monotonic() + 5, 5)))
+    second = asyncio.ensure_future(lanes.take(Attempt(time.monotonic() + 5, 5)))
+    await asyncio.sleep(0)
+    lanes.give_back(lane)
+    first.cancel()
+    assert await second is lane
+    lanes.give_back(lane)
+    assert lanes._taken == 0
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_waiting_for_a_connection_says_so(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.silence())
+    async with bezant.AsyncClient(raw.base_url, timeout=0.2, max_connections=1) as client:
+        results = await asyncio.gather(
+            *(client.request("POST", "/x") for _ in range(3)), return_exceptions=True
+        )
+    assert [type(each) for each in results] == [
+        bezant.OutcomeUnknown, bezant.HttpTimeout, bezant.HttpTimeout,
+    ]  # fmt: skip
+    assert "all connections of this client are in use" in str(results[1])
+
+
+async def test_waiting_calls_end_with_the_client(raw: RawGateway) -> None:
+    raw.script(lambda request, peer: peer.silence())
+    client = bezant.AsyncClient(raw.base_url, timeout=5, max_connections=1)
+    calls = [asyncio.ensure_future(client.tickle()) for _ in range(4)]
+    while not raw.requests:
+        await asyncio.sleep(0.005)
+    await client.aclose()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in results] == [bezant.ClientClosed] * 4
+
+
+async def test_closing_survives_a_cancellation(gateway: SimulatedGateway) -> None:
+    for turns in range(8):
+        client = bezant.AsyncClient(gateway.base_url)
+        await client.accounts()
+        client.keepalive(interval=60)
+        client.keepalive(interval=50)
+        closing = asyncio.ensure_future(client.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await closing
+        if not client.closed:  # it had not begun
+            await client.aclose()
+        await asyncio.sleep(0.05)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio's and uvloop's transports
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_call_whose_loop_was_closed_ends_in_silence(
+    request: pytest.FixtureRequest,
+    loops: Callable[[], asyncio.AbstractEventLoop],
+    monkeypatch: pytest.MonkeyPatch,
+    tls: bool,
+) -> None:
+    raw: RawGateway = request.getfixturevalue("raw_tls" if tls else "raw")
+    raw.script(lambda request, peer: peer.silence())
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda each: unraisable.append(each.exc_value))
+    monkeypatch.setenv("BEZANT_PACING", "on")
+
+    def forget(seen: int) -> tuple[Gate, Any]:
+        loop = loops()
+        client = bezant.AsyncClient(raw.base_url, timeout=30)
+
+        async def begin() -> Any:
+            task = asyncio.ensure_future(client.request("GET", "/x"))
+            while len(raw.requests) == seen:
+                await asyncio.sleep(0.001)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            return task
+
+        task = loop.run_until_complete(begin())
+        loop.close()
+        gate = client._channel.gate
+        client._channel.closed = True  # it is about the call; the client would warn, too
+        return gate, weakref.ref(task)
+
+    async def elsewhere() -> None:
+        forget_in_thread = threading.Thread(target=lambda: kept.append(forget(1)))
+        forget_in_thread.start()
+        while forget_in_thread.is_alive():
+            await asyncio.sleep(0.001)
+        gc.collect()
+
+    kept = [forget(0)]
+    gc.collect()
+    # And while another loop runs here, with a task of its own.
+    asyncio.run(elsewhere())
+    for gate, task in kept:
+        assert task() is None
+        assert not gate._pacer._in_flight
+    assert unraisable == []
+
+
+def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
+    gate = Gate()
+    owner = threading.Event()
+    first, _ = gate.enter(Operation("GET", "/a", idempotent=True), lambda: None, owner)
+    woken: list[bool] = []
+
+    def collect() -> None:  # as where the garbage collector runs in the middle of a change
+        gate.leave(first)
+        woken.append(first in gate._pacer._in_flight)
+
+    gate.enter(Operation("GET", "/b", idempotent=True), collect, owner)
+    assert woken == [True]
+    assert first not in gate._pacer._in_flight
+
+
+def test_slots_of_forgotten_calls_are_reclaimed() -> None:
+    gate = Gate()
+    owners = [threading.Event() for _ in range(5)]
+    read = Operation("GET", "/a", idempotent=True)
+    tickets = [gate.enter(read, lambda: None, owner)[0] for owner in owners[:3]]
+    assert all(each.granted for each in tickets)
+    waiting, _ = gate.enter(read, lambda: None, owners[3])
+    assert not waiting.granted
+    del owners[:3]
+    assert gate.seconds_until(waiting) == 0
+    assert waiting.granted
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop", "blocking"])
+def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
+    """The connection is asked after the handshake, when the tickets wait on the socket."""
+    context = bezant.Client(raw_tls.base_url)._settings.tls
+    from bezant._runtime._shared import tls_context
+
+    if kind == "blocking":
+        backend = _sync_network.Backend()
+        backend.connect_tcp("127.0.0.1", raw_tls.port, 5).start_tls(
+            tls_context(context), "127.0.0.1", 5
+        )
+        assert backend.stream is not None
+        time.sleep(0.1)
+        assert backend.stream._inner.get_extra_info("is_readable")
+        assert backend.stream.is_clean
+        backend.stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        raw_tls.script(lambda request, peer: peer.send(b"stray"))
+        deadline = time.monotonic() + 2
+        while backend.stream.is_clean and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not backend.stream.is_clean
+        backend.drop()
+        return
+
+    async def main() -> None:
+        backend = _async_network.Backend()
+        plain = await backend.connect_tcp("127.0.0.1", raw_tls.port, 5)
+        await plain.start_tls(tls_context(context), "127.0.0.1", 5)
+        stream = backend.stream
+        assert stream is not None
+        time.sleep(0.1)  # the loop has not read what came meanwhile
+        assert await stream.is_clean()
+        raw_tls.script(lambda request, peer: peer.send(b"stray"))
+        await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+        time.sleep(0.1)
+        assert not await stream.is_clean()
+        backend.drop()
+        await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=LOOPS[kind]) as runner:
+        runner.run(main())
+
+
+async def test_names_with_several_addresses(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address says nothing, one refuses, one is the gateway's."""
+    raw.script(lambda request, peer: peer.json(b'{"x":1}'))
+    loop = asyncio.get_running_loop()
+    connect = _async_network.Backend._connect
+
+    async def slowly(self: Any, loop: Any, address: str, port: int) -> Any:
+        if address == "127.0.0.4":
+            await asyncio.sleep(30)
+        if address == "127.0.0.3":
+            raise ConnectionRefusedError("nobody is there")
+        return await connect(self, loop, address, port)
+
+    monkeypatch.setattr(_async_network.Backend, "_connect", slowly)
+    monkeypatch.setattr(_async_network, "_NEXT_ADDRESS", 0.02)
+    backend = _async_network.Backend()
+    for addresses in (
+        ["127.0.0.4", "127.0.0.3", "127.0.0.1"],
+        ["127.0.0.3", "127.0.0.1"],
+        ["127.0.0.1", "127.0.0.1"],
+    ):
+        stream = await backend._race(loop, addresses, raw.port)
+        assert stream.get_extra_info("server_addr") == ("127.0.0.1", raw.port)
+        await stream.aclose()
+    with pytest.raises(ConnectionRefusedError):
+        await backend._race(loop, ["127.0.0.3", "127.0.0.3"], raw.port)
+    with pytest.raises(OSError, match="no address"):
+        await backend._race(loop, [], raw.port)
+    for turns in range(10):  # none is left of a race that was cancelled
+        race = asyncio.ensure_future(backend._race(loop, ["127.0.0.1"] * 3, raw.port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        race.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await race).aclose()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_a_connection_ages_by_both_clocks() -> None:
+    for clock in ("monotonic", "_wall"):
+        use = LastUse()
+        assert use.is_within(5.0)
+        setattr(use, clock, getattr(use, clock) - 6)
+        assert not use.is_within(5.0)
+        assert use.is_within(None)
+    use = LastUse()
+    use._wall += 6  # the clock was set back
+    assert not use.is_within(5.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "headers"),
+    [
+        ("http://proxy.test:8080", b"http://proxy.test:8080", []),
+        ("http://proxy.test", b"http://proxy.test:80", []),
+        ("https://proxy.test", b"https://proxy.test:443", []),
+        (
+            "http://me%40x:p%3Aw@proxy.test:1",
+            b"http://proxy.test:1",
+            [(b"Proxy-Authorization", b"Basic bWVAeDpwOnc=")],
+        ),
+    ],
+)
+def test_proxies(url: str, origin: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    proxy = proxy_of(settings_for("http://gateway.test", proxy=url))
+    assert proxy is not None
+    assert str(proxy.url.origin) == origin.decode()
+    assert proxy.headers == headers
+    assert proxy_of(settings_for("http://gateway.test", proxy="")) is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_calls_through_a_proxy(
+    raw: RawGateway, raw_tls: RawGateway, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    def relay(request: RawRequest, peer: Peer) -> None:
+        if request.method != "CONNECT":
+            peer.json(b'{"x":1}')
+            return
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", raw_tls.port)) as other:
+            peer.sock.settimeout(0.005)
+            other.settimeout(0.005)
+            while not peer.stopping.is_set():
+                for one, two in ((peer.sock, other), (other, peer.sock)):
+                    with contextlib.suppress(TimeoutError):
+                        if not (data := one.recv(65536)):
+                            return
+                        two.sendall(data)
+
+    raw.script(relay)
+    raw_tls.script(lambda request, peer: peer.json(b'{"x":1}'))
+    proxy = f"http://me:secret@127.0.0.1:{raw.port}"
+    url = f"{scheme}://gateway.test:1234/v1/api"
+    async with bezant.AsyncClient(url, proxy=proxy, verify=False) as client:
+        for _ in range(3):
+            assert await client.request("GET", "/x") == {"x": 1}
+        assert await client.request("POST", "/x") == {"x": 1}
+
+    def blocking() -> None:
+        with bezant.Client(url, proxy=proxy, verify=False) as client:
+            for _ in range(3):
+                assert client.request("GET", "/x") == {"x": 1}
+            assert client.request("POST", "/x") == {"x": 1}
+
+    await asyncio.to_thread(blocking)
+    assert raw.connections == 2
+    line = raw.requests[0].line
+    target = "gateway.test:1234" if scheme == "https" else f"{url}/x"
+    assert line.split(" ")[1] == target
+    assert raw.requests[0].headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
