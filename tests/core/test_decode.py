@@ -227,10 +227,6 @@ def test_a_giant_whole_number_is_kept() -> None:
         (b"<html>", Sample),
         (b"Success", Any),
         (b"\x00", Any),
-        (b'{"text":"\x00"}', Sample),
-        (b'{"text":"\xff"}', Sample),
-        (b'{"text":"\xff","number":"NaN"}', Sample),
-        (b'{"text":"\xff"}', Any),
         (b"[]", Sample),
         (b"{}", list[Sample]),
         (b'""', list[Sample]),
@@ -245,7 +241,6 @@ def test_a_giant_whole_number_is_kept() -> None:
         (b'{"note":1}', Needy),
         (b"[" * 100_000, Any),
         (b"[" * 100_000, Sample),
-        (b'{"whole":' + b"9" * 5000 + b"}", Sample),
     ],
     ids=lambda value: repr(value)[:24],
 )

@@ -29,6 +29,7 @@ from ...models.stream import (
     TradeUpdate,
 )
 from .. import values
+from ..bars import with_times
 from ..decode import Report, loads, mend
 from .ladder import ladder
 
@@ -197,7 +198,7 @@ def _bars(topic: str, message: _Object, report: Report) -> list[Message]:
     conid = _number(_target(topic).partition("@")[0])
     if conid is None:
         return []
-    bars = _whole(message, message, BarsUpdate, "smh", report)
+    bars = with_times(_whole(message, message, BarsUpdate, "smh", report))
     return [msgspec.structs.replace(bars, conid=conid)]
 
 
