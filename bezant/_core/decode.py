@@ -220,7 +220,9 @@ def _lenient(body: bytes) -> Any:
     def whole(match: re.Match[str]) -> str:
         return "\\ufffd" if match["half"] else match[0]
 
-    text = re.sub(_SURROGATE, whole, body.decode("utf-8-sig", "replace"))
+    text = body.decode("utf-8-sig", "replace")
+    if "\\ud" in text or "\\uD" in text:
+        text = re.sub(_SURROGATE, whole, text)
     return json.loads(
         text, strict=False, parse_float=_exactly, parse_int=_whole, parse_constant=lambda _: None
     )

@@ -20,10 +20,12 @@ import pytest
 import bezant
 import bezant.models
 from bezant._core import inspection
+from bezant._core.decode import decode
 from bezant._core.inspection import convert, inspect
-from bezant._runtime import _sync as _installs_the_lock  # noqa: F401
+from bezant._runtime._inspection import lock_inspections
 from bezant.models._base import Model
 
+lock_inspections()
 ROOT = Path(bezant.__file__).parents[1]
 
 # Every model at once, in the same order in each thread, with all of its fields: what was published
@@ -171,15 +173,11 @@ class Finalised:
 
     def __del__(self) -> None:
         kind: Any = msgspec.defstruct("Kind", [("number", int, 0)])
-        found = bezant._core.decode.decode(
-            b'{"number":"5"}', kind, operation="GET /x", report=print
-        )
+        found = decode(b'{"number":"5"}', kind, operation="GET /x", report=print)
         self.found.append(found.number)
 
 
 def test_a_finaliser_in_the_middle_of_an_inspection() -> None:
-    import bezant._core.decode  # noqa: F401
-
     Finalised.found.clear()
 
     def build() -> None:
