@@ -67,13 +67,6 @@ def texts() -> dict[str, str]:
     }
 
 
-def _around(text: str) -> Iterator[str]:
-    """Give a text an end that does not fit."""
-    yield text
-    yield f"1{text}x"
-    yield f" {text}"
-
-
 def _body(text: str, place: str) -> bytes:
     plain = text.replace("\\", "\\\\").replace('"', '\\"') if place.endswith('"%s"}') else text
     return (place % plain).encode("utf-8", "replace")
@@ -142,9 +135,8 @@ def readers() -> dict[str, Callable[[str], object]]:
 
     def converter(convert: Callable[[object], object]) -> Callable[[str], object]:
         def reader(text: str) -> None:
-            for each in _around(text):
-                with suppress(ValueError, ArithmeticError):
-                    convert(each)
+            with suppress(ValueError, ArithmeticError):
+                convert(text)
 
         return reader
 
@@ -179,9 +171,9 @@ def readers() -> dict[str, Callable[[str], object]]:
 
 
 def _seconds(reader: Callable[[str], object], text: str) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()  # other programs run, too
     reader(text)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
@@ -194,14 +186,15 @@ def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
     for name, reader in readers().items():
         worst, slowest, at = 0.0, 0.0, "nothing"
         for what, text in texts().items():
-            small = text * (size // len(text))
-            # The least of three, because other programs run, too.
-            before = min(_seconds(reader, small) for _ in range(3))
-            large = small * GROWTH
-            after = _seconds(reader, large)
-            if after > FLOOR and after > LIMIT * before:
-                after = min(after, _seconds(reader, large))
-            ratio = after / before
+            # The end does not fit, so that patterns go back from it.
+            small, large = (f"1{text * (each // len(text))}x" for each in (size, size * GROWTH))
+            before, after = _seconds(reader, small), _seconds(reader, large)
+            if (
+                after > FLOOR and after > LIMIT * before
+            ):  # the least of three is nearer to the truth
+                before = min(before, *(_seconds(reader, small) for _ in range(2)))
+                after = min(after, *(_seconds(reader, large) for _ in range(2)))
+            ratio = after / max(before, 1e-6)
             slowest = max(slowest, after)
             if after > FLOOR and ratio > worst:
                 worst, at = ratio, what

@@ -102,8 +102,8 @@ def test_a_row_is_read_in_the_middle_of_an_inspection() -> None:
     drifts = Drifts()
     row = in_the_middle(lambda: mend({"number": "5"}, kind, operation="sor", report=drifts))
     assert row.number == 5
-    union = msgspec.defstruct("Union", [("either", int | list[int] | None, None)])
-    row = in_the_middle(lambda: mend({"either": [5]}, union, operation="sor", report=drifts))
+    union = msgspec.defstruct("Union", [("either", float | list[float] | None, None)])
+    row = in_the_middle(lambda: mend({"either": [5.5]}, union, operation="sor", report=drifts))
     assert drifts.fields == ["either"]
 
 
