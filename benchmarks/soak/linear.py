@@ -56,7 +56,7 @@ def texts() -> dict[str, str]:
         "titles": "<title",
         "tags": "<html><title>",
         "quotes": '"',
-        "cookies": "a=b;",
+        "cookies": cookies,
         "ages": "max-age=0",
         "years": "expires=19 ",
         "dates": "2026-09-08 ",
@@ -133,12 +133,16 @@ def readers() -> dict[str, Callable[[str], object]]:
     """Return what reads a text that a peer sent, by name."""
     root = BaseUrl("http", "localhost", 1, "/v1/api")
 
-    def converter(convert: Callable[[object], object]) -> Callable[[str], object]:
+    def converter(convert: Callable[[Any], object]) -> Callable[[str], object]:
         def reader(text: str) -> None:
             with suppress(ValueError, ArithmeticError):
                 convert(text)
 
         return reader
+
+    def cookies(text: str) -> None:
+        for begin in ("", "a=", "a=b;"):
+            CookieJar().store(begin + text)
 
     def head(text: str) -> None:
         with suppress(BezantError):

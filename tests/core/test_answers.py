@@ -581,6 +581,7 @@ def test_words_that_cannot_be_written() -> None:
 
 def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
     marked = answer(b'\xef\xbb\xbf{"a":1}')
-    assert read(marked, READ, Any, print) == {"a": 1}
+    plain: object = read(marked, READ, Any, print)
+    assert plain == {"a": 1}
     assert read(marked, READ, str, print) == '{"a":1}'
     assert read(marked, READ, bytes, print) == b'\xef\xbb\xbf{"a":1}'

@@ -452,4 +452,4 @@ def test_a_part_that_is_no_json_costs_no_more_than_itself(
     else:
         found, _ = decoded(body)
         assert (found.text, found.number) == expected
-        assert isinstance(decode(body, Any, operation="GET /x", report=print), dict)  # type: ignore[arg-type]
+        assert isinstance(decode(body, Any, operation="GET /x", report=print), dict)
