@@ -22,7 +22,7 @@ _BITS: Final = 333  # of an integer of LONGEST digits
 _EXPONENT = 0x81
 _DIGIT, _NAN = b"0n"
 # Classes of bytes: digits (in any alphabet), the letters of "nan" and "inf", the exponent's letter,
-# and what stands before an item of a list, or before an object's key or value.
+# and the characters before an item of a list or before an object's key or value.
 _CLASSES: Final = bytes(
     _DIGIT
     if byte >= 0x80 or chr(byte).isdigit()
@@ -50,8 +50,8 @@ _NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
 def may_be_unfit(body: bytes) -> bool:
     """Say whether JSON may hold a number that is none; mostly right, and cheap.
 
-    Looks for ``"NaN"``, an exponent of three digits and a number of more than 100 digits. What is
-    escaped may be any of them.
+    Looks for ``"NaN"``, an exponent of three digits and a number of more than 100 digits. Escaped
+    characters may be any of them.
     """
     if b"\\" in body or body[:1] not in (b"{", b"["):
         return True

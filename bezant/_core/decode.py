@@ -83,7 +83,7 @@ def decoder(type_: Hashable) -> FastDecoder:
     found = _decoders.get(type_)
     if found is None:
         found = inspect(lambda: _decoders.get(type_) or FastDecoder(type_))
-        if len(_decoders) >= _REMEMBERED:  # somebody makes types as the program goes on
+        if len(_decoders) >= _REMEMBERED:  # the program creates types while it runs
             _decoders.clear()
         _decoders[type_] = found
     return found
@@ -206,10 +206,10 @@ _SURROGATE: Final = (
 
 
 def _lenient(body: bytes) -> Any:
-    """Decode what is JSON but for a part that nobody may need.
+    """Decode JSON with parts that are not JSON.
 
-    That is text in another encoding or with control characters, half a surrogate pair, a byte order
-    mark, a number that is not finite (None) or beyond reason (a text).
+    Accepts text in another encoding or with control characters, half a surrogate pair, a byte order
+    mark, and numbers that are not finite (None) or beyond reason (a text).
 
     Raises:
         ValueError: the bytes are not JSON.

@@ -66,7 +66,7 @@ _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _count(body: bytes) -> int:
-    """Return how many rows there are; 0 where that cannot be told."""
+    """Return how many rows there are; 0 if the bytes cannot be read."""
     try:
         return len(_raw_rows.decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):

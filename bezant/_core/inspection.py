@@ -1,8 +1,8 @@
 """One lock around msgspec's first inspection of every type.
 
-msgspec publishes what it knows of a type before that is complete: a thread that decodes into the
-type meanwhile crashes the interpreter (docs/upstream-msgspec.md). Types that were inspected once
-need no lock. The runtime installs the lock, because the core cannot make one.
+msgspec publishes a type's description before it is complete. Another thread that decodes into the
+type at that moment crashes the interpreter (docs/upstream-msgspec.md). A type that was inspected
+once needs no lock. The runtime installs the lock, because the core cannot make one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def convert(value: object, type_: Any) -> Any:
     """
     if type_ not in _inspected:
         inspect(lambda: msgspec.json.Decoder(type_))
-        if len(_inspected) >= _REMEMBERED:  # somebody makes types as the program goes on
+        if len(_inspected) >= _REMEMBERED:  # the program creates types while it runs
             _inspected.clear()
         _inspected.add(type_)
     return msgspec.convert(value, type_, strict=False)

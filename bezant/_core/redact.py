@@ -11,7 +11,7 @@ _SECRETS = r"""(?ix)
      \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
     ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """
-# What IBKR's session tokens look like (32 hex digits), wherever they stand.
+# What IBKR's session tokens look like (32 hex digits), anywhere in a text.
 _BARE = r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])"
 # What may hold a signed web token. A pattern for the token itself would go through all that follows
 # for every beginning of one.
@@ -34,7 +34,7 @@ def redact(text: str) -> str:
 
 
 def _without_web_token(match: re.Match[str]) -> str:
-    """Return a run of a token's characters without the token and what follows in the run."""
+    """Return a run of a token's characters up to the token."""
     run = match[0]
     start = run.find(_SIGNED_HEAD)
     while start >= 0:

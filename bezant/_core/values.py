@@ -58,7 +58,7 @@ def _short(text: str, otherwise: str) -> str:
     """Return a text without the blanks around it.
 
     Raises:
-        ValueError: it is too long for a number or a time. Matching it could take for ever.
+        ValueError: it is too long for a number or a time. Matching it could take minutes.
     """
     text = text.strip()
     if len(text) > LONGEST:

@@ -1,4 +1,4 @@
-"""Any answer to any operation, and any message of any topic: only errors of ours come out."""
+"""Any answer to any operation, and any message of any topic: only BezantError comes out."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ TOPICS = [
     "smd+1", "smd+x", "sor", "str", "spl", "ssd+DU1", "sld+DU1", "smh+1", "sbd+DU1+1", "sts", "act",
     "ntf", "blt", "error", "system", "tic", "", "x+y", "sbd", "smh", "ssd", "M\udcff",
 ]  # fmt: skip
-# What readers look for beside the fields of the models.
+# Keys that readers look for, besides the fields of the models.
 PLACES = [
     "args", "result", "data", "conid", "conidEx", "hb", "success", "prompt", "price", "row", "bid",
     "ask", "focus", "31", "84", "_updated", "error", "trade_time_r", "trade_time",

@@ -81,7 +81,7 @@ def in_the_middle(check: Any) -> Any:
 def test_nothing_is_inspected_in_the_middle_of_an_inspection() -> None:
     with pytest.raises(Reentered):
         in_the_middle(lambda: inspect(lambda: 1))
-    # ... and the outer one goes on
+    # ... and the outer one is not disturbed
     assert in_the_middle(lambda: 2) == 2
 
 

@@ -28,8 +28,8 @@ from bezant.models._base import Model
 lock_inspections()
 ROOT = Path(bezant.__file__).parents[1]
 
-# Every model at once, in the same order in each thread, with all of its fields: what was published
-# half made is used.
+# Each thread decodes every model in the same order, with all fields, so that a description that is
+# incomplete is used.
 RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
