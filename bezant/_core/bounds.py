@@ -65,6 +65,30 @@ def may_be_unfit(body: bytes) -> bool:
     return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
 
 
+_NUMBER: Final = "0123456789.+-_ \t\r\nnaifetys"
+_LARGEST: Final = 10**LONGEST
+
+
+def row_may_be_unfit(row: Mapping[str, object]) -> bool:
+    """Say whether plain values may hold a number that is none; as `may_be_unfit` does."""
+    for value in row.values():
+        kind = type(value)
+        if kind is str:
+            text = cast("str", value)
+            if len(text) > LONGEST or not text.isascii():
+                return True
+            lower = text.lower()
+            # A number, perhaps: is it one with an exponent, or "nan"?
+            if not lower.strip(_NUMBER) and ("e" in lower or "n" in lower):
+                return True
+        elif kind is int:
+            if not -_LARGEST < cast("int", value) < _LARGEST:
+                return True
+        elif kind is list or kind is dict:
+            return True
+    return False
+
+
 def is_fit(value: object) -> bool:
     """Say whether all numbers within a value are what somebody can mean.
 

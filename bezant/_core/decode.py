@@ -33,7 +33,7 @@ from msgspec import UNSET, UnsetType
 from ..errors import DecodeError
 from . import values
 from .blanks import FastDecoder
-from .bounds import LONGEST, is_fit, may_be_unfit
+from .bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
 from .inspection import Reentered, convert, inspect
 from .redact import excerpt
 
@@ -149,11 +149,21 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     return cast("T", result)
 
 
-def mend(value: dict[str, Any], type_: type[T], *, operation: str, report: Report) -> T:
-    """Make a model of an object that has been decoded into plain values."""
+def mend(
+    value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
+) -> T:
+    """Make a model of an object that has been decoded into plain values.
+
+    Args:
+        value: the object.
+        type_: the model.
+        operation: the call or topic, for reports.
+        report: is given each `Drift` found.
+        fit: whether all its numbers are known to be fit.
+    """
     try:
         found = convert(value, type_)
-        if is_fit(found):
+        if fit or not row_may_be_unfit(value) or is_fit(found):
             return cast("T", found)
     except (*_UNREADABLE, Reentered):
         pass
