@@ -22,7 +22,7 @@ _BITS: Final = 333  # of an integer of LONGEST digits
 _EXPONENT = 0x81
 _DIGIT, _NAN = b"0n"
 # Classes of bytes: digits (in any alphabet), the letters of "nan" and "inf", the exponent's letter,
-# and the characters before an item of a list or before an object's key or value.
+# and the characters before an item of a list or before an object's value.
 _CLASSES: Final = bytes(
     _DIGIT
     if byte >= 0x80 or chr(byte).isdigit()
@@ -31,7 +31,7 @@ _CLASSES: Final = bytes(
     else _EXPONENT
     if chr(byte) in "eE"
     else ord(":")
-    if chr(byte) in ",[{"
+    if chr(byte) in ",["
     else byte
     for byte in range(256)
 )
