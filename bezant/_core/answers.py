@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 import msgspec
 
 from ..errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from . import envelope
+from .bars import with_times
 from .decode import Drift, Report, decode, decoder
 from .effects import check_told, is_order, unreadable
 from .failures import is_login_page, raise_known, raise_redirect, raise_status, refuse_html
 from .files import BinaryAnswer, binary
+from .inspection import Reentered, inspect
 from .redact import excerpt, shown
 from .wire import Answer, Operation
 
 T = TypeVar("T")
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
@@ -30,12 +34,26 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
         OutcomeUnknown: the call has an effect, and its answer cannot be read.
         BezantError: the kind that fits the answer.
     """
+    if answer.body.startswith(_BYTE_ORDER_MARK) and cast("object", type_) is not bytes:
+        answer = msgspec.structs.replace(answer, body=answer.body[len(_BYTE_ORDER_MARK) :])
     try:
-        return _read(answer, operation, type_, report)
+        return with_times(_read(answer, operation, type_, report))
     except DecodeError as error:
         if operation.idempotent:
             raise
         raise unreadable(error, operation, answer.status) from error
+    except BezantError:
+        raise
+    except Exception as error:
+        # A type of the user's own may raise anything, and the memory may end.
+        failed = DecodeError(
+            f"the answer cannot be read into {shown(type_)}: {shown(error)}",
+            operation=operation.name,
+            body=excerpt(answer.body),
+        )
+        if operation.idempotent:
+            raise failed from error
+        raise unreadable(failed, operation, answer.status) from error
 
 
 def _read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
@@ -66,6 +84,8 @@ def check_type(type_: object, operation: Operation) -> None:
         return
     try:
         fits = _can_be_read(type_)
+    except Reentered:
+        return
     except _NO_TYPE as error:
         raise InvalidRequest(
             f"type cannot be {shown(type_)}: {error}", operation=operation.name
@@ -89,7 +109,7 @@ def _is_known(type_: object) -> bool:
         # msgspec takes classes that it does not know for something that a hook will make.
         import msgspec.inspect as look  # few need it
 
-        return not isinstance(look.type_info(type_), look.CustomType)
+        return not isinstance(inspect(lambda: look.type_info(type_)), look.CustomType)
     return all(map(_is_known, get_args(type_)))
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from .inspection import Reentered, inspect
+
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -50,7 +52,10 @@ class FastDecoder:
         """Return what to replace so that it fits; None where that is no help."""
         name = str(error).rpartition(".")[2].rstrip("`")
         if self._names is None:
-            self._names = names_of_blanks(getattr(self._type, "__watched__", self._type))
+            try:
+                self._names = names_of_blanks(getattr(self._type, "__watched__", self._type))
+            except Reentered:
+                return None
         if name not in self._names:
             return None
         # Within a text both quotes would be escaped: no text can hold these bytes.
@@ -110,6 +115,6 @@ def names_of_blanks(type_: Any) -> frozenset[str]:
             other.add(field.encode_name)
         return is_known(field.type)
 
-    if not is_known(look.type_info(type_)):
+    if not is_known(inspect(lambda: look.type_info(type_))):
         return frozenset()
     return frozenset(name for name in blank - other if _PLAIN_NAME.issuperset(name))

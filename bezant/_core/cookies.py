@@ -12,6 +12,8 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096}")
 _EXPIRED = re.compile(r"max-age\s*=\s*(?:0|-[0-9]+)\s*$|expires\s*=.*\b(?:19[0-9]{2}|200[0-9])\b")
 _LIMIT = 50
+# Browsers take 4 kB of name and value, and 1 kB of each attribute.
+_LONGEST = 16 * 1024
 
 
 class CookieJar:
@@ -28,7 +30,7 @@ class CookieJar:
 
     def store(self, set_cookie: str) -> None:
         """Take a Set-Cookie header; what is not a cookie is ignored."""
-        pair, *attributes = set_cookie.split(";")
+        pair, *attributes = set_cookie[:_LONGEST].split(";")
         name, equals, value = pair.partition("=")
         name, value = name.strip(), value.strip().strip('"')
         if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):

@@ -14,7 +14,18 @@ from collections.abc import Callable, Hashable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar, Union, cast, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    NamedTuple,
+    TypeGuard,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -22,6 +33,8 @@ from msgspec import UNSET, UnsetType
 from ..errors import DecodeError
 from . import values
 from .blanks import FastDecoder
+from .bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
+from .inspection import Reentered, convert, inspect
 from .redact import excerpt
 
 T = TypeVar("T")
@@ -53,29 +66,46 @@ class Drift(NamedTuple):
 
 Report = Callable[[Drift], None]
 
-# msgspec reads texts that end so as numbers, but they mean "nothing": mend such answers field by
-# field. Ends, because "nan" and "inf" stand in the middle of too many words.
-_NOT_NUMBERS = ("nan", "inf", "infinity")
-_NOT_NUMBERS_QUOTED = tuple(f'{each}"'.encode() for each in _NOT_NUMBERS)
-
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
+_decoders: dict[Hashable, FastDecoder] = {}
+_REMEMBERED: Final = 1024
 
-@lru_cache(maxsize=1024)
+
 def decoder(type_: Hashable) -> FastDecoder:
     """Return a type's decoder.
 
     Raises:
         TypeError: msgspec cannot decode into it.
+        Reentered: this thread is in the middle of inspecting a type.
     """
-    return FastDecoder(type_)
+    # Kept in a mapping, because `lru_cache` lets threads make the first one at the same time.
+    found = _decoders.get(type_)
+    if found is None:
+        found = inspect(lambda: _decoders.get(type_) or FastDecoder(type_))
+        if len(_decoders) >= _REMEMBERED:  # the program creates types while it runs
+            _decoders.clear()
+        _decoders[type_] = found
+    return found
 
 
+# Beyond it writing a number out, or turning it into an int, takes a while.
+_PLAIN_MAGNITUDE: Final = 1_000
+
+
+# An exponent or a length beyond reason: lose the field, not the answer.
 def _exactly(digits: str) -> Decimal | str:
-    try:
-        return Decimal(digits)
-    except ArithmeticError:  # an exponent beyond reason: lose the field, not the answer
+    if len(digits) > LONGEST:
         return digits
+    try:
+        number = Decimal(digits)
+    except ArithmeticError:
+        return digits
+    return number if abs(number.adjusted()) < _PLAIN_MAGNITUDE else digits
+
+
+def _whole(digits: str) -> int | str:
+    return digits if len(digits) > LONGEST else int(digits)
 
 
 _plain = msgspec.json.Decoder()
@@ -97,15 +127,15 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
     try:
-        # From the end, because that takes half as long as `in` does for words that end in a quote.
-        if max(map(body.lower().rfind, _NOT_NUMBERS_QUOTED)) < 0:
-            return cast("T", decoder(cast("Hashable", type_)).decode(body))
-    except msgspec.ValidationError:
-        pass
-    except _UNREADABLE as error:
+        found = decoder(cast("Hashable", type_)).decode(body)
+        if not may_be_unfit(body) or is_fit(found):
+            return cast("T", found)
+    except RecursionError as error:
         raise _unreadable(body, operation, error) from None
+    except (*_UNREADABLE, Reentered):
+        pass
     try:
-        value = _exact.decode(body)
+        value = _exact_values(body)
     except _UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
     shape = _shape_of(cast("Hashable", type_))
@@ -119,19 +149,26 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     return cast("T", result)
 
 
-def mend(value: dict[str, Any], type_: type[T], *, operation: str, report: Report) -> T:
-    """Make a model of an object that has been decoded into plain values."""
-    if not any(isinstance(each, str) and _is_no_number(each) for each in value.values()):
-        try:
-            return msgspec.convert(value, type_, strict=False)
-        except _UNREADABLE:
-            pass
+def mend(
+    value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
+) -> T:
+    """Make a model of an object that has been decoded into plain values.
+
+    Args:
+        value: the object.
+        type_: the model.
+        operation: the call or topic, for reports.
+        report: is given each `Drift` found.
+        fit: whether all its numbers are known to be fit.
+    """
+    try:
+        found = convert(value, type_)
+        if fit or not row_may_be_unfit(value) or is_fit(found):
+            return cast("T", found)
+    except (*_UNREADABLE, Reentered):
+        pass
     place = _Place(operation, type_.__name__, "", report)
     return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
-
-
-def _is_no_number(text: str) -> bool:
-    return text.rstrip().lower().endswith(_NOT_NUMBERS)
 
 
 def plain(body: bytes, operation: str) -> Any:
@@ -149,14 +186,56 @@ def plain(body: bytes, operation: str) -> Any:
 def loads(body: bytes) -> Any:
     """Decode JSON; where a number is too large for a float, all fractions are exact decimals.
 
+    Numbers beyond reason are texts then, and what `_lenient` reads is read.
+
     Raises:
         ValueError: the bytes are not JSON.
         RecursionError: they are nested too deeply.
     """
     try:
         return _plain.decode(body)
-    except msgspec.ValidationError:
+    except ValueError:
+        return _exact_values(body)
+
+
+def _exact_values(body: bytes) -> Any:
+    try:
         return _exact.decode(body)
+    except ValueError as error:
+        try:
+            return _lenient(body)
+        except ValueError:
+            raise error from None
+
+
+# A surrogate without its other half, among other escapes.
+_SURROGATE: Final = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def _lenient(body: bytes) -> Any:
+    """Decode JSON with parts that are not JSON.
+
+    Accepts text in another encoding or with control characters, half a surrogate pair, a byte order
+    mark, and numbers that are not finite (None) or beyond reason (a text).
+
+    Raises:
+        ValueError: the bytes are not JSON.
+        RecursionError: they are nested too deeply.
+    """
+    import json  # few need it
+
+    def whole(match: re.Match[str]) -> str:
+        return "\\ufffd" if match["half"] else match[0]
+
+    text = body.decode("utf-8-sig", "replace")
+    if "\\ud" in text or "\\uD" in text:
+        text = re.sub(_SURROGATE, whole, text)
+    return json.loads(
+        text, strict=False, parse_float=_exactly, parse_int=_whole, parse_constant=lambda _: None
+    )
 
 
 def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
@@ -214,8 +293,9 @@ class _Native:
         if self.type is Any or self.type is object:
             return _with_floats(value)
         try:
-            return msgspec.convert(value, cast("Any", self.type), strict=False)
-        except _UNREADABLE:
+            found = convert(value, self.type)
+            return found if is_fit(found) else place.lost(self.name, value)
+        except (*_UNREADABLE, Reentered):
             return place.lost(self.name, value)
 
 

@@ -10,13 +10,16 @@ from msgspec import UNSET, UnsetType
 
 from ..errors import DecodeError
 from ..models._base import Model
-from .redact import redact
+from .decode import loads
+from .redact import beginning
 from .values import NOTHING
 from .wire import Operation
 
 # In longer answers an error is looked for while they are decoded: looking through all their bytes
 # first would cost a tenth of it.
 LONG: Final = 64 * 1024
+
+_LONGEST: Final = 500
 
 _ERROR: Final = b'"error"'
 _SUCCESS: Final = b'"success"'
@@ -50,22 +53,37 @@ def find(body: bytes, operation: Operation) -> str | None:
             # A list of one error is a refusal; one row among others is the caller's to see.
             if len(envelopes) == 1:
                 return _words_of(envelopes[0])
-    except RecursionError:
-        # It may be an error: taking it for a success because it cannot be looked into would be
-        # wrong.
-        raise DecodeError("the answer is nested too deeply", operation=operation.name) from None
+        return None
     except ValueError:
-        pass  # not JSON: reading it says so better
-    return None
+        pass  # perhaps JSON but for a part that nobody may need
+    except RecursionError:
+        raise _too_deep(operation) from None
+    try:
+        found = loads(body)
+    except ValueError:
+        return None  # not JSON: reading it says so better
+    except RecursionError:
+        raise _too_deep(operation) from None
+    if isinstance(found, list) and len(cast("list[object]", found)) == 1:
+        found = cast("list[object]", found)[0]
+    return _words_in(cast("dict[str, object]", found)) if isinstance(found, dict) else None
+
+
+def _too_deep(operation: Operation) -> DecodeError:
+    # It may be an error: taking it for a success because it cannot be looked into would be wrong.
+    return DecodeError("the answer is nested too deeply", operation=operation.name)
 
 
 def reason(body: bytes) -> str:
     """Return what an object says went wrong; empty where it says nothing."""
     try:
-        envelope = _envelope.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        found = loads(body)
+    except (ValueError, RecursionError):
         return ""
-    value = _plain(envelope.error) or _plain(envelope.message)
+    if not isinstance(found, dict):
+        return ""
+    parts = cast("dict[str, object]", found)
+    value = parts.get("error") or parts.get("message")
     return text_of(value) if value else ""
 
 
@@ -85,15 +103,22 @@ def _plain(raw: msgspec.Raw | UnsetType) -> object:
     if isinstance(raw, UnsetType):
         return None
     try:
-        return cast("object", msgspec.json.decode(raw))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return cast("object", loads(bytes(raw)))
+    except (ValueError, RecursionError):
         return "unreadable"
+
+
+def _words_in(found: dict[str, object]) -> str | None:
+    return _words(found.get("error"), found.get("success"), found.get("message"))
 
 
 def text_of(value: object) -> str:
     """Return what the gateway says went wrong as text, without secrets and not too long."""
-    text = redact(value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    return text if len(text) <= 500 else text[:499] + "…"
+    try:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except RecursionError:  # writing it takes more of the stack than reading it
+        text = "unreadable"
+    return beginning(text, _LONGEST)
 
 
 class Watch(Protocol):
@@ -116,7 +141,7 @@ class _Plain:
     type: Any = Any
 
     def words(self, found: Any) -> str | None:
-        return _words(found.get("error"), found.get("success"), found.get("message"))
+        return _words_in(found)
 
     def without(self, found: Any) -> Any:
         return found

@@ -34,6 +34,8 @@ _LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 # What login pages have and error pages do not.
 _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
+# Where a page is looked into.
+_HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
 _AFTER_ANOTHER: Final = ("please query /accounts first",)
 # How it ends when a server that wants TLS is spoken to without.
@@ -146,7 +148,9 @@ def _reason(answer: Answer) -> str:
     if body[:1] == b"{":
         return reason(body) or excerpt(body)
     if _is_html(answer):
-        title = re.search(rb"<title[^>]*>([^<]{1,200})", body, re.IGNORECASE)
+        # Bounded twice: each of many "<title" would be followed to the end of the page.
+        head = body[:_HEAD]
+        title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
         return excerpt(title[1]) if title else "an HTML page"
     return excerpt(body)
 
@@ -170,7 +174,7 @@ def _is_html(answer: Answer) -> bool:
 
 def is_login_page(answer: Answer) -> bool:
     """Say whether an answer has what login pages have."""
-    return _LOGIN_PAGE.search(answer.body[:20_000]) is not None
+    return _LOGIN_PAGE.search(answer.body[:_HEAD]) is not None
 
 
 def refuse_html(answer: Answer, operation: Operation) -> None:

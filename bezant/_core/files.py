@@ -53,7 +53,7 @@ def binary(answer: Answer, operation: Operation) -> BinaryAnswer:
     if answer.body[:1] == b"{" and "json" in content_type.lower():
         try:
             file = _file.decode(answer.body).data
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             pass  # no file in an envelope: it is JSON that was asked for
         else:
             return BinaryAnswer(

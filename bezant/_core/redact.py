@@ -11,19 +11,49 @@ _SECRETS = r"""(?ix)
      \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
     ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """
-# What IBKR's session tokens look like (32 hex digits), and signed web tokens, wherever they stand.
-_BARE = (
-    r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,}|eyJ[\w-]{8,}(?:\.[\w-]+){1,2})(?![0-9A-Za-z])"
-)
+# What IBKR's session tokens look like (32 hex digits), anywhere in a text.
+_BARE = r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])"
+# What may hold a signed web token. A pattern for the token itself would go through all that follows
+# for every beginning of one.
+_RUN = r"[\w.-]{13,}"
+_SIGNED_HEAD = "eyJ"
+_SIGNED_MIN = 11
 # They would command the terminal that an error is printed on, or forge a line of a log.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _SHOWN = 80
+# How many times as much is looked at as is shown: secrets become shorter.
+_MARGIN = 8
+_WORD = "".join(chr(each) for each in range(128) if chr(each).isalnum()) + "-_."
 
 
 def redact(text: str) -> str:
     """Replace what looks like a token, cookie or password, and spell out control characters."""
     text = re.sub(_BARE, "***", re.sub(_SECRETS, r"\1***", text))
+    text = re.sub(_RUN, _without_web_token, text)
     return re.sub(_CONTROL, lambda match: repr(match[0])[1:-1], text)
+
+
+def _without_web_token(match: re.Match[str]) -> str:
+    """Return a run of a token's characters up to the token."""
+    run = match[0]
+    start = run.find(_SIGNED_HEAD)
+    while start >= 0:
+        dot = run.find(".", start)
+        if dot < 0:
+            break
+        if dot - start >= _SIGNED_MIN and not run[start - 1 : start].isalnum():
+            return run[:start] + "***"
+        start = run.find(_SIGNED_HEAD, start + 1)
+    return run
+
+
+def beginning(text: str, limit: int) -> str:
+    """Return the beginning of a text without secrets; what a peer sent may be very long."""
+    head = redact(text[: limit * _MARGIN])
+    if len(head) > limit:
+        return head[: limit - 1] + "…"
+    # Part of a token that was cut in two does not look like one.
+    return head if len(text) <= limit * _MARGIN else head.rstrip(_WORD) + "…"
 
 
 def shown(value: object) -> str:
@@ -37,9 +67,8 @@ def shown(value: object) -> str:
 
 def excerpt(body: bytes, limit: int = 200) -> str:
     """Return the beginning of an answer as one line of text without secrets."""
-    text = body[: limit * 4].decode("utf-8", "replace").replace("\x00", "\\0")
-    text = redact(re.sub(r"\s+", " ", text).strip())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = body[: limit * _MARGIN * 2].decode("utf-8", "replace").replace("\x00", "\\0")
+    return beginning(re.sub(r"\s+", " ", text).strip(), limit)
 
 
 class Secret:

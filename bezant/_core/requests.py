@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from ..errors import InvalidRequest
+from .inspection import Reentered, convert
 from .redact import shown
 from .settings import Settings
 from .wire import Operation, Payload, Request
@@ -253,12 +254,12 @@ def _refuse_unfit(value: object, place: str) -> None:
         # Structs take anything when they are made: True as a price, no side.
         plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
         try:
-            msgspec.convert(plain, type(value), strict=False)
+            convert(plain, type(value))
         except msgspec.ValidationError as error:
             what = str(error).replace("`$", f"`{place}").replace("`.", "`")
             msg = f"{type(value).__name__}: {what}"
             raise ValueError(msg) from None
-        except TypeError:
+        except (TypeError, Reentered):
             return  # a choice of models: which one cannot be told from the values
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
@@ -285,6 +286,6 @@ def client_order_ids(request: Request) -> tuple[str, ...]:
     """Return the ids that the caller gave the orders in a request."""
     try:
         body = _orders.decode(request.body)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ()
     return tuple(each.id for each in (body, *body.orders) if isinstance(each.id, str) and each.id)

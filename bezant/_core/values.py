@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from .bounds import LONGEST, is_fit, is_number
+
 NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 
 _SCALE = {"": 0, "K": 3, "M": 6, "B": 9}
@@ -36,11 +38,11 @@ class Quoted(NamedTuple):
 
 def quoted(text: str) -> Quoted | None:
     """Read a quoted number: ``C145.20``, ``H1.05``, ``1,234.5``, ``2.3M``, ``1.5%``, ``10 USD``."""
-    text = text.strip()
+    text = _short(text, "not a number")
     if text.lower() in NOTHING:
         return None
     match = _NUMBER.fullmatch(text)
-    if match is None or len(text) > 100:
+    if match is None:
         msg = "not a number"
         raise ValueError(msg)
     digits = match["sign"] + match["digits"].replace(",", "")
@@ -49,7 +51,33 @@ def quoted(text: str) -> Quoted | None:
     value = Decimal(f"{digits}e{exponent}" if exponent else digits)
     if match["scale"] and abs(exponent) < 20 and value == value.to_integral_value():
         value = Decimal(int(value))
-    return Quoted(value, "C" in match["prefix"], "H" in match["prefix"])
+    return Quoted(_bounded(value), "C" in match["prefix"], "H" in match["prefix"])
+
+
+def _short(text: str, otherwise: str) -> str:
+    """Return a text without the blanks around it.
+
+    Raises:
+        ValueError: it is too long for a number or a time. Matching it could take minutes.
+    """
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise ValueError(otherwise)
+    return text
+
+
+def _bounded(number: Decimal) -> Decimal:
+    if not is_number(number):
+        msg = "larger than any number that is meant"
+        raise ValueError(msg)
+    return number
+
+
+def _bounded_int(value: int) -> int:
+    if not is_fit(value):
+        msg = "larger than any number that is meant"
+        raise ValueError(msg)
+    return value
 
 
 def to_decimal(value: object) -> Decimal | None:
@@ -60,9 +88,9 @@ def to_decimal(value: object) -> Decimal | None:
     if isinstance(value, Decimal):
         if not value.is_finite():
             return None
-        return value
+        return _bounded(value)
     if isinstance(value, int):
-        return Decimal(value)
+        return Decimal(_bounded_int(value))
     if isinstance(value, float):
         return to_decimal(Decimal(repr(value)))
     if isinstance(value, str):
@@ -75,7 +103,7 @@ def to_decimal(value: object) -> Decimal | None:
 def to_int(value: object) -> int | None:
     """Read a whole number, in any spelling; a fraction does not fit."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _bounded_int(value)
     number = to_decimal(value)
     if number is None:
         return None
@@ -92,13 +120,7 @@ def to_int(value: object) -> int | None:
 def to_float(value: object) -> float | None:
     """Read a number as a float, in any spelling."""
     number = to_decimal(value)
-    if number is None:
-        return None
-    result = float(number)
-    if result in (float("inf"), float("-inf")):
-        msg = "out of the range of a float"
-        raise ValueError(msg)
-    return result
+    return None if number is None else float(number)
 
 
 _FLAGS = {
@@ -116,7 +138,7 @@ def to_bool(value: object) -> bool | None:
     if isinstance(value, int | float | Decimal) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
-        text = value.strip().lower()
+        text = _short(value, "not a flag").lower()
         if text in _FLAGS:
             return _FLAGS[text]
         if text in NOTHING:
@@ -177,7 +199,7 @@ def to_time(value: object) -> datetime | None:
         if isinstance(value, int | float | Decimal):
             return _from_epoch(Decimal(str(value)))
         if isinstance(value, str):
-            return _from_text(value.strip())
+            return _from_text(_short(value, "not a time"))
     except (OverflowError, InvalidOperation) as error:
         msg = "out of the range of a time"
         raise ValueError(msg) from error

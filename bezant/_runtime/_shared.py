@@ -15,7 +15,10 @@ import httpcore
 from .._core.body import ACCEPTED_ENCODING
 from .._core.settings import BaseUrl, Settings, Tls
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
+from ._inspection import lock_inspections
 from ._quiet import Extensions, Hide
+
+lock_inspections()
 
 _contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 _contexts_lock = threading.Lock()

@@ -256,7 +256,7 @@ def test_json_under_a_wrong_type_is_no_page(body: bytes) -> None:
         (answer(b'{"success":false,"message":"why"}'), ": why"),
         (answer(b'{"success":false}'), ": success: false"),
         (answer(b'{"error":' + b"[" * 5000 + b"]" * 5000 + b"}"), ""),
-        (answer(b'{"error":' + b"9" * 5000 + b"}"), "unreadable"),
+        (answer(b'{"error":' + b"9" * 5000 + b"}"), "***…"),
         (answer(b'{"error":"' + b"x" * 501 + b'"}'), "x" * 499 + "…"),
     ],
 )
@@ -539,3 +539,49 @@ def test_long_errors_that_fit_no_model() -> None:
     assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Own)) is Refused
     assert read(answer(long(("more", MANY), ("error", 0))), READ, Own, Drifts()).error == 0
     assert type(error_of(answer(b"{" + b" " * envelope.LONG), READ, Any)) is DecodeError
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":"no bridge","x":NaN}',
+        b'[{"error":"no bridge","x":NaN}]',
+        b'\xef\xbb\xbf{"error":"no bridge"}',
+        b'{"error":"no bridge","\xff":1}',
+        b'{"error":"no bridge \xff"}',
+    ],
+)
+def test_an_error_beside_what_is_no_json(body: bytes) -> None:
+    assert isinstance(error_of(answer(body)), NoSession)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error":', b'[{"error":NaN},{"error":NaN}]', b'{"error":NaN}', b'[["error",NaN]]']
+)
+def test_no_error_in_what_is_no_json(body: bytes) -> None:
+    assert envelope.find(body, READ) is None
+
+
+def test_an_error_beside_what_is_no_json_and_nested_too_deeply() -> None:
+    body = b'{"error":"x","a":NaN,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        envelope.find(body, READ)
+    assert envelope.reason(body) == ""
+
+
+def test_words_that_cannot_be_written() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert envelope.text_of(deep) == "unreadable"
+    assert envelope.text_of(["x"]) == '["x"]'
+    while deep:  # taking it apart all at once may exceed the stack
+        (deep,) = deep
+
+
+def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
+    marked = answer(b'\xef\xbb\xbf{"a":1}')
+    plain: object = read(marked, READ, Any, print)
+    assert plain == {"a": 1}
+    assert read(marked, READ, str, print) == '{"a":1}'
+    assert read(marked, READ, bytes, print) == b'\xef\xbb\xbf{"a":1}'

@@ -9,7 +9,7 @@ import pytest
 
 from bezant import AnswerTooLarge, DecodeError, InvalidRequest, OutcomeUnknown, UpstreamError
 from bezant._core.answers import check_type, read
-from bezant._core.effects import Questions, advice, broken_off, is_order, unreadable
+from bezant._core.effects import Questions, _count, advice, broken_off, is_order, unreadable
 from bezant._core.endpoints import orders, session
 from bezant._core.files import BinaryAnswer
 from bezant._core.wire import Operation, Request
@@ -177,3 +177,28 @@ def test_types_that_nothing_can_be_read_into(type_: Any) -> None:
 )  # fmt: skip
 def test_types_that_can_be_read(type_: Any) -> None:
     check_type(type_, READ)
+
+
+class Failing(msgspec.Struct):
+    order_id: Any = None
+
+    def __post_init__(self) -> None:
+        raise KeyError(self.order_id)
+
+
+@pytest.mark.parametrize("operation", [READ, WRITE])
+def test_a_type_that_fails_costs_the_answer_and_says_so(operation: Operation) -> None:
+    kind = DecodeError if operation is READ else OutcomeUnknown
+    with pytest.raises(kind, match="cannot be read into") as caught:
+        read(answer(b'{"order_id":7}'), operation, Failing, print)
+    causes = [caught.value.__cause__, getattr(caught.value.__cause__, "__cause__", None)]
+    assert any(isinstance(each, KeyError) for each in causes)
+
+
+def test_rows_are_counted_whatever_is_in_them() -> None:
+    operation = orders.SUBMIT_NEW_ORDERS.operation
+    body = b'[{"order_id":1,"a":NaN},{"order_id":2,"b":"\xff"}]'
+    rows = read(answer(body), operation, list[OrderReply], Drifts())
+    assert [each.order_id for each in rows] == [1, 2]
+    assert _count(b"[1,2]") == 2
+    assert [_count(each) for each in (b"[", b"7", b"[" * 100_000)] == [0, 0, 0]

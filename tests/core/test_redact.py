@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.redact import Secret, excerpt, redact, shown
+from bezant._core.redact import Secret, beginning, excerpt, redact, shown
 
 from .samples import TOKEN
 
@@ -110,3 +110,33 @@ def test_a_secret_is_no_text_and_shows_nothing() -> None:
     assert not isinstance(secret, str)
     assert secret
     assert not Secret("")
+
+
+SIGNED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SIGNED, "***"),
+        (f"a {SIGNED} b", "a *** b"),
+        (f"x-{SIGNED}", "x-***"),
+        (f"x_{SIGNED}.more", "x_***"),
+        (f"eyJ.{SIGNED}", "eyJ.***"),
+        (f"abceyJ0123456789.{SIGNED}", "abceyJ0123456789.***"),
+        ("eyJhbGciOiJub25lIn0", "eyJhbGciOiJub25lIn0"),
+        ("eyJhbGciOiJub25lIn0_and_more", "eyJhbGciOiJub25lIn0_and_more"),
+        ("key.json.and.more.words", "key.json.and.more.words"),
+    ],
+)
+def test_signed_web_tokens(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+def test_the_beginning_of_a_long_text_holds_no_part_of_a_secret() -> None:
+    token = "0123456789abcdef" * 2
+    text = f"{token} " * 1000
+    assert token[:8] not in beginning(text[:-20], 500)
+    assert beginning("x " * 1000, 100) == ("x " * 50)[:99] + "…"
+    assert beginning("short", 100) == "short"
+    assert token[:8] not in excerpt(text[: 33 * 48 + 20].encode())

@@ -173,6 +173,6 @@ def text_of(text: str) -> str:
     if text.startswith('"'):
         try:
             return msgspec.json.decode(text.strip(), type=str)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError):
             return text
     return text

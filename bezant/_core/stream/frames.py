@@ -29,6 +29,8 @@ from ...models.stream import (
     TradeUpdate,
 )
 from .. import values
+from ..bars import with_times
+from ..bounds import may_be_unfit
 from ..decode import Report, loads, mend
 from .ladder import ladder
 
@@ -58,6 +60,10 @@ def parse(data: bytes, report: Report) -> MarketData | list[Message]:
         return [Other(topic="", payload=message)]
     if topic.startswith("smd"):
         return _market_data(topic, message)
+    if topic.startswith("smh+"):
+        # So many numbers are looked at faster in the bytes.
+        fit = not may_be_unfit(data)
+        return _bars(topic, message, report, fit=fit) or [Other(topic=topic, payload=message)]
     reader = _READERS.get(topic.partition("+")[0])
     found = [] if reader is None else reader(topic, message, report)
     return found or [Other(topic=topic, payload=message)]
@@ -193,12 +199,12 @@ def _pnl(_: str, message: _Object, report: Report) -> list[Message]:
     return found
 
 
-def _bars(topic: str, message: _Object, report: Report) -> list[Message]:
+def _bars(topic: str, message: _Object, report: Report, *, fit: bool) -> list[Message]:
     conid = _number(_target(topic).partition("@")[0])
     if conid is None:
         return []
-    bars = _whole(message, message, BarsUpdate, "smh", report)
-    return [msgspec.structs.replace(bars, conid=conid)]
+    bars = with_times(mend(message, BarsUpdate, operation="smh", report=report, fit=fit))
+    return [msgspec.structs.replace(bars, conid=conid, raw=message)]
 
 
 def _error(_: str, message: _Object, report: Report) -> list[Message]:
@@ -212,7 +218,6 @@ _READERS: Final[dict[str, Callable[[str, _Object, Report], list[Message]]]] = {
     "spl": _pnl,
     "ssd": _rows("result", _summary),
     "sld": _rows("result", lambda topic, row, report: ledger_row(_target(topic), row, report)),
-    "smh": _bars,
     "sbd": ladder,
     "sts": _rows("args", lambda _, row, report: _whole(row, row, SessionStatus, "sts", report)),
     "act": _rows("args", lambda _, row, report: _whole(row, row, AccountUpdate, "act", report)),

@@ -178,7 +178,7 @@ def test_the_old_heartbeats_echo_is_not_malformed() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"tic", b'{"a":"\xff"}', b"[" * 100_000, b"\x00"], ids=lambda d: repr(d)[:9]
+    "data", [b"", b"{", b"tic", b"[" * 100_000, b"\x00"], ids=lambda d: repr(d)[:9]
 )
 def test_what_is_not_json(data: bytes) -> None:
     (message,) = read(data, Drifts())

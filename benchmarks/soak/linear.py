@@ -1,0 +1,209 @@
+"""Linear time: 10 MB of anything takes about ten times as long as 1 MB, in every reader.
+
+A reader that takes more than `LIMIT` times as long for `GROWTH` times the bytes fails: quadratic
+ones take a hundred times as long, and fetching memory up to thirty. A reader that takes less than
+`FLOOR` seconds is fast enough, whatever its ratio.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+from bezant import BezantError, Position
+from bezant._core import values
+from bezant._core.answers import read
+from bezant._core.cookies import CookieJar
+from bezant._core.decode import Drift
+from bezant._core.failures import raise_status
+from bezant._core.redact import redact
+from bezant._core.settings import BaseUrl
+from bezant._core.stream.frames import parse
+from bezant._core.stream.framing import frame_end, plain_messages
+from bezant._core.stream.handshake import check_head
+from bezant._core.wire import Answer, Operation
+from bezant.models.orders import OrderReply
+
+GROWTH: Final = 10
+LIMIT: Final = 5 * GROWTH
+FLOOR: Final = 0.05
+_SIZE: Final = 1_000_000
+_QUICK_SIZE: Final = 20_000
+
+READ: Final = Operation("GET", "/things", idempotent=True)
+ORDER: Final = Operation("POST", "/iserver/account/{accountId}/orders", idempotent=False)
+
+
+def texts() -> dict[str, str]:
+    """Return texts that are repeated, which patterns could go through again and again."""
+    return {
+        "digits": "1",
+        "blanks within": "1" + " " * 50,
+        "commas": "1,",
+        "points": "1.",
+        "underscores": "1_",
+        "escapes": "\\u0031",
+        "half pairs": "\\ud800",
+        "backslashes": "\\\\",
+        "web tokens": "-eyJ",
+        "web tokens with points": ".eyJabcdefgh.",
+        "hex digits": "0123456789abcdef",
+        "secrets": "token ",
+        "secrets without a value": "token=   ",
+        "bearer": "authorization: bearer ",
+        "titles": "<title",
+        "tags": "<html><title>",
+        "quotes": '"',
+        "cookies": "a=b;",
+        "ages": "max-age=0",
+        "years": "expires=19 ",
+        "dates": "2026-09-08 ",
+        "words": "NaN Infinity e999 Financial ",
+        "control": "\x01\u2028",
+        "other digits": "\u0661",
+        "brackets": "[{",
+    }
+
+
+def _body(text: str, place: str) -> bytes:
+    plain = text.replace("\\", "\\\\").replace('"', '\\"') if place.endswith('"%s"}') else text
+    return (place % plain).encode("utf-8", "replace")
+
+
+BODIES: Final = (
+    '{"error":"%s"}',
+    '{"position":"%s"}',
+    '{"position":%s}',
+    '{"x":"%s","position":1,"conid":"N/A"}',
+    '[{"order_id":"1","note":"%s"}]',
+    '[{"order_id":"1","seq":%s}]',
+    "%s",
+)
+
+
+def _answers(body: bytes) -> None:
+    for type_ in (Position, list[Position], Any):
+        with suppress(BezantError):
+            read(Answer(200, {"content-type": "application/json"}, body), READ, type_, _ignore)
+    with suppress(BezantError):
+        read(Answer(200, {}, body), ORDER, list[OrderReply], _ignore)
+    for headers in ({}, {"content-type": "text/html"}):
+        with suppress(BezantError):
+            raise_status(Answer(500, headers, body), ORDER)
+
+
+def _ignore(_: Drift) -> None:
+    pass
+
+
+_ROWS: Final = {
+    "sor": "args",
+    "str": "args",
+    "spl": "args",
+    "ssd+DU1": "result",
+    "smh+1": "data",
+    "sbd+DU1+1": "data",
+    "smd": "args",
+}
+
+
+def _stream(body: bytes) -> None:
+    parse(body, _ignore)
+    text = body.decode("utf-8", "replace").replace("\\", "").replace('"', "")
+    row = ",".join(f'"{name}":"{text}"' for name in ("orderId", "price", "conid", "row", "t"))
+    for topic, key in _ROWS.items():
+        parse(f'{{"topic":"{topic}","{key}":[{{{row}}}]}}'.encode(), _ignore)
+        parse(f'{{"topic":"{topic}+{text}","conid":"{text}"}}'.encode(), _ignore)
+
+
+def _frames(data: bytes) -> None:
+    for start in (b"", b"\x82\x7e", b"\x81\x05", b"\x82\x7f", b"\xff"):
+        frame = start + data
+        plain_messages(frame, 0, _nothing)
+        frame_end(frame, 0, 1 << 24)
+
+
+def _nothing(_: object) -> None:
+    pass
+
+
+def readers() -> dict[str, Callable[[str], object]]:
+    """Return what reads a text that a peer sent, by name."""
+    root = BaseUrl("http", "localhost", 1, "/v1/api")
+
+    def converter(convert: Callable[[Any], object]) -> Callable[[str], object]:
+        def reader(text: str) -> None:
+            with suppress(ValueError, ArithmeticError):
+                convert(text)
+
+        return reader
+
+    def cookies(text: str) -> None:
+        for begin in ("", "a=", "a=b;"):
+            CookieJar().store(begin + text)
+
+    def head(text: str) -> None:
+        with suppress(BezantError):
+            check_head(text.encode("utf-8", "replace"), root, b"")
+        with suppress(BezantError):
+            check_head(b"HTTP/1.1 " + text.encode("utf-8", "replace"), root, b"")
+
+    def everywhere(reader: Callable[[bytes], None]) -> Callable[[str], object]:
+        def reads(text: str) -> None:
+            for place in BODIES:
+                reader(_body(text, place))
+
+        return reads
+
+    return {
+        **{
+            f"values.{each.__name__}": converter(each)
+            for each in (
+                values.to_decimal, values.to_int, values.to_float, values.to_bool, values.to_text,
+                values.to_time, values.to_date, values.quoted,
+            )
+        },
+        # Its callers give it a few kB at most, and it is the slowest by far.
+        "redact": lambda text: redact(text[: len(text) // GROWTH]),
+        "cookies": cookies,
+        "handshake": head,
+        "answers": everywhere(_answers),
+        "stream messages": lambda text: _stream(text.encode("utf-8", "replace")),
+        "frames": lambda text: _frames(text.encode("utf-8", "replace")),
+    }  # fmt: skip
+
+
+def _seconds(reader: Callable[[str], object], text: str) -> float:
+    begin = time.process_time()  # other programs run, too
+    reader(text)
+    return time.process_time() - begin
+
+
+def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
+    """Yield for each reader the worst ratio of the times for ten times the bytes.
+
+    Raises:
+        AssertionError: a reader takes too long for the larger one.
+    """
+    size = _QUICK_SIZE if quick else _SIZE
+    for name, reader in readers().items():
+        worst, slowest, at = 0.0, 0.0, "nothing"
+        for what, text in texts().items():
+            # The end does not fit, so that patterns go back from it.
+            small, large = (f"1{text * (each // len(text))}x" for each in (size, size * GROWTH))
+            before, after = _seconds(reader, small), _seconds(reader, large)
+            if (
+                after > FLOOR and after > LIMIT * before
+            ):  # the least of three is nearer to the truth
+                before = min(before, *(_seconds(reader, small) for _ in range(2)))
+                after = min(after, *(_seconds(reader, large) for _ in range(2)))
+            ratio = after / max(before, 1e-6)
+            slowest = max(slowest, after)
+            if after > FLOOR and ratio > worst:
+                worst, at = ratio, what
+            msg = f"{name}: {what}: {ratio:.0f} times as long for {GROWTH} times the bytes"
+            assert after <= FLOOR or ratio <= LIMIT, msg
+        shown = f"ratio {worst:.1f} ({at})" if worst else f"within {FLOOR * 1000:.0f} ms"
+        yield f"linear: {name}", f"{shown}, slowest {slowest:.3f} s"

@@ -1,0 +1,130 @@
+"""Which numbers of the wire are numbers: finite, and not beyond any price, size or id.
+
+``int()`` and ``format()`` of ``Decimal("1E+999999999")`` take gigabytes or never end, and whoever
+holds the number may call them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from typing import Any, Final, cast
+
+import msgspec
+
+# No number that anyone means has a longer text, or more digits before or after the point.
+LONGEST: Final = 100
+_MAGNITUDE: Final = 2 * LONGEST
+_BITS: Final = 333  # of an integer of LONGEST digits
+
+_EXPONENT = 0x81
+_DIGIT, _NAN = b"0n"
+# Classes of bytes: digits (in any alphabet), the letters of "nan" and "inf", the exponent's letter,
+# and the characters before an item of a list or before an object's value.
+_CLASSES: Final = bytes(
+    _DIGIT
+    if byte >= 0x80 or chr(byte).isdigit()
+    else _NAN
+    if chr(byte) in "nafiNAFI"
+    else _EXPONENT
+    if chr(byte) in "eE"
+    else ord(":")
+    if chr(byte) in ",["
+    else byte
+    for byte in range(256)
+)
+# What `Decimal` allows within a number, and JSON around one; "sNaN" is one, too.
+_SKIPPED: Final = b"+-_. \t\r\nsS"
+_NOT_FINITE: Final = b':"nnn'
+_TOO_LARGE: Final = (bytes([_DIGIT, _EXPONENT]) + b"000", b"0" * (LONGEST + 1))
+
+_LOWER: Final = bytes(
+    ord('"') if byte >= 0x80 or chr(byte).isdigit() else ord(chr(byte).lower())
+    for byte in range(256)
+)
+_NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
+
+
+def may_be_unfit(body: bytes) -> bool:
+    """Say whether JSON may hold a number that is none; mostly right, and cheap.
+
+    Looks for ``"NaN"``, an exponent of three digits and a number of more than 100 digits. Escaped
+    characters may be any of them.
+    """
+    if b"\\" in body or body[:1] not in (b"{", b"["):
+        return True
+    # From the end, because that takes half as long as `in` does.
+    find = body.translate(_CLASSES, _SKIPPED).rfind
+    if max(map(find, _TOO_LARGE)) >= 0:
+        return True
+    if find(_NOT_FINITE) < 0:
+        return False
+    # Most of these are other words with the same letters, such as "Financial".
+    return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
+
+
+_NUMBER: Final = "0123456789.+-_ \t\r\nnaifetys"
+_LARGEST: Final = 10**LONGEST
+
+
+def row_may_be_unfit(row: Mapping[str, object]) -> bool:
+    """Say whether plain values may hold a number that is none; as `may_be_unfit` does."""
+    for value in row.values():
+        kind = type(value)
+        if kind is str:
+            text = cast("str", value)
+            if len(text) > LONGEST or not text.isascii():
+                return True
+            lower = text.lower()
+            # A number, perhaps: is it one with an exponent, or "nan"?
+            if not lower.strip(_NUMBER) and ("e" in lower or "n" in lower):
+                return True
+        elif kind is int:
+            if not -_LARGEST < cast("int", value) < _LARGEST:
+                return True
+        elif kind is list or kind is dict:
+            return True
+    return False
+
+
+def is_fit(value: object) -> bool:
+    """Say whether all numbers within a value are what somebody can mean.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    if value is None or isinstance(value, str | bool | bytes):
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Decimal):
+        return is_number(value)
+    if isinstance(value, int):
+        return value.bit_length() <= _BITS
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[object, object]", value).items()
+        return all(is_fit(key) and is_fit(each) for key, each in pairs)
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(is_fit, cast("Iterable[object]", value)))
+    return all(is_fit(getattr(value, name, None)) for name in _names(value))
+
+
+def _names(value: object) -> Iterable[str]:
+    """Return the names of the fields that a decoder fills."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    if is_dataclass(value):
+        return [each.name for each in fields(value)]
+    attributes: Any = getattr(type(value), "__attrs_attrs__", ())
+    return [each.name for each in attributes]
+
+
+def is_number(number: Decimal) -> bool:
+    """Say whether a number is finite, and neither too large nor too long."""
+    return (
+        number.is_finite()
+        and -_MAGNITUDE <= number.adjusted() <= _MAGNITUDE
+        and len(str(number)) <= 2 * _MAGNITUDE
+    )

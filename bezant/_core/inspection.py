@@ -1,0 +1,67 @@
+"""One lock around msgspec's first inspection of every type.
+
+msgspec publishes a type's description before it is complete. Another thread that decodes into the
+type at that moment crashes the interpreter (docs/upstream-msgspec.md). A type that was inspected
+once needs no lock. The runtime installs the lock, because the core cannot make one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_lock: AbstractContextManager[object] = nullcontext()
+_inspecting = False
+_inspected: set[Hashable] = set()
+_REMEMBERED: Final = 1024
+
+
+class Reentered(Exception):
+    """A signal handler or finaliser runs in the middle of this thread's own inspection.
+
+    What msgspec knows of the type is incomplete, and this thread cannot wait for itself.
+    """
+
+
+def use_lock(lock: AbstractContextManager[object]) -> None:
+    """Install the lock. It must be reentrant."""
+    global _lock
+    _lock = lock
+
+
+def inspect(build: Callable[[], T]) -> T:
+    """Return what a function makes that lets msgspec inspect a type.
+
+    Raises:
+        Reentered: this thread is in the middle of an inspection already.
+    """
+    global _inspecting
+    with _lock:
+        if _inspecting:
+            raise Reentered
+        try:
+            _inspecting = True
+            return build()
+        finally:
+            _inspecting = False
+
+
+def convert(value: object, type_: Any) -> Any:
+    """Convert plain values as msgspec does, in its lax mode.
+
+    Raises:
+        Reentered: this thread is in the middle of an inspection.
+        msgspec.ValidationError: the values do not fit the type.
+        TypeError: msgspec cannot convert into it.
+    """
+    if type_ not in _inspected:
+        inspect(lambda: msgspec.json.Decoder(type_))
+        if len(_inspected) >= _REMEMBERED:  # the program creates types while it runs
+            _inspected.clear()
+        _inspected.add(type_)
+    return msgspec.convert(value, type_, strict=False)

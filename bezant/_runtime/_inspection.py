@@ -1,0 +1,37 @@
+"""The lock around msgspec's first inspection of a type: one for the process, for both twins."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from .._core.inspection import use_lock
+
+# Reentrant: the garbage collector and signal handlers run in a thread that may hold it.
+_lock = threading.RLock()
+
+
+def lock_inspections() -> None:
+    """Give the core its lock. Doing so twice is fine."""
+    use_lock(_lock)
+
+
+def _start_anew() -> None:
+    global _lock
+    _lock = threading.RLock()
+    use_lock(_lock)
+
+
+def _before_fork() -> None:
+    # A child of a fork in the middle of an inspection would have the type half inspected for good.
+    _lock.acquire()
+
+
+def _after_fork() -> None:
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_start_anew
+    )

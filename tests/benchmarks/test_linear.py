@@ -1,0 +1,29 @@
+"""Every reader takes linear time, shown with a little of the soak's sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.soak import linear
+
+
+def test_a_reader_that_takes_quadratic_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def quadratic(text: str) -> int:
+        return sum(text.count(text[at : at + 2]) for at in range(0, len(text), 500))
+
+    monkeypatch.setattr(linear, "readers", lambda: {"quadratic": quadratic})
+    monkeypatch.setattr(linear, "texts", lambda: {"digits": "1"})
+    monkeypatch.setattr(linear, "FLOOR", 0.0)
+    with pytest.raises(AssertionError, match="quadratic: digits"):
+        list(linear.figures(quick=True))
+
+
+def test_a_reader_is_named_with_its_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "readers", lambda: {"len": len})
+    assert next(iter(linear.figures(quick=True)))[0] == "linear: len"
+
+
+def test_all_readers_take_all_texts() -> None:
+    for reader in linear.readers().values():
+        for text in linear.texts().values():
+            reader(text * 20)

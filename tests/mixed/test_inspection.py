@@ -1,0 +1,219 @@
+"""Threads that use a type for the first time at once do not crash the interpreter."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import bezant
+import bezant.models
+from bezant._core import inspection
+from bezant._core.decode import decode
+from bezant._core.inspection import convert, inspect
+from bezant._runtime._inspection import lock_inspections
+from bezant.models._base import Model
+
+lock_inspections()
+ROOT = Path(bezant.__file__).parents[1]
+
+# Each thread decodes every model in the same order, with all fields, so that a description that is
+# incomplete is used.
+RACE = """
+    import importlib, pkgutil, random, sys, threading
+    import bezant.models as models
+    from bezant import Client, DecodeError
+    from bezant._core.decode import decode, mend
+    from bezant.models._base import Model
+
+    for each in pkgutil.iter_modules(models.__path__):
+        importlib.import_module(f"bezant.models.{each.name}")
+    found = sorted(Model.__subclasses__(), key=lambda each: each.__name__)
+    random.Random(int(sys.argv[1])).shuffle(found)
+    values = ("[{}]", "{}", '"1"')
+    barrier = threading.Barrier(8)
+    sys.setswitchinterval(1e-5)
+
+    def report(_):
+        pass
+
+    def work(number):
+        barrier.wait()
+        for kind in found:
+            fields = kind.__struct_encode_fields__
+            body = ",".join(f'"{name}":{values[at % 3]}' for at, name in enumerate(fields))
+            try:
+                if number % 4:
+                    decode(b"{%s}" % body.encode(), kind, operation="GET /x", report=report)
+                else:
+                    mend(dict.fromkeys(fields, [{}]), kind, operation="x", report=report)
+            except (DecodeError, TypeError):  # TypeError: a model of requests
+                pass
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print("done", len(found))
+"""
+
+
+def test_first_uses_of_a_type_at_once() -> None:
+    # Without the lock more than half of these processes crash.
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", textwrap.dedent(RACE), str(seed)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(6)
+    ]
+    for child in children:
+        out, err = child.communicate(timeout=120)
+        assert child.returncode == 0, err
+        assert out.startswith("done")
+
+
+CALLS = """
+    import sys, threading
+    from concurrent.futures import ThreadPoolExecutor
+    from bezant import Client, Position
+    from bezant.sim import SimulatedGateway
+
+    sys.setswitchinterval(1e-5)
+    with SimulatedGateway() as gateway, Client(gateway.base_url, pacing=False) as client:
+        calls = [client.accounts, client.health, client.api.orders.get_open_orders] * 4
+        with client.map(lambda call: call(), calls, concurrency=12) as outcomes:
+            for outcome in outcomes:
+                assert outcome.ok, outcome
+    print("done")
+"""
+
+
+def test_first_calls_of_a_map() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(CALLS)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+FROM_JSON = """
+    import sys, threading
+    from bezant.models import Position
+    from bezant._core import inspection
+
+    assert Position.from_json("{}") is not None
+    assert "RLock" in type(inspection._lock).__name__
+    assert "httpx" not in sys.modules
+"""
+
+
+def test_models_alone_have_the_lock() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FROM_JSON)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_waits_for_an_inspection() -> None:
+    kind = msgspec.defstruct("Kind", [("number", int, 0)])
+    inside, order = threading.Event(), []
+
+    def build() -> None:
+        inside.set()
+        time.sleep(0.1)
+        order.append("built")
+
+    thread = threading.Thread(target=inspect, args=(build,))
+    thread.start()
+    inside.wait()
+    child = os.fork()
+    if not child:
+        # The lock is nobody's here, and no type is half inspected.
+        good = order == ["built"] and convert({"number": "7"}, kind).number == 7
+        os._exit(0 if good else 1)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert convert({"number": "8"}, kind).number == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_in_the_middle_of_ones_own_inspection() -> None:
+    def build() -> int:
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        return child
+
+    assert os.waitpid(inspect(build), 0)[1] == 0
+    assert inspect(lambda: 1) == 1
+
+
+class Finalised:
+    """Reads an answer when the garbage collector takes it."""
+
+    found: typing.ClassVar[list[Any]] = []
+
+    def __del__(self) -> None:
+        kind: Any = msgspec.defstruct("Kind", [("number", int, 0)])
+        found = decode(b'{"number":"5"}', kind, operation="GET /x", report=print)
+        self.found.append(found.number)
+
+
+def test_a_finaliser_in_the_middle_of_an_inspection() -> None:
+    Finalised.found.clear()
+
+    def build() -> None:
+        Finalised()  # its last reference is gone at once
+
+    inspect(build)
+    assert Finalised.found == [5]
+
+
+def test_the_lock_is_a_thread_lock() -> None:
+    assert "RLock" in type(inspection._lock).__name__
+
+
+def test_no_models_refer_to_each_other() -> None:
+    """An interrupt in the middle of the first would leave what the second knows of it half made.
+
+    Types that refer to themselves do not: msgspec forgets them as a whole.
+    """
+    for each in pkgutil.iter_modules(bezant.models.__path__):
+        importlib.import_module(f"bezant.models.{each.name}")
+
+    def parts(type_: Any) -> set[type[msgspec.Struct]]:
+        found = {type_} if isinstance(type_, type) and issubclass(type_, msgspec.Struct) else set()
+        return found.union(*map(parts, typing.get_args(type_)))
+
+    direct = {
+        model: set().union(*(parts(field.type) for field in msgspec.structs.fields(model)))
+        for model in Model.__subclasses__()
+    }
+
+    def behind(model: Any, seen: set[Any]) -> set[Any]:
+        for each in direct.get(model, set()) - seen:
+            seen.add(each)
+            behind(each, seen)
+        return seen
+
+    for model, used in direct.items():
+        for other in used - {model}:
+            assert model not in behind(other, set()), (model, other)
