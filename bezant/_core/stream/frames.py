@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -30,6 +30,7 @@ from ...models.stream import (
 )
 from .. import values
 from ..decode import Report, loads, mend
+from ..redact import Secret
 from .ladder import ladder
 
 _MAX_MALFORMED = 64 * 1024
@@ -38,7 +39,17 @@ T = TypeVar("T", bound=msgspec.Struct)
 _Object = dict[str, Any]
 
 
-def parse(data: bytes, report: Report) -> MarketData | list[Message]:
+class Alive(NamedTuple):
+    """The answer to a stream's own ``tic``, which is nobody's message.
+
+    Attributes:
+        session: the token of the session that the socket belongs to; None where it names none.
+    """
+
+    session: Secret | None
+
+
+def parse(data: bytes, report: Report) -> MarketData | Alive | list[Message]:
     """Read one WebSocket message; those with rows give one message for each.
 
     Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`. Market
@@ -58,7 +69,11 @@ def parse(data: bytes, report: Report) -> MarketData | list[Message]:
         return [Other(topic="", payload=message)]
     if topic.startswith("smd"):
         return _market_data(topic, message)
-    reader = _READERS.get(topic.partition("+")[0])
+    family = topic.partition("+")[0]
+    if family == "tic":
+        session = message.get("id")
+        return Alive(Secret(session) if isinstance(session, str) and session else None)
+    reader = _READERS.get(family)
     found = [] if reader is None else reader(topic, message, report)
     return found or [Other(topic=topic, payload=message)]
 
