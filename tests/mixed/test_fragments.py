@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Client, Gap, Other, WsClient
+from bezant._core.stream import framing
 from bezant._runtime import _async_socket, _sync_channel
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
@@ -102,7 +103,7 @@ def test_asyncio_reads_a_long_frame_once(raw: RawGateway, monkeypatch: pytest.Mo
     """Its header is read a few times and its bytes are joined once, whatever the pieces are."""
     looked = 0
     arrived = 0
-    frame_end = _async_socket.frame_end
+    frame_end = framing.frame_end
     receive = _async_socket._Connection.data_received
 
     def counting(*arguments: Any) -> Any:
@@ -128,7 +129,7 @@ def test_asyncio_reads_a_long_frame_once(raw: RawGateway, monkeypatch: pytest.Mo
 
 def test_threads_join_a_plain_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
-    plain_messages = _sync_channel.plain_messages
+    plain_messages = framing.plain_messages
 
     def counting(*arguments: Any) -> int:
         nonlocal looked

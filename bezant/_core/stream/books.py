@@ -18,6 +18,8 @@ _FINISHED: Final = frozenset(
         "apicancelled", "cancelled", "canceled", "expired", "filled", "inactive", "rejected",
     }
 )  # fmt: skip
+# The usual spellings, which are looked up faster.
+_WORKING: Final = ("Submitted", "PreSubmitted", "PendingSubmit", "PendingCancel")
 # A new order is "Inactive" for a moment, so that is not the end of it.
 _NOT_FINAL: Final = "inactive"
 
@@ -116,7 +118,7 @@ class OrderBook:
             order_id = update.order_id
             if not isinstance(order_id, int):
                 continue
-            row = dict(update.raw)
+            row = update.raw
             old = self._rows.get(order_id)
             if order_id not in self._told and ("status" in row or old is None):
                 fresh = True
@@ -124,8 +126,10 @@ class OrderBook:
                 self._confirm(order_id)
             if self._checking:
                 self._news[order_id] = {**self._news.get(order_id, {}), **row}
-            whole = old is None or ("status" in row and "conid" in row)
-            self._put(order_id, row if whole else {**(old or {}), **row})
+            if old is None or ("status" in row and "conid" in row):
+                self._put(order_id, dict(row))
+            else:
+                self._put(order_id, {**old, **row})
         self.version += 1
         return fresh
 
@@ -136,9 +140,10 @@ class OrderBook:
     def _put(self, order_id: int, row: _Row) -> None:
         self._rows[order_id] = row
         self._wholes.pop(order_id, None)
-        if is_working(row):
-            self._finished.pop(order_id, None)
-            self._working[order_id] = None
+        if row.get("status") in _WORKING or is_working(row):
+            if order_id not in self._working:
+                self._finished.pop(order_id, None)
+                self._working[order_id] = None
         else:
             self._working.pop(order_id, None)
             self._stale.discard(order_id)

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -40,6 +40,9 @@ from .wanted import Ticket, Wanted, check_command
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
+
+# Messages that say something about the connection or its subscriptions.
+_WATCHED: Final = frozenset({BarsUpdate, Malformed, Other, SessionStatus})
 
 
 class StreamState:
@@ -239,10 +242,10 @@ class StreamState:
                     self._intake.take_quote(found)
                 else:
                     self._on_messages([found], now)
-            elif isinstance(found, Alive):
-                self._on_alive(found, now)
-            else:
+            elif isinstance(found, list):
                 self._on_messages(found, now)
+            else:
+                self._on_alive(found, now)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:
         if self.phase is Phase.WAITING:
@@ -279,6 +282,9 @@ class StreamState:
         self._held.clear()
 
     def _deliver(self, message: Message, now: float) -> None:
+        if type(message) not in _WATCHED:
+            self._intake.take(message, self.moment(now))
+            return
         if isinstance(message, BarsUpdate):
             nobodys = self._sent.name_bars(message, self._wanted.topics())
             if nobodys is not None:
@@ -287,7 +293,7 @@ class StreamState:
         self._intake.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
-        elif isinstance(message, (Other, Malformed)):
+        elif isinstance(message, Other | Malformed):
             self._on_unread(message, now)
 
     def _on_status(self, status: SessionStatus, now: float) -> None:

@@ -70,12 +70,15 @@ def parse(data: bytes, report: Report) -> MarketData | Alive | list[Message]:
     if topic.startswith("smd"):
         return _market_data(topic, message)
     family = topic.partition("+")[0]
-    if family == "tic":
+    reader = _READERS.get(family)
+    if reader is not None:
+        found = reader(topic, message, report)
+        if found:
+            return found
+    elif family == "tic":
         session = message.get("id")
         return Alive(Secret(session) if isinstance(session, str) and session else None)
-    reader = _READERS.get(family)
-    found = [] if reader is None else reader(topic, message, report)
-    return found or [Other(topic=topic, payload=message)]
+    return [Other(topic=topic, payload=message)]
 
 
 def _not_json(data: bytes, error: Exception) -> Message:
