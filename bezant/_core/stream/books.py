@@ -225,6 +225,7 @@ class OrderBook:
         if row is None:
             self._put(order_id, {key: old[key] for key in old if key != "status"})
             self._stale.discard(order_id)
+            self._told.discard(order_id)
             self.unconfirmed.add(order_id)
             return None
         self._confirm(order_id)

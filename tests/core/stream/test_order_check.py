@@ -199,6 +199,18 @@ def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
     assert stream.statuses() == {1: "PreSubmitted"}
     stream.answer(2 * FILTERED_INTERVAL, listed(1, "PendingCancel"))
     assert stream.statuses() == {1: "PendingCancel"}
+    assert stream.check.next(2 * FILTERED_INTERVAL) == FILTERED_INTERVAL
+    now = 3 * FILTERED_INTERVAL
+    stream.tell(now, order(8))
+    stream.answer(now, listed(1))
+    ask = stream.ask(now)
+    assert ask.order_id == 8
+    stream.check.take_status(ask, None, now)
+    assert stream.book.unconfirmed == {8}
+    # The stream's word for it is enough.
+    stream.tell(now, order(8))
+    assert stream.book.unconfirmed == set()
+    assert stream.book.wholes()[8].status == "Submitted"
 
 
 def test_only_changes_are_no_snapshot() -> None:
