@@ -37,7 +37,8 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
         ├── WsConnectFailed       the handshake did not succeed
         ├── WsTimeout             nothing came in time (also a TimeoutError)
         ├── WsClosed              the socket is closed
-        └── WsProtocolError       the peer broke the protocol
+        ├── WsProtocolError       the peer broke the protocol
+        └── OrdersUnknown         ``ws.orders`` is not known just now; wait for it
 
 `BezantError.retryable` says whether the same call may succeed later. It is never true for a call
 whose effect is unknown.
@@ -81,6 +82,7 @@ from ._errors.session import (
     SessionError,
 )
 from ._errors.stream import (
+    OrdersUnknown,
     WsClosed,
     WsConnectFailed,
     WsError,
@@ -113,6 +115,7 @@ __all__ = [
     "NotAuthenticated",
     "NotEstablished",
     "NotFound",
+    "OrdersUnknown",
     "OutcomeUnknown",
     "PacingError",
     "PermissionDenied",

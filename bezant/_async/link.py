@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from .._core.decode import Drift
 from .._core.health import TICKLE, problem
@@ -12,11 +13,16 @@ from .._core.requests import cookie_header
 from .._core.stream.connection import StreamState
 from .._core.stream.handshake import Header
 from .._core.stream.inbox import Inbox
+from .._core.stream.order_check import Ask
 from .._core.stream.timing import Phase, Timing
 from .._runtime import _async as rt
 from ..errors import (
+    ApiError,
     BezantError,
     ClientClosed,
+    DecodeError,
+    PacingError,
+    RateLimited,
     SessionError,
     WrongContext,
     WsClosed,
@@ -27,6 +33,9 @@ from ..errors import (
 )
 from ..models.stream import Message
 from .client import AsyncClient
+
+if TYPE_CHECKING:
+    from ..models.orders import OrderStatus
 
 _logger = logging.getLogger("bezant.stream")
 
@@ -56,6 +65,7 @@ class AsyncLink:
             timing=timing,
             reconnect=reconnect,
             inbox=inbox,
+            tickled=lambda: client._channel.session_token,
         )
         self._reconnect = reconnect
         self._timing = timing
@@ -63,6 +73,8 @@ class AsyncLink:
         self._send_lock = rt.Lock()
         self._socket: rt.WebSocket | None = None
         self._worker: rt.Worker | None = None
+        self._check_bell: rt.Bell = rt.Bell()
+        self._checker: rt.Worker | None = None
 
     @property
     def ended(self) -> bool:
@@ -144,7 +156,7 @@ class AsyncLink:
     async def _run(self) -> None:
         try:
             while await self._step():
-                pass
+                self._pass_on()
         except Exception as error:
             _logger.exception("a stream met an error that it does not know")
             self._end(WsError(f"unexpected: {error!r}"), str(error))
@@ -152,6 +164,19 @@ class AsyncLink:
             if self._socket is not None:
                 self._socket.abort()
             self.bell.ring()
+            self._check_bell.ring()
+
+    def _pass_on(self) -> None:
+        """Tell others of what the last step has found out."""
+        state = self.state
+        if state.order_check.stirred:
+            self._check_bell.ring()
+        session, state.new_session = state.new_session, None
+        if session is not None:
+            _logger.warning(
+                "the stream's socket belongs to another session: the gateway has logged in again"
+            )
+            self.client._channel.heard_session(session.value)
 
     async def _step(self) -> bool:
         """Do what is next; False when there is nothing left to do."""
@@ -265,6 +290,68 @@ class AsyncLink:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
+    # Whether the orders are complete
+
+    def check_orders(self) -> None:
+        """Have somebody ask for the orders where the stream does not tell them all."""
+        with self.lock:
+            if self._checker is None and not self.ended:
+                self._checker = rt.Worker(self._check_orders, "bezant-orders")
+        self._check_bell.ring()
+
+    async def _check_orders(self) -> None:
+        while not self.ended:
+            heard = self._check_bell.count
+            with self.lock:
+                step = self.state.order_check.next(rt.monotonic())
+            self.bell.ring()  # they may be known now
+            if not isinstance(step, Ask):
+                await self._check_bell.wait(heard, step)
+            elif not await self._ask(step):
+                return
+
+    async def _ask(self, ask: Ask) -> bool:
+        """Ask for the list of orders or for one of them; False when the client is closed."""
+        check = self.state.order_check
+        try:
+            if ask.order_id is None:
+                orders = await self.client.orders()
+                with self.lock:
+                    self.state.take_order_list(ask, orders, rt.monotonic())
+            else:
+                status = await self._order_status(ask.order_id)
+                with self.lock:
+                    self.state.take_order_status(ask, status, rt.monotonic())
+        except (ClientClosed, WrongContext):
+            return False
+        except Exception as error:
+            if isinstance(error, BezantError):
+                _logger.info("the orders cannot be asked for yet: %s", error)
+            else:
+                _logger.exception("asking for the orders met an error that it does not know")
+            pause = error.retry_after if isinstance(error, PacingError) else 0.0
+            with self.lock:
+                check.failed(ask, rt.monotonic(), at_least=max(pause, self.client.penalty_left))
+        for order_id in check.take_lost():
+            _logger.warning(
+                "order %d was working before the stream was interrupted, and its status is unknown "
+                "now: look for it in client.trades()",
+                order_id,
+            )
+        return True
+
+    async def _order_status(self, order_id: int) -> OrderStatus | None:
+        """Return an order's status; None where the gateway does not know it."""
+        # An unknown order takes the gateway five seconds: not several times that.
+        client = self.client.with_options(retries=0)
+        try:
+            return await client.api.orders.get_order_status(order_id=order_id)
+        except RateLimited:
+            raise
+        except (ApiError, DecodeError) as error:
+            _logger.info("%s", error)
+            return None
+
     # What the stream asks for
 
     async def flush(self) -> None:
@@ -292,8 +379,9 @@ class AsyncLink:
         self._stopping.set()
         if self._socket is not None:
             self._socket.abort()
-        if self._worker is not None:
-            self._worker.abandon()
+        for worker in (self._worker, self._checker):
+            if worker is not None:
+                worker.abandon()
 
     async def aclose(self) -> None:
         """End the worker and close the socket."""
@@ -302,9 +390,11 @@ class AsyncLink:
             self.state.end("it was closed", rt.monotonic())
             socket = self._socket
         self.bell.ring()
+        self._check_bell.ring()
         try:
             if socket is not None:
                 await socket.aclose()
         finally:
-            if self._worker is not None:
-                await self._worker.stop()
+            for worker in (self._worker, self._checker):
+                if worker is not None:
+                    await worker.stop()

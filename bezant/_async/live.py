@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,7 @@ from .._core.settings import check_seconds
 from .._core.stream.books import LiveQuote, OrderBook
 from .._core.stream.wanted import Ticket
 from .._runtime import _async as rt
+from ..errors import OrdersUnknown
 from ..models.stream import MarketData, OrderUpdate
 from .link import AsyncLink
 
@@ -48,22 +49,20 @@ class AsyncSubscription:
         await self.cancel()
 
 
-async def _changed(
-    link: AsyncLink, thing: LiveQuote | OrderBook, seen: int, timeout: float | None
-) -> bool:
-    """Wait until a version is another one; False when the time-out or the stream's end is first."""
+async def _changed(link: AsyncLink, has: Callable[[], bool], timeout: float | None) -> bool:
+    """Wait until something has changed; False when the time-out or the stream's end is first."""
     if timeout is not None:
         check_seconds("timeout", timeout)
     deadline = None if timeout is None else rt.monotonic() + timeout
     while True:
         heard = link.bell.count
-        if thing.version != seen:
+        if has():
             return True
         if link.ended:
             return False
         left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
         if not await link.bell.wait(heard, left):
-            return thing.version != seen
+            return has()
 
 
 class AsyncQuote(AsyncSubscription):
@@ -151,7 +150,7 @@ class AsyncQuote(AsyncSubscription):
         Returns:
             True when something has changed, False when the time-out or the stream's end was first.
         """
-        found = await _changed(self._link, self._live, self._seen, timeout)
+        found = await _changed(self._link, lambda: self._live.version != self._seen, timeout)
         self._seen = self._live.version
         return found
 
@@ -161,32 +160,74 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
 
     It is ``ws.orders``, and is filled from `subscribe_orders` on. An order that is filled,
     cancelled or refused leaves it.
+
+    The orders are not `known` until the gateway has sent its list, and again after each
+    interruption. Reading them then raises `OrdersUnknown`; `wait` waits for them. The gateway does
+    not mark the end of its list. Unless the list holds every order that was working before, and no
+    further order comes for a second, the stream calls ``GET /iserver/account/orders``, and asks for
+    the status of each order that is missing there.
     """
 
     def __init__(self, link: AsyncLink) -> None:
         self._link = link
         self._seen = 0
 
+    @property
+    def known(self) -> bool:
+        """Whether the orders are known; False from the loss of a connection on."""
+        return self._link.state.orders.known
+
+    @property
+    def unconfirmed(self) -> frozenset[int]:
+        """The orders whose status IBKR could not tell after an interruption; asked for again.
+
+        They may have been filled or cancelled. They stay in the mapping, without a status.
+        """
+        with self._link.lock:
+            return frozenset(self._book().unconfirmed)
+
+    def _book(self) -> OrderBook:
+        book = self._link.state.orders
+        if not book.known:
+            raise OrdersUnknown(book.reason)
+        return book
+
     def __getitem__(self, order_id: int) -> OrderUpdate:
         with self._link.lock:
-            order = self._link.state.orders.get(order_id)
+            order = self._book().get(order_id)
         if order is None:
             raise KeyError(order_id)
         return order
 
     def __iter__(self) -> Iterator[int]:
         with self._link.lock:
-            return iter(self._link.state.orders.working())
+            return iter(self._book().working())
 
     def __len__(self) -> int:
         with self._link.lock:
-            return len(self._link.state.orders.working())
+            return len(self._book())
+
+    def items(self) -> ItemsView[int, OrderUpdate]:
+        """Return the orders with their ids as they are now."""
+        return self._copy().items()
+
+    def values(self) -> ValuesView[OrderUpdate]:
+        """Return the orders as they are now."""
+        return self._copy().values()
+
+    def _copy(self) -> dict[int, OrderUpdate]:
+        # One of them may be filled while somebody iterates.
+        with self._link.lock:
+            return self._book().wholes()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {len(self)} working>"
+        with self._link.lock:
+            book = self._link.state.orders
+            state = f"{len(book)} working" if book.known else "not known"
+        return f"<{type(self).__name__} {state}>"
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until any order has changed since the last wait.
+        """Wait until the orders are known and any of them has changed since the last wait.
 
         Args:
             timeout: seconds to wait; None for as long as it takes.
@@ -195,6 +236,9 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
             True when something has changed, False when the time-out or the stream's end was first.
         """
         book = self._link.state.orders
-        found = await _changed(self._link, book, self._seen, timeout)
-        self._seen = book.version
+        found = await _changed(
+            self._link, lambda: book.known and book.version != self._seen, timeout
+        )
+        if found:
+            self._seen = book.version
         return found

@@ -88,7 +88,10 @@ class AsyncTopics:
 
     @property
     def orders(self) -> AsyncOrders:
-        """The working orders by order id, always current, from `subscribe_orders` on."""
+        """The working orders by order id, always current, from `subscribe_orders` on.
+
+        Reading them raises `OrdersUnknown` while they are not known.
+        """
         return self._orders
 
     async def subscribe_orders(
@@ -100,10 +103,13 @@ class AsyncTopics:
     ) -> AsyncSubscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        The whole of each order stands in `orders`, as far as it was asked for.
+        The whole of each order stands in `orders`, as far as it was asked for. Where the stream
+        does not tell of all orders, ``GET /iserver/account/orders`` is called for that; IBKR allows
+        one such call in five seconds.
 
         Args:
-            statuses: only orders of these, such as ``Submitted``; by default all.
+            statuses: only orders of these, such as ``Submitted``; by default all. The gateway may
+                not tell when an order leaves them, so the orders are asked for once a minute.
             days: how many days of orders come first, 1 to 7; by default today's.
             realtime_only: whether only changes come, and not first what there is.
 
@@ -112,7 +118,9 @@ class AsyncTopics:
             WsClosed: the stream is closed.
         """
         arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
-        return AsyncSubscription(self, await self._subscribe(ORDERS, arguments=arguments))
+        ticket = await self._subscribe(ORDERS, arguments=arguments)
+        self._link.check_orders()
+        return AsyncSubscription(self, ticket)
 
     async def subscribe_trades(
         self, *, days: int = 1, realtime_only: bool = False

@@ -28,6 +28,11 @@ class Primed:
         """Whether a tickle has told which session it is: the next one tells whether it still is."""
         return bool(self._token)
 
+    @property
+    def token(self) -> str:
+        """The token of the session of the last tickle; empty before the first."""
+        return self._token
+
     def begin(self, now: float) -> None:
         """Note that a call begins."""
         if now - self._heard > QUIET:

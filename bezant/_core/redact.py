@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final, cast
 
 # Compiled when first needed, as by `re` itself: that takes longer than most imports.
 _SECRETS = r"""(?ix)
@@ -24,13 +25,58 @@ _SHOWN = 80
 # How many times as much is looked at as is shown: secrets become shorter.
 _MARGIN = 8
 _WORD = "".join(chr(each) for each in range(128) if chr(each).isalnum()) + "-_."
+# Fields whose values are secrets, without regard to case and punctuation.
+_SECRET_NAMES: Final = frozenset(
+    {
+        "auth", "authorization", "cookies", "credentials", "hardwareinfo", "jsessionid", "lst",
+        "mac", "passwd", "pwd", "session", "setcookie", "userid", "xsessuuid", "xyzab", "xyzabam",
+    }
+)  # fmt: skip
+_SECRET_ENDINGS: Final = ("cookie", "credential", "password", "secret", "sessionid", "token")
+# The user's own ids, which may look like tokens.
+_ID_NAMES: Final = frozenset({"coid", "executionid", "localorderid", "orderref"})
+_DEEPEST: Final = 30
 
 
 def redact(text: str) -> str:
     """Replace what looks like a token, cookie or password, and spell out control characters."""
+    return re.sub(_CONTROL, lambda match: repr(match[0])[1:-1], _without_secrets(text))
+
+
+def _without_secrets(text: str) -> str:
     text = re.sub(_BARE, "***", re.sub(_SECRETS, r"\1***", text))
-    text = re.sub(_RUN, _without_web_token, text)
-    return re.sub(_CONTROL, lambda match: repr(match[0])[1:-1], text)
+    return re.sub(_RUN, _without_web_token, text)
+
+
+def without_secrets(value: object, name: str = "", depth: int = 0) -> object:
+    """Return a copy of a value for a repr: secrets in it are replaced, whatever it is made of.
+
+    Args:
+        value: plain values, as JSON has them; anything else is returned as it is.
+        name: the field that it is the value of.
+        depth: how deep it lies in another value.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS):
+        return value if value is None or isinstance(value, bool) or value == "" else "***"
+    if isinstance(value, str):
+        return value if plain in _ID_NAMES else _without_secrets(value)
+    if isinstance(value, bytes):
+        return _without_secrets(value.decode("latin-1")).encode("latin-1")
+    if not isinstance(value, dict | list):
+        return value
+    if depth >= _DEEPEST:
+        return "..."
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [without_secrets(each, "", depth + 1) for each in items]
+    fields = cast("dict[object, object]", value)
+    return {
+        _without_secrets(key) if isinstance(key, str) else key: without_secrets(
+            each, str(key), depth + 1
+        )
+        for key, each in fields.items()
+    }
 
 
 def _without_web_token(match: re.Match[str]) -> str:

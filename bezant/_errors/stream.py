@@ -51,3 +51,12 @@ class WsClosed(WsError):
 
 class WsProtocolError(WsError):
     """The peer sent bytes that are not WebSocket frames."""
+
+
+class OrdersUnknown(WsError):
+    """``ws.orders`` was read while the orders are not known: wait with ``ws.orders.wait()``.
+
+    They are not known until the first list of them has come, and again after each interruption.
+    """
+
+    retryable = True

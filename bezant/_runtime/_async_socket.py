@@ -56,22 +56,27 @@ class _Connection(ClientConnection):
         super().__init__(*args, **options)
         self.messages: deque[bytes] = deque()
         self.arrival: asyncio.Future[None] | None = None
-        self._parts: list[bytes] = []
+        # The fragments that have come of a message, in one piece: there may be very many.
+        self._fragments: bytearray | None = None
         self._full = False
         self._opening = True
         self._head = 0
-        # While it is opened, the last few bytes that came; then the frame of which not all came.
-        self._rest = b""
+        # While it is opened, the last few bytes that came; then the frame of which not all came,
+        # and how many bytes of it are needed to go on.
+        self._rest = bytearray()
+        self._needed = 0
 
     def process_event(self, event: Any) -> None:
         if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
             super().process_event(event)
-        elif event.fin and not self._parts:
+        elif event.fin and self._fragments is None:
             self._put(bytes(event.data))
         else:
-            self._parts.append(bytes(event.data))
+            if self._fragments is None:
+                self._fragments = bytearray()
+            self._fragments += event.data
             if event.fin:
-                whole, self._parts = b"".join(self._parts), []
+                whole, self._fragments = bytes(self._fragments), None
                 self._put(whole)
 
     def _put(self, message: bytes) -> None:
@@ -105,17 +110,23 @@ class _Connection(ClientConnection):
             if not data:
                 return
         if self._rest:
-            data, self._rest = self._rest + data, b""
+            # Appended to, and not copied for every few bytes of a long frame.
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return
+            data = bytes(self._rest)
+            self._rest = bytearray()
         start = 0
         while self.protocol.state is OPEN:
-            if not self._parts:
+            if self._fragments is None:
                 after = plain_messages(data, start, self.messages.append)
                 if after != start:
                     start = after
                     self._announce()
             stop = frame_end(data, start, MAX_MESSAGE)
-            if stop is None:
-                self._rest = data[start:]
+            if stop > len(data):
+                self._rest += data[start:]
+                self._needed = stop - start
                 return
             self._to_library(data[start:stop])
             start = stop
@@ -124,10 +135,10 @@ class _Connection(ClientConnection):
     def _after_headers(self, data: bytes) -> bytes:
         """Let the library read the handshake's answer; return what came behind it."""
         seen = len(self._rest)
-        whole = self._rest + data
+        whole = bytes(self._rest) + data
         end = whole.find(HEAD_END)
         if end < 0:
-            self._rest = whole[-len(HEAD_END) + 1 :]
+            self._rest = bytearray(whole[-len(HEAD_END) + 1 :])
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self.transport.abort()
@@ -135,7 +146,7 @@ class _Connection(ClientConnection):
                 self._to_library(data)
             return b""
         self._opening = False
-        self._rest = b""
+        self._rest = bytearray()
         end += len(HEAD_END) - seen
         self._to_library(data[:end])
         return data[end:]

@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from .._core.stream.framing import may_be_plain, plain_messages
+from .._core.stream.framing import MAX_MESSAGE, frame_end, may_be_plain, plain_messages
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
@@ -33,6 +33,8 @@ class PlainSocket:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._buffer = b""
+        # Where in the buffer the bytes begin that nobody has taken.
+        self._at = 0
         self._timeout: float | None = None
         sock.settimeout(_SEND_TIMEOUT)
 
@@ -51,16 +53,31 @@ class PlainSocket:
             TimeoutError: nothing came in time.
         """
         while True:
-            after = plain_messages(self._buffer, 0, put)
-            self._buffer = self._buffer[after:]
-            if after:
+            before = self._at
+            self._at = plain_messages(self._buffer, before, put)
+            if self._at > before:
                 return True
+            self._buffer, self._at = self._buffer[before:], 0
             if not may_be_plain(self._buffer):
                 return False
-            data = self._read()
-            if not data:
+            if not self._read_up_to(frame_end(self._buffer, 0, MAX_MESSAGE)):
                 return False
-            self._buffer += data
+
+    def _read_up_to(self, needed: int) -> bool:
+        """Read until so many bytes are in the buffer; False where the peer ends before."""
+        parts = [self._buffer]
+        missing = needed - len(self._buffer)
+        try:
+            while missing > 0:
+                data = self._read()
+                if not data:
+                    return False
+                parts.append(data)
+                missing -= len(data)
+        finally:
+            # Joined once, and not for every few bytes that come.
+            self._buffer = b"".join(parts)
+        return True
 
     def take_head(self, end: bytes, longest: int) -> bytes | None:
         """Return what comes before the end of a head; None where the peer ends before.
@@ -82,9 +99,10 @@ class PlainSocket:
         return head
 
     def recv(self, length: int) -> bytes:
-        if not self._buffer:
-            self._buffer = self._read()
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        if self._at >= len(self._buffer):
+            self._buffer, self._at = self._read(), 0
+        data = self._buffer[self._at : self._at + length]
+        self._at += len(data)
         return data
 
     def send(self, data: bytes) -> int:

@@ -27,6 +27,8 @@ from ._sync_waits import attempting
 
 # Messages that are handed over at a time.
 _BATCH = 1000
+# Bytes of a long message that are asked for at a time.
+_CHUNK = 64 * 1024
 
 
 class _Parts(websocket._abnf.continuous_frame):  # noqa: SLF001
@@ -48,6 +50,15 @@ class _Frames(websocket._abnf.frame_buffer):  # noqa: SLF001
     def __init__(self, recv: Callable[[int], bytes], parts: _Parts) -> None:
         super().__init__(cast("Any", recv), skip_utf8_validation=True)
         self._parts = parts
+        self._came = bytearray()
+
+    def recv_strict(self, bufsize: int) -> bytes:
+        # The library keeps every few bytes that come as an object of its own.
+        came = self._came
+        while len(came) < bufsize:
+            came += self.recv(min(_CHUNK, bufsize - len(came)))
+        self._came = bytearray()
+        return bytes(came)
 
     def recv_length(self) -> None:
         super().recv_length()

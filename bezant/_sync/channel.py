@@ -258,6 +258,15 @@ class Channel:
         """Whether a tickle has told which session it is."""
         return self._primed.knows_session
 
+    @property
+    def session_token(self) -> str:
+        """The token of the session of the last tickle; empty before the first."""
+        return self._primed.token
+
+    def heard_session(self, token: str) -> None:
+        """Note the token of the session that a stream's socket belongs to."""
+        self._primed.tickled(token)
+
     def forget_session(self) -> None:
         """Ask again for what has to be asked first: the session is a new one."""
         self._primed.clear()

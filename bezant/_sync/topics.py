@@ -89,7 +89,10 @@ class Topics:
 
     @property
     def orders(self) -> Orders:
-        """The working orders by order id, always current, from `subscribe_orders` on."""
+        """The working orders by order id, always current, from `subscribe_orders` on.
+
+        Reading them raises `OrdersUnknown` while they are not known.
+        """
         return self._orders
 
     def subscribe_orders(
@@ -101,10 +104,13 @@ class Topics:
     ) -> Subscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        The whole of each order stands in `orders`, as far as it was asked for.
+        The whole of each order stands in `orders`, as far as it was asked for. Where the stream
+        does not tell of all orders, ``GET /iserver/account/orders`` is called for that; IBKR allows
+        one such call in five seconds.
 
         Args:
-            statuses: only orders of these, such as ``Submitted``; by default all.
+            statuses: only orders of these, such as ``Submitted``; by default all. The gateway may
+                not tell when an order leaves them, so the orders are asked for once a minute.
             days: how many days of orders come first, 1 to 7; by default today's.
             realtime_only: whether only changes come, and not first what there is.
 
@@ -113,7 +119,9 @@ class Topics:
             WsClosed: the stream is closed.
         """
         arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
-        return Subscription(self, self._subscribe(ORDERS, arguments=arguments))
+        ticket = self._subscribe(ORDERS, arguments=arguments)
+        self._link.check_orders()
+        return Subscription(self, ticket)
 
     def subscribe_trades(self, *, days: int = 1, realtime_only: bool = False) -> Subscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import UNSET, Maybe
+from ._messages import MessageModel, StreamMessage
 
 
-class Gap(msgspec.Struct, frozen=True, kw_only=True):
+class Gap(StreamMessage, frozen=True, kw_only=True):
     """Messages may be missing here, or are known to be.
 
     After every interruption it comes before the first message of the new connection. Without a
@@ -33,7 +34,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     count: int | None = None
 
 
-class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
+class Reconnected(StreamMessage, frozen=True, kw_only=True):
     """The stream has a new connection, and asks for all its subscriptions again.
 
     Attributes:
@@ -45,7 +46,7 @@ class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class SessionLost(msgspec.Struct, frozen=True, kw_only=True):
+class SessionLost(StreamMessage, frozen=True, kw_only=True):
     """The gateway is no longer logged in; said once until it is again.
 
     The stream goes on trying. Log in at the gateway's page in a browser.
@@ -59,7 +60,7 @@ class SessionLost(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class SessionStatus(Model, frozen=True, kw_only=True):
+class SessionStatus(MessageModel, frozen=True, kw_only=True):
     """The state of the brokerage session (topic ``sts``).
 
     Sent on connecting and on every change; what the gateway did not say is ``UNSET``.
@@ -79,7 +80,7 @@ class SessionStatus(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class AccountUpdate(Model, frozen=True, kw_only=True):
+class AccountUpdate(MessageModel, frozen=True, kw_only=True):
     """The accounts of the session and their properties (topic ``act``).
 
     Attributes:
@@ -97,7 +98,7 @@ class AccountUpdate(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class Notice(Model, frozen=True, kw_only=True):
+class Notice(MessageModel, frozen=True, kw_only=True):
     """Something that IBKR wants the user to read (topic ``ntf``).
 
     Attributes:
@@ -115,7 +116,7 @@ class Notice(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class Prompt(Model, frozen=True, kw_only=True, rename="camel"):
+class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """A question about an order, which waits for one of its options (topic ``ntf``).
 
     It is answered with ``POST /iserver/notification``.
@@ -139,7 +140,7 @@ class Prompt(Model, frozen=True, kw_only=True, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class Bulletin(Model, frozen=True, kw_only=True):
+class Bulletin(MessageModel, frozen=True, kw_only=True):
     """News about the system, such as an exchange that has trouble (topic ``blt``).
 
     Attributes:
@@ -153,7 +154,7 @@ class Bulletin(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class ErrorMessage(Model, frozen=True, kw_only=True):
+class ErrorMessage(MessageModel, frozen=True, kw_only=True):
     """The gateway did not like a command (topic ``error``).
 
     Attributes:
@@ -167,7 +168,7 @@ class ErrorMessage(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class StreamStats(msgspec.Struct, frozen=True, kw_only=True):
+class StreamStats(StreamMessage, frozen=True, kw_only=True):
     """How a stream is doing.
 
     Attributes:

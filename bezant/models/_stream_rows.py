@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import UNSET, Maybe
+from ._messages import MessageModel, StreamMessage
 
 
-class TradeUpdate(Model, frozen=True, kw_only=True):
+class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     """An execution (topic ``str``): all that is known of it, also from messages before.
 
     One execution can come twice, the second time with its commission. What came again without a
@@ -55,7 +56,7 @@ class TradeUpdate(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class SummaryUpdate(Model, frozen=True, kw_only=True, rename="camel"):
+class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """One value of an account's summary (topic ``ssd``).
 
     Attributes:
@@ -77,7 +78,7 @@ class SummaryUpdate(Model, frozen=True, kw_only=True, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class LedgerUpdate(Model, frozen=True, kw_only=True, rename="camel"):
+class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """An account's ledger in one currency (topic ``sld``): all that is known of it.
 
     The gateway leaves out what did not change; that is filled in from the messages before.
@@ -122,7 +123,7 @@ class LedgerUpdate(Model, frozen=True, kw_only=True, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class StreamBar(Model, frozen=True, kw_only=True):
+class StreamBar(MessageModel, frozen=True, kw_only=True):
     """One bar of `BarsUpdate`.
 
     Attributes:
@@ -142,7 +143,7 @@ class StreamBar(Model, frozen=True, kw_only=True):
     start_ms: Maybe[int] = msgspec.field(default=UNSET, name="t")
 
 
-class BarsUpdate(Model, frozen=True, kw_only=True, rename="camel"):
+class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """Historical bars of a contract (topic ``smh``).
 
     The gateway answers parameters that it does not like with bars by its own default.
@@ -168,7 +169,7 @@ class BarsUpdate(Model, frozen=True, kw_only=True, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
+class LadderRow(StreamMessage, frozen=True, kw_only=True):
     """One price of `LadderUpdate`.
 
     Attributes:
@@ -188,7 +189,7 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     focus: bool
 
 
-class LadderUpdate(msgspec.Struct, frozen=True, kw_only=True):
+class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
     """Rows of a price ladder that changed (topic ``sbd``).
 
     Attributes:

@@ -13,7 +13,8 @@ from .._core import values
 from .._core.redact import shown
 from .._core.stream.field_table import ALIASES, CODES, KINDS, NAMES
 from .._errors.base import InvalidRequest
-from ._base import UNSET, Maybe, Model
+from ._base import UNSET, Maybe
+from ._messages import MessageModel, StreamMessage
 from ._stream_notes import (
     AccountUpdate,
     Bulletin,
@@ -67,7 +68,7 @@ __all__ = [
 _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
 
 
-class System(msgspec.Struct, frozen=True, kw_only=True):
+class System(StreamMessage, frozen=True, kw_only=True):
     """The gateway is ready on this connection.
 
     Attributes:
@@ -81,7 +82,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     is_free_trial: bool | None = None
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+class Heartbeat(StreamMessage, frozen=True, kw_only=True):
     """The gateway's sign of life, about every ten seconds.
 
     Attributes:
@@ -93,7 +94,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 # Nothing in it can lead back to it, and so many are made that the garbage collector's way through
 # them would cost as much as decoding them.
-class MarketData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     """Market data of one contract: the fields that changed since the message before.
 
     A field that is not in the message has not changed; it is None here, as is one that the gateway
@@ -204,7 +205,7 @@ class MarketData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return letter in text[:2] if isinstance(text, str) and text else None
 
 
-class OrderUpdate(Model, frozen=True, kw_only=True, rename="camel"):
+class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """What changed about one order (topic ``sor``); what did not is ``UNSET``.
 
     Attributes:
@@ -244,7 +245,7 @@ class OrderUpdate(Model, frozen=True, kw_only=True, rename="camel"):
     raw: Mapping[str, Any] = {}
 
 
-class Pnl(Model, frozen=True, kw_only=True):
+class Pnl(MessageModel, frozen=True, kw_only=True):
     """Profit and loss of one account (topic ``spl``), in its base currency.
 
     What did not change is ``UNSET``.
@@ -270,7 +271,7 @@ class Pnl(Model, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class Other(msgspec.Struct, frozen=True, kw_only=True):
+class Other(StreamMessage, frozen=True, kw_only=True):
     """A message of a topic that has no type of its own here.
 
     Attributes:
@@ -282,7 +283,7 @@ class Other(msgspec.Struct, frozen=True, kw_only=True):
     payload: Any = msgspec.field(default=None)
 
 
-class Malformed(msgspec.Struct, frozen=True, kw_only=True):
+class Malformed(StreamMessage, frozen=True, kw_only=True):
     """Bytes that are no message; possibly a fragment of one, which the gateway forwards alone.
 
     Attributes:

@@ -254,5 +254,6 @@ async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
             assert list(fills.values()) == [[4, 4], [2, 2]]
             assert isinstance(reply.order_id, int)
             # Done: no longer among those that work.
+            assert await ws.orders.wait(timeout=15)
             assert reply.order_id not in ws.orders
             assert await position(client) == 106

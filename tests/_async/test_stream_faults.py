@@ -17,6 +17,7 @@ from bezant import (
     InvalidRequest,
     MarketData,
     Message,
+    OrdersUnknown,
     OrderUpdate,
     Reconnected,
     SessionLost,
@@ -269,9 +270,14 @@ async def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
                 assert isinstance(quote.halted, bool)
                 assert not quote.stale
                 assert await quote.wait(timeout=3)
-                assert len(ws.orders) == 0
+                assert not ws.orders.known
+                assert "not known" in repr(ws.orders)
+                with pytest.raises(OrdersUnknown, match="call subscribe_orders"):
+                    len(ws.orders)
                 await ws.subscribe_orders()
                 assert await ws.orders.wait(timeout=3)
+                assert ws.orders.known
+                assert ws.orders.unconfirmed == frozenset()
                 assert len(ws.orders) == 2
                 assert "2 working" in repr(ws.orders)
                 order = next(iter(ws.orders.values()))
@@ -282,8 +288,9 @@ async def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
                 with pytest.raises(InvalidRequest):
                     await quote.wait(timeout=-1)
         assert quote.stale
-        await ws.orders.wait()
         assert not await ws.orders.wait()
+        with pytest.raises(OrdersUnknown, match="connect again"):
+            list(ws.orders)
 
 
 async def test_waiting_for_a_change_has_a_time_out(raw: RawGateway) -> None:

@@ -6,6 +6,8 @@ import random
 import time
 from decimal import Decimal
 
+import pytest
+
 from bezant import (
     AsyncClient,
     AsyncWsClient,
@@ -16,6 +18,7 @@ from bezant import (
     TradeUpdate,
     WsTimeout,
 )
+from bezant._core.stream import order_check
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._async import connecting
@@ -25,7 +28,8 @@ from tests.support._async import pause, until
 SECONDS = 3.0
 
 
-async def test_nothing_is_lost_without_a_gap() -> None:
+async def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_check, "QUIET", 0.05)
     chance = random.Random(4)
     timing = Timing(
         backoff_from=0.01, backoff_to=0.05, silence_limit=0.12, renew_from=0.1, renew_to=0.2
@@ -58,7 +62,7 @@ async def test_nothing_is_lost_without_a_gap() -> None:
                         for quote, version in zip(quotes, versions, strict=True)
                     )
                 )
-                await until(lambda: len(ws.orders) == 2)
+                await until(lambda: ws.orders.known and len(ws.orders) == 2)
                 await drain(ws, found)
                 stats = ws.stats
                 assert stats.buffered < 100

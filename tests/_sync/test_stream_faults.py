@@ -17,6 +17,7 @@ from bezant import (
     InvalidRequest,
     MarketData,
     Message,
+    OrdersUnknown,
     OrderUpdate,
     Reconnected,
     SessionLost,
@@ -268,9 +269,14 @@ def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
                 assert isinstance(quote.halted, bool)
                 assert not quote.stale
                 assert quote.wait(timeout=3)
-                assert len(ws.orders) == 0
+                assert not ws.orders.known
+                assert "not known" in repr(ws.orders)
+                with pytest.raises(OrdersUnknown, match="call subscribe_orders"):
+                    len(ws.orders)
                 ws.subscribe_orders()
                 assert ws.orders.wait(timeout=3)
+                assert ws.orders.known
+                assert ws.orders.unconfirmed == frozenset()
                 assert len(ws.orders) == 2
                 assert "2 working" in repr(ws.orders)
                 order = next(iter(ws.orders.values()))
@@ -281,8 +287,9 @@ def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
                 with pytest.raises(InvalidRequest):
                     quote.wait(timeout=-1)
         assert quote.stale
-        ws.orders.wait()
         assert not ws.orders.wait()
+        with pytest.raises(OrdersUnknown, match="connect again"):
+            list(ws.orders)
 
 
 def test_waiting_for_a_change_has_a_time_out(raw: RawGateway) -> None:

@@ -7,6 +7,8 @@ import random
 import time
 from decimal import Decimal
 
+import pytest
+
 from bezant import (
     Client,
     Gap,
@@ -17,6 +19,7 @@ from bezant import (
     WsClient,
     WsTimeout,
 )
+from bezant._core.stream import order_check
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._sync import connecting
@@ -26,7 +29,8 @@ from tests.support._sync import pause, until
 SECONDS = 3.0
 
 
-def test_nothing_is_lost_without_a_gap() -> None:
+def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_check, "QUIET", 0.05)
     chance = random.Random(4)
     timing = Timing(
         backoff_from=0.01, backoff_to=0.05, silence_limit=0.12, renew_from=0.1, renew_to=0.2
@@ -59,7 +63,7 @@ def test_nothing_is_lost_without_a_gap() -> None:
                         for quote, version in zip(quotes, versions, strict=True)
                     )
                 )
-                until(lambda: len(ws.orders) == 2)
+                until(lambda: ws.orders.known and len(ws.orders) == 2)
                 drain(ws, found)
                 stats = ws.stats
                 assert stats.buffered < 100

@@ -153,6 +153,170 @@ def test_a_gateway_that_ends_at_once_is_told(
     assert len(password) == 32
 
 
+KEYTOOL = """
+while [ $# -gt 0 ]; do
+  case "$1" in -keystore) store=$2;; -file) file=$2;; esac
+  shift
+done
+if [ -n "$file" ]; then echo certificate $$ > "$file"; else echo key $$ > "$store"; fi
+"""
+NAMES = ("conf.yaml", "logback.xml", "localhost.p12", "localhost.pem")
+REMOTE = "https://api.ibkr.com"
+
+
+@pytest.fixture
+def keytool(tools: Path) -> None:
+    program(tools, "keytool", KEYTOOL)
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return what is in a folder, links by where they lead."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            str(path.readlink()).encode() if path.is_symlink() else path.read_bytes(),
+        )
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def refused(folder: Path, match: str) -> None:
+    before, mode = contents(folder), folder.stat().st_mode
+    with pytest.raises(bezant.BezantError, match=match):
+        _gateway_files.Files(folder).write(5000, REMOTE)
+    assert contents(folder) == before
+    assert folder.stat().st_mode == mode
+    assert [each.name for each in folder.iterdir() if each.is_dir()] == []
+
+
+@pytest.mark.usefixtures("keytool")
+def test_files_are_made_anew_for_each_start(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "data"
+    files = _gateway_files.Files(folder)
+    files.write(5000, REMOTE)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    first = contents(folder)
+    assert set(first) == {*NAMES, "bezant-files.json"}
+    files.write(5001, "http://x")
+    second = contents(folder)
+    assert set(second) == set(first)
+    assert b"listenPort: 5001" in second["conf.yaml"][1]
+    assert b"proxyRemoteSsl: false" in second["conf.yaml"][1]
+    for name in ("conf.yaml", "localhost.p12", "localhost.pem"):
+        assert first[name][1] != second[name][1]
+    for name in NAMES:
+        (folder / name).unlink()
+    files.write(5000, REMOTE)
+    assert set(contents(folder)) == set(first)
+
+
+@pytest.mark.usefixtures("keytool")
+@pytest.mark.parametrize("mode", [0o1777, 0o755, 0o700])
+def test_a_folder_that_is_there_keeps_its_mode_and_its_files(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(mode)
+    (folder / "notes.txt").write_text("mine")
+    _gateway_files.Files(folder).write(5000, REMOTE)
+    assert folder.stat().st_mode & 0o7777 == mode
+    assert (folder / "notes.txt").read_text() == "mine"
+    for name in ("conf.yaml", "localhost.p12"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("keytool")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link"])
+def test_foreign_files_are_never_replaced(tmp_path: Path, name: str, kind: str) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    elsewhere = tmp_path / "elsewhere"
+    if kind == "link":
+        elsewhere.write_text("precious")
+    if kind == "file":
+        (folder / name).write_text("precious")
+    elif kind == "folder":
+        (folder / name).mkdir()
+    else:
+        (folder / name).symlink_to(elsewhere)
+    if kind == "folder":
+        with pytest.raises(bezant.BezantError, match=f"holds {name}, which"):
+            _gateway_files.Files(folder).write(5000, REMOTE)
+        assert [each.name for each in folder.iterdir()] == [name]
+        return
+    refused(folder, f"holds {name}, which .* has not written .* nothing was changed")
+    assert elsewhere.exists() == (kind == "link")
+
+
+@pytest.mark.usefixtures("keytool")
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_were_changed_since_are_not_replaced(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "data"
+    _gateway_files.Files(folder).write(5000, REMOTE)
+    path = folder / name
+    path.write_text(path.read_text() + "# mine")
+    refused(folder, f"{name} in .* was changed since .* nothing was changed")
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    refused(folder, f"holds {name}, which")
+    path.unlink()
+    _gateway_files.Files(folder).write(5000, REMOTE)
+
+
+@pytest.mark.usefixtures("keytool")
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files":[]}', '{"files":{"x":5}}', "\xff"])
+def test_an_unreadable_manifest_is_told(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "data"
+    _gateway_files.Files(folder).write(5000, REMOTE)
+    (folder / "bezant-files.json").write_bytes(text.encode("latin-1"))
+    refused(folder, "cannot be read .* nothing was changed")
+    (folder / "bezant-files.json").unlink()
+    (folder / "bezant-files.json").symlink_to(tmp_path / "elsewhere")
+    refused(folder, "symbolic link")
+    (folder / "bezant-files.json").unlink()
+    refused(folder, "holds conf.yaml, logback.xml, localhost.pem and localhost.p12, which")
+
+
+@pytest.mark.usefixtures("keytool")
+@pytest.mark.parametrize("last", range(6))
+def test_an_interrupted_run_leaves_what_the_next_one_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    folder = tmp_path / "data"
+    files = _gateway_files.Files(folder)
+    files.write(5000, REMOTE)
+    replaced = 0
+    replace = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        nonlocal replaced
+        if replaced == last:
+            raise KeyboardInterrupt
+        replaced += 1
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    for _ in range(2):
+        replaced = 0
+        with pytest.raises(KeyboardInterrupt):
+            files.write(5000, REMOTE)
+        assert set(contents(folder)) == {*NAMES, "bezant-files.json"}
+    monkeypatch.undo()
+    files = _gateway_files.Files(folder)
+    monkeypatch.setenv("PATH", str(tmp_path / "tools"))
+    files.write(5000, REMOTE)
+
+
+def test_a_failing_tool_leaves_the_old_files(tools: Path, tmp_path: Path) -> None:
+    program(tools, "keytool", KEYTOOL)
+    folder = tmp_path / "data"
+    _gateway_files.Files(folder).write(5000, REMOTE)
+    program(tools, "keytool", "exit 1")
+    refused(folder, "keytool failed")
+
+
 SERVER = """
 import signal, sys, threading
 from bezant.cli import _gateway

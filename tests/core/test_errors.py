@@ -100,6 +100,7 @@ RETRYABLE = {
     "HttpTimeout",
     "NoSession",
     "NotEstablished",
+    "OrdersUnknown",
     "PacingError",
     "RateLimited",
     "WsClosed",

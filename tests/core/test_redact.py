@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.redact import Secret, beginning, excerpt, redact, shown
+from bezant._core.redact import (
+    Secret,
+    beginning,
+    excerpt,
+    redact,
+    shown,
+    without_secrets,
+)
 
 from .samples import TOKEN
 
@@ -140,3 +147,37 @@ def test_the_beginning_of_a_long_text_holds_no_part_of_a_secret() -> None:
     assert beginning("x " * 1000, 100) == ("x " * 50)[:99] + "…"
     assert beginning("short", 100) == "short"
     assert token[:8] not in excerpt(text[: 33 * 48 + 20].encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "session", "sessionId", "SESSION_ID", "token", "access_token", "liveSessionToken",
+        "Set-Cookie", "api_cookie", "Authorization", "password", "clientSecret", "MAC", "userId",
+        "HARDWARE_INFO", "x-sess-uuid", "JSESSIONID", "credentials",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["s3cret", 123, ["s3cret"], {"a": "s3cret"}])
+def test_secrets_in_plain_values_are_replaced(name: str, value: object) -> None:
+    given_value = {"a": [{name: value}], "b": 1}
+    assert without_secrets(given_value) == {"a": [{name: "***"}], "b": 1}
+    assert given_value == {"a": [{name: value}], "b": 1}
+
+
+def test_what_is_no_secret_stays() -> None:
+    value = {
+        "session": None, "token": "", "connected": True, "order_ref": TOKEN, "n": [1, 2.5, None],
+        5: "text",
+    }  # fmt: skip
+    assert without_secrets(value) == value
+    assert without_secrets(TOKEN, "cOID") == TOKEN
+
+
+def test_secrets_in_texts_and_keys_are_replaced() -> None:
+    long = "0123456789abcdef" * 2
+    assert without_secrets({long: f"token={TOKEN}"}) == {"***": "token=***"}
+    assert without_secrets(b'\xff{"session":"s3cret"') == b'\xff{"session":"***"'
+    deep: list[object] = []
+    for _ in range(100):
+        deep = [deep]
+    assert "..." in str(without_secrets(deep))

@@ -100,6 +100,33 @@ class Peer:
         for each in data:
             self.frame(each)
 
+    def receive(self) -> str:
+        """Return the text of the next frame that the client sends, which is short."""
+
+        def exactly(count: int) -> bytes:
+            data = b""
+            while len(data) < count:
+                if self.stopping.is_set():
+                    raise ConnectionAbortedError
+                with contextlib.suppress(TimeoutError):
+                    more = self.sock.recv(count - len(data))
+                    if not more:
+                        raise ConnectionResetError
+                    data += more
+            return data
+
+        self.sock.settimeout(0.05)
+        first, second = exactly(2)
+        if first & 0x0F == 8:
+            raise ConnectionResetError
+        length = second & 0x7F
+        if length == 126:
+            length = int.from_bytes(exactly(2), "big")
+        mask = exactly(4)
+        text = bytes(byte ^ mask[at % 4] for at, byte in enumerate(exactly(length)))
+        self.sock.settimeout(2)
+        return text.decode()
+
     def reset(self) -> None:
         """Break the connection with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -13,6 +14,7 @@ from ...errors import InvalidRequest
 from ...models.stream import (
     BarsUpdate,
     Gap,
+    Malformed,
     MarketData,
     Message,
     Other,
@@ -22,18 +24,25 @@ from ...models.stream import (
     System,
 )
 from ..decode import Report
-from ..redact import Secret
+from ..redact import Secret, redact
 from .backoff import Backoff
-from .books import LiveQuote, OrderBook
+from .books import NOT_SUBSCRIBED, LiveQuote, OrderBook
 from .fields import MarketDataFields
-from .frames import parse
+from .frames import Alive, parse
 from .inbox import Inbox
 from .intake import Intake
+from .order_check import Ask, OrderCheck
 from .place import Place
 from .sent import Sent
 from .timing import TRANSITIONS, Event, Phase, Timing
-from .topics import TRADES
+from .topics import ORDERS, TRADES
 from .wanted import Ticket, Wanted, check_command
+
+if TYPE_CHECKING:
+    from ...models.orders import LiveOrder, OrderStatus
+
+# Messages that say something about the connection or its subscriptions.
+_WATCHED: Final = frozenset({BarsUpdate, Malformed, Other, SessionStatus})
 
 
 class StreamState:
@@ -51,6 +60,7 @@ class StreamState:
         timing: the times to keep to.
         reconnect: whether a lost connection is made anew.
         inbox: holds what was not read yet.
+        tickled: returns the token of the session of the client's last tickle.
 
     Attributes:
         phase: where the stream is.
@@ -59,6 +69,8 @@ class StreamState:
         last_heard: when something came last.
         end_reason: why it ended by itself.
         orders: the orders, whole.
+        order_check: completes them after an interruption.
+        new_session: the token of a session that the client may not know of yet.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class StreamState:
         timing: Timing | None = None,
         reconnect: bool = True,
         inbox: Inbox | None = None,
+        tickled: Callable[[], str] = str,
     ) -> None:
         self.phase: Phase = Phase.CONNECTING
         self.inbox: Inbox = Inbox() if inbox is None else inbox
@@ -85,6 +98,9 @@ class StreamState:
         self._sent = Sent(self._timing, random)
         self._intake = Intake(report, self.inbox, self._sent)
         self.orders: OrderBook = self._intake.orders
+        self.order_check: OrderCheck = self._intake.order_check
+        self.new_session: Secret | None = None
+        self._tickled = tickled
         self._place = Place(self._timing)
         self._backoff = Backoff(self._timing, random, now)
         self._offset = wall - now
@@ -99,6 +115,9 @@ class StreamState:
         self._heard_before = now
         self._changed_at = now
         self._next_tic = now
+        self._session_since = now
+        self._tickled_at_opening = ""
+        self._orders_again = math.inf
 
     # What happens to the connection
 
@@ -119,6 +138,7 @@ class StreamState:
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._place.opened(session, now)
+            self._tickled_at_opening = self._tickled()
             self._logged_in = False
             self.last_heard = now
             self._tokens.clear()
@@ -171,6 +191,9 @@ class StreamState:
         self._tokens.clear()
         self._outgoing.clear()
         self._intake.outdate_quotes()
+        self._orders_again = math.inf
+        if ORDERS in self._wanted:
+            self.order_check.stop(_unknown(f"since the connection was lost ({reason})"))
         if not self._reconnect:
             self.end(reason, now)
 
@@ -184,6 +207,10 @@ class StreamState:
         """End the stream; what was not read yet can still be."""
         if self.phase is not Phase.ENDED:
             self.end_reason = reason
+            self.order_check.stop(
+                "the orders are not known, because the stream is closed: connect again, "
+                "or ask client.orders()"
+            )
             self._keep_early(now)
             self._move(Event.END, now)
 
@@ -210,19 +237,22 @@ class StreamState:
         for data in batch:
             self.received += 1
             found = parse(data, self._report)
-            if not isinstance(found, MarketData):
+            if isinstance(found, MarketData):
+                if self.phase is Phase.READY:
+                    self._intake.take_quote(found)
+                else:
+                    self._on_messages([found], now)
+            elif isinstance(found, list):
                 self._on_messages(found, now)
-            elif self.phase is Phase.READY:
-                self._intake.take_quote(found)
             else:
-                self._on_messages([found], now)
+                self._on_alive(found, now)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:
         if self.phase is Phase.WAITING:
             for message in messages:
                 self._before_ready(message, now)
             return
-        self._intake.take_orders(messages)
+        self._intake.take_orders(messages, now)
         for message in messages:
             self._deliver(message, now)
 
@@ -245,14 +275,16 @@ class StreamState:
             self.reconnects += 1
             moment = self.moment(now)
             self.inbox.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
-            self.orders.restart()
         self._next_tic = now + self._timing.tic_interval
-        for topic in self._wanted.topics():
-            self._send(topic, now)
+        self._session_since = now - self._timing.tic_interval
+        self._ask_for_all(now)
         self._outgoing.extend(self._held)
         self._held.clear()
 
     def _deliver(self, message: Message, now: float) -> None:
+        if type(message) not in _WATCHED:
+            self._intake.take(message, self.moment(now))
+            return
         if isinstance(message, BarsUpdate):
             nobodys = self._sent.name_bars(message, self._wanted.topics())
             if nobodys is not None:
@@ -261,6 +293,8 @@ class StreamState:
         self._intake.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
+        elif isinstance(message, Other | Malformed):
+            self._on_unread(message, now)
 
     def _on_status(self, status: SessionStatus, now: float) -> None:
         if status.authenticated is True:
@@ -269,7 +303,8 @@ class StreamState:
                 self._ask_anew(now)
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
-            reason = status.fail or status.message or "the gateway is no longer logged in"
+            said = status.fail or status.message
+            reason = redact(said) if said else "the gateway is no longer logged in"
             if self._reconnect:
                 # Its subscriptions are gone with the session: begin anew.
                 self.lost(reason, now, now + self._offset, session=True)
@@ -287,9 +322,81 @@ class StreamState:
         self.inbox.put(Gap(reason=reason, since=since, until=moment), moment)
         self._intake.outdate_quotes()
         self._sent.clear()
-        self.orders.restart()
+        self._ask_for_all(now)
+
+    def _ask_for_all(self, now: float) -> None:
         for topic in self._wanted.topics():
             self._send(topic, now)
+        if ORDERS in self._wanted:
+            self._check_orders(now)
+
+    def _on_alive(self, alive: Alive, now: float) -> None:
+        """Compare the session that the socket belongs to with the one that it was opened in.
+
+        Another one is another login, which may have gone unnoticed.
+        """
+        session = None if alive.session is None else alive.session.value
+        ours = self._place.session
+        if self.phase is not Phase.READY or not session or not ours:
+            return
+        if session != ours:
+            # An answer is four frames, which are one login at most.
+            if now - self._session_since >= self._timing.tic_interval:
+                self._session_since = now
+                self._place.session = session
+                self.new_session = Secret(session)
+                self._ask_anew(now)
+            return
+        newest = self._tickled()
+        if self._reconnect and newest not in ("", session, self._tickled_at_opening):
+            # Nothing comes on the socket of a session that has ended.
+            self.lost("the gateway has another session now", now, now + self._offset)
+
+    # Orders
+
+    def _check_orders(self, now: float) -> None:
+        arguments = self._wanted.arguments(ORDERS)
+        self.order_check.start(arguments, _unknown("yet, because they are being fetched"), now)
+
+    def _on_unread(self, message: Other | Malformed, now: float) -> None:
+        """Note what may have been about orders and cannot be read."""
+        if self.phase is not Phase.READY or ORDERS not in self._wanted:
+            return
+        if isinstance(message, Malformed):
+            if b'"sor' in message.data:
+                reason = "since a message about them could not be read"
+                self.order_check.missed(_unknown(reason), now)
+            return
+        found: object = message.payload
+        if message.topic.partition("+")[0] != "sor" or not isinstance(found, dict):
+            return
+        payload = cast("dict[str, Any]", found)
+        if "error" in payload:
+            self._orders_again = now + self._timing.confirm_after
+            self.order_check.stop(
+                _unknown("because the gateway refuses to send them, and is asked again soon")
+            )
+        elif payload.get("args") == []:
+            self.order_check.told_nothing(now)
+        else:
+            self.order_check.missed(_unknown("since a message about them could not be read"), now)
+
+    def take_order_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
+        """Take over REST's list of orders."""
+        self.order_check.take_list(ask, orders, now)
+        self._deliver_checked(now)
+
+    def take_order_status(self, ask: Ask, status: OrderStatus | None, now: float) -> None:
+        """Take over what REST says about one order; None where it does not know it."""
+        self.order_check.take_status(ask, status, now)
+        self._deliver_checked(now)
+
+    def _deliver_checked(self, now: float) -> None:
+        """Deliver the statuses that REST has corrected."""
+        moment = self.moment(now)
+        for update in self.order_check.updates:
+            self.inbox.put(update, moment)
+        self.order_check.updates.clear()
 
     # What is wanted
 
@@ -312,6 +419,8 @@ class StreamState:
             self._intake.forget_trades()
         if commands and self.phase is Phase.READY:
             self._send(topic, now)
+            if topic == ORDERS:
+                self._check_orders(now)
         return ticket
 
     def unsubscribe(self, ticket: Ticket) -> None:
@@ -319,6 +428,9 @@ class StreamState:
         commands = self._wanted.remove(ticket)
         if ticket.topic in self._wanted:
             return
+        if ticket.topic == ORDERS:
+            self._orders_again = math.inf
+            self.order_check.stop(NOT_SUBSCRIBED)
         bars_id = self._sent.forget(ticket.topic)
         if self.phase is Phase.READY:
             self._outgoing.extend(commands)
@@ -367,6 +479,10 @@ class StreamState:
             self._outgoing.append("tic")
         for topic in self._sent.due(now):
             self._send(topic, now)
+        if now >= self._orders_again:
+            self._orders_again = math.inf
+            self._send(ORDERS, now)
+            self._check_orders(now)
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
@@ -396,10 +512,20 @@ class StreamState:
                 return 0.0
             # What is asked for meanwhile is due at the earliest after the shortest of these.
             return max(
-                min(left, self._next_tic - now, self._sent.next_due - now, timing.confirm_after),
+                min(
+                    left,
+                    self._next_tic - now,
+                    self._sent.next_due - now,
+                    self._orders_again - now,
+                    timing.confirm_after,
+                ),
                 0.0,
             )
         return 0.0
+
+
+def _unknown(when: str) -> str:
+    return f"the orders are not known {when}: wait with ws.orders.wait(timeout=...)"
 
 
 def _asks_for_session(message: Message) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -32,6 +32,7 @@ from .. import values
 from ..bars import with_times
 from ..bounds import may_be_unfit
 from ..decode import Report, loads, mend
+from ..redact import Secret
 from .ladder import ladder
 
 _MAX_MALFORMED = 64 * 1024
@@ -40,7 +41,17 @@ T = TypeVar("T", bound=msgspec.Struct)
 _Object = dict[str, Any]
 
 
-def parse(data: bytes, report: Report) -> MarketData | list[Message]:
+class Alive(NamedTuple):
+    """The answer to a stream's own ``tic``, which is nobody's message.
+
+    Attributes:
+        session: the token of the session that the socket belongs to; None where it names none.
+    """
+
+    session: Secret | None
+
+
+def parse(data: bytes, report: Report) -> MarketData | Alive | list[Message]:
     """Read one WebSocket message; those with rows give one message for each.
 
     Nothing is dropped: what has no type here becomes `Other`, what is not JSON `Malformed`. Market
@@ -64,9 +75,16 @@ def parse(data: bytes, report: Report) -> MarketData | list[Message]:
         # So many numbers are looked at faster in the bytes.
         fit = not may_be_unfit(data)
         return _bars(topic, message, report, fit=fit) or [Other(topic=topic, payload=message)]
-    reader = _READERS.get(topic.partition("+")[0])
-    found = [] if reader is None else reader(topic, message, report)
-    return found or [Other(topic=topic, payload=message)]
+    family = topic.partition("+")[0]
+    reader = _READERS.get(family)
+    if reader is not None:
+        found = reader(topic, message, report)
+        if found:
+            return found
+    elif family == "tic":
+        session = message.get("id")
+        return Alive(Secret(session) if isinstance(session, str) and session else None)
+    return [Other(topic=topic, payload=message)]
 
 
 def _not_json(data: bytes, error: Exception) -> Message:

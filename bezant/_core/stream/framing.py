@@ -52,24 +52,22 @@ def may_be_plain(data: bytes) -> bool:
     return not data or (data[0] in _PLAIN and (len(data) < 2 or data[1] <= _TWO_BYTES))
 
 
-def frame_end(data: bytes, start: int, longest: int) -> int | None:
-    """Return where the frame ends that begins here; None where not all of it has come.
+def frame_end(data: bytes, start: int, longest: int) -> int:
+    """Return where the frame that begins at `start` ends, even if not all of it has come.
 
-    One that no server may send, or is too long, ends nowhere: it is the rest of the bytes.
+    If its header is incomplete, return where the header ends as far as that is known. A frame that
+    no server may send, or that is too long, has no end: it is the rest of the bytes.
     """
     end = len(data)
     if end - start < 2:
-        return None
+        return start + 2
     length = data[start + 1]
     begin = start + 2
     if length >= _TWO_BYTES:
-        begin += {_TWO_BYTES: 2, _EIGHT_BYTES: 8}.get(length, 0)
-        if begin > end:
-            return None
         if length > _EIGHT_BYTES:  # masked
             return end
+        begin += 2 if length == _TWO_BYTES else 8
+        if begin > end:
+            return begin
         length = int.from_bytes(data[start + 2 : begin], "big")
-    if length > longest:
-        return end
-    stop = begin + length
-    return None if stop > end else stop
+    return end if length > longest else begin + length

@@ -8,6 +8,7 @@ from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, Tra
 from ..decode import Report
 from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .inbox import Inbox
+from .order_check import OrderCheck
 from .sent import Sent
 from .topics import ORDERS, TRADES
 
@@ -22,11 +23,13 @@ class Intake:
 
     Attributes:
         orders: the orders, whole.
+        order_check: completes them after an interruption.
         quotes: contracts whose newest values are kept, by ``conid_ex``.
     """
 
     def __init__(self, report: Report, inbox: Inbox, sent: Sent) -> None:
         self.orders: OrderBook = OrderBook(report)
+        self.order_check: OrderCheck = OrderCheck(self.orders)
         self.quotes: dict[str, LiveQuote] = {}
         self._trades = TradeBook(report)
         self._ledgers = LedgerBook(report)
@@ -48,12 +51,12 @@ class Intake:
                 live.update(quote)
         self._inbox.put_quote(quote)
 
-    def take_orders(self, messages: list[Message]) -> None:
+    def take_orders(self, messages: list[Message], now: float) -> None:
         """Take over what one frame says about orders, before they are taken one by one."""
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
             self._sent.confirm(ORDERS)
-            self.orders.update(orders)
+            self.order_check.told(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
         """Take any message."""

@@ -122,6 +122,10 @@ class Wanted:
             return [f"ubd+{account}", *map(self.command, others)]
         return [f"u{topic}+{{}}"]
 
+    def arguments(self, topic: str) -> dict[str, Any]:
+        """Return the arguments of a topic, over all its subscriptions."""
+        return _joined(topic, topic.partition("+")[0], list(self._tickets[topic].values()))
+
     def command(self, topic: str) -> str:
         """Return what asks for a topic that is wanted."""
         return self._command(topic, self._tickets[topic])

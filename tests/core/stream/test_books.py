@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
@@ -22,6 +25,35 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
     assert set(book._rows) == {2, 3}
     book.update([order(4), order(5)])
     assert book.working() == [2, 3, 4, 5]
+    # Working orders are never dropped; of the others, the first to finish is the first to go.
+    book.update([order(6, status="Filled")])
+    assert set(book._rows) == {2, 3, 4, 5}
+    monkeypatch.setattr(books, "MAX_ROWS", 4)
+    book.update([order(3, status="Filled")])
+    book.update([order(2, status="Cancelled")])
+    book.update([order(7)])
+    assert set(book._rows) == {2, 4, 5, 7}
+    book.update([order(2, status="Submitted")])
+    assert set(book.working()) == {2, 4, 5, 7}
+
+
+def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "MAX_ROWS", 10)
+    looked = 0
+    working = books.is_working
+
+    def counting(row: Mapping[str, Any]) -> bool:
+        nonlocal looked
+        looked += 1
+        return working(row)
+
+    monkeypatch.setattr(books, "is_working", counting)
+    for status in ("Submitted", "WarnState", "Filled"):
+        book = books.OrderBook(Drifts())
+        looked = 0
+        for number in range(100):
+            book.update([order(number, status=status)])
+        assert looked <= 100
 
 
 def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,11 @@ from bezant import (
 )
 from bezant._core.redact import Secret
 from bezant._core.stream.connection import StreamState
+from bezant._core.stream.order_check import QUIET, Ask
 from bezant._core.stream.timing import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.topics import ORDERS, PNL, TRADES
 from bezant._core.stream.wanted import MAX_COMMAND
+from bezant.models.orders import LiveOrder, OrderStatus
 
 from ..samples import TOKEN, Drifts
 
@@ -418,7 +420,7 @@ def test_live_quotes() -> None:
     assert live.whole().last == 5
 
 
-def test_orders_are_whole_and_those_that_do_not_come_again_are_gone() -> None:
+def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     stream = ready_state()
     stream.subscribe(ORDERS, now=0)
     rows = (
@@ -426,19 +428,32 @@ def test_orders_are_whole_and_those_that_do_not_come_again_are_gone() -> None:
     )
     stream.take_in([rows, b'{"topic":"sor","args":[{"orderId":1,"price":6}]}'], 1)
     assert stream.confirmed == {"or"}
-    assert stream.orders.working() == [2, 1]
+    assert stream.orders.working() == [1, 2]
+    assert not stream.orders.known
+    assert stream.order_check.next(1) == QUIET
+    assert stream.order_check.next(1 + QUIET) is None
+    assert stream.orders.known
     order = stream.orders.get(1)
     assert order is not None
     assert (order.status, order.price) == ("Submitted", Decimal(6))
     assert stream.orders.get(1) is order
+    assert stream.orders.wholes()[1] is order
     assert stream.orders.get(3) is None
-    stream.lost("x", 2, 2)
+    stream.lost("gone", 2, 2)
+    assert not stream.orders.known
+    assert "since the connection was lost (gone)" in stream.orders.reason
+    assert stream.order_check.next(3) is None
     reconnect(stream, 2)
     stream.take_in([SYSTEM], 4)
-    assert stream.orders.working() == [2, 1]
+    assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
-    assert stream.orders.working() == []
     assert stream.orders.get(2) is None
+    # The other one has not come: it may be working or not.
+    assert stream.order_check.next(5) == QUIET
+    assert stream.order_check.next(5 + QUIET) == Ask(3)
+    assert not stream.orders.known
+    stream.end("closed", 9)
+    assert "connect again" in stream.orders.reason
 
 
 def test_trades_come_once_and_again_with_their_commission() -> None:
@@ -513,3 +528,148 @@ def test_a_second_login_on_a_connection_asks_for_everything_again() -> None:
     reconnect(stream, 20)
     stream.take_in([SYSTEM, status], 25)
     assert sum(isinstance(each, Gap) for each in read(stream)) == 1
+
+
+def known_orders(*, now: float = 0.0) -> StreamState:
+    stream = ready_state(now)
+    stream.subscribe(ORDERS, now=now)
+    stream.take_in([b'{"topic":"sor","args":[{"orderId":1,"status":"Submitted"}]}'], now)
+    stream.order_check.next(now + QUIET)
+    assert stream.orders.known
+    sent(stream, now)
+    read(stream)
+    return stream
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"topic":"sor","args":[{"orderId":1,"sta',
+        b'{"topic":"sor","args":5}',
+        b'{"topic":"sor"}',
+    ],
+)
+def test_orders_that_cannot_be_read_are_asked_for(message: bytes) -> None:
+    stream = known_orders()
+    stream.take_in([message], 5)
+    assert not stream.orders.known
+    assert "could not be read" in stream.orders.reason
+    ask = stream.order_check.next(5)
+    assert isinstance(ask, Ask)
+    stream.take_order_list(ask, [LiveOrder(order_id=9, status="Submitted")], 5)
+    read(stream)
+    ask = stream.order_check.next(5)
+    assert isinstance(ask, Ask)
+    stream.take_order_status(ask, OrderStatus(order_status="Filled"), 6)
+    (update,) = read(stream)
+    assert isinstance(update, OrderUpdate)
+    assert (update.order_id, update.status) == (1, "Filled")
+    stream.order_check.next(6)
+    assert stream.orders.working() == [9]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"topic":"sor","args":["x"]}',
+        b'{"topic":"sor","args":[]}',
+        b'{"topic":"spl","args":5}',
+        b'{"topic":"new","args":[]}',
+        b'{"topic":"spl',
+    ],
+)
+def test_other_messages_leave_the_orders_known(message: bytes) -> None:
+    stream = known_orders()
+    stream.take_in([message], 5)
+    assert stream.orders.known
+
+
+def test_an_empty_list_of_orders_is_checked_at_once() -> None:
+    stream = ready_state()
+    stream.subscribe(ORDERS, now=0)
+    stream.take_in([b'{"topic":"sor","args":[]}'], 0)
+    assert isinstance(stream.order_check.next(0), Ask)
+
+
+def test_orders_that_nobody_wants_are_not_checked() -> None:
+    stream = ready_state()
+    stream.take_in([b'{"topic":"sor","args":5}'], 0)
+    assert stream.order_check.next(0) is None
+    ticket = stream.subscribe(ORDERS, now=0)
+    other = stream.subscribe(ORDERS, now=0)
+    stream.unsubscribe(ticket)
+    assert stream.order_check.next(0) is not None
+    stream.unsubscribe(other)
+    assert stream.order_check.next(9) is None
+    assert "nobody has subscribed" in stream.orders.reason
+
+
+def test_refused_orders_are_asked_for_again() -> None:
+    stream = known_orders()
+    stream.take_in([b'{"error":"unable to subscribe","code":500,"topic":"sor"}'], 5)
+    assert not stream.orders.known
+    assert "refuses to send them" in stream.orders.reason
+    assert stream.order_check.next(5) is None
+    assert sent(stream, 6) == []
+    assert stream.advance(6, 6) == 14
+    assert sent(stream, 20) == ["sor+{}"]
+    assert stream.order_check.next(20) == QUIET
+    assert sent(stream, 21) == []
+
+
+def phase_of(stream: StreamState) -> Phase:
+    return stream.phase
+
+
+def alive(session: object) -> bytes:
+    return json.dumps({"topic": "tic", "alive": True, "id": session, "lastAccessed": 1}).encode()
+
+
+@pytest.mark.parametrize("session", [TOKEN, "", None, 5])
+def test_an_answer_to_tic_is_nobodys_message(session: object) -> None:
+    stream = ready_state()
+    stream.take_in([alive(session)] * 4, 40)
+    assert read(stream) == []
+    assert stream.last_heard == 40
+    assert stream.new_session is None
+    stream.advance(80, 80)
+    assert stream.phase is Phase.READY
+
+
+def test_a_socket_in_another_session_tells_of_a_login() -> None:
+    stream = known_orders()
+    stream.take_in([alive("new")] * 3 + [alive(TOKEN)], 30)
+    (gap,) = read(stream)
+    assert isinstance(gap, Gap)
+    assert "logged in anew" in gap.reason
+    assert stream.new_session is not None
+    assert stream.new_session.value == "new"
+    assert sent(stream, 29) == ["sor+{}"]
+    assert not stream.orders.known
+    stream.take_in([alive("new")] * 4, 60)
+    assert read(stream) == []
+
+
+def test_a_socket_in_a_session_that_has_ended_is_left() -> None:
+    tokens = [TOKEN]
+    stream = StreamState(Drifts(), 0, tickled=lambda: tokens[-1])
+    stream.opened(TOKEN, 0, 0)
+    stream.take_in([alive("early"), SYSTEM, alive(TOKEN)], 0)
+    assert stream.phase is Phase.READY
+    tokens.append("new")
+    stream.take_in([alive(TOKEN)], 30)
+    assert phase_of(stream) is Phase.BACKOFF
+    assert [type(each) for each in read(stream)] == [System]
+    stream.advance(40, 40)
+    stream.opened("new", 40, 40)
+    stream.take_in([SYSTEM, alive("new")], 41)
+    assert stream.phase is Phase.READY
+    assert "another session" in next(each for each in read(stream) if isinstance(each, Gap)).reason
+
+
+def test_the_reason_of_a_lost_session_holds_no_secret() -> None:
+    stream = ready_state()
+    stream.take_in([b'{"topic":"sts","args":{"authenticated":false,"fail":"session=s3cret"}}'], 1)
+    (_, lost) = read(stream)
+    assert isinstance(lost, SessionLost)
+    assert "s3cret" not in lost.reason

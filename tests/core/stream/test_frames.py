@@ -31,7 +31,7 @@ from bezant import (
     SummaryUpdate,
     System,
 )
-from bezant._core.stream.frames import parse
+from bezant._core.stream.frames import Alive, parse
 
 from ..samples import ORDER, PNL, Drifts, json_values
 
@@ -40,6 +40,7 @@ MOMENT = datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)
 
 def read(data: bytes, drifts: Drifts) -> list[Message]:
     found = parse(data, drifts)
+    assert not isinstance(found, Alive)
     return [found] if isinstance(found, MarketData) else found
 
 

@@ -1,0 +1,210 @@
+"""Decides when the order book is complete, and what to ask REST for until it is.
+
+The stream's snapshot of the orders has no end mark, may come in several messages, and does not come
+at all if there are no orders. It counts as complete when it holds every order that was working
+before, and no further order has come for a while. Otherwise REST is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import msgspec
+
+from ...models.stream import OrderUpdate
+from .books import OrderBook, plain_status
+
+if TYPE_CHECKING:
+    from ...models.orders import LiveOrder, OrderStatus
+
+# The bursts that the gateway begins a subscription with have been recorded to last 0.3 s.
+QUIET: Final = 1.0
+# A statuses filter hides an order that leaves them, so REST is asked from time to time.
+FILTERED_INTERVAL: Final = 60.0
+_RETRY_FROM: Final = 5.0
+_RETRY_TO: Final = 60.0
+# The gateway answers with errors after a dense run of such calls.
+_STATUS_PAUSE: Final = 0.1
+_UNCONFIRMED_FROM: Final = 30.0
+_UNCONFIRMED_TO: Final = 600.0
+
+
+class Ask(NamedTuple):
+    """A question for REST.
+
+    Attributes:
+        number: counts the interruptions, so that late answers are dropped.
+        order_id: the order to ask for; None for the list of orders.
+    """
+
+    number: int
+    order_id: int | None = None
+
+
+class _Stage(Enum):
+    OFF = "nobody subscribes to orders, or there is no connection"
+    SNAPSHOT = "the stream sends its list"
+    LIST = "the list is to be asked for"
+    STATUS = "single orders are to be asked for"
+    DONE = "complete"
+
+
+class OrderCheck:
+    """State machine that completes an order book after an interruption.
+
+    Attributes:
+        stirred: whether the next step may be due earlier than `next` has said.
+        updates: orders whose status REST has corrected, until they are delivered.
+    """
+
+    def __init__(self, book: OrderBook) -> None:
+        self._book = book
+        self._stage = _Stage.OFF
+        self._number = 0
+        self._due = math.inf
+        self._statuses: frozenset[str] | None = None
+        self._recognisable = True
+        self._to_ask: deque[int] = deque()
+        self._failures = 0
+        self._rounds = 0
+        self._again = False
+        self.stirred: bool = False
+        self.updates: list[OrderUpdate] = []
+        self._lost: list[int] = []
+
+    def start(self, arguments: Mapping[str, Any], reason: str, now: float) -> None:
+        """Begin: the subscription was sent just now.
+
+        Args:
+            arguments: the arguments of the subscription.
+            reason: why the orders are not known, for the error.
+            now: monotonic time.
+        """
+        filters = arguments.get("filters")
+        self._statuses = None if filters is None else frozenset(map(plain_status, filters))
+        self._recognisable = filters is None and not arguments.get("realtimeUpdatesOnly")
+        self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
+
+    def stop(self, reason: str) -> None:
+        """End: no orders come now."""
+        self._begin(_Stage.OFF, reason, math.inf)
+
+    def _begin(self, stage: _Stage, reason: str, due: float) -> None:
+        self._book.interrupt(reason)
+        self._number += 1
+        self._stage = stage
+        self._due = due
+        self._to_ask.clear()
+        self._failures = self._rounds = 0
+        self._again = False
+        self.stirred = True
+
+    def told(self, now: float, *, fresh: bool) -> None:
+        """Note an update of the stream; `fresh` if it is the first of an order."""
+        if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
+            self._due = now + QUIET
+
+    def told_nothing(self, now: float) -> None:
+        """Note that the stream has sent an empty list of orders."""
+        if self._stage is _Stage.SNAPSHOT:
+            self._due = now
+            self.stirred = True
+
+    def missed(self, reason: str, now: float) -> None:
+        """Note that a message about orders could not be read."""
+        if self._stage is not _Stage.OFF:
+            self._begin(_Stage.LIST, reason, now)
+
+    def next(self, now: float) -> Ask | float | None:
+        """Return what to ask for, or the seconds to wait for something to be due; None for ever."""
+        self.stirred = False
+        if self._stage is _Stage.SNAPSHOT and now >= self._due:
+            if self._recognisable and self._book.complete:
+                self._finish(now)
+            else:
+                self._stage = _Stage.LIST
+        if self._stage is _Stage.STATUS and not self._to_ask:
+            self._finish(now)
+        if self._due == math.inf:
+            return None
+        if now < self._due:
+            return self._due - now
+        if self._stage is _Stage.STATUS:
+            return Ask(self._number, self._to_ask[0])
+        self._stage = _Stage.LIST
+        self._book.begin_check()
+        return Ask(self._number)
+
+    def _finish(self, now: float) -> None:
+        self._stage = _Stage.DONE
+        self._again = True
+        self._due = math.inf if self._statuses is None else now + FILTERED_INTERVAL
+        if self._book.unconfirmed:
+            pause = min(_UNCONFIRMED_FROM * 2**self._rounds, _UNCONFIRMED_TO)
+            self._rounds = min(self._rounds + 1, 10)
+            self._due = min(self._due, now + pause)
+        self._book.settle()
+
+    def take_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
+        """Take over REST's list of orders."""
+        if ask.number != self._number:
+            return
+        rows = [_list_row(order) for order in orders if isinstance(order.order_id, int)]
+        changed, doubtful = self._book.take_list(rows, self._statuses, again=self._again)
+        self.updates += changed
+        self._failures = 0
+        self._to_ask = deque(doubtful)
+        self._stage = _Stage.STATUS
+        self._due = now
+
+    def take_status(self, ask: Ask, status: OrderStatus | None, now: float) -> None:
+        """Take over what REST says about one order; None where it does not know it."""
+        if ask.number != self._number or ask.order_id is None:
+            return
+        order_id = self._to_ask.popleft()
+        known = order_id in self._book.unconfirmed
+        update = self._book.take_status(order_id, _status_row(order_id, status))
+        if update is not None:
+            self.updates.append(update)
+        if order_id in self._book.unconfirmed and not known:
+            self._lost.append(order_id)
+        self._due = now + _STATUS_PAUSE
+
+    def take_lost(self) -> list[int]:
+        """Return, once, the orders whose status could not be found out."""
+        lost, self._lost = self._lost, []
+        return lost
+
+    def failed(self, ask: Ask, now: float, *, at_least: float = 0.0) -> None:
+        """Note that REST could not be asked; it is asked again later."""
+        if ask.number != self._number:
+            return
+        self._stage = _Stage.LIST
+        pause = min(_RETRY_FROM * 2**self._failures, _RETRY_TO)
+        self._failures = min(self._failures + 1, 10)
+        self._due = now + max(pause, at_least)
+
+
+def _list_row(order: LiveOrder) -> dict[str, Any]:
+    """Return an order of the list as a row of the stream, which has the same names."""
+    return cast("dict[str, Any]", msgspec.to_builtins(order))
+
+
+def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
+    """Return an order's status as a row of the stream; None where it does not tell it."""
+    if status is None or not isinstance(status.order_status, str) or not status.order_status:
+        return None
+    row: dict[str, Any] = {"orderId": order_id, "status": status.order_status}
+    total, filled = status.total_size, status.cum_fill
+    if isinstance(total, Decimal):
+        row["totalSize"] = str(total)
+    if isinstance(filled, Decimal):
+        row["filledQuantity"] = str(filled)
+        if isinstance(total, Decimal):
+            row["remainingQuantity"] = str(total - filled)
+    return row

@@ -1,0 +1,32 @@
+"""What all messages of a stream share: their reprs show no secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .._core.redact import without_secrets
+from ._base import Model, pairs
+
+
+class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of a stream."""
+
+    def __repr__(self) -> str:
+        there = ", ".join([f"{name}={value!r}" for name, value in self.__rich_repr__()])
+        return f"{type(self).__name__}({there})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _shown(self)
+
+
+class MessageModel(Model, frozen=True, kw_only=True):
+    """A message of a stream, of which the gateway may leave out anything."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _shown(self)
+
+
+def _shown(message: msgspec.Struct) -> list[tuple[str, Any]]:
+    return [(name, without_secrets(value, name)) for name, value in pairs(message)]
