@@ -17,7 +17,7 @@ from bezant import BezantError, OutcomeUnknown
 from bezant._core.answers import read
 from bezant._core.bounds import is_fit
 from bezant._core.decode import Drift
-from bezant._core.stream.frames import parse
+from bezant._core.stream.frames import Alive, parse
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.intake import Intake
 from bezant._core.stream.sent import Sent
@@ -174,7 +174,9 @@ def test_any_messages_one_after_another(frames_: list[bytes]) -> None:
         if isinstance(found, MarketData):
             intake.take_quote(found)
             continue
-        intake.take_orders(found)
+        if isinstance(found, Alive):
+            continue
+        intake.take_orders(found, 0.0)
         for message in found:
             intake.take(message, datetime.now(UTC))
     for order_id in intake.orders.working():

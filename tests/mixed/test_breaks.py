@@ -20,6 +20,7 @@ import uvloop
 
 import bezant
 from benchmarks.soak.breaks import Report, Server, cancelled_calls
+from bezant._core.pacing import Ticket
 from bezant._core.settings import Settings
 from bezant._core.wire import Operation, TransportTrouble, Trouble
 from bezant._runtime import _async_network, _sync_network
@@ -232,27 +233,37 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
     gate = Gate()
     owner = threading.Event()
-    first, _ = gate.enter(Operation("GET", "/a", idempotent=True), lambda: None, owner)
+    first = Ticket.of(Operation("GET", "/a", idempotent=True))
+    gate.enter(first, owner)
+    # Two reads are in flight then, so that the next one has to wait.
+    second = Ticket.of(Operation("GET", "/b", idempotent=True))
+    gate.enter(second, owner)
+    waiting = Ticket.of(Operation("GET", "/c", idempotent=True))
+    gate.enter(waiting, owner)
     woken: list[bool] = []
 
     def collect() -> None:  # as where the garbage collector runs in the middle of a change
         gate.leave(first)
         woken.append(first in gate._pacer._in_flight)
 
-    gate.enter(Operation("GET", "/b", idempotent=True), collect, owner)
+    gate.seconds_until(waiting, collect)
+    gate.leave(second)
     assert woken == [True]
     assert first not in gate._pacer._in_flight
 
 
 def test_slots_of_forgotten_calls_are_reclaimed() -> None:
     gate = Gate()
-    owners = [threading.Event() for _ in range(5)]
+    owners = [threading.Event() for _ in range(3)]
     read = Operation("GET", "/a", idempotent=True)
-    tickets = [gate.enter(read, lambda: None, owner)[0] for owner in owners[:3]]
-    assert all(each.granted for each in tickets)
-    waiting, _ = gate.enter(read, lambda: None, owners[3])
+    tickets = [Ticket.of(read) for _ in range(3)]
+    for ticket, owner in zip(tickets, owners, strict=False):
+        gate.enter(ticket, owner)
+    del owner
+    *granted, waiting = tickets
+    assert all(each.granted for each in granted)
     assert not waiting.granted
-    del owners[:3]
+    del owners[:2]
     assert gate.seconds_until(waiting) == 0
     assert waiting.granted
 
