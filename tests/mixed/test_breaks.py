@@ -283,8 +283,8 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         time.sleep(0.1)
         assert backend.stream._inner.get_extra_info("is_readable")
         assert backend.stream.is_clean
-        backend.stream.write(b"GET / HTTP/1.1\r\n\r\n")
         raw_tls.script(lambda request, peer: peer.send(b"stray"))
+        backend.stream.write(b"GET / HTTP/1.1\r\n\r\n")
         deadline = time.monotonic() + 2
         while backend.stream.is_clean and time.monotonic() < deadline:
             time.sleep(0.01)
