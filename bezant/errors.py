@@ -27,9 +27,11 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   ├── NotAuthenticated      401, the login page, or ``authenticated: false``
     │   │   └── CompetingSession  the user name is in use somewhere else
     │   ├── NotEstablished        authenticated, but the brokerage session is not set up yet
+    │   │   └── NoAccounts        the gateway names no account: the session is not ready
     │   └── NoSession             the gateway is reachable, but not connected to the backend
     ├── DecodeError               the answer could not be read
     │   └── AnswerTooLarge        the answer is longer than the limit
+    ├── IncompleteList            a list lacks orders or executions that this client knows of
     ├── SymbolError               a symbol did not lead to one contract
     │   ├── SymbolNotFound        to none
     │   └── AmbiguousSymbol       to several; ``candidates`` lists them
@@ -63,6 +65,7 @@ from ._errors.calls import (
     DecodeError,
     HttpError,
     HttpTimeout,
+    IncompleteList,
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
@@ -75,6 +78,7 @@ from ._errors.calls import (
 )
 from ._errors.session import (
     CompetingSession,
+    NoAccounts,
     NoSession,
     NotAuthenticated,
     NotEstablished,
@@ -107,8 +111,10 @@ __all__ = [
     "DriftWarning",
     "HttpError",
     "HttpTimeout",
+    "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
+    "NoAccounts",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",

@@ -56,6 +56,7 @@ class AsyncLink:
             timing=timing,
             reconnect=reconnect,
             inbox=inbox,
+            watch=client._channel.streamed,
         )
         self._reconnect = reconnect
         self._timing = timing

@@ -49,6 +49,10 @@ class NotEstablished(SessionError):
     retryable = True
 
 
+class NoAccounts(NotEstablished):
+    """The gateway names no account: the session is not ready. Ask again in a few seconds."""
+
+
 class NoSession(SessionError):
     """The gateway is reachable, but has no brokerage session: not connected, or no bridge."""
 

@@ -55,6 +55,7 @@ class Link:
             timing=timing,
             reconnect=reconnect,
             inbox=inbox,
+            watch=client._channel.streamed,
         )
         self._reconnect = reconnect
         self._timing = timing

@@ -98,6 +98,8 @@ RETRYABLE = {
     "ConnectFailed",
     "ConnectionLost",
     "HttpTimeout",
+    "IncompleteList",
+    "NoAccounts",
     "NoSession",
     "NotEstablished",
     "PacingError",

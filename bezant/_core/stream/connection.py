@@ -71,6 +71,7 @@ class StreamState:
         timing: Timing | None = None,
         reconnect: bool = True,
         inbox: Inbox | None = None,
+        watch: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.phase: Phase = Phase.CONNECTING
         self.inbox: Inbox = Inbox() if inbox is None else inbox
@@ -84,6 +85,7 @@ class StreamState:
         self._wanted = Wanted()
         self._sent = Sent(self._timing, random)
         self._intake = Intake(report, self.inbox, self._sent)
+        self._intake.watch = watch
         self.orders: OrderBook = self._intake.orders
         self._place = Place(self._timing)
         self._backoff = Backoff(self._timing, random, now)

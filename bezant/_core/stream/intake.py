@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
 from ..decode import Report
@@ -23,11 +25,13 @@ class Intake:
     Attributes:
         orders: the orders, whole.
         quotes: contracts whose newest values are kept, by ``conid_ex``.
+        watch: is given each row about an order or an execution.
     """
 
     def __init__(self, report: Report, inbox: Inbox, sent: Sent) -> None:
         self.orders: OrderBook = OrderBook(report)
         self.quotes: dict[str, LiveQuote] = {}
+        self.watch: Callable[[Mapping[str, Any]], object] | None = None
         self._trades = TradeBook(report)
         self._ledgers = LedgerBook(report)
         self._inbox = inbox
@@ -61,6 +65,8 @@ class Intake:
         if isinstance(message, MarketData):
             self.take_quote(message)
             return
+        if self.watch is not None and isinstance(message, OrderUpdate | TradeUpdate):
+            self.watch(message.raw)
         if isinstance(message, TradeUpdate):
             self._sent.confirm(TRADES)
             whole = self._trades.update(message)
