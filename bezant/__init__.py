@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._core.bulk import Outcome, Progress
     from ._core.decode import Drift
     from ._core.files import BinaryAnswer
-    from ._core.session import SessionChange, SessionState
+    from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
     from ._sync.bulk import Bulk
     from ._sync.client import Client
@@ -129,7 +129,7 @@ _HOMES = {
     "_core.bulk": ("Outcome", "Progress"),
     "_core.decode": ("Drift",),
     "_core.files": ("BinaryAnswer",),
-    "_core.session": ("SessionChange", "SessionState"),
+    "_core.session": ("BrokerageState", "LoginState", "SessionChange", "SessionState"),
     "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
@@ -238,6 +238,7 @@ __all__ = [
     "BarsUpdate",
     "BezantError",
     "BinaryAnswer",
+    "BrokerageState",
     "Bulk",
     "Bulletin",
     "Client",
@@ -261,6 +262,7 @@ __all__ = [
     "LadderUpdate",
     "LedgerUpdate",
     "Listing",
+    "LoginState",
     "Malformed",
     "MarketData",
     "MarketDataFields",

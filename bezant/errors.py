@@ -24,11 +24,11 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   │   └── PreviewRefused    an order's preview says that it would be refused; ``preview``
     │   └── UnexpectedRedirect    a redirect to somewhere that is not the login page
     ├── SessionError              the session cannot be used for this call
-    │   ├── NotAuthenticated      401, the login page, or ``authenticated: false``
-    │   │   └── CompetingSession  the user name is in use somewhere else
+    │   ├── NotAuthenticated      the login is gone: 401, or the login page
     │   ├── NotEstablished        authenticated, but the brokerage session is not set up yet
     │   │   └── NoAccounts        the gateway names no account: the session is not ready
-    │   └── NoSession             the gateway is reachable, but not connected to the backend
+    │   └── NoSession             logged in, but the brokerage session is closed
+    │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the answer could not be read
     │   └── AnswerTooLarge        the answer is longer than the limit
     ├── IncompleteList            a list lacks orders or executions that this client knows of

@@ -29,6 +29,7 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    NotAuthenticated,
     OutcomeUnknown,
     SessionError,
 )
@@ -280,6 +281,10 @@ class AsyncChannel:
                 listener(change)
             except Exception:
                 _logger.exception("a listener to session changes failed")
+
+    def cannot_open(self, error: NotAuthenticated) -> None:
+        """Take it that the brokerage session could not be opened."""
+        self._tell(self.session.cannot_open(error, rt.wall_time()))
 
     def is_new(self, operation: Operation, account: str = "") -> bool:
         """Say whether this session has not seen a call that lists need to be begun with.

@@ -67,7 +67,7 @@ class AsyncClient(AsyncClientBase):
         """Return the session's flags as they are (``POST /iserver/auth/status``).
 
         Raises:
-            NotAuthenticated: nobody is logged in to the gateway.
+            NotAuthenticated: the login is gone.
         """
         return await self._channel.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
 
@@ -78,17 +78,18 @@ class AsyncClient(AsyncClientBase):
         checked with a tickle before it is believed.
 
         Raises:
-            NotAuthenticated: nobody is logged in.
-            CompetingSession: the user name is in use somewhere else.
+            NotAuthenticated: the login is gone; only a login in the browser helps.
+            NoSession: logged in, but the brokerage session is closed: ``session.initialize()``.
+            CompetingSession: logged in, but the user name is in use somewhere else.
             NotEstablished: authenticated, but not usable yet.
-            NoSession: the gateway is not connected to the backend.
         """
+        session = self._channel.session
         status = await self.auth_status()
-        problem = session_rules.problem(status)
+        problem = session.problem(status)
         if problem is None:
             return status
         checked = (await self.tickle()).status
-        if checked is not None and session_rules.problem(checked) is None:
+        if checked is not None and session.problem(checked) is None:
             return checked
         problem.login_url = self.gateway_root
         raise problem
@@ -119,7 +120,9 @@ class AsyncClient(AsyncClientBase):
         Args:
             interval: seconds between two tickles. IBKR ends a session after five to six idle
                 minutes and wants no more than one tickle a second.
-            on_lost: called with the error when a tickle fails after one that did not.
+            on_lost: called with the error when a tickle fails after one that did not. The error
+                says what is lost: `NotAuthenticated` the login, `NoSession` the brokerage session
+                only, `HttpError` the gateway. Called again if the login goes, too.
             on_restored: called when one succeeds again.
         """
         from .keepalive import AsyncKeepalive
