@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "health",
         help="whether the gateway's session can be used",
         description=(
-            "Prints whether the login stands, and the brokerage session's flags. Exit status 0 if "
+            "Prints whether you are logged in, and the brokerage session's flags. Exit status 0 if "
             "the session can be used, 2 when it cannot or no gateway answers, 1 for a mistake. The "
             "address comes from --gateway, "
             "BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL, else it is https://localhost:5000/v1/api."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Protocol, TypeVar
 
 from msgspec import UNSET
@@ -29,6 +29,7 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    IncompleteList,
     NotAuthenticated,
     OutcomeUnknown,
     SessionError,
@@ -198,7 +199,7 @@ class AsyncChannel:
         """Ask once more for accounts that were not named, and return their ids.
 
         Raises:
-            NoAccounts: there are none: the session is not ready.
+            NoAccounts: the gateway names none, so the session is not ready.
         """
         self._primed.refused(operation.path)
         await self.call(operation, type(None), settings)
@@ -227,6 +228,16 @@ class AsyncChannel:
         self._primed.begin(rt.monotonic())
         await self._prime(retry.TRADING_ACCOUNTS, settings)
         return self.evidence.accounts(retry.TRADING_ACCOUNTS) or ()
+
+    def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
+        """Return the error for a list without working orders that this client contradicts."""
+        with self._lock:
+            return self.evidence.lacks_orders(account, listed, rt.wall_time())
+
+    def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
+        """Return the error for an empty list of executions that this client contradicts."""
+        with self._lock:
+            return self.evidence.lacks_executions(account, days, rt.wall_time())
 
     def streamed(self, row: Mapping[str, Any]) -> None:
         """Take a stream's row about an order or an execution."""

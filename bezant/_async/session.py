@@ -23,6 +23,7 @@ from .._core.session import (
 from .._core.settings import Settings, check_callable, check_seconds
 from .._runtime import _async as rt
 from ..errors import (
+    BadRequest,
     BezantError,
     CompetingSession,
     HttpError,
@@ -30,7 +31,9 @@ from ..errors import (
     NoSession,
     NotAuthenticated,
     NotEstablished,
+    Refused,
     SessionError,
+    UpstreamError,
 )
 from ..models._session import AuthStatus, Tickle
 from .channel import AsyncChannel
@@ -70,7 +73,7 @@ class AsyncSession:
 
     @property
     def brokerage(self) -> BrokerageState:
-        """What is known of the brokerage session: `initialize` opens one that is closed."""
+        """What is known of the brokerage session: `initialize` opens it if it is closed."""
         return self.state.brokerage
 
     @property
@@ -201,9 +204,9 @@ class AsyncSession:
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.
 
-        One that is open already is left alone: opening it again would end it. One that is
-        authenticated and is not established within a few seconds is opened anew. Several callers
-        at once open it once.
+        It leaves an open session alone, because opening it again would end it. If the session is
+        authenticated but not established within a few seconds, it opens the session again. Several
+        callers at once open it once.
 
         Args:
             compete: end another session of the same user name. It may be somebody's trading.
@@ -232,10 +235,12 @@ class AsyncSession:
             if status.authenticated is True:
                 if not isinstance(channel.session.problem(status), NotEstablished):
                     return await self.wait_ready(timeout)
+                waited = patience(timeout)
                 try:
-                    return await self.wait_ready(patience(timeout))
+                    return await self.wait_ready(waited)
                 except NotEstablished as error:
-                    _logger.info("%s; it is opened anew", error)
+                    _logger.info("%s; initialize() opens it again", error)
+                return await self._open(timeout - waited, compete=compete)
             return await self._open(timeout, compete=compete)
 
         return await channel.initializing.run(compete, open_it)
@@ -243,9 +248,17 @@ class AsyncSession:
     async def _open(self, timeout: float, *, compete: bool) -> AuthStatus:
         channel = self._channel
         body = {"publish": True, "compete": compete}
-        answer: object = await channel.call(INIT, Any, self._settings, json=body)
+        cause: BezantError | None = None
+        try:
+            answer: object = await channel.call(INIT, Any, self._settings, json=body)
+        except (BadRequest, Refused, UpstreamError) as failure:
+            cause = failure
+            error: SessionError | None = cannot_open(
+                f"the gateway refused to open the brokerage session: {failure.message}"
+            )
+        else:
+            error = refused(answer, compete=compete)
         channel.forget_session()
-        error = refused(answer, compete=compete)
         if error is None:
             try:
                 return await self.wait_ready(timeout)
@@ -257,7 +270,7 @@ class AsyncSession:
         error.login_url = self._settings.base_url.root
         if isinstance(error, NotAuthenticated):
             channel.cannot_open(error)
-        raise error
+        raise error from cause
 
 
 def _moment(seconds: float | None) -> datetime | None:

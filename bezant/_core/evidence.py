@@ -1,4 +1,4 @@
-"""What the client knows of accounts, orders and executions, to check empty lists against.
+"""Accounts, orders and executions that the client has seen, to check empty lists against.
 
 The gateway has been seen to answer with an empty list although there are orders and executions.
 """
@@ -27,7 +27,7 @@ _ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
 _REPLY: Final = "/iserver/reply/"
 _FILLED: Final = "filled"
 _ENDED: Final = frozenset({_FILLED, "apicancelled", "cancelled", "canceled", "expired", "rejected"})
-# A new order begins with this status; one that was refused keeps it.
+# The first status of a new order, and the last one of a refused order.
 _INACTIVE: Final = "inactive"
 _PENDING: Final = frozenset({"pendingsubmit", "submitted", "presubmitted"})
 # Beyond it an order may have ended unseen and have left the day's list.
@@ -56,7 +56,7 @@ class _Order:
         self.inactive = False
 
     def counts(self, account: str | None, now: float) -> bool:
-        """Say whether what is known of it is recent, and of that account; None is any."""
+        """Say whether it was seen lately, and belongs to the account; None is any account."""
         return now - self.seen <= _LIFETIME and account in (None, self.account)
 
 
@@ -70,7 +70,7 @@ class _Execution:
 
 
 class Evidence:
-    """Accounts that the gateway named, and what the client placed, streamed or was told.
+    """Accounts that the gateway named; orders and executions that the client has seen.
 
     It is bounded: it forgets the oldest of more than 1,000 orders and executions.
     """
@@ -175,7 +175,7 @@ class Evidence:
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return the error for a list without working orders that contradicts what is known.
+        """Return the error for a list without working orders that lacks known ones.
 
         Args:
             account: whose list it is; None for all accounts.
@@ -202,7 +202,7 @@ class Evidence:
     def lacks_executions(
         self, account: str | None, days: float, now: float
     ) -> IncompleteList | None:
-        """Return the error for an empty list of executions that contradicts what is known.
+        """Return the error for an empty list of executions that lacks known ones.
 
         Args:
             account: whose list it is; None for all accounts.
@@ -316,7 +316,7 @@ def _word(value: object) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Return a whole number above zero, also one that came as text."""
+    """Return a whole number above zero, also if it came as text."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= 19:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:

@@ -1,4 +1,4 @@
-"""What is known about the login and the brokerage session, and what changed it."""
+"""State of the login and of the brokerage session, and its changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LoginState(Enum):
     Attributes:
         UNKNOWN: nothing was asked yet, or the gateway does not answer.
         LOGGED_OUT: only a login in the browser helps.
-        LOGGED_IN: the login stands; the portfolio is served.
+        LOGGED_IN: somebody is logged in; the gateway serves the portfolio.
     """
 
     UNKNOWN = "unknown"
@@ -48,7 +48,7 @@ class BrokerageState(Enum):
 
     Attributes:
         UNKNOWN: nothing was asked yet, or the gateway does not answer.
-        CLOSED: closed; ``client.session.initialize()`` opens it while the login stands.
+        CLOSED: closed; ``client.session.initialize()`` opens it if somebody is logged in.
         COMPETING: another session of the user name has it.
         NOT_ESTABLISHED: authenticated, but not usable yet.
         ESTABLISHED: usable.
@@ -144,7 +144,7 @@ class SessionChange(Value, frozen=True):
     def lost(self) -> Literal["login", "brokerage", "gateway"] | None:
         """What is gone now, and was not before; None where nothing was lost.
 
-        After ``brokerage`` the login still stands, and ``client.session.initialize()`` helps.
+        After ``brokerage`` somebody is still logged in: use ``client.session.initialize()``.
         """
         if self.after is SessionState.LOST:
             return "gateway"
@@ -209,7 +209,7 @@ class SessionMachine:
         """Take a tickle's answer; return what it changed."""
         self.last_tickle = now
         if tickle.session:
-            if tickle.session != self._token:  # somebody has logged in anew
+            if tickle.session != self._token:  # a new login
                 self._cannot_open = False
             self._token = tickle.session
         if isinstance(tickle.sso_expires_ms, int):
@@ -277,7 +277,7 @@ def next_midnight(now: datetime) -> datetime:
 
 
 def patience(timeout: float) -> float:
-    """Return the seconds after which a session that is not established is opened anew."""
+    """Return the seconds to wait for a session to be established before opening it again."""
     return min(timeout / 2, _STUCK)
 
 

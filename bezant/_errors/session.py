@@ -61,9 +61,9 @@ class NoAccounts(NotEstablished):
 
 
 class NoSession(SessionError):
-    """The brokerage session is closed, while the login stands; ``client.session.initialize()``.
+    """Logged in, but the brokerage session is closed; ``client.session.initialize()`` opens it.
 
-    Calls about orders and market data fail; the portfolio is still served.
+    Calls about orders and market data fail; the gateway still serves the portfolio.
     """
 
     retryable = True

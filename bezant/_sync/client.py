@@ -121,9 +121,9 @@ class Client(ClientBase):
         Args:
             interval: seconds between two tickles. IBKR ends a session after five to six idle
                 minutes and wants no more than one tickle a second.
-            on_lost: called with the error when a tickle fails after one that did not. The error
-                says what is lost: `NotAuthenticated` the login, `NoSession` the brokerage session
-                only, `HttpError` the gateway. Called again if the login goes, too.
+            on_lost: called with the error when a tickle fails after a success. `NotAuthenticated`
+                means that the login is lost, `NoSession` only the brokerage session, `HttpError`
+                the gateway. Called again if the login is lost after the brokerage session.
             on_restored: called when one succeeds again.
         """
         from .keepalive import Keepalive
@@ -139,8 +139,8 @@ class Client(ClientBase):
         such call every 5 seconds, so that may take as long.
 
         Raises:
-            NoAccounts: there are none: the session is not ready.
-            SessionError: there are none, because the session cannot be used.
+            NoAccounts: the gateway names no account, so the session is not ready.
+            SessionError: the gateway names no account, because the session cannot be used.
             PacingError: the accounts may not be asked for again within ``max_wait``.
         """
         for _ in range(2):
@@ -211,11 +211,11 @@ class Client(ClientBase):
     def orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the day's orders, open and done (``GET /iserver/account/orders``).
 
-        The gateway may answer with an empty list although there are orders, so that is checked
-        before it is believed: the list is asked for once more in a new session; without
-        ``account_id`` and with several accounts, for each account in turn; the session has to be
-        usable; and the list must not lack orders that this client placed or streamed. IBKR allows
-        one such call every 5 seconds, so this may take several times as long.
+        The gateway may send an empty list although there are orders, so an empty list is checked
+        before it is returned. In a new session the client asks once more. Without ``account_id``
+        and with several accounts it asks for each account in turn. The session has to be usable,
+        and the list must not lack orders that this client placed or streamed. IBKR allows one such
+        call every 5 seconds, so this may take several times as long.
 
         Args:
             account_id: whose orders, such as ``DU123456``; None for those of all accounts.
@@ -232,15 +232,15 @@ class Client(ClientBase):
     def open_orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the orders that can still be filled (``GET /iserver/account/orders``).
 
-        They are neither filled nor cancelled nor refused. It checks before it says that there are
-        none, as `orders` does.
+        They are neither filled nor cancelled nor refused. An empty list is checked as in `orders`
+        before it is returned.
 
         Args:
             account_id: whose orders, such as ``DU123456``; None for those of all accounts.
 
         Raises:
             PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
-            IncompleteList: there are none in it, but this client knows of orders.
+            IncompleteList: it holds no open order, but this client knows of some.
             NoAccounts: it is empty, and the gateway names no account: the session is not ready.
             SessionError: the session cannot be used.
             InvalidRequest: ``account_id`` is no text.
@@ -259,7 +259,7 @@ class Client(ClientBase):
         found = wanted(orders)
         if not found:
             listed = {order.order_id for order in orders}
-            error = self._channel.evidence.lacks_orders(account_id, listed, rt.wall_time())
+            error = self._channel.lacks_orders(account_id, listed)
             if error is not None:
                 raise error
         return found
@@ -267,7 +267,7 @@ class Client(ClientBase):
     def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
         """Return the executions of the last days (``GET /iserver/account/trades``).
 
-        It checks before it says that there are none, as `orders` does.
+        An empty list is checked as in `orders` before it is returned.
 
         Args:
             days: days back, up to 7. The gateway has been seen to leave out the current day's for 1
@@ -289,7 +289,7 @@ class Client(ClientBase):
 
         found = self._listed(TRADES, account_id, ask, lambda trades: trades)
         if not found:
-            error = self._channel.evidence.lacks_executions(account_id, days, rt.wall_time())
+            error = self._channel.lacks_executions(account_id, days)
             if error is not None:
                 raise error
         return found
@@ -311,7 +311,7 @@ class Client(ClientBase):
         if wanted(rows):
             return rows
         again: tuple[str, ...] = () if scope is not None else known
-        if not known:  # the session was not ready, and what it listed says nothing
+        if not known:  # the session was not ready, so its list proves nothing
             try:
                 known = channel.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:

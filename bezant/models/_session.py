@@ -27,8 +27,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     """The brokerage session's flags (``POST /iserver/auth/status``).
 
     Attributes:
-        authenticated: the brokerage session is open; it may still not be usable. The login can
-            stand where this is false.
+        authenticated: the brokerage session is open; it may still not be usable. If it is false,
+            somebody can be logged in all the same.
         established: set up and usable. Trade only when this is true. Older gateways leave it out.
         connected: the gateway has a line to the backend.
         competing: the user name is in use somewhere else.

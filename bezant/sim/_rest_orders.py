@@ -109,7 +109,7 @@ class OrderApi:
         return Json({"orders": rows, "snapshot": True})
 
     def _is_mine(self, call: Call) -> bool:
-        """Say whether a list is asked for without an account, or of the one that there is."""
+        """Say whether a list is requested without an account, or for the simulated account."""
         return call.query.get("accountId", self._account) == self._account
 
     def _row(self, order: Order) -> dict[str, Any]:

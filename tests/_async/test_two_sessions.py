@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bezant import (
+    ApiError,
     AsyncClient,
     BezantError,
     BrokerageState,
@@ -33,7 +34,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
 
 
 class Gateway:
-    """A gateway whose login stands, with a brokerage session of the given flags."""
+    """A gateway with a login, and a brokerage session of the given flags."""
 
     def __init__(self, raw: RawGateway, flags: dict[str, Any]) -> None:
         self.raw = raw
@@ -191,7 +192,7 @@ async def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: obje
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # That holds until somebody logs in anew, whatever the flags say.
+        # That holds until the next login, whatever the flags say.
         await client.tickle()
         with pytest.raises(NotAuthenticated):
             await client.health()
@@ -221,6 +222,25 @@ async def test_another_session_may_win(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url) as client:
         with pytest.raises(CompetingSession):
             await client.session.initialize(compete=True, timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("500 Oops", b'{"error":"failed to generate sso dh token"}'),
+        ("400 Bad", b'{"error":"no"}'),
+        ("200 OK", b'{"error":"no"}'),
+    ],
+)
+async def test_a_refusal_needs_a_login(raw: RawGateway, status: str, body: bytes) -> None:
+    gateway = Gateway(raw, CLOSED)
+    gateway.answers[INIT] = (status, body)
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(NotAuthenticated, match="refused to open") as caught:
+            await client.session.initialize()
+        assert json.loads(body)["error"] in str(caught.value)
+        assert isinstance(caught.value.__cause__, ApiError)
+        assert client.session.login is LoginState.LOGGED_OUT
 
 
 async def test_an_unknown_outcome_stays_one(raw: RawGateway) -> None:

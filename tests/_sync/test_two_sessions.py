@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bezant import (
+    ApiError,
     BezantError,
     BrokerageState,
     Client,
@@ -34,7 +35,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
 
 
 class Gateway:
-    """A gateway whose login stands, with a brokerage session of the given flags."""
+    """A gateway with a login, and a brokerage session of the given flags."""
 
     def __init__(self, raw: RawGateway, flags: dict[str, Any]) -> None:
         self.raw = raw
@@ -190,7 +191,7 @@ def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: object) ->
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # That holds until somebody logs in anew, whatever the flags say.
+        # That holds until the next login, whatever the flags say.
         client.tickle()
         with pytest.raises(NotAuthenticated):
             client.health()
@@ -220,6 +221,25 @@ def test_another_session_may_win(raw: RawGateway) -> None:
     with Client(raw.base_url) as client:
         with pytest.raises(CompetingSession):
             client.session.initialize(compete=True, timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("500 Oops", b'{"error":"failed to generate sso dh token"}'),
+        ("400 Bad", b'{"error":"no"}'),
+        ("200 OK", b'{"error":"no"}'),
+    ],
+)
+def test_a_refusal_needs_a_login(raw: RawGateway, status: str, body: bytes) -> None:
+    gateway = Gateway(raw, CLOSED)
+    gateway.answers[INIT] = (status, body)
+    with Client(raw.base_url) as client:
+        with pytest.raises(NotAuthenticated, match="refused to open") as caught:
+            client.session.initialize()
+        assert json.loads(body)["error"] in str(caught.value)
+        assert isinstance(caught.value.__cause__, ApiError)
+        assert client.session.login is LoginState.LOGGED_OUT
 
 
 def test_an_unknown_outcome_stays_one(raw: RawGateway) -> None:

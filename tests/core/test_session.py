@@ -204,7 +204,7 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert closed() is errors.NotAuthenticated
     assert machine.answered(CLOSED, 2.0) is None  # it still does
     assert machine.state is SessionState.LOGGED_OUT
-    # The line may be down meanwhile, and that is another thing.
+    # A line that is down is another matter.
     assert type(machine.problem(AuthStatus(connected=False))) is errors.NoSession
     machine.answered(READY, 3.0)
     assert closed() is errors.NoSession
