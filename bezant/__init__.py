@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._core.bulk import Outcome, Progress
     from ._core.decode import Drift
     from ._core.files import BinaryAnswer
-    from ._core.session import SessionChange, SessionState
+    from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
     from ._sync.bulk import Bulk
     from ._sync.client import Client
@@ -55,8 +55,10 @@ if TYPE_CHECKING:
         DriftWarning,
         HttpError,
         HttpTimeout,
+        IncompleteList,
         InvalidBaseUrl,
         InvalidRequest,
+        NoAccounts,
         NoSession,
         NotAuthenticated,
         NotEstablished,
@@ -128,7 +130,7 @@ _HOMES = {
     "_core.bulk": ("Outcome", "Progress"),
     "_core.decode": ("Drift",),
     "_core.files": ("BinaryAnswer",),
-    "_core.session": ("SessionChange", "SessionState"),
+    "_core.session": ("BrokerageState", "LoginState", "SessionChange", "SessionState"),
     "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
@@ -152,8 +154,10 @@ _HOMES = {
         "DriftWarning",
         "HttpError",
         "HttpTimeout",
+        "IncompleteList",
         "InvalidBaseUrl",
         "InvalidRequest",
+        "NoAccounts",
         "NoSession",
         "NotAuthenticated",
         "NotEstablished",
@@ -236,6 +240,7 @@ __all__ = [
     "BarsUpdate",
     "BezantError",
     "BinaryAnswer",
+    "BrokerageState",
     "Bulk",
     "Bulletin",
     "Client",
@@ -251,6 +256,7 @@ __all__ = [
     "Heartbeat",
     "HttpError",
     "HttpTimeout",
+    "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
     "Keepalive",
@@ -258,10 +264,12 @@ __all__ = [
     "LadderUpdate",
     "LedgerUpdate",
     "Listing",
+    "LoginState",
     "Malformed",
     "MarketData",
     "MarketDataFields",
     "Message",
+    "NoAccounts",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",

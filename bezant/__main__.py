@@ -119,8 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         "health",
         help="whether the gateway's session can be used",
         description=(
-            "Prints the session's flags. Exit status 0 when it can be used, 2 when it cannot or "
-            "no gateway answers, 1 for a mistake. The address comes from --gateway, "
+            "Prints whether you are logged in, and the brokerage session's flags. Exit status 0 if "
+            "the session can be used, 2 when it cannot or no gateway answers, 1 for a mistake. The "
+            "address comes from --gateway, "
             "BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL, else it is https://localhost:5000/v1/api."
         ),
     )
@@ -227,8 +228,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: its arguments, by default the program's.
 
     Returns:
-        The exit status: 0 when all went well, 2 when no gateway answers, nobody is logged in or a
-        package is missing, 1 for any other error, 130 after Ctrl-C.
+        The exit status: 0 when all went well, 2 when no gateway answers, the session cannot be
+        used or a package is missing, 1 for any other error, 130 after Ctrl-C.
     """
     options = _parser().parse_args(argv)
     from .errors import BezantError, HttpError, SessionError

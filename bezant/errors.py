@@ -24,12 +24,14 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   │   └── PreviewRefused    an order's preview says that it would be refused; ``preview``
     │   └── UnexpectedRedirect    a redirect to somewhere that is not the login page
     ├── SessionError              the session cannot be used for this call
-    │   ├── NotAuthenticated      401, the login page, or ``authenticated: false``
-    │   │   └── CompetingSession  the user name is in use somewhere else
+    │   ├── NotAuthenticated      the login is gone: 401, or the login page
     │   ├── NotEstablished        authenticated, but the brokerage session is not set up yet
-    │   └── NoSession             the gateway is reachable, but not connected to the backend
+    │   │   └── NoAccounts        the gateway names no account: the session is not ready
+    │   └── NoSession             logged in, but the brokerage session is closed
+    │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the answer could not be read
     │   └── AnswerTooLarge        the answer is longer than the limit
+    ├── IncompleteList            a list lacks orders or executions that this client knows of
     ├── SymbolError               a symbol did not lead to one contract
     │   ├── SymbolNotFound        to none
     │   └── AmbiguousSymbol       to several; ``candidates`` lists them
@@ -64,6 +66,7 @@ from ._errors.calls import (
     DecodeError,
     HttpError,
     HttpTimeout,
+    IncompleteList,
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
@@ -76,6 +79,7 @@ from ._errors.calls import (
 )
 from ._errors.session import (
     CompetingSession,
+    NoAccounts,
     NoSession,
     NotAuthenticated,
     NotEstablished,
@@ -109,8 +113,10 @@ __all__ = [
     "DriftWarning",
     "HttpError",
     "HttpTimeout",
+    "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
+    "NoAccounts",
     "NoSession",
     "NotAuthenticated",
     "NotEstablished",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Container, Mapping
+from typing import Any, Protocol, TypeVar
 
 from msgspec import UNSET
 
@@ -14,8 +14,10 @@ from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
 from .._core.effects import Questions, broken_off
+from .._core.evidence import Evidence, no_accounts
 from .._core.failures import transport_error
 from .._core.health import SESSION_PATHS
+from .._core.positions import ACCOUNTS
 from .._core.primed import Primed
 from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
@@ -27,6 +29,8 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    IncompleteList,
+    NotAuthenticated,
     OutcomeUnknown,
     SessionError,
 )
@@ -76,6 +80,7 @@ class AsyncChannel:
         self._primed = Primed()
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
         self._questions = Questions()
+        self.evidence: Evidence = Evidence()
 
     @property
     def opened(self) -> bool:
@@ -142,6 +147,9 @@ class AsyncChannel:
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
                     answer = await self._send(request, settings, deadline - now)
+                    if 200 <= answer.status < 300:
+                        with self._lock:
+                            self.evidence.answered(request, answer.body, rt.wall_time())
                     result = self._read(answer, operation, type_, settings)
                     if not operation.idempotent:
                         with self._lock:
@@ -196,6 +204,55 @@ class AsyncChannel:
 
         await self._priming.run(first.path, ask)
 
+    async def require_accounts(self, operation: Operation, settings: Settings) -> tuple[str, ...]:
+        """Ask once more for accounts that were not named, and return their ids.
+
+        Raises:
+            NoAccounts: the gateway names none, so the session is not ready.
+        """
+        self._primed.refused(operation.path)
+        await self.call(operation, type(None), settings)
+        found = self.evidence.accounts(operation)
+        if found:
+            return found
+        self._primed.refused(operation.path)
+        raise no_accounts(operation)
+
+    async def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
+        """Say whether an empty response came from a session that named no account, and now does.
+
+        Raises:
+            NoAccounts: it still does not: the response says nothing.
+        """
+        if not operation.idempotent or retry.prerequisite(operation) != ACCOUNTS:
+            return False
+        if self.evidence.accounts(ACCOUNTS) != ():
+            return False
+        await self.require_accounts(ACCOUNTS, settings)
+        return True
+
+    async def trading_accounts(self, settings: Settings) -> tuple[str, ...]:
+        """Return the ids of the accounts that this session trades for; none where not known."""
+        self.check()
+        self._primed.begin(rt.monotonic())
+        await self._prime(retry.TRADING_ACCOUNTS, settings)
+        return self.evidence.accounts(retry.TRADING_ACCOUNTS) or ()
+
+    def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
+        """Return the error for a list without working orders that this client contradicts."""
+        with self._lock:
+            return self.evidence.lacks_orders(account, listed, rt.wall_time())
+
+    def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
+        """Return the error for an empty list of executions that this client contradicts."""
+        with self._lock:
+            return self.evidence.lacks_executions(account, days, rt.wall_time())
+
+    def streamed(self, row: Mapping[str, Any]) -> None:
+        """Take a stream's row about an order or an execution."""
+        with self._lock:
+            self.evidence.streamed(row, rt.wall_time())
+
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
@@ -245,14 +302,23 @@ class AsyncChannel:
             except Exception:
                 _logger.exception("a listener to session changes failed")
 
-    def is_new(self, operation: Operation) -> bool:
-        """Say whether this session has not seen a call that lists need to be begun with."""
-        self._primed.begin(rt.monotonic())
-        return not self._primed.has(operation.path)
+    def cannot_open(self, error: NotAuthenticated) -> None:
+        """Take it that the brokerage session could not be opened."""
+        self._tell(self.session.cannot_open(error, rt.wall_time()))
 
-    def started(self, operation: Operation) -> None:
+    def is_new(self, operation: Operation, account: str = "") -> bool:
+        """Say whether this session has not seen a call that lists need to be begun with.
+
+        Args:
+            operation: the call.
+            account: whose list it is, where the call names an account.
+        """
+        self._primed.begin(rt.monotonic())
+        return not self._primed.has(operation.path + account)
+
+    def started(self, operation: Operation, account: str = "") -> None:
         """Note that such a call was answered."""
-        self._primed.started(operation.path)
+        self._primed.started(operation.path + account)
 
     @property
     def knows_session(self) -> bool:

@@ -21,6 +21,7 @@ from ..errors import (
     BezantError,
     ClientClosed,
     DecodeError,
+    IncompleteList,
     PacingError,
     RateLimited,
     SessionError,
@@ -35,7 +36,7 @@ from ..models.stream import Message
 from .client import AsyncClient
 
 if TYPE_CHECKING:
-    from ..models.orders import OrderStatus
+    from ..models.orders import LiveOrder, OrderStatus
 
 _logger = logging.getLogger("bezant.stream")
 
@@ -66,6 +67,7 @@ class AsyncLink:
             reconnect=reconnect,
             inbox=inbox,
             tickled=lambda: client._channel.session_token,
+            watch=client._channel.streamed,
         )
         self._reconnect = reconnect
         self._timing = timing
@@ -315,7 +317,7 @@ class AsyncLink:
         check = self.state.order_check
         try:
             if ask.order_id is None:
-                orders = await self.client.orders()
+                orders = await self._order_list()
                 with self.lock:
                     self.state.take_order_list(ask, orders, rt.monotonic())
             else:
@@ -339,6 +341,14 @@ class AsyncLink:
                 order_id,
             )
         return True
+
+    async def _order_list(self) -> list[LiveOrder]:
+        try:
+            return await self.client.orders()
+        except IncompleteList as error:
+            # Every order that the list lacks is asked for by its id.
+            _logger.info("%s", error)
+            return []
 
     async def _order_status(self, order_id: int) -> OrderStatus | None:
         """Return an order's status; None where the gateway does not know it."""

@@ -5,22 +5,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal, cast
 
-from .._core.health import AUTH_STATUS, TICKLE, problem
+from .._core.health import AUTH_STATUS, INIT, TICKLE, cannot_open, refused
 from .._core.redact import shown
 from .._core.session import (
     FIRST_POLL,
-    INIT,
     REGIONS,
+    BrokerageState,
+    LoginState,
     SessionChange,
     SessionState,
     next_midnight,
     next_poll,
+    patience,
 )
 from .._core.settings import Settings, check_callable, check_seconds
 from .._runtime import _async as rt
-from ..errors import BezantError, HttpError, InvalidRequest, SessionError
+from ..errors import (
+    BadRequest,
+    BezantError,
+    CompetingSession,
+    HttpError,
+    InvalidRequest,
+    NoSession,
+    NotAuthenticated,
+    NotEstablished,
+    Refused,
+    SessionError,
+    UpstreamError,
+)
 from ..models._session import AuthStatus, Tickle
 from .channel import AsyncChannel
 from .events import AsyncSessionEvents
@@ -32,10 +46,12 @@ Region = Literal["america", "europe", "asia"]
 
 
 class AsyncSession:
-    """What is known about the gateway's session, and how to wait for it or open it.
+    """What is known about login and brokerage session, and how to wait for them or open the latter.
 
-    It learns from every call about the session, the keepalive's tickles included; by itself it asks
-    for nothing. Made by ``client.session``.
+    The login is made in a browser. The brokerage session, which orders and market data need, hangs
+    on it and can end alone: `initialize` opens it again. This learns from every call about the
+    session, the keepalive's tickles included, from login pages and from brokerage calls that find
+    no brokerage session; by itself it asks for nothing. Made by ``client.session``.
     """
 
     def __init__(self, channel: AsyncChannel, settings: Settings) -> None:
@@ -47,8 +63,18 @@ class AsyncSession:
 
     @property
     def state(self) -> SessionState:
-        """What is known now."""
+        """What is known of both now, in one word."""
         return self._channel.session.state
+
+    @property
+    def login(self) -> LoginState:
+        """What is known of the login: only a login in the browser brings it back."""
+        return self.state.login
+
+    @property
+    def brokerage(self) -> BrokerageState:
+        """What is known of the brokerage session: `initialize` opens it if it is closed."""
+        return self.state.brokerage
 
     @property
     def ready(self) -> bool:
@@ -67,7 +93,11 @@ class AsyncSession:
 
     @property
     def sso_expires(self) -> datetime | None:
-        """When the login ends; None where the gateway has not said so."""
+        """When the login's present token ends; None where the gateway has not said so.
+
+        The token is valid for about ten minutes and renews itself, so this is not when somebody has
+        to log in again: see `daily_end`. A time that has passed means that the session is gone.
+        """
         return _moment(self._channel.session.sso_expires)
 
     def daily_end(self, region: Region = "america") -> datetime:
@@ -159,7 +189,7 @@ class AsyncSession:
             error: BezantError | None
             try:
                 status = await self._channel.call(AUTH_STATUS, AuthStatus, self._settings)
-                error = problem(status)
+                error = self._channel.session.problem(status)
                 if error is None:
                     return status
             except (SessionError, HttpError) as failure:
@@ -174,16 +204,19 @@ class AsyncSession:
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.
 
-        One that is open already is left alone: opening it again would end it. Several callers at
-        once open it once.
+        It leaves an open session alone, because opening it again would end it. If the session is
+        authenticated but not established within a few seconds, it opens the session again. Several
+        callers at once open it once.
 
         Args:
             compete: end another session of the same user name. It may be somebody's trading.
             timeout: seconds to wait until it is ready.
 
         Raises:
-            NotAuthenticated: nobody is logged in; only a login in the browser helps.
+            NotAuthenticated: nobody is logged in, or the brokerage session could not be opened;
+                only a login in the browser helps.
             CompetingSession: another session has the user name, and ``compete`` is False.
+            NoSession: the gateway refuses without ``compete``, or has no line to the backend.
             SessionError: it could not be used when the time was up.
             InvalidRequest: an argument cannot be used.
         """
@@ -199,13 +232,46 @@ class AsyncSession:
             status = tickle.status
             if status is None:
                 status = await channel.call(AUTH_STATUS, AuthStatus, self._settings)
-            if status.authenticated is not True:
-                body = {"publish": True, "compete": compete}
-                await channel.call(INIT, type(None), self._settings, json=body)
-                channel.forget_session()
-            return await self.wait_ready(timeout)
+            if status.authenticated is True:
+                if not isinstance(channel.session.problem(status), NotEstablished):
+                    return await self.wait_ready(timeout)
+                waited = patience(timeout)
+                try:
+                    return await self.wait_ready(waited)
+                except NotEstablished as error:
+                    _logger.info("%s; initialize() opens it again", error)
+                return await self._open(timeout - waited, compete=compete)
+            return await self._open(timeout, compete=compete)
 
         return await channel.initializing.run(compete, open_it)
+
+    async def _open(self, timeout: float, *, compete: bool) -> AuthStatus:
+        channel = self._channel
+        body = {"publish": True, "compete": compete}
+        cause: BezantError | None = None
+        try:
+            anything = cast("type[object]", Any)
+            answer = await channel.call(INIT, anything, self._settings, json=body)
+        except (BadRequest, Refused, UpstreamError) as failure:
+            cause = failure
+            error: SessionError | None = cannot_open(
+                f"the gateway refused to open the brokerage session: {failure.message}"
+            )
+        else:
+            error = refused(answer, compete=compete)
+        channel.forget_session()
+        if error is None:
+            try:
+                return await self.wait_ready(timeout)
+            except NoSession as closed:
+                line_is_down = closed.status is not None and closed.status.connected is False
+                if line_is_down or isinstance(closed, CompetingSession):
+                    raise
+                error = cannot_open(f"the brokerage session was not opened within {timeout:g} s")
+        error.login_url = self._settings.base_url.root
+        if isinstance(error, NotAuthenticated):
+            channel.cannot_open(error)
+        raise error from cause
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -95,7 +95,7 @@ class AsyncWsClient(AsyncTopics):
 
         Raises:
             NotAuthenticated: nobody is logged in.
-            NoSession: the gateway is not connected to the backend.
+            NoSession: the brokerage session is closed.
             WsConnectFailed: the WebSocket could not be opened, or this process has five open to
                 the gateway already, which serves no more.
             WsTimeout: it opened, but the gateway never became ready.

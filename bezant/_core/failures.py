@@ -27,10 +27,10 @@ from ..errors import (
 )
 from .effects import advice, unreadable
 from .envelope import reason
+from .health import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .redact import excerpt, redact
 from .wire import Answer, Operation, TransportTrouble, Trouble
 
-_LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 # What login pages have and error pages do not.
 _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
@@ -66,10 +66,27 @@ def raise_known(text: str, operation: Operation) -> None:
     lower = text.lower()
     if any(mark in lower for mark in _NO_SESSION):
         raise NoSession(
-            f"the gateway has no brokerage session ({text}); {_LOG_IN}", operation=operation.name
+            f"the gateway has no brokerage session ({text}); {OPEN_IT}", operation=operation.name
         )
     if lower in ("not logged in", "not authenticated"):
-        raise NotAuthenticated(f"{text}; {_LOG_IN}", operation=operation.name)
+        raise _unauthorized(text, operation)
+
+
+def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
+    """Return the error for a refusal that is about the login, or only about this call."""
+    if operation.path in LOGIN_PATHS:
+        return NotAuthenticated(f"{text}; {LOG_IN}", operation=operation.name)
+    name = operation.name
+    hint = ""
+    if "{accountid}" in name.lower() or "/portfolio/" in name:
+        # The gateway answers 401 for an account that it does not know, too.
+        hint = "; it answers the same for an account id that the user name cannot see"
+    error = NotAuthenticated(
+        f"{text}; if client.session.refresh() says that nobody is logged in, {LOG_IN}{hint}",
+        operation=name,
+    )
+    error.needs_login = False
+    return error
 
 
 def raise_redirect(answer: Answer, operation: Operation) -> NoReturn:
@@ -82,7 +99,7 @@ def raise_redirect(answer: Answer, operation: Operation) -> NoReturn:
     location = answer.headers.get("location", "")
     if any(path in location.lower() for path in _LOGIN_PATHS):
         raise NotAuthenticated(
-            f"the gateway redirects to its login page; {_LOG_IN}", operation=operation.name
+            f"the gateway redirects to its login page; {LOG_IN}", operation=operation.name
         )
     where = redact(location.split("?")[0][:200])
     raise UnexpectedRedirect(
@@ -105,11 +122,7 @@ def raise_status(answer: Answer, operation: Operation) -> NoReturn:
     text = _reason(answer) or "without a reason"
     message = f"HTTP {status}: {text}"
     if status == 401:
-        hint = ""
-        if "{accountid}" in name.lower() or "/portfolio/" in name:
-            # The gateway answers 401 for an account that it does not know, too.
-            hint = "; it answers the same for an account id that the user name cannot see"
-        raise NotAuthenticated(f"HTTP 401; {_LOG_IN}{hint}", operation=name)
+        raise _unauthorized("HTTP 401", operation)
     raise_known(text, operation)
     if status == 429:
         raise RateLimited(
@@ -188,7 +201,7 @@ def refuse_html(answer: Answer, operation: Operation) -> None:
         return
     if is_login_page(answer):
         raise NotAuthenticated(
-            f"the gateway sent its login page; {_LOG_IN}", operation=operation.name
+            f"the gateway sent its login page; {LOG_IN}", operation=operation.name
         )
     raise DecodeError(
         f"the gateway sent an HTML page where JSON was expected: {excerpt(answer.body)!r}",

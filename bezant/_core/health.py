@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 from ..errors import CompetingSession, NoSession, NotAuthenticated, NotEstablished, SessionError
 from ..models._session import AuthStatus
 from .wire import Operation
 
+INIT = Operation("POST", "/iserver/auth/ssodh/init", idempotent=False)
 AUTH_STATUS = Operation("POST", "/iserver/auth/status", idempotent=True)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
 LOGOUT = Operation("POST", "/logout", idempotent=True)
 # What these end in says something about the session itself.
 SESSION_PATHS = frozenset({AUTH_STATUS.path, TICKLE.path})
+# A 401 to these is about the login, and not about an account or a right.
+LOGIN_PATHS = SESSION_PATHS | {INIT.path, LOGOUT.path, "/sso/validate"}
+# The way back from a brokerage session that is closed.
+OPEN_IT = "client.session.initialize() opens it, no browser is needed"
+LOG_IN = "log in at the gateway's page in a browser, then try again"
 
 
 def problem(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:
@@ -20,21 +29,21 @@ def problem(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionEr
     why = f" ({said})" if said else ""
     if status.connected is False:
         return NoSession(
-            f"the gateway is not connected to the brokerage backend{why}; wait, or log in again "
-            "at its page in a browser",
+            f"the gateway is not connected to the brokerage backend{why}, so the brokerage session "
+            f"is closed; {OPEN_IT}",
             operation=name,
             status=status,
         )
     if status.authenticated is not True:
         if status.competing:
             return CompetingSession(
-                f"another session uses this user name{why}; end it, or log in again at the "
-                "gateway's page in a browser",
+                f"another session uses this user name{why}; end it there, or with "
+                "client.session.initialize(compete=True)",
                 operation=name,
                 status=status,
             )
-        return NotAuthenticated(
-            f"nobody is logged in{why}; log in at the gateway's page in a browser, then try again",
+        return NoSession(
+            f"the brokerage session is closed{why}; {OPEN_IT}",
             operation=name,
             status=status,
         )
@@ -46,3 +55,33 @@ def problem(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionEr
             status=status,
         )
     return None
+
+
+def refused(answer: object, *, compete: bool) -> SessionError | None:
+    """Return the error that the response to ``ssodh/init`` amounts to; None where it was accepted.
+
+    Args:
+        answer: the response.
+        compete: whether another session was to be ended.
+    """
+    if not isinstance(answer, Mapping):
+        return None
+    flags = cast("Mapping[str, Any]", answer)
+    if flags.get("competing") is True and flags.get("authenticated") is not True and not compete:
+        return problem(AuthStatus(authenticated=False, competing=True), INIT)
+    fail = flags.get("fail")
+    why = f" ({fail})" if isinstance(fail, str) and fail else ""
+    if flags.get("passed") is not False and (not why or flags.get("authenticated") is True):
+        return None
+    if "compete" in why.lower() and not compete:
+        return NoSession(
+            f"the brokerage session was not opened{why}; call "
+            "client.session.initialize(compete=True), which ends another session of the user name",
+            operation=INIT.name,
+        )
+    return cannot_open(f"the gateway refused to open the brokerage session{why}")
+
+
+def cannot_open(what: str) -> NotAuthenticated:
+    """Return the error for a brokerage session that could not be opened."""
+    return NotAuthenticated(f"{what}; {LOG_IN}", operation=INIT.name)

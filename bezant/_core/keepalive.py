@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from ..errors import BezantError
+from ..errors import BezantError, SessionError
 from ..models._session import Tickle
 from .health import TICKLE, problem
 
@@ -37,6 +37,7 @@ class KeepaliveState:
         self.last_error: BezantError | None = None
         self.failures = 0
         self.lost = False
+        self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
         """Take a tickle's answer; the flags in it may say that the session is lost."""
@@ -45,6 +46,7 @@ class KeepaliveState:
             return self.failed(error, now)
         self.last_success = now
         self.failures = 0
+        self._told_login = False
         if self.lost:
             self.lost = False
             return Change.RESTORED
@@ -55,9 +57,12 @@ class KeepaliveState:
         self.last_failure = now
         self.last_error = error
         self.failures += 1
-        if self.lost:
+        # Another thing is wrong when the login goes after the brokerage session.
+        needs_login = isinstance(error, SessionError) and error.needs_login
+        if self.lost and (self._told_login or not needs_login):
             return None
         self.lost = True
+        self._told_login = needs_login
         return Change.LOST
 
     def pause(self, interval: float) -> float:

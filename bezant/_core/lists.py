@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from msgspec import Struct
+
+from ..errors import InvalidRequest
+from .pacing import limits_of
+from .redact import shown
+from .wire import Operation
+
 if TYPE_CHECKING:
-    from ..models.orders import LiveOrder, LiveOrders
+    from ..models.orders import LiveOrder, LiveOrders, Trade
 
 
 def may_be_more(answer: object) -> bool:
@@ -21,13 +28,48 @@ def may_be_more(answer: object) -> bool:
     return not orders.orders and orders.snapshot is not True
 
 
+def is_empty(answer: object) -> bool:
+    """Say whether a response holds nothing."""
+    if isinstance(answer, Struct):
+        return all(not getattr(answer, name) for name in answer.__struct_fields__)
+    return not answer
+
+
 def brings_nothing(values: Mapping[str, object]) -> bool:
     """Say whether a call is one that brings nothing by its arguments: it drops the list."""
     return values.get("force") is True
 
 
+def check_account(account_id: object) -> None:
+    """Refuse an account that is no text.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if not isinstance(account_id, str) or not account_id.strip():
+        raise InvalidRequest(f"account_id must be text such as 'DU123456', not {shown(account_id)}")
+
+
+def needed(operation: Operation, calls: int) -> float:
+    """Return the seconds that further calls may take by IBKR's limits, when one was just made."""
+    _, limits = limits_of(operation.method, operation.path)
+    return max((limit.seconds / limit.count * calls for limit in limits), default=0.0)
+
+
 def is_open(order: LiveOrder) -> bool:
-    """Say whether an order is neither filled nor cancelled nor refused."""
+    """Say whether an order is neither filled nor cancelled nor refused.
+
+    A new order begins as Inactive, too, and stays so while its question waits for an answer.
+    """
     from .stream.books import is_working  # what an order's list is asked for without
 
+    detail = order.order_ccp_status if order.status == "Inactive" else None
+    if isinstance(detail, str) and detail.replace(" ", "").lower() == "pendingsubmit":
+        return True
     return is_working({"status": order.status})
+
+
+def list_key(row: LiveOrder | Trade) -> object:
+    """Return what tells an order or an execution from others; itself where it has no id."""
+    execution = getattr(row, "execution_id", None)
+    return execution or row.order_id or id(row)

@@ -1,10 +1,10 @@
-"""What is known about the gateway's session: one state, and what changed it."""
+"""State of the login and of the brokerage session, and its changes."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from ..errors import (
     BezantError,
@@ -17,46 +17,104 @@ from ..errors import (
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
-from .health import problem
+from .health import AUTH_STATUS, LOG_IN, problem
 from .value import Value
 from .wire import Operation
-
-INIT: Final = Operation("POST", "/iserver/auth/ssodh/init", idempotent=False)
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just
 # been logged in to takes about three seconds.
 FIRST_POLL: Final = 0.25
 SLOWEST_POLL: Final = 2.0
+# Longer than a session takes to be established after a login.
+_STUCK: Final = 5.0
+
+
+class LoginState(Enum):
+    """What is known of the login.
+
+    Attributes:
+        UNKNOWN: nothing was asked yet, or the gateway does not answer.
+        LOGGED_OUT: only a login in the browser helps.
+        LOGGED_IN: somebody is logged in; the gateway serves the portfolio.
+    """
+
+    UNKNOWN = "unknown"
+    LOGGED_OUT = "logged out"
+    LOGGED_IN = "logged in"
+
+
+class BrokerageState(Enum):
+    """What is known of the brokerage session, which orders and market data need.
+
+    Attributes:
+        UNKNOWN: nothing was asked yet, or the gateway does not answer.
+        CLOSED: closed; ``client.session.initialize()`` opens it if somebody is logged in.
+        COMPETING: another session of the user name has it.
+        NOT_ESTABLISHED: authenticated, but not usable yet.
+        ESTABLISHED: usable.
+    """
+
+    UNKNOWN = "unknown"
+    CLOSED = "closed"
+    COMPETING = "competing"
+    NOT_ESTABLISHED = "not established"
+    ESTABLISHED = "established"
 
 
 class SessionState(Enum):
-    """What is known of the session.
+    """What is known of login and brokerage session, in one word.
 
     Attributes:
         UNKNOWN: nothing was asked yet.
-        LOGGED_OUT: nobody is logged in; only a login in the browser helps.
-        CONNECTING: the gateway has no line to the backend.
+        LOGGED_OUT: the login is gone; only a login in the browser helps.
+        CLOSED: logged in, but the brokerage session is closed: ``client.session.initialize()``.
+        CONNECTING: logged in, but the gateway has no line to the brokerage backend.
         AUTHENTICATED: logged in, but the brokerage session is not usable yet.
         ESTABLISHED: usable.
-        COMPETING: the user name is in use somewhere else.
+        COMPETING: logged in, but the user name is in use somewhere else.
         LOST: the gateway itself does not answer.
     """
 
     UNKNOWN = "unknown"
     LOGGED_OUT = "logged out"
+    CLOSED = "closed"
     CONNECTING = "connecting"
     AUTHENTICATED = "authenticated"
     ESTABLISHED = "established"
     COMPETING = "competing"
     LOST = "lost"
 
+    @property
+    def login(self) -> LoginState:
+        """What it says of the login."""
+        return _LOGIN.get(self, LoginState.LOGGED_IN)
+
+    @property
+    def brokerage(self) -> BrokerageState:
+        """What it says of the brokerage session."""
+        return _BROKERAGE.get(self, BrokerageState.CLOSED)
+
+
+_LOGIN: Final = {
+    SessionState.UNKNOWN: LoginState.UNKNOWN,
+    SessionState.LOST: LoginState.UNKNOWN,
+    SessionState.LOGGED_OUT: LoginState.LOGGED_OUT,
+}
+_BROKERAGE: Final = {
+    SessionState.UNKNOWN: BrokerageState.UNKNOWN,
+    SessionState.LOST: BrokerageState.UNKNOWN,
+    SessionState.COMPETING: BrokerageState.COMPETING,
+    SessionState.AUTHENTICATED: BrokerageState.NOT_ESTABLISHED,
+    SessionState.ESTABLISHED: BrokerageState.ESTABLISHED,
+}
+
 
 class SessionChange(Value, frozen=True):
-    """The session went from one state to another.
+    """Login or brokerage session went from one state to another.
 
     Attributes:
-        before: the state before.
-        after: the state now.
+        before: the state before; ``before.login`` and ``before.brokerage`` say it of each.
+        after: the state now; ``after.login`` and ``after.brokerage`` say it of each.
         at: seconds since 1970.
         error: what showed it, None where an answer did.
     """
@@ -79,15 +137,27 @@ class SessionChange(Value, frozen=True):
 
     @property
     def needs_login(self) -> bool:
-        """Whether only a login in the browser helps."""
+        """Whether the login is gone: only a login in the browser helps."""
         return self.after is SessionState.LOGGED_OUT
+
+    @property
+    def lost(self) -> Literal["login", "brokerage", "gateway"] | None:
+        """What is gone now, and was not before; None where nothing was lost.
+
+        After ``brokerage`` somebody is still logged in: use ``client.session.initialize()``.
+        """
+        if self.after is SessionState.LOST:
+            return "gateway"
+        if self.needs_login:
+            return "login"
+        return "brokerage" if self.is_loss else None
 
 
 _STATE_OF: Final[tuple[tuple[type[BezantError], SessionState], ...]] = (
     (CompetingSession, SessionState.COMPETING),
     (NotAuthenticated, SessionState.LOGGED_OUT),
     (NotEstablished, SessionState.AUTHENTICATED),
-    (NoSession, SessionState.CONNECTING),
+    (NoSession, SessionState.CLOSED),
     (HttpError, SessionState.LOST),
 )
 
@@ -99,7 +169,7 @@ class SessionMachine:
         state: the state now.
         status: the flags that came last, None for none yet.
         last_tickle: when a tickle was last answered, in seconds since 1970; None for never.
-        sso_expires: when the login ends, in seconds since 1970; None where it is not known.
+        sso_expires: when the login's token ends, in seconds since 1970; None where it is not known.
     """
 
     def __init__(self) -> None:
@@ -107,17 +177,42 @@ class SessionMachine:
         self.status: AuthStatus | None = None
         self.last_tickle: float | None = None
         self.sso_expires: float | None = None
+        self._token = ""
+        self._cannot_open = False
+
+    def problem(
+        self, status: AuthStatus, operation: Operation = AUTH_STATUS
+    ) -> SessionError | None:
+        """Return the error that the flags amount to, after all that happened before.
+
+        Flags that call the brokerage session closed mean that a login is needed if it could not be
+        opened.
+        """
+        error = problem(status, operation)
+        if type(error) is NoSession and self._cannot_open and status.connected is not False:
+            return NotAuthenticated(
+                f"the brokerage session is closed, and could not be opened; {LOG_IN}",
+                operation=operation.name,
+                status=status,
+            )
+        return error
 
     def answered(self, status: AuthStatus, now: float) -> SessionChange | None:
         """Take the session's flags; return what they changed."""
         self.status = status
-        error = problem(status)
+        error = self.problem(status)
+        if error is None or isinstance(error, NotEstablished | CompetingSession):
+            self._cannot_open = False
         return self._go(SessionState.ESTABLISHED if error is None else state_of(error), now, error)
 
     def tickled(self, tickle: Tickle, now: float) -> SessionChange | None:
         """Take a tickle's answer; return what it changed."""
         self.last_tickle = now
-        if tickle.sso_expires_ms:
+        if tickle.session:
+            if tickle.session != self._token:  # a new login
+                self._cannot_open = False
+            self._token = tickle.session
+        if isinstance(tickle.sso_expires_ms, int):
             self.sso_expires = now + tickle.sso_expires_ms / 1000
         return None if tickle.status is None else self.answered(tickle.status, now)
 
@@ -130,13 +225,25 @@ class SessionMachine:
             error: what a call ended in.
             now: seconds since 1970.
             about_session: whether the call was about the session. Of others, a 401 may mean an
-                unknown account, and a broken connection says little.
+                unknown account, and a broken connection says little. A login page is one wherever
+                it comes, and so is a brokerage call that finds no brokerage session.
         """
-        if not about_session or not isinstance(error, SessionError | HttpError):
+        if isinstance(error, NotAuthenticated):
+            if not error.needs_login:
+                return None
+        elif isinstance(error, NoSession):
+            if not about_session and " /iserver/" not in (error.operation or ""):
+                return None
+        elif not about_session or not isinstance(error, SessionError | HttpError):
             return None
         if isinstance(error, OutcomeUnknown) and error.status not in (None, 502, 503, 504):
             return None  # an answer came, which says nothing about the session
         return self._go(state_of(error), now, error)
+
+    def cannot_open(self, error: NotAuthenticated, now: float) -> SessionChange | None:
+        """Take it that the brokerage session could not be opened; return what that changed."""
+        self._cannot_open = True
+        return self._go(SessionState.LOGGED_OUT, now, error)
 
     def _go(
         self, state: SessionState, now: float, error: BezantError | None
@@ -150,6 +257,8 @@ class SessionMachine:
 
 def state_of(error: BezantError) -> SessionState:
     """Return the state that an error shows."""
+    if isinstance(error, NoSession) and error.status and error.status.connected is False:
+        return SessionState.CONNECTING
     return next((state for kind, state in _STATE_OF if isinstance(error, kind)), SessionState.LOST)
 
 
@@ -165,6 +274,11 @@ def next_midnight(now: datetime) -> datetime:
     """Return the end of a day, in the day's own time zone."""
     day = now.date() + timedelta(days=1)
     return datetime.combine(day, time(), now.tzinfo)
+
+
+def patience(timeout: float) -> float:
+    """Return the seconds to wait for a session to be established before opening it again."""
+    return min(timeout / 2, _STUCK)
 
 
 def next_poll(pause: float) -> float:

@@ -199,5 +199,28 @@ class DecodeError(BezantError):
         self.body = body
 
 
+class IncompleteList(BezantError):
+    """A list lacks orders or executions that this client knows of, so that it cannot be believed.
+
+    Attributes:
+        order_ids: the orders that it lacks, or whose executions it lacks.
+        execution_ids: the executions that it lacks.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        order_ids: tuple[int, ...] = (),
+        execution_ids: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.order_ids = order_ids
+        self.execution_ids = execution_ids
+
+
 class AnswerTooLarge(DecodeError):
     """The answer is longer than the client's limit, ``max_answer_bytes``."""

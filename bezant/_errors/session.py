@@ -16,7 +16,10 @@ class SessionError(BezantError):
     Attributes:
         status: the session's flags, where the gateway gave them, else None.
         login_url: the gateway's page, where a browser logs in; None where it is not known.
+        needs_login: whether only a login in the browser helps.
     """
+
+    needs_login: bool = False
 
     def __init__(
         self,
@@ -32,15 +35,19 @@ class SessionError(BezantError):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text} ({self.login_url})" if self.login_url else text
+        shown = self.login_url and isinstance(self, NotAuthenticated)
+        return f"{text} ({self.login_url})" if shown else text
 
 
 class NotAuthenticated(SessionError):
-    """Nobody is logged in. Only a login in the browser helps."""
+    """The login is gone: a 401, a redirect to the login page, or the login page itself.
 
+    Also raised where ``client.session.initialize()`` could not open the brokerage session. Only a
+    login in the browser helps, unless ``needs_login`` is False: the gateway also answers 401 to
+    calls that the user name may not make, such as one about an account that it cannot see.
+    """
 
-class CompetingSession(NotAuthenticated):
-    """The user name trades somewhere else: in TWS, on the phone, or through another gateway."""
+    needs_login = True
 
 
 class NotEstablished(SessionError):
@@ -49,7 +56,23 @@ class NotEstablished(SessionError):
     retryable = True
 
 
+class NoAccounts(NotEstablished):
+    """The gateway names no account: the session is not ready. Ask again in a few seconds."""
+
+
 class NoSession(SessionError):
-    """The gateway is reachable, but has no brokerage session: not connected, or no bridge."""
+    """Logged in, but the brokerage session is closed; ``client.session.initialize()`` opens it.
+
+    Calls about orders and market data fail; the gateway still serves the portfolio.
+    """
 
     retryable = True
+
+
+class CompetingSession(NoSession):
+    """The user name trades somewhere else: in TWS, on the phone, or through another gateway.
+
+    ``client.session.initialize(compete=True)`` ends the other session.
+    """
+
+    retryable = False

@@ -4,24 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .._core import health as session_rules
 from .._core import positions as position_rules
-from .._core.lists import is_open, may_be_more
+from .._core.evidence import ORDERS, TRADES, no_accounts
+from .._core.lists import check_account, is_open, list_key, may_be_more, needed
 from .._core.requests import fill_path
-from .._core.settings import check_seconds
+from .._core.retry import TRADING_ACCOUNTS
+from .._core.settings import check_count, check_seconds
+from .._core.wire import Operation
 from .._runtime import _sync as rt
-from ..errors import SessionError
+from ..errors import NoAccounts, PacingError, SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
+from .turn import patience
 
 if TYPE_CHECKING:
     from .._core.stream.fields import MarketDataFields
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
     from .keepalive import Callback, Keepalive
+
+T = TypeVar("T", bound="LiveOrder | Trade")
 
 
 class Client(ClientBase):
@@ -65,7 +71,7 @@ class Client(ClientBase):
         """Return the session's flags as they are (``POST /iserver/auth/status``).
 
         Raises:
-            NotAuthenticated: nobody is logged in to the gateway.
+            NotAuthenticated: the login is gone.
         """
         return self._channel.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
 
@@ -76,17 +82,18 @@ class Client(ClientBase):
         checked with a tickle before it is believed.
 
         Raises:
-            NotAuthenticated: nobody is logged in.
-            CompetingSession: the user name is in use somewhere else.
+            NotAuthenticated: the login is gone; only a login in the browser helps.
+            NoSession: logged in, but the brokerage session is closed: ``session.initialize()``.
+            CompetingSession: logged in, but the user name is in use somewhere else.
             NotEstablished: authenticated, but not usable yet.
-            NoSession: the gateway is not connected to the backend.
         """
+        session = self._channel.session
         status = self.auth_status()
-        problem = session_rules.problem(status)
+        problem = session.problem(status)
         if problem is None:
             return status
         checked = self.tickle().status
-        if checked is not None and session_rules.problem(checked) is None:
+        if checked is not None and session.problem(checked) is None:
             return checked
         problem.login_url = self.gateway_root
         raise problem
@@ -117,7 +124,9 @@ class Client(ClientBase):
         Args:
             interval: seconds between two tickles. IBKR ends a session after five to six idle
                 minutes and wants no more than one tickle a second.
-            on_lost: called with the error when a tickle fails after one that did not.
+            on_lost: called with the error when a tickle fails after a success. `NotAuthenticated`
+                means that the login is lost, `NoSession` only the brokerage session, `HttpError`
+                the gateway. Called again if the login is lost after the brokerage session.
             on_restored: called when one succeeds again.
         """
         from .keepalive import Keepalive
@@ -129,9 +138,21 @@ class Client(ClientBase):
     def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
 
-        IBKR wants no more than one such call in five seconds.
+        No login is without an account, so an empty list is asked for once more. IBKR allows one
+        such call every 5 seconds, so that may take as long.
+
+        Raises:
+            NoAccounts: the gateway names no account, so the session is not ready.
+            SessionError: the gateway names no account, because the session cannot be used.
+            PacingError: the accounts may not be asked for again within ``max_wait``.
         """
-        return self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
+        for _ in range(2):
+            accounts = self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
+            if accounts:
+                return accounts
+        self._believe_nothing()
+        self._channel.forget_session()
+        raise no_accounts(position_rules.ACCOUNTS)
 
     def position_pages(self, account_id: str) -> Iterator[list[Position]]:
         """Iterate over an account's positions, a page of up to a hundred at a time.
@@ -142,6 +163,9 @@ class Client(ClientBase):
 
         Args:
             account_id: such as ``DU123456``.
+
+        Raises:
+            NoAccounts: the gateway names no account: the session is not ready.
         """
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
@@ -155,8 +179,11 @@ class Client(ClientBase):
                 path=fill_path(path, {"accountId": account_id, "pageId": pager.page}),
                 params=position_rules.SORTING,
             )
-            if pager.doubts(rows) and self._is_another_session():
-                continue
+            if not rows and not pager.page:
+                if self._channel.was_not_ready(position_rules.POSITIONS, self._settings):
+                    continue
+                if pager.doubts(rows) and self._is_another_session():
+                    continue
             page = pager.add(rows)
             if page:
                 yield page
@@ -175,58 +202,160 @@ class Client(ClientBase):
 
         Args:
             account_id: such as ``DU123456``.
+
+        Raises:
+            NoAccounts: the gateway names no account: the session is not ready.
         """
         positions: list[Position] = []
         for page in self.position_pages(account_id):
             positions += page
         return positions
 
-    def orders(self) -> list[LiveOrder]:
+    def orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the day's orders, open and done (``GET /iserver/account/orders``).
 
-        The first call of a session may bring none because it only starts the list, so an empty
-        list is asked for once more. IBKR wants no more than one such call in five seconds, so that
-        may take as long. A list that is empty still, and that the gateway does not call complete,
-        is believed only where the session can be used: in one that cannot, lists are empty, too.
+        The gateway may send an empty list although there are orders, so an empty list is checked
+        before it is returned. In a new session the client asks once more. Without ``account_id``
+        and with several accounts it asks for each account in turn. The session has to be usable,
+        and the list must not lack orders that this client placed or streamed. IBKR allows one such
+        call every 5 seconds, so this may take several times as long.
+
+        Args:
+            account_id: whose orders, such as ``DU123456``; None for those of all accounts.
 
         Raises:
             PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            IncompleteList: it is empty, but this client knows of orders.
+            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
             SessionError: the session cannot be used.
+            InvalidRequest: ``account_id`` is no text.
         """
-        answer = self.api.orders.get_open_orders()
-        if may_be_more(answer):
-            self._believe_nothing()
-        return answer.orders or []
+        return self._orders(account_id, open_only=False)
 
-    def open_orders(self) -> list[LiveOrder]:
+    def open_orders(self, account_id: str | None = None) -> list[LiveOrder]:
         """Return the orders that can still be filled (``GET /iserver/account/orders``).
 
-        They are neither filled nor cancelled nor refused. As `orders`, it does not take a list that
-        has only been started for an empty one.
+        They are neither filled nor cancelled nor refused. An empty list is checked as in `orders`
+        before it is returned.
+
+        Args:
+            account_id: whose orders, such as ``DU123456``; None for those of all accounts.
 
         Raises:
             PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            IncompleteList: it holds no open order, but this client knows of some.
+            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
             SessionError: the session cannot be used.
+            InvalidRequest: ``account_id`` is no text.
         """
-        return [order for order in self.orders() if is_open(order)]
+        return self._orders(account_id, open_only=True)
 
-    def trades(self, days: int = 7) -> list[Trade]:
+    def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
+        def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
+            answer = self.api.orders.get_open_orders(account_id=account)
+            return answer.orders or [], may_be_more(answer)
+
+        def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
+            return [order for order in orders if is_open(order)] if open_only else orders
+
+        orders = self._listed(ORDERS, account_id, ask, wanted)
+        found = wanted(orders)
+        if not found:
+            listed = {order.order_id for order in orders}
+            error = self._channel.lacks_orders(account_id, listed)
+            if error is not None:
+                raise error
+        return found
+
+    def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
         """Return the executions of the last days (``GET /iserver/account/trades``).
 
-        As `orders`, it does not take a list that has only been started for an empty one.
+        An empty list is checked as in `orders` before it is returned.
 
         Args:
             days: days back, up to 7. The gateway has been seen to leave out the current day's for 1
                 and 2.
+            account_id: whose executions, such as ``DU123456``; None for those of all accounts.
 
         Raises:
             PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
+            IncompleteList: it is empty, but this client knows of executions.
+            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
             SessionError: the session cannot be used.
+            InvalidRequest: an argument cannot be used.
         """
-        trades = self.api.orders.get_trade_history(days=days)
-        if may_be_more(trades):
+        check_count("days", days, 0)
+
+        def ask(account: str | None) -> tuple[list[Trade], bool]:
+            trades = self.api.orders.get_trade_history(days=days, account_id=account)
+            return trades, may_be_more(trades)
+
+        found = self._listed(TRADES, account_id, ask, lambda trades: trades)
+        if not found:
+            error = self._channel.lacks_executions(account_id, days)
+            if error is not None:
+                raise error
+        return found
+
+    def _listed(
+        self,
+        operation: Operation,
+        account_id: str | None,
+        ask: Callable[[str | None], rt.Promise[tuple[list[T], bool]]],
+        wanted: Callable[[list[T]], list[T]],
+    ) -> list[T]:
+        """Return a list, which the gateway says twice to be empty before that is believed."""
+        channel = self._channel
+        if account_id is not None:
+            check_account(account_id)
+        known = channel.trading_accounts(self._settings)
+        scope = known[0] if account_id is None and len(known) == 1 else account_id
+        rows, doubtful = ask(scope)
+        if wanted(rows):
+            return rows
+        again: tuple[str, ...] = () if scope is not None else known
+        if not known:  # the session was not ready, so its list proves nothing
+            try:
+                known = channel.require_accounts(TRADING_ACCOUNTS, self._settings)
+            except NoAccounts:
+                self._believe_nothing()  # the session's flags say more
+                raise
+            again = known if account_id is None else (account_id,)
+        if again:
+            self._check_patience(operation, len(again))
+            merged = {list_key(row): row for row in rows}
+            for account in again:
+                rows, may_be = ask(account)
+                doubtful = doubtful or may_be
+                merged.update((list_key(row), row) for row in rows)
+            rows = list(merged.values())
+        if doubtful and not rows:
             self._believe_nothing()
-        return trades
+        if account_id is not None and not rows:
+            error = channel.evidence.lacks_account(account_id, operation)
+            if error is not None:
+                raise error
+        return rows
+
+    def _check_patience(self, operation: Operation, calls: int) -> None:
+        """Refuse to begin to ask for each account where that may take too long.
+
+        Raises:
+            PacingError: it may.
+        """
+        if not self._settings.pacing:
+            return
+        patient = patience.get()
+        longest = self._settings.max_wait if patient is None else patient
+        seconds = needed(operation, calls)
+        if seconds > longest:
+            raise PacingError(
+                f"the list is empty, and to ask for each of {calls} accounts takes {seconds:g} s, "
+                f"which is more than max_wait ({longest:g} s) allows to wait; name an account "
+                "(account_id), or raise max_wait",
+                operation=operation.name,
+                retry_after=seconds / calls,
+            )
 
     def _believe_nothing(self) -> None:
         """Make sure that the session can be used: in one that cannot, lists are empty."""

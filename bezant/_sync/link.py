@@ -22,6 +22,7 @@ from ..errors import (
     BezantError,
     ClientClosed,
     DecodeError,
+    IncompleteList,
     PacingError,
     RateLimited,
     SessionError,
@@ -36,7 +37,7 @@ from ..models.stream import Message
 from .client import Client
 
 if TYPE_CHECKING:
-    from ..models.orders import OrderStatus
+    from ..models.orders import LiveOrder, OrderStatus
 
 _logger = logging.getLogger("bezant.stream")
 
@@ -65,6 +66,7 @@ class Link:
             reconnect=reconnect,
             inbox=inbox,
             tickled=lambda: client._channel.session_token,
+            watch=client._channel.streamed,
         )
         self._reconnect = reconnect
         self._timing = timing
@@ -314,7 +316,7 @@ class Link:
         check = self.state.order_check
         try:
             if ask.order_id is None:
-                orders = self.client.orders()
+                orders = self._order_list()
                 with self.lock:
                     self.state.take_order_list(ask, orders, rt.monotonic())
             else:
@@ -338,6 +340,14 @@ class Link:
                 order_id,
             )
         return True
+
+    def _order_list(self) -> list[LiveOrder]:
+        try:
+            return self.client.orders()
+        except IncompleteList as error:
+            # Every order that the list lacks is asked for by its id.
+            _logger.info("%s", error)
+            return []
 
     def _order_status(self, order_id: int) -> OrderStatus | None:
         """Return an order's status; None where the gateway does not know it."""

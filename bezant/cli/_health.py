@@ -43,14 +43,22 @@ def run(
     except BezantError as error:
         known = error.status if isinstance(error, SessionError) else None
         if as_json:
-            said = {"type": type(error).__name__, "message": str(error)}
+            said = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "needs_login": isinstance(error, SessionError) and error.needs_login,
+            }
             print(json.dumps({"gateway": url, "ready": False, **_flags(known), "error": said}))
-        elif known is not None:
-            _print(known)
+        else:
+            if isinstance(error, SessionError):
+                _print_login(lost=error.needs_login)
+            if known is not None:
+                _print(known)
         raise
     if as_json:
         print(json.dumps({"gateway": url, "ready": True, **_flags(status), "error": None}))
         return 0
+    _print_login(lost=False)
     _print(status)
     print("The session is ready.")
     return 0
@@ -59,6 +67,10 @@ def run(
 def _flags(status: AuthStatus | None) -> dict[str, bool | None]:
     values = {name: getattr(status, name, None) for name in _FLAGS}
     return {name: value if isinstance(value, bool) else None for name, value in values.items()}
+
+
+def _print_login(*, lost: bool) -> None:
+    print(f"{'login':<14} {'no' if lost else 'yes'}")
 
 
 def _print(status: AuthStatus) -> None:

@@ -27,7 +27,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     """The brokerage session's flags (``POST /iserver/auth/status``).
 
     Attributes:
-        authenticated: the login passed; the session may still not be usable.
+        authenticated: the brokerage session is open; it may still not be usable. If it is false,
+            somebody can be logged in all the same.
         established: set up and usable. Trade only when this is true. Older gateways leave it out.
         connected: the gateway has a line to the backend.
         competing: the user name is in use somewhere else.
@@ -67,7 +68,8 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         session: the session's token; a secret, so it is not shown.
-        sso_expires_ms: milliseconds until the login ends (``ssoExpires``).
+        sso_expires_ms: milliseconds until the login's token ends, which renews itself
+            (``ssoExpires``); 0 when the session is gone.
         iserver: the brokerage session's part.
     """
 

@@ -359,8 +359,8 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account; the one of the call unless told (``acctId``).
         all_or_none: fill all of it or nothing.
         aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
-        client_order_id: an id of the caller's own, up to 64 characters, unique for a day
-            (``cOID``).
+        client_order_id: an id of the caller's own, up to 64 characters, unique for a day; not on a
+            bracket's exits (``cOID``).
         cash_quantity: money to spend, instead of a quantity (``cashQty``).
         conid: IBKR's id of the contract; routed SMART.
         conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid`` (``conidex``).

@@ -249,7 +249,7 @@ class Api:
     def _portfolio_accounts(self, _call: Call) -> Response:
         session = self._world.session
         session.portfolio_asked = True
-        return Json(self._world.account.listing() if session.usable else [])
+        return Json(self._world.account.listing() if session.serves_portfolio else [])
 
     def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
         """Answer about the account in the path, or refuse another one.
@@ -259,7 +259,8 @@ class Api:
         if call.args[0] != self._world.account.account_id:
             return Response(status_code=401)
         session = self._world.session
-        return Json(body() if session.portfolio_asked and session.usable else [])
+        known = session.portfolio_asked and session.serves_portfolio
+        return Json(body() if known else [])
 
     def _positions(self, call: Call) -> Response:
         try:

@@ -92,6 +92,8 @@ class OrderApi:
             session.orders_filtered = True
         if forced or first or not session.usable:
             return Json({"orders": [], "snapshot": False})
+        if not self._is_mine(call):
+            return Json({"orders": [], "snapshot": True})
         wanted = {FILTERS.get(each.lower(), each) for each in filters} - {"sort_by_time"}
         since = self._world.clock.now() - _DAY
         with self._trading.now() as exchange:
@@ -106,6 +108,10 @@ class OrderApi:
             rows = [self._row(order) for order in found]
         return Json({"orders": rows, "snapshot": True})
 
+    def _is_mine(self, call: Call) -> bool:
+        """Say whether a list is requested without an account, or for the simulated account."""
+        return call.query.get("accountId", self._account) == self._account
+
     def _row(self, order: Order) -> dict[str, Any]:
         contract = self._world.catalogue.contracts[order.ticket.conid]
         return order_row(order, contract, self._account)
@@ -115,7 +121,7 @@ class OrderApi:
         first, session.trades_asked = not session.trades_asked, True
         days = call.query.get("days", "")
         count = min(int(days), _MAX_DAYS) if days.isdecimal() else 1
-        if first or not session.usable:
+        if first or not session.usable or not self._is_mine(call):
             return Json([])
         since = self._world.clock.now() - count * _DAY
         contracts = self._world.catalogue.contracts
@@ -179,7 +185,7 @@ class OrderApi:
             return self._ask(
                 exchange,
                 tickets,
-                lambda: [_placed(each) for each in self._entered(tickets)],
+                lambda: [_placed(each) for each in _children_first(self._entered(tickets))],
                 by_money=by_money,
             )
 
@@ -334,6 +340,11 @@ def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
         "change": f"{amount(change):,.2f}",
         "after": f"{amount(current + change):,.2f}",
     }
+
+
+def _children_first(orders: list[Order]) -> list[Order]:
+    """Return orders as they are answered: a bracket's exits before its entry, as recorded."""
+    return sorted(orders, key=lambda order: order.parent_id is None)
 
 
 def _placed(order: Order) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class Session:
         """Whether there is a brokerage session whose account data is loaded."""
         return self.authenticated and self.established
 
+    @property
+    def serves_portfolio(self) -> bool:
+        """Whether there is account data: also while the brokerage session is closed."""
+        return self.established or not self.authenticated
+
     def flags(self) -> dict[str, bool]:
         """Return the flags, and whether there is a login."""
         names = ("logged_in", "authenticated", "established", "connected", "competing")

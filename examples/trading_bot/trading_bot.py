@@ -75,7 +75,8 @@ class Bot:
     def orders(self) -> list[LiveOrder]:
         """Return the bot's own orders of today, those that have ended too."""
         mark = f"{self.name}-"
-        return [each for each in self.client.orders() if (each.order_ref or "").startswith(mark)]
+        today = self.client.orders(self.account_id)
+        return [each for each in today if (each.order_ref or "").startswith(mark)]
 
     def held(self, symbol: str) -> Decimal:
         """Return how much of a stock the account holds."""

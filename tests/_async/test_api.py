@@ -39,7 +39,7 @@ def says(body: object, content_type: str = "application/json") -> Script:
         if request.target == "/v1/api/iserver/accounts":
             peer.json(ACCOUNTS)
         elif request.target == "/v1/api/portfolio/accounts":
-            peer.json(b"[]")
+            peer.json(b'[{"accountId":"U1"}]')
         else:
             peer.answer("200 OK", content, f"Content-Type: {content_type}")
 

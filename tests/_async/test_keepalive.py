@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from bezant import AsyncClient, BezantError, HttpTimeout, InvalidRequest, NotAuthenticated
+from bezant import AsyncClient, BezantError, HttpTimeout, InvalidRequest, NoSession
 from bezant.sim import SimulatedGateway
 from tests.support._async import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -44,7 +44,7 @@ async def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
             gateway.drop_brokerage()
             await until(lambda: keepalive.failures >= 3)
             assert keepalive.lost
-            assert isinstance(keepalive.last_error, NotAuthenticated)
+            assert isinstance(keepalive.last_error, NoSession)
             assert keepalive.last_failure is not None
             gateway.login()
             await until(lambda: not keepalive.lost)
@@ -53,7 +53,7 @@ async def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
             gateway.login()
             await until(lambda: not keepalive.lost)
             assert keepalive.failures == 0
-        assert told == ["NotAuthenticated", "restored", "NotAuthenticated", "restored"]
+        assert told == ["NoSession", "restored", "NotAuthenticated", "restored"]
 
 
 async def test_it_survives_every_error(raw: RawGateway) -> None:

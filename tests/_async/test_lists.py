@@ -85,7 +85,7 @@ async def test_the_typed_operations_do_so_too_and_raw_calls_show_the_wire(
         assert listed.orders
         assert len(await client.api.orders.get_trade_history(days=7)) == 1
         asked = [each.query for each in gateway.requests if each.path.endswith(ORDERS)]
-        assert asked[-2:] == [{"filters": "filled"}] * 2
+        assert asked[-2:] == [{"filters": "filled", "accountId": ACCOUNT}] * 2
 
 
 async def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> None:
@@ -191,20 +191,23 @@ async def test_a_gateway_that_never_calls_a_list_complete(raw: RawGateway) -> No
         body: Any = {"authenticated": True, "connected": True, "established": True}
         if ORDERS in request.target:
             body = {"orders": [], "snapshot": False}
+        elif request.target.endswith("/iserver/accounts"):
+            body = {"accounts": [ACCOUNT]}
         peer.json(json.dumps(body).encode())
 
     raw.script(answer)
     async with AsyncClient(raw.base_url) as client:
         assert await client.open_orders() == []
         called = [each.target.removeprefix("/v1/api") for each in raw.requests]
-        assert called == ["/iserver/accounts", ORDERS, ORDERS, "/iserver/auth/status"]
+        asked = f"{ORDERS}?accountId={ACCOUNT}"
+        assert called == ["/iserver/accounts", asked, asked, "/iserver/auth/status"]
         assert await client.open_orders() == []
         assert len(raw.requests) == 6
 
 
 async def test_a_gateway_that_has_lost_its_line(raw: RawGateway) -> None:
     def answer(request: RawRequest, peer: Peer) -> None:
-        body: Any = {"authenticated": True, "connected": False}
+        body: Any = {"authenticated": True, "connected": False, "accounts": [ACCOUNT]}
         peer.json(b"[]" if TRADES in request.target else json.dumps(body).encode())
 
     raw.script(answer)

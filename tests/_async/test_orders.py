@@ -150,9 +150,11 @@ async def test_bracket(gateway: SimulatedGateway) -> None:
             ],
         )
         assert [each.order_status for each in replies] == [
-            "Submitted", "PreSubmitted", "PreSubmitted",
+            "PreSubmitted", "PreSubmitted", "Submitted",
         ]  # fmt: skip
-        assert replies[1].parent_order_id == replies[0].order_id
+        *exits, entry = replies
+        assert entry.local_order_id == "entry"
+        assert {each.parent_order_id for each in exits} == {entry.order_id}
         gateway.set_price("AAPL", 248)
         assert await position(client) == 110
         gateway.set_price("AAPL", 256)

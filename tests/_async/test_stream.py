@@ -307,7 +307,7 @@ async def test_the_gateway_must_be_logged_in(gateway: SimulatedGateway) -> None:
             await AsyncWsClient.connect(client)
         gateway.login()
         gateway.drop_brokerage()
-        with pytest.raises(NotAuthenticated):
+        with pytest.raises(NoSession):
             await AsyncWsClient.connect(client)
         gateway.disconnect()
         with pytest.raises(NoSession):

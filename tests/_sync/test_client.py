@@ -18,11 +18,13 @@ from bezant import (
     CompetingSession,
     InvalidBaseUrl,
     InvalidRequest,
+    LoginState,
     NoSession,
     NotAuthenticated,
     NotEstablished,
     NotFound,
     OutcomeUnknown,
+    SessionChange,
     UnexpectedRedirect,
 )
 from bezant.models import Account, Position
@@ -42,14 +44,24 @@ def test_health_of_a_session_that_can_be_used(gateway: SimulatedGateway) -> None
 
 def test_health_says_that_nobody_is_logged_in(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
-        gateway.drop_brokerage()
+        gateway.logout()
         with pytest.raises(NotAuthenticated, match="log in at the gateway's page") as caught:
             client.health()
-        assert caught.value.status is not None
-        assert caught.value.status.connected is True
+        assert caught.value.needs_login
         assert caught.value.login_url == gateway.root_url
         assert str(caught.value).endswith(f"({gateway.root_url})")
         assert not caught.value.retryable
+
+
+def test_health_says_that_the_brokerage_session_is_closed(gateway: SimulatedGateway) -> None:
+    with Client(gateway.base_url) as client:
+        gateway.drop_brokerage()
+        with pytest.raises(NoSession, match=r"client\.session\.initialize\(\)") as caught:
+            client.health()
+        assert caught.value.status is not None
+        assert caught.value.status.connected is True
+        assert not caught.value.needs_login
+        assert gateway.root_url not in str(caught.value)
 
 
 @pytest.mark.parametrize("style", ["redirect", "unauthorized", "html"])
@@ -151,8 +163,17 @@ def test_a_new_login_asks_for_the_accounts_again(gateway: SimulatedGateway) -> N
 
 def test_an_unknown_account_is_not_taken_for_a_lost_login(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
-        with pytest.raises(NotAuthenticated, match="account id that the user name cannot see"):
-            client.all_positions("DU9999999")
+        changes: list[SessionChange] = []
+        client.session.on_change(changes.append)
+        client.health()
+        for _ in range(3):
+            with pytest.raises(
+                NotAuthenticated, match="account id that the user name cannot see"
+            ) as caught:
+                client.all_positions("DU9999999")
+            assert not caught.value.needs_login
+        assert client.session.login is LoginState.LOGGED_IN
+        assert [each.needs_login for each in changes] == [False]
 
 
 @pytest.mark.parametrize("account_id", ["", ".", "..", " ", None, 1.5])

@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from bezant import BezantError, Client, HttpTimeout, InvalidRequest, NotAuthenticated
+from bezant import BezantError, Client, HttpTimeout, InvalidRequest, NoSession
 from bezant.sim import SimulatedGateway
 from tests.support._sync import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -45,7 +45,7 @@ def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
             gateway.drop_brokerage()
             until(lambda: keepalive.failures >= 3)
             assert keepalive.lost
-            assert isinstance(keepalive.last_error, NotAuthenticated)
+            assert isinstance(keepalive.last_error, NoSession)
             assert keepalive.last_failure is not None
             gateway.login()
             until(lambda: not keepalive.lost)
@@ -54,7 +54,7 @@ def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
             gateway.login()
             until(lambda: not keepalive.lost)
             assert keepalive.failures == 0
-        assert told == ["NotAuthenticated", "restored", "NotAuthenticated", "restored"]
+        assert told == ["NoSession", "restored", "NotAuthenticated", "restored"]
 
 
 def test_it_survives_every_error(raw: RawGateway) -> None:

@@ -86,7 +86,7 @@ def test_the_typed_operations_do_so_too_and_raw_calls_show_the_wire(
         assert listed.orders
         assert len(client.api.orders.get_trade_history(days=7)) == 1
         asked = [each.query for each in gateway.requests if each.path.endswith(ORDERS)]
-        assert asked[-2:] == [{"filters": "filled"}] * 2
+        assert asked[-2:] == [{"filters": "filled", "accountId": ACCOUNT}] * 2
 
 
 def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> None:
@@ -192,20 +192,23 @@ def test_a_gateway_that_never_calls_a_list_complete(raw: RawGateway) -> None:
         body: Any = {"authenticated": True, "connected": True, "established": True}
         if ORDERS in request.target:
             body = {"orders": [], "snapshot": False}
+        elif request.target.endswith("/iserver/accounts"):
+            body = {"accounts": [ACCOUNT]}
         peer.json(json.dumps(body).encode())
 
     raw.script(answer)
     with Client(raw.base_url) as client:
         assert client.open_orders() == []
         called = [each.target.removeprefix("/v1/api") for each in raw.requests]
-        assert called == ["/iserver/accounts", ORDERS, ORDERS, "/iserver/auth/status"]
+        asked = f"{ORDERS}?accountId={ACCOUNT}"
+        assert called == ["/iserver/accounts", asked, asked, "/iserver/auth/status"]
         assert client.open_orders() == []
         assert len(raw.requests) == 6
 
 
 def test_a_gateway_that_has_lost_its_line(raw: RawGateway) -> None:
     def answer(request: RawRequest, peer: Peer) -> None:
-        body: Any = {"authenticated": True, "connected": False}
+        body: Any = {"authenticated": True, "connected": False, "accounts": [ACCOUNT]}
         peer.json(b"[]" if TRADES in request.target else json.dumps(body).encode())
 
     raw.script(answer)

@@ -49,7 +49,7 @@ def test_it_learns_from_the_calls(gateway: SimulatedGateway) -> None:
     ("switch", "state"),
     [
         ("logout", SessionState.LOGGED_OUT),
-        ("drop_brokerage", SessionState.LOGGED_OUT),
+        ("drop_brokerage", SessionState.CLOSED),
         ("disconnect", SessionState.CONNECTING),
         ("unestablish", SessionState.AUTHENTICATED),
         ("compete", SessionState.COMPETING),

@@ -308,7 +308,7 @@ def test_the_gateway_must_be_logged_in(gateway: SimulatedGateway) -> None:
             WsClient.connect(client)
         gateway.login()
         gateway.drop_brokerage()
-        with pytest.raises(NotAuthenticated):
+        with pytest.raises(NoSession):
             WsClient.connect(client)
         gateway.disconnect()
         with pytest.raises(NoSession):

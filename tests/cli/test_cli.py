@@ -270,6 +270,7 @@ def test_health_prints_the_flags(
     shown = capsys.readouterr()
     assert re.search(r"^established +yes$", shown.out, flags=re.MULTILINE)
     assert re.search(r"^competing +no$", shown.out, flags=re.MULTILINE)
+    assert re.search(r"^login +yes$", shown.out, flags=re.MULTILINE)
     assert shown.err == ""
 
 
@@ -293,6 +294,7 @@ def test_health_for_other_programs(
     assert (code, said["ready"], said["competing"]) == (2, False, True)
     assert isinstance(said["error"], dict)
     assert said["error"]["type"] == "CompetingSession"
+    assert said["error"]["needs_login"] is False
     assert one_line(complaint) == f"bezant: {said['error']['message']}\n"
     code, said, _ = ask(closed)
     assert (code, said["authenticated"]) == (2, None)
@@ -342,6 +344,25 @@ def test_health_prints_the_flags_of_a_session_that_cannot_be_used(
     assert re.search(r"^established +no$", shown.out, flags=re.MULTILINE)
     assert "ready" not in shown.out
     one_line(shown.err)
+
+
+def test_health_tells_a_closed_brokerage_session_from_a_lost_login(
+    gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["health", "--gateway", gateway.base_url]
+    gateway.drop_brokerage()
+    assert main(asked) == 2
+    shown = capsys.readouterr()
+    assert re.search(r"^login +yes$", shown.out, flags=re.MULTILINE)
+    assert re.search(r"^authenticated +no$", shown.out, flags=re.MULTILINE)
+    assert "client.session.initialize()" in one_line(shown.err)
+    gateway.logout()
+    assert main(asked) == 2
+    shown = capsys.readouterr()
+    assert re.search(r"^login +no$", shown.out, flags=re.MULTILINE)
+    assert "in a browser" in one_line(shown.err)
+    assert main([*asked, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["needs_login"] is True
 
 
 def test_an_address_that_does_not_parse_is_another_error(

@@ -15,7 +15,7 @@ from bezant import (
     NotAuthenticated,
     NotEstablished,
 )
-from bezant._core.health import AUTH_STATUS, LOGOUT, TICKLE, problem
+from bezant._core.health import AUTH_STATUS, LOGOUT, TICKLE, problem, refused
 
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
 
@@ -31,10 +31,10 @@ READY = {"authenticated": True, "established": True, "connected": True, "competi
         ({"established": False}, NotEstablished),
         ({"connected": False}, NoSession),
         ({"connected": False, "authenticated": False}, NoSession),
-        ({"authenticated": False}, NotAuthenticated),
-        ({"authenticated": UNSET}, NotAuthenticated),
-        ({"authenticated": None, "established": None}, NotAuthenticated),
-        ({"authenticated": False, "established": True}, NotAuthenticated),
+        ({"authenticated": False}, NoSession),
+        ({"authenticated": UNSET}, NoSession),
+        ({"authenticated": None, "established": None}, NoSession),
+        ({"authenticated": False, "established": True}, NoSession),
         ({"authenticated": False, "competing": True}, CompetingSession),
     ],
 )
@@ -49,6 +49,9 @@ def test_flags(flags: dict[str, Any], kind: type[BezantError] | None) -> None:
         assert error.status is status
         assert error.operation == "POST /iserver/auth/status"
         assert not status.ready or kind is NoSession
+        assert not error.needs_login
+        if isinstance(error, NoSession):
+            assert "client.session.initialize(" in str(error)
 
 
 def test_the_gateways_words_and_the_call_are_in_the_error() -> None:
@@ -59,8 +62,40 @@ def test_the_gateways_words_and_the_call_are_in_the_error() -> None:
 
 
 def test_no_flags_at_all_are_no_session() -> None:
-    assert type(problem(AuthStatus())) is NotAuthenticated
+    assert type(problem(AuthStatus())) is NoSession
 
 
 def test_session_calls_may_be_repeated() -> None:
     assert all(each.idempotent for each in (AUTH_STATUS, TICKLE, LOGOUT))
+
+
+CAPABILITY = "Force compete capability must be used together with compete flag"
+
+
+@pytest.mark.parametrize(
+    ("answer", "compete", "kind"),
+    [
+        (None, False, None),
+        ([], False, None),
+        ({}, False, None),
+        ({"wait": True}, False, None),
+        ({"passed": True, "authenticated": False}, False, None),
+        ({"authenticated": True, "fail": "odd"}, False, None),
+        ({"passed": False, "fail": CAPABILITY}, False, NoSession),
+        ({"passed": False, "fail": CAPABILITY}, True, NotAuthenticated),
+        ({"fail": "no such user"}, False, NotAuthenticated),
+        ({"passed": False}, False, NotAuthenticated),
+        ({"competing": True}, False, CompetingSession),
+        ({"competing": True}, True, None),
+        ({"competing": True, "authenticated": True}, False, None),
+    ],
+)
+def test_what_the_request_to_open_it_is_answered(
+    answer: object, compete: bool, kind: type[BezantError] | None
+) -> None:
+    error = refused(answer, compete=compete)
+    assert (None if error is None else type(error)) is kind
+    if error is not None:
+        assert error.needs_login is (kind is NotAuthenticated)
+        if isinstance(answer, dict) and answer.get("fail"):
+            assert str(answer["fail"]) in str(error)

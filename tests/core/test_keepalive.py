@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bezant import AuthStatus, BezantError, ConnectFailed, NotAuthenticated, Tickle
+from bezant import AuthStatus, BezantError, ConnectFailed, NoSession, NotAuthenticated, Tickle
 from bezant._core.keepalive import Change, KeepaliveState
 from bezant.models import TickleServer
 
@@ -37,7 +37,7 @@ def test_what_is_remembered() -> None:
     state.answered(BAD, 2.0)
     state.answered(BAD, 3.0)
     assert (state.last_success, state.last_failure, state.failures) == (1.0, 3.0, 2)
-    assert type(state.last_error) is NotAuthenticated
+    assert type(state.last_error) is NoSession
     assert state.last_error.operation == "POST /tickle"
     assert state.lost
     state.answered(Tickle(), 4.0)  # says nothing about the session: it answered
@@ -56,3 +56,19 @@ def test_the_pauses_grow_after_several_failures_and_shrink_at_once() -> None:
     assert state.pause(60.0) == 300
     state.answered(GOOD, 2.0)
     assert state.pause(60.0) == 60
+
+
+def test_a_login_that_goes_after_the_brokerage_session_is_news() -> None:
+    state = KeepaliveState()
+    told = [
+        state.answered(BAD, 1.0),
+        state.failed(NotAuthenticated("no"), 2.0),
+        state.failed(NotAuthenticated("no"), 3.0),
+        state.answered(BAD, 4.0),
+        state.failed(NotAuthenticated("no"), 5.0),
+        state.answered(GOOD, 6.0),
+        state.failed(NotAuthenticated("no"), 7.0),
+        state.answered(BAD, 8.0),
+    ]
+    lost, back = Change.LOST, Change.RESTORED
+    assert told == [lost, lost, None, None, None, back, lost, None]

@@ -54,6 +54,19 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
     assert is_open(LiveOrder(status=status)) is expected
 
 
+@pytest.mark.parametrize(
+    ("status", "detail", "expected"),
+    [
+        ("Inactive", "Pending Submit", True),  # its question waits for an answer
+        ("Inactive", "Rejected", False),
+        ("Inactive", None, False),
+        ("Filled", "Pending Submit", False),
+    ],
+)
+def test_inactive_orders_that_are_open(status: str, detail: Any, expected: bool) -> None:
+    assert is_open(LiveOrder(status=status, order_ccp_status=detail)) is expected
+
+
 def test_quotes_are_gathered() -> None:
     quotes = Quotes([3, 1], MarketDataFields.from_codes(31, 84, 99999))
     assert quotes.codes == ["31", "84", "99999"]

@@ -10,11 +10,14 @@ import pytest
 from bezant import errors
 from bezant._core.session import (
     SLOWEST_POLL,
+    BrokerageState,
+    LoginState,
     SessionChange,
     SessionMachine,
     SessionState,
     next_midnight,
     next_poll,
+    patience,
     state_of,
 )
 from bezant.models import UNSET, AuthStatus, Tickle, TickleServer
@@ -33,10 +36,10 @@ def machine() -> SessionMachine:
         (READY, SessionState.ESTABLISHED),
         (AuthStatus(authenticated=True), SessionState.ESTABLISHED),
         (AuthStatus(authenticated=True, established=False), SessionState.AUTHENTICATED),
-        (AuthStatus(authenticated=False, connected=True), SessionState.LOGGED_OUT),
+        (AuthStatus(authenticated=False, connected=True), SessionState.CLOSED),
         (AuthStatus(authenticated=False, competing=True), SessionState.COMPETING),
         (AuthStatus(connected=False), SessionState.CONNECTING),
-        (AuthStatus(), SessionState.LOGGED_OUT),
+        (AuthStatus(), SessionState.CLOSED),
     ],
 )
 def test_flags_are_a_state(
@@ -57,7 +60,9 @@ def test_flags_are_a_state(
         (errors.NotAuthenticated("x"), SessionState.LOGGED_OUT),
         (errors.CompetingSession("x"), SessionState.COMPETING),
         (errors.NotEstablished("x"), SessionState.AUTHENTICATED),
-        (errors.NoSession("x"), SessionState.CONNECTING),
+        (errors.NoSession("x"), SessionState.CLOSED),
+        (errors.NoSession("x", status=AuthStatus(connected=False)), SessionState.CONNECTING),
+        (errors.NoSession("x", status=AuthStatus()), SessionState.CLOSED),
         (errors.HttpTimeout("x"), SessionState.LOST),
         (errors.ConnectFailed("x"), SessionState.LOST),
         (errors.SessionError("x"), SessionState.LOST),
@@ -74,12 +79,20 @@ def test_errors_are_a_state(
 
 def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
     # a 401 may be an account that the user name cannot see
-    assert machine.failed(errors.NotAuthenticated("x"), 1.0, about_session=False) is None
+    unclear = errors.NotAuthenticated("x")
+    unclear.needs_login = False
+    assert machine.failed(unclear, 1.0, about_session=False) is None
+    assert machine.failed(errors.ConnectFailed("x"), 1.0, about_session=False) is None
+    assert machine.failed(errors.NotEstablished("x"), 1.0, about_session=False) is None
+    # the history's own session is another one
+    for operation in (None, "GET /hmds/history"):
+        idle = errors.NoSession("x", operation=operation)
+        assert machine.failed(idle, 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
     # an answer came, if not one that tells what was done
-    unclear = errors.OutcomeUnknown("x", status=500)
-    assert machine.failed(unclear, 1.0, about_session=True) is None
+    unknown = errors.OutcomeUnknown("x", status=500)
+    assert machine.failed(unknown, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
 
 
@@ -129,3 +142,88 @@ def test_midnight_across_a_change_of_the_clocks() -> None:
     during = datetime(2026, 11, 1, 0, 0, tzinfo=zone)
     left = next_midnight(during).astimezone(UTC) - during.astimezone(UTC)
     assert left == timedelta(hours=25)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (errors.NotAuthenticated("the login page"), SessionState.LOGGED_OUT),
+        (errors.NoSession("x", operation="GET /iserver/accounts"), SessionState.CLOSED),
+    ],
+)
+def test_errors_of_other_calls_that_say_enough(
+    machine: SessionMachine, error: errors.BezantError, state: SessionState
+) -> None:
+    assert machine.failed(error, 1.0, about_session=False)
+    assert machine.state is state
+
+
+def test_each_state_says_something_of_login_and_brokerage() -> None:
+    login, brokerage, state = LoginState, BrokerageState, SessionState
+    assert {each: (each.login, each.brokerage) for each in SessionState} == {
+        state.UNKNOWN: (login.UNKNOWN, brokerage.UNKNOWN),
+        state.LOGGED_OUT: (login.LOGGED_OUT, brokerage.CLOSED),
+        state.CLOSED: (login.LOGGED_IN, brokerage.CLOSED),
+        state.CONNECTING: (login.LOGGED_IN, brokerage.CLOSED),
+        state.AUTHENTICATED: (login.LOGGED_IN, brokerage.NOT_ESTABLISHED),
+        state.ESTABLISHED: (login.LOGGED_IN, brokerage.ESTABLISHED),
+        state.COMPETING: (login.LOGGED_IN, brokerage.COMPETING),
+        state.LOST: (login.UNKNOWN, brokerage.UNKNOWN),
+    }
+
+
+def test_changes_say_what_was_lost() -> None:
+    state = SessionState
+    for before, after, lost in (
+        (state.UNKNOWN, state.ESTABLISHED, None),
+        (state.ESTABLISHED, state.CLOSED, "brokerage"),
+        (state.ESTABLISHED, state.COMPETING, "brokerage"),
+        (state.CLOSED, state.AUTHENTICATED, None),
+        (state.CLOSED, state.LOGGED_OUT, "login"),
+        (state.ESTABLISHED, state.LOGGED_OUT, "login"),
+        (state.ESTABLISHED, state.LOST, "gateway"),
+    ):
+        change = SessionChange(before, after, 1.0)
+        assert change.lost == lost
+        assert change.needs_login is (lost == "login")
+
+
+CLOSED = AuthStatus(authenticated=False, connected=True)
+
+
+def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
+    machine: SessionMachine,
+) -> None:
+    def closed() -> type[object]:
+        return type(machine.problem(CLOSED))
+
+    assert closed() is errors.NoSession
+    change = machine.cannot_open(errors.NotAuthenticated("x"), 1.0)
+    assert change is not None
+    assert change.needs_login
+    assert closed() is errors.NotAuthenticated
+    assert machine.answered(CLOSED, 2.0) is None  # it still does
+    assert machine.state is SessionState.LOGGED_OUT
+    # A line that is down is another matter.
+    assert type(machine.problem(AuthStatus(connected=False))) is errors.NoSession
+    machine.answered(READY, 3.0)
+    assert closed() is errors.NoSession
+
+
+def test_a_new_login_makes_it_worth_a_try(machine: SessionMachine) -> None:
+    machine.tickled(Tickle(session="a"), 1.0)
+    machine.cannot_open(errors.NotAuthenticated("x"), 1.0)
+    machine.tickled(Tickle(session="a", iserver=TickleServer(auth_status=CLOSED)), 2.0)
+    assert machine.state.login is LoginState.LOGGED_OUT
+    machine.tickled(Tickle(session="b", iserver=TickleServer(auth_status=CLOSED)), 3.0)
+    assert machine.state is SessionState.CLOSED
+
+
+def test_a_token_that_is_gone(machine: SessionMachine) -> None:
+    machine.tickled(Tickle(sso_expires_ms=60_000), 10.0)
+    machine.tickled(Tickle(sso_expires_ms=0), 20.0)
+    assert machine.sso_expires == 20.0
+
+
+def test_how_long_it_may_take_to_be_established() -> None:
+    assert (patience(60.0), patience(1.0)) == (5.0, 0.5)

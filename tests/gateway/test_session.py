@@ -10,6 +10,7 @@ import pytest
 import bezant
 from bezant import (
     InvalidRequest,
+    NoSession,
     NotAuthenticated,
     NotFound,
     PermissionDenied,
@@ -33,7 +34,7 @@ async def test_health_soon_after_the_login(gateway: Chain, twin: Twin) -> None:
         while status is None:
             try:
                 status = await client.health()
-            except NotAuthenticated:
+            except (NotAuthenticated, NoSession):
                 denials += 1
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.02)
@@ -202,7 +203,7 @@ async def test_the_gateway_logs_in_again_by_itself(gateway: Chain) -> None:
     gateway.fail_own_tickle = True
     gateway.drop_brokerage()
     async with bezant.AsyncClient(gateway.base_url) as client:
-        with pytest.raises(NotAuthenticated):
+        with pytest.raises(NoSession):
             await client.health()
         # It tickles every 30 s, and takes a refusal for the end of its session.
         await until(

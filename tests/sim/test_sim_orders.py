@@ -199,7 +199,7 @@ def test_cancelling_everything(gateway: SimulatedGateway, trader: httpx.Client) 
 
 
 def test_bracket(gateway: SimulatedGateway, trader: httpx.Client) -> None:
-    parent, gain, loss = place(
+    gain, loss, parent = place(  # exits first, as recorded
         trader,
         row(price=249, cOID="entry"),
         row("SELL", price=260, parentId="entry", tif="GTC"),

@@ -86,6 +86,9 @@ def test_drop_brokerage(gateway: SimulatedGateway, api: httpx.Client) -> None:
     assert answer.status_code == 400
     assert answer.json() == {"error": "Init session first", "statusCode": 400}
     assert api.get("/trsrv/stocks?symbols=AAPL").status_code == 200
+    # The login is still there, and so is the portfolio.
+    assert len(api.get("/portfolio/accounts").json()) == 1
+    assert api.get("/portfolio/DU1234567/positions/0").json()
     assert api.post("/iserver/reauthenticate").json() == {"message": "triggered"}
 
 

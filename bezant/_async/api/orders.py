@@ -39,7 +39,11 @@ class AsyncOrdersApi(AsyncGroup):
         return await self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
     async def get_open_orders(
-        self, *, filters: Sequence[str] | None = None, force: bool | None = None
+        self,
+        *,
+        filters: Sequence[str] | None = None,
+        force: bool | None = None,
+        account_id: str | None = None,
     ) -> LiveOrders:
         """Return the day's orders, open and done.
 
@@ -52,14 +56,20 @@ class AsyncOrdersApi(AsyncGroup):
                 ``submitted``, ``filled``, ``pending_cancel``, ``cancelled``, ``warn_state``; and
                 ``sort_by_time``.
             force: drop the cached list; this call then brings nothing, the next one the orders.
+            account_id: whose orders; without it those of the only account, or the gateway's choice
+                where there are several.
 
         Raises:
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force)
+        return await self._call(
+            table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
+        )
 
-    async def get_trade_history(self, *, days: int | None = None) -> list[Trade]:
+    async def get_trade_history(
+        self, *, days: int | None = None, account_id: str | None = None
+    ) -> list[Trade]:
         """Return executions of the last days.
 
         An empty first list is asked for again.
@@ -68,12 +78,16 @@ class AsyncOrdersApi(AsyncGroup):
 
         Args:
             days: days back, up to 7.
+            account_id: whose executions; without it those of the only account, or the gateway's
+                choice where there are several.
 
         Raises:
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_TRADE_HISTORY, list[Trade], days=days)
+        return await self._call(
+            table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id
+        )
 
     async def cancel_open_order(
         self,
@@ -169,7 +183,8 @@ class AsyncOrdersApi(AsyncGroup):
             acct_id: the account; the one of the call unless told.
             all_or_none: fill all of it or nothing.
             aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
-            client_order_id: an id of the caller's own, up to 64 characters, unique for a day.
+            client_order_id: an id of the caller's own, up to 64 characters, unique for a day; not
+                on a bracket's exits.
             cash_quantity: money to spend, instead of a quantity.
             conid: IBKR's id of the contract; routed SMART.
             conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid``.
@@ -271,13 +286,15 @@ class AsyncOrdersApi(AsyncGroup):
     async def preview_margin_impact(
         self, *, account_id: str, orders: Sequence[OrderTicket]
     ) -> OrderPreview:
-        """Return what an order would cost and do to the margin, without placing it.
+        """Return what an order would cost, without placing it.
+
+        IBKR prices the first ticket only.
 
         ``POST /iserver/account/{accountId}/orders/whatif``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            orders: the order; several for a bracket or an OCA group.
+            orders: the order; of several only the first ticket is priced.
 
         Raises:
             InvalidRequest: an argument cannot be sent.

@@ -1138,7 +1138,7 @@ ROWS: Final[tuple[tuple[str, str, str, str, bool, str, str], ...]] = (
         "preview_margin_impact",
         True,
         "",
-        "Return what an order would cost and do to the margin, without placing it.",
+        "Return what an order would cost, without placing it; IBKR prices the first ticket only.",
     ),
     (
         "ackServerPrompt",

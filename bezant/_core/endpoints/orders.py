@@ -27,6 +27,7 @@ GET_OPEN_ORDERS = Endpoint(
     query={
         "filters": "filters",
         "force": "force",
+        "account_id": "accountId",
     },
     starts=True,
     pacing="GET /iserver/account/orders",
@@ -40,6 +41,7 @@ GET_TRADE_HISTORY = Endpoint(
     answer="list[Trade]",
     query={
         "days": "days",
+        "account_id": "accountId",
     },
     starts=True,
     pacing="GET /iserver/account/trades",

@@ -84,6 +84,7 @@ class StreamState:
         reconnect: bool = True,
         inbox: Inbox | None = None,
         tickled: Callable[[], str] = str,
+        watch: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.phase: Phase = Phase.CONNECTING
         self.inbox: Inbox = Inbox() if inbox is None else inbox
@@ -97,6 +98,7 @@ class StreamState:
         self._wanted = Wanted()
         self._sent = Sent(self._timing, random)
         self._intake = Intake(report, self.inbox, self._sent)
+        self._intake.watch = watch
         self.orders: OrderBook = self._intake.orders
         self.order_check: OrderCheck = self._intake.order_check
         self.new_session: Secret | None = None

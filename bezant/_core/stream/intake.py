@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
 from ..decode import Report
@@ -25,12 +27,14 @@ class Intake:
         orders: the orders, whole.
         order_check: completes them after an interruption.
         quotes: contracts whose newest values are kept, by ``conid_ex``.
+        watch: is given each row about an order or an execution.
     """
 
     def __init__(self, report: Report, inbox: Inbox, sent: Sent) -> None:
         self.orders: OrderBook = OrderBook(report)
         self.order_check: OrderCheck = OrderCheck(self.orders)
         self.quotes: dict[str, LiveQuote] = {}
+        self.watch: Callable[[Mapping[str, Any]], object] | None = None
         self._trades = TradeBook(report)
         self._ledgers = LedgerBook(report)
         self._inbox = inbox
@@ -64,6 +68,8 @@ class Intake:
         if isinstance(message, MarketData):
             self.take_quote(message)
             return
+        if self.watch is not None and isinstance(message, OrderUpdate | TradeUpdate):
+            self.watch(message.raw)
         if isinstance(message, TradeUpdate):
             self._sent.confirm(TRADES)
             whole = self._trades.update(message)

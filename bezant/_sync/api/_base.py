@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from ..._core.endpoints._base import Endpoint, arrange, text_of
-from ..._core.lists import brings_nothing, may_be_more
+from ..._core.lists import brings_nothing, is_empty, may_be_more
 from ..._core.settings import Settings
 from ..channel import Channel
 
@@ -23,15 +23,36 @@ class Group:
     def _call(self, endpoint: Endpoint, type_: type[T], /, **values: object) -> T:
         path, params, json = arrange(endpoint, values)
         channel, operation = self._channel, endpoint.operation
-        first = endpoint.starts and channel.is_new(operation)
+        account = ""
+        if endpoint.starts:
+            params, account = self._of_one_account(endpoint, params)
+        first = endpoint.starts and channel.is_new(operation, account)
         answer = channel.call(operation, type_, self._settings, path=path, params=params, json=json)
         if endpoint.starts:
-            channel.started(operation)
-        if first and not brings_nothing(values) and may_be_more(answer):
+            channel.started(operation, account)
+        again = first and not brings_nothing(values) and may_be_more(answer)
+        if not again and is_empty(answer):
+            again = channel.was_not_ready(operation, self._settings)
+        if again:
             answer = channel.call(
                 operation, type_, self._settings, path=path, params=params, json=json
             )
         return cast("T", text_of(answer)) if isinstance(answer, str) else answer
+
+    def _of_one_account(
+        self, endpoint: Endpoint, params: dict[str, object] | None
+    ) -> tuple[dict[str, object] | None, str]:
+        """Return the query of a list, which names the account where there is only one, and it.
+
+        Without an account the gateway has been seen to list nothing.
+        """
+        wire = endpoint.query["account_id"]
+        asked = dict(params or {})
+        if wire not in asked:
+            accounts = self._channel.trading_accounts(self._settings)
+            if len(accounts) == 1:
+                asked[wire] = accounts[0]
+        return asked or None, str(asked.get(wire, ""))
 
     def _plain(self, endpoint: Endpoint, /, **values: object) -> Any:
         return self._call(endpoint, cast("type[Any]", Any), **values)

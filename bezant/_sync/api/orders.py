@@ -40,7 +40,11 @@ class OrdersApi(Group):
         return self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
     def get_open_orders(
-        self, *, filters: Sequence[str] | None = None, force: bool | None = None
+        self,
+        *,
+        filters: Sequence[str] | None = None,
+        force: bool | None = None,
+        account_id: str | None = None,
     ) -> LiveOrders:
         """Return the day's orders, open and done.
 
@@ -53,14 +57,20 @@ class OrdersApi(Group):
                 ``submitted``, ``filled``, ``pending_cancel``, ``cancelled``, ``warn_state``; and
                 ``sort_by_time``.
             force: drop the cached list; this call then brings nothing, the next one the orders.
+            account_id: whose orders; without it those of the only account, or the gateway's choice
+                where there are several.
 
         Raises:
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force)
+        return self._call(
+            table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
+        )
 
-    def get_trade_history(self, *, days: int | None = None) -> list[Trade]:
+    def get_trade_history(
+        self, *, days: int | None = None, account_id: str | None = None
+    ) -> list[Trade]:
         """Return executions of the last days.
 
         An empty first list is asked for again.
@@ -69,12 +79,14 @@ class OrdersApi(Group):
 
         Args:
             days: days back, up to 7.
+            account_id: whose executions; without it those of the only account, or the gateway's
+                choice where there are several.
 
         Raises:
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days)
+        return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id)
 
     def cancel_open_order(
         self,
@@ -170,7 +182,8 @@ class OrdersApi(Group):
             acct_id: the account; the one of the call unless told.
             all_or_none: fill all of it or nothing.
             aux_price: stop price of ``STOP_LIMIT`` and ``TRAILLMT`` orders.
-            client_order_id: an id of the caller's own, up to 64 characters, unique for a day.
+            client_order_id: an id of the caller's own, up to 64 characters, unique for a day; not
+                on a bracket's exits.
             cash_quantity: money to spend, instead of a quantity.
             conid: IBKR's id of the contract; routed SMART.
             conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid``.
@@ -272,13 +285,15 @@ class OrdersApi(Group):
     def preview_margin_impact(
         self, *, account_id: str, orders: Sequence[OrderTicket]
     ) -> OrderPreview:
-        """Return what an order would cost and do to the margin, without placing it.
+        """Return what an order would cost, without placing it.
+
+        IBKR prices the first ticket only.
 
         ``POST /iserver/account/{accountId}/orders/whatif``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            orders: the order; several for a bracket or an OCA group.
+            orders: the order; of several only the first ticket is priced.
 
         Raises:
             InvalidRequest: an argument cannot be sent.

@@ -1,0 +1,324 @@
+"""Accounts, orders and executions that the client has seen, to check empty lists against.
+
+The gateway has been seen to answer with an empty list although there are orders and executions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import unquote
+
+import msgspec
+
+from ..errors import IncompleteList, NoAccounts
+from .decode import loads
+from .effects import is_order
+from .positions import ACCOUNTS
+from .retry import TRADING_ACCOUNTS
+from .wire import Operation, Request
+
+ORDERS: Final = Operation("GET", "/iserver/account/orders", idempotent=True)
+TRADES: Final = Operation("GET", "/iserver/account/trades", idempotent=True)
+
+_STATUS: Final = "/iserver/account/order/status/"
+_ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
+_REPLY: Final = "/iserver/reply/"
+_FILLED: Final = "filled"
+_ENDED: Final = frozenset({_FILLED, "apicancelled", "cancelled", "canceled", "expired", "rejected"})
+# The first status of a new order, and the last one of a refused order.
+_INACTIVE: Final = "inactive"
+_PENDING: Final = frozenset({"pendingsubmit", "submitted", "presubmitted"})
+# Beyond it an order may have ended unseen and have left the day's list.
+_LIFETIME: Final = 12 * 3600.0
+_DAY: Final = 86_400.0
+# A list of one day is that of the trading day, which began less than a day ago.
+_FIRST_DAY: Final = 12 * 3600.0
+# A stream sends the executions of about a week. A time before that is a wrong clock's.
+_LONGEST: Final = 8 * _DAY
+_MOST: Final = 1_000
+_NAMED: Final = 5
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Order:
+    __slots__ = ("account", "ended", "filled", "inactive", "name", "seen")
+
+    def __init__(self) -> None:
+        self.account = ""
+        self.name = ""
+        self.seen = 0.0
+        self.ended = False
+        self.filled = False
+        self.inactive = False
+
+    def counts(self, account: str | None, now: float) -> bool:
+        """Say whether it was seen lately, and belongs to the account; None is any account."""
+        return now - self.seen <= _LIFETIME and account in (None, self.account)
+
+
+class _Execution:
+    __slots__ = ("account", "at", "seen")
+
+    def __init__(self, account: str, at: float | None, seen: float) -> None:
+        self.account = account
+        self.at = at
+        self.seen = seen
+
+
+class Evidence:
+    """Accounts that the gateway named; orders and executions that the client has seen.
+
+    It is bounded: it forgets the oldest of more than 1,000 orders and executions.
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, tuple[str, ...] | None] = {}
+        self._orders: dict[int, _Order] = {}
+        self._executions: dict[str, _Execution] = {}
+        self._questions: dict[str, str] = {}
+
+    def accounts(self, operation: Operation) -> tuple[str, ...] | None:
+        """Return the ids in the last response to a call for accounts; None where it had no list."""
+        return self._accounts.get(operation.path)
+
+    # What is learned
+
+    def answered(self, request: Request, body: bytes, now: float) -> None:
+        """Take a successful response; `now` is in seconds since 1970."""
+        operation = request.operation
+        path = operation.path
+        if not path.startswith(("/iserver/account", _REPLY, ACCOUNTS.path)):
+            return
+        names_accounts = path in (ACCOUNTS.path, TRADING_ACCOUNTS.path)
+        listed = path in (ORDERS.path, TRADES.path) or path.startswith(_STATUS)
+        placed = operation.method == "POST" and is_order(operation)
+        if not (names_accounts or listed or placed):
+            return
+        try:
+            found: object = loads(body)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+            found = None
+        if names_accounts:
+            self._accounts[path] = _account_ids(found)
+        elif placed:
+            self._placed(request, found, now)
+        elif path == TRADES.path:
+            for row in _rows(found):
+                self._executed(row, now)
+        else:
+            listing = _mapping(found).get("orders") if path == ORDERS.path else found
+            for row in _rows(listing):
+                self._told(row, now, new=False)
+
+    def _placed(self, request: Request, found: object, now: float) -> None:
+        if named := _ACCOUNT.search(request.target):
+            account = unquote(named[1])
+        else:
+            question = unquote(request.target.partition(_REPLY)[2].partition("?")[0])
+            account = self._questions.get(question, "")
+        for row in _rows(found):
+            asked = row.get("id")
+            if isinstance(asked, str) and asked:
+                _put(self._questions, asked, account)
+            self._told(row, now, new=True, placed=True, account=account)
+
+    def streamed(self, row: Mapping[str, Any], now: float) -> None:
+        """Take a stream's row about an order or an execution."""
+        if "execution_id" in row:
+            self._executed(row, now)
+        else:
+            self._told(row, now, new=True)
+
+    def _told(
+        self,
+        row: Mapping[str, Any],
+        now: float,
+        *,
+        new: bool,
+        placed: bool = False,
+        account: str = "",
+    ) -> None:
+        order_id = _number(row.get("order_id") or row.get("orderId"))
+        if order_id is None:
+            return
+        status = _word(row.get("status") or row.get("order_status"))
+        order = self._orders.get(order_id)
+        if order is None:
+            if not new or not (placed or status):
+                return
+            order = _Order()
+        _put(self._orders, order_id, order)
+        order.account = account or _text(row, "acct", "account", "accountId") or order.account
+        order.name = _text(row, "local_order_id", "order_ref") or order.name
+        order.seen = now
+        order.filled = order.filled or status == _FILLED
+        order.ended = order.ended or status in _ENDED
+        if status:
+            detail = _word(row.get("order_ccp_status"))
+            order.inactive = status == _INACTIVE and not placed and detail not in _PENDING
+
+    def _executed(self, row: Mapping[str, Any], now: float) -> None:
+        key = row.get("execution_id")
+        if not isinstance(key, str) or not key:
+            return
+        moment = _number(row.get("trade_time_r"))
+        at = None if moment is None else moment / 1000
+        account = _text(row, "account", "accountCode", "acct")
+        _put(self._executions, key, _Execution(account, at, now))
+
+    # What contradicts an empty list
+
+    def lacks_orders(
+        self, account: str | None, listed: Container[object], now: float
+    ) -> IncompleteList | None:
+        """Return the error for a list without working orders that lacks known ones.
+
+        Args:
+            account: whose list it is; None for all accounts.
+            listed: the ids of the orders in it.
+            now: seconds since 1970.
+        """
+        missing = {
+            order_id: order
+            for order_id, order in self._orders.items()
+            if not (order.ended or order.inactive or order_id in listed)
+            and order.counts(account, now)
+        }
+        if not missing:
+            return None
+        ids = tuple(missing)
+        return IncompleteList(
+            f"the list lacks {_names(missing)}, which this client placed or saw, and which is not "
+            "known to have ended: do not take it for empty; ask again in a few seconds, or ask "
+            f"client.api.orders.get_order_status(order_id={ids[0]})",
+            operation=ORDERS.name,
+            order_ids=ids,
+        )
+
+    def lacks_executions(
+        self, account: str | None, days: float, now: float
+    ) -> IncompleteList | None:
+        """Return the error for an empty list of executions that lacks known ones.
+
+        Args:
+            account: whose list it is; None for all accounts.
+            days: how far back the list goes.
+            now: seconds since 1970.
+        """
+        oldest = now - (days - 1) * _DAY - _FIRST_DAY
+        executions = tuple(
+            key
+            for key, each in self._executions.items()
+            if account in (None, each.account) and _moment(each, now) > oldest
+        )
+        filled = {
+            order_id: order
+            for order_id, order in self._orders.items()
+            if days >= 1 and order.filled and order.counts(account, now)
+        }
+        if not executions and not filled:
+            return None
+        known = [f"execution {key}" for key in executions[:_NAMED]]
+        if filled:
+            known.append(f"those of {_names(filled)}")
+        return IncompleteList(
+            f"the list lacks {', '.join(known)}, which this client has seen: do not take it for "
+            "empty; ask again in a few seconds, or for more days",
+            operation=TRADES.name,
+            order_ids=tuple(filled),
+            execution_ids=executions,
+        )
+
+    def lacks_account(self, account: str, operation: Operation) -> IncompleteList | None:
+        """Return the error for an empty list of an account that the gateway does not name."""
+        known = self.accounts(TRADING_ACCOUNTS)
+        if not known or account in known:
+            return None
+        error = IncompleteList(
+            f"the list is empty, but {account!r} is none of this session's accounts "
+            f"({', '.join(known[:_NAMED])}): check the account id",
+            operation=operation.name,
+        )
+        error.retryable = False
+        return error
+
+
+def no_accounts(operation: Operation) -> NoAccounts:
+    """Return the error for a session that has no accounts."""
+    return NoAccounts(
+        "the gateway names no account, so the session is not ready, and nothing that it lists can "
+        "be believed; ask again in a few seconds, and call client.session.initialize() if it stays",
+        operation=operation.name,
+    )
+
+
+def _moment(execution: _Execution, now: float) -> float:
+    at = execution.at
+    return execution.seen if at is None or abs(now - at) > _LONGEST else at
+
+
+def _names(orders: Mapping[int, _Order]) -> str:
+    shown = [
+        f"{order_id} (client order id {order.name})" if order.name else str(order_id)
+        for order_id, order in list(orders.items())[:_NAMED]
+    ]
+    more = f" and {len(orders) - _NAMED} more" if len(orders) > _NAMED else ""
+    return f"order {', '.join(shown)}{more}"
+
+
+def _put(table: dict[K, V], key: K, value: V) -> None:
+    """Store as the newest; forget the oldest of too many."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > _MOST:
+        del table[next(iter(table))]
+
+
+def _account_ids(found: object) -> tuple[str, ...] | None:
+    if isinstance(found, list):
+        ids = [_text(row, "accountId", "id") for row in _rows(cast("object", found))]
+        return tuple(each for each in ids if each)
+    if not isinstance(found, Mapping):
+        return None
+    accounts = _mapping(cast("object", found)).get("accounts", found)
+    if accounts is None:
+        return ()
+    if not isinstance(accounts, list):
+        return None
+    return tuple(each for each in cast("list[object]", accounts) if isinstance(each, str) and each)
+
+
+def _mapping(found: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+
+
+def _rows(found: object) -> Iterator[Mapping[str, Any]]:
+    rows = cast("list[object]", found) if isinstance(found, list) else [found]
+    for row in rows:
+        if isinstance(row, Mapping):
+            yield cast("Mapping[str, Any]", row)
+
+
+def _text(row: Mapping[str, Any], *names: str) -> str:
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _word(value: object) -> str:
+    return "".join(value.split()).lower() if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int | None:
+    """Return a whole number above zero, also if it came as text."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= 19:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+        return value
+    return None
