@@ -14,6 +14,7 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   ├── HttpTimeout           no complete answer before the deadline (also a TimeoutError)
     │   ├── ConnectionLost        the connection broke before the answer was complete
     │   └── OutcomeUnknown        a call with an effect may or may not have been carried out
+    ├── PrerequisiteFailed        nothing was placed: a call that IBKR wants first failed
     ├── ApiError                  the gateway answered with an error
     │   ├── BadRequest            400
     │   ├── PermissionDenied      403, or the gateway's list of allowed addresses
@@ -66,6 +67,7 @@ from ._errors.calls import (
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
+    PrerequisiteFailed,
     PreviewRefused,
     RateLimited,
     Refused,
@@ -116,6 +118,7 @@ __all__ = [
     "OutcomeUnknown",
     "PacingError",
     "PermissionDenied",
+    "PrerequisiteFailed",
     "PreviewRefused",
     "RateLimited",
     "Refused",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
@@ -13,8 +13,8 @@ from .._core import retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
-from .._core.effects import Questions, broken_off
-from .._core.failures import transport_error
+from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
+from .._core.failures import did_nothing, transport_error
 from .._core.health import SESSION_PATHS
 from .._core.primed import Primed
 from .._core.requests import build
@@ -27,7 +27,10 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    HttpTimeout,
     OutcomeUnknown,
+    PrerequisiteFailed,
+    Refused,
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
@@ -120,12 +123,26 @@ class AsyncChannel:
             cookies=self._cookies.header(),
         )
         self._primed.begin(rt.monotonic())
-        await self._prime(retry.prerequisite(operation), settings)
-        deadline: float | None = None
+        kind = order_call(operation)
+        await self._prime(self._primed.needed(operation), settings, kind)
+        return await self._attempts(request, kind, type_, settings)
+
+    async def _attempts(
+        self,
+        request: Request,
+        kind: OrderCall | None,
+        type_: type[T],
+        settings: Settings,
+        deadline: float | None = None,
+    ) -> T:
+        """Send a request, again where that is safe, and read its response."""
+        operation = request.operation
         attempt = 0
+        asked = False
         going = False
         while True:
             attempt += 1
+            answer: Answer | None = None
             try:
                 async with AsyncTurn(self.gate, operation, settings, self.ledger):
                     now = rt.monotonic()
@@ -133,22 +150,41 @@ class AsyncChannel:
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
                     answer = await self._send(request, settings, deadline - now)
-                    result = self._read(answer, operation, type_, settings)
+                    result = self._read(answer, request, type_, settings)
                     if not operation.idempotent:
                         with self._lock:
                             self._questions.answered(request, result)
                     return result
             except BezantError as error:
+                going = False
                 error.attempts = attempt
+                self._conclude(error, operation, settings)
+                untouched = answer is not None and did_nothing(answer)
+                if kind is OrderCall.REPLY:
+                    failed = failed_reply(error, untouched=untouched)
+                    if failed is not None:
+                        failed.attempts = attempt
+                        raise self._named(failed, request) from error
                 if isinstance(error, OutcomeUnknown):
-                    error.target = request.target
-                    error.client_order_ids = self._questions.names(request)
-                again = await self._may_go_on(error, operation, settings)
-                if not again or deadline is None:
+                    self._named(error, request)
+                if deadline is None:
                     raise
+                if untouched and kind in retry.SENT_AGAIN and not asked:
+                    # Nothing was done, so this is the one second send of a call with side effects.
+                    asked = True
+                    _logger.warning("%s; it is sent once more", error)
+                    settings = await self._ask_accounts(error, settings, deadline)
+                    continue
                 pause = retry.pause(attempt, rt.chance())
-                if attempt > settings.retries or rt.monotonic() + pause >= deadline:
+                if (
+                    not retry.may_repeat(error, operation)
+                    or attempt > settings.retries
+                    or rt.monotonic() + pause >= deadline
+                ):
                     raise
+                if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
+                    await self._prime(retry.TRADING_ACCOUNTS, settings)
+                    await self._prime(self._primed.needed(operation), settings)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
@@ -159,24 +195,71 @@ class AsyncChannel:
                 raise
             await rt.sleep(pause)
 
-    async def _may_go_on(
-        self, error: BezantError, operation: Operation, settings: Settings
-    ) -> bool:
-        """Draw the consequences of an error, and say whether the call may be made again."""
+    def _named(self, error: OutcomeUnknown, request: Request) -> OutcomeUnknown:
+        """Say which call and which orders an error is about."""
+        error.target = request.target
+        error.client_order_ids = self._questions.names(request)
+        return error
+
+    def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
+        """Draw an error's consequences for the session and for what has to be asked first."""
         about = operation.path in SESSION_PATHS
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
             self._primed.clear()
             error.login_url = settings.base_url.root
-        if not retry.may_repeat(error, operation):
-            return False
-        if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-            self._primed.refused(retry.TRADING_ACCOUNTS.path)
-            await self._prime(retry.TRADING_ACCOUNTS, settings)
-        return True
+        if retry.asks_for_accounts(error):
+            self._primed.refused()
 
-    async def _prime(self, operation: Operation | None, settings: Settings) -> None:
-        """Make a call that others need first, unless this session has seen it."""
+    async def _ask_accounts(
+        self, refusal: BezantError, settings: Settings, deadline: float
+    ) -> Settings:
+        """Ask for the accounts, as the gateway wants before an order or a cancel.
+
+        It waits for nobody else's call, and ends with the order's own timeout.
+
+        Returns:
+            The settings for sending the order or cancel once more.
+
+        Raises:
+            PrerequisiteFailed: it failed, so nothing was placed, changed or cancelled.
+        """
+        try:
+            left = deadline - rt.monotonic()
+            if left > 0:
+                hurried = settings.with_changes({"max_wait": min(settings.max_wait, left)})
+                request = build(
+                    retry.TRADING_ACCOUNTS,
+                    settings,
+                    path=retry.TRADING_ACCOUNTS.path,
+                    cookies=self._cookies.header(),
+                )
+                await self._attempts(request, None, type(None), hurried, deadline)
+                left = deadline - rt.monotonic()
+            if left <= 0:
+                raise HttpTimeout(
+                    f"no time is left of the timeout ({settings.timeout:g} s)",
+                    operation=retry.TRADING_ACCOUNTS.name,
+                )
+        except BezantError as failure:
+            raise self._unprepared(refusal.operation, failure) from failure
+        return settings.with_changes({"max_wait": min(settings.max_wait, left)})
+
+    def _unprepared(self, operation: str | None, failure: BezantError) -> PrerequisiteFailed:
+        return PrerequisiteFailed(
+            f"nothing was placed, changed or cancelled: IBKR wants {retry.TRADING_ACCOUNTS.name} "
+            f"first, and that failed ({failure}); send it again",
+            operation=operation,
+        )
+
+    async def _prime(
+        self, operation: Operation | None, settings: Settings, kind: OrderCall | None = None
+    ) -> None:
+        """Make a call that others need first, unless this session has seen it.
+
+        Raises:
+            PrerequisiteFailed: a reply needs it, and it failed.
+        """
         if operation is None or self._primed.has(operation.path):
             return
         first = operation
@@ -185,12 +268,22 @@ class AsyncChannel:
             if not self._primed.has(first.path):
                 await self.call(first, type(None), settings)
 
-        await self._priming.run(first.path, ask)
+        try:
+            await self._priming.run(first.path, ask)
+        except BezantError as failure:
+            if kind is OrderCall.REPLY:
+                raise self._unprepared(None, failure) from failure
+            raise
 
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
         self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
+        if seconds <= 0:
+            raise HttpTimeout(
+                f"the timeout ({settings.timeout:g} s) was over before it could be sent",
+                operation=operation.name,
+            )
         try:
             answer = await self._open_transport().send(request, settings, seconds)
         except TransportTrouble as trouble:
@@ -204,11 +297,17 @@ class AsyncChannel:
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
         return answer
 
-    def _read(self, answer: Answer, operation: Operation, type_: type[T], settings: Settings) -> T:
+    def _read(self, answer: Answer, request: Request, type_: type[T], settings: Settings) -> T:
+        operation = request.operation
         for cookie in answer.set_cookies:
             self._cookies.store(cookie)
         drifts: list[Drift] = []
-        result = read(answer, operation, type_, drifts.append)
+        try:
+            result = read(answer, operation, type_, drifts.append)
+        except Refused as refused:
+            if not is_decline(request, refused) or order_call(operation) is not OrderCall.REPLY:
+                raise
+            result = cast("T", refused.answer)
         self._primed.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))

@@ -101,6 +101,7 @@ RETRYABLE = {
     "NoSession",
     "NotEstablished",
     "PacingError",
+    "PrerequisiteFailed",
     "RateLimited",
     "WsClosed",
     "WsConnectFailed",
