@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar, cast
+from contextvars import ContextVar
+from typing import Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
@@ -40,6 +41,11 @@ from .turn import AsyncTurn
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
+
+# Where bulk work notes the calls of one item whose outcome is unknown.
+unknown_outcomes: Final[ContextVar[list[OutcomeUnknown] | None]] = ContextVar(
+    "bezant_unknown_outcomes", default=None
+)
 
 
 class AsyncStoppable(Protocol):
@@ -189,9 +195,10 @@ class AsyncChannel:
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
                 if going and not operation.idempotent:
-                    note = broken_off(operation, self._questions.names(request))
-                    error.add_note(note)
-                    _logger.warning("%s", note)
+                    unknown = broken_off(operation)
+                    self._named(unknown, request)
+                    error.add_note(str(unknown))
+                    _logger.warning("%s", unknown)
                 raise
             await rt.sleep(pause)
 
@@ -199,6 +206,9 @@ class AsyncChannel:
         """Say which call and which orders an error is about."""
         error.target = request.target
         error.client_order_ids = self._questions.names(request)
+        noted = unknown_outcomes.get()
+        if noted is not None:
+            noted.append(error)
         return error
 
     def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Final, cast
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UNSET
 
+from .._errors.base import cut_off
 from ..errors import ApiError, BezantError, DecodeError, OutcomeUnknown, Refused, SessionError
 from .decode import loads
 from .requests import client_order_ids
@@ -143,10 +145,36 @@ def is_vague(text: str) -> bool:
     return not text or text in _VAGUE or any(mark in text for mark in _TIMED_OUT)
 
 
-def broken_off(operation: Operation, names: tuple[str, ...]) -> str:
-    """Return what to say of a call with an effect that somebody broke off."""
-    ids = f" (client order id {', '.join(names)})" if names else ""
-    return f"{operation.name} was broken off; {advice(operation)}{ids}"
+def broken_off(operation: Operation) -> OutcomeUnknown:
+    """Return the error for a call with side effects that was interrupted or cancelled."""
+    return OutcomeUnknown(f"it was broken off; {advice(operation)}", operation=operation.name)
+
+
+def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> None:
+    """Attach to an error the calls that were cut off because of it."""
+    if not unknown:
+        return
+    if isinstance(error, BezantError):
+        error.unknown_outcomes = (*error.unknown_outcomes, *unknown)
+        return
+    # The errors of others have no place for them, and their text is their own.
+    before = getattr(error, "unknown_outcomes", ())
+    with suppress(AttributeError):
+        error.unknown_outcomes = (*before, *unknown)  # type: ignore[attr-defined]
+    error.add_note(cut_off(len(unknown)))
+    for each in unknown:
+        error.add_note(str(each))
+
+
+def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
+    """Return the error for bulk work that was left, without an error, in the middle of calls."""
+    error = OutcomeUnknown(
+        "this bulk work was left before it was complete; look for each of its orders before you "
+        "send it again"
+    )
+    error.client_order_ids = tuple(name for each in unknown for name in each.client_order_ids)
+    error.unknown_outcomes = tuple(unknown)
+    return error
 
 
 def check_told(found: object, body: bytes, operation: Operation) -> None:

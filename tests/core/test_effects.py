@@ -275,8 +275,8 @@ def test_what_else_has_an_effect_speaks_of_no_order() -> None:
 
 
 def test_what_is_said_of_a_call_that_was_broken_off() -> None:
-    assert broken_off(PLACE, ("a", "b")).endswith("send it again (client order id a, b)")
-    assert broken_off(WRITE, ()).endswith("look before you send it again")
+    assert str(broken_off(PLACE)).endswith("look for the order before you send it again")
+    assert str(broken_off(WRITE)).endswith("look before you send it again")
 
 
 def request(operation: Operation, target: str, body: bytes = b"") -> Request:
