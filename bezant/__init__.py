@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ._sync.stream import WsClient
     from ._sync.symbols import SymbolCache
     from .errors import (
+        AccountBusy,
         AmbiguousSymbol,
         AnswerTooLarge,
         ApiError,
@@ -139,6 +140,7 @@ _HOMES = {
     "_sync.stream": ("WsClient",),
     "_sync.symbols": ("SymbolCache",),
     "errors": (
+        "AccountBusy",
         "AmbiguousSymbol",
         "AnswerTooLarge",
         "ApiError",
@@ -217,6 +219,7 @@ _HOMES = {
 __all__ = [
     "UNSET",
     "Account",
+    "AccountBusy",
     "AccountUpdate",
     "AmbiguousSymbol",
     "AnswerTooLarge",

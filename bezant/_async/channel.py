@@ -17,6 +17,7 @@ from .._core.decode import Drift
 from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
 from .._core.failures import did_nothing, transport_error
 from .._core.health import SESSION_PATHS
+from .._core.order_turns import waits_for_questions
 from .._core.primed import Primed
 from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
@@ -36,6 +37,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import AsyncSingleFlight
+from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
 from .turn import AsyncTurn
 
 T = TypeVar("T")
@@ -78,6 +80,7 @@ class AsyncChannel:
         self._primed = Primed()
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
         self._questions = Questions()
+        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.root)
 
     @property
     def opened(self) -> bool:
@@ -128,9 +131,14 @@ class AsyncChannel:
             json=json,
             cookies=self._cookies.header(),
         )
-        self._primed.begin(rt.monotonic())
         kind = order_call(operation)
-        await self._prime(self._primed.needed(operation), settings, kind)
+        if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            names = self._questions.names(request)
+            turn = AsyncOrderTurn(self.order_turns, request, settings, kind, names)
+            async with AsyncOrderTurnGuard(turn), turn:
+                return await self._attempts(request, kind, type_, settings, turn=turn)
+        if self.order_turns.asking and waits_for_questions(operation, kind):
+            await hold_back(self.order_turns)
         return await self._attempts(request, kind, type_, settings)
 
     async def _attempts(
@@ -139,10 +147,23 @@ class AsyncChannel:
         kind: OrderCall | None,
         type_: type[T],
         settings: Settings,
+        *,
         deadline: float | None = None,
+        turn: AsyncOrderTurn | None = None,
     ) -> T:
-        """Send a request, again where that is safe, and read its response."""
+        """Send a request, again where that is safe, and read its response.
+
+        Args:
+            request: what to send.
+            kind: what it does with an order.
+            type_: what to read its response into.
+            settings: those of the call.
+            deadline: when its timeout is over; None for one that begins when it is sent.
+            turn: the account's turn, which it holds.
+        """
         operation = request.operation
+        self._primed.begin(rt.monotonic())
+        await self._prime(self._primed.needed(operation), settings, kind)
         attempt = 0
         asked = False
         going = False
@@ -155,8 +176,12 @@ class AsyncChannel:
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
+                    if turn is not None:
+                        turn.sending()
                     answer = await self._send(request, settings, deadline - now)
                     result = self._read(answer, request, type_, settings)
+                    if turn is not None:
+                        turn.answered(answer.body)
                     if not operation.idempotent:
                         with self._lock:
                             self._questions.answered(request, result)
@@ -170,7 +195,11 @@ class AsyncChannel:
                     failed = failed_reply(error, untouched=untouched)
                     if failed is not None:
                         failed.attempts = attempt
+                        if turn is not None:
+                            turn.failed(failed, untouched=untouched)
                         raise self._named(failed, request) from error
+                if turn is not None:
+                    turn.failed(error, untouched=untouched)
                 if isinstance(error, OutcomeUnknown):
                     self._named(error, request)
                 if deadline is None:
@@ -244,7 +273,7 @@ class AsyncChannel:
                     path=retry.TRADING_ACCOUNTS.path,
                     cookies=self._cookies.header(),
                 )
-                await self._attempts(request, None, type(None), hurried, deadline)
+                await self._attempts(request, None, type(None), hurried, deadline=deadline)
                 left = deadline - rt.monotonic()
             if left <= 0:
                 raise HttpTimeout(

@@ -61,8 +61,11 @@ def is_order(operation: Operation) -> bool:
 
 def advice(operation: Operation) -> str:
     """Return what to do about a call with an effect that may have been carried out."""
-    what = LOOK_FIRST if is_order(operation) else "look before you send it again"
-    return f"it may have been carried out: {what}"
+    kind = order_call(operation)
+    what = LOOK_FIRST if kind is not None else "look before you send it again"
+    asks = kind is OrderCall.PLACE or kind is OrderCall.REPLY
+    also = ", and a question about it may be open" if asks else ""
+    return f"it may have been carried out{also}: {what}"
 
 
 def unreadable(error: DecodeError, operation: Operation, status: int | None) -> OutcomeUnknown:

@@ -80,6 +80,28 @@ class PrerequisiteFailed(BezantError):
     retryable = True
 
 
+class AccountBusy(BezantError):
+    """Another order of the account comes first; nothing was sent.
+
+    One order of an account at a time goes from its placement to the last answer, because IBKR
+    invalidates an open question when another order arrives.
+
+    Attributes:
+        question_ids: the open questions of the other order; the first is in the text.
+        client_order_ids: those of the other order (``cOID``); empty where it had none.
+        retry_after: seconds after which the other order no longer holds the account; 0 where it has
+            no response yet.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, operation: str | None = None) -> None:
+        super().__init__(message, operation=operation)
+        self.question_ids: tuple[str, ...] = ()
+        self.client_order_ids: tuple[str, ...] = ()
+        self.retry_after: float = 0.0
+
+
 class ApiError(BezantError):
     """The gateway answered with an error.
 

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import time
+import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -23,6 +24,7 @@ from ._async_ledger import Ledger
 from ._async_network import Backend
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
+from ._order_turns import OrderTurns, order_turns_for
 from ._quiet import hide_async
 from ._shared import (
     TRANSPORT_ERRORS,
@@ -48,6 +50,7 @@ __all__ = [
     "HttpTransport",
     "Ledger",
     "Lock",
+    "OrderTurns",
     "Owner",
     "Promise",
     "StateLock",
@@ -55,10 +58,12 @@ __all__ = [
     "WebSocket",
     "Worker",
     "call",
+    "caller",
     "chance",
     "connecting",
     "gate_for",
     "monotonic",
+    "order_turns_for",
     "sleep",
     "wall_time",
 ]
@@ -74,6 +79,12 @@ chance = random.random
 async def sleep(seconds: float) -> None:
     """Wait."""
     await asyncio.sleep(seconds)
+
+
+def caller() -> object:
+    """Return what identifies the task, without keeping it alive; compare with ``==``."""
+    task = asyncio.current_task()
+    return object() if task is None else weakref.ref(task)
 
 
 class Owner:

@@ -18,6 +18,7 @@ from .._core.decode import Drift
 from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
 from .._core.failures import did_nothing, transport_error
 from .._core.health import SESSION_PATHS
+from .._core.order_turns import waits_for_questions
 from .._core.primed import Primed
 from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
@@ -37,6 +38,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import SingleFlight
+from .order_turn import OrderTurn, OrderTurnGuard, hold_back
 from .turn import Turn
 
 T = TypeVar("T")
@@ -79,6 +81,7 @@ class Channel:
         self._primed = Primed()
         self._priming: SingleFlight[None] = SingleFlight()
         self._questions = Questions()
+        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.root)
 
     @property
     def opened(self) -> bool:
@@ -129,9 +132,14 @@ class Channel:
             json=json,
             cookies=self._cookies.header(),
         )
-        self._primed.begin(rt.monotonic())
         kind = order_call(operation)
-        self._prime(self._primed.needed(operation), settings, kind)
+        if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            names = self._questions.names(request)
+            turn = OrderTurn(self.order_turns, request, settings, kind, names)
+            with OrderTurnGuard(turn), turn:
+                return self._attempts(request, kind, type_, settings, turn=turn)
+        if self.order_turns.asking and waits_for_questions(operation, kind):
+            hold_back(self.order_turns)
         return self._attempts(request, kind, type_, settings)
 
     def _attempts(
@@ -140,10 +148,23 @@ class Channel:
         kind: OrderCall | None,
         type_: type[T],
         settings: Settings,
+        *,
         deadline: float | None = None,
+        turn: OrderTurn | None = None,
     ) -> T:
-        """Send a request, again where that is safe, and read its response."""
+        """Send a request, again where that is safe, and read its response.
+
+        Args:
+            request: what to send.
+            kind: what it does with an order.
+            type_: what to read its response into.
+            settings: those of the call.
+            deadline: when its timeout is over; None for one that begins when it is sent.
+            turn: the account's turn, which it holds.
+        """
         operation = request.operation
+        self._primed.begin(rt.monotonic())
+        self._prime(self._primed.needed(operation), settings, kind)
         attempt = 0
         asked = False
         going = False
@@ -156,8 +177,12 @@ class Channel:
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
+                    if turn is not None:
+                        turn.sending()
                     answer = self._send(request, settings, deadline - now)
                     result = self._read(answer, request, type_, settings)
+                    if turn is not None:
+                        turn.answered(answer.body)
                     if not operation.idempotent:
                         with self._lock:
                             self._questions.answered(request, result)
@@ -171,7 +196,11 @@ class Channel:
                     failed = failed_reply(error, untouched=untouched)
                     if failed is not None:
                         failed.attempts = attempt
+                        if turn is not None:
+                            turn.failed(failed, untouched=untouched)
                         raise self._named(failed, request) from error
+                if turn is not None:
+                    turn.failed(error, untouched=untouched)
                 if isinstance(error, OutcomeUnknown):
                     self._named(error, request)
                 if deadline is None:
@@ -243,7 +272,7 @@ class Channel:
                     path=retry.TRADING_ACCOUNTS.path,
                     cookies=self._cookies.header(),
                 )
-                self._attempts(request, None, type(None), hurried, deadline)
+                self._attempts(request, None, type(None), hurried, deadline=deadline)
                 left = deadline - rt.monotonic()
             if left <= 0:
                 raise HttpTimeout(

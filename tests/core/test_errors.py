@@ -95,6 +95,7 @@ def test_errors_bear_the_name_that_users_catch_them_by(name: str) -> None:
 
 
 RETRYABLE = {
+    "AccountBusy",
     "ConnectFailed",
     "ConnectionLost",
     "HttpTimeout",
