@@ -109,11 +109,10 @@ class OrderTurns:
         self._drain()
 
     def _drain(self) -> None:
-        while self._changes and self._lock.acquire(blocking=False):
-            try:
+        # Whoever holds the lock makes the changes: it may be this thread, further down its stack.
+        while self._changes and not self._lock.locked():
+            with self._lock:
                 self._catch_up()
-            finally:
-                self._lock.release()
 
     def _catch_up(self) -> None:
         if not self._changes:

@@ -30,6 +30,8 @@ from bezant._core.effects import (
     failed_reply,
     is_decline,
     is_order,
+    left_unknown,
+    note_unknown,
     order_call,
     unreadable,
 )
@@ -277,6 +279,24 @@ def test_what_else_has_an_effect_speaks_of_no_order() -> None:
 def test_what_is_said_of_a_call_that_was_broken_off() -> None:
     assert str(broken_off(PLACE)).endswith("look for the order before you send it again")
     assert str(broken_off(WRITE)).endswith("look before you send it again")
+
+
+def test_calls_that_were_cut_off_are_attached_to_an_error() -> None:
+    cut = [broken_off(PLACE), broken_off(PLACE)]
+    for error in (BadRequest("no"), KeyError("no")):
+        note_unknown(error, [])
+        assert not hasattr(error, "__notes__")
+        note_unknown(error, cut[:1])
+        note_unknown(error, cut[1:])
+        assert error.unknown_outcomes == tuple(cut)  # type: ignore[union-attr]
+        assert "2 calls with side effects cut off" in str(error) or isinstance(error, KeyError)
+    foreign = KeyError("no")
+    note_unknown(foreign, cut)
+    assert foreign.__notes__[0].startswith("2 calls with side effects cut off")
+    assert len(foreign.__notes__) == 3
+    left = left_unknown(cut[:1])
+    assert "1 call with side effects cut off" in str(left)
+    assert left.unknown_outcomes == (cut[0],)
 
 
 def request(operation: Operation, target: str, body: bytes = b"") -> Request:
