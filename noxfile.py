@@ -91,6 +91,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Faults, days, a week of streaming, limits; ``-- --quick`` for a little of it."""
+    """Faults, days, a week of streaming, limits, priority; ``-- --quick`` for a little of it."""
     install(session)
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

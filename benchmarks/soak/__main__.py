@@ -9,7 +9,7 @@ import time
 
 from benchmarks._setting import clean_environment
 
-SUBJECTS = ["storm", "days", "week", "limits"]
+SUBJECTS = ["storm", "days", "week", "limits", "priority"]
 
 
 def main() -> None:

@@ -151,7 +151,7 @@ def _snapshots(twin: Twin, url: str, account: str, number: int) -> Script[str]:
 def _processes(each: int, *, quick: bool) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         yield _shared("file", f"file:{folder}/pacing.db", each, quick=quick)
-        with _redis(folder) as url:
+        with redis_server(folder) as url:
             if url is None:
                 yield "limits: two processes, redis", "skipped: redis-server is not installed"
             else:
@@ -181,7 +181,8 @@ def _shared(kind: str, store: str, each: int, *, quick: bool) -> Figure:
 
 
 @contextmanager
-def _redis(folder: str) -> Iterator[str | None]:
+def redis_server(folder: str) -> Iterator[str | None]:
+    """Start a Redis server and yield its URL; None where it is not installed."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir"]

@@ -38,7 +38,7 @@ from ..errors import (
 from ..models._session import AuthStatus, Tickle
 from .flight import AsyncSingleFlight
 from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
-from .turn import AsyncTurn
+from .turn import AsyncTurn, AsyncTurnGuard
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class AsyncChannel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
         self.ledger: rt.Ledger | None = None
         if settings.pacing_store is not None:
             self.ledger = rt.Ledger(settings.pacing_store)
@@ -80,7 +80,7 @@ class AsyncChannel:
         self._primed = Primed()
         self._priming: AsyncSingleFlight[None] = AsyncSingleFlight()
         self._questions = Questions()
-        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.root)
+        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
     @property
     def opened(self) -> bool:
@@ -171,7 +171,8 @@ class AsyncChannel:
             attempt += 1
             answer: Answer | None = None
             try:
-                async with AsyncTurn(self.gate, operation, settings, self.ledger):
+                slot = AsyncTurn(self.gate, operation, settings, self.ledger)
+                async with AsyncTurnGuard(slot), slot:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline

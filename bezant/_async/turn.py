@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from .._core.shared_pacing import (
     Refusal,
     Shared,
     StoreTrouble,
+    announce,
     penalise,
     release,
     reserve,
@@ -38,6 +40,9 @@ class AsyncTurn:
 
     First the process's own queue decides, which knows who is more urgent; then, where there is one,
     the ledger that is shared with other processes.
+
+    Attributes:
+        ticket: its place in the queue, until it has been given back.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class AsyncTurn:
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
-        self._ticket: Ticket | None = None
+        self.ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -60,29 +65,42 @@ class AsyncTurn:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        waker = rt.Waker()
-        ticket, wait = self._gate.enter(self._operation, waker.wake)
-        self._ticket = ticket
+        # Kept before it is queued: an interrupt may come as soon as it is.
+        ticket = self.ticket = Ticket.of(self._operation)
         try:
+            wait = self._gate.enter(ticket)
+            if wait and ticket.is_urgent:
+                await self._announce(wait)
             if wait > 1:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
             while True:
                 while not ticket.granted:
                     self._check(wait)
-                    # At least a moment: those in flight may be what it waits for.
-                    await waker.wait(max(wait, 0.01))
-                    wait = self._gate.seconds_until(ticket)
+                    waker = rt.Waker()
+                    wait = self._gate.seconds_until(ticket, waker.wake)
+                    if not ticket.granted:
+                        # At least a moment: those in flight may be what it waits for.
+                        await waker.wait(max(wait, 0.01))
+                        wait = self._gate.seconds_until(ticket)
                 refusal = await self._ask_others(ticket)
                 if refusal is None:
                     self._went = rt.monotonic()
                     return
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
-                waker = rt.Waker()
-                wait = self._gate.postpone(ticket, refusal.bucket, refusal.seconds, waker.wake)
+                wait = self._gate.postpone(ticket, refusal)
         except BaseException:
-            await self._leave(ticket)
+            await self.leave()
             raise
+
+    async def _announce(self, wait: float) -> None:
+        """Have the reads of other processes let an urgent call pass that waits in this one."""
+        if self._ledger is None:
+            return
+        self._token = os.urandom(16).hex()
+        with contextlib.suppress(StoreTrouble):  # asking for a slot will tell
+            change = partial(announce, token=self._token, seconds=wait)
+            await self._ledger.change(change, self._token)
 
     async def _ask_others(self, ticket: Ticket) -> Refusal | None:
         """Ask for a place among all processes."""
@@ -92,7 +110,7 @@ class AsyncTurn:
         lease = self._settings.timeout + _GRACE
         claim = Claim.of(ticket, self._token, lease, forgive=self._gate.take_forgiveness())
         try:
-            return await self._ledger.change(partial(reserve, claim=claim))
+            return await self._ledger.change(partial(reserve, claim=claim), self._token)
         except StoreTrouble as trouble:
             if ticket.is_tickle:  # one a minute breaks no limit, and without it the session ends
                 _logger.warning("%s; a tickle goes all the same", trouble)
@@ -131,26 +149,77 @@ class AsyncTurn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._ticket is None:
+        if self.ticket is None:
             return
+        answered_in: float | None = None
         try:
             if isinstance(exc, RateLimited):  # before anybody else is let go
                 self._gate.penalise(exc.retry_after)
                 _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
-                await self._tell(partial(penalise, seconds=exc.retry_after))
+                if self._ledger is not None:
+                    change = partial(penalise, seconds=exc.retry_after)
+                    await self._tell(self._ledger, change, f"{self._token} penalty")
+            if exc_type is None:
+                answered_in = rt.monotonic() - self._went
         finally:
-            answered_in = rt.monotonic() - self._went if exc_type is None else None
-            await self._leave(self._ticket, answered_in)
+            await self.leave(answered_in)
 
-    async def _leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
-        self._gate.leave(ticket, answered_in)
-        if self._token:
-            await self._tell(partial(release, token=self._token, return_time=ticket.return_time))
+    async def leave(self, answered_in: float | None = None) -> None:
+        """Give the turn back; nothing happens where that was done before.
 
-    async def _tell(self, change: Callable[[Shared, float], None]) -> None:
-        if self._ledger is None:
+        Args:
+            answered_in: after how many seconds it was answered as it should be; None if it was not.
+        """
+        ticket = self.ticket
+        if ticket is None:
             return
         try:
-            await self._ledger.change(change)
+            self._gate.leave(ticket, answered_in)
+            if self._token:
+                await self._release(ticket)
+        except BaseException:
+            # An interrupt or a cancellation in the middle. Twice does no harm; half done, the
+            # slot would be occupied for as long as the process lives.
+            self._gate.leave(ticket)
+            if self._token:
+                await self._release(ticket)
+            raise
+        self.ticket = None
+
+    async def _release(self, ticket: Ticket) -> None:
+        if self._ledger is not None:
+            change = partial(release, token=self._token, return_time=ticket.return_time)
+            await self._tell(self._ledger, change, self._token)
+
+    async def _tell(
+        self, ledger: rt.Ledger, change: Callable[[Shared, float], None], token: str
+    ) -> None:
+        try:
+            await ledger.settle(change, token)
         except StoreTrouble as trouble:  # the call itself is over, and its place ends by itself
             _logger.warning("%s", trouble)
+
+
+class AsyncTurnGuard:
+    """Gives a turn back where an interrupt has come just as the turn itself was to do that.
+
+    Python looks for signals whenever it begins to run a function, such as the one that ends a
+    context.
+    """
+
+    __slots__ = ("_turn",)
+
+    def __init__(self, turn: AsyncTurn) -> None:
+        self._turn = turn
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._turn.ticket is not None:
+            await self._turn.leave()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import insort
-from typing import Final
+from collections.abc import Collection
+from typing import Final, Self
 
 import msgspec
 
@@ -17,9 +18,11 @@ from .value import Value
 from .wire import Operation
 
 # The gateway serves five requests at a time and its own keepalive is one of them. One of our four
-# is kept for a tickle, so that slow calls never keep the session from being renewed.
+# is kept for a tickle, so that slow calls never keep the session from being renewed, and one for
+# an order. A cancel may use either: it must not wait for an order that is not answered.
 MAX_IN_FLIGHT: Final = 4
 KEPT_FOR_TICKLE: Final = 1
+KEPT_FOR_ORDERS: Final = 1
 # The gateway serves so many WebSockets at a time; the next one gets no answer until one ends.
 MAX_STREAMS: Final = 5
 # IBKR's pages say 15 minutes, older ones 10.
@@ -78,7 +81,10 @@ _LIMITS: Final[dict[tuple[str, str], tuple[Limit, ...]]] = {
     ("*", "/tickle"): _ONE_A_SECOND,
 }
 
-_TICKLE, _ORDER, _READ = range(3)
+# What a call is. The more urgent one goes first; an order and a cancel are equally urgent.
+TICKLE, CANCEL, ORDER, READ = range(4)
+_PRIORITIES: Final = {TICKLE: 0, CANCEL: 1, ORDER: 1, READ: 2}
+LEAST_URGENT: Final = _PRIORITIES[READ]
 _ORDERS = re.compile(r"/iserver/(?:account/[^/]+/orders?(?:/|$)|reply/|notification$)")
 
 
@@ -92,13 +98,44 @@ def limits_of(method: str, path: str) -> tuple[str, tuple[Limit, ...]]:
     return "", ()
 
 
-def priority_of(operation: Operation) -> int:
-    """Return whose turn comes first: the tickle's, then an order's, then a read's."""
+def kind_of(operation: Operation) -> int:
+    """Return whether a call is a tickle, a cancel, an order (or a reply), or anything else."""
     if operation.path == "/tickle":
-        return _TICKLE
+        return TICKLE
     if not operation.idempotent and _ORDERS.match(operation.path):
-        return _ORDER
-    return _READ
+        return CANCEL if operation.method == "DELETE" else ORDER
+    return READ
+
+
+def priority_of(kind: int) -> int:
+    """Return whose turn comes first: the tickle's, then an order's or a cancel's, then a read's."""
+    return _PRIORITIES[kind]
+
+
+# So many calls of any kind leave the slots that are kept for others free.
+_READS_IN_FLIGHT: Final = MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
+
+
+def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
+    """Return whether the gateway has a slot for one more call.
+
+    Args:
+        kind: what the call is.
+        in_flight: what the calls in flight are.
+        urgent: how many urgent calls are waiting elsewhere: a read leaves them their slots.
+    """
+    if len(in_flight) + urgent < _READS_IN_FLIGHT:
+        return True
+    if len(in_flight) >= MAX_IN_FLIGHT:
+        return False
+    if kind < ORDER:
+        return True
+    # A tickle has a slot of its own.
+    others = sum(each != TICKLE for each in in_flight)
+    if kind == ORDER:
+        return others < MAX_IN_FLIGHT - KEPT_FOR_TICKLE
+    reads = sum(each == READ for each in in_flight)
+    return others + urgent < MAX_IN_FLIGHT - KEPT_FOR_TICKLE and reads < _READS_IN_FLIGHT
 
 
 class Window:
@@ -115,7 +152,7 @@ class Window:
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._times: list[float] = []
-        self._flying: list[float] = []
+        self._flying: dict[object, float] = {}
 
     def free(self, now: float) -> int:
         """Return how many may go now."""
@@ -123,25 +160,29 @@ class Window:
             del self._times[0]
         return self._limit.count - len(self._times) - len(self._flying)
 
-    def add(self, now: float) -> None:
+    def add(self, request: object, now: float) -> None:
         """Count one that goes now."""
-        self._flying.append(now)
+        self._flying[request] = now
 
-    def land(self, went: float, arrived: float) -> None:
-        """Note that one was answered, or given up, and as of when it counts."""
-        self._flying.remove(went)
-        insort(self._times, arrived)
+    def land(self, request: object, arrived: float) -> None:
+        """Note that one was answered, or given up, and as of when it counts.
 
-    def forget(self, went: float) -> None:
+        Like `forget` it may be called again: an interrupt can come in the middle of it.
+        """
+        if request in self._flying:
+            insort(self._times, arrived)
+            del self._flying[request]
+
+    def forget(self, request: object) -> None:
         """Count one no more: it did not go."""
-        self._flying.remove(went)
+        self._flying.pop(request, None)
 
     def opens_for(self, ahead: int, now: float) -> float:
         """Return the seconds until one can go that has so many ahead of it, at least."""
         waiting = ahead - self.free(now)
         if waiting < 0:
             return 0.0
-        times = sorted([*self._times, *(latest(went, now) for went in self._flying)])
+        times = sorted([*self._times, *(latest(went, now) for went in self._flying.values())])
         rounds, place = divmod(waiting, self._limit.count)
         length = self._limit.seconds + MARGIN
         # Those that go now and later open their places a window's length after they went.
@@ -185,12 +226,16 @@ class Answers:
         return quickest / 2 if count >= _ENOUGH else 0.0
 
 
+_numbers = itertools.count()
+
+
 class Ticket(msgspec.Struct, eq=False):
     """One call's place in the queue.
 
     Attributes:
         operation: the call.
         bucket: what it is counted in besides the session's limit.
+        kind: what it is.
         order: where it stands: priority, then arrival.
         granted: whether it may go.
         went: when it was let go.
@@ -200,15 +245,28 @@ class Ticket(msgspec.Struct, eq=False):
 
     operation: Operation
     bucket: str
+    kind: int
     order: tuple[int, int]
     granted: bool = False
     went: float = 0.0
     return_time: float = 0.0
 
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        """Return a ticket for a call; `Pacer.enter` queues it."""
+        bucket, _ = limits_of(operation.method, operation.path)
+        kind = kind_of(operation)
+        return cls(operation, bucket, kind, (priority_of(kind), next(_numbers)))
+
     @property
     def is_tickle(self) -> bool:
-        """Whether it may use the place that is kept."""
-        return self.order[0] == _TICKLE
+        """Whether it renews the session."""
+        return self.kind == TICKLE
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether reads have to let it pass."""
+        return self.kind != READ
 
 
 class Pacer:
@@ -222,39 +280,45 @@ class Pacer:
         self.blocked_until = 0.0
         self._session = Window(session_limit)
         self._buckets: dict[str, list[Window]] = {}
-        # Until when nothing of a bucket is let go; "" is everything.
+        # Until when nothing of a bucket is let go, and nothing of a priority.
         self._held: dict[str, float] = {}
+        self._paused = [0.0] * (LEAST_URGENT + 1)
         self._waiting: list[Ticket] = []
         self._in_flight: set[Ticket] = set()
         self._answers = Answers()
-        self._numbers = itertools.count()
 
-    def enter(self, operation: Operation) -> Ticket:
+    def enter(self, ticket: Ticket) -> None:
         """Queue a call."""
-        bucket, limits = limits_of(operation.method, operation.path)
+        bucket = ticket.bucket
         if bucket and bucket not in self._buckets:
+            _, limits = limits_of(ticket.operation.method, ticket.operation.path)
             self._buckets[bucket] = [Window(limit) for limit in limits]
-        ticket = Ticket(operation, bucket, (priority_of(operation), next(self._numbers)))
         self._queue(ticket)
-        return ticket
 
     def _queue(self, ticket: Ticket) -> None:
-        self._waiting.append(ticket)
-        self._waiting.sort(key=lambda each: each.order)
+        if self._waiting:
+            insort(self._waiting, ticket, key=lambda each: each.order)
+        else:
+            self._waiting.append(ticket)
 
-    def postpone(self, ticket: Ticket, bucket: str, until: float) -> None:
+    def postpone(self, ticket: Ticket, bucket: str, until: float, priority: int = 0) -> None:
         """Queue a call again that was let go and did not go, because another process was first.
 
         Args:
             ticket: the call.
             bucket: whose limit is full; "" for everybody's.
             until: when it may be tried again.
+            priority: without a bucket, the most urgent priority that has to wait.
         """
         self._in_flight.discard(ticket)
         ticket.granted = False
         for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.forget(ticket.went)
-        self._held[bucket] = max(until, self._held.get(bucket, 0.0))
+            window.forget(ticket)
+        if bucket:
+            self._held[bucket] = max(until, self._held.get(bucket, 0.0))
+        else:
+            for each in range(priority, len(self._paused)):
+                self._paused[each] = max(until, self._paused[each])
         self._queue(ticket)
 
     def dispatch(self, now: float) -> list[Ticket]:
@@ -262,33 +326,33 @@ class Pacer:
 
         One whose own bucket is full lets the others pass.
         """
-        if now < max(self.blocked_until, self._held.get("", 0.0)):
+        if not self._waiting or now < self.blocked_until:
             return []
         granted: list[Ticket] = []
+        in_flight = [each.kind for each in self._in_flight]
         for ticket in self._waiting:
             if self._session.free(now) <= 0:
                 break
-            if not self._has_place(ticket) or now < self._held.get(ticket.bucket, 0.0):
+            if now < self._paused[ticket.order[0]]:
+                break  # and so are all that are less urgent
+            if now < self._held.get(ticket.bucket, 0.0) or not has_slot(ticket.kind, in_flight):
                 continue
             windows = self._buckets.get(ticket.bucket, ())
             if all(window.free(now) > 0 for window in windows):
-                for window in (self._session, *windows):
-                    window.add(now)
                 ticket.granted, ticket.went = True, now
                 self._in_flight.add(ticket)
+                in_flight.append(ticket.kind)
+                for window in (self._session, *windows):
+                    window.add(ticket, now)
                 granted.append(ticket)
         if granted:
             self._waiting = [each for each in self._waiting if not each.granted]
         return granted
 
-    def _has_place(self, ticket: Ticket) -> bool:
-        places = MAX_IN_FLIGHT if ticket.is_tickle else MAX_IN_FLIGHT - KEPT_FOR_TICKLE
-        return len(self._in_flight) < places
-
     def seconds_until(self, ticket: Ticket, now: float) -> float:
         """Return how long a waiting call has to wait at least."""
         ahead = [each for each in self._waiting if each.order < ticket.order]
-        held = max(self._held.get("", 0.0), self._held.get(ticket.bucket, 0.0))
+        held = max(self._paused[ticket.order[0]], self._held.get(ticket.bucket, 0.0))
         blocked = max(self.blocked_until, held) - now
         wait = max(blocked, self._session.opens_for(len(ahead), now))
         if ticket.bucket:
@@ -300,18 +364,19 @@ class Pacer:
     def leave(self, ticket: Ticket, now: float, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
 
+        An interrupt can end this half done: taking the same call out again completes it.
+
         Args:
             ticket: the call.
             now: the time.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        if ticket in self._in_flight:
-            self._in_flight.discard(ticket)
-            if answered_in is not None:
-                ticket.return_time = self._answers.learn(ticket.operation, answered_in)
-            arrived = latest(ticket.went, now, ticket.return_time)
-            for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-                window.land(ticket.went, arrived)
+        if answered_in is not None:
+            ticket.return_time = self._answers.learn(ticket.operation, answered_in)
+        arrived = latest(ticket.went, now, ticket.return_time)
+        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
+            window.land(ticket, arrived)
+        self._in_flight.discard(ticket)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
 
@@ -324,3 +389,4 @@ class Pacer:
         """End the penalty early."""
         self.blocked_until = 0.0
         self._held.clear()
+        self._paused = [0.0] * len(self._paused)

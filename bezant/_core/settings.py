@@ -104,6 +104,14 @@ class BaseUrl(Value, frozen=True):
         return f"{self.scheme}://{self.authority}"
 
     @property
+    def gateway_key(self) -> str:
+        """The name under which the gateway's rate limits and penalty are kept.
+
+        All spellings of one host share it, and so do all spellings of this machine.
+        """
+        return gateway_key(self.host, self.port)
+
+    @property
     def ws_url(self) -> str:
         """Where the WebSocket is."""
         return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.authority}{self.path}/ws"
@@ -118,6 +126,68 @@ class BaseUrl(Value, frozen=True):
 
     def __str__(self) -> str:
         return self.root + self.path
+
+
+# Names that systems give the loopback addresses in their tables of hosts.
+_LOOPBACK_NAMES: Final = frozenset(
+    {
+        *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"),
+        *("localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6"),
+    }
+)
+
+
+def gateway_key(host: str, port: int) -> str:
+    """Return the name under which a gateway's rate limits and penalty are kept.
+
+    IBKR counts requests per session and punishes the IP address, whatever scheme or spelling of
+    the host was used. All loopback addresses and names are therefore one host.
+
+    Args:
+        host: name or address, without brackets.
+        port: TCP port.
+    """
+    name = host.lower().removesuffix(".")
+    address = _address(name) or _short_address(name)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address is None:
+        if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+            name = "localhost"
+    # Connecting to the unspecified address reaches this machine.
+    elif address.is_loopback or address.is_unspecified:
+        name = "localhost"
+    else:
+        name = f"[{address}]" if address.version == 6 else str(address)
+    return f"{name}:{port}"
+
+
+def _short_address(host: str) -> ipaddress.IPv4Address | None:
+    """Read an IPv4 address as the C library does: up to four numbers, the last one fills the rest.
+
+    Each number may be hexadecimal or octal: 127.1, 0x7f.0.0.1 and 2130706433 are one address.
+    """
+    parts = host.split(".")
+    if len(parts) > 4 or not all(
+        re.fullmatch(r"0x[0-9a-f]{0,8}|[0-9]{1,16}", one) for one in parts
+    ):
+        return None
+    try:
+        numbers = [_number(one) for one in parts]
+    except ValueError:
+        return None
+    *front, last = numbers
+    if any(one > 255 for one in front) or last >= 256 ** (4 - len(front)):
+        return None
+    for place, one in enumerate(front):
+        last += one << (24 - 8 * place)
+    return ipaddress.IPv4Address(last)
+
+
+def _number(text: str) -> int:
+    if text.startswith("0x"):
+        return int(text[2:] or "0", 16)
+    return int(text, 8 if text.startswith("0") else 10)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -248,7 +318,7 @@ def choose_pacing(
         return pacing, None
     if isinstance(pacing, str):
         rest, _, name = pacing.partition("#")
-        name = name or f"{'localhost' if base_url.is_loopback else base_url.host}:{base_url.port}"
+        name = name or base_url.gateway_key
         kind, _, where = rest.partition(":")
         if kind == "file" and where.removeprefix("//"):
             return True, PacingStore("file", where.removeprefix("//"), name)

@@ -11,20 +11,25 @@ from typing import Final
 import msgspec
 
 from .pacing import (
-    KEPT_FOR_TICKLE,
     MARGIN,
-    MAX_IN_FLIGHT,
     PENALTY,
+    READ,
     SESSION_LIMIT,
     Limit,
     Ticket,
+    has_slot,
     latest,
     limits_of,
+    priority_of,
 )
 from .value import Value
 
 # Nobody tells another process that a place has become free.
 _LOOK_AGAIN: Final = 0.02
+# An urgent call that was refused tries again by then; if not, its process has died.
+_OVERDUE: Final = 1.0
+# Urgent calls wait for the session's limit only: nobody is waited for any longer.
+_LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
 
 
 class StoreTrouble(Exception):
@@ -39,12 +44,14 @@ class Flight(msgspec.Struct, array_like=True):
         lease: seconds after which it is over at the latest.
         bucket: what it is counted in besides the session's limit.
         counted: as of when it is counted there.
+        kind: what it is.
     """
 
     since: float
     lease: float
     bucket: str = ""
     counted: float = 0.0
+    kind: int = READ
 
 
 class Shared(msgspec.Struct, omit_defaults=True):
@@ -54,11 +61,14 @@ class Shared(msgspec.Struct, omit_defaults=True):
         went: when requests were let go, by what limits them; "" is the session.
         flights: requests on their way.
         blocked_until: when the penalty is over.
+        urgent: orders, cancels and tickles that wait, by token, and until when they count as
+            waiting. Reads leave them the next slots of the session's limit.
     """
 
     went: dict[str, list[float]] = {}
     flights: dict[str, Flight] = {}
     blocked_until: float = 0.0
+    urgent: dict[str, float] = {}
 
 
 class Claim(Value, frozen=True):
@@ -68,7 +78,7 @@ class Claim(Value, frozen=True):
         token: names it among all processes.
         bucket: what it is counted in besides the session's limit.
         limits: the limits of that.
-        is_tickle: whether it may use the place that is kept.
+        kind: what it is.
         lease: seconds after which it is over at the latest.
         forgive: whether the user ended the penalty.
     """
@@ -76,7 +86,7 @@ class Claim(Value, frozen=True):
     token: str
     bucket: str
     limits: tuple[Limit, ...]
-    is_tickle: bool
+    kind: int
     lease: float
     forgive: bool = False
 
@@ -85,7 +95,7 @@ class Claim(Value, frozen=True):
         """Return what a call claims."""
         operation = ticket.operation
         bucket, limits = limits_of(operation.method, operation.path)
-        return cls(token, bucket, limits, ticket.is_tickle, lease, forgive)
+        return cls(token, bucket, limits, ticket.kind, lease, forgive)
 
 
 class Refusal(Value, frozen=True):
@@ -95,15 +105,23 @@ class Refusal(Value, frozen=True):
         seconds: how long it has to wait at least.
         bucket: whose limit is full; "" for everybody's.
         penalty: whether it is the gateway's penalty.
+        priority: without a bucket, the most urgent priority that has to wait.
+        noted: whether the shared state has to be written: not where only the time has passed.
     """
 
     seconds: float
     bucket: str = ""
     penalty: bool = False
+    priority: int = 0
+    noted: bool = True
 
 
 def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
-    """Let a request go now, or say how long it has to wait."""
+    """Let a request go now, or say how long it has to wait.
+
+    An urgent one that has to wait is remembered for a moment, so that reads of other processes
+    do not take what it waits for.
+    """
     _tidy(shared, now)
     if claim.forgive:
         shared.blocked_until = 0.0
@@ -111,18 +129,46 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
         return Refusal(shared.blocked_until - now, penalty=True)
     if claim.token in shared.flights:
         return None  # it was let go, and whoever asked did not hear of it
-    places = MAX_IN_FLIGHT if claim.is_tickle else MAX_IN_FLIGHT - KEPT_FOR_TICKLE
-    if len(shared.flights) >= places:
-        return Refusal(_LOOK_AGAIN)
+    refusal = _refusal(shared, now, claim)
+    if refusal is not None:
+        if claim.kind != READ and not refusal.bucket:
+            announce(shared, now, claim.token, refusal.seconds)
+        return refusal
+    for bucket in {claim.bucket, ""}:
+        shared.went.setdefault(bucket, []).append(now)
+    shared.flights[claim.token] = Flight(now, claim.lease, claim.bucket, now, claim.kind)
+    shared.urgent.pop(claim.token, None)
+    return None
+
+
+def _refusal(shared: Shared, now: float, claim: Claim) -> Refusal | None:
+    is_read = claim.kind == READ
+    noted = claim.forgive or not is_read
+    priority = priority_of(claim.kind)
+    again = Refusal(_LOOK_AGAIN, priority=priority, noted=noted)
+    urgent = len(shared.urgent) if is_read else 0
+    if not has_slot(claim.kind, [each.kind for each in shared.flights.values()], urgent):
+        return again
     for bucket, limits in ((claim.bucket, claim.limits), ("", (SESSION_LIMIT,))):
         went = shared.went.get(bucket, [])
         wait = max((_until_free(went, limit, now) for limit in limits), default=0.0)
         if wait > 0:
-            return Refusal(wait, bucket)
-    for bucket in {claim.bucket, ""}:
-        shared.went.setdefault(bucket, []).append(now)
-    shared.flights[claim.token] = Flight(now, claim.lease, claim.bucket, now)
+            return Refusal(wait, bucket, noted=noted)
+    if urgent and len(shared.went.get("", [])) + urgent >= SESSION_LIMIT.count:
+        return again
     return None
+
+
+def announce(shared: Shared, now: float, token: str, seconds: float) -> None:
+    """Note that an urgent call has to wait, so that reads let it pass.
+
+    Args:
+        shared: what all processes know.
+        now: the time.
+        token: names the call.
+        seconds: how long it waits before it tries again.
+    """
+    shared.urgent[token] = now + min(seconds + _OVERDUE, _LONGEST_WAIT)
 
 
 def release(shared: Shared, now: float, token: str, return_time: float = 0.0) -> None:
@@ -135,6 +181,7 @@ def release(shared: Shared, now: float, token: str, return_time: float = 0.0) ->
         return_time: the seconds that an answer takes at least after its request has arrived.
     """
     _tidy(shared, now)
+    shared.urgent.pop(token, None)
     flight = shared.flights.pop(token, None)
     if flight is not None:
         _count_again(shared, flight, latest(flight.since, now, return_time))
@@ -161,6 +208,9 @@ def _tidy(shared: Shared, now: float) -> None:
         else:
             # It may have arrived just now: its answer has not come yet.
             _count_again(shared, flight, min(latest(flight.counted, now), now))
+    for token, until in list(shared.urgent.items()):
+        if not now < until <= now + _LONGEST_WAIT:
+            del shared.urgent[token]
     for bucket in list(shared.went):
         limits = _limits_in(bucket)
         longest = max((limit.seconds for limit in limits), default=0.0) + MARGIN

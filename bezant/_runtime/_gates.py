@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from .._core.pacing import MAX_STREAMS, Pacer, Ticket
-from .._core.wire import Operation
+from .._core.shared_pacing import Refusal
 
 
 class Stream(Protocol):
@@ -32,42 +32,46 @@ class Gate:
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
-    def enter(self, operation: Operation, wake: Callable[[], None]) -> tuple[Ticket, float]:
-        """Queue a call; return its ticket, and how long it has to wait at least."""
+    def enter(self, ticket: Ticket) -> float:
+        """Queue a call; return how long it has to wait at least."""
         now = time.monotonic()
         with self._lock:
-            ticket = self._pacer.enter(operation)
-            self._wakers[ticket] = wake
-            self._dispatch(now)
-            return ticket, 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
-
-    def seconds_until(self, ticket: Ticket) -> float:
-        """Let go whoever may go; return how long this one still has to wait at least."""
-        now = time.monotonic()
-        with self._lock:
+            self._pacer.enter(ticket)
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
-    def postpone(
-        self, ticket: Ticket, bucket: str, seconds: float, wake: Callable[[], None]
-    ) -> float:
+    def seconds_until(self, ticket: Ticket, wake: Callable[[], None] | None = None) -> float:
+        """Let go whoever may go; return how long this one still has to wait at least.
+
+        Args:
+            ticket: the call.
+            wake: called when it may go; None leaves it as it is.
+        """
+        now = time.monotonic()
+        with self._lock:
+            if wake is not None and not ticket.granted:
+                self._wakers[ticket] = wake
+            self._dispatch(now)
+            return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+
+    def postpone(self, ticket: Ticket, refusal: Refusal) -> float:
         """Queue a call again that other processes left no room for; return how long it has to wait.
 
         Args:
             ticket: the call.
-            bucket: whose limit is full; "" for everybody's.
-            seconds: when it may be tried again.
-            wake: called when it may go.
+            refusal: who has to wait, and for how long.
         """
         now = time.monotonic()
         with self._lock:
-            self._wakers[ticket] = wake
-            self._pacer.postpone(ticket, bucket, now + seconds)
+            until = now + refusal.seconds
+            self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
             self._dispatch(now)
             return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
     def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
+
+        An interrupt can end this half done: taking the same call out again completes it.
 
         Args:
             ticket: the call.
@@ -124,12 +128,16 @@ _gates: dict[str, Gate] = {}
 _gates_lock = threading.Lock()
 
 
-def gate_for(root: str) -> Gate:
-    """Return the one queue in front of a gateway."""
+def gate_for(key: str) -> Gate:
+    """Return the one queue in front of a gateway.
+
+    Args:
+        key: the gateway's `gateway_key`.
+    """
     with _gates_lock:
-        gate = _gates.get(root)
+        gate = _gates.get(key)
         if gate is None:
-            gate = _gates[root] = Gate()
+            gate = _gates[key] = Gate()
         return gate
 
 

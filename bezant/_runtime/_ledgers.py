@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .._core.settings import PacingStore
-from .._core.shared_pacing import Shared, StoreTrouble, dump, load
+from .._core.shared_pacing import Refusal, Shared, StoreTrouble, dump, load
 from ..errors import InvalidRequest
 
 T = TypeVar("T")
@@ -31,9 +30,8 @@ def change_file(store: PacingStore, change: Change[T]) -> T:
     import sqlite3  # few need it, and it takes a while to load
 
     try:
-        with contextlib.closing(
-            sqlite3.connect(store.where, timeout=PATIENCE, isolation_level=None)
-        ) as database:
+        database = sqlite3.connect(store.where, timeout=PATIENCE, isolation_level=None)
+        try:
             # Losing the last second to a power cut does no harm.
             database.execute("PRAGMA synchronous=OFF")
             database.execute("BEGIN IMMEDIATE")
@@ -45,11 +43,15 @@ def change_file(store: PacingStore, change: Change[T]) -> T:
             ).fetchone()
             shared = load(row and row[0])
             result = change(shared, time.time())
+            if _is_unchanged(result):
+                return result
             database.execute(
                 "INSERT OR REPLACE INTO pacing VALUES (?, ?)", (store.name, dump(shared))
             )
             database.execute("COMMIT")
             return result
+        finally:  # also after an interrupt: an open transaction would keep everybody out
+            database.close()
     except (sqlite3.Error, OSError) as error:
         raise StoreTrouble(f"the file {store.where!r} cannot be used: {error}") from error
 
@@ -76,7 +78,9 @@ def redis_options() -> dict[str, Any]:
             "retry": Retry(NoBackoff(), 1)}  # fmt: skip
 
 
-def next_state(raw: Any, clock: Any, change: Change[T]) -> tuple[bytes | None, T]:
+def next_state(
+    raw: Any, clock: Any, change: Change[T], *, always: bool = False
+) -> tuple[bytes | None, T]:
     """Apply a change to what Redis answered; return the new bytes and the change's result.
 
     There are no new bytes where nothing has changed.
@@ -85,11 +89,20 @@ def next_state(raw: Any, clock: Any, change: Change[T]) -> tuple[bytes | None, T
         raw: the bytes that are kept, None for none.
         clock: the server's time as seconds and microseconds.
         change: what to do.
+        always: whether there are new bytes even so. Writing them ends every transaction that is
+            still on its way to the server, such as the reservation of a call that was cancelled.
     """
     shared = load(raw)
     result = change(shared, clock[0] + clock[1] / 1_000_000)
+    if _is_unchanged(result):
+        return None, result
     data = dump(shared)
-    return (None if data == raw else data), result
+    return (None if data == raw and not always else data), result
+
+
+def _is_unchanged(result: object) -> bool:
+    # Whoever waits asks often, and would keep those who go from writing.
+    return isinstance(result, Refusal) and not result.noted
 
 
 def redis_trouble(error: Exception) -> StoreTrouble:

@@ -39,7 +39,7 @@ from ..errors import (
 from ..models._session import AuthStatus, Tickle
 from .flight import SingleFlight
 from .order_turn import OrderTurn, OrderTurnGuard, hold_back
-from .turn import Turn
+from .turn import Turn, TurnGuard
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Channel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.root)
+        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
         self.ledger: rt.Ledger | None = None
         if settings.pacing_store is not None:
             self.ledger = rt.Ledger(settings.pacing_store)
@@ -81,7 +81,7 @@ class Channel:
         self._primed = Primed()
         self._priming: SingleFlight[None] = SingleFlight()
         self._questions = Questions()
-        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.root)
+        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
     @property
     def opened(self) -> bool:
@@ -172,7 +172,8 @@ class Channel:
             attempt += 1
             answer: Answer | None = None
             try:
-                with Turn(self.gate, operation, settings, self.ledger):
+                slot = Turn(self.gate, operation, settings, self.ledger)
+                with TurnGuard(slot), slot:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline

@@ -71,6 +71,47 @@ async def test_all_clients_of_a_gateway_share_its_limits(raw: RawGateway) -> Non
     assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
 
 
+SPELLINGS = [
+    *("localhost", "LOCALHOST.", "127.0.0.1", "127.0.0.2", "127.1", "2130706433"),
+    *("[::1]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]"),
+]
+
+
+async def test_all_spellings_of_loopback_share_the_limits(raw: RawGateway) -> None:
+    raw.script(good)
+    async with (
+        AsyncClient(f"http://localhost:{raw.port}", pacing=True) as first,
+        AsyncClient(f"http://127.0.0.1:{raw.port}", pacing=True) as second,
+    ):
+        started = time.monotonic()
+        results = await gather(
+            *[lambda: first.request("GET", "/trsrv/x") for _ in range(8)],
+            *[lambda: second.request("GET", "/trsrv/x") for _ in range(8)],
+        )
+        spent = time.monotonic() - started
+    assert not [each for each in results if isinstance(each, BaseException)]
+    assert spent > 1.0
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", SPELLINGS)
+async def test_a_penalty_holds_for_all_spellings_of_loopback(
+    raw: RawGateway, scheme: str, host: str
+) -> None:
+    raw.script(too_many, good)
+    async with (
+        AsyncClient(raw.base_url, pacing=True, max_wait=0.2) as first,
+        AsyncClient(f"{scheme}://{host}:{raw.port}", pacing=True, max_wait=0.2) as second,
+    ):
+        with pytest.raises(RateLimited):
+            await first.request("GET", "/trsrv/x")
+        with pytest.raises(PacingError, match="too many requests"):
+            await second.request("GET", "/trsrv/x")
+        second.end_penalty()
+        assert first.penalty_left == 0
+    assert len(raw.requests) == 1
+
+
 async def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
     raw.script(good)
     async with AsyncClient(raw.base_url, pacing=True, timeout=0.5) as client:
@@ -79,23 +120,54 @@ async def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> No
     assert not [each for each in results if isinstance(each, BaseException)]
 
 
-async def test_three_calls_at_a_time_and_one_place_for_the_tickle(raw: RawGateway) -> None:
-    held: list[Peer] = []
+ORDERS = "/iserver/account/DU1/orders"
+
+
+async def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawGateway) -> None:
+    held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
-        if "tickle" in request.target:
+        if request.method != "GET":
             peer.json(b'{"session":"x"}')
             return
-        held.append(peer)
+        held.append(request.target)
         peer.silence()
 
     raw.script(hold)
     async with AsyncClient(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
         slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(5)]
-        await until(lambda: len(held) == 3)
+        await until(lambda: len(held) == 2)
+        await client.request("POST", ORDERS, json={"orders": []})
+        await client.request("DELETE", "/iserver/account/DU1/order/7")
+        await client.request("POST", "/iserver/reply/abc", json={"confirmed": True})
         await client.tickle()
         await pause(0.1)
-        assert len(held) == 3
+        assert len(held) == 2
+        for each in slow:
+            with pytest.raises(BezantError):
+                await result(each)
+
+
+async def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+    held: list[str] = []
+
+    def hold(request: RawRequest, peer: Peer) -> None:
+        if request.method == "DELETE" or "tickle" in request.target:
+            peer.json(b'{"session":"x"}')
+            return
+        held.append(request.target)
+        peer.silence()
+
+    raw.script(hold)
+    async with AsyncClient(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
+        slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(2)]
+        await until(lambda: len(held) == 2)
+        slow.append(later(lambda: client.request("POST", ORDERS, json={"orders": []})))
+        await until(lambda: len(held) == 3)
+        await client.request("DELETE", "/iserver/account/DU1/order/7")
+        await client.tickle()
         for each in slow:
             with pytest.raises(BezantError):
                 await result(each)

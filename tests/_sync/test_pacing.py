@@ -72,6 +72,47 @@ def test_all_clients_of_a_gateway_share_its_limits(raw: RawGateway) -> None:
     assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
 
 
+SPELLINGS = [
+    *("localhost", "LOCALHOST.", "127.0.0.1", "127.0.0.2", "127.1", "2130706433"),
+    *("[::1]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]"),
+]
+
+
+def test_all_spellings_of_loopback_share_the_limits(raw: RawGateway) -> None:
+    raw.script(good)
+    with (
+        Client(f"http://localhost:{raw.port}", pacing=True) as first,
+        Client(f"http://127.0.0.1:{raw.port}", pacing=True) as second,
+    ):
+        started = time.monotonic()
+        results = gather(
+            *[lambda: first.request("GET", "/trsrv/x") for _ in range(8)],
+            *[lambda: second.request("GET", "/trsrv/x") for _ in range(8)],
+        )
+        spent = time.monotonic() - started
+    assert not [each for each in results if isinstance(each, BaseException)]
+    assert spent > 1.0
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", SPELLINGS)
+def test_a_penalty_holds_for_all_spellings_of_loopback(
+    raw: RawGateway, scheme: str, host: str
+) -> None:
+    raw.script(too_many, good)
+    with (
+        Client(raw.base_url, pacing=True, max_wait=0.2) as first,
+        Client(f"{scheme}://{host}:{raw.port}", pacing=True, max_wait=0.2) as second,
+    ):
+        with pytest.raises(RateLimited):
+            first.request("GET", "/trsrv/x")
+        with pytest.raises(PacingError, match="too many requests"):
+            second.request("GET", "/trsrv/x")
+        second.end_penalty()
+        assert first.penalty_left == 0
+    assert len(raw.requests) == 1
+
+
 def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
     raw.script(good)
     with Client(raw.base_url, pacing=True, timeout=0.5) as client:
@@ -80,23 +121,54 @@ def test_waiting_for_a_turn_is_outside_the_time_out(raw: RawGateway) -> None:
     assert not [each for each in results if isinstance(each, BaseException)]
 
 
-def test_three_calls_at_a_time_and_one_place_for_the_tickle(raw: RawGateway) -> None:
-    held: list[Peer] = []
+ORDERS = "/iserver/account/DU1/orders"
+
+
+def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawGateway) -> None:
+    held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
-        if "tickle" in request.target:
+        if request.method != "GET":
             peer.json(b'{"session":"x"}')
             return
-        held.append(peer)
+        held.append(request.target)
         peer.silence()
 
     raw.script(hold)
     with Client(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
         slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(5)]
-        until(lambda: len(held) == 3)
+        until(lambda: len(held) == 2)
+        client.request("POST", ORDERS, json={"orders": []})
+        client.request("DELETE", "/iserver/account/DU1/order/7")
+        client.request("POST", "/iserver/reply/abc", json={"confirmed": True})
         client.tickle()
         pause(0.1)
-        assert len(held) == 3
+        assert len(held) == 2
+        for each in slow:
+            with pytest.raises(BezantError):
+                result(each)
+
+
+def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+    held: list[str] = []
+
+    def hold(request: RawRequest, peer: Peer) -> None:
+        if request.method == "DELETE" or "tickle" in request.target:
+            peer.json(b'{"session":"x"}')
+            return
+        held.append(request.target)
+        peer.silence()
+
+    raw.script(hold)
+    with Client(raw.base_url, pacing=True, timeout=0.6) as client:
+        client._channel._primed.answered("/iserver/accounts", time.monotonic())
+        slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(2)]
+        until(lambda: len(held) == 2)
+        slow.append(later(lambda: client.request("POST", ORDERS, json={"orders": []})))
+        until(lambda: len(held) == 3)
+        client.request("DELETE", "/iserver/account/DU1/order/7")
+        client.tickle()
         for each in slow:
             with pytest.raises(BezantError):
                 result(each)

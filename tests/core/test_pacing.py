@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezant._core import pacing as kinds
 from bezant._core.pacing import (
+    KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
+    LEAST_URGENT,
     MARGIN,
     MAX_IN_FLIGHT,
     PENALTY,
@@ -20,6 +23,8 @@ from bezant._core.pacing import (
     Pacer,
     Ticket,
     Window,
+    has_slot,
+    kind_of,
     latest,
     limits_of,
     priority_of,
@@ -30,10 +35,17 @@ READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
 ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
 PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
+
+
+def enter(pacer: Pacer, operation: Operation) -> Ticket:
+    ticket = Ticket.of(operation)
+    pacer.enter(ticket)
+    return ticket
 
 
 @given(
@@ -48,12 +60,12 @@ def test_no_window_is_ever_exceeded(
     flying: list[Ticket] = []
     for operation, count, pause, landing in steps:
         for _ in range(count):
-            pacer.enter(operation)
+            enter(pacer, operation)
         now += pause
         flying += pacer.dispatch(now)
         others = [each for each in flying if not each.is_tickle]
         assert len(flying) <= MAX_IN_FLIGHT
-        assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE or len(flying) <= MAX_IN_FLIGHT
+        assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE
         while landing and flying:
             ticket = flying.pop()
             arrived[ticket] = (ticket.went, now)
@@ -85,7 +97,7 @@ def test_no_window_is_exceeded_where_requests_arrive(
     quickest: dict[Operation, float] = {}
     flying: list[tuple[float, float, Ticket]] = []
     for operation, pause, there, more, good in steps:
-        pacer.enter(operation)
+        enter(pacer, operation)
         now += pause
         while flying and flying[0][0] <= now:
             answered, seconds, ticket = flying.pop(0)
@@ -131,10 +143,10 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
         """Send ten that are answered after 0.2 s; return when the next may go, after the first."""
         nonlocal now
         for _ in range(10):
-            ticket = pacer.enter(READ)
+            ticket = enter(pacer, READ)
             assert pacer.dispatch(now) == [ticket]
             pacer.leave(ticket, now + 0.2, 0.2)
-        after = pacer.enter(READ)
+        after = enter(pacer, READ)
         wait = pacer.seconds_until(after, now)
         pacer.leave(after, now)
         now += wait
@@ -149,7 +161,7 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
     pacer = Pacer()
 
     def answer(seconds: float | None) -> float:
-        ticket = pacer.enter(READ)
+        ticket = enter(pacer, READ)
         pacer.dispatch(now)
         pacer.leave(ticket, now, seconds)
         return ticket.return_time
@@ -188,7 +200,7 @@ def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
 @given(st.integers(1, 25), st.sampled_from([READ, HISTORY, ORDERS, TICKLE]))
 def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Operation) -> None:
     pacer = Pacer()
-    tickets = [pacer.enter(operation) for _ in range(count)]
+    tickets = [enter(pacer, operation) for _ in range(count)]
     last = tickets[-1]
     now = 0.0
     earliest = 0.0
@@ -210,7 +222,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
 def test_the_session_limit() -> None:
     pacer = Pacer()
     for _ in range(25):
-        pacer.enter(READ)
+        enter(pacer, READ)
     counts = []
     for tenth in range(30):
         granted = pacer.dispatch(tenth / 10)
@@ -223,7 +235,7 @@ def test_the_session_limit() -> None:
 
 def test_a_full_bucket_lets_the_others_pass() -> None:
     pacer = Pacer()
-    first, second, read = pacer.enter(ORDERS), pacer.enter(ORDERS), pacer.enter(READ)
+    first, second, read = enter(pacer, ORDERS), enter(pacer, ORDERS), enter(pacer, READ)
     assert pacer.dispatch(0.0) == [first, read]
     assert pacer.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
     pacer.leave(first, 0.01)
@@ -233,26 +245,115 @@ def test_a_full_bucket_lets_the_others_pass() -> None:
 
 def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
     pacer = Pacer()
-    read, order, tickle = pacer.enter(READ), pacer.enter(PLACE), pacer.enter(TICKLE)
+    read, order, tickle = enter(pacer, READ), enter(pacer, PLACE), enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle, order, read]
 
 
-def test_a_place_is_kept_for_the_tickle() -> None:
+def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
     pacer = Pacer()
-    reads = [pacer.enter(READ) for _ in range(6)]
-    assert pacer.dispatch(0.0) == reads[:3]
-    tickle = pacer.enter(TICKLE)
+    reads = [enter(pacer, READ) for _ in range(6)]
+    assert pacer.dispatch(0.0) == reads[:2]
+    orders = [enter(pacer, PLACE) for _ in range(2)]
+    assert pacer.dispatch(0.0) == orders[:1]
+    tickle = enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle]
     assert pacer.dispatch(0.0) == []
     pacer.leave(reads[0], 0.0)
-    assert pacer.dispatch(0.0) == []  # the tickle has taken the fourth place
+    assert pacer.dispatch(0.0) == [orders[1]]
+    pacer.leave(orders[0], 0.0)
+    assert pacer.dispatch(0.0) == [reads[2]]  # the tickle has its own slot
     pacer.leave(tickle, 0.0)
-    assert pacer.dispatch(0.0) == [reads[3]]
+    assert pacer.dispatch(0.0) == []
+
+
+def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
+    pacer = Pacer()
+    for operation in (READ, READ, PLACE):
+        enter(pacer, operation)
+    assert len(pacer.dispatch(0.0)) == 3
+    second, cancel = enter(pacer, PLACE), enter(pacer, CANCEL)
+    assert pacer.dispatch(0.0) == [cancel]
+    tickle = enter(pacer, TICKLE)
+    assert pacer.dispatch(0.0) == []
+    pacer.leave(cancel, 0.1)
+    assert pacer.dispatch(0.1) == [tickle]
+    assert not second.granted
+
+
+KINDS = st.sampled_from([kinds.TICKLE, kinds.CANCEL, kinds.ORDER, kinds.READ])
+
+
+@given(st.lists(KINDS, max_size=60))
+def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
+    flying: list[int] = []
+    for kind in wanted:
+        if has_slot(kind, flying):
+            flying.append(kind)
+    reads = flying.count(kinds.READ)
+    assert len(flying) <= MAX_IN_FLIGHT
+    assert reads <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
+    only_reads = [kinds.READ] * reads
+    for kind in (kinds.TICKLE, kinds.CANCEL, kinds.ORDER):
+        assert has_slot(kind, only_reads)
+    assert has_slot(kinds.TICKLE, [*only_reads, kinds.ORDER])
+    assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
+    # Whatever a read may do with so many urgent calls waiting, it may do with fewer.
+    for urgent in range(1, 4):
+        assert not has_slot(kinds.READ, flying, urgent) or has_slot(kinds.READ, flying, urgent - 1)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(0, 0.3)), min_size=1, max_size=60),
+    st.floats(0, 1),
+)
+def test_an_order_goes_within_a_window_whatever_is_queued(
+    reads: list[tuple[bool, float]], at: float
+) -> None:
+    """Slow and silent reads flood the queue; an order comes at any moment."""
+    pacer = Pacer()
+    for _ in range(50):
+        enter(pacer, READ)
+    now, flying, number = 0.0, list[tuple[float, Ticket]](), 0
+    order: Ticket | None = None
+    entered = 0.0
+    while order is None or not order.granted:
+        if order is None and now >= at:
+            order = enter(pacer, PLACE)
+            entered = now
+        for ticket in pacer.dispatch(now):
+            silent, seconds = reads[number % len(reads)]
+            number += 1
+            flying.append((now + (1e9 if silent else seconds), ticket))
+        for each in [one for one in flying if one[0] <= now]:
+            flying.remove(each)
+            pacer.leave(each[1], now)
+        now += 0.01
+    assert order.went - entered <= SESSION_LIMIT.seconds + MARGIN + 0.02
+
+
+def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
+    pacer = Pacer()
+    read = enter(pacer, READ)
+    assert pacer.dispatch(0.0) == [read]
+    pacer.postpone(read, "", 3.0, LEAST_URGENT)
+    assert pacer.dispatch(1.0) == []
+    order = enter(pacer, PLACE)
+    assert pacer.seconds_until(order, 1.0) == 0
+    assert pacer.seconds_until(read, 1.0) == 2.0
+    assert pacer.dispatch(1.0) == [order]
+    pacer.postpone(order, "", 2.0, 1)
+    tickle = enter(pacer, TICKLE)
+    assert pacer.dispatch(1.0) == [tickle]
+    assert pacer.dispatch(2.0) == [order]
+    pacer.postpone(tickle, "", 9.0)
+    assert pacer.dispatch(8.0) == []
+    pacer.forgive()
+    assert pacer.dispatch(8.0) == [tickle, read]
 
 
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
     pacer = Pacer()
-    first, second, third = (pacer.enter(ORDERS) for _ in range(3))
+    first, second, third = (enter(pacer, ORDERS) for _ in range(3))
     pacer.dispatch(0.0)
     assert pacer.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
     pacer.leave(second, 0.0)
@@ -265,7 +366,7 @@ def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
 def test_a_penalty_holds_everything() -> None:
     pacer = Pacer()
     pacer.penalise(100.0, None)
-    ticket = pacer.enter(TICKLE)
+    ticket = enter(pacer, TICKLE)
     assert pacer.dispatch(100.0) == []
     assert pacer.seconds_until(ticket, 100.0) == PENALTY
     pacer.penalise(100.0, 5.0)  # never shortened
@@ -315,18 +416,18 @@ def test_both_verbs_of_the_tickle_are_one() -> None:
     ],
 )
 def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
-    assert priority_of(operation) == priority
+    assert priority_of(kind_of(operation)) == priority
 
 
 def test_a_window_opens_for_each_in_turn() -> None:
     window = Window(Limit(2, 10.0))
     assert window.opens_for(0, 0.0) == window.opens_for(1, 0.0) == 0.0
     assert window.opens_for(2, 0.0) == pytest.approx(10 + MARGIN)
-    window.add(0.0)
-    window.add(4.0)
+    window.add("a", 0.0)
+    window.add("b", 4.0)
     assert window.opens_for(0, 5.0) == pytest.approx(10)  # neither has been answered
-    window.land(4.0, latest(4.0, 4.0))
-    window.land(0.0, latest(0.0, 0.01))
+    window.land("b", latest(4.0, 4.0))
+    window.land("a", latest(0.0, 0.01))
     assert window.free(5.0) == 0
     assert window.opens_for(0, 5.0) == pytest.approx(5 + MARGIN)
     assert window.opens_for(1, 5.0) == pytest.approx(9 + MARGIN)
@@ -348,12 +449,12 @@ def test_every_published_limit_is_kept() -> None:
 def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
     """The first connection takes its time: ten that waited for it arrive together, and late."""
     window = Window(Limit(2, 1.0))
-    window.add(0.0)
-    window.add(0.0)
-    window.land(0.0, latest(0.0, 0.3))
+    window.add("a", 0.0)
+    window.add("b", 0.0)
+    window.land("a", latest(0.0, 0.3))
     assert window.free(1.0 + MARGIN) == 0
     assert window.free(1.3) == 1  # no later than a second after the answer
     assert window.free(60.0) == 1  # the other one may still arrive
     assert window.opens_for(1, 60.0) == pytest.approx(1.0)
-    window.forget(0.0)
+    window.forget("b")
     assert window.free(60.0) == 2

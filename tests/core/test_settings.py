@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import ssl
 from pathlib import Path
@@ -25,6 +26,7 @@ from bezant._core.settings import (
     choose_pacing,
     choose_proxy,
     choose_tls,
+    gateway_key,
     resolve,
 )
 
@@ -162,6 +164,85 @@ def test_certificates_are_left_unchecked_for_loopback_only(host: str, loopback: 
     url = BaseUrl.parse(f"https://{host}:5000")
     assert url.is_loopback is loopback
     assert choose_tls(url, "auto").mode == ("insecure" if loopback else "verify")
+
+
+LOOPBACK = [
+    *("localhost", "LOCALHOST", "localhost.", "Gateway.localhost", "localhost.localdomain"),
+    *("127.0.0.1", "127.0.0.2", "127.255.255.254", "127.1", "127.0.1", "127.256", "127.0.0.1."),
+    *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.01", "0", "0.0.0.0", "0x"),
+    *("[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::FFFF:7f00:2]", "[::1%lo]", "[::]"),
+    *("\uff11\uff12\uff17.0.0.1", "ip6-localhost"),
+]
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_all_spellings_of_loopback_are_one_gateway(host: str) -> None:
+    assert BaseUrl.parse(f"https://{host}:5000").gateway_key == "localhost:5000"
+    assert BaseUrl.parse(f"http://{host}:5000/other").gateway_key == "localhost:5000"
+    assert BaseUrl.parse(f"https://{host}").gateway_key == "localhost:443"
+    assert BaseUrl.parse(f"http://{host}").gateway_key == "localhost:80"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("GW.Example.com.", "gw.example.com"),
+        ("b\xfccher.example", "xn--bcher-kva.example"),
+        ("B\xdcCHER.example.", "xn--bcher-kva.example"),
+        ("localhost.example.com", "localhost.example.com"),
+        ("10.1", "10.0.0.1"),
+        ("[::ffff:10.0.0.1]", "10.0.0.1"),
+        ("[FE80:0::1]", "[fe80::1]"),
+        ("127.08.0.1", "127.08.0.1"),
+        ("256.1", "256.1"),
+        ("4294967296", "4294967296"),
+        ("1.2.3.4.5", "1.2.3.4.5"),
+    ],
+)
+def test_other_hosts_are_told_apart_by_name_and_port(host: str, name: str) -> None:
+    assert BaseUrl.parse(f"https://{host}:5000").gateway_key == f"{name}:5000"
+    assert BaseUrl.parse(f"http://{host}:5001").gateway_key == f"{name}:5001"
+
+
+@st.composite
+def spellings(draw: st.DrawFn, address: st.SearchStrategy[int]) -> tuple[int, str]:
+    """Spell an IPv4 address: one to four numbers, each decimal, octal or hexadecimal."""
+    value = draw(address)
+    count = draw(st.integers(1, 4))
+    numbers = [value >> (24 - 8 * place) & 255 for place in range(count - 1)]
+    numbers.append(value & ((1 << (8 * (5 - count))) - 1))
+    forms = draw(st.lists(st.sampled_from(["d", "#x", "#o"]), min_size=count, max_size=count))
+    return value, ".".join(
+        f"{number:{form}}".replace("0o", "0") for number, form in zip(numbers, forms, strict=True)
+    )
+
+
+@given(spellings(st.integers(0x7F000000, 0x7FFFFFFF)), st.booleans(), st.integers(1, 65535))
+def test_every_loopback_address_has_one_key(spelled: tuple[int, str], dot: bool, port: int) -> None:
+    host = spelled[1] + "." * dot
+    assert gateway_key(host, port) == f"localhost:{port}"
+
+
+@given(spellings(st.integers(1, 0xFFFFFFFF).filter(lambda one: one >> 24 != 0x7F)))
+def test_every_other_address_has_a_key_of_its_own(spelled: tuple[int, str]) -> None:
+    value, host = spelled
+    assert gateway_key(host, 5000) == f"{ipaddress.IPv4Address(value)}:5000"
+
+
+@given(st.text(max_size=30), st.integers(1, 65535))
+def test_a_key_ends_with_the_port_whatever_the_host_is(host: str, port: int) -> None:
+    assert gateway_key(host, port).endswith(f":{port}")
+    assert gateway_key(host, port) == gateway_key(host.lower(), port)
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_a_shared_store_keeps_all_spellings_of_loopback_together(host: str) -> None:
+    _, store = choose_pacing("file:x", BaseUrl.parse(f"http://{host}:5000"), {})
+    assert store is not None
+    assert store.name == "localhost:5000"
+    _, store = choose_pacing("file:x#mine", BaseUrl.parse(f"http://{host}:5000"), {})
+    assert store is not None
+    assert store.name == "mine"
 
 
 REMOTE = BaseUrl.parse("https://gw.example.com:5000")

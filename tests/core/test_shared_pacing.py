@@ -7,19 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant._core.pacing import (
+    KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
+    LEAST_URGENT,
     MARGIN,
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
     Limit,
     Pacer,
+    Ticket,
     limits_of,
 )
+from bezant._core.pacing import READ as READ_KIND
 from bezant._core.shared_pacing import (
     Claim,
     Refusal,
     Shared,
+    announce,
     dump,
     load,
     penalise,
@@ -31,14 +36,22 @@ from bezant._core.wire import Operation
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
 ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
+PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
-OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, TICKLE])
+OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, CANCEL, TICKLE])
 NUMBERS = iter(range(1_000_000_000))
 
 
 def claim(operation: Operation, *, forgive: bool = False, lease: float = 30.0) -> Claim:
-    ticket = Pacer().enter(operation)
+    ticket = Ticket.of(operation)
     return Claim.of(ticket, f"t{next(NUMBERS)}", lease, forgive=forgive)
+
+
+def enter(pacer: Pacer, operation: Operation) -> Ticket:
+    ticket = Ticket.of(operation)
+    pacer.enter(ticket)
+    return ticket
 
 
 @given(st.lists(st.tuples(OPERATIONS, st.floats(0, 3), st.booleans()), max_size=150))
@@ -96,10 +109,10 @@ def test_a_full_bucket_is_named() -> None:
     first = claim(ORDERS)
     assert reserve(shared, 10.0, first) is None
     refusal = reserve(shared, 11.0, claim(ORDERS))  # it may arrive just now
-    assert refusal == Refusal(pytest.approx(5), "GET /iserver/account/orders")  # type: ignore[arg-type]
+    assert refusal == Refusal(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     release(shared, 12.0, first.token)
     refusal = reserve(shared, 13.0, claim(ORDERS))
-    assert refusal == Refusal(pytest.approx(4), "GET /iserver/account/orders")  # type: ignore[arg-type]
+    assert refusal == Refusal(pytest.approx(4), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     assert reserve(shared, 11.0, claim(READ)) is None
 
 
@@ -115,21 +128,163 @@ def test_a_full_session_is_everybodys() -> None:
     assert refusal.seconds == pytest.approx(0.5 + MARGIN)
 
 
-def test_a_place_is_kept_for_the_tickle() -> None:
+def test_slots_are_kept_for_orders_and_for_the_tickle() -> None:
     shared = Shared()
-    for _ in range(MAX_IN_FLIGHT - KEPT_FOR_TICKLE):
+    for _ in range(MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS):
         assert reserve(shared, 10.0, claim(READ)) is None
-    assert reserve(shared, 10.0, claim(READ)) is not None
-    assert reserve(shared, 10.0, claim(TICKLE)) is None
-    assert reserve(shared, 12.0, claim(TICKLE)) is not None
+    refusal = reserve(shared, 10.0, claim(READ))
+    assert refusal is not None
+    assert refusal.priority == LEAST_URGENT
+    assert not refusal.noted
+    assert reserve(shared, 10.0, claim(PLACE)) is None
+    refusal = reserve(shared, 10.0, claim(PLACE))
+    assert refusal is not None
+    assert refusal.priority == 1
+    assert refusal.noted
+    assert reserve(shared, 10.0, claim(CANCEL)) is None
+    refusal = reserve(shared, 12.0, claim(TICKLE))
+    assert refusal is not None
+    assert refusal.priority == 0
 
 
-def test_the_place_of_a_process_that_died_is_free_again() -> None:
+def test_the_slot_of_a_process_that_died_is_free_again() -> None:
     shared = Shared()
-    for _ in range(3):
+    for _ in range(2):
         assert reserve(shared, 10.0, claim(READ, lease=35.0)) is None
     assert reserve(shared, 44.9, claim(READ)) is not None
     assert reserve(shared, 45.0, claim(READ)) is None
+
+
+def fill(shared: Shared, now: float, count: int) -> None:
+    for _ in range(count):
+        wanted = claim(READ)
+        assert reserve(shared, now, wanted) is None
+        release(shared, now, wanted.token)
+
+
+def test_reads_leave_the_next_slots_of_the_limit_to_urgent_calls_that_wait() -> None:
+    shared = Shared()
+    fill(shared, 10.0, SESSION_LIMIT.count)
+    order, other = claim(PLACE), claim(CANCEL)
+    refusal = reserve(shared, 10.2, order)
+    assert refusal is not None
+    assert refusal.seconds == pytest.approx(0.8 + MARGIN)
+    opens = 10.2 + refusal.seconds + 1e-6
+    announce(shared, opens, other.token, 0.3)
+    shared.went[""] = shared.went[""][1:]  # one slot is free
+    refusal = reserve(shared, opens - 0.5, claim(READ))
+    assert refusal is not None
+    assert (refusal.priority, refusal.noted) == (LEAST_URGENT, False)
+    assert reserve(shared, opens - 0.5, order) is None
+    shared.went[""] = shared.went[""][1:]
+    assert reserve(shared, opens - 0.4, claim(READ)) is not None  # the other one waits still
+    release(shared, opens - 0.4, other.token)  # it gave up
+    assert reserve(shared, opens - 0.4, claim(READ)) is None
+
+
+def test_an_urgent_call_whose_process_died_is_not_waited_for_long() -> None:
+    shared = Shared()
+    fill(shared, 10.0, SESSION_LIMIT.count)
+    for _ in range(SESSION_LIMIT.count):
+        assert reserve(shared, 10.9, claim(PLACE)) is not None
+    assert reserve(shared, 11.1, claim(READ)) is not None
+    assert reserve(shared, 12.2, claim(READ)) is None
+
+
+def test_an_urgent_call_that_waits_is_forgotten_where_the_clock_was_set_back() -> None:
+    shared = Shared()
+    announce(shared, 1_000.0, "gone", 900.0)
+    assert shared.urgent["gone"] < 1_003.0
+    assert reserve(shared, 500.0, claim(READ)) is None
+    assert shared.urgent == {}
+
+
+def test_a_tickle_that_waits_for_its_own_limit_holds_nobody_back() -> None:
+    shared = Shared()
+    assert reserve(shared, 10.0, claim(TICKLE)) is None
+    refusal = reserve(shared, 10.1, claim(TICKLE))
+    assert refusal is not None
+    assert refusal.bucket
+    assert shared.urgent == {}
+
+
+def test_a_state_without_the_newer_fields_is_read() -> None:
+    old = b'{"went":{"":[10.0]},"flights":{"t":[10.0,35.0,"",10.0]},"blocked_until":9.0}'
+    shared = load(old)
+    assert shared.flights["t"].kind == READ_KIND
+    assert shared.urgent == {}
+    assert reserve(shared, 11.0, claim(READ)) is None
+    assert reserve(shared, 11.0, claim(READ)) is not None
+    assert reserve(shared, 11.0, claim(PLACE)) is None
+
+
+class Process:
+    """One of several that flood the gateway with reads, in the core's terms."""
+
+    def __init__(self) -> None:
+        self.pacer = Pacer()
+        self.tokens: dict[Ticket, str] = {}
+
+    def enter(self, operation: Operation) -> Ticket:
+        ticket = Ticket.of(operation)
+        self.pacer.enter(ticket)
+        self.tokens[ticket] = f"t{next(NUMBERS)}"
+        return ticket
+
+    def dispatch(self, shared: Shared, now: float) -> list[Ticket]:
+        granted: list[Ticket] = []
+        for ticket in self.pacer.dispatch(now):
+            wanted = Claim.of(ticket, self.tokens[ticket], 1e9, forgive=False)
+            refusal = reserve(shared, now, wanted)
+            if refusal is None:
+                granted.append(ticket)
+            else:
+                until = now + refusal.seconds
+                self.pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
+        return granted
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(0, 0.3)), min_size=1, max_size=30),
+    st.integers(2, 4),
+    st.floats(0, 1.2),
+)
+def test_an_order_goes_within_a_window_whatever_other_processes_send(
+    reads: list[tuple[bool, float]], count: int, at: float
+) -> None:
+    """Slow and silent reads of several processes; the one with the order always asks last."""
+    shared = Shared()
+    processes = [Process() for _ in range(count)]
+    for process in processes:
+        for _ in range(30):
+            process.enter(READ)
+    ordering = processes[-1]
+    now, number = 1_000.0, 0
+    flying: list[tuple[float, Process, Ticket]] = []
+    order: Ticket | None = None
+    entered = went = 0.0
+    went_at: list[float] = []
+    while not went:
+        if order is None and now >= 1_000.0 + at:
+            entered, order = now, ordering.enter(PLACE)
+            wait = ordering.pacer.seconds_until(order, now)
+            if wait:
+                announce(shared, now, ordering.tokens[order], wait)
+        for process in processes:
+            for ticket in process.dispatch(shared, now):
+                silent, seconds = reads[number % len(reads)]
+                number += 1
+                flying.append((now + (1e9 if silent else seconds), process, ticket))
+                went_at.append(now)
+                if ticket is order:
+                    went = now
+        for each in [one for one in flying if one[0] <= now]:
+            flying.remove(each)
+            each[1].pacer.leave(each[2], now)
+            release(shared, now, each[1].tokens[each[2]])
+        now += 0.01
+    assert went - entered <= SESSION_LIMIT.seconds + MARGIN + 0.04
+    assert_within(went_at, SESSION_LIMIT)
 
 
 def test_asking_twice_counts_once() -> None:
@@ -145,7 +300,7 @@ def test_asking_twice_counts_once() -> None:
 
 def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
     shared = Shared()
-    for _ in range(3):
+    for _ in range(2):
         assert reserve(shared, 10_000.0, claim(ORDERS if _ == 0 else READ)) is None
     refusal = reserve(shared, 100.0, claim(ORDERS))
     assert refusal is not None
@@ -183,10 +338,10 @@ def test_what_is_over_is_forgotten() -> None:
 
 def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     pacer = Pacer()
-    first = pacer.enter(ORDERS)
+    first = enter(pacer, ORDERS)
     assert pacer.dispatch(0.0) == [first]
     pacer.postpone(first, "GET /iserver/account/orders", 3.0)
-    read, second = pacer.enter(READ), pacer.enter(ORDERS)
+    read, second = enter(pacer, READ), enter(pacer, ORDERS)
     assert pacer.dispatch(1.0) == [read]
     assert pacer.seconds_until(first, 1.0) == 2.0
     assert pacer.dispatch(3.0) == [first]
@@ -194,7 +349,7 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     pacer.leave(first, 3.01)
     assert pacer.dispatch(8.1) == [second]
     pacer.postpone(second, "", 10.0)
-    tickle = pacer.enter(TICKLE)
+    tickle = enter(pacer, TICKLE)
     assert pacer.dispatch(9.9) == []
     assert pacer.dispatch(10.0) == [tickle, second]
 

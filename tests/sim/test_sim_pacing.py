@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import Client, RateLimited
-from bezant._core.pacing import Pacer
+from bezant._core.pacing import Pacer, Ticket
 from bezant._core.wire import Operation
 from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
 from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
@@ -177,7 +177,7 @@ def test_what_the_client_lets_go_is_let_through(
     for (method, path), count, pause in steps:
         now += pause
         for _ in range(count):
-            pacer.enter(Operation(method, path, idempotent=True))
+            pacer.enter(Ticket.of(Operation(method, path, idempotent=True)))
         for ticket in pacer.dispatch(now):
             operation = ticket.operation
             assert judge.arrive(operation.method, operation.path, HERE, now), judge.violations

@@ -1,0 +1,233 @@
+"""Calls that are cancelled or interrupted anywhere leave no slot behind, in any store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+import bezant
+from bezant._async.turn import AsyncTurn, AsyncTurnGuard
+from bezant._core import pacing, shared_pacing
+from bezant._core.pacing import Limit
+from bezant._core.settings import BaseUrl, PacingStore, Settings, Tls, choose_pacing
+from bezant._core.wire import Operation
+from bezant._runtime import _async, _sync
+from bezant._runtime._gates import Gate
+from bezant._sync.turn import Turn, TurnGuard
+from tests.support.raw import Peer, RawGateway, RawRequest
+from tests.support.redis_server import redis_server
+
+READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
+LIMITED = Operation("GET", "/iserver/scanner/params", idempotent=True)
+URL = BaseUrl.parse("http://127.0.0.1:1")
+
+
+@pytest.fixture(params=["file", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None) -> Iterator[str]:
+    if request.param == "file":
+        yield f"file:{tmp_path / 'pacing.db'}"
+    else:
+        with redis_server(tmp_path) as url:
+            yield url
+
+
+@pytest.fixture(autouse=True)
+def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots are what this is about."""
+    none = Limit(1_000_000, 1.0)
+    monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
+    monkeypatch.setattr(pacing.Pacer.__init__, "__defaults__", (none,))
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
+
+
+def where(store: str, url: BaseUrl = URL) -> PacingStore:
+    _, found = choose_pacing(store, url, {})
+    assert found is not None
+    return found
+
+
+def flights(place: PacingStore) -> int:
+    """Return how many slots are occupied in the store."""
+    ledger = _sync.Ledger(place)
+    try:
+        return ledger.change(lambda shared, now: len(shared.flights))
+    finally:
+        ledger.close()
+
+
+def assert_idle(gate: Gate) -> None:
+    pacer = gate._pacer
+    windows = [pacer._session, *(one for some in pacer._buckets.values() for one in some)]
+    assert not pacer._in_flight
+    assert not pacer._waiting
+    assert not gate._wakers
+    assert not any(window._flying for window in windows)
+
+
+def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, object], None]:
+    """Return what interrupts where Python would look for signals, at the so many-th such place.
+
+    It looks when a function begins, and when one written in C has returned.
+    """
+    seen = 0
+
+    def profile(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal seen
+        if event in ("call", "c_return") and "/bezant/" in frame.f_code.co_filename:
+            seen += 1
+            if seen == number:
+                sys.setprofile(None)
+                reached.append(True)
+                raise KeyboardInterrupt
+
+    return profile
+
+
+def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str) -> None:
+    place = where(store)
+    settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
+    gate = Gate()
+    ledger = _sync.Ledger(place)
+    number = 0
+    reached: list[bool] = [True]
+    while reached:
+        number += 1 if place.kind == "file" else 3  # a server takes longer to ask
+        reached.clear()
+        turn = Turn(gate, LIMITED, settings, ledger)
+        sys.setprofile(interrupter(number, reached))
+        try:
+            with contextlib.suppress(KeyboardInterrupt), TurnGuard(turn), turn:
+                pass
+        finally:
+            sys.setprofile(None)
+        assert flights(place) == 0, number
+        assert_idle(gate)
+    ledger.close()
+    assert number > 50
+
+
+def test_an_interrupt_anywhere_in_a_turn_leaves_no_place_in_the_queue() -> None:
+    settings = Settings(URL, Tls("none"))
+    gate = Gate()
+    number = 0
+    reached: list[bool] = [True]
+    while reached:
+        number += 1
+        reached.clear()
+        turn = Turn(gate, LIMITED, settings)
+        sys.setprofile(interrupter(number, reached))
+        try:
+            with contextlib.suppress(KeyboardInterrupt), TurnGuard(turn), turn:
+                pass
+        finally:
+            sys.setprofile(None)
+        assert_idle(gate)
+    assert number > 30
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(store: str, times: int) -> None:
+    place = where(store)
+    settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
+    gate = Gate()
+    ledger = _async.Ledger(place)
+    dice = random.Random(times)
+
+    async def one() -> None:
+        turn = AsyncTurn(gate, READ, settings, ledger)
+        async with AsyncTurnGuard(turn), turn:
+            await asyncio.sleep(0.0005)
+
+    for number in range(60):
+        tasks = [asyncio.create_task(one()) for _ in range(1 + number % 4)]
+        for task in tasks:
+            for _ in range(dice.randrange(25)):
+                await asyncio.sleep(0 if dice.random() < 0.9 else 0.0004)
+            for _ in range(times):
+                task.cancel()
+                await asyncio.sleep(0)
+        await asyncio.wait(tasks)
+    await ledger.aclose()
+    assert flights(place) == 0
+    assert_idle(gate)
+
+
+async def test_cancelled_calls_leave_no_slot(raw: RawGateway, store: str) -> None:
+    def late(request: RawRequest, peer: Peer) -> None:
+        peer.stopping.wait(0.003)
+        peer.json(b'"x"')
+
+    raw.script(late)
+    dice = random.Random(1)
+    for _ in range(8):
+        async with bezant.AsyncClient(raw.base_url, pacing=store, max_wait=3) as client:
+            for _ in range(10):
+                calls = [
+                    asyncio.create_task(client.request("GET", f"/trsrv/{number}"))
+                    for number in range(3)
+                ]
+                await asyncio.sleep(dice.random() * 0.012)
+                for call in calls:
+                    call.cancel()
+                await asyncio.wait(calls)
+    assert flights(where(store, BaseUrl.parse(raw.base_url))) == 0
+
+
+async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
+    """`asyncio.run` cancels every task at its end, those of the ledger, too."""
+    place = where(store)
+    settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
+
+    def run(pauses: int) -> None:
+        async def main() -> None:
+            ledger = _async.Ledger(place)
+
+            async def one() -> None:
+                turn = AsyncTurn(Gate(), READ, settings, ledger)
+                try:
+                    async with AsyncTurnGuard(turn), turn:
+                        await asyncio.sleep(10)
+                finally:
+                    await ledger.aclose()
+
+            task = asyncio.create_task(one())
+            for _ in range(pauses):
+                await asyncio.sleep(0.001)
+            del task
+
+        asyncio.run(main())
+
+    for pauses in (0, 1, 2, 3, 5, 10):
+        await asyncio.to_thread(run, pauses)
+        assert flights(place) == 0
+
+
+@pytest.mark.usefixtures("_no_threads_left")
+async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_path: Path) -> None:
+    """It is still on its way to the server when its call is cancelled."""
+    with redis_server(tmp_path) as url:
+        place = where(url)
+        claim = shared_pacing.Claim("late", "", (), pacing.READ, lease=300)
+        first, second = _async.Ledger(place), _async.Ledger(place)
+        async with first._redis.pipeline() as pipe:
+            key = f"bezant:pacing:{place.name}"
+            await pipe.watch(key)
+            shared = shared_pacing.load(await pipe.get(key))
+            assert shared_pacing.reserve(shared, 1e9, claim) is None
+            pipe.multi()
+            pipe.set(key, shared_pacing.dump(shared))
+            await second.settle(
+                lambda shared, now: shared_pacing.release(shared, now, "late"), "late"
+            )
+            with pytest.raises(Exception, match="Watched"):
+                await pipe.execute()
+        await first.aclose()
+        await second.aclose()
+        assert flights(place) == 0
