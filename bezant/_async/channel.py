@@ -134,7 +134,7 @@ class AsyncChannel:
         kind = order_call(operation)
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
             names = self._questions.names(request)
-            turn = AsyncOrderTurn(self.order_turns, request, settings, kind, names)
+            turn = AsyncOrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
             async with AsyncOrderTurnGuard(turn), turn:
                 return await self._attempts(request, kind, type_, settings, turn=turn)
         if self.order_turns.asking and waits_for_questions(operation, kind):
@@ -178,7 +178,7 @@ class AsyncChannel:
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
                     if turn is not None:
-                        turn.sending()
+                        await turn.sending()
                     answer = await self._send(request, settings, deadline - now)
                     result = self._read(answer, request, type_, settings)
                     if turn is not None:

@@ -171,6 +171,7 @@ class AccountTurn(msgspec.Struct, eq=False):
         tickets: orders that have no id, error or decline yet.
         names: the client order ids of its orders.
         token: names it among all processes.
+        shared: whether all processes know of it.
         granted: whether it has begun.
         over: whether it has ended.
         calls: its calls that have not ended.
@@ -183,6 +184,7 @@ class AccountTurn(msgspec.Struct, eq=False):
     tickets: int = 1
     names: tuple[str, ...] = ()
     token: str = ""
+    shared: bool = False
     granted: bool = False
     over: bool = False
     calls: set[object] = set()
@@ -210,6 +212,28 @@ class AccountTurn(msgspec.Struct, eq=False):
         if self.calls:
             return math.inf
         return max(self.heard + QUESTION_LIFETIME - now, 0.0)
+
+
+def settles(
+    turn: AccountTurn, now: float, outcome: Outcome, told: Told | None, question: str
+) -> bool:
+    """Note in a turn how a call of it ended; return whether that ends the turn."""
+    if outcome is Outcome.NOTHING and question:
+        return False
+    if outcome is Outcome.ANSWERED and told is not None:
+        turn.heard = now
+        turn.questions.pop(question, None)
+        turn.questions.update(told.questions)
+        # One error settles all orders that no other question is open about.
+        left = len(turn.questions) if told.refused else turn.tickets - told.settled
+        turn.tickets = left
+        return left <= 0 and not turn.questions
+    if outcome is Outcome.REFUSED and question:
+        turn.questions.pop(question, None)
+        turn.tickets = len(turn.questions)
+        turn.heard = now
+        return not turn.questions
+    return True
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -301,29 +325,23 @@ class OrderTurns:
         """
         if call not in turn.calls:
             return
-        if self._settles(turn, now, outcome, told, question):
+        if settles(turn, now, outcome, told, question):
             self.leave(turn)
         turn.calls.discard(call)
 
-    def _settles(
-        self, turn: AccountTurn, now: float, outcome: Outcome, told: Told | None, question: str
-    ) -> bool:
-        if outcome is Outcome.NOTHING and question:
-            return False
-        if outcome is Outcome.ANSWERED and told is not None:
-            turn.heard = now
-            turn.questions.pop(question, None)
-            turn.questions.update(told.questions)
-            # One error settles all orders that no other question is open about.
-            left = len(turn.questions) if told.refused else turn.tickets - told.settled
-            turn.tickets = left
-            return left <= 0 and not turn.questions
-        if outcome is Outcome.REFUSED and question:
-            turn.questions.pop(question, None)
-            turn.tickets = len(turn.questions)
-            turn.heard = now
-            return not turn.questions
-        return True
+    def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
+        """Note what all processes know of a turn: another one may have replied to its questions.
+
+        Args:
+            turn: the turn.
+            questions: its open questions; None where it has ended.
+        """
+        if turn.calls:
+            return
+        if questions is None:
+            self.leave(turn)
+        else:
+            turn.questions = dict(questions)
 
     def hold_back(self, caller: object, now: float) -> float:
         """Return the seconds for which a call that is no order waits for open questions.

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from .._core import order_turns as core
@@ -54,6 +54,10 @@ class OrderTurns:
     def asked_about(self, question: str) -> AccountTurn | None:
         """Return the turn in which a question is open; None for an unknown one."""
         return self._now(lambda _: self._turns.asked_about(question))
+
+    def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
+        """Note what all processes know of a turn's questions; None where it has ended."""
+        self._now(lambda _: self._turns.refresh(turn, questions))
 
     def begin_reply(self, turn: AccountTurn, call: object, caller: object) -> None:
         """Note that a question of a turn is being answered, and by whom."""

@@ -135,7 +135,7 @@ class Channel:
         kind = order_call(operation)
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
             names = self._questions.names(request)
-            turn = OrderTurn(self.order_turns, request, settings, kind, names)
+            turn = OrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
             with OrderTurnGuard(turn), turn:
                 return self._attempts(request, kind, type_, settings, turn=turn)
         if self.order_turns.asking and waits_for_questions(operation, kind):

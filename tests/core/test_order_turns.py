@@ -249,6 +249,21 @@ def test_the_reply_to_the_only_question(outcome: Outcome, told: Told | None, ove
     assert turn.over is over
 
 
+def test_another_process_may_have_replied() -> None:
+    turns = OrderTurns()
+    turn = turn_of()
+    asking(turns, turn, "q1")
+    replying(turns, turn, "q1")
+    turns.refresh(turn, None)  # not in the middle of a call
+    assert not turn.over
+    turns.finish(turn, "reply", 101.0, Outcome.NOTHING, None, "q1")
+    turns.refresh(turn, {"q2": "More?"})
+    assert turns.asked_about("q2") is turn
+    turns.refresh(turn, None)
+    assert turn.over
+    assert not turns.asking
+
+
 def test_a_question_runs_out() -> None:
     turns = OrderTurns()
     turn, waiting = turn_of(), turn_of()
