@@ -41,7 +41,7 @@ T = TypeVar("T")
 _logger = logging.getLogger("bezant.http")
 # A call is over after its timeout; the gateway may still be busy with it for a moment.
 _GRACE: Final = 5.0
-# Nobody tells another process that an account is free.
+# The shared state is polled, because other processes send no wake-up.
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.25
 
@@ -49,8 +49,8 @@ _LONGEST_PAUSE: Final = 0.25
 class AsyncOrderTurn:
     """Context of one call that places, modifies or confirms: holds the account's turn.
 
-    An order waits for its turn; a reply never waits, and continues the turn of its question. At the
-    end the turn goes on where a question is open.
+    An order waits for its turn; a reply never waits, and continues the turn of its question. The
+    turn outlives the call while a question is open.
     """
 
     def __init__(
@@ -247,8 +247,7 @@ class AsyncOrderTurn:
 class AsyncOrderTurnGuard:
     """Gives a turn back where an interrupt came just as the turn itself was to do that.
 
-    Python looks for signals whenever it begins to run a function, such as the one that ends a
-    context.
+    Python handles signals at the start of any function, ``__exit__`` included.
     """
 
     def __init__(self, turn: AsyncOrderTurn) -> None:

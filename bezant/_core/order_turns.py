@@ -22,9 +22,9 @@ from .redact import redact
 from .value import Value
 from .wire import Operation, Request
 
-# The gateway forgets a question after so many seconds.
+# Seconds after which the gateway forgets a question.
 QUESTION_LIFETIME: Final = 60.0
-# Other calls wait so many seconds at most for an open question.
+# Longest wait of other calls for an open question, in seconds.
 READS_WAIT: Final = 2.0
 _SHORT: Final = 100
 _PATH: Final = re.compile(r"/iserver/account/([^/]+)(?:/([^/]+))?")
@@ -75,7 +75,8 @@ def scope_of(request: Request) -> Scope:
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, Mapping):
-        rows = cast("Mapping[str, object]", body).get("orders", [body])
+        fields = cast("Mapping[str, object]", body)
+        rows = fields.get("orders", [fields])
     else:
         rows = body
     tickets = cast("list[object]", rows) if isinstance(rows, list) else [None]
@@ -294,7 +295,7 @@ class OrderTurns:
                 turns.remove(turn)
 
     def asked_about(self, question: str) -> AccountTurn | None:
-        """Return the turn in which a question is open; None for an unknown one."""
+        """Return the turn with this open question; None if there is none."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
@@ -344,7 +345,7 @@ class OrderTurns:
             turn.questions = dict(questions)
 
     def hold_back(self, caller: object, now: float) -> float:
-        """Return the seconds for which a call that is no order waits for open questions.
+        """Return how many seconds a call that is no order waits for open questions.
 
         Args:
             caller: identifies the thread or task; it does not wait for its own question.

@@ -146,7 +146,7 @@ def finish_turn(
     Args:
         shared: what all processes know.
         now: the time.
-        token: names the turn; empty for one that is found by the question.
+        token: names the turn; empty to find it by the question.
         outcome: how the call ended.
         told: what its response says; None where that could not be read.
         question: the id of the question that the call was a reply to; empty for none.

@@ -52,7 +52,7 @@ class OrderTurns:
         return self._now(change)
 
     def asked_about(self, question: str) -> AccountTurn | None:
-        """Return the turn in which a question is open; None for an unknown one."""
+        """Return the turn with this open question; None if there is none."""
         return self._now(lambda _: self._turns.asked_about(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
@@ -89,7 +89,7 @@ class OrderTurns:
         return self._now(change)
 
     def unwatch(self, wake: Callable[[], None]) -> None:
-        """Wake somebody no more."""
+        """Remove a watcher."""
         self._later(lambda _: self._watchers.discard(wake))
 
     def take_expired(self) -> list[AccountTurn]:
