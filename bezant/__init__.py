@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ._sync.stream import WsClient
     from ._sync.symbols import SymbolCache
     from .errors import (
+        AccountBusy,
         AmbiguousSymbol,
         AnswerTooLarge,
         ApiError,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         PacingError,
         PermissionDenied,
+        PrerequisiteFailed,
         PreviewRefused,
         RateLimited,
         Refused,
@@ -141,6 +143,7 @@ _HOMES = {
     "_sync.stream": ("WsClient",),
     "_sync.symbols": ("SymbolCache",),
     "errors": (
+        "AccountBusy",
         "AmbiguousSymbol",
         "AnswerTooLarge",
         "ApiError",
@@ -166,6 +169,7 @@ _HOMES = {
         "OutcomeUnknown",
         "PacingError",
         "PermissionDenied",
+        "PrerequisiteFailed",
         "PreviewRefused",
         "RateLimited",
         "Refused",
@@ -221,6 +225,7 @@ _HOMES = {
 __all__ = [
     "UNSET",
     "Account",
+    "AccountBusy",
     "AccountUpdate",
     "AmbiguousSymbol",
     "AnswerTooLarge",
@@ -285,6 +290,7 @@ __all__ = [
     "PermissionDenied",
     "Pnl",
     "Position",
+    "PrerequisiteFailed",
     "PreviewRefused",
     "Progress",
     "Prompt",

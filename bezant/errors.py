@@ -14,6 +14,8 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   ├── HttpTimeout           no complete answer before the deadline (also a TimeoutError)
     │   ├── ConnectionLost        the connection broke before the answer was complete
     │   └── OutcomeUnknown        a call with an effect may or may not have been carried out
+    ├── AccountBusy               another order of the account has an open question
+    ├── PrerequisiteFailed        nothing was placed: a call that IBKR wants first failed
     ├── ApiError                  the gateway answered with an error
     │   ├── BadRequest            400
     │   ├── PermissionDenied      403, or the gateway's list of allowed addresses
@@ -58,6 +60,7 @@ from ._errors.base import (
     WrongContext,
 )
 from ._errors.calls import (
+    AccountBusy,
     AnswerTooLarge,
     ApiError,
     BadRequest,
@@ -70,6 +73,7 @@ from ._errors.calls import (
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
+    PrerequisiteFailed,
     PreviewRefused,
     RateLimited,
     Refused,
@@ -100,6 +104,7 @@ from ._errors.symbols import (
 )
 
 __all__ = [
+    "AccountBusy",
     "AmbiguousSymbol",
     "AnswerTooLarge",
     "ApiError",
@@ -125,6 +130,7 @@ __all__ = [
     "OutcomeUnknown",
     "PacingError",
     "PermissionDenied",
+    "PrerequisiteFailed",
     "PreviewRefused",
     "RateLimited",
     "Refused",

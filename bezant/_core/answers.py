@@ -13,7 +13,14 @@ from . import envelope
 from .bars import with_times
 from .decode import Drift, Report, decode, decoder
 from .effects import check_told, is_order, unreadable
-from .failures import is_login_page, raise_known, raise_redirect, raise_status, refuse_html
+from .failures import (
+    asking,
+    is_login_page,
+    raise_known,
+    raise_redirect,
+    raise_status,
+    refuse_html,
+)
 from .files import BinaryAnswer, binary
 from .inspection import Reentered, inspect
 from .redact import excerpt, shown
@@ -171,7 +178,7 @@ def _as_expected(body: bytes, otherwise: str) -> bytes:
     return b'{"' + otherwise.encode() + b'":' + body + b"}" if start == b"[" else body
 
 
-def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> Refused:
+def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> BezantError:
     """Return the error for a refusal, with all that the answer holds.
 
     Raises:
@@ -184,13 +191,14 @@ def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> Re
     except BezantError:  # the error is all that it holds, in a shape of its own
         found = None
         kind = Refused
-    return kind(
+    error = kind(
         words,
         operation=operation.name,
         status=answer.status,
         body=excerpt(answer.body),
         answer=found,
     )
+    return asking(error, answer, operation)
 
 
 def _ignore(_: Drift) -> None:

@@ -3,33 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from enum import Enum
 from typing import Final, cast
 from urllib.parse import unquote
 
 import msgspec
 from msgspec import UNSET
 
-from ..errors import DecodeError, OutcomeUnknown
+from .._errors.base import cut_off
+from ..errors import ApiError, BezantError, DecodeError, OutcomeUnknown, Refused, SessionError
 from .decode import loads
 from .requests import client_order_ids
 from .wire import Operation, Request
 
-_ORDER: Final = re.compile(r"/iserver/(?:account/[^/]+/orders?(?:/|$)|reply/)")
+# The account may be missing: the oldest form of placing names it in the tickets.
+_ORDER: Final = re.compile(r"/iserver/account/(?:[^/]+/)?orders?(?:/|$)")
+_REPLIES: Final = "/iserver/reply/"
+_PREVIEW: Final = "/whatif"
+_DECLINED: Final = "order not confirmed"
+# In lower case, as part of an error: the gateway lacks a prerequisite.
+ASK_FIRST: Final = "please query /accounts first"
+LOOK_FIRST: Final = "look for the order before you send it again"
 _REPLY: Final = re.compile(r"/iserver/reply/([^/?]+)")
 # More questions than anyone leaves open within the minute for which the gateway remembers them.
 _REMEMBERED: Final = 256
 
 
+class OrderCall(Enum):
+    """What a call does with an order."""
+
+    PLACE = "place or modify"
+    REPLY = "reply"
+    CANCEL = "cancel"
+    PREVIEW = "preview"
+
+
+def order_call(operation: Operation) -> OrderCall | None:
+    """Return what a call does with an order; None for calls without side effects and all others."""
+    if operation.idempotent or not operation.path.startswith("/iserver/"):
+        return None
+    path = unquote(operation.path)
+    if path.startswith(_REPLIES):
+        return OrderCall.REPLY
+    if _ORDER.match(path) is None:
+        return None
+    if operation.method == "DELETE":
+        return OrderCall.CANCEL
+    return OrderCall.PREVIEW if path.endswith(_PREVIEW) else OrderCall.PLACE
+
+
 def is_order(operation: Operation) -> bool:
     """Say whether a call places, changes, confirms or cancels an order."""
-    return not operation.idempotent and _ORDER.match(operation.path) is not None
+    return order_call(operation) is not None
 
 
 def advice(operation: Operation) -> str:
     """Return what to do about a call with an effect that may have been carried out."""
-    what = "look for the order" if is_order(operation) else "look"
-    return f"it may have been carried out: {what} before you send it again"
+    kind = order_call(operation)
+    what = LOOK_FIRST if kind is not None else "look before you send it again"
+    asks = kind is OrderCall.PLACE or kind is OrderCall.REPLY
+    also = ", and a question about it may be open" if asks else ""
+    return f"it may have been carried out{also}: {what}"
 
 
 def unreadable(error: DecodeError, operation: Operation, status: int | None) -> OutcomeUnknown:
@@ -41,10 +77,107 @@ def unreadable(error: DecodeError, operation: Operation, status: int | None) -> 
     return unknown
 
 
-def broken_off(operation: Operation, names: tuple[str, ...]) -> str:
-    """Return what to say of a call with an effect that somebody broke off."""
-    ids = f" (client order id {', '.join(names)})" if names else ""
-    return f"{operation.name} was broken off; {advice(operation)}{ids}"
+def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | None:
+    """Return the error for a reply to an order's question that failed; None where it is definite.
+
+    The order may still go live then: when a later question of the account is confirmed, for
+    example. Only an error about the order itself, with status 200, says that there is none.
+
+    Args:
+        error: the error of the call.
+        untouched: whether the response proves that the gateway did nothing with the reply.
+    """
+    if isinstance(error, OutcomeUnknown) or not isinstance(error, ApiError | SessionError):
+        return None
+    if isinstance(error, Refused) and not (untouched or _leaves_it_open(error.message)):
+        return None
+    if untouched:
+        what = (
+            "the gateway did not take this reply, and its question may still be open: send the "
+            "reply again within a minute of the question, or look for the order"
+        )
+    else:
+        what = f"the order may still go live: {LOOK_FIRST}"
+    status = error.status if isinstance(error, ApiError) else None
+    unknown = OutcomeUnknown(f"{error.message}; {what}", operation=error.operation, status=status)
+    unknown.__cause__ = error
+    return unknown
+
+
+def _leaves_it_open(text: str) -> bool:
+    """Say whether an error that a reply got with status 200 does not tell of the order itself."""
+    lower = text.lower().strip(" .!")
+    return "reply id" in lower or ASK_FIRST in lower or is_vague(lower)
+
+
+def is_decline(request: Request, error: Refused) -> bool:
+    """Say whether an error is what acknowledges that a question was declined, as was asked for."""
+    if error.message.lower().strip(" .!") != _DECLINED:
+        return False
+    try:
+        body: object = loads(request.body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(body, dict):
+        return False
+    confirmed = cast("dict[str, object]", body).get("confirmed")
+    return str(confirmed).lower() == "false"
+
+
+# What says that something failed, and not what.
+_VAGUE: Final = frozenset(
+    {
+        "error",
+        "failed",
+        "internal error",
+        "internal server error",
+        "server error",
+        "service unavailable",
+        "success: false",
+        "unexpected error",
+        "unknown",
+        "unknown error",
+        "unreadable",
+    }
+)
+_TIMED_OUT: Final = ("timeout", "timed out", "time out")
+
+
+def is_vague(text: str) -> bool:
+    """Say whether an error's text, in lower case, does not say what went wrong."""
+    return not text or text in _VAGUE or any(mark in text for mark in _TIMED_OUT)
+
+
+def broken_off(operation: Operation) -> OutcomeUnknown:
+    """Return the error for a call with side effects that was interrupted or cancelled."""
+    return OutcomeUnknown(f"it was broken off; {advice(operation)}", operation=operation.name)
+
+
+def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> None:
+    """Attach to an error the calls that were cut off because of it."""
+    if not unknown:
+        return
+    if isinstance(error, BezantError):
+        error.unknown_outcomes = (*error.unknown_outcomes, *unknown)
+        return
+    # The errors of others have no place for them, and their text is their own.
+    before = getattr(error, "unknown_outcomes", ())
+    with suppress(AttributeError):
+        error.unknown_outcomes = (*before, *unknown)  # type: ignore[attr-defined]
+    error.add_note(cut_off(len(unknown)))
+    for each in unknown:
+        error.add_note(str(each))
+
+
+def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
+    """Return the error for bulk work that was left, without an error, in the middle of calls."""
+    error = OutcomeUnknown(
+        "this bulk work was left before it was complete; look for each of its orders before you "
+        "send it again"
+    )
+    error.client_order_ids = tuple(name for each in unknown for name in each.client_order_ids)
+    error.unknown_outcomes = tuple(unknown)
+    return error
 
 
 def check_told(found: object, body: bytes, operation: Operation) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 from ..errors import (
     AnswerTooLarge,
@@ -25,7 +26,7 @@ from ..errors import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from .effects import advice, unreadable
+from .effects import ASK_FIRST, advice, is_vague, unreadable
 from .envelope import reason
 from .health import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .redact import excerpt, redact
@@ -37,24 +38,13 @@ _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", 
 # Where a page is looked into.
 _HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
-_AFTER_ANOTHER: Final = ("please query /accounts first",)
+# The whole error, in the two spellings that were recorded.
+_ASKING: Final = ("Please query /accounts first", "Bad Request: Please query /accounts first")
+_ASKING_STATUS: Final = (200, 400, 500)
+# More bytes than such a response has.
+_ASKING_LONGEST: Final = 300
 # How it ends when a server that wants TLS is spoken to without.
 _NOT_HTTP: Final = ("server disconnected", "illegal status line")
-# What says that something failed, and not what.
-_VAGUE: Final = frozenset(
-    {
-        "error",
-        "failed",
-        "internal error",
-        "internal server error",
-        "server error",
-        "unexpected error",
-        "unknown",
-        "unknown error",
-        "unreadable",
-    }
-)
-_TIMED_OUT: Final = ("timeout", "timed out", "time out")
 
 
 def raise_known(text: str, operation: Operation) -> None:
@@ -147,13 +137,69 @@ def raise_status(answer: Answer, operation: Operation) -> NoReturn:
     elif status >= 500:
         if not operation.idempotent and (status in (502, 503, 504) or not _says_why(answer)):
             raise OutcomeUnknown(f"{message}; {advice(operation)}", operation=name, status=status)
-        retryable = status in (502, 503, 504) or any(
-            mark in text.lower() for mark in _AFTER_ANOTHER
-        )
-        raise UpstreamError(message, operation=name, status=status, body=body, retryable=retryable)
+        kind = UpstreamError
     else:
         kind = ApiError
-    raise kind(message, operation=name, status=status, body=body)
+    error = kind(message, operation=name, status=status, body=body)
+    error.retryable = status in (502, 503, 504)
+    raise asking(error, answer, operation)
+
+
+def asking(error: ApiError, answer: Answer, operation: Operation) -> BezantError:
+    """Return an error as it is to be raised where the gateway may want its accounts asked first.
+
+    A call with side effects may be sent again only where that is all that the response says.
+    """
+    if ASK_FIRST not in error.message.lower():
+        return error
+    if operation.idempotent:
+        error.retryable = True
+    elif _asks(answer):
+        if answer.clean:
+            error.retryable = True
+            return error
+        unknown = OutcomeUnknown(
+            f"{error.message}, but this may be the response to another request; "
+            f"{advice(operation)}",
+            operation=operation.name,
+            status=answer.status,
+        )
+        unknown.__cause__ = error
+        return unknown
+    return error
+
+
+def did_nothing(answer: Answer) -> bool:
+    """Say whether a response proves that the gateway did nothing but ask for its accounts.
+
+    The whole error is one of the recorded texts, the response has a length of its own, and there
+    was nothing else on the connection: then the call may be sent once more.
+    """
+    headers = answer.headers
+    length, coding = headers.get("content-length"), headers.get("transfer-encoding")
+    if length is None:
+        framed = coding is not None and coding.strip().lower() == "chunked"
+    else:
+        framed = coding is None and length.strip() == str(len(answer.body))
+    return framed and answer.clean and "content-encoding" not in headers and _asks(answer)
+
+
+def _asks(answer: Answer) -> bool:
+    if answer.status not in _ASKING_STATUS or len(answer.body) > _ASKING_LONGEST:
+        return False
+    try:
+        # As pairs: a name that stands there twice is not lost.
+        found: object = json.loads(answer.body, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(found, tuple):
+        return False
+    pairs = cast("tuple[tuple[str, object], ...]", found)
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or not fields.keys() <= {"error", "statusCode"}:
+        return False
+    error, status = fields.get("error"), fields.get("statusCode", answer.status)
+    return isinstance(error, str) and error.strip() in _ASKING and status in _ASKING_STATUS
 
 
 def _reason(answer: Answer) -> str:
@@ -171,7 +217,7 @@ def _reason(answer: Answer) -> str:
 def _says_why(answer: Answer) -> bool:
     """Say whether a failure names what was refused: IBKR answers plain refusals with 500, too."""
     text = reason(answer.body).lower().strip(" .!")
-    return bool(text) and text not in _VAGUE and not any(mark in text for mark in _TIMED_OUT)
+    return not is_vague(text)
 
 
 def _retry_after(answer: Answer) -> float | None:

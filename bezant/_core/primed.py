@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .retry import PREREQUISITES
+from .effects import OrderCall, order_call
+from .retry import PREREQUISITES, TRADING_ACCOUNTS, prerequisite
+from .wire import Operation
 
 # Seconds without an answer in which somebody may have logged out and in again, which nobody notices
 # who asked for nothing meanwhile.
@@ -16,6 +18,7 @@ class Primed:
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
+        self._wanted = False
         self._heard = 0.0
         self._token = ""
 
@@ -33,6 +36,16 @@ class Primed:
         """The token of the session of the last tickle; empty before the first."""
         return self._token
 
+    def needed(self, operation: Operation) -> Operation | None:
+        """Return the prerequisite that has to be sent before a call; None for none.
+
+        A reply gets one only after the gateway has refused a call for want of it.
+        """
+        first = prerequisite(operation)
+        if self._wanted and order_call(operation) is OrderCall.REPLY:
+            first = TRADING_ACCOUNTS
+        return None if first is None or first.path in self._paths else first
+
     def begin(self, now: float) -> None:
         """Note that a call begins."""
         if now - self._heard > QUIET:
@@ -43,6 +56,8 @@ class Primed:
         self._heard = now
         if path in PREREQUISITES:
             self._paths.add(path)
+            if path == TRADING_ACCOUNTS.path:
+                self._wanted = False
 
     def started(self, path: str) -> None:
         """Note that a call was answered whose first answer may only start a list."""
@@ -55,9 +70,14 @@ class Primed:
                 self._paths.clear()
             self._token = token
 
-    def refused(self, path: str) -> None:
-        """Note that the gateway wants a call anew."""
+    def forget(self, path: str) -> None:
+        """Note that the response to one call is worth nothing, so that it is sent again."""
         self._paths.discard(path)
+
+    def refused(self) -> None:
+        """Note that the gateway wants its accounts asked for anew: it has lost what it was told."""
+        self._paths.clear()
+        self._wanted = True
 
     def clear(self) -> None:
         """Note that the session is lost, or a new one."""

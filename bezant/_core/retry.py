@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import BezantError, ConnectFailed, ConnectionLost, HttpTimeout, UpstreamError
+from ..errors import (
+    ApiError,
+    BezantError,
+    ConnectFailed,
+    ConnectionLost,
+    HttpTimeout,
+    OutcomeUnknown,
+    UpstreamError,
+)
+from .effects import ASK_FIRST, OrderCall, order_call
 from .positions import ACCOUNTS
 from .wire import Operation
 
@@ -13,18 +22,19 @@ _LONGEST_PAUSE: Final = 4.0
 
 TRADING_ACCOUNTS: Final = Operation("GET", "/iserver/accounts", idempotent=True)
 PREREQUISITES: Final = frozenset({ACCOUNTS.path, TRADING_ACCOUNTS.path})
-_AFTER_TRADING_ACCOUNTS = (
-    "/iserver/account",
-    "/iserver/marketdata/snapshot",
-    "/iserver/reply/",
-)
-_ASK_FIRST = "please query /accounts first"
+_AFTER_TRADING_ACCOUNTS = ("/iserver/account", "/iserver/marketdata/snapshot")
+# Nothing may delay them.
+_ALONE: Final = (OrderCall.CANCEL, OrderCall.REPLY)
+# What is sent once more when the gateway did nothing but ask for its accounts.
+SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL, OrderCall.PREVIEW)
 
 
 def may_repeat(error: BezantError, operation: Operation) -> bool:
     """Say whether a failed call is made again: never one that has an effect."""
     if not operation.idempotent or not error.retryable:
         return False
+    if asks_for_accounts(error):
+        return True
     return isinstance(error, ConnectFailed | ConnectionLost | HttpTimeout | UpstreamError)
 
 
@@ -34,16 +44,21 @@ def pause(attempt: int, chance: float) -> float:
 
 
 def asks_for_accounts(error: BezantError) -> bool:
-    """Say whether the gateway wants its accounts asked for first."""
-    return isinstance(error, UpstreamError) and _ASK_FIRST in error.message.lower()
+    """Say whether the gateway wants its accounts asked for first, whatever the status."""
+    if not isinstance(error, ApiError | OutcomeUnknown):
+        return False
+    return ASK_FIRST in error.message.lower()
 
 
 def prerequisite(operation: Operation) -> Operation | None:
     """Return the call that has to be made once in a session before this one.
 
     Without it the gateway refuses (brokerage) or answers as if there were nothing (portfolio).
+    Cancels and replies have none: they are sent at once, and the gateway asks if it needs it.
     """
     path = operation.path
+    if order_call(operation) in _ALONE:
+        return None
     if path.startswith("/portfolio/") and path not in (
         "/portfolio/accounts",
         "/portfolio/subaccounts",

@@ -22,6 +22,7 @@ from .pacing import (
     limits_of,
     priority_of,
 )
+from .shared_turns import SharedTurn
 from .value import Value
 
 # Nobody tells another process that a place has become free.
@@ -61,6 +62,7 @@ class Shared(msgspec.Struct, omit_defaults=True):
         went: when requests were let go, by what limits them; "" is the session.
         flights: requests on their way.
         blocked_until: when the penalty is over.
+        turns: order turns, by token.
         urgent: orders, cancels and tickles that wait, by token, and until when they count as
             waiting. Reads leave them the next slots of the session's limit.
     """
@@ -69,6 +71,7 @@ class Shared(msgspec.Struct, omit_defaults=True):
     flights: dict[str, Flight] = {}
     blocked_until: float = 0.0
     urgent: dict[str, float] = {}
+    turns: dict[str, SharedTurn] = {}
 
 
 class Claim(Value, frozen=True):

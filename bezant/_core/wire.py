@@ -91,14 +91,16 @@ class Answer(Value, frozen=True):
         headers: by lower-case name; the last of repeated ones.
         body: the body's bytes, decoded where the peer compressed it.
         set_cookies: every Set-Cookie header.
+        clean: whether there was nothing else to read on the connection, before and after it.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies", "clean"})
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     set_cookies: tuple[str, ...] = ()
+    clean: bool = True
 
 
 class Trouble(Enum):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .calls import OutcomeUnknown
+
 
 class BezantError(Exception):
     """The root of all errors of this package.
@@ -11,10 +16,14 @@ class BezantError(Exception):
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
         attempts: how often the call was made.
+        unknown_outcomes: the calls with side effects, such as orders, that were cut off in
+            ``client.map`` or ``client.gather`` because of this error: each may have been carried
+            out.
     """
 
     retryable: bool = False
     attempts: int = 1
+    unknown_outcomes: tuple[OutcomeUnknown, ...] = ()
 
     def __init__(self, message: str, *, operation: str | None = None) -> None:
         super().__init__(message)
@@ -22,7 +31,15 @@ class BezantError(Exception):
         self.operation = operation
 
     def __str__(self) -> str:
-        return f"{self.operation}: {self.message}" if self.operation else self.message
+        text = f"{self.operation}: {self.message}" if self.operation else self.message
+        count = len(self.unknown_outcomes)
+        return f"{text} ({cut_off(count)})" if count else text
+
+
+def cut_off(count: int) -> str:
+    """Return what to say of calls with side effects that were cut off in bulk work."""
+    calls = "1 call" if count == 1 else f"{count} calls"
+    return f"{calls} with side effects cut off, outcome unknown: see unknown_outcomes"
 
 
 class InvalidBaseUrl(BezantError, ValueError):

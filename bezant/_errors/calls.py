@@ -52,6 +52,8 @@ class OutcomeUnknown(HttpError):
         target: what was called, with the ids in its path.
         client_order_ids: those of the orders in the call (``cOID``), or of those that the question
             was about; empty where they had none.
+        item: the item of ``client.map`` or ``client.gather`` in whose function the call was made,
+            where that was cut off; else None.
     """
 
     def __init__(
@@ -61,10 +63,43 @@ class OutcomeUnknown(HttpError):
         self.status = status
         self.target: str = ""
         self.client_order_ids: tuple[str, ...] = ()
+        self.item: object = None
 
     def __str__(self) -> str:
         ids = ", ".join(self.client_order_ids)
         return f"{super().__str__()} (client order id {ids})" if ids else super().__str__()
+
+
+class PrerequisiteFailed(BezantError):
+    """A call that IBKR wants first failed, so an order, a cancel or a reply did nothing.
+
+    Nothing was placed, changed or cancelled: it may be sent again. ``__cause__`` is the error of
+    the call that failed.
+    """
+
+    retryable = True
+
+
+class AccountBusy(BezantError):
+    """Another order of the account comes first; nothing was sent.
+
+    One order of an account at a time goes from its placement to the last answer, because IBKR
+    invalidates an open question when another order arrives.
+
+    Attributes:
+        question_ids: the open questions of the other order; the first is in the text.
+        client_order_ids: those of the other order (``cOID``); empty where it had none.
+        retry_after: seconds after which the other order no longer holds the account; 0 where it has
+            no response yet.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, operation: str | None = None) -> None:
+        super().__init__(message, operation=operation)
+        self.question_ids: tuple[str, ...] = ()
+        self.client_order_ids: tuple[str, ...] = ()
+        self.retry_after: float = 0.0
 
 
 class ApiError(BezantError):
@@ -121,6 +156,7 @@ class UpstreamError(ApiError):
     """5xx: the gateway or IBKR's servers behind it failed.
 
     ``retryable`` is true for 502, 503 and 504 and for answers that ask for another call first.
+    Errors with status 400 and 200 that ask for one have it too.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -20,6 +21,7 @@ from ._async_ledger import Ledger
 from ._async_pool import Lanes
 from ._async_socket import WebSocket
 from ._gates import Gate, gate_for
+from ._order_turns import OrderTurns, order_turns_for
 from ._shared import TRANSPORT_ERRORS, Attempt, trouble_from, waiting_for
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "HttpTransport",
     "Ledger",
     "Lock",
+    "OrderTurns",
     "Owner",
     "Promise",
     "StateLock",
@@ -37,10 +40,12 @@ __all__ = [
     "WebSocket",
     "Worker",
     "call",
+    "caller",
     "chance",
     "connecting",
     "gate_for",
     "monotonic",
+    "order_turns_for",
     "sleep",
     "wall_time",
 ]
@@ -56,6 +61,12 @@ chance = random.random
 async def sleep(seconds: float) -> None:
     """Wait."""
     await asyncio.sleep(seconds)
+
+
+def caller() -> object:
+    """Return what identifies the task, without keeping it alive; compare with ``==``."""
+    task = asyncio.current_task()
+    return object() if task is None else weakref.ref(task)
 
 
 class Owner:

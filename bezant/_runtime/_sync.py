@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Annotated, Self, TypeAlias, TypeVar, cast
 
@@ -14,6 +15,7 @@ from .._core.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import InvalidRequest, WrongContext
 from ._gates import Gate, gate_for
+from ._order_turns import OrderTurns, order_turns_for
 from ._shared import TRANSPORT_ERRORS, Attempt, trouble_from
 from ._sync_ledger import Ledger
 from ._sync_pool import Lanes
@@ -28,6 +30,7 @@ __all__ = [
     "HttpTransport",
     "Ledger",
     "Lock",
+    "OrderTurns",
     "Owner",
     "Promise",
     "StateLock",
@@ -35,10 +38,12 @@ __all__ = [
     "WebSocket",
     "Worker",
     "call",
+    "caller",
     "chance",
     "connecting",
     "gate_for",
     "monotonic",
+    "order_turns_for",
     "sleep",
     "wall_time",
 ]
@@ -51,6 +56,11 @@ _CLOSING_GRACE = 1.0
 monotonic = time.monotonic
 wall_time = time.time
 chance = random.random
+
+
+def caller() -> object:
+    """Return what identifies the thread, without keeping it alive; compare with ``==``."""
+    return weakref.ref(threading.current_thread())
 
 
 class Owner:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sized
+from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from .._core.bulk import Outcome, Progress
+from .._core.effects import left_unknown, note_unknown
 from .._core.redact import shown
 from .._core.settings import check_callable
 from .._runtime import _sync as rt
-from ..errors import ClientClosed, InvalidRequest
-from .channel import Channel
+from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
+from .channel import Channel, unknown_outcomes
 from .turn import patience
 
 T = TypeVar("T")
@@ -22,7 +24,9 @@ R = TypeVar("R")
 class Bulk(Generic[T, R]):
     """A function's outcomes for many items, as they come: a context manager and an iterator.
 
-    Made by ``client.map(...)``. Leaving the context ends what is still going on.
+    Made by ``client.map(...)``. Leaving the context ends what is still going on. Calls with side
+    effects, such as orders, that are cut off by that are in ``unknown_outcomes`` of the error that
+    leaves it; where none does, an `OutcomeUnknown` is raised that has them.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Bulk(Generic[T, R]):
         self._done = 0
         self._failed = 0
         self._fatal: BaseException | None = None
+        # Calls whose outcome is unknown, by item, as long as nobody was told what came of it.
+        self._unknown: dict[int, tuple[T, list[OutcomeUnknown]]] = {}
         self._entered = False
         self._closed = False
 
@@ -83,8 +89,39 @@ class Bulk(Generic[T, R]):
         self._channel.workers.append(self)
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        error = exc
+        try:
+            self.stop()
+        except BaseException as stopping:
+            error = stopping
+            raise
+        finally:
+            unknown = self._take_unknown()
+            if error is not None:
+                note_unknown(error, unknown)
+        if unknown and exc is None:
+            raise left_unknown(unknown)
+
+    def _take_unknown(self) -> list[OutcomeUnknown]:
+        """Return the calls that were cut off, each once."""
+        found: list[OutcomeUnknown] = []
+        with self._lock:
+            entries = [self._unknown[index] for index in sorted(self._unknown)]
+            self._unknown.clear()
+        for item, noted in entries:
+            for each in noted:
+                each.item = item
+                found.append(each)
+        outer = unknown_outcomes.get()
+        if outer is not None:  # this bulk work is itself part of an item
+            outer.extend(found)
+        return found
 
     def stop(self) -> None:
         """End what is still going on. Doing so twice is fine."""
@@ -110,6 +147,7 @@ class Bulk(Generic[T, R]):
                 complete = self._exhausted and self._done == self._begun
             if outcome is not None:
                 self._taken.ring()
+                self._unknown.pop(outcome.index, None)
                 self._report(outcome)
                 return outcome
             if self._fatal is not None:
@@ -117,7 +155,9 @@ class Bulk(Generic[T, R]):
             if complete:
                 raise StopIteration
             if self._closed or self._at_work == 0:
-                raise ClientClosed("this bulk map was ended before it was complete")
+                ended = ClientClosed("this bulk map was ended before it was complete")
+                note_unknown(ended, self._take_unknown())
+                raise ended
             self._finished.wait(heard)
 
     def _report(self, outcome: Outcome[T, R]) -> None:
@@ -157,6 +197,9 @@ class Bulk(Generic[T, R]):
             return entry
 
     def _try(self, index: int, item: T) -> Outcome[T, R]:
+        noted: list[OutcomeUnknown] = []
+        self._unknown[index] = (item, noted)
+        unknown_outcomes.set(noted)
         try:
             return Outcome(item, index, None, self._function(item))
         except Exception as error:  # noqa: BLE001 - it is what came of the item

@@ -6,7 +6,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Container, Mapping
-from typing import Any, Protocol, TypeVar
+from contextvars import ContextVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
@@ -14,10 +15,11 @@ from .._core import retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
-from .._core.effects import Questions, broken_off
+from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
 from .._core.evidence import Evidence, no_accounts
-from .._core.failures import transport_error
+from .._core.failures import did_nothing, transport_error
 from .._core.health import SESSION_PATHS
+from .._core.order_turns import waits_for_questions
 from .._core.positions import ACCOUNTS
 from .._core.primed import Primed
 from .._core.requests import build
@@ -30,18 +32,27 @@ from ..errors import (
     ClientClosed,
     DecodeError,
     DriftWarning,
+    HttpTimeout,
     IncompleteList,
     NotAuthenticated,
     OutcomeUnknown,
+    PrerequisiteFailed,
+    Refused,
     SessionError,
 )
 from ..models._session import AuthStatus, Tickle
 from .flight import SingleFlight
+from .order_turn import OrderTurn, OrderTurnGuard, hold_back
 from .turn import Turn, TurnGuard
 
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
+
+# Where bulk work notes the calls of one item whose outcome is unknown.
+unknown_outcomes: Final[ContextVar[list[OutcomeUnknown] | None]] = ContextVar(
+    "bezant_unknown_outcomes", default=None
+)
 
 
 class Stoppable(Protocol):
@@ -82,6 +93,7 @@ class Channel:
         self._priming: SingleFlight[None] = SingleFlight()
         self._questions = Questions()
         self.evidence: Evidence = Evidence()
+        self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
     @property
     def opened(self) -> bool:
@@ -133,66 +145,176 @@ class Channel:
             json=json,
             cookies=self._cookies.header(),
         )
+        kind = order_call(operation)
+        if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            names = self._questions.names(request)
+            turn = OrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
+            with OrderTurnGuard(turn), turn:
+                return self._attempts(request, kind, type_, settings, turn=turn)
+        if self.order_turns.asking and waits_for_questions(operation, kind):
+            hold_back(self.order_turns)
+        return self._attempts(request, kind, type_, settings)
+
+    def _attempts(
+        self,
+        request: Request,
+        kind: OrderCall | None,
+        type_: type[T],
+        settings: Settings,
+        *,
+        deadline: float | None = None,
+        turn: OrderTurn | None = None,
+    ) -> T:
+        """Send a request, again where that is safe, and read its response.
+
+        Args:
+            request: what to send.
+            kind: what it does with an order.
+            type_: what to read its response into.
+            settings: those of the call.
+            deadline: when its timeout is over; None for one that begins when it is sent.
+            turn: the account's turn, which it holds.
+        """
+        operation = request.operation
         self._primed.begin(rt.monotonic())
-        self._prime(retry.prerequisite(operation), settings)
-        deadline: float | None = None
+        self._prime(self._primed.needed(operation), settings, kind)
         attempt = 0
+        asked = False
         going = False
         while True:
             attempt += 1
+            answer: Answer | None = None
             try:
-                turn = Turn(self.gate, operation, settings, self.ledger)
-                with TurnGuard(turn), turn:
+                slot = Turn(self.gate, operation, settings, self.ledger)
+                with TurnGuard(slot), slot:
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
                     going = True
+                    if turn is not None:
+                        turn.sending()
                     answer = self._send(request, settings, deadline - now)
                     if 200 <= answer.status < 300:
                         with self._lock:
                             self.evidence.answered(request, answer.body, rt.wall_time())
-                    result = self._read(answer, operation, type_, settings)
+                    result = self._read(answer, request, type_, settings)
+                    if turn is not None:
+                        turn.answered(answer.body)
                     if not operation.idempotent:
                         with self._lock:
                             self._questions.answered(request, result)
                     return result
             except BezantError as error:
+                going = False
                 error.attempts = attempt
+                self._conclude(error, operation, settings)
+                untouched = answer is not None and did_nothing(answer)
+                if kind is OrderCall.REPLY:
+                    failed = failed_reply(error, untouched=untouched)
+                    if failed is not None:
+                        failed.attempts = attempt
+                        if turn is not None:
+                            turn.failed(failed, untouched=untouched)
+                        raise self._named(failed, request) from error
+                if turn is not None:
+                    turn.failed(error, untouched=untouched)
                 if isinstance(error, OutcomeUnknown):
-                    error.target = request.target
-                    error.client_order_ids = self._questions.names(request)
-                again = self._may_go_on(error, operation, settings)
-                if not again or deadline is None:
+                    self._named(error, request)
+                if deadline is None:
                     raise
+                if untouched and kind in retry.SENT_AGAIN and not asked:
+                    # Nothing was done, so this is the one second send of a call with side effects.
+                    asked = True
+                    _logger.warning("%s; it is sent once more", error)
+                    settings = self._ask_accounts(error, settings, deadline)
+                    continue
                 pause = retry.pause(attempt, rt.chance())
-                if attempt > settings.retries or rt.monotonic() + pause >= deadline:
+                if (
+                    not retry.may_repeat(error, operation)
+                    or attempt > settings.retries
+                    or rt.monotonic() + pause >= deadline
+                ):
                     raise
+                if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
+                    self._prime(retry.TRADING_ACCOUNTS, settings)
+                    self._prime(self._primed.needed(operation), settings)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
                 if going and not operation.idempotent:
-                    note = broken_off(operation, self._questions.names(request))
-                    error.add_note(note)
-                    _logger.warning("%s", note)
+                    unknown = broken_off(operation)
+                    self._named(unknown, request)
+                    error.add_note(str(unknown))
+                    _logger.warning("%s", unknown)
                 raise
             rt.sleep(pause)
 
-    def _may_go_on(self, error: BezantError, operation: Operation, settings: Settings) -> bool:
-        """Draw the consequences of an error, and say whether the call may be made again."""
+    def _named(self, error: OutcomeUnknown, request: Request) -> OutcomeUnknown:
+        """Say which call and which orders an error is about."""
+        error.target = request.target
+        error.client_order_ids = self._questions.names(request)
+        noted = unknown_outcomes.get()
+        if noted is not None:
+            noted.append(error)
+        return error
+
+    def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
+        """Draw an error's consequences for the session and for what has to be asked first."""
         about = operation.path in SESSION_PATHS
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
             self._primed.clear()
             error.login_url = settings.base_url.root
-        if not retry.may_repeat(error, operation):
-            return False
-        if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-            self._primed.refused(retry.TRADING_ACCOUNTS.path)
-            self._prime(retry.TRADING_ACCOUNTS, settings)
-        return True
+        if retry.asks_for_accounts(error):
+            self._primed.refused()
 
-    def _prime(self, operation: Operation | None, settings: Settings) -> None:
-        """Make a call that others need first, unless this session has seen it."""
+    def _ask_accounts(self, refusal: BezantError, settings: Settings, deadline: float) -> Settings:
+        """Ask for the accounts, as the gateway wants before an order or a cancel.
+
+        It waits for nobody else's call, and ends with the order's own timeout.
+
+        Returns:
+            The settings for sending the order or cancel once more.
+
+        Raises:
+            PrerequisiteFailed: it failed, so nothing was placed, changed or cancelled.
+        """
+        try:
+            left = deadline - rt.monotonic()
+            if left > 0:
+                hurried = settings.with_changes({"max_wait": min(settings.max_wait, left)})
+                request = build(
+                    retry.TRADING_ACCOUNTS,
+                    settings,
+                    path=retry.TRADING_ACCOUNTS.path,
+                    cookies=self._cookies.header(),
+                )
+                self._attempts(request, None, type(None), hurried, deadline=deadline)
+                left = deadline - rt.monotonic()
+            if left <= 0:
+                raise HttpTimeout(
+                    f"no time is left of the timeout ({settings.timeout:g} s)",
+                    operation=retry.TRADING_ACCOUNTS.name,
+                )
+        except BezantError as failure:
+            raise self._unprepared(refusal.operation, failure) from failure
+        return settings.with_changes({"max_wait": min(settings.max_wait, left)})
+
+    def _unprepared(self, operation: str | None, failure: BezantError) -> PrerequisiteFailed:
+        return PrerequisiteFailed(
+            f"nothing was placed, changed or cancelled: IBKR wants {retry.TRADING_ACCOUNTS.name} "
+            f"first, and that failed ({failure}); send it again",
+            operation=operation,
+        )
+
+    def _prime(
+        self, operation: Operation | None, settings: Settings, kind: OrderCall | None = None
+    ) -> None:
+        """Make a call that others need first, unless this session has seen it.
+
+        Raises:
+            PrerequisiteFailed: a reply needs it, and it failed.
+        """
         if operation is None or self._primed.has(operation.path):
             return
         first = operation
@@ -201,7 +323,12 @@ class Channel:
             if not self._primed.has(first.path):
                 self.call(first, type(None), settings)
 
-        self._priming.run(first.path, ask)
+        try:
+            self._priming.run(first.path, ask)
+        except BezantError as failure:
+            if kind is OrderCall.REPLY:
+                raise self._unprepared(None, failure) from failure
+            raise
 
     def require_accounts(self, operation: Operation, settings: Settings) -> tuple[str, ...]:
         """Ask once more for accounts that were not named, and return their ids.
@@ -209,12 +336,12 @@ class Channel:
         Raises:
             NoAccounts: the gateway names none, so the session is not ready.
         """
-        self._primed.refused(operation.path)
+        self._primed.forget(operation.path)
         self.call(operation, type(None), settings)
         found = self.evidence.accounts(operation)
         if found:
             return found
-        self._primed.refused(operation.path)
+        self._primed.forget(operation.path)
         raise no_accounts(operation)
 
     def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
@@ -256,6 +383,11 @@ class Channel:
         self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
+        if seconds <= 0:
+            raise HttpTimeout(
+                f"the timeout ({settings.timeout:g} s) was over before it could be sent",
+                operation=operation.name,
+            )
         try:
             answer = self._open_transport().send(request, settings, seconds)
         except TransportTrouble as trouble:
@@ -269,11 +401,17 @@ class Channel:
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
         return answer
 
-    def _read(self, answer: Answer, operation: Operation, type_: type[T], settings: Settings) -> T:
+    def _read(self, answer: Answer, request: Request, type_: type[T], settings: Settings) -> T:
+        operation = request.operation
         for cookie in answer.set_cookies:
             self._cookies.store(cookie)
         drifts: list[Drift] = []
-        result = read(answer, operation, type_, drifts.append)
+        try:
+            result = read(answer, operation, type_, drifts.append)
+        except Refused as refused:
+            if not is_decline(request, refused) or order_call(operation) is not OrderCall.REPLY:
+                raise
+            result = cast("T", refused.answer)
         self._primed.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))

@@ -11,9 +11,11 @@ import pytest
 
 from bezant import (
     AsyncClient,
+    BadRequest,
     ClientClosed,
     InvalidRequest,
     Outcome,
+    OutcomeUnknown,
     PacingError,
     Progress,
     UpstreamError,
@@ -260,3 +262,124 @@ async def test_misuse_is_refused(gateway: SimulatedGateway) -> None:
     with pytest.raises(ClientClosed):
         async with client.map(work, [1]):
             pass
+
+
+def order_of(request: RawRequest) -> str:
+    return request.target.split("/")[5]
+
+
+async def place(client: AsyncClient, account: str) -> Any:
+    return await client.request(
+        "POST", f"/iserver/account/{account}/orders", json={"orders": [{"cOID": f"{account}-a"}]}
+    )
+
+
+def refuses_one(raw: RawGateway) -> None:
+    """Refuse the order of DU0 once the others have come, and leave those without a response."""
+
+    def script(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/accounts"):
+            peer.json(b'{"accounts":["DU0"]}')
+        elif order_of(request) == "DU0":
+            while len([each for each in raw.requests if each.method == "POST"]) < 4:
+                time.sleep(0.005)
+            peer.json(b'{"error":"Invalid order price fields"}', "400 X")
+        else:
+            peer.silence()
+
+    raw.script(script)
+
+
+ACCOUNTS = [f"DU{number}" for number in range(4)]
+
+
+def check_unknown(found: tuple[OutcomeUnknown, ...]) -> None:
+    assert [each.item for each in found] == ["DU1", "DU2", "DU3"]
+    assert [each.client_order_ids for each in found] == [("DU1-a",), ("DU2-a",), ("DU3-a",)]
+    assert [each.target for each in found] == [
+        f"/v1/api/iserver/account/{account}/orders" for account in ACCOUNTS[1:]
+    ]
+    assert all(isinstance(each, OutcomeUnknown) and not each.retryable for each in found)
+
+
+async def test_the_error_of_gather_has_the_orders_that_were_cut_off(raw: RawGateway) -> None:
+    refuses_one(raw)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+        with pytest.raises(BadRequest, match="3 calls with side effects cut off") as caught:
+            await client.gather(lambda account: place(client, account), ACCOUNTS)
+    check_unknown(caught.value.unknown_outcomes)
+
+
+async def leave(client: AsyncClient, kind: type[BaseException] | None) -> None:
+    """Leave a map at its first outcome."""
+    async with client.map(lambda account: place(client, account), ACCOUNTS) as outcomes:
+        async for outcome in outcomes:
+            assert isinstance(outcome.error, BadRequest)
+            if kind is not None:
+                raise kind
+            break
+
+
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
+async def test_so_has_any_error_that_leaves_a_map(
+    raw: RawGateway, kind: type[BaseException]
+) -> None:
+    refuses_one(raw)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+        with pytest.raises(kind) as caught:
+            await leave(client, kind)
+    check_unknown(caught.value.unknown_outcomes)  # type: ignore[attr-defined]
+    assert caught.value.__notes__[0].startswith("3 calls with side effects cut off")
+    assert "DU1-a" in caught.value.__notes__[1]
+
+
+async def test_leaving_a_map_in_the_middle_of_orders_is_an_error(raw: RawGateway) -> None:
+    refuses_one(raw)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+        with pytest.raises(OutcomeUnknown, match="3 calls with side effects") as caught:
+            await leave(client, None)
+    check_unknown(caught.value.unknown_outcomes)
+    assert caught.value.client_order_ids == ("DU1-a", "DU2-a", "DU3-a")
+
+
+async def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: RawGateway) -> None:
+    refuses_one(raw)
+    client = AsyncClient(raw.base_url, timeout=20)
+    running = later(lambda: client.gather(lambda account: place(client, account), ACCOUNTS[1:]))
+    await until(lambda: sum(each.method == "POST" for each in raw.requests) == 3)
+    await client.aclose()
+    with pytest.raises((ClientClosed, OutcomeUnknown)) as caught:
+        await result(running)
+    names = [name for each in caught.value.unknown_outcomes for name in each.client_order_ids]
+    names += getattr(caught.value, "client_order_ids", ())  # the first may have been handed over
+    assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
+
+
+async def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) -> None:
+    def script(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/accounts"):
+            peer.json(b'{"accounts":["DU0"]}')
+        else:
+            peer.reset()
+
+    raw.script(script)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+        async with client.map(lambda account: place(client, account), ACCOUNTS) as outcomes:
+            found = [each.error async for each in outcomes]
+        assert all(isinstance(each, OutcomeUnknown) for each in found)
+        with pytest.raises(OutcomeUnknown) as caught:
+            await client.gather(lambda account: place(client, account), ["DU1"])
+    assert caught.value.unknown_outcomes == ()
+
+
+async def test_bulk_work_inside_bulk_work_tells_of_its_orders(raw: RawGateway) -> None:
+    refuses_one(raw)
+    async with AsyncClient(raw.base_url, timeout=20) as client:
+
+        async def several(accounts: list[str]) -> Any:
+            return await client.gather(lambda account: place(client, account), accounts)
+
+        with pytest.raises(BadRequest) as caught:
+            await client.gather(several, [["DU0"], ["DU1", "DU2", "DU3"]])
+    found = caught.value.unknown_outcomes
+    assert [each.client_order_ids for each in found] == [("DU1-a",), ("DU2-a",), ("DU3-a",)]

@@ -7,12 +7,39 @@ from typing import Any
 import msgspec
 import pytest
 
-from bezant import AnswerTooLarge, DecodeError, InvalidRequest, OutcomeUnknown, UpstreamError
+from bezant import (
+    AnswerTooLarge,
+    BadRequest,
+    BezantError,
+    ConnectFailed,
+    DecodeError,
+    InvalidRequest,
+    NotAuthenticated,
+    OutcomeUnknown,
+    PacingError,
+    RateLimited,
+    Refused,
+    UpstreamError,
+)
 from bezant._core.answers import check_type, read
-from bezant._core.effects import Questions, _count, advice, broken_off, is_order, unreadable
+from bezant._core.effects import (
+    OrderCall,
+    Questions,
+    _count,
+    advice,
+    broken_off,
+    failed_reply,
+    is_decline,
+    is_order,
+    left_unknown,
+    note_unknown,
+    order_call,
+    unreadable,
+)
 from bezant._core.endpoints import orders, session
+from bezant._core.failures import did_nothing
 from bezant._core.files import BinaryAnswer
-from bezant._core.wire import Operation, Request
+from bezant._core.wire import Answer, Operation, Request
 from bezant.models.orders import OrderReply
 
 from .samples import READ, WRITE, Drifts, answer
@@ -69,6 +96,139 @@ def test_a_leg_that_was_refused_says_so() -> None:
     assert replies == [OrderReply(order_id=1), OrderReply(error="stop price is invalid")]
 
 
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (PLACE, OrderCall.PLACE),
+        (REPLY, OrderCall.REPLY),
+        (orders.MODIFY_OPEN_ORDER.operation, OrderCall.PLACE),
+        (orders.CANCEL_OPEN_ORDER.operation, OrderCall.CANCEL),
+        (orders.PREVIEW_MARGIN_IMPACT.operation, None),
+        (raw("POST", "/iserver/account/U1/orders/whatif"), OrderCall.PREVIEW),
+        (raw("POST", "/iserver/account/U1/order/whatif"), OrderCall.PREVIEW),
+        (raw("POST", "/iserver/account/U1/order"), OrderCall.PLACE),
+        (raw("POST", "/iserver/account/orders"), OrderCall.PLACE),
+        (raw("POST", "/iserver/account/orders/mygroup"), OrderCall.PLACE),
+        (raw("POST", "/iserver/%61ccount/U1/orders"), OrderCall.PLACE),
+        (raw("DELETE", "/iserver/account/U1/order/-1"), OrderCall.CANCEL),
+        (raw("POST", "/iserver/account"), None),
+        (raw("POST", "/iserver/account/U1/alert"), None),
+        (raw("POST", "/portfolio/reply/x"), None),
+        (raw("GET", "/iserver/account/U1/orders"), None),
+    ],
+    ids=lambda each: each.name if isinstance(each, Operation) else "",
+)
+def test_what_a_call_does_with_an_order(operation: Operation, expected: OrderCall | None) -> None:
+    assert order_call(operation) is expected
+
+
+ASKING = b'{"error":"Please query /accounts first","statusCode":500}'
+
+
+def asked(body: bytes = ASKING, status: int = 500, *, clean: bool = True, **headers: str) -> Answer:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, given, body, clean=clean)
+
+
+def framed(body: bytes = ASKING, status: int = 500) -> Answer:
+    return asked(body, status, content_length=str(len(body)))
+
+
+def test_what_proves_that_the_gateway_did_nothing() -> None:
+    assert did_nothing(framed())
+    assert did_nothing(framed(ASKING.replace(b'"Please', b'"Bad Request: Please'), 400))
+    assert did_nothing(framed(b' {"error" : "Please query \\/accounts first "} ', 200))
+    assert did_nothing(asked(transfer_encoding="chunked"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        asked(),
+        asked(transfer_encoding="gzip, chunked"),
+        asked(transfer_encoding="chunked", content_length="57"),
+        asked(content_length="58"),
+        asked(content_length="57", content_encoding="gzip"),
+        asked(content_length="57", clean=False),
+        framed(status=503),
+        framed(ASKING.replace(b"500", b"401")),
+        framed(ASKING + b" " * 300),
+        framed(b'{"error":"x","error":"Please query /accounts first"}'),
+        framed(b'{"error":"Please query /accounts first","id":"q1"}'),
+        framed(b'{"error":["Please query /accounts first"]}'),
+        framed(b'["Please query /accounts first"]'),
+        framed(b'{"message":"Please query /accounts first"}'),
+        framed(b'{"error":"Please query /accounts first'),
+        framed(b"{}"),
+        framed(b"\xff"),
+        framed(b"[" * 299),
+    ],
+)
+def test_what_does_not(given: Answer) -> None:
+    assert not did_nothing(given)
+
+
+def test_a_doubtful_response_that_asks_leaves_an_order_unknown() -> None:
+    doubtful = asked(content_length="57", clean=False)
+    with pytest.raises(OutcomeUnknown, match="response to another request") as caught:
+        read(doubtful, PLACE, REPLIES, Drifts())
+    assert isinstance(caught.value.__cause__, UpstreamError)
+    with pytest.raises(UpstreamError) as again:
+        read(doubtful, READ, REPLIES, Drifts())
+    assert again.value.retryable
+    with pytest.raises(UpstreamError) as other:
+        read(framed(ASKING.replace(b"first", b"first, 7")), PLACE, REPLIES, Drifts())
+    assert not other.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (Refused("reply id not found: 'x'"), True),
+        (Refused("Service Unavailable"), True),
+        (Refused("Please query /accounts first"), True),
+        (Refused("request timed out"), True),
+        (Refused("Insufficient margin"), False),
+        (BadRequest("HTTP 400: price is wrong", status=400), True),
+        (RateLimited("x"), True),
+        (NotAuthenticated("x"), True),
+        (OutcomeUnknown("x"), False),
+        (ConnectFailed("x"), False),
+        (PacingError("x"), False),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_failed_reply(error: BezantError, unknown: bool) -> None:
+    found = failed_reply(error, untouched=False)
+    assert (found is not None) is unknown
+    if found is not None:
+        assert found.__cause__ is error
+        assert "may still go live" in found.message
+
+
+def test_a_reply_that_was_not_taken() -> None:
+    for error in (Refused("x"), BadRequest("x", status=400)):
+        found = failed_reply(error, untouched=True)
+        assert found is not None
+        assert "send the reply again" in found.message
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "declined"),
+    [
+        (b'{"confirmed":false}', "Order not confirmed ", True),
+        (b'{"confirmed":"False"}', "Order not confirmed", True),
+        (b'{"confirmed":true}', "Order not confirmed", False),
+        (b'{"confirmed":false}', "reply id not found: 'x'", False),
+        (b"{}", "Order not confirmed", False),
+        (b"[]", "Order not confirmed", False),
+        (b"", "Order not confirmed", False),
+    ],
+)
+def test_a_decline(body: bytes, words: str, declined: bool) -> None:
+    assert is_decline(request(REPLY, "/v1/api/iserver/reply/q", body), Refused(words)) is declined
+
+
 def test_types_of_the_users_own() -> None:
     class Row(msgspec.Struct):
         order_id: int
@@ -118,8 +278,26 @@ def test_what_else_has_an_effect_speaks_of_no_order() -> None:
 
 
 def test_what_is_said_of_a_call_that_was_broken_off() -> None:
-    assert broken_off(PLACE, ("a", "b")).endswith("send it again (client order id a, b)")
-    assert broken_off(WRITE, ()).endswith("look before you send it again")
+    assert str(broken_off(PLACE)).endswith("look for the order before you send it again")
+    assert str(broken_off(WRITE)).endswith("look before you send it again")
+
+
+def test_calls_that_were_cut_off_are_attached_to_an_error() -> None:
+    cut = [broken_off(PLACE), broken_off(PLACE)]
+    for error in (BadRequest("no"), KeyError("no")):
+        note_unknown(error, [])
+        assert not hasattr(error, "__notes__")
+        note_unknown(error, cut[:1])
+        note_unknown(error, cut[1:])
+        assert error.unknown_outcomes == tuple(cut)  # type: ignore[union-attr]
+        assert "2 calls with side effects cut off" in str(error) or isinstance(error, KeyError)
+    foreign = KeyError("no")
+    note_unknown(foreign, cut)
+    assert foreign.__notes__[0].startswith("2 calls with side effects cut off")
+    assert len(foreign.__notes__) == 3
+    left = left_unknown(cut[:1])
+    assert "1 call with side effects cut off" in str(left)
+    assert left.unknown_outcomes == (cut[0],)
 
 
 def request(operation: Operation, target: str, body: bytes = b"") -> Request:

@@ -95,6 +95,7 @@ def test_errors_bear_the_name_that_users_catch_them_by(name: str) -> None:
 
 
 RETRYABLE = {
+    "AccountBusy",
     "ConnectFailed",
     "ConnectionLost",
     "HttpTimeout",
@@ -104,6 +105,7 @@ RETRYABLE = {
     "NotEstablished",
     "OrdersUnknown",
     "PacingError",
+    "PrerequisiteFailed",
     "RateLimited",
     "WsClosed",
     "WsConnectFailed",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bezant._core.primed import QUIET, Primed
+from bezant._core.retry import TRADING_ACCOUNTS
+from bezant._core.wire import Operation
 
 ACCOUNTS = "/portfolio/accounts"
 
@@ -20,7 +22,7 @@ def test_only_what_others_need_is_remembered() -> None:
     made.answered("/trsrv/stocks", 101.0)
     assert not made.has("/trsrv/stocks")
     assert made.has(ACCOUNTS)
-    made.refused(ACCOUNTS)
+    made.refused()
     assert not made.has(ACCOUNTS)
 
 
@@ -53,3 +55,20 @@ def test_a_list_that_was_started_is_remembered_as_long() -> None:
     made.tickled("one")
     made.tickled("two")
     assert not made.has("/iserver/account/orders")
+
+
+def test_a_reply_needs_what_the_gateway_has_asked_for() -> None:
+    reply = Operation("POST", "/iserver/reply/q1", idempotent=False)
+    cancel = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
+    place = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+    made = primed()
+    assert made.needed(place) is TRADING_ACCOUNTS
+    assert made.needed(reply) is None
+    made.refused()
+    assert made.needed(reply) is TRADING_ACCOUNTS
+    assert made.needed(cancel) is None
+    made.answered(TRADING_ACCOUNTS.path, 101.0)
+    assert made.needed(reply) is None
+    assert made.needed(place) is None
+    made.clear()
+    assert made.needed(reply) is None

@@ -61,6 +61,7 @@ def test_the_pause_doubles_up_to_a_limit() -> None:
         ("/iserver/account/DU1/orders", retry.TRADING_ACCOUNTS),
         ("/iserver/marketdata/snapshot", retry.TRADING_ACCOUNTS),
         ("/iserver/marketdata/history", None),
+        ("/iserver/account/DU1/orders/whatif", retry.TRADING_ACCOUNTS),
         ("/iserver/auth/status", None),
         ("/tickle", None),
     ],
@@ -69,8 +70,29 @@ def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
     assert retry.prerequisite(Operation("GET", path, idempotent=True)) is first
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "first"),
+    [
+        ("POST", "/iserver/account/DU1/orders", True),
+        ("POST", "/iserver/account/DU1/order/7", True),
+        ("POST", "/iserver/account/DU1/orders/whatif", True),
+        ("DELETE", "/iserver/account/DU1/order/7", False),
+        ("POST", "/iserver/reply/q1", False),
+    ],
+)
+def test_nothing_goes_before_a_cancel_or_a_reply(method: str, path: str, first: bool) -> None:
+    found = retry.prerequisite(Operation(method, path, idempotent=False))
+    assert found is (retry.TRADING_ACCOUNTS if first else None)
+
+
 def test_the_gateway_may_ask_for_it_itself() -> None:
     text = "HTTP 500: Please query /accounts first"
-    assert retry.asks_for_accounts(errors.UpstreamError(text, retryable=True))
-    assert not retry.asks_for_accounts(errors.UpstreamError("HTTP 500: other"))
-    assert not retry.asks_for_accounts(errors.BadRequest(text))
+    for kind in (errors.UpstreamError, errors.BadRequest, errors.Refused, errors.OutcomeUnknown):
+        assert retry.asks_for_accounts(kind(text))
+        assert not retry.asks_for_accounts(kind("HTTP 500: other"))
+    assert not retry.asks_for_accounts(errors.PrerequisiteFailed(text))
+    asked = errors.BadRequest(text)
+    assert not retry.may_repeat(asked, READ)
+    asked.retryable = True
+    assert retry.may_repeat(asked, READ)
+    assert not retry.may_repeat(asked, EFFECT)

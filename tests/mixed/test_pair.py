@@ -69,11 +69,11 @@ def test_the_runtime_pair_has_the_same_parameters(name: str) -> None:
 
 
 def test_the_runtime_functions_have_the_same_parameters() -> None:
-    for name in ("sleep", "call"):
+    for name in ("sleep", "call", "caller"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
-        *CLASSES, "Connecting", "Gate", "Promise", "call", "chance", "connecting", "gate_for",
-        "monotonic", "sleep", "wall_time",
+        *CLASSES, "Connecting", "Gate", "OrderTurns", "Promise", "call", "caller", "chance",
+        "connecting", "gate_for", "monotonic", "order_turns_for", "sleep", "wall_time",
     }  # fmt: skip
 
 

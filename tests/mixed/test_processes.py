@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,44 @@ def test_a_process_that_is_killed_holds_its_places_no_longer_than_its_calls(
     with bezant.Client(raw.base_url, pacing=store) as client:
         assert client.request("GET", "/trsrv/x") == "x"
     assert 0.2 < time.monotonic() - started < 3
+
+
+_PLACES = """
+import sys
+import bezant
+from bezant._sync import order_turn
+order_turn._GRACE = 0.0
+with bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=0.6, max_wait=1) as client:
+    print("placing", flush=True)
+    client.request(
+        "POST", "/iserver/account/DU1/orders", json={"orders": [{"cOID": "theirs-1"}]}
+    )
+"""
+
+
+def test_the_order_turn_of_a_killed_process_ends_with_its_lease(
+    raw: RawGateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    came = threading.Event()
+
+    def script(request: RawRequest, peer: Peer) -> None:
+        if request.method == "GET":
+            peer.json(b'{"accounts":["DU1"]}')
+        elif not came.is_set():
+            came.set()
+            peer.silence()
+        else:
+            peer.json(b'[{"order_id":"7"}]')
+
+    raw.script(script)
+    store = f"file:{tmp_path / 'turns.db'}"
+    command = [sys.executable, "-c", _PLACES, raw.base_url, store]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+        assert came.wait(20)
+        child.kill()
+    with bezant.Client(raw.base_url, pacing=store, max_wait=20) as client:
+        book = {"orders": [{"cOID": "mine-1"}]}
+        answer = client.request("POST", "/iserver/account/DU1/orders", json=book)
+    assert answer == [{"order_id": "7"}]
+    assert "(theirs-1) of account DU1 ended with its lease" in caplog.text
+    assert "an open question may remain" in caplog.text

@@ -1,0 +1,280 @@
+"""Waiting for an account's turn before an order is sent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from .._core import order_turns as rules
+from .._core.effects import OrderCall
+from .._core.order_turns import (
+    AccountTurn,
+    Outcome,
+    Told,
+    busy,
+    outcome_of,
+    question_of,
+    ran_out,
+    told_by,
+)
+from .._core.settings import Settings
+from .._core.shared_pacing import Shared, StoreTrouble
+from .._core.shared_turns import (
+    LONGEST_WAIT,
+    Taken,
+    extend_turn,
+    finish_turn,
+    questions_of,
+    take_turn,
+)
+from .._core.wire import Request
+from .._runtime import _async as rt
+from ..errors import BezantError, PacingError
+from .turn import patience
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("bezant.http")
+# A call is over after its timeout; the gateway may still be busy with it for a moment.
+_GRACE: Final = 5.0
+# The shared state is polled, because other processes send no wake-up.
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.25
+
+
+class AsyncOrderTurn:
+    """Context of one call that places, modifies or confirms: holds the account's turn.
+
+    An order waits for its turn; a reply never waits, and continues the turn of its question. The
+    turn outlives the call while a question is open.
+    """
+
+    def __init__(
+        self,
+        turns: rt.OrderTurns,
+        request: Request,
+        settings: Settings,
+        kind: OrderCall,
+        names: tuple[str, ...],
+        ledger: rt.Ledger | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._shared = False
+        self._notices: list[str] = []
+        self._turns = turns
+        self._request = request
+        self._settings = settings
+        self._kind = kind
+        self._names = names
+        self._question = question_of(request) if kind is OrderCall.REPLY else ""
+        self._call = object()
+        self._turn: AccountTurn | None = None
+        self._outcome = Outcome.NOTHING
+        self._told: Told | None = None
+
+    async def __aenter__(self) -> Self:
+        caller = rt.caller()
+        if self._question:
+            self._turn = self._turns.asked_about(self._question)
+            if self._turn is not None:
+                self._turns.begin_reply(self._turn, self._call, caller)
+            return self
+        token = os.urandom(16).hex()
+        # Kept before it is queued: an interrupt may come as soon as it is.
+        turn = AccountTurn.of(self._request, self._call, caller, self._names, token)
+        self._turn = turn
+        try:
+            await self._wait(turn)
+        except BaseException:
+            await self.leave()
+            raise
+        return self
+
+    async def _wait(self, turn: AccountTurn) -> None:
+        patient = patience.get()
+        longest = self._settings.max_wait if patient is None else patient
+        deadline = rt.monotonic() + longest
+        waker = rt.Waker()
+        self._turns.enter(turn, waker.wake)
+        while not turn.granted:
+            blocker, seconds = self._turns.blocker(turn)
+            if blocker is None:
+                continue
+            if blocker.shared and not blocker.calls and self._ledger is not None:
+                # Another process may have replied to the question.
+                change = partial(questions_of, token=blocker.token)
+                self._turns.refresh(blocker, await self._change(self._ledger, change))
+                if blocker.over:
+                    continue
+                seconds = min(seconds, _LONGEST_PAUSE)
+            left = deadline - rt.monotonic()
+            if left <= 0 or blocker.holder == turn.holder:
+                raise busy(blocker, self._request.operation, rt.monotonic())
+            await waker.wait(min(left, max(seconds, 0.01), LONGEST_WAIT))
+        for expired in self._turns.take_expired():
+            _logger.warning("%s", ran_out(expired))
+        if self._ledger is None:
+            return
+        lease = min(longest, LONGEST_WAIT) + self._settings.timeout + _GRACE
+        pause = _FIRST_PAUSE
+        while True:
+            taken = await self._take(self._ledger, turn, lease)
+            if taken.blocker is None:
+                return
+            left = deadline - rt.monotonic()
+            if left <= 0:
+                raise taken.blocker(self._request.operation)
+            await rt.sleep(min(pause, left))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _take(self, ledger: rt.Ledger, turn: AccountTurn, lease: float) -> Taken:
+        """Ask all processes for the turn, or renew its lease."""
+        self._shared = True
+        taken = await self._change(ledger, partial(take_turn, turn=turn, lease=lease))
+        turn.shared = turn.shared or taken.blocker is None
+        for notice in taken.notices:
+            _logger.warning("%s", notice)
+            self._notices.append(notice)
+        return taken
+
+    async def _change(self, ledger: rt.Ledger, change: Callable[[Shared, float], T]) -> T:
+        try:
+            return await ledger.change(change, self._name)
+        except StoreTrouble as trouble:
+            raise PacingError(
+                f"{trouble}, so that it is not known what other processes send; nothing was sent",
+                operation=self._request.operation.name,
+                retry_after=1.0,
+            ) from trouble
+
+    async def _tell_all(self, ledger: rt.Ledger, change: Callable[[Shared, float], None]) -> None:
+        try:
+            await ledger.settle(change, self._name)
+        except StoreTrouble as trouble:  # the turn ends with its lease
+            _logger.warning("%s", trouble)
+
+    @property
+    def _name(self) -> str:
+        """Names this call's changes of what processes share."""
+        return f"order turn {id(self._call)}"
+
+    async def sending(self) -> None:
+        """Note that the request may leave from now on.
+
+        Raises:
+            AccountBusy: the lease of the turn ended while it waited for a slot, and another
+                process's order came first.
+            PacingError: the shared state cannot be used.
+        """
+        if self._ledger is not None:
+            lease = self._settings.timeout + _GRACE
+            if self._question:
+                token = self._turn.token if self._turn is not None else ""
+                change = partial(extend_turn, token=token, question=self._question, lease=lease)
+                self._shared = True
+                await self._tell_all(self._ledger, change)
+            elif self._turn is not None:
+                taken = await self._take(self._ledger, self._turn, lease)
+                if taken.blocker is not None:
+                    raise taken.blocker(self._request.operation)
+        self._outcome = Outcome.LOST
+
+    def answered(self, body: bytes) -> None:
+        """Note a response."""
+        self._told = told_by(body)
+        self._outcome = Outcome.ANSWERED
+
+    def failed(self, error: BezantError, *, untouched: bool) -> None:
+        """Note an error.
+
+        Args:
+            error: the error.
+            untouched: whether the response proves that the gateway did nothing with the request.
+        """
+        self._outcome = outcome_of(error, self._kind, untouched=untouched)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is not None:
+            for notice in self._notices:
+                exc.add_note(notice)
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Note how the call ended; nothing happens where that was done before."""
+        try:
+            await self._leave()
+        except BaseException:
+            # An interrupt or a cancellation in the middle; twice does no harm.
+            await self._leave()
+            raise
+
+    async def _leave(self) -> None:
+        turn = self._turn
+        if turn is not None:
+            self._turns.finish(turn, self._call, self._outcome, self._told, self._question)
+        if self._shared and self._ledger is not None:
+            await self._tell(self._ledger, "" if turn is None else turn.token)
+        self._shared = False
+        self._turn = None
+
+    async def _tell(self, ledger: rt.Ledger, token: str) -> None:
+        """Tell all processes how the call ended."""
+        found: list[bool] = []
+
+        def change(shared: Shared, now: float) -> None:
+            there = finish_turn(shared, now, token, self._outcome, self._told, self._question)
+            found.append(there)
+
+        await self._tell_all(ledger, change)
+        asked = self._told is not None and self._told.questions
+        if asked and found and not found[-1]:
+            _logger.warning(
+                "the turn of %s ended with its lease before its response came: an open question "
+                "may remain, and a later order of the account may make the order live",
+                self._request.operation.name,
+            )
+
+
+class AsyncOrderTurnGuard:
+    """Gives a turn back where an interrupt came just as the turn itself was to do that.
+
+    Python handles signals at the start of any function, ``__exit__`` included.
+    """
+
+    def __init__(self, turn: AsyncOrderTurn) -> None:
+        self._turn = turn
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._turn.leave()
+
+
+async def hold_back(turns: rt.OrderTurns) -> None:
+    """Wait a moment while a question is open that another thread or task has to answer."""
+    limit = rt.monotonic() + rules.READS_WAIT
+    while turns.asking:
+        waker = rt.Waker()
+        wake = waker.wake
+        try:
+            seconds = min(turns.watch(rt.caller(), wake), limit - rt.monotonic())
+            if seconds <= 0:
+                return
+            await waker.wait(seconds)
+        finally:
+            turns.unwatch(wake)

@@ -1,0 +1,428 @@
+"""Order turns: one order of an account at a time, from its placement to its last response.
+
+IBKR invalidates an open order question when another order of the account arrives. The reply to it
+then fails, and its order may still go live when a later question is confirmed. No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, Self, cast
+from urllib.parse import unquote
+
+import msgspec
+
+from ..errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
+from .decode import loads
+from .effects import OrderCall
+from .redact import redact
+from .value import Value
+from .wire import Operation, Request
+
+# Seconds after which the gateway forgets a question.
+QUESTION_LIFETIME: Final = 60.0
+# Longest wait of other calls for an open question, in seconds.
+READS_WAIT: Final = 2.0
+_SHORT: Final = 100
+_PATH: Final = re.compile(r"/iserver/account/([^/]+)(?:/([^/]+))?")
+_REPLY: Final = re.compile(r"/iserver/reply/([^/]+)")
+# Prompts that IBKR sends on its own are answered here.
+_PROMPT: Final = "/iserver/notification"
+# Where the account is not known, it may be any.
+ANY: Final = ""
+
+
+def waits_for_questions(operation: Operation, kind: OrderCall | None) -> bool:
+    """Say whether a call waits a moment for an open question: all but those about orders."""
+    return kind in (None, OrderCall.PREVIEW) and operation.path != _PROMPT
+
+
+def question_of(request: Request) -> str:
+    """Return the id of the question that a reply is to."""
+    found = _search(_REPLY, request)
+    return unquote(found[1]) if found else ""
+
+
+def _search(pattern: re.Pattern[str], request: Request) -> re.Match[str] | None:
+    """Find something in a request's path, whatever is percent-encoded there."""
+    path = request.target.partition("?")[0]
+    return pattern.search(path) or pattern.search(unquote(path))
+
+
+class Scope(Value, frozen=True):
+    """What the orders in a request are about.
+
+    Attributes:
+        accounts: their accounts, or an allocation group; `ANY` among them where one is not known.
+        tickets: how many orders there are.
+    """
+
+    accounts: frozenset[str]
+    tickets: int
+
+
+def scope_of(request: Request) -> Scope:
+    """Return what the orders in a request to place or modify are about."""
+    found = _search(_PATH, request)
+    first, second = (unquote(found[1]), unquote(found[2] or ANY)) if found else (ANY, ANY)
+    # The oldest form of placing: the account is in the tickets, or a group follows.
+    named = second if first in ("order", "orders") else first
+    try:
+        body: object = loads(request.body)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, Mapping):
+        fields = cast("Mapping[str, object]", body)
+        rows = fields.get("orders", [fields])
+    else:
+        rows = body
+    tickets = cast("list[object]", rows) if isinstance(rows, list) else [None]
+    accounts = {_account_in(ticket) or named for ticket in tickets}
+    if named or not accounts:
+        accounts.add(named)
+    return Scope(frozenset(account.upper() for account in accounts), max(len(tickets), 1))
+
+
+def _account_in(ticket: object) -> str:
+    if not isinstance(ticket, Mapping):
+        return ANY
+    account = cast("Mapping[str, object]", ticket).get("acctId")
+    return account if isinstance(account, str) else ANY
+
+
+class Told(Value, frozen=True):
+    """What a response says about the orders of a request.
+
+    Attributes:
+        questions: short texts of the questions in it, by id.
+        settled: how many orders have an id or an error.
+        refused: whether it is one error for all that was left.
+    """
+
+    questions: dict[str, str]
+    settled: int
+    refused: bool = False
+
+
+def told_by(body: bytes) -> Told | None:
+    """Return what a response says about orders; None where it cannot be read."""
+    try:
+        # Bytes that are no text do not matter here.
+        found: object = loads(body.decode("utf-8", "replace").encode())
+    except (ValueError, RecursionError):
+        return None
+    rows = cast("list[object]", found) if isinstance(found, list) else [found]
+    questions: dict[str, str] = {}
+    settled = errors = 0
+    for row in rows:
+        if not isinstance(row, Mapping):
+            return None
+        fields = cast("Mapping[str, object]", row)
+        name = fields.get("id")
+        if fields.get("order_id") or fields.get("orderId"):
+            settled += 1
+        elif fields.get("error"):
+            settled += 1
+            errors += 1
+        elif isinstance(name, str) and name:
+            questions[name] = _short(fields.get("message"))
+    return Told(questions, settled, refused=errors == len(rows) == 1)
+
+
+def _short(message: object) -> str:
+    lines = cast("list[object]", message) if isinstance(message, list) else [message]
+    text = " ".join(" ".join(line for line in lines if isinstance(line, str)).split())
+    text = redact(text)
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+
+
+class Outcome(Enum):
+    """How a call that holds an order turn ended."""
+
+    NOTHING = "nothing was done"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    LOST = "unknown"
+
+
+def outcome_of(error: BezantError, kind: OrderCall, *, untouched: bool) -> Outcome:
+    """Return how a call ended that raised an error.
+
+    Args:
+        error: the error.
+        kind: what the call does with an order.
+        untouched: whether the response proves that the gateway did nothing with it.
+    """
+    if untouched and kind is OrderCall.REPLY:
+        return Outcome.NOTHING  # the question is still open
+    if isinstance(error, OutcomeUnknown):
+        return Outcome.LOST
+    return Outcome.REFUSED if isinstance(error, ApiError | SessionError) else Outcome.NOTHING
+
+
+class AccountTurn(msgspec.Struct, eq=False):
+    """One request's turn in its accounts.
+
+    Attributes:
+        accounts: the accounts that it keeps from other orders.
+        holder: identifies the thread or task that handles its questions.
+        tickets: orders that have no id, error or decline yet.
+        names: the client order ids of its orders.
+        token: names it among all processes.
+        shared: whether all processes know of it.
+        granted: whether it has begun.
+        over: whether it has ended.
+        calls: its calls that have not ended.
+        questions: short texts of its open questions, by id.
+        heard: when its last response came.
+    """
+
+    accounts: frozenset[str]
+    holder: object
+    tickets: int = 1
+    names: tuple[str, ...] = ()
+    token: str = ""
+    shared: bool = False
+    granted: bool = False
+    over: bool = False
+    calls: set[object] = set()
+    questions: dict[str, str] = {}
+    heard: float = 0.0
+
+    @classmethod
+    def of(
+        cls, request: Request, call: object, holder: object, names: tuple[str, ...], token: str
+    ) -> Self:
+        """Return the turn that a request to place or modify needs.
+
+        Args:
+            request: the request.
+            call: names the call that sends it.
+            holder: identifies its thread or task.
+            names: the client order ids of its orders.
+            token: names it among all processes.
+        """
+        scope = scope_of(request)
+        return cls(scope.accounts, holder, scope.tickets, names, token, calls={call})
+
+    def seconds_left(self, now: float) -> float:
+        """Return the seconds after which it ends by itself; infinite during a call."""
+        if self.calls:
+            return math.inf
+        return max(self.heard + QUESTION_LIFETIME - now, 0.0)
+
+
+def settles(
+    turn: AccountTurn, now: float, outcome: Outcome, told: Told | None, question: str
+) -> bool:
+    """Note in a turn how a call of it ended; return whether that ends the turn."""
+    if outcome is Outcome.NOTHING and question:
+        return False
+    if outcome is Outcome.ANSWERED and told is not None:
+        turn.heard = now
+        turn.questions.pop(question, None)
+        turn.questions.update(told.questions)
+        # One error settles all orders that no other question is open about.
+        left = len(turn.questions) if told.refused else turn.tickets - told.settled
+        turn.tickets = left
+        return left <= 0 and not turn.questions
+    if outcome is Outcome.REFUSED and question:
+        turn.questions.pop(question, None)
+        turn.tickets = len(turn.questions)
+        turn.heard = now
+        return not turn.questions
+    return True
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Say whether two requests may be about the same account."""
+    return ANY in one or ANY in other or not one.isdisjoint(other)
+
+
+class OrderTurns:
+    """The order turns of one gateway."""
+
+    def __init__(self) -> None:
+        self._open: list[AccountTurn] = []
+        self._waiting: list[AccountTurn] = []
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question is open."""
+        return any(turn.questions for turn in self._open)
+
+    def enter(self, turn: AccountTurn) -> None:
+        """Queue a request."""
+        self._waiting.append(turn)
+
+    def dispatch(self, now: float) -> tuple[list[AccountTurn], list[AccountTurn]]:
+        """Let go whoever may go, in order of arrival.
+
+        Returns:
+            The turns that begin now, and those that ended because their questions ran out.
+        """
+        expired = [turn for turn in self._open if turn.seconds_left(now) <= 0]
+        for turn in expired:
+            self.leave(turn)
+        begun: list[AccountTurn] = []
+        for turn in self._waiting:
+            if self._blockers(turn):
+                continue
+            turn.granted = True
+            self._open.append(turn)
+            begun.append(turn)
+        if begun:
+            self._waiting = [turn for turn in self._waiting if not turn.granted]
+        return begun, expired
+
+    def _blockers(self, turn: AccountTurn) -> list[AccountTurn]:
+        return [each for each in self._open if overlap(each.accounts, turn.accounts)]
+
+    def blocker(self, turn: AccountTurn) -> AccountTurn | None:
+        """Return the turn that another one waits for; its own thread's or task's, if it is one."""
+        found = self._blockers(turn)
+        own = [each for each in found if each.holder == turn.holder]
+        return next(iter(own or found), None)
+
+    def leave(self, turn: AccountTurn) -> None:
+        """End a turn, or stop waiting for it; nothing happens where that was done before."""
+        turn.over = True
+        for turns in (self._open, self._waiting):
+            if turn in turns:
+                turns.remove(turn)
+
+    def asked_about(self, question: str) -> AccountTurn | None:
+        """Return the turn with this open question; None if there is none."""
+        return next((turn for turn in self._open if question in turn.questions), None)
+
+    def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
+        """Note that a question of a turn is being answered, and by whom."""
+        turn.calls.add(call)
+        turn.holder = holder
+
+    def finish(
+        self,
+        turn: AccountTurn,
+        call: object,
+        now: float,
+        outcome: Outcome,
+        told: Told | None = None,
+        question: str = "",
+    ) -> None:
+        """Note how a call of a turn ended, and end the turn where that settles it.
+
+        It may be called again: an interrupt can end it half done.
+
+        Args:
+            turn: the turn.
+            call: names the call.
+            now: the time.
+            outcome: how the call ended.
+            told: what its response says; None where that could not be read.
+            question: the id of the question that the call was a reply to; empty for none.
+        """
+        if call not in turn.calls:
+            return
+        if settles(turn, now, outcome, told, question):
+            self.leave(turn)
+        turn.calls.discard(call)
+
+    def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
+        """Note what all processes know of a turn: another one may have replied to its questions.
+
+        Args:
+            turn: the turn.
+            questions: its open questions; None where it has ended.
+        """
+        if turn.calls:
+            return
+        if questions is None:
+            self.leave(turn)
+        else:
+            turn.questions = dict(questions)
+
+    def hold_back(self, caller: object, now: float) -> float:
+        """Return how many seconds a call that is no order waits for open questions.
+
+        Args:
+            caller: identifies the thread or task; it does not wait for its own question.
+            now: the time.
+        """
+        waits = [
+            turn.heard + READS_WAIT - now
+            for turn in self._open
+            if turn.questions and turn.holder != caller
+        ]
+        return max(0.0, *waits) if waits else 0.0
+
+
+def busy(blocker: AccountTurn, operation: Operation, now: float) -> AccountBusy:
+    """Return the error for an order that another one keeps from being sent."""
+    return account_busy(
+        operation,
+        accounts=blocker.accounts,
+        names=blocker.names,
+        questions=blocker.questions,
+        tickets=blocker.tickets,
+        on_its_way=bool(blocker.calls),
+        seconds=blocker.seconds_left(now),
+    )
+
+
+def account_busy(
+    operation: Operation,
+    *,
+    accounts: frozenset[str],
+    names: tuple[str, ...],
+    questions: Mapping[str, str],
+    tickets: int,
+    on_its_way: bool,
+    seconds: float,
+) -> AccountBusy:
+    """Return the error for an order that another one keeps from being sent.
+
+    Args:
+        operation: the call that was not sent.
+        accounts: the accounts of the other one.
+        names: the client order ids of the other one.
+        questions: its open questions.
+        tickets: its orders without a result.
+        on_its_way: whether it has no response yet.
+        seconds: after how many it ends by itself.
+    """
+    of = "another order" + (f" ({', '.join(names)})" if names else "")
+    account = ", ".join(sorted(accounts - {ANY}))
+    if account:
+        of += f" of account {account}"
+    wait = "" if math.isinf(seconds) else f", or send this one again in {seconds:.0f} s"
+    if questions:
+        name, text = next(iter(questions.items()))
+        shown = f"{name!r} ({text})" if text else repr(name)
+        more = f" and {len(questions) - 1} more" if len(questions) > 1 else ""
+        why = (
+            f"{of} has an open question {shown}{more}; answer it with "
+            f"client.api.orders.confirm_order_reply(reply_id={name!r}, confirmed=True), decline it "
+            f"with confirmed=False{wait}"
+        )
+    elif on_its_way:
+        why = f"{of} has no response yet; send this one again when that has come"
+    else:
+        why = f"IBKR has not told what became of {tickets} of the orders in {of}; look for it{wait}"
+    error = AccountBusy(f"nothing was sent: {why}", operation=operation.name)
+    error.question_ids = tuple(questions)
+    error.client_order_ids = names
+    error.retry_after = 0.0 if math.isinf(seconds) else seconds
+    return error
+
+
+def ran_out(turn: AccountTurn) -> str:
+    """Return what to log of a turn that ended because nobody answered its questions in time."""
+    names = f" of {', '.join(turn.names)}" if turn.names else ""
+    open_ones = ", ".join(map(repr, turn.questions)) or "orders without a result"
+    return (
+        f"the order question{names} was not answered within {QUESTION_LIFETIME:.0f} s ({open_ones})"
+        "; its outcome is unknown: a later order of the account may make that order live"
+    )

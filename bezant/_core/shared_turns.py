@@ -1,0 +1,168 @@
+"""Order turns over several processes: the part of the shared state, and the changes to it.
+
+A turn is a lease: the turn of a process that was killed ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from . import order_turns
+from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, settles
+from .value import Value
+
+if TYPE_CHECKING:
+    from ..errors import AccountBusy
+    from .shared_pacing import Shared
+    from .wire import Operation
+
+# The longest wait for a slot that a lease covers; a longer one is asked for again.
+LONGEST_WAIT: Final = 60.0
+
+
+class SharedTurn(msgspec.Struct, array_like=True):
+    """One order turn, as all processes know it; times are seconds of the store's clock.
+
+    Attributes:
+        accounts: the accounts that it keeps from other orders.
+        since: when its lease began.
+        lease: seconds after which it ends.
+        names: the client order ids of its orders.
+        tickets: orders that have no id, error or decline yet.
+        questions: short texts of its open questions, by id.
+        answered: whether it has had a response.
+    """
+
+    accounts: list[str]
+    since: float
+    lease: float
+    names: list[str] = []
+    tickets: int = 1
+    questions: dict[str, str] = {}
+    answered: bool = False
+
+
+class Taken(Value, frozen=True):
+    """What came of asking for a turn.
+
+    Attributes:
+        blocker: the turn of another process that comes first, as the error to raise at the end of
+            the wait; None where the turn has begun.
+        notices: what to tell of turns that ended with their leases.
+    """
+
+    blocker: Callable[[Operation], AccountBusy] | None
+    notices: tuple[str, ...] = ()
+
+
+def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> Taken:
+    """Begin a turn, or renew its lease, if no other process's turn comes first."""
+    notices = _tidy(shared, now)
+    for token, other in shared.turns.items():
+        if token != turn.token and overlap(frozenset(other.accounts), turn.accounts):
+            return Taken(_busy(other, now), notices)
+    found = shared.turns.get(turn.token)
+    if found is None:
+        shared.turns[turn.token] = SharedTurn(
+            sorted(turn.accounts), now, lease, list(turn.names), turn.tickets
+        )
+    else:
+        found.since, found.lease = now, lease
+    return Taken(None, notices)
+
+
+def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | None:
+    """Return the open questions of a turn; None where it has ended."""
+    turn = shared.turns.get(token)
+    if turn is None or turn.since + turn.lease <= now:
+        return None
+    return dict(turn.questions)
+
+
+def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
+    left = max(turn.since + turn.lease - now, 0.0)
+
+    def error(operation: Operation) -> AccountBusy:
+        return account_busy(
+            operation,
+            accounts=frozenset(turn.accounts),
+            names=tuple(turn.names),
+            questions=turn.questions,
+            tickets=turn.tickets,
+            on_its_way=not turn.answered,
+            seconds=left,
+        )
+
+    return error
+
+
+def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
+    """End the turns whose leases are over; return what to tell of them."""
+    notices: list[str] = []
+    for token, turn in list(shared.turns.items()):
+        turn.since = min(turn.since, now)  # the clock was set back
+        if turn.since + turn.lease <= now:
+            del shared.turns[token]
+            names = f" ({', '.join(turn.names)})" if turn.names else ""
+            open_ones = f": {', '.join(map(repr, turn.questions))}" if turn.questions else ""
+            notices.append(
+                f"the turn of another process's order{names} of account "
+                f"{', '.join(turn.accounts)} ended with its lease; an open question may "
+                f"remain{open_ones}, and a later order may make that order live"
+            )
+    return tuple(notices)
+
+
+def _find(shared: Shared, token: str, question: str) -> str:
+    """Return the token of a turn, by its token or by one of its questions; empty for none."""
+    if token:
+        return token if token in shared.turns else ""
+    found = (name for name, turn in shared.turns.items() if question in turn.questions)
+    return next(found, "")
+
+
+def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
+    """See that a turn lasts as long as a reply to its question may take."""
+    found = _find(shared, token, question)
+    if found:
+        turn = shared.turns[found]
+        turn.lease = max(turn.since + turn.lease, now + lease) - now
+        turn.since = now
+
+
+def finish_turn(
+    shared: Shared,
+    now: float,
+    token: str,
+    outcome: Outcome,
+    told: Told | None = None,
+    question: str = "",
+) -> bool:
+    """Note how a call of a turn ended; return whether the turn was still there.
+
+    Args:
+        shared: what all processes know.
+        now: the time.
+        token: names the turn; empty to find it by the question.
+        outcome: how the call ended.
+        told: what its response says; None where that could not be read.
+        question: the id of the question that the call was a reply to; empty for none.
+    """
+    found = _find(shared, token, question)
+    if not found:
+        return False
+    turn = shared.turns[found]
+    state = AccountTurn(
+        frozenset(turn.accounts), None, turn.tickets, questions=dict(turn.questions)
+    )
+    if settles(state, now, outcome, told, question):
+        del shared.turns[found]
+        return True
+    turn.tickets, turn.questions = state.tickets, state.questions
+    if outcome is not Outcome.NOTHING:
+        turn.answered = True
+        turn.since, turn.lease = now, order_turns.QUESTION_LIFETIME
+    return True

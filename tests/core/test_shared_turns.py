@@ -1,0 +1,119 @@
+"""Order turns that several processes share: leases, questions, and what is told of lost ones."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bezant._core.endpoints import orders
+from bezant._core.order_turns import ANY, QUESTION_LIFETIME, AccountTurn, Outcome, Told
+from bezant._core.shared_pacing import Shared, dump, load
+from bezant._core.shared_turns import (
+    SharedTurn,
+    extend_turn,
+    finish_turn,
+    questions_of,
+    take_turn,
+)
+
+PLACE = orders.SUBMIT_NEW_ORDERS.operation
+
+
+def turn(token: str, *accounts: str, tickets: int = 1) -> AccountTurn:
+    return AccountTurn(frozenset(accounts or ("A",)), None, tickets, (f"mine-{token}",), token)
+
+
+def taken(shared: Shared, now: float, token: str, *accounts: str, lease: float = 10.0) -> bool:
+    found = take_turn(shared, now, turn(token, *accounts), lease)
+    assert not found.notices
+    return found.blocker is None
+
+
+def test_one_process_after_the_other() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one")
+    assert taken(shared, 101.0, "one")  # renewed
+    assert not taken(shared, 102.0, "two")
+    assert not taken(shared, 102.0, "three", "A", "B")
+    assert not taken(shared, 102.0, "four", ANY)
+    assert taken(shared, 102.0, "five", "B")
+    assert load(dump(shared)) == shared
+    assert finish_turn(shared, 103.0, "one", Outcome.REFUSED)
+    assert taken(shared, 103.0, "two")
+
+
+def test_the_error_names_the_question_of_the_other_process() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one")
+    found = take_turn(shared, 101.0, turn("two"), 10.0)
+    assert found.blocker is not None
+    assert "has no response yet" in found.blocker(PLACE).message
+    told = Told({"q1": "Really?"}, 0)
+    assert finish_turn(shared, 102.0, "one", Outcome.ANSWERED, told)
+    found = take_turn(shared, 112.0, turn("two"), 10.0)
+    assert found.blocker is not None
+    error = found.blocker(PLACE)
+    assert "(mine-one) of account A has an open question 'q1' (Really?)" in error.message
+    assert (error.question_ids, error.retry_after) == (("q1",), QUESTION_LIFETIME - 10)
+
+
+def test_the_turn_of_a_killed_process_ends_with_its_lease() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one", lease=10.0)
+    assert not taken(shared, 109.9, "two")
+    found = take_turn(shared, 110.0, turn("two"), 10.0)
+    assert found.blocker is None
+    [notice] = found.notices
+    assert "(mine-one) of account A ended with its lease; an open question may remain" in notice
+    assert not finish_turn(shared, 111.0, "one", Outcome.LOST)
+    assert finish_turn(shared, 111.0, "two", Outcome.ANSWERED, Told({"q": ""}, 0))
+    shared.turns["two"].names = []
+    found = take_turn(shared, 111.0 + QUESTION_LIFETIME, turn("three"), 10.0)
+    assert "order of account A" in found.notices[0]
+    assert "remain: 'q'" in found.notices[0]
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out_for_ever() -> None:
+    shared = Shared()
+    assert taken(shared, 1000.0, "one", lease=10.0)
+    assert not taken(shared, 100.0, "two")
+    assert take_turn(shared, 110.0, turn("two"), 10.0).blocker is None
+
+
+def test_a_reply_from_another_process_goes_on_with_the_turn() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one")
+    finish_turn(shared, 100.0, "one", Outcome.ANSWERED, Told({"q1": ""}, 0))
+    extend_turn(shared, 155.0, "", "q1", 35.0)
+    assert not taken(shared, 161.0, "two")
+    extend_turn(shared, 161.0, "", "q9", 35.0)  # of nobody
+    assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
+    assert shared.turns["one"].questions == {"q1": ""}
+    assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, Told({"q2": ""}, 0), "q1")
+    assert not finish_turn(shared, 162.0, "", Outcome.ANSWERED, Told({}, 1), "q1")
+    assert finish_turn(shared, 163.0, "one", Outcome.ANSWERED, Told({}, 1), "q2")
+    assert not shared.turns
+
+
+def test_what_another_process_did_with_the_questions() -> None:
+    shared = Shared()
+    assert questions_of(shared, 100.0, "one") is None
+    assert taken(shared, 100.0, "one", lease=10.0)
+    assert questions_of(shared, 105.0, "one") == {}
+    finish_turn(shared, 105.0, "one", Outcome.ANSWERED, Told({"q1": ""}, 0))
+    assert questions_of(shared, 106.0, "one") == {"q1": ""}
+    assert questions_of(shared, 105.0 + QUESTION_LIFETIME, "one") is None
+
+
+def test_an_extended_lease_is_never_shorter() -> None:
+    shared = Shared()
+    assert taken(shared, 100.0, "one", lease=60.0)
+    extend_turn(shared, 110.0, "one", "", 10.0)
+    held = shared.turns["one"]
+    assert (held.since, held.lease) == (110.0, 50.0)
+
+
+def test_a_state_without_turns_is_as_before() -> None:
+    assert load(b"{}") == Shared()
+    assert b"turns" not in dump(Shared())
+    kept = Shared(turns={"one": SharedTurn(["A"], 1.0, 2.0)})
+    assert msgspec.json.decode(dump(kept))["turns"]["one"][0] == ["A"]
