@@ -95,7 +95,8 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
         async for chunk in chunks:
             body.feed(chunk)
     except TransportTrouble:  # refused in the middle of it
-        if callable(closing := getattr(chunks, "aclose", None)):
+        closing: Any = getattr(chunks, "aclose", None)
+        if closing is not None:
             await closing()
         raise
 

@@ -239,7 +239,7 @@ def test_calls_go_through_a_transport_of_ones_own() -> None:
     assert [each.method for each in seen] == ["GET", "POST", "GET"]
     assert str(seen[2].url) == "http://gateway.test/v1/api/x?a=1,2"
     assert seen[1].content == b'{"orders":[{"conid":1}]}'
-    assert seen[1].headers["cookie"] == "a=b"
+    assert seen[2].headers["cookie"] == "a=b"
 
 
 @pytest.mark.parametrize(
