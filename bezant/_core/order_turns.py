@@ -225,6 +225,9 @@ def settles(
         turn.heard = now
         turn.questions.pop(question, None)
         turn.questions.update(told.questions)
+        if not told.settled and not told.questions:
+            # It says nothing of any order, so nothing more is to be expected.
+            return not turn.questions
         # One error settles all orders that no other question is open about.
         left = len(turn.questions) if told.refused else turn.tickets - told.settled
         turn.tickets = left

@@ -109,7 +109,12 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     @property
     def at_end(self) -> bool:
         """Whether the response was read to its end, and nothing behind it."""
-        return self._response is not None and self._response.complete and self._is_silent
+        return self.is_exact and self._is_silent
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing but the response, whole, has come since the request."""
+        return self._response is not None and self._response.complete and not self._buffer
 
     @property
     def _is_silent(self) -> bool:

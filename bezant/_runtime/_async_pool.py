@@ -58,12 +58,15 @@ class Lane:
         except TransportTrouble:  # refused here: httpcore is still in the middle of the body
             await chunks.aclose()
             raise
-        answer = answer_from(response.status, response.headers, body.finish())
-        await response.aclose()
+        data = body.finish()
         stream = self._backend.stream
+        clean = stream is not None and stream.is_exact
+        await response.aclose()
         if stream is not None and stream.at_end and connection.is_idle():
-            self.last_use = LastUse()
-        return answer
+            # What an order's response says may decide about a second send.
+            clean = clean and (request.longest_idle is None or await stream.is_clean())
+            self.last_use = LastUse() if clean else None
+        return answer_from(response.status, response.headers, data, clean=clean)
 
     async def _prepare(self, request: Request) -> httpcore.AsyncConnectionInterface:
         """Return the connection that was kept where it can be trusted, else a new one."""

@@ -169,13 +169,16 @@ def core_request(
     )
 
 
-def answer_from(status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
+def answer_from(
+    status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes, *, clean: bool = True
+) -> Answer:
     """Turn a response, read to its end, into an answer.
 
     Args:
         status: HTTP status.
         raw: the headers as they came.
         body: the whole body, decompressed.
+        clean: whether nothing else came on the connection.
     """
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     cookies: tuple[str, ...] = ()
@@ -183,7 +186,7 @@ def answer_from(status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes) ->
         cookies = tuple(
             value.decode("latin-1") for name, value in raw if name.lower() == b"set-cookie"
         )
-    return Answer(status, headers, body, cookies)
+    return Answer(status, headers, body, cookies, clean)
 
 
 class LastUse:

@@ -54,7 +54,12 @@ class Stream(httpcore.NetworkStream):
     @property
     def at_end(self) -> bool:
         """Whether the response was read to its end, and nothing behind it."""
-        return self._response is not None and self._response.complete and not self._closed
+        return self.is_exact and not self._closed
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing but the response, whole, has come since the request."""
+        return self._response is not None and self._response.complete
 
     @property
     def is_clean(self) -> bool:

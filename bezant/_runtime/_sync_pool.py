@@ -82,12 +82,15 @@ class Lane:
         body = BodyReader(response.headers, settings.max_answer_bytes)
         for chunk in response.iter_stream():
             body.feed(chunk)
-        answer = answer_from(response.status, response.headers, body.finish())
-        response.close()
+        data = body.finish()
         stream = self._backend.stream
+        clean = stream is not None and stream.is_exact
+        response.close()
         if stream is not None and stream.at_end and connection.is_idle():
-            self.last_use = LastUse()
-        return answer
+            # What an order's response says may decide about a second send.
+            clean = clean and (request.longest_idle is None or stream.is_clean)
+            self.last_use = LastUse() if clean else None
+        return answer_from(response.status, response.headers, data, clean=clean)
 
     def _prepare(self, request: Request) -> httpcore.ConnectionInterface:
         """Return the connection that was kept where it can be trusted, else a new one."""

@@ -17,12 +17,12 @@ from bezant import (
     NoAccounts,
     NoSession,
     NotEstablished,
+    OrderUpdate,
     PacingError,
     TradeUpdate,
 )
 from bezant._core import pacing
 from bezant.models.orders import OrderTicket
-from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
 ORDERS = "/iserver/account/orders"
@@ -388,7 +388,8 @@ async def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway)
             message = await ws.next_message(timeout=5)
             while not isinstance(message, TradeUpdate):
                 message = await ws.next_message(timeout=5)
-            await until(lambda: 1001 in ws.orders)
+            while not isinstance(message, OrderUpdate):
+                message = await ws.next_message(timeout=5)
         copy = client.with_options(timeout=5)
         with pytest.raises(IncompleteList) as caught:
             await copy.trades()

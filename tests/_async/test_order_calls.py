@@ -409,3 +409,28 @@ async def test_breaking_off_while_the_accounts_are_asked_placed_nothing(raw: Raw
 
 
 # </async-only>
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+async def test_an_order_is_not_sent_again_where_more_than_the_response_came(
+    raw: RawGateway, late: bool
+) -> None:
+    def refuse(request: RawRequest, peer: Peer) -> None:
+        if request.method == "GET":
+            peer.json(b'{"accounts":["DU1"]}')
+            return
+        body = b'{"error":"Please query /accounts first"}'
+        head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
+        if late:  # in a packet of its own, before the client can have read the response
+            peer.send(head + body[:-1])
+            peer.send(body[-1:] + b"x")
+        else:
+            peer.send(head + body + b"HTTP/1.1 200 OK\r\n")
+
+    raw.script(refuse)
+    async with AsyncClient(raw.base_url, timeout=2) as client:
+        with pytest.raises(OutcomeUnknown, match="response to another request"):
+            await client.request(
+                "POST", "/iserver/account/DU1/orders", json={"orders": [{"conid": 1}]}
+            )
+    assert [each.method for each in raw.requests].count("POST") == 1

@@ -17,13 +17,13 @@ from bezant import (
     NoAccounts,
     NoSession,
     NotEstablished,
+    OrderUpdate,
     PacingError,
     TradeUpdate,
     WsClient,
 )
 from bezant._core import pacing
 from bezant.models.orders import OrderTicket
-from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
 ORDERS = "/iserver/account/orders"
@@ -389,7 +389,8 @@ def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway) -> No
             message = ws.next_message(timeout=5)
             while not isinstance(message, TradeUpdate):
                 message = ws.next_message(timeout=5)
-            until(lambda: 1001 in ws.orders)
+            while not isinstance(message, OrderUpdate):
+                message = ws.next_message(timeout=5)
         copy = client.with_options(timeout=5)
         with pytest.raises(IncompleteList) as caught:
             copy.trades()

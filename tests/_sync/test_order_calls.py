@@ -383,3 +383,26 @@ def test_a_decline_is_a_result(raw: RawGateway) -> None:
         place(client)
         with pytest.raises(Refused):  # it was not what was asked for
             orders.confirm_order_reply(reply_id="q1", confirmed=True)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_an_order_is_not_sent_again_where_more_than_the_response_came(
+    raw: RawGateway, late: bool
+) -> None:
+    def refuse(request: RawRequest, peer: Peer) -> None:
+        if request.method == "GET":
+            peer.json(b'{"accounts":["DU1"]}')
+            return
+        body = b'{"error":"Please query /accounts first"}'
+        head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
+        if late:  # in a packet of its own, before the client can have read the response
+            peer.send(head + body[:-1])
+            peer.send(body[-1:] + b"x")
+        else:
+            peer.send(head + body + b"HTTP/1.1 200 OK\r\n")
+
+    raw.script(refuse)
+    with Client(raw.base_url, timeout=2) as client:
+        with pytest.raises(OutcomeUnknown, match="response to another request"):
+            client.request("POST", "/iserver/account/DU1/orders", json={"orders": [{"conid": 1}]})
+    assert [each.method for each in raw.requests].count("POST") == 1
