@@ -1,4 +1,4 @@
-"""Attacks with servers of our own: hostile responses, cancellation, Ctrl-C, thread races.
+"""Attacks with servers of our own: hostile responses, cancellation, Ctrl-C, thread races, size.
 
 Each part ends with a client that works, an order that was sent at most once, and nothing left
 open. The full run takes an hour, the quick one about two minutes.
@@ -24,6 +24,7 @@ from typing import Any
 import trustme
 
 import bezant
+from benchmarks.soak import linear
 from benchmarks.soak._hostile import HostileServer, order_id
 from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from bezant.models.orders import OrderTicket
@@ -45,6 +46,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         faulthandler.dump_traceback_later(2 * seconds + 120, exit=True)
         yield part()
         faulthandler.cancel_dump_traceback_later()
+    yield from linear.figures(quick=quick)
 
 
 def _parts(seconds: float, *, quick: bool) -> Iterator[Callable[[], Figure]]:
@@ -405,6 +407,7 @@ import sys, threading, warnings
 sys.setswitchinterval(1e-5)
 warnings.simplefilter("ignore")
 import bezant
+from benchmarks.soak import linear
 from benchmarks.soak._hostile import HostileServer
 with HostileServer(int(sys.argv[1]), 0.0) as server:
     client = bezant.Client(server.base_url, pacing=False, timeout=20, max_connections=12)
