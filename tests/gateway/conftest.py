@@ -16,7 +16,7 @@ import pytest
 
 from tests.gateway.chain import Chain
 from tests.gateway.real import RealGateway, Unavailable
-from tests.gateway.twins import Twin
+from tests.gateway.twins import Twin, forget_questions
 
 _HERE = Path(__file__).parent
 
@@ -54,6 +54,12 @@ def gateway(chain: Chain, _no_threads_left: None) -> Chain:
     """The real gateway, with everything behind it as new."""
     chain.prepare()
     return chain
+
+
+@pytest.fixture(autouse=True)
+def _no_questions() -> None:
+    """No test leaves an open question to the next one: all of them share one gateway."""
+    forget_questions()
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ async def test_an_upstream_that_closes_in_the_middle(
             peer.send(b"\r\n\r\n" + body)
             peer.sock.close()
         else:
-            peer.json(b"[]")
+            peer.json(b'[{"accountId":"DU1"}]')
 
     with scripted(gateway, half):
         async with twin.client(gateway.base_url, timeout=SECONDS) as client:
@@ -92,7 +92,7 @@ async def test_an_upstream_that_closes_in_the_middle(
                 await client.accounts()
             assert in_time(began)
             broken.clear()
-            assert await client.accounts() == []
+            assert [each.account_id for each in await client.accounts()] == ["DU1"]
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
@@ -143,7 +143,7 @@ async def test_pacing_keeps_one_way_free(gateway: Chain, twin: Twin) -> None:
         options = {"timeout": 10, "max_connections": 10, "pacing": True}
         async with twin.client(gateway.base_url, **options) as client:
             calls = [asyncio.ensure_future(client.request("GET", "/slow")) for _ in range(6)]
-            await until(lambda: len(upstream.sent("/slow")) == 3)
+            await until(lambda: len(upstream.sent("/slow")) == 2)
             began = time.monotonic()
             await client.tickle()
             assert time.monotonic() - began < 0.4

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import bezant
+from bezant._core.order_turns import OrderTurns
+from bezant._runtime import _order_turns
 from bezant._runtime._gates import Gate
 
 
@@ -84,3 +86,10 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
         await asyncio.sleep(0.01)
+
+
+def forget_questions() -> None:
+    """Take it that no order's question is open: the gateway behind it all was made anew."""
+    for turns in _order_turns._registry.values():
+        turns._turns = OrderTurns()
+        turns.asking = False
