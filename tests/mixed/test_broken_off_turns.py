@@ -71,6 +71,9 @@ def assert_idle(gate: Gate) -> None:
     assert not any(window._flying for window in windows)
 
 
+PACKAGE = str(Path(bezant.__file__).parent)
+
+
 def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, object], None]:
     """Return what interrupts where Python would look for signals, at the so many-th such place.
 
@@ -80,7 +83,7 @@ def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, o
 
     def profile(frame: FrameType, event: str, arg: object) -> None:
         nonlocal seen
-        if event in ("call", "c_return") and "/bezant/" in frame.f_code.co_filename:
+        if event in ("call", "c_return") and frame.f_code.co_filename.startswith(PACKAGE):
             seen += 1
             if seen == number:
                 sys.setprofile(None)
