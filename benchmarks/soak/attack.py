@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import trustme
@@ -28,7 +27,6 @@ import bezant
 from benchmarks.soak import linear
 from benchmarks.soak._hostile import HostileServer, order_id
 from benchmarks.soak._twin import TWINS, Script, Twin, check, close
-from benchmarks.soak.breaks import put_off
 from bezant.models.orders import OrderTicket
 
 ROOT = Path(__file__).parent.parent.parent
@@ -356,9 +354,9 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
     count = 0
     turn = 0
 
-    def interrupt(_: int, frame: FrameType | None) -> None:
+    def interrupt(*_: object) -> None:
         nonlocal armed
-        if armed and not put_off(frame):
+        if armed:
             armed = False
             raise _Interrupt
 

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from types import FrameType
 from typing import Self
 
 import trustme
@@ -188,25 +187,14 @@ async def _left(server: Server, before: set[asyncio.Task[object]], most: int) ->
     return ""
 
 
-def put_off(frame: FrameType | None) -> bool:
-    """Set the alarm again if it comes while coverage is measured, and say so.
-
-    coverage has a lock written in Python, which an interrupt would leave locked.
-    """
-    if frame is None or "/coverage/" not in frame.f_code.co_filename:
-        return False
-    signal.setitimer(signal.ITIMER_REAL, 1e-5)
-    return True
-
-
 @contextlib.contextmanager
 def _alarm() -> Iterator[Callable[[float], None]]:
     """Yield a function that interrupts this thread after so many seconds; 0 for not at all."""
     armed = False
 
-    def ring(_: int, frame: FrameType | None) -> None:
+    def ring(*_: object) -> None:
         nonlocal armed
-        if armed and not put_off(frame):
+        if armed:
             armed = False
             raise KeyboardInterrupt
 

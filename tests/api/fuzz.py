@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing: any response to any operation, and any message of any topic.
 
 ``nox -s fuzz`` runs it for a minute, and ``nox -s fuzz -- -max_total_time=3600`` for an hour; the
-options are libFuzzer's. It stops at anything that is neither a result nor a `BezantError`, at an input
-that takes more than ten seconds, and at 2 GiB of memory.
+options are libFuzzer's. It stops at anything that is neither a result nor a `BezantError`, at an
+input that takes more than ten seconds, and at 2 GiB of memory.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.soak import attack, storm
 from benchmarks.soak._twin import TWINS, Twin
+from tests.support.processes import without_coverage
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
@@ -28,5 +29,6 @@ def test_a_client_survives_cancellation(tls: bool) -> None:
     assert "the client works" in attack.cancellations(0.5, 4, tls=tls)[1]
 
 
+@without_coverage
 def test_a_client_survives_ctrl_c() -> None:
     assert "each next call worked" in attack.interrupts(0.5, tls=False)[1]
