@@ -50,6 +50,7 @@ class Version:
             stdout=subprocess.PIPE,
             text=True,
             cwd=python.parent,
+            env=_environment(),
         )
         self.where = self._line()
 
@@ -148,7 +149,13 @@ def _measure(version: Version, what: str, number: int) -> Measure:
 def _process(python: Path, code: str) -> Measure:
     def measure() -> float:
         begin = time.perf_counter()
-        subprocess.run([python, "-c", code], check=True, cwd=python.parent, timeout=60)
+        command = [str(python), "-c", code]
+        subprocess.run(command, check=True, cwd=python.parent, env=_environment(), timeout=60)
         return time.perf_counter() - begin
 
     return measure
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what would name another bezant."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

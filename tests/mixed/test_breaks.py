@@ -151,8 +151,10 @@ async def test_a_lane_that_was_promised_to_a_cancelled_call_goes_to_the_next() -
 async def test_waiting_for_a_connection_says_so(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.silence())
     async with bezant.AsyncClient(raw.base_url, timeout=0.2, max_connections=1) as client:
+        # Those that wait give up first: the end of the first call would give them its connection.
+        hasty = client.with_options(timeout=0.1)
         results = await asyncio.gather(
-            *(client.request("POST", "/x") for _ in range(3)), return_exceptions=True
+            *(each.request("POST", "/x") for each in (client, hasty, hasty)), return_exceptions=True
         )
     assert [type(each) for each in results] == [
         bezant.OutcomeUnknown, bezant.HttpTimeout, bezant.HttpTimeout,
