@@ -239,7 +239,7 @@ class HostileServer:
     def _respond(
         self, sock: socket.socket, head: bytes, body: bytes, chance: random.Random
     ) -> bool:
-        """Answer one request; say whether the connection goes on."""
+        """Answer one request; return whether to keep the connection."""
         target = head.split(b" ", 2)[1].decode()
         good, name = self._good(target, body)
         with self._lock:
@@ -333,7 +333,7 @@ def hostile_frame(chance: random.Random) -> bytes:
     return frame(body, chance.choice([1, 1, 1, 2]))
 
 
-# What can be wrong with a response: each says whether the connection goes on.
+# The faults of a response. Each returns whether to keep the connection.
 
 Fault = Callable[[socket.socket, Any, random.Random], bool]
 

@@ -40,7 +40,7 @@ Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Run every part for its time; one that hangs ends the process with its tracebacks."""
+    """Run every part; a part that hangs ends the process with its tracebacks."""
     seconds = QUICK if quick else FULL
     for part in _parts(seconds, quick=quick):
         faulthandler.dump_traceback_later(2 * seconds + 120, exit=True)

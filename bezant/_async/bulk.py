@@ -23,7 +23,7 @@ R = TypeVar("R")
 class AsyncBulk(Generic[T, R]):
     """A function's outcomes for many items, as they come: a context manager and an iterator.
 
-    Made by ``client.map(...)``. Leaving the context ends what is still going on. Calls with side
+    Made by ``client.map(...)``. Leaving the context cancels unfinished calls. Calls with side
     effects, such as orders, that are cut off by that are in ``unknown_outcomes`` of the error that
     leaves it; where none does, an `OutcomeUnknown` is raised that has them.
     """
@@ -65,7 +65,7 @@ class AsyncBulk(Generic[T, R]):
         self._done = 0
         self._failed = 0
         self._fatal: BaseException | None = None
-        # Calls whose outcome is unknown, by item, as long as nobody was told what came of it.
+        # Calls with an unknown outcome that was not reported yet, by item.
         self._unknown: dict[int, tuple[T, list[OutcomeUnknown]]] = {}
         self._entered = False
         self._closed = False

@@ -188,7 +188,7 @@ def _asks(answer: Answer) -> bool:
     if answer.status not in _ASKING_STATUS or len(answer.body) > _ASKING_LONGEST:
         return False
     try:
-        # As pairs: a name that stands there twice is not lost.
+        # As pairs, so that duplicate names are seen.
         found: object = json.loads(answer.body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False

@@ -22,7 +22,7 @@ from .redact import redact
 from .value import Value
 from .wire import Operation, Request
 
-# Seconds after which the gateway forgets a question.
+# Lifetime of an order question at the gateway, in seconds.
 QUESTION_LIFETIME: Final = 60.0
 # Longest wait of other calls for an open question, in seconds.
 READS_WAIT: Final = 2.0
@@ -209,7 +209,7 @@ class AccountTurn(msgspec.Struct, eq=False):
         return cls(scope.accounts, holder, scope.tickets, names, token, calls={call})
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds after which it ends by itself; infinite during a call."""
+        """Return the seconds until the turn expires; infinite during a call."""
         if self.calls:
             return math.inf
         return max(self.heard + QUESTION_LIFETIME - now, 0.0)
@@ -298,7 +298,7 @@ class OrderTurns:
                 turns.remove(turn)
 
     def asked_about(self, question: str) -> AccountTurn | None:
-        """Return the turn with this open question; None if there is none."""
+        """Return the turn with this open question, or None."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:

@@ -383,7 +383,7 @@ class Pacer:
             self._waiting.remove(ticket)
 
     def forgotten(self) -> list[Ticket]:
-        """Return the calls that nobody makes any more and that were not taken out.
+        """Return the calls whose caller is gone and that still hold a slot.
 
         An interrupt can end a call between any two steps, and its slot would be lost.
         """

@@ -75,7 +75,7 @@ class Primed:
         self._paths.discard(path)
 
     def refused(self) -> None:
-        """Note that the gateway wants its accounts asked for anew: it has lost what it was told."""
+        """Note that the gateway has lost the prerequisites and needs them again."""
         self._paths.clear()
         self._wanted = True
 

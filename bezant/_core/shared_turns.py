@@ -51,7 +51,7 @@ class Taken(Value, frozen=True):
     Attributes:
         blocker: the turn of another process that comes first, as the error to raise at the end of
             the wait; None where the turn has begun.
-        notices: what to tell of turns that ended with their leases.
+        notices: warnings to log about turns that ended with their leases.
     """
 
     blocker: Callable[[Operation], AccountBusy] | None
@@ -100,7 +100,7 @@ def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
 
 
 def _tidy(shared: Shared, now: float) -> tuple[str, ...]:
-    """End the turns whose leases are over; return what to tell of them."""
+    """End the turns with expired leases; return the warnings to log."""
     notices: list[str] = []
     for token, turn in list(shared.turns.items()):
         turn.since = min(turn.since, now)  # the clock was set back

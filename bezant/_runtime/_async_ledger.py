@@ -40,7 +40,7 @@ class Ledger:
         self._work: dict[asyncio.Task[Any], str] = {}
         self._settling: set[str] = set()
         self._closing = False
-        # Changes of one process never compete for the server: whoever loses has to begin anew.
+        # Changes of one process never compete for the server: the loser has to start again.
         self._one = asyncio.Lock()
         if store.kind == "redis":
             options = redis_options()

@@ -31,7 +31,7 @@ T = TypeVar("T")
 def _changing(
     method: Callable[Concatenate[Gate, P], T],
 ) -> Callable[Concatenate[Gate, P], T]:
-    """Run a method under the lock, and take out the calls that ended meanwhile."""
+    """Run a method under the lock, then remove the calls that have ended."""
 
     @functools.wraps(method)
     def changing(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -135,7 +135,7 @@ class Gate:
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
-        """Take out the calls that ended without saying so, and let go whoever may go."""
+        """Remove the calls that ended without notice, and dispatch the waiting ones."""
         for ticket in self._pacer.forgotten():
             self._wakers.pop(ticket, None)
             self._pacer.leave(ticket, now)

@@ -52,7 +52,7 @@ class OrderTurns:
         return self._now(change)
 
     def asked_about(self, question: str) -> AccountTurn | None:
-        """Return the turn with this open question; None if there is none."""
+        """Return the turn with this open question, or None."""
         return self._now(lambda _: self._turns.asked_about(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:

@@ -29,7 +29,7 @@ class Ledger:
         self._store = store
         self._redis: Any = None
         self._lock = threading.Lock()
-        # Changes of one process never compete for the server: whoever loses has to begin anew.
+        # Changes of one process never compete for the server: the loser has to start again.
         self._one = threading.Lock()
         self._users = 0
         self._closing = False

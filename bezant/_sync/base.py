@@ -280,7 +280,7 @@ class ClientBase:
     ) -> list[R]:
         """Call a function for many items at once and return its values in the items' order.
 
-        As `map`, but the first error ends it: what is still going on is ended, too. Calls with side
+        As `map`, but the first error ends it and cancels the unfinished calls. Calls with side
         effects, such as orders, that are cut off by that are in the error's ``unknown_outcomes``.
 
         Args:

@@ -1,4 +1,4 @@
-"""Order turns as pure state: what is about which account, and when a turn ends."""
+"""Order turns as pure state: the accounts of a request, and the end of a turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order turns that several processes share: leases, questions, and what is told of lost ones."""
+"""Order turns shared by several processes: leases, questions, warnings about lost turns."""
 
 from __future__ import annotations
 

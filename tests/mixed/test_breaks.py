@@ -76,7 +76,7 @@ def test_leaving_a_map_early(loops: Callable[[], asyncio.AbstractEventLoop]) -> 
         assert not runner.run(main(server)).wrong
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it has no alarms")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGALRM to interrupt with")
 @pytest.mark.parametrize("options", [[], ["--tls"], ["--pacing"]], ids=["plain", "tls", "pacing"])
 def test_random_interrupts(options: list[str]) -> None:
     command = [sys.executable, "-W", "error", "-m", "benchmarks.soak.breaks", "interrupt", "300"]

@@ -131,7 +131,7 @@ def test_models_alone_have_the_lock() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_fork_waits_for_an_inspection() -> None:
     kind = msgspec.defstruct("Kind", [("number", int, 0)])
     inside, order = threading.Event(), []
@@ -154,7 +154,7 @@ def test_a_fork_waits_for_an_inspection() -> None:
     assert convert({"number": "8"}, kind).number == 8
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_fork_in_the_middle_of_ones_own_inspection() -> None:
     def build() -> int:
         child = os.fork()

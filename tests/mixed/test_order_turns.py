@@ -199,7 +199,7 @@ def test_the_garbage_collector_may_end_a_call_while_the_lock_is_held() -> None:
     assert woken == ["first", "second"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_process_begins_with_no_turns() -> None:
     turns = order_turns_for("http://forked")
     turns.enter(turn(), lambda: None)
