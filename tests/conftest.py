@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
+from bezant._runtime import _gates, _order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
@@ -22,6 +23,13 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tests are about one call: neither held back nor made again, unless they say so."""
     monkeypatch.setenv("BEZANT_PACING", "off")
     monkeypatch.setenv("BEZANT_RETRIES", "0")
+
+
+@pytest.fixture(autouse=True)
+def _no_past() -> None:
+    """Forget what the process knows of gateways: a port of an earlier test may be used again."""
+    _gates._gates.clear()
+    _order_turns._registry.clear()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -202,7 +202,14 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     raw: RawGateway = request.getfixturevalue("raw_tls" if tls else "raw")
     raw.script(lambda request, peer: peer.silence())
     unraisable: list[object] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda each: unraisable.append(each.exc_value))
+
+    def note(each: sys.UnraisableHookArgs) -> None:
+        # The garbage collector may end httpcore's coroutine before ours, which then cannot catch
+        # what httpcore raises outside an event loop.
+        if not getattr(each.object, "__qualname__", "").startswith("AsyncHTTP11Connection."):
+            unraisable.append(each.exc_value)
+
+    monkeypatch.setattr(sys, "unraisablehook", note)
     monkeypatch.setenv("BEZANT_PACING", "on")
 
     def forget(seen: int) -> tuple[Gate, Any]:
