@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import bezant
 from bezant import AsyncClient, AsyncWsClient, Gap, Message, Reconnected, System, WsTimeout
+from bezant._core.health import TICKLE
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._async import Connecting, connecting
@@ -87,14 +87,14 @@ async def test_another_session_on_the_socket_means_a_login(
     async with AsyncClient(raw.base_url, pacing=False) as client, stream(client) as ws:
         await ws.subscribe_pnl()
         await until(lambda: "spl+{}" in gateway.commands)
-        client._channel.started(bezant._core.health.TICKLE)
+        client._channel.started(TICKLE)
         gateway.session = gateway.socket_session = NEW
         (gap,) = [each for each in await read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in anew" in gap.reason
         await until(lambda: gateway.commands.count("spl+{}") == 2)
         # The client asks again for what this session has not seen.
         await until(lambda: client._channel.session_token == NEW)
-        assert client._channel.is_new(bezant._core.health.TICKLE)
+        assert client._channel.is_new(TICKLE)
         assert gateway.connections == 1
     assert NEW not in caplog.text
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import bezant
 from bezant import Client, Gap, Message, Reconnected, System, WsClient, WsTimeout
+from bezant._core.health import TICKLE
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._sync import Connecting, connecting
@@ -88,14 +88,14 @@ def test_another_session_on_the_socket_means_a_login(
     with Client(raw.base_url, pacing=False) as client, stream(client) as ws:
         ws.subscribe_pnl()
         until(lambda: "spl+{}" in gateway.commands)
-        client._channel.started(bezant._core.health.TICKLE)
+        client._channel.started(TICKLE)
         gateway.session = gateway.socket_session = NEW
         (gap,) = [each for each in read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in anew" in gap.reason
         until(lambda: gateway.commands.count("spl+{}") == 2)
         # The client asks again for what this session has not seen.
         until(lambda: client._channel.session_token == NEW)
-        assert client._channel.is_new(bezant._core.health.TICKLE)
+        assert client._channel.is_new(TICKLE)
         assert gateway.connections == 1
     assert NEW not in caplog.text
 
