@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .._core import retry
+from .._core import order_turns, retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
@@ -126,11 +126,21 @@ class AsyncChannel:
         path: str | None = None,
         params: Mapping[str, object] | None = None,
         json: object = UNSET,
+        hold: float | None = None,
     ) -> T:
         """Make a call and read its answer.
 
         What has to be asked first in a session is asked first, the call waits for its turn, and
         one without an effect is made again when it fails in passing.
+
+        Args:
+            operation: the call.
+            type_: what to read its response into.
+            settings: those of the call.
+            path: its path, where that is not the operation's.
+            params: the query.
+            json: the body.
+            hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
             BezantError: the kind that says what went wrong.
@@ -150,9 +160,13 @@ class AsyncChannel:
             turn = AsyncOrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
             async with AsyncOrderTurnGuard(turn), turn:
                 return await self._attempts(request, kind, type_, settings, turn=turn)
-        if self.order_turns.asking and waits_for_questions(operation, kind):
-            await hold_back(self.order_turns)
-        return await self._attempts(request, kind, type_, settings)
+        if not waits_for_questions(operation, kind):
+            hold = 0.0
+        elif hold is None:
+            hold = order_turns.READS_WAIT
+        if hold and self.order_turns.questions:
+            hold = await hold_back(self.order_turns, hold)
+        return await self._attempts(request, kind, type_, settings, hold=hold)
 
     async def _attempts(
         self,
@@ -163,6 +177,7 @@ class AsyncChannel:
         *,
         deadline: float | None = None,
         turn: AsyncOrderTurn | None = None,
+        hold: float = 0.0,
     ) -> T:
         """Send a request, again where that is safe, and read its response.
 
@@ -173,10 +188,13 @@ class AsyncChannel:
             settings: those of the call.
             deadline: when its timeout is over; None for one that begins when it is sent.
             turn: the account's turn, which it holds.
+            hold: for how many seconds questions of other processes may hold it back.
         """
         operation = request.operation
-        self._primed.begin(rt.monotonic())
-        await self._prime(self._primed.needed(operation), settings, kind)
+        began = rt.monotonic()
+        self._primed.begin(began)
+        await self._prime(self._primed.needed(operation), settings, kind, hold)
+        hold = max(began + hold - rt.monotonic(), 0.0)
         attempt = 0
         asked = False
         going = False
@@ -184,8 +202,11 @@ class AsyncChannel:
             attempt += 1
             answer: Answer | None = None
             try:
-                slot = AsyncTurn(self.gate, operation, settings, self.ledger)
+                slot = AsyncTurn(
+                    self.gate, operation, settings, self.ledger, self.order_turns, hold
+                )
                 async with AsyncTurnGuard(slot), slot:
+                    hold = 0.0
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
@@ -235,8 +256,8 @@ class AsyncChannel:
                 ):
                     raise
                 if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-                    await self._prime(retry.TRADING_ACCOUNTS, settings)
-                    await self._prime(self._primed.needed(operation), settings)
+                    await self._prime(retry.TRADING_ACCOUNTS, settings, hold=hold)
+                    await self._prime(self._primed.needed(operation), settings, hold=hold)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
@@ -309,9 +330,19 @@ class AsyncChannel:
         )
 
     async def _prime(
-        self, operation: Operation | None, settings: Settings, kind: OrderCall | None = None
+        self,
+        operation: Operation | None,
+        settings: Settings,
+        kind: OrderCall | None = None,
+        hold: float | None = None,
     ) -> None:
         """Make a call that others need first, unless this session has seen it.
+
+        Args:
+            operation: what they need.
+            settings: those of the call that needs it.
+            kind: what that does with an order.
+            hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
             PrerequisiteFailed: a reply needs it, and it failed.
@@ -322,10 +353,11 @@ class AsyncChannel:
 
         async def ask() -> None:
             if not self._primed.has(first.path):
-                await self.call(first, type(None), settings)
+                await self.call(first, type(None), settings, hold=hold)
 
         try:
-            await self._priming.run(first.path, ask)
+            # What an order needs first never waits for one that is held back.
+            await self._priming.run((first.path, hold == 0), ask)
         except BezantError as failure:
             if kind is OrderCall.REPLY:
                 raise self._unprepared(None, failure) from failure

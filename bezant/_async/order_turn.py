@@ -9,7 +9,6 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from .._core import order_turns as rules
 from .._core.effects import OrderCall
 from .._core.order_turns import (
     AccountTurn,
@@ -265,16 +264,25 @@ class AsyncOrderTurnGuard:
         await self._turn.leave()
 
 
-async def hold_back(turns: rt.OrderTurns) -> None:
-    """Wait a moment while a question is open that another thread or task has to answer."""
-    limit = rt.monotonic() + rules.READS_WAIT
-    while turns.asking:
+async def hold_back(turns: rt.OrderTurns, seconds: float) -> float:
+    """Wait a moment while a question is open that another thread or task has to answer.
+
+    Args:
+        turns: the order turns of this process.
+        seconds: how long to wait at most.
+
+    Returns:
+        How many of the seconds are left.
+    """
+    limit = rt.monotonic() + seconds
+    while turns.questions:
         waker = rt.Waker()
         wake = waker.wake
         try:
-            seconds = min(turns.watch(rt.caller(), wake), limit - rt.monotonic())
-            if seconds <= 0:
-                return
-            await waker.wait(seconds)
+            wait = min(turns.watch(rt.caller(), wake), limit - rt.monotonic())
+            if wait <= 0:
+                break
+            await waker.wait(wait)
         finally:
             turns.unwatch(wake)
+    return max(limit - rt.monotonic(), 0.0)

@@ -51,11 +51,16 @@ class AsyncTurn:
         operation: Operation,
         settings: Settings,
         ledger: rt.Ledger | None = None,
+        order_turns: rt.OrderTurns | None = None,
+        hold: float = 0.0,
     ) -> None:
         self._gate = gate
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
+        self._order_turns = order_turns
+        # For how many seconds it may still be held back for questions of other processes.
+        self._hold = hold
         self.ticket: Ticket | None = None
         self._began = 0.0
         self._went = 0.0
@@ -82,16 +87,35 @@ class AsyncTurn:
                         # At least a moment: those in flight may be what it waits for.
                         await waker.wait(max(wait, 0.01))
                         wait = self._gate.seconds_until(ticket)
+                asked = rt.monotonic()
                 refusal = await self._ask_others(ticket)
                 if refusal is None:
                     self._went = rt.monotonic()
                     return
+                if refusal.question:
+                    wait = await self._hold_back(ticket, refusal, asked)
+                    continue
                 if refusal.penalty:
                     self._gate.penalise(refusal.seconds)
                 wait = self._gate.postpone(ticket, refusal)
         except BaseException:
             await self.leave()
             raise
+
+    async def _hold_back(self, ticket: Ticket, refusal: Refusal, asked: float) -> float:
+        """Wait a moment for another process's question, outside the queue; return to the queue.
+
+        Args:
+            ticket: the call.
+            refusal: how long to wait.
+            asked: when it asked for a slot.
+        """
+        self._gate.withdraw(ticket)
+        await rt.sleep(refusal.seconds)
+        spent = rt.monotonic() - asked
+        self._hold -= spent
+        self._began += spent  # max_wait is about the limits
+        return self._gate.enter(ticket, self)
 
     async def _announce(self, wait: float) -> None:
         """Have the reads of other processes let an urgent call pass that waits in this one."""
@@ -108,7 +132,14 @@ class AsyncTurn:
             return None
         self._token = self._token or os.urandom(16).hex()
         lease = self._settings.timeout + _GRACE
-        claim = Claim.of(ticket, self._token, lease, forgive=self._gate.take_forgiveness())
+        claim = Claim.of(
+            ticket,
+            self._token,
+            lease,
+            forgive=self._gate.take_forgiveness(),
+            hold=self._hold,
+            known=frozenset() if self._order_turns is None else self._order_turns.questions,
+        )
         try:
             return await self._ledger.change(partial(reserve, claim=claim), self._token)
         except StoreTrouble as trouble:

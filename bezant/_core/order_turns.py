@@ -253,9 +253,9 @@ class OrderTurns:
         self._waiting: list[AccountTurn] = []
 
     @property
-    def asking(self) -> bool:
-        """Whether a question is open."""
-        return any(turn.questions for turn in self._open)
+    def questions(self) -> frozenset[str]:
+        """The ids of the open questions."""
+        return frozenset(question for turn in self._open for question in turn.questions)
 
     def enter(self, turn: AccountTurn) -> None:
         """Queue a request."""

@@ -312,16 +312,20 @@ class Pacer:
             until: when it may be tried again.
             priority: without a bucket, the most urgent priority that has to wait.
         """
-        self._in_flight.discard(ticket)
-        ticket.granted = False
-        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.forget(ticket)
+        self.withdraw(ticket)
         if bucket:
             self._held[bucket] = max(until, self._held.get(bucket, 0.0))
         else:
             for each in range(priority, len(self._paused)):
                 self._paused[each] = max(until, self._paused[each])
         self._queue(ticket)
+
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take out a call that was let go and did not go; `enter` queues it in its old place."""
+        self._in_flight.discard(ticket)
+        ticket.granted = False
+        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
+            window.forget(ticket)
 
     def dispatch(self, now: float) -> list[Ticket]:
         """Let go whoever may go now, in order, and return them.

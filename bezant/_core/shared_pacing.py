@@ -22,11 +22,13 @@ from .pacing import (
     limits_of,
     priority_of,
 )
-from .shared_turns import SharedTurn
+from .shared_turns import SharedTurn, hold_back
 from .value import Value
 
 # Nobody tells another process that a place has become free.
 _LOOK_AGAIN: Final = 0.02
+# Nor that a question was answered.
+_QUESTION_AGAIN: Final = 0.1
 # An urgent call that was refused tries again by then; if not, its process has died.
 _OVERDUE: Final = 1.0
 # Urgent calls wait for the session's limit only: nobody is waited for any longer.
@@ -84,6 +86,8 @@ class Claim(Value, frozen=True):
         kind: what it is.
         lease: seconds after which it is over at the latest.
         forgive: whether the user ended the penalty.
+        hold: seconds for which it may still be held back for questions of other processes.
+        known: the ids of the questions that its own process knows of.
     """
 
     token: str
@@ -92,13 +96,24 @@ class Claim(Value, frozen=True):
     kind: int
     lease: float
     forgive: bool = False
+    hold: float = 0.0
+    known: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, ticket: Ticket, token: str, lease: float, *, forgive: bool) -> Claim:
+    def of(
+        cls,
+        ticket: Ticket,
+        token: str,
+        lease: float,
+        *,
+        forgive: bool,
+        hold: float = 0.0,
+        known: frozenset[str] = frozenset(),
+    ) -> Claim:
         """Return what a call claims."""
         operation = ticket.operation
         bucket, limits = limits_of(operation.method, operation.path)
-        return cls(token, bucket, limits, ticket.kind, lease, forgive)
+        return cls(token, bucket, limits, ticket.kind, lease, forgive, hold, known)
 
 
 class Refusal(Value, frozen=True):
@@ -110,6 +125,7 @@ class Refusal(Value, frozen=True):
         penalty: whether it is the gateway's penalty.
         priority: without a bucket, the most urgent priority that has to wait.
         noted: whether the shared state has to be written: not where only the time has passed.
+        question: whether it waits for an open question. That keeps no other call back.
     """
 
     seconds: float
@@ -117,6 +133,7 @@ class Refusal(Value, frozen=True):
     penalty: bool = False
     priority: int = 0
     noted: bool = True
+    question: bool = False
 
 
 def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
@@ -132,6 +149,9 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
         return Refusal(shared.blocked_until - now, penalty=True)
     if claim.token in shared.flights:
         return None  # it was let go, and whoever asked did not hear of it
+    held = min(hold_back(shared, now, claim.known), claim.hold)
+    if held > 0:
+        return Refusal(min(held, _QUESTION_AGAIN), noted=claim.forgive, question=True)
     refusal = _refusal(shared, now, claim)
     if refusal is not None:
         if claim.kind != READ and not refusal.bucket:

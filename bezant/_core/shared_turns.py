@@ -34,6 +34,7 @@ class SharedTurn(msgspec.Struct, array_like=True):
         tickets: orders that have no id, error or decline yet.
         questions: short texts of its open questions, by id.
         answered: whether it has had a response.
+        heard: when its last response came.
     """
 
     accounts: list[str]
@@ -43,6 +44,7 @@ class SharedTurn(msgspec.Struct, array_like=True):
     tickets: int = 1
     questions: dict[str, str] = {}
     answered: bool = False
+    heard: float = 0.0
 
 
 class Taken(Value, frozen=True):
@@ -80,6 +82,24 @@ def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | Non
     if turn is None or turn.since + turn.lease <= now:
         return None
     return dict(turn.questions)
+
+
+def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
+    """Return how many seconds a call that is no order waits for questions of other processes.
+
+    Args:
+        shared: what all processes know.
+        now: the time.
+        known: the ids of the questions that the call's own process knows of. It decides itself
+            which of its calls wait for those.
+    """
+    waits = [
+        min(turn.heard + order_turns.READS_WAIT, turn.since + turn.lease) - now
+        for turn in shared.turns.values()
+        # A question of the future was asked before the clock was set back.
+        if turn.questions.keys() - known and turn.heard <= now
+    ]
+    return max(0.0, *waits) if waits else 0.0
 
 
 def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
@@ -156,12 +176,16 @@ def finish_turn(
         return False
     turn = shared.turns[found]
     state = AccountTurn(
-        frozenset(turn.accounts), None, turn.tickets, questions=dict(turn.questions)
+        frozenset(turn.accounts),
+        None,
+        turn.tickets,
+        questions=dict(turn.questions),
+        heard=turn.heard,
     )
     if settles(state, now, outcome, told, question):
         del shared.turns[found]
         return True
-    turn.tickets, turn.questions = state.tickets, state.questions
+    turn.tickets, turn.questions, turn.heard = state.tickets, state.questions, state.heard
     if outcome is not Outcome.NOTHING:
         turn.answered = True
         turn.since, turn.lease = now, order_turns.QUESTION_LIFETIME

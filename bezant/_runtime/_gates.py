@@ -107,6 +107,12 @@ class Gate:
         self._dispatch(now)
         return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
 
+    @_changing
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take out a call that was let go and did not go; `enter` queues it in its old place."""
+        self._pacer.withdraw(ticket)
+        self._dispatch(time.monotonic())
+
     def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
 

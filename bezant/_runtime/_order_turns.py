@@ -19,11 +19,11 @@ class OrderTurns:
     """A gateway's order turns, safe for threads and event loops at once.
 
     Attributes:
-        asking: whether a question is open.
+        questions: the ids of the open questions.
     """
 
     def __init__(self) -> None:
-        self.asking: bool = False
+        self.questions: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._turns = core.OrderTurns()
         self._wakers: dict[AccountTurn, Callable[[], None]] = {}
@@ -131,7 +131,7 @@ class OrderTurns:
     def _dispatch(self, now: float) -> None:
         begun, expired = self._turns.dispatch(now)
         self._expired.extend(expired)
-        self.asking = self._turns.asking
+        self.questions = self._turns.questions
         for turn in begun:
             wake = self._wakers.pop(turn, None)
             if wake is not None:

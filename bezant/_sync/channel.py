@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .._core import retry
+from .._core import order_turns, retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
 from .._core.decode import Drift
@@ -127,11 +127,21 @@ class Channel:
         path: str | None = None,
         params: Mapping[str, object] | None = None,
         json: object = UNSET,
+        hold: float | None = None,
     ) -> T:
         """Make a call and read its answer.
 
         What has to be asked first in a session is asked first, the call waits for its turn, and
         one without an effect is made again when it fails in passing.
+
+        Args:
+            operation: the call.
+            type_: what to read its response into.
+            settings: those of the call.
+            path: its path, where that is not the operation's.
+            params: the query.
+            json: the body.
+            hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
             BezantError: the kind that says what went wrong.
@@ -151,9 +161,13 @@ class Channel:
             turn = OrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
             with OrderTurnGuard(turn), turn:
                 return self._attempts(request, kind, type_, settings, turn=turn)
-        if self.order_turns.asking and waits_for_questions(operation, kind):
-            hold_back(self.order_turns)
-        return self._attempts(request, kind, type_, settings)
+        if not waits_for_questions(operation, kind):
+            hold = 0.0
+        elif hold is None:
+            hold = order_turns.READS_WAIT
+        if hold and self.order_turns.questions:
+            hold = hold_back(self.order_turns, hold)
+        return self._attempts(request, kind, type_, settings, hold=hold)
 
     def _attempts(
         self,
@@ -164,6 +178,7 @@ class Channel:
         *,
         deadline: float | None = None,
         turn: OrderTurn | None = None,
+        hold: float = 0.0,
     ) -> T:
         """Send a request, again where that is safe, and read its response.
 
@@ -174,10 +189,13 @@ class Channel:
             settings: those of the call.
             deadline: when its timeout is over; None for one that begins when it is sent.
             turn: the account's turn, which it holds.
+            hold: for how many seconds questions of other processes may hold it back.
         """
         operation = request.operation
-        self._primed.begin(rt.monotonic())
-        self._prime(self._primed.needed(operation), settings, kind)
+        began = rt.monotonic()
+        self._primed.begin(began)
+        self._prime(self._primed.needed(operation), settings, kind, hold)
+        hold = max(began + hold - rt.monotonic(), 0.0)
         attempt = 0
         asked = False
         going = False
@@ -185,8 +203,9 @@ class Channel:
             attempt += 1
             answer: Answer | None = None
             try:
-                slot = Turn(self.gate, operation, settings, self.ledger)
+                slot = Turn(self.gate, operation, settings, self.ledger, self.order_turns, hold)
                 with TurnGuard(slot), slot:
+                    hold = 0.0
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.
                     deadline = now + settings.timeout if deadline is None else deadline
@@ -236,8 +255,8 @@ class Channel:
                 ):
                     raise
                 if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-                    self._prime(retry.TRADING_ACCOUNTS, settings)
-                    self._prime(self._primed.needed(operation), settings)
+                    self._prime(retry.TRADING_ACCOUNTS, settings, hold=hold)
+                    self._prime(self._primed.needed(operation), settings, hold=hold)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
@@ -308,9 +327,19 @@ class Channel:
         )
 
     def _prime(
-        self, operation: Operation | None, settings: Settings, kind: OrderCall | None = None
+        self,
+        operation: Operation | None,
+        settings: Settings,
+        kind: OrderCall | None = None,
+        hold: float | None = None,
     ) -> None:
         """Make a call that others need first, unless this session has seen it.
+
+        Args:
+            operation: what they need.
+            settings: those of the call that needs it.
+            kind: what that does with an order.
+            hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
             PrerequisiteFailed: a reply needs it, and it failed.
@@ -321,10 +350,11 @@ class Channel:
 
         def ask() -> None:
             if not self._primed.has(first.path):
-                self.call(first, type(None), settings)
+                self.call(first, type(None), settings, hold=hold)
 
         try:
-            self._priming.run(first.path, ask)
+            # What an order needs first never waits for one that is held back.
+            self._priming.run((first.path, hold == 0), ask)
         except BezantError as failure:
             if kind is OrderCall.REPLY:
                 raise self._unprepared(None, failure) from failure

@@ -5,6 +5,7 @@ Two gateways whose state is kept under one name count as one, for two processes 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, AsyncClient, OutcomeUnknown, PacingError
+from bezant._core import order_turns
 from bezant.models.orders import OrderTicket
-from tests.support._async import later, pause, result
+from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 from tests.support.redis_server import redis_server
 
@@ -21,7 +23,6 @@ from tests.support.redis_server import redis_server
 import asyncio  # isort: skip
 from bezant._core.shared_pacing import Shared  # isort: skip
 from bezant._runtime._ledgers import change_file  # isort: skip
-from tests.support._async import until  # isort: skip
 # </async-only>
 
 PLACED = b'[{"order_id":"7","order_status":"Submitted"}]'
@@ -41,6 +42,10 @@ def serve(gateway: RawGateway, *answers: Script) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.method == "GET":
             peer.json(b'{"accounts":["DU1"]}')
+        elif request.target.endswith(("/tickle", "/whatif")):
+            peer.json(b"{}")
+        elif request.target.endswith("/notification"):
+            peer.json(b'"ok"')
         else:
             (waiting.pop(0) if waiting else says(PLACED))(request, peer)
 
@@ -67,8 +72,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield f"{url}#one"
 
 
-async def place(client: AsyncClient) -> Any:
-    return await client.api.orders.submit_new_orders(account_id="DU1", orders=[TICKET])
+async def place(client: AsyncClient, account: str = "DU1") -> Any:
+    return await client.api.orders.submit_new_orders(account_id=account, orders=[TICKET])
 
 
 async def reply(client: AsyncClient, *, yes: bool = True) -> Any:
@@ -140,7 +145,118 @@ async def test_without_the_store_no_order_is_sent(
         assert not client._channel.order_turns._turns._open
 
 
+async def read(client: AsyncClient, path: str = "/trsrv/x") -> Any:
+    return await client.request("GET", path)
+
+
+async def test_reads_and_tickles_wait_for_the_question_of_another_process(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 60.0)
+    serve(raw, says(QUESTION), says(QUESTION.replace(b"q1", b"q2")))
+    async with (
+        AsyncClient(raw.base_url, pacing=store) as first,
+        AsyncClient(other.base_url, pacing=store, max_wait=0.01) as second,
+    ):
+        await place(first)
+        preview = second.api.orders.preview_margin_impact
+        waiting = [
+            later(lambda: read(second)),
+            later(second.tickle),
+            later(lambda: preview(account_id="DU1", orders=[TICKET])),
+        ]
+        await pause(0.15)
+        await read(first)  # not for one's own
+        await reply(first)  # another question
+        await read(first)
+        await pause(0.15)
+        assert other.requests == []
+        pacer = second._channel.gate._pacer
+        await until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
+        await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
+        for each in waiting:
+            await result(each)
+    assert len(other.requests) == 4  # and the accounts, for the preview
+
+
+async def test_but_not_for_long(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 0.3)
+    serve(raw, says(QUESTION))
+    async with (
+        AsyncClient(raw.base_url, pacing=store) as first,
+        AsyncClient(other.base_url, pacing=store) as second,
+    ):
+        started = time.monotonic()
+        await place(first)
+        await read(second, "/portfolio/DU1/summary")  # and what it needs first
+        assert time.monotonic() - started >= 0.3
+        assert first._channel.order_turns.questions
+    assert len(other.requests) == 2
+
+
+async def test_orders_cancels_and_replies_wait_for_no_question_of_another_process(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 60.0)
+    serve(raw, says(QUESTION))
+    serve(
+        other,
+        says(b'{"error":"Please query /accounts first","statusCode":500}'),
+        says(PLACED),
+        says(b"{}"),
+    )
+    started = time.monotonic()
+    async with (
+        AsyncClient(raw.base_url, pacing=store) as first,
+        AsyncClient(other.base_url, pacing=store) as second,
+    ):
+        await place(first)
+        reading = later(lambda: read(second, "/iserver/account/trades"))
+        await pause(0.1)
+        assert other.requests == []  # its prerequisite waits, and keeps no order waiting
+        await place(second, "DU2")
+        await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
+        await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
+        assert not any(each.target.endswith("/trades") for each in other.requests)
+        second._channel._primed.refused()
+        await reply(second)
+        await result(reading)
+    assert time.monotonic() - started < 30
+
+
 # <async-only>
+async def test_a_cancelled_read_that_was_held_back_leaves_nothing_behind(
+    raw: RawGateway, other: RawGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 60.0)
+    store = f"file:{tmp_path / 'turns.db'}#one"
+    serve(raw, says(QUESTION))
+    async with (
+        AsyncClient(raw.base_url, pacing=store) as first,
+        AsyncClient(other.base_url, pacing=store) as second,
+    ):
+        await place(first)
+        for number in range(15):
+            reading = later(lambda: read(second))
+            await asyncio.sleep(0.007 * number)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        pacer = second._channel.gate._pacer
+        assert not pacer._in_flight
+        assert not pacer._waiting
+        assert not pacer._session._flying
+        pacing = second._settings.pacing_store
+        assert pacing is not None
+
+        def left(shared: Shared, _: float) -> int:
+            return len(shared.flights)
+
+        await until(lambda: change_file(pacing, left) == 0)
+    assert other.requests == []
+
+
 async def test_cancelled_orders_leave_no_turn_in_the_store(raw: RawGateway, tmp_path: Path) -> None:
     serve(raw, *[lambda _, peer: peer.silence()] * 20)
     path = f"file:{tmp_path / 'turns.db'}"

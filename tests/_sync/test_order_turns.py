@@ -321,7 +321,7 @@ def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         place(client)
         result(later(lambda: client.request("GET", "/trsrv/x")))
         assert desk.came == ["POST DU1/orders", "GET trsrv/x"]
-        assert client._channel.order_turns.asking
+        assert client._channel.order_turns.questions
 
 
 def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:

@@ -6,6 +6,7 @@ Two gateways whose state is kept under one name count as one, for two processes 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, Client, OutcomeUnknown, PacingError
+from bezant._core import order_turns
 from bezant.models.orders import OrderTicket
-from tests.support._sync import later, pause, result
+from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 from tests.support.redis_server import redis_server
 
@@ -35,6 +37,10 @@ def serve(gateway: RawGateway, *answers: Script) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.method == "GET":
             peer.json(b'{"accounts":["DU1"]}')
+        elif request.target.endswith(("/tickle", "/whatif")):
+            peer.json(b"{}")
+        elif request.target.endswith("/notification"):
+            peer.json(b'"ok"')
         else:
             (waiting.pop(0) if waiting else says(PLACED))(request, peer)
 
@@ -61,8 +67,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield f"{url}#one"
 
 
-def place(client: Client) -> Any:
-    return client.api.orders.submit_new_orders(account_id="DU1", orders=[TICKET])
+def place(client: Client, account: str = "DU1") -> Any:
+    return client.api.orders.submit_new_orders(account_id=account, orders=[TICKET])
 
 
 def reply(client: Client, *, yes: bool = True) -> Any:
@@ -132,3 +138,84 @@ def test_without_the_store_no_order_is_sent(
             place(client)
         assert posts(raw) == 1
         assert not client._channel.order_turns._turns._open
+
+
+def read(client: Client, path: str = "/trsrv/x") -> Any:
+    return client.request("GET", path)
+
+
+def test_reads_and_tickles_wait_for_the_question_of_another_process(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 60.0)
+    serve(raw, says(QUESTION), says(QUESTION.replace(b"q1", b"q2")))
+    with (
+        Client(raw.base_url, pacing=store) as first,
+        Client(other.base_url, pacing=store, max_wait=0.01) as second,
+    ):
+        place(first)
+        preview = second.api.orders.preview_margin_impact
+        waiting = [
+            later(lambda: read(second)),
+            later(second.tickle),
+            later(lambda: preview(account_id="DU1", orders=[TICKET])),
+        ]
+        pause(0.15)
+        read(first)  # not for one's own
+        reply(first)  # another question
+        read(first)
+        pause(0.15)
+        assert other.requests == []
+        pacer = second._channel.gate._pacer
+        until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
+        first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
+        for each in waiting:
+            result(each)
+    assert len(other.requests) == 4  # and the accounts, for the preview
+
+
+def test_but_not_for_long(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 0.3)
+    serve(raw, says(QUESTION))
+    with (
+        Client(raw.base_url, pacing=store) as first,
+        Client(other.base_url, pacing=store) as second,
+    ):
+        started = time.monotonic()
+        place(first)
+        read(second, "/portfolio/DU1/summary")  # and what it needs first
+        assert time.monotonic() - started >= 0.3
+        assert first._channel.order_turns.questions
+    assert len(other.requests) == 2
+
+
+def test_orders_cancels_and_replies_wait_for_no_question_of_another_process(
+    raw: RawGateway, other: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_turns, "READS_WAIT", 60.0)
+    serve(raw, says(QUESTION))
+    serve(
+        other,
+        says(b'{"error":"Please query /accounts first","statusCode":500}'),
+        says(PLACED),
+        says(b"{}"),
+    )
+    started = time.monotonic()
+    with (
+        Client(raw.base_url, pacing=store) as first,
+        Client(other.base_url, pacing=store) as second,
+    ):
+        place(first)
+        reading = later(lambda: read(second, "/iserver/account/trades"))
+        pause(0.1)
+        assert other.requests == []  # its prerequisite waits, and keeps no order waiting
+        place(second, "DU2")
+        second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
+        second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
+        assert not any(each.target.endswith("/trades") for each in other.requests)
+        second._channel._primed.refused()
+        reply(second)
+        result(reading)
+    assert time.monotonic() - started < 30

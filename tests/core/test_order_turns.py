@@ -196,7 +196,7 @@ def test_an_order_that_fails_ends_its_turn(outcome: Outcome) -> None:
     turns.dispatch(0.0)
     turns.finish(turn, "call", 0.0, outcome)
     assert turn.over
-    assert not turns.asking
+    assert not turns.questions
 
 
 def replying(turns: OrderTurns, turn: AccountTurn, question: str) -> None:
@@ -209,7 +209,7 @@ def test_a_reply_goes_on_with_the_turn() -> None:
     turns = OrderTurns()
     turn = turn_of(count=2)
     asking(turns, turn, "q1", "q2")
-    assert turns.asking
+    assert turns.questions
     assert turns.asked_about("q3") is None
     replying(turns, turn, "q1")
     assert turn.seconds_left(1000.0) == math.inf
@@ -261,7 +261,7 @@ def test_another_process_may_have_replied() -> None:
     assert turns.asked_about("q2") is turn
     turns.refresh(turn, None)
     assert turn.over
-    assert not turns.asking
+    assert not turns.questions
 
 
 def test_a_question_runs_out() -> None:

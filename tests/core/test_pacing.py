@@ -351,6 +351,19 @@ def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
     assert pacer.dispatch(8.0) == [tickle, read]
 
 
+def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
+    pacer = Pacer()
+    first = enter(pacer, READ)
+    assert pacer.dispatch(0.0) == [first]
+    pacer.withdraw(first)
+    assert not first.granted
+    others = [enter(pacer, READ) for _ in range(3)]
+    assert pacer.dispatch(0.0) == others[:2]
+    pacer.enter(first)
+    pacer.leave(others[0], 0.1)
+    assert pacer.dispatch(0.1) == [first]
+
+
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
     pacer = Pacer()
     first, second, third = (enter(pacer, ORDERS) for _ in range(3))

@@ -31,6 +31,7 @@ from bezant._core.shared_pacing import (
     release,
     reserve,
 )
+from bezant._core.shared_turns import SharedTurn
 from bezant._core.wire import Operation
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
@@ -285,6 +286,29 @@ def test_an_order_goes_within_a_window_whatever_other_processes_send(
         now += 0.01
     assert went - entered <= SESSION_LIMIT.seconds + MARGIN + 0.04
     assert_within(went_at, SESSION_LIMIT)
+
+
+def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> None:
+    shared = Shared(turns={"o": SharedTurn(["A"], 100.0, 60.0, questions={"q": ""}, heard=100.0)})
+    for operation in (READ, TICKLE):
+        ticket = Ticket.of(operation)
+
+        def held(hold: float, *known: str, forgive: bool = False, ticket: Ticket = ticket) -> Claim:
+            return Claim.of(ticket, "t", 1.0, forgive=forgive, hold=hold, known=frozenset(known))
+
+        refusal = reserve(shared, 100.0, held(2.0))
+        assert refusal == Refusal(0.1, noted=False, question=True)
+        assert shared.urgent == {}
+        assert shared.went == {}
+        refusal = reserve(shared, 100.0, held(0.05, forgive=True))
+        assert refusal == Refusal(0.05, question=True)
+        refusal = reserve(shared, 101.96, held(2.0, "other"))
+        assert refusal == Refusal(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
+        for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
+            assert reserve(shared, now, let_go) is None
+            assert reserve(shared, 100.0, held(2.0)) is None  # it has its slot
+            release(shared, now, "t")
+            shared.went.clear()
 
 
 def test_asking_twice_counts_once() -> None:

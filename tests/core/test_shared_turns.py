@@ -5,12 +5,20 @@ from __future__ import annotations
 import msgspec
 
 from bezant._core.endpoints import orders
-from bezant._core.order_turns import ANY, QUESTION_LIFETIME, AccountTurn, Outcome, Told
+from bezant._core.order_turns import (
+    ANY,
+    QUESTION_LIFETIME,
+    READS_WAIT,
+    AccountTurn,
+    Outcome,
+    Told,
+)
 from bezant._core.shared_pacing import Shared, dump, load
 from bezant._core.shared_turns import (
     SharedTurn,
     extend_turn,
     finish_turn,
+    hold_back,
     questions_of,
     take_turn,
 )
@@ -102,6 +110,36 @@ def test_what_another_process_did_with_the_questions() -> None:
     finish_turn(shared, 105.0, "one", Outcome.ANSWERED, Told({"q1": ""}, 0))
     assert questions_of(shared, 106.0, "one") == {"q1": ""}
     assert questions_of(shared, 105.0 + QUESTION_LIFETIME, "one") is None
+
+
+def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
+    shared = Shared()
+    none: frozenset[str] = frozenset()
+    assert hold_back(shared, 100.0, none) == 0.0
+    assert taken(shared, 100.0, "one")
+    assert hold_back(shared, 100.0, none) == 0.0
+    finish_turn(shared, 101.0, "one", Outcome.ANSWERED, Told({"q1": "", "q2": ""}, 0))
+    shared = load(dump(shared))
+    assert hold_back(shared, 101.5, none) == READS_WAIT - 0.5
+    assert hold_back(shared, 101.5, frozenset({"q1"})) == READS_WAIT - 0.5
+    assert hold_back(shared, 101.5, frozenset({"q1", "q2"})) == 0.0
+    assert hold_back(shared, 101.0 + READS_WAIT, none) == 0.0
+    assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back
+    extend_turn(shared, 102.5, "", "q1", 35.0)  # a reply lengthens nobody's wait
+    finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
+    assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
+    finish_turn(shared, 110.0, "", Outcome.ANSWERED, Told({"q3": ""}, 0), "q1")
+    assert hold_back(shared, 110.0, none) == READS_WAIT
+    shared.turns["one"].lease = 0.5
+    assert hold_back(shared, 110.0, none) == 0.5
+    finish_turn(shared, 110.0, "", Outcome.LOST, None, "q2")
+    assert hold_back(shared, 110.0, none) == 0.0
+
+
+def test_a_turn_that_an_earlier_version_wrote_keeps_no_read_waiting() -> None:
+    shared = load(b'{"turns":{"one":[["A"],100.0,60.0,[],1,{"q1":""},true]}}')
+    assert questions_of(shared, 101.0, "one") == {"q1": ""}
+    assert hold_back(shared, 101.0, frozenset()) == 0.0
 
 
 def test_an_extended_lease_is_never_shorter() -> None:

@@ -92,4 +92,4 @@ def forget_questions() -> None:
     """Take it that no order's question is open: the gateway behind it all was made anew."""
     for turns in _order_turns._registry.values():
         turns._turns = OrderTurns()
-        turns.asking = False
+        turns.questions = frozenset()

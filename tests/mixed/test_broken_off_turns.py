@@ -15,9 +15,10 @@ import pytest
 
 import bezant
 from bezant._async.turn import AsyncTurn, AsyncTurnGuard
-from bezant._core import pacing, shared_pacing
+from bezant._core import order_turns, pacing, shared_pacing
 from bezant._core.pacing import Limit
 from bezant._core.settings import BaseUrl, PacingStore, Settings, Tls, choose_pacing
+from bezant._core.shared_turns import SharedTurn
 from bezant._core.wire import Operation
 from bezant._runtime import _async, _sync
 from bezant._runtime._gates import Gate
@@ -46,6 +47,7 @@ def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
     monkeypatch.setattr(pacing.Pacer.__init__, "__defaults__", (none,))
     monkeypatch.setitem(pacing._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
+    monkeypatch.setattr(order_turns, "READS_WAIT", 1e12)
 
 
 def where(store: str, url: BaseUrl = URL) -> PacingStore:
@@ -59,6 +61,16 @@ def flights(place: PacingStore) -> int:
     ledger = _sync.Ledger(place)
     try:
         return ledger.change(lambda shared, now: len(shared.flights))
+    finally:
+        ledger.close()
+
+
+def ask(place: PacingStore) -> None:
+    """Open a question of another process, for which calls are held back as long as they may be."""
+    ledger = _sync.Ledger(place)
+    asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, heard=1.0)
+    try:
+        ledger.change(lambda shared, now: shared.turns.update({"other": asked}))
     finally:
         ledger.close()
 
@@ -97,8 +109,10 @@ def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, o
 # An interrupt right after a database was opened leaves it to the garbage collector, and Python 3.13
 # warns of that.
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
-def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str) -> None:
+@pytest.mark.parametrize("hold", [0.0, 0.0001])
+def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float) -> None:
     place = where(store)
+    ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
     gate = Gate()
     ledger = _sync.Ledger(place)
@@ -107,7 +121,7 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str) -> None:
     while reached:
         number += 1 if place.kind == "file" else 3  # a server takes longer to ask
         reached.clear()
-        turn = Turn(gate, LIMITED, settings, ledger)
+        turn = Turn(gate, LIMITED, settings, ledger, None, hold)
         sys.setprofile(interrupter(number, reached))
         try:
             with contextlib.suppress(KeyboardInterrupt), TurnGuard(turn), turn:
@@ -140,16 +154,20 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_place_in_the_queue() -> None:
     assert number > 30
 
 
+@pytest.mark.parametrize("hold", [0.0, 0.001])
 @pytest.mark.parametrize("times", [1, 2, 3])
-async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(store: str, times: int) -> None:
+async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
+    store: str, times: int, hold: float
+) -> None:
     place = where(store)
+    ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
     gate = Gate()
     ledger = _async.Ledger(place)
     dice = random.Random(times)
 
     async def one() -> None:
-        turn = AsyncTurn(gate, READ, settings, ledger)
+        turn = AsyncTurn(gate, READ, settings, ledger, None, hold)
         async with AsyncTurnGuard(turn), turn:
             await asyncio.sleep(0.0005)
 

@@ -110,6 +110,55 @@ with bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=0.6, max_wait=1) as 
 """
 
 
+_ASKS = """
+import sys
+import bezant
+with bezant.Client(sys.argv[1], pacing=sys.argv[2]) as client:
+    client.request("POST", "/iserver/account/DU1/orders", json={"orders": [{}]})
+    print("asked", flush=True)
+    sys.stdin.readline()
+    client.request("GET", "/trsrv/theirs")
+    client.request("POST", "/iserver/reply/q1", json={"confirmed": True})
+"""
+_READS = """
+import asyncio, sys
+import bezant
+from bezant._core import order_turns
+order_turns.READS_WAIT = 60.0
+async def main():
+    async with bezant.AsyncClient(sys.argv[1], pacing=sys.argv[2]) as client:
+        print("ready", flush=True)
+        await asyncio.gather(client.request("GET", "/trsrv/mine"), client.tickle())
+asyncio.run(main())
+"""
+
+
+def test_another_process_reads_when_the_question_was_answered(raw: RawGateway, store: str) -> None:
+    def script(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/orders"):
+            peer.json(b'[{"id":"q1","message":["Really?"]}]')
+        elif "/reply/" in request.target:
+            peer.json(b'[{"order_id":"7"}]')
+        else:
+            peer.json(b"{}")
+
+    raw.script(script)
+    with run(_ASKS, raw.base_url, store) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == "asked\n"
+        with run(_READS, raw.base_url, store) as reading:
+            assert reading.stdout is not None
+            assert reading.stdout.readline() == "ready\n"
+            time.sleep(0.2)
+            _, err = asking.communicate("go\n", timeout=20)
+            assert err == ""
+            _, err = reading.communicate(timeout=20)
+            assert err == ""
+    came = [each.target.removeprefix("/v1/api") for each in raw.requests]
+    assert came[-4:-2] == ["/trsrv/theirs", "/iserver/reply/q1"]
+    assert sorted(came[-2:]) == ["/tickle", "/trsrv/mine"]
+
+
 def test_the_order_turn_of_a_killed_process_ends_with_its_lease(
     raw: RawGateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
