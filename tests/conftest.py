@@ -63,7 +63,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 30.0
     while left := [each for each in threading.enumerate() if each not in before]:
         if time.monotonic() > deadline:
             pytest.fail(f"threads left over: {left}")

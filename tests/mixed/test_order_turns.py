@@ -91,7 +91,7 @@ def test_both_twins_and_several_loops_take_turns(raw: RawGateway) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(20)
+        each.join(120)
     assert not errors
     assert not exchange.faults
     assert exchange.placed == 20
@@ -175,7 +175,7 @@ def test_a_thread_that_reuses_a_dead_ones_number_is_another(raw: RawGateway) -> 
         for work in (place, waits):
             thread = threading.Thread(target=work)
             thread.start()
-            thread.join(5)
+            thread.join(60)
     assert found == ["waited"]
 
 
@@ -220,7 +220,7 @@ def test_who_asked_is_not_kept_alive(raw: RawGateway) -> None:
             target=lambda: client.api.orders.submit_new_orders(**BOOK)  # type: ignore[arg-type]
         )
         thread.start()
-        thread.join(5)
+        thread.join(60)
         references = sys.getrefcount(thread)
         gc.collect()
         assert sys.getrefcount(thread) == references
