@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, settings
 
 from bezant._runtime import _gates, _order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
+
+# How long anything takes depends on the machine.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 
 @pytest.fixture(autouse=True)
