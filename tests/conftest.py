@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import ssl
@@ -73,6 +74,15 @@ def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail(f"threads left over: {left}")
         left[0].join(0.05)
+
+
+@pytest.fixture
+def no_old_garbage() -> Iterator[None]:
+    """Keep what earlier tests left from being collected, which an interrupt could end half done."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

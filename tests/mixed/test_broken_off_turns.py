@@ -97,6 +97,7 @@ def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, o
 # An interrupt right after a database was opened leaves it to the garbage collector, and Python 3.13
 # warns of that.
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+@pytest.mark.usefixtures("no_old_garbage")
 def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str) -> None:
     place = where(store)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
@@ -121,6 +122,7 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str) -> None:
     assert number > 50
 
 
+@pytest.mark.usefixtures("no_old_garbage")
 def test_an_interrupt_anywhere_in_a_turn_leaves_no_place_in_the_queue() -> None:
     settings = Settings(URL, Tls("none"))
     gate = Gate()

@@ -123,6 +123,7 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
             await one(client)
 
 
+@pytest.mark.usefixtures("no_old_garbage")
 @without_coverage
 def test_an_interrupt_leaves_no_turn_behind() -> None:
     turns = OrderTurns()
