@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import ssl
@@ -12,10 +13,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, settings
 
 from bezant._runtime import _gates, _order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
+
+# How long anything takes depends on the machine.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +69,20 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 30.0
     while left := [each for each in threading.enumerate() if each not in before]:
         if time.monotonic() > deadline:
             pytest.fail(f"threads left over: {left}")
         left[0].join(0.05)
+
+
+@pytest.fixture
+def no_old_garbage() -> Iterator[None]:
+    """Keep what earlier tests left from being collected, which an interrupt could end half done."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Blocking:
         """Run a script; a thread that it leaves is an error, unless others start some, too."""
         before = set(threading.enumerate())
         result = self._drive(script)
-        ends = time.monotonic() + 3
+        ends = time.monotonic() + 30
         while alone and (left := set(threading.enumerate()) - before):
             if time.monotonic() > ends:
                 raise AssertionError(f"threads left: {left}")

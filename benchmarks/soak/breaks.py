@@ -96,7 +96,7 @@ class Server:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
-    def settles_at(self, most: int, seconds: float = 3.0) -> bool:
+    def settles_at(self, most: int, seconds: float = 30.0) -> bool:
         """Say whether no more than so many connections are open after a moment."""
         deadline = time.monotonic() + seconds
         while self.open > most and time.monotonic() < deadline:
@@ -130,7 +130,7 @@ async def cancelled_calls(
     report = Report()
     chance = random.Random(seed)
     mine = asyncio.all_tasks()
-    async with bezant.AsyncClient(server.base_url, timeout=5, pacing=False, retries=0) as client:
+    async with bezant.AsyncClient(server.base_url, timeout=60, pacing=False, retries=0) as client:
 
         async def plain(client: bezant.AsyncClient) -> object:
             return await client.request("GET", "/x")
@@ -215,7 +215,7 @@ def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool
     """Interrupt blocking calls at random moments; the main thread only, and not on Windows."""
     report = Report()
     chance = random.Random(seed)
-    client = bezant.Client(server.base_url, timeout=5, pacing=pacing, retries=0)
+    client = bezant.Client(server.base_url, timeout=60, pacing=pacing, retries=0)
     if pacing:  # every slot is taken, but none is rationed
         client._channel.gate._pacer = Pacer(Limit(10**9, 0.001))
     with client, _alarm() as arm:

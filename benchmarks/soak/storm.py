@@ -28,7 +28,7 @@ RETRIES = 2
 # How long an order waits for its account's turn, and any other call for an open question.
 MAX_WAIT = 2.0
 # A busy machine wakes those late whose time is up.
-GRACE = 1.0
+GRACE = 20.0
 KINDS: tuple[StormKind, ...] = (
     "fail", "drop_before", "drop_during", "drop_after", "slow", "silence",
 )  # fmt: skip

@@ -288,7 +288,7 @@ async def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers["/iserver/account/U1/orders"] = PLACED
     async with AsyncClient(raw.base_url) as client:
-        await place(client.with_options(timeout=5))
+        await place(client.with_options(timeout=60))
         for call in (client.orders, client.open_orders):
             with pytest.raises(
                 IncompleteList, match=r"order 1001 \(client order id mine\)"
@@ -385,12 +385,12 @@ async def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway)
         async with AsyncWsClient.connect(client, reconnect=False) as ws:
             await ws.subscribe_trades()
             await ws.subscribe_orders()
-            message = await ws.next_message(timeout=5)
+            message = await ws.next_message(timeout=30)
             while not isinstance(message, TradeUpdate):
-                message = await ws.next_message(timeout=5)
+                message = await ws.next_message(timeout=30)
             while not isinstance(message, OrderUpdate):
-                message = await ws.next_message(timeout=5)
-        copy = client.with_options(timeout=5)
+                message = await ws.next_message(timeout=30)
+        copy = client.with_options(timeout=60)
         with pytest.raises(IncompleteList) as caught:
             await copy.trades()
         assert caught.value.execution_ids == ("a",)

@@ -219,9 +219,16 @@ async def test_a_task_that_is_cancelled_says_so_too(raw: RawGateway) -> None:
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
         assert "mine-1" in caught.value.__notes__[0]
+
+        async def place_for_a_while() -> None:
+            async with asyncio.timeout(None) as limit:
+                placing = later(lambda: place(client))
+                await until(lambda: orders_sent(raw) == 2)
+                limit.reschedule(asyncio.get_running_loop().time())
+                await placing
+
         with pytest.raises(TimeoutError) as timed_out:
-            async with asyncio.timeout(0.1):
-                await place(client)
+            await place_for_a_while()
         assert "mine-1" in timed_out.value.__cause__.__notes__[0]  # type: ignore[union-attr]
 
 

@@ -51,12 +51,12 @@ async def test_an_order_whose_answer_is_lost(
 
 
 async def test_silence_is_a_time_out(gateway: SimulatedGateway) -> None:
-    async with AsyncClient(gateway.base_url, timeout=0.1) as client:
+    async with AsyncClient(gateway.base_url, timeout=0.4) as client:
         for when in ("before", "during", "after"):
             gateway.faults.silence("/tickle", times=1, when=when)
             with pytest.raises(HttpError):
                 await client.tickle()
-        await client.with_options(timeout=3).tickle()
+        await client.with_options(timeout=60).tickle()
         assert gateway.faults.count("silence") == 3
 
 
@@ -95,7 +95,7 @@ async def test_streams_come_back(gateway: SimulatedGateway, kind: str) -> None:
     async with AsyncClient(gateway.base_url) as client:
         async with AsyncWsClient.connect(client) as ws:
             await ws.subscribe_market_data(APPLE, MarketDataFields.default_l1())
-            while not isinstance(await ws.next_message(timeout=3), MarketData):
+            while not isinstance(await ws.next_message(timeout=30), MarketData):
                 pass
             if kind == "close":
                 gateway.faults.ws_close()
@@ -103,7 +103,7 @@ async def test_streams_come_back(gateway: SimulatedGateway, kind: str) -> None:
                 gateway.faults.ws_drop()
             seen: set[type[object]] = set()
             while not {Gap, Reconnected, MarketData} <= seen:
-                message = await ws.next_message(timeout=5)
+                message = await ws.next_message(timeout=30)
                 if seen or not isinstance(message, MarketData):
                     seen.add(type(message))
     assert gateway.faults.count("ws_close") + gateway.faults.count("ws_drop") == 1
@@ -119,7 +119,7 @@ async def test_fragments_and_a_flood_are_survived(gateway: SimulatedGateway) -> 
             gateway.faults.ws_fragment(times=2)
             fault = gateway.faults.ws_flood(20_000)
             while fault.hits < 20_000:
-                await ws.next_message(timeout=3)
+                await ws.next_message(timeout=30)
             gateway.faults.end_market_data()
             assert not ws.closed
     assert len(gateway.ws_connections) == 1

@@ -263,11 +263,12 @@ async def test_nothing_was_placed_where_the_accounts_fail(
         (first.pop() if first else accounts)(request, peer)
 
     serve(raw, asking(), says(PLACED), accounts=script)
-    async with AsyncClient(raw.base_url, retries=0, timeout=0.4) as client:
+    seconds = 0.5 if cause is HttpTimeout else 60
+    async with AsyncClient(raw.base_url, retries=0, timeout=seconds) as client:
         started = time.monotonic()
         with pytest.raises(PrerequisiteFailed, match="nothing was placed") as caught:
             await place(client)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
     assert caught.value.retryable
     assert isinstance(caught.value.__cause__, cause)
     assert sent(raw) == ["accounts", "POST", "accounts"]
@@ -278,7 +279,7 @@ async def test_each_of_the_three_takes_a_slot_of_its_own(raw: RawGateway) -> Non
     async with AsyncClient(raw.base_url, retries=0, pacing=True) as client:
         await cancel(client)
         pacer = client._channel.gate._pacer
-        assert pacer._session.free(time.monotonic()) == 7
+        assert pacer._session.free(0.0) == 7  # at no time any of them is forgotten
 
 
 def hanging(raw: RawGateway, *orders: Script) -> None:
@@ -428,7 +429,7 @@ async def test_an_order_is_not_sent_again_where_more_than_the_response_came(
             peer.send(head + body + b"HTTP/1.1 200 OK\r\n")
 
     raw.script(refuse)
-    async with AsyncClient(raw.base_url, timeout=2) as client:
+    async with AsyncClient(raw.base_url, timeout=60) as client:
         with pytest.raises(OutcomeUnknown, match="response to another request"):
             await client.request(
                 "POST", "/iserver/account/DU1/orders", json={"orders": [{"conid": 1}]}

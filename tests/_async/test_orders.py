@@ -244,7 +244,7 @@ async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
             fills: dict[str, list[object]] = {}
             while statuses[-1:] != ["Filled"] or len(fills) < 2 or len(fills[max(fills)]) < 2:
                 gateway.clock.advance(0.1)
-                message = await ws.next_message(timeout=3)
+                message = await ws.next_message(timeout=30)
                 if isinstance(message, OrderUpdate):
                     assert message.order_id == reply.order_id
                     if message.status:
@@ -256,6 +256,6 @@ async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
             assert list(fills.values()) == [[4, 4], [2, 2]]
             assert isinstance(reply.order_id, int)
             # Done: no longer among those that work.
-            assert await ws.orders.wait(timeout=15)
+            assert await ws.orders.wait(timeout=60)
             assert reply.order_id not in ws.orders
             assert await position(client) == 106

@@ -87,7 +87,7 @@ async def test_another_process_waits_until_the_question_is_answered(
     serve(raw, says(QUESTION))
     async with (
         AsyncClient(raw.base_url, pacing=store) as first,
-        AsyncClient(other.base_url, pacing=store, max_wait=10) as second,
+        AsyncClient(other.base_url, pacing=store, max_wait=60) as second,
     ):
         await place(first)
         waiting = later(lambda: place(second))
@@ -123,7 +123,7 @@ async def test_an_unknown_outcome_ends_the_turn_everywhere(
     serve(raw, lambda _, peer: peer.reset())
     async with (
         AsyncClient(raw.base_url, pacing=store) as first,
-        AsyncClient(other.base_url, pacing=store, max_wait=1) as second,
+        AsyncClient(other.base_url, pacing=store, max_wait=30) as second,
     ):
         with pytest.raises(OutcomeUnknown):
             await place(first)

@@ -93,7 +93,7 @@ async def test_a_failed_lookup_is_shared_and_not_remembered(raw: RawGateway) -> 
         lambda request, peer: peer.silence(),
         lambda request, peer: peer.json(body),
     )
-    async with AsyncClient(raw.base_url, timeout=0.6) as client:
+    async with AsyncClient(raw.base_url, timeout=1.5) as client:
         cache = AsyncSymbolCache(client)
         first = later(lambda: cache.conid_for("X"))
         await until(lambda: raw.requests)

@@ -66,7 +66,7 @@ async def test_debug_logs_of_the_libraries_show_no_header_and_no_message(
     async with AsyncClient(raw.base_url) as client:
         await client.tickle()
         async with AsyncWsClient.connect(client) as ws:
-            await ws.next_message(timeout=2)
+            await ws.next_message(timeout=30)
     # It was sent, and httpcore has logged.
     assert f"x-sess-uuid={COOKIE}" in raw.requests[1].headers["cookie"]
     assert f"api={TOKEN}" in raw.requests[2].headers["cookie"]
@@ -159,14 +159,16 @@ async def test_a_handshake_that_leads_to_the_login_page(
         async with connecting(opening) as ws:
             found: list[Any] = []
             while not found or not isinstance(found[-1], Reconnected):
-                found.append(await ws.next_message(timeout=3))
+                found.append(await ws.next_message(timeout=30))
     (lost,) = [each for each in found if isinstance(each, SessionLost)]
     assert f"HTTP {status[:3]}" in lost.reason
 
 
 async def test_a_handshake_takes_no_longer_than_the_client_allows(raw: RawGateway) -> None:
-    raw.script(tickle, lambda request, peer: peer.silence())
-    async with AsyncClient(raw.base_url, timeout=0.5) as client:
+    raw.script(tickle, tickle, lambda request, peer: peer.silence())
+    async with AsyncClient(raw.base_url, timeout=60) as patient:
+        await patient.tickle()
+        client = patient.with_options(timeout=0.5)
         with pytest.raises(WsTimeout, match=r"within 0\.5 s"):
             await AsyncWsClient.connect(client)
 
@@ -206,9 +208,9 @@ async def test_a_message_beyond_all_measure_ends_the_connection(
     raw.script(tickle, opens(lambda peer: peer.frame(SYSTEM), send))
     async with AsyncClient(raw.base_url) as client:
         async with AsyncWsClient.connect(client, reconnect=False) as ws:
-            assert isinstance(await ws.next_message(timeout=2), System)
+            assert isinstance(await ws.next_message(timeout=30), System)
             with pytest.raises(WsProtocolError, match="exceeds"):
-                await ws.next_message(timeout=5)
+                await ws.next_message(timeout=30)
 
 
 async def test_a_long_message_in_many_parts_comes_whole(raw: RawGateway) -> None:
@@ -219,8 +221,8 @@ async def test_a_long_message_in_many_parts_comes_whole(raw: RawGateway) -> None
 
     raw.script(tickle, opens(lambda peer: peer.frame(SYSTEM), parts))
     async with AsyncClient(raw.base_url) as client, AsyncWsClient.connect(client) as ws:
-        assert isinstance(await ws.next_message(timeout=2), System)
-        message: Any = await ws.next_message(timeout=5)
+        assert isinstance(await ws.next_message(timeout=30), System)
+        message: Any = await ws.next_message(timeout=30)
     assert message.payload == {"topic": "x" * 5001}
 
 

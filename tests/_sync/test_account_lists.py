@@ -289,7 +289,7 @@ def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers["/iserver/account/U1/orders"] = PLACED
     with Client(raw.base_url) as client:
-        place(client.with_options(timeout=5))
+        place(client.with_options(timeout=60))
         for call in (client.orders, client.open_orders):
             with pytest.raises(
                 IncompleteList, match=r"order 1001 \(client order id mine\)"
@@ -386,12 +386,12 @@ def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway) -> No
         with WsClient.connect(client, reconnect=False) as ws:
             ws.subscribe_trades()
             ws.subscribe_orders()
-            message = ws.next_message(timeout=5)
+            message = ws.next_message(timeout=30)
             while not isinstance(message, TradeUpdate):
-                message = ws.next_message(timeout=5)
+                message = ws.next_message(timeout=30)
             while not isinstance(message, OrderUpdate):
-                message = ws.next_message(timeout=5)
-        copy = client.with_options(timeout=5)
+                message = ws.next_message(timeout=30)
+        copy = client.with_options(timeout=60)
         with pytest.raises(IncompleteList) as caught:
             copy.trades()
         assert caught.value.execution_ids == ("a",)

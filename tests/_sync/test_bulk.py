@@ -48,15 +48,18 @@ def test_every_item_has_its_outcome(raw: RawGateway) -> None:
 
 
 def test_outcomes_come_as_they_come(raw: RawGateway) -> None:
+    seen: list[int] = []
     with Client(raw.base_url) as client:
 
-        def work(seconds: float) -> float:
-            pause(seconds)
-            return seconds
+        def work(turn: int) -> int:
+            until(lambda: len(seen) >= turn)
+            return turn
 
-        items = [0.1, 0.0, 0.02]
+        items = [2, 0, 1]
         with client.map(work, items) as outcomes:
-            assert [each.item for each in outcomes] == [0.0, 0.02, 0.1]
+            for each in outcomes:
+                seen.append(each.item)  # noqa: PERF401 - the work waits for what is in it
+        assert seen == [0, 1, 2]
         assert client.gather(work, items) == items
 
 
@@ -105,7 +108,7 @@ def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
             peer.silence()
 
     raw.script(first_only)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
 
         def fetch(number: int) -> Any:
             return client.request("GET", f"/trsrv/{number}")
@@ -115,7 +118,7 @@ def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
             for outcome in outcomes:
                 assert outcome.value == "0"
                 break
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 30
         with pytest.raises(ClientClosed):
             [each.ok for each in outcomes]
         assert client.request("GET", "/portal/0") == "0"
@@ -123,7 +126,7 @@ def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
 
 def test_closing_the_client_ends_it(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.silence())
-    client = Client(raw.base_url, timeout=20)
+    client = Client(raw.base_url, timeout=60)
 
     def run() -> list[Any]:
         def fetch(number: int) -> Any:
@@ -154,7 +157,7 @@ def test_it_can_be_ended_while_it_waits_for_its_turn(
             for outcome in outcomes:
                 assert outcome.ok
                 break
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 30
     assert len(raw.requests) == 1
 
 
@@ -162,6 +165,7 @@ def test_it_waits_for_as_long_as_its_turn_takes(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(3, 0.15),))
+    monkeypatch.setitem(pacing._LIMITS, ("GET", "/fyi/*"), (pacing.Limit(3, 600.0),))
     raw.script(echo)
     with Client(raw.base_url, pacing=True, max_wait=0.05) as client:
 
@@ -170,13 +174,17 @@ def test_it_waits_for_as_long_as_its_turn_takes(
 
         started = time.monotonic()
         assert len(client.gather(fetch, range(9))) == 9
-        assert 0.4 <= time.monotonic() - started < 3
+        assert 0.4 <= time.monotonic() - started < 30
+
+        def fetch_rarely(number: int) -> Any:
+            return client.request("GET", f"/fyi/{number}")
+
         with pytest.raises(PacingError, match=r"more than max_wait \(0\.05 s\)"):
-            client.gather(fetch, range(9), max_wait=0.05)
+            client.gather(fetch_rarely, range(9), max_wait=0.05)
         # Only the calls of a bulk map wait so long.
         for _ in range(3):
             try:
-                fetch(0)
+                fetch_rarely(0)
             except PacingError:
                 break
         else:
@@ -305,7 +313,7 @@ def check_unknown(found: tuple[OutcomeUnknown, ...]) -> None:
 
 def test_the_error_of_gather_has_the_orders_that_were_cut_off(raw: RawGateway) -> None:
     refuses_one(raw)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
         with pytest.raises(BadRequest, match="3 calls with side effects cut off") as caught:
             client.gather(lambda account: place(client, account), ACCOUNTS)
     check_unknown(caught.value.unknown_outcomes)
@@ -324,7 +332,7 @@ def leave(client: Client, kind: type[BaseException] | None) -> None:
 @pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
 def test_so_has_any_error_that_leaves_a_map(raw: RawGateway, kind: type[BaseException]) -> None:
     refuses_one(raw)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
         with pytest.raises(kind) as caught:
             leave(client, kind)
     check_unknown(caught.value.unknown_outcomes)  # type: ignore[attr-defined]
@@ -334,7 +342,7 @@ def test_so_has_any_error_that_leaves_a_map(raw: RawGateway, kind: type[BaseExce
 
 def test_leaving_a_map_in_the_middle_of_orders_is_an_error(raw: RawGateway) -> None:
     refuses_one(raw)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
         with pytest.raises(OutcomeUnknown, match="3 calls with side effects") as caught:
             leave(client, None)
     check_unknown(caught.value.unknown_outcomes)
@@ -343,7 +351,7 @@ def test_leaving_a_map_in_the_middle_of_orders_is_an_error(raw: RawGateway) -> N
 
 def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: RawGateway) -> None:
     refuses_one(raw)
-    client = Client(raw.base_url, timeout=20)
+    client = Client(raw.base_url, timeout=60)
     running = later(lambda: client.gather(lambda account: place(client, account), ACCOUNTS[1:]))
     until(lambda: sum(each.method == "POST" for each in raw.requests) == 3)
     client.close()
@@ -362,7 +370,7 @@ def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) 
             peer.reset()
 
     raw.script(script)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
         with client.map(lambda account: place(client, account), ACCOUNTS) as outcomes:
             found = [each.error for each in outcomes]
         assert all(isinstance(each, OutcomeUnknown) for each in found)
@@ -373,7 +381,7 @@ def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) 
 
 def test_bulk_work_inside_bulk_work_tells_of_its_orders(raw: RawGateway) -> None:
     refuses_one(raw)
-    with Client(raw.base_url, timeout=20) as client:
+    with Client(raw.base_url, timeout=60) as client:
 
         def several(accounts: list[str]) -> Any:
             return client.gather(lambda account: place(client, account), accounts)

@@ -48,12 +48,12 @@ def test_an_order_whose_answer_is_lost(gateway: SimulatedGateway, when: When, pl
 
 
 def test_silence_is_a_time_out(gateway: SimulatedGateway) -> None:
-    with Client(gateway.base_url, timeout=0.1) as client:
+    with Client(gateway.base_url, timeout=0.4) as client:
         for when in ("before", "during", "after"):
             gateway.faults.silence("/tickle", times=1, when=when)
             with pytest.raises(HttpError):
                 client.tickle()
-        client.with_options(timeout=3).tickle()
+        client.with_options(timeout=60).tickle()
         assert gateway.faults.count("silence") == 3
 
 
@@ -92,7 +92,7 @@ def test_streams_come_back(gateway: SimulatedGateway, kind: str) -> None:
     with Client(gateway.base_url) as client:
         with WsClient.connect(client) as ws:
             ws.subscribe_market_data(APPLE, MarketDataFields.default_l1())
-            while not isinstance(ws.next_message(timeout=3), MarketData):
+            while not isinstance(ws.next_message(timeout=30), MarketData):
                 pass
             if kind == "close":
                 gateway.faults.ws_close()
@@ -100,7 +100,7 @@ def test_streams_come_back(gateway: SimulatedGateway, kind: str) -> None:
                 gateway.faults.ws_drop()
             seen: set[type[object]] = set()
             while not {Gap, Reconnected, MarketData} <= seen:
-                message = ws.next_message(timeout=5)
+                message = ws.next_message(timeout=30)
                 if seen or not isinstance(message, MarketData):
                     seen.add(type(message))
     assert gateway.faults.count("ws_close") + gateway.faults.count("ws_drop") == 1
@@ -116,7 +116,7 @@ def test_fragments_and_a_flood_are_survived(gateway: SimulatedGateway) -> None:
             gateway.faults.ws_fragment(times=2)
             fault = gateway.faults.ws_flood(20_000)
             while fault.hits < 20_000:
-                ws.next_message(timeout=3)
+                ws.next_message(timeout=30)
             gateway.faults.end_market_data()
             assert not ws.closed
     assert len(gateway.ws_connections) == 1

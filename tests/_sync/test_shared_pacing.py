@@ -13,7 +13,7 @@ import pytest
 from bezant import (
     Client,
     ClientClosed,
-    HttpTimeout,
+    HttpError,
     InvalidRequest,
     PacingError,
     RateLimited,
@@ -67,13 +67,13 @@ def test_two_processes_keep_one_limit(
         results = gather(*[lambda: ask(first), lambda: ask(second)] * 5)
     assert results == ["x"] * 10
     arrivals.sort()
-    assert all(later - first > 0.2 for first, later in zip(arrivals, arrivals[4:], strict=False))
-    assert 0.4 < arrivals[-1] - arrivals[0] < 3
+    assert all(later - first > 0.19 for first, later in zip(arrivals, arrivals[4:], strict=False))
+    assert 0.38 < arrivals[-1] - arrivals[0] < 30
 
 
 def test_a_penalty_is_everybodys(raw: RawGateway, store: str) -> None:
     raw.script(
-        lambda request, peer: peer.answer("429 Too Many Requests", b"{}", "Retry-After: 60"), good
+        lambda request, peer: peer.answer("429 Too Many Requests", b"{}", "Retry-After: 600"), good
     )
     with (
         stranger(raw.base_url, pacing=store) as first,
@@ -83,8 +83,8 @@ def test_a_penalty_is_everybodys(raw: RawGateway, store: str) -> None:
             ask(first)
         with pytest.raises(PacingError, match="too many requests") as caught:
             ask(second)
-        assert 55 < caught.value.retry_after <= 60
-        assert 55 < second.penalty_left <= 60
+        assert 500 < caught.value.retry_after <= 600
+        assert 500 < second.penalty_left <= 600
         second.end_penalty()
         assert ask(second) == "x"
         first.end_penalty()
@@ -93,25 +93,34 @@ def test_a_penalty_is_everybodys(raw: RawGateway, store: str) -> None:
 
 
 def test_a_place_is_given_back_however_the_call_ends(raw: RawGateway, store: str) -> None:
-    raw.script(lambda request, peer: peer.silence())
+    def answer(request: RawRequest, peer: Peer) -> None:
+        if request.target.endswith("/next"):
+            peer.json(b'"x"')
+        else:
+            peer.silence()
+
+    def came(path: str) -> int:
+        return sum(each.target.endswith(path) for each in raw.requests)
+
+    raw.script(answer)
     with (
-        stranger(raw.base_url, pacing=store, timeout=0.1, retries=0) as first,
-        stranger(raw.base_url, pacing=store, timeout=20) as second,
+        stranger(raw.base_url, pacing=store, timeout=60, retries=0) as first,
+        stranger(raw.base_url, pacing=store, timeout=60) as second,
     ):
-        for outcome in gather(*[lambda: ask(first)] * 5):
-            assert isinstance(outcome, Exception)
-        calls = [later(lambda: ask(second)) for _ in range(2)]
-        until(lambda: len(raw.requests) == 7)
-        waiting = later(lambda: ask(first))
+        hasty = first.with_options(timeout=0.1)
+        for outcome in gather(*[lambda: ask(hasty)] * 5):
+            assert isinstance(outcome, HttpError)
+        calls = [later(lambda: second.request("GET", "/trsrv/hangs")) for _ in range(2)]
+        until(lambda: came("/hangs") == 2)
+        waiting = later(lambda: first.request("GET", "/trsrv/next"))
         pause(0.1)
-        assert len(raw.requests) == 7  # two are in flight in the other process
+        assert not came("/next")  # two are in flight in the other process
         second.close()
         for call in calls:
             with pytest.raises(ClientClosed):
                 result(call)
-        with pytest.raises(HttpTimeout):
-            result(waiting)
-        assert len(raw.requests) == 8
+        assert result(waiting) == "x"
+        assert came("/next") == 1
 
 
 def test_reads_of_other_processes_leave_a_slot_to_orders(raw: RawGateway, store: str) -> None:
@@ -123,8 +132,8 @@ def test_reads_of_other_processes_leave_a_slot_to_orders(raw: RawGateway, store:
 
     raw.script(hold)
     with (
-        stranger(raw.base_url, pacing=store, timeout=20) as first,
-        stranger(raw.base_url, pacing=store, timeout=20) as second,
+        stranger(raw.base_url, pacing=store, timeout=60) as first,
+        stranger(raw.base_url, pacing=store, timeout=60) as second,
     ):
         second._channel._primed.answered("/iserver/accounts", time.monotonic())
         calls = [later(lambda: ask(first)) for _ in range(2)]

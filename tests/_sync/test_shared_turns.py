@@ -82,7 +82,7 @@ def test_another_process_waits_until_the_question_is_answered(
     serve(raw, says(QUESTION))
     with (
         Client(raw.base_url, pacing=store) as first,
-        Client(other.base_url, pacing=store, max_wait=10) as second,
+        Client(other.base_url, pacing=store, max_wait=60) as second,
     ):
         place(first)
         waiting = later(lambda: place(second))
@@ -118,7 +118,7 @@ def test_an_unknown_outcome_ends_the_turn_everywhere(
     serve(raw, lambda _, peer: peer.reset())
     with (
         Client(raw.base_url, pacing=store) as first,
-        Client(other.base_url, pacing=store, max_wait=1) as second,
+        Client(other.base_url, pacing=store, max_wait=30) as second,
     ):
         with pytest.raises(OutcomeUnknown):
             place(first)

@@ -78,7 +78,7 @@ def collect(ws: WsClient, wanted: Callable[[list[Message]], object]) -> list[Mes
     for _ in range(200):
         if wanted(found):
             return found
-        message = ws.next_message(timeout=3)
+        message = ws.next_message(timeout=30)
         assert message is not None
         found.append(message)
     raise AssertionError(f"not among {len(found)} messages")
@@ -181,7 +181,7 @@ def test_a_socket_that_opens_and_stays_silent(raw: RawGateway) -> None:
         started = time.monotonic()
         with pytest.raises(WsTimeout, match=r"no system message came within 0\.1 s"):
             WsClient.connect(client, ready_timeout=0.1)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 20
 
 
 def test_every_kind_of_frame(raw: RawGateway) -> None:
@@ -250,7 +250,7 @@ def test_bytes_that_are_not_websocket(raw: RawGateway) -> None:
         with WsClient.connect(client, reconnect=False) as ws:
             ws.next_message()
             with pytest.raises(WsProtocolError, match="broke the WebSocket protocol"):
-                ws.next_message(timeout=2)
+                ws.next_message(timeout=30)
             assert ws.closed
             assert ws.next_message() is None
 
@@ -260,7 +260,7 @@ def test_ping_is_answered_and_not_delivered(raw: RawGateway) -> None:
 
     def ping(peer: Peer) -> None:
         peer.frame(b"hello", 9)
-        peer.sock.settimeout(2)
+        peer.sock.settimeout(30)
         pongs.append(peer.sock.recv(100))
         peer.frame(b"", 8)
 
@@ -291,7 +291,7 @@ def test_handshakes_that_fail(raw: RawGateway, name: str) -> None:
     raw.script(tickle, script, tickle, socket_that(frames(SYSTEM)))
     with Client(raw.base_url) as client:
         with pytest.raises(kind) as caught:
-            WsClient.connect(client, ready_timeout=2)
+            WsClient.connect(client, ready_timeout=30)
         assert "s3cret" not in str(caught.value)
         if name.isdigit():
             assert isinstance(caught.value, WsConnectFailed)
@@ -335,7 +335,7 @@ def test_the_session_is_sent_where_the_gateway_asks_for_it(raw: RawGateway) -> N
 
     def ask(peer: Peer) -> None:
         peer.frame('{"message":"waiting for session"}')
-        peer.sock.settimeout(2)
+        peer.sock.settimeout(30)
         data = peer.sock.recv(1000)
         mask, masked = data[2:6], data[6:]
         heard.append(bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked)))
@@ -353,12 +353,12 @@ def test_waiting_for_a_message_has_a_time_out(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     with Client(raw.base_url) as client:
         with WsClient.connect(client) as ws:
-            ws.next_message(timeout=1)
+            ws.next_message(timeout=30)
             for _ in range(3):
                 started = time.monotonic()
                 with pytest.raises(WsTimeout):
                     ws.next_message(timeout=0.05)
-                assert 0.03 < time.monotonic() - started < 0.5
+                assert 0.03 < time.monotonic() - started < 20
             assert not ws.closed
             with pytest.raises(InvalidRequest):
                 ws.next_message(timeout=-1)
@@ -372,7 +372,7 @@ def test_closing_wakes_whoever_waits(gateway: SimulatedGateway) -> None:
         started = time.monotonic()
         ws.close()
         result(waiting)
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 20
         assert ws.close_reason is None
         ws.close()
 
@@ -383,7 +383,7 @@ def test_two_at_once_may_not_wait(raw: RawGateway) -> None:
         with WsClient.connect(client) as ws:
             ws.next_message()
             first = later(ws.next_message)
-            pause(0.05)
+            until(lambda: ws._reading)
             with pytest.raises(WsError, match="already waiting"):
                 ws.next_message(timeout=0.2)
             ws.close()
@@ -443,7 +443,7 @@ def test_a_gateway_that_falls_silent_is_noticed(raw: RawGateway) -> None:
         with stream(client, timing, reconnect=False) as ws:
             ws.next_message()
             with pytest.raises(WsTimeout, match="dead"):
-                ws.next_message(timeout=2)
+                ws.next_message(timeout=30)
             assert ws.closed
             assert ws.next_message() is None
 
@@ -468,6 +468,6 @@ def test_a_flood_arrives_whole_and_in_order(raw: RawGateway) -> None:
         with WsClient.connect(client, quote_backlog=count) as ws:
             ws.next_message()
             for number in range(count):
-                message = ws.next_message(timeout=5)
+                message = ws.next_message(timeout=30)
                 assert isinstance(message, MarketData)
                 assert message.raw["31"] == str(number)

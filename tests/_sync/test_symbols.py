@@ -94,7 +94,7 @@ def test_a_failed_lookup_is_shared_and_not_remembered(raw: RawGateway) -> None:
         lambda request, peer: peer.silence(),
         lambda request, peer: peer.json(body),
     )
-    with Client(raw.base_url, timeout=0.6) as client:
+    with Client(raw.base_url, timeout=1.5) as client:
         cache = SymbolCache(client)
         first = later(lambda: cache.conid_for("X"))
         until(lambda: raw.requests)

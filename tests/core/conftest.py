@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("core", deadline=None, max_examples=60)
+settings.register_profile("core", settings.get_profile("any"), max_examples=60)
 settings.load_profile("core")

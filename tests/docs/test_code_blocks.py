@@ -34,7 +34,7 @@ def test_code_block(code: str) -> None:
             env={**os.environ, "IBKR_GATEWAY_URL": gateway.base_url},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=200,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -37,7 +37,7 @@ def run(twin: str, name: str, base_url: str) -> subprocess.CompletedProcess[str]
         text=True,
         encoding="utf-8",
         env=kept | settings,
-        timeout=30,
+        timeout=200,
         check=False,
     )
 
@@ -101,7 +101,7 @@ def test_a_project_with_tests_of_its_own(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env=kept | {"PYTHONPATH": str(FOLDER.parent)},
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -109,6 +109,7 @@ def interrupter(number: int, reached: list[bool]) -> Callable[[FrameType, str, o
 # An interrupt right after a database was opened leaves it to the garbage collector, and Python 3.13
 # warns of that.
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+@pytest.mark.usefixtures("no_old_garbage")
 @pytest.mark.parametrize("hold", [0.0, 0.0001])
 def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float) -> None:
     place = where(store)
@@ -135,6 +136,7 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
     assert number > 50
 
 
+@pytest.mark.usefixtures("no_old_garbage")
 def test_an_interrupt_anywhere_in_a_turn_leaves_no_place_in_the_queue() -> None:
     settings = Settings(URL, Tls("none"))
     gate = Gate()

@@ -41,7 +41,7 @@ def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) 
 
     threads: list[threading.Thread] = []
     for _ in range(3):
-        client = bezant.Client(gateway.base_url, timeout=5)
+        client = bezant.Client(gateway.base_url, timeout=60)
         clients.append(client)
         threads += [threading.Thread(target=work, args=(client,)) for _ in range(6)]
     for thread in threads:
@@ -51,9 +51,9 @@ def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) 
         time.sleep(chance.random() * 0.05)
         started = time.monotonic()
         client.close()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 30  # less than a call may take
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     assert strange == []
     gc.collect()
@@ -62,7 +62,7 @@ def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) 
 @pytest.mark.parametrize("round_", range(6))
 async def test_tasks_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) -> None:
     chance = random.Random(round_)
-    client = bezant.AsyncClient(gateway.base_url, timeout=5)
+    client = bezant.AsyncClient(gateway.base_url, timeout=60)
 
     async def work() -> None:
         while True:
@@ -95,7 +95,7 @@ def test_no_thread_closes_a_connection_that_another_has_begun_to_use(
     sys.setswitchinterval(switch)
     try:
         for _ in range(3):
-            with bezant.Client(gateway.base_url) as client:
+            with bezant.Client(gateway.base_url, timeout=120) as client:
 
                 def work(client: bezant.Client = client) -> None:
                     for _ in range(20):
@@ -136,7 +136,7 @@ def test_stopping_a_call_that_is_over_does_not_harm_the_next_on_its_connection(
 def test_a_call_that_waits_for_a_connection_ends_with_the_client(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.silence())
     outcomes: list[object] = []
-    client = bezant.Client(raw.base_url, max_connections=1, timeout=5)
+    client = bezant.Client(raw.base_url, max_connections=1, timeout=60)
 
     def work() -> None:
         try:
@@ -153,5 +153,5 @@ def test_a_call_that_waits_for_a_connection_ends_with_the_client(raw: RawGateway
     client.close()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30  # less than the call may take
     assert outcomes == [bezant.ClientClosed] * 3

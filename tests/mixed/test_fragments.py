@@ -61,7 +61,7 @@ def in_asyncio(raw: RawGateway) -> Any:
         async with AsyncClient(raw.base_url, pacing=False) as client:
             async with AsyncWsClient.connect(client) as ws:
                 while True:
-                    message = await ws.next_message(timeout=20)
+                    message = await ws.next_message(timeout=120)
                     if isinstance(message, Other | Gap):
                         return message
 
@@ -71,7 +71,7 @@ def in_asyncio(raw: RawGateway) -> Any:
 def in_threads(raw: RawGateway) -> Any:
     with Client(raw.base_url, pacing=False) as client, WsClient.connect(client) as ws:
         while True:
-            message = ws.next_message(timeout=20)
+            message = ws.next_message(timeout=120)
             if isinstance(message, Other | Gap):
                 return message
 

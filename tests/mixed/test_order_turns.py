@@ -91,7 +91,7 @@ def test_both_twins_and_several_loops_take_turns(raw: RawGateway) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(20)
+        each.join(120)
     assert not errors
     assert not exchange.faults
     assert exchange.placed == 20
@@ -123,6 +123,7 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
             await one(client)
 
 
+@pytest.mark.usefixtures("no_old_garbage")
 @without_coverage
 def test_an_interrupt_leaves_no_turn_behind() -> None:
     turns = OrderTurns()
@@ -175,7 +176,7 @@ def test_a_thread_that_reuses_a_dead_ones_number_is_another(raw: RawGateway) -> 
         for work in (place, waits):
             thread = threading.Thread(target=work)
             thread.start()
-            thread.join(5)
+            thread.join(60)
     assert found == ["waited"]
 
 
@@ -220,7 +221,7 @@ def test_who_asked_is_not_kept_alive(raw: RawGateway) -> None:
             target=lambda: client.api.orders.submit_new_orders(**BOOK)  # type: ignore[arg-type]
         )
         thread.start()
-        thread.join(5)
+        thread.join(60)
         references = sys.getrefcount(thread)
         gc.collect()
         assert sys.getrefcount(thread) == references

@@ -37,7 +37,7 @@ def gateway() -> Iterator[SimulatedGateway]:
 def api(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
     # Without cookies: kept by name and path, those of a tickle would earn a 401.
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=5) as client:
+    with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=60) as client:
         yield client
 
 
@@ -54,12 +54,12 @@ class Ws:
     def send(self, text: str) -> None:
         self.connection.send(text)
 
-    def raw(self, timeout: float = 2.0) -> bytes:
+    def raw(self, timeout: float = 30.0) -> bytes:
         data = self.connection.recv(timeout)
         assert isinstance(data, bytes), "every frame is binary"
         return data
 
-    def message(self, topic: str, timeout: float = 2.0) -> dict[str, Any]:
+    def message(self, topic: str, timeout: float = 30.0) -> dict[str, Any]:
         """Return the next message of a topic; others are passed over."""
         ends = time.monotonic() + timeout
         while True:
@@ -78,6 +78,25 @@ class Ws:
                 break
         return messages
 
+    def topics(self, beats: int = 3) -> set[str]:
+        """Return the topics of what comes until the heart has beaten so often."""
+        topics: set[str] = set()
+        while beats:
+            message = json.loads(self.raw())
+            topics.add(message["topic"])
+            beats -= "hb" in message
+        return topics
+
+    def drain(self) -> None:
+        """Read all that the gateway sent before it answers to this."""
+        self.send("ech+hb")
+        while self.raw() != b"ech+hb":
+            pass
+
+    def falls_silent(self) -> bool:
+        """Read what is still on its way, and say whether there is an end of it."""
+        return any(not self.collect(0.1) for _ in range(20))
+
 
 @pytest.fixture
 def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
@@ -86,7 +105,7 @@ def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
         def open_one(*, ready: bool = True, url: str = "", **options: Any) -> Ws:
             url = url or gateway.ws_url
             context = client_context() if url.startswith("wss") else None
-            options = {"open_timeout": 5, "close_timeout": 0.1} | options
+            options = {"open_timeout": 60, "close_timeout": 0.1} | options
             ws = Ws(stack.enter_context(connect(url, ssl=context, proxy=None, **options)))
             if ready:
                 ws.message("act")
@@ -98,7 +117,7 @@ def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
     def wait(condition: Callable[[], object]) -> None:
-        ends = time.monotonic() + 2
+        ends = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < ends, "did not come true in time"
             time.sleep(0.002)

@@ -18,10 +18,10 @@ Open = Callable[..., Any]
 def test_live_goes_with_the_time() -> None:
     clock = Clock()
     assert clock.speed == 1
-    assert abs(clock.now() - time.time()) < 1
+    assert abs(clock.now() - time.time()) < 60
     before = clock.elapsed()
     time.sleep(0.02)
-    assert 0.02 <= clock.elapsed() - before < 5
+    assert 0.02 <= clock.elapsed() - before < 60
 
 
 def test_fast_goes_faster() -> None:
@@ -107,8 +107,9 @@ def test_gateway_keeps_to_its_clock(open_ws: Open) -> None:
         assert first["_updated"] == int(clock.now() * 1000)
         assert ws.collect(0.05) == []
         clock.advance(10)
-        topics = {message["topic"] for message in ws.collect(0.1)}
+        topics = {json.loads(ws.raw())["topic"] for _ in range(2)}
         assert topics == {"system", "smd+265598"}
+        assert ws.collect(0.05) == []
         clock.advance(100)
         # The subscription has ended meanwhile; the heartbeat goes on.
         beat = json.loads(ws.raw())

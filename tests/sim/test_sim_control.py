@@ -18,7 +18,7 @@ STATUS = "/iserver/auth/status"
 @pytest.fixture
 def control(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
     url = f"{gateway.root_url}/_control"
-    with httpx.Client(base_url=url, verify=False, timeout=5) as client:
+    with httpx.Client(base_url=url, verify=False, timeout=60) as client:
         yield client
 
 
@@ -177,7 +177,9 @@ def test_pacing(control: httpx.Client, api: httpx.Client) -> None:
 
 def test_the_clock_and_prices() -> None:
     with SimulatedGateway(positions=1, clock=Clock.by_hand()) as gateway:
-        with httpx.Client(base_url=f"{gateway.root_url}/_control", verify=False) as control:
+        with httpx.Client(
+            base_url=f"{gateway.root_url}/_control", verify=False, timeout=60
+        ) as control:
             before = gateway.clock.now()
             assert control.post("/clock", json={"advance": 60}).json() == {"now": before + 60}
             wrong(control.post("/clock", json={"advance": -1}))
@@ -245,7 +247,7 @@ def test_a_reset_ends_streams(
     ws = open_ws()
     control.post("/reset")
     with pytest.raises(Exception, match="no close frame"):
-        ws.collect(1)
+        ws.collect(30)
     assert gateway.ws_connections == []
     open_ws()
 
@@ -265,7 +267,7 @@ def test_it_is_not_part_of_the_gateway(gateway: SimulatedGateway, control: httpx
 
 def test_without_it() -> None:
     with SimulatedGateway(positions=0, control=False) as gateway:
-        answer = httpx.get(f"{gateway.root_url}/_control/state", verify=False)
+        answer = httpx.get(f"{gateway.root_url}/_control/state", verify=False, timeout=60)
         assert answer.status_code == 302
 
 

@@ -22,7 +22,7 @@ def speak(gateway: SimulatedGateway) -> Callable[[bytes], str]:
 
     def run(data: bytes) -> str:
         context = ssl.create_default_context(cadata=gateway.certificate_pem.decode())
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as plain:
             with context.wrap_socket(plain, server_hostname="localhost") as secure:
                 secure.sendall(data)
                 answer = b""
@@ -146,7 +146,7 @@ def test_tickle_sets_one_cookie_twice_and_both_together_are_refused(
     refused = api.get("/tickle", headers={"Cookie": f"{one}; {two}"})
     assert (refused.status_code, refused.content) == (401, b"")
     # What a jar keyed by name and path does.
-    with httpx.Client(base_url=gateway.base_url, verify=False) as naive:
+    with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as naive:
         assert naive.post("/tickle").status_code == 200
         assert naive.post("/tickle").status_code == 401
 
@@ -185,7 +185,7 @@ def test_many_threads_at_once(gateway: SimulatedGateway) -> None:
     codes: list[int] = []
 
     def work() -> None:
-        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=5) as client:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as client:
             codes.extend(client.get("/iserver/auth/status").status_code for _ in range(10))
 
     threads = [threading.Thread(target=work) for _ in range(5)]

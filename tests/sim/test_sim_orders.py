@@ -565,7 +565,7 @@ def test_market_hours() -> None:
     # Saturday.
     clock = Clock.by_hand(Clock.by_hand().now() + 3 * 86_400)
     with SimulatedGateway(scenario=scenario, clock=clock) as gateway:
-        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             api.get("/iserver/accounts")
             params = {"conids": str(APPLE), "fields": "31"}
             api.get("/iserver/marketdata/snapshot", params=params)
@@ -647,7 +647,7 @@ def test_scenario_with_a_contract_of_its_own() -> None:
     call = Contract(100, "MINE", "MY OWN INC", "LSE", 1.5, "OPT", "MINE CALL", 100, 12, right="C")
     scenario = Scenario(contracts=[mine, call], held=[Held("MINE", 10), Held(100, 2, 1)])
     with SimulatedGateway(scenario=scenario, clock=Clock.by_hand()) as gateway:
-        with httpx.Client(base_url=gateway.base_url, verify=False) as api:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             api.get("/portfolio/accounts")
             stock, option = api.get(f"/portfolio/{ACCOUNT}/positions/0").json()
             found = api.get("/trsrv/stocks", params={"symbols": "MINE"}).json()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from bezant import Client, RateLimited
 from bezant._core.pacing import Pacer, Ticket
 from bezant._core.wire import Operation
-from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
+from bezant.sim import Clock, Judge, Pacing, SimulatedGateway, _edge
 from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
@@ -192,7 +193,7 @@ def test_what_the_client_lets_go_is_let_through(
 def test_enforced_on_the_socket() -> None:
     clock = Clock.by_hand()
     with SimulatedGateway(positions=1, clock=clock, pacing="enforced") as gateway:
-        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=5) as api:
+        with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             assert api.get("/portfolio/accounts").status_code == 200
             clock.advance(5)
             assert api.get("/portfolio/accounts").status_code == 200
@@ -230,18 +231,35 @@ def test_a_client_that_is_not_paced_is_caught_and_one_that_is_is_not(
     assert [each.limit for each in pacing.violations] == ["GET /portfolio/accounts: 1 in 5 s"]
 
 
-def test_five_at_the_same_time_on_the_socket(gateway: SimulatedGateway) -> None:
+def test_five_at_the_same_time_on_the_socket(
+    gateway: SimulatedGateway,
+    until: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    over = threading.Event()
+
+    async def held(seconds: float, scope: object) -> bool:
+        while not over.is_set():
+            await asyncio.sleep(0.01)
+        return True
+
+    monkeypatch.setattr(_edge, "_pause", held)
     gateway.enforce_pacing(penalty=0)
-    gateway.faults.slow(0.15, "/marketdata/history", times=5)
+    slow = gateway.faults.slow(1, "/marketdata/history", times=5)
 
-    def ask(_: int) -> int:
+    def ask() -> int:
         url = f"{gateway.base_url}/iserver/marketdata/history?conid=265598&period=1d&bar=1h"
-        return httpx.get(url, verify=False, timeout=5).status_code
+        return httpx.get(url, verify=False, timeout=60).status_code
 
-    with ThreadPoolExecutor(6) as pool:
-        codes: list[Any] = list(pool.map(ask, range(6)))
-    assert sorted(codes) == [200] * 5 + [429]
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(ask) for _ in range(5)]
+        try:
+            until(lambda: slow.hits == 5)
+            assert ask() == 429
+        finally:
+            over.set()
+    assert [each.result() for each in asked] == [200] * 5
     assert "5 at the same time" in gateway.pacing.violations[0].limit
-    assert ask(0) == 200
+    assert ask() == 200

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect as aconnect
 from websockets.exceptions import ConnectionClosed
 
-from bezant.sim import Scenario, SimulatedGateway, _gateway
+from bezant.sim import Clock, Scenario, SimulatedGateway, _gateway
 
 SMD_META = {"conid", "conidEx", "_updated", "server_id", "6119", "6509", "topic"}
 ACCOUNT = "DU1234567"
@@ -61,20 +61,21 @@ def test_heartbeat(open_ws: Open) -> None:
     ws = open_ws()
     first, second = ws.message("system"), ws.message("system")
     assert first.keys() == {"topic", "hb"}
-    assert abs(first["hb"] / 1000 - time.time()) < 5
+    assert abs(first["hb"] / 1000 - time.time()) < 60
     assert first["hb"] < second["hb"]
 
 
-def test_frames_before_ready_are_dropped(open_ws: Open) -> None:
-    with SimulatedGateway(positions=0, quote_interval=0.01, ready_delay=0.1) as gateway:
+def test_frames_before_ready_are_dropped(open_ws: Open, until: Until) -> None:
+    clock = Clock.by_hand()
+    with SimulatedGateway(positions=0, clock=clock, ready_delay=5) as gateway:
         ws = open_ws(ready=False, url=gateway.ws_url)
         ws.send(smd(265598, "31"))
         ws.send("ech+hb")
-        first = json.loads(ws.raw())
-        assert first["topic"] == "system"
-        messages = ws.collect(0.1)
-        assert {message["topic"] for message in messages} == {"sts", "act"}
         [connection] = gateway.ws_connections
+        until(lambda: len(connection.dropped) == 2)
+        clock.advance(5)
+        topics = [json.loads(ws.raw())["topic"] for _ in range(3)]
+        assert topics == ["system", "sts", "act"]
         assert connection.received == connection.dropped == [smd(265598, "31"), "ech+hb"]
         ws.send("ech+hb")
         assert ws.raw() == b"ech+hb"
@@ -89,7 +90,7 @@ def test_logged_out_accepts_and_stays_silent(
     ws.send("ech+hb")
     assert ws.collect(0.15) == []
     [connection] = gateway.ws_connections
-    assert connection.dropped == ["ech+hb"]
+    until(lambda: connection.dropped == ["ech+hb"])
     gateway.login()
     assert ws.collect(0.1) == []
     assert connection.sent == 0
@@ -167,10 +168,8 @@ def test_end_of_market_data(gateway: SimulatedGateway, open_ws: Open) -> None:
     assert ws.message("smd+265598")["conidEx"] == "265598@ARCA"
     ws.message("smd+265598")
     ws.send("umd+265598+{}")
-    ws.send("ech+hb")
-    while ws.raw() != b"ech+hb":
-        pass
-    assert {message["topic"] for message in ws.collect(0.12)} == {"system"}
+    ws.drain()
+    assert ws.topics() == {"system"}
 
 
 def test_ending_on_one_socket_silences_the_other(open_ws: Open) -> None:
@@ -179,11 +178,9 @@ def test_ending_on_one_socket_silences_the_other(open_ws: Open) -> None:
         ws.send(smd(265598, "31", "85"))
         ws.message("smd+265598")
     one.send("umd+265598+{}")
-    one.send("ech+hb")
-    while one.raw() != b"ech+hb":
-        pass
-    two.collect(0.05)
-    assert {message["topic"] for message in two.collect(0.12)} == {"system"}
+    one.drain()
+    two.drain()
+    assert two.topics() == {"system"}
 
 
 def test_market_data_ends_silently_after_its_lifetime(open_ws: Open) -> None:
@@ -192,8 +189,8 @@ def test_market_data_ends_silently_after_its_lifetime(open_ws: Open) -> None:
     ) as gateway:
         ws = open_ws(url=gateway.ws_url)
         ws.send(smd(265598, "31", "85"))
-        assert len([m for m in ws.collect(0.15) if m["topic"] == "smd+265598"]) > 2
-        assert {message["topic"] for message in ws.collect(0.1)} == {"system"}
+        ws.message("smd+265598")
+        assert any(ws.topics() == {"system"} for _ in range(20))
         ws.send(smd(265598, "31", "85"))
         ws.message("smd+265598")
 
@@ -219,7 +216,7 @@ def test_topics_that_are_taken_in_silence(open_ws: Open) -> None:
     ws = open_ws()
     for command in ("shs+exercise+{}", "utr", "umh+1", f"ubd+{ACCOUNT}"):
         ws.send(command)
-    assert {message["topic"] for message in ws.collect(0.1)} == {"system"}
+    assert ws.topics() == {"system"}
 
 
 def test_trades(open_ws: Open) -> None:
@@ -294,8 +291,7 @@ def test_a_price_ladder(open_ws: Open) -> None:
 def test_a_connection_that_is_open_and_dead(gateway: SimulatedGateway, open_ws: Open) -> None:
     ws = open_ws()
     gateway.ws_connections[0].silence()
-    ws.collect(0.05)
-    assert ws.collect(0.1) == []
+    assert ws.falls_silent()
     assert not gateway.ws_connections[0].closed
     gateway.ws_connections[0].drop()
     with pytest.raises(ConnectionClosed) as caught:
@@ -321,10 +317,8 @@ def test_orders(open_ws: Open) -> None:
             row |= delta
     assert seen == set(rows)
     ws.send("uor+{}")
-    ws.send("ech+hb")
-    while ws.raw() != b"ech+hb":
-        pass
-    assert {message["topic"] for message in ws.collect(0.1)} == {"system"}
+    ws.drain()
+    assert ws.topics() == {"system"}
 
 
 def test_profit_and_loss(open_ws: Open) -> None:
@@ -337,10 +331,8 @@ def test_profit_and_loss(open_ws: Open) -> None:
     assert later["dpl"] - first["dpl"] == pytest.approx(later["nl"] - first["nl"], abs=0.02)
     assert first["nl"] != later["nl"]
     ws.send("upl+{}")
-    ws.send("ech+hb")
-    while ws.raw() != b"ech+hb":
-        pass
-    assert {message["topic"] for message in ws.collect(0.1)} == {"system"}
+    ws.drain()
+    assert ws.topics() == {"system"}
 
 
 def test_losing_the_session_ends_the_subscriptions(
@@ -354,10 +346,10 @@ def test_losing_the_session_ends_the_subscriptions(
     gateway.drop_brokerage()
     assert ws.message("sts")["args"]["authenticated"] is False
     ws.send(smd(265598, "31"))
-    assert {message["topic"] for message in ws.collect(0.12)} == {"system"}
+    assert ws.topics() == {"system"}
     gateway.login()
     ws.message("sts")
-    assert {message["topic"] for message in ws.collect(0.12)} == {"system"}
+    assert ws.topics() == {"system"}
     ws.send(smd(265598, "31"))
     ws.message("smd+265598")
 
@@ -381,7 +373,7 @@ def test_closing_from_the_test(gateway: SimulatedGateway, open_ws: Open) -> None
     two.close()
     for ws, code, reason in ((first, 1000, ""), (second, 1011, "gone")):
         with pytest.raises(ConnectionClosed) as caught:
-            ws.collect(1)
+            ws.collect(30)
         assert caught.value.rcvd is not None
         assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (code, reason)
     assert one.closed
@@ -404,7 +396,7 @@ def test_any_path_is_accepted(gateway: SimulatedGateway, open_ws: Open) -> None:
 
 
 def test_ping_is_answered(open_ws: Open) -> None:
-    assert open_ws().connection.ping().wait(2)
+    assert open_ws().connection.ping().wait(30)
 
 
 def test_from_asyncio(gateway: SimulatedGateway) -> None:
@@ -412,7 +404,7 @@ def test_from_asyncio(gateway: SimulatedGateway) -> None:
 
     async def run() -> dict[str, Any]:
         async with aconnect(gateway.ws_url, ssl=context, proxy=None) as ws:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 message: dict[str, Any] = {}
                 async for data in ws:
                     message = json.loads(data)

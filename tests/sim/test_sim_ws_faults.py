@@ -24,7 +24,7 @@ Until = Callable[[Callable[[], object]], None]
 def closed_with(ws: Ws) -> tuple[int, str] | None:
     """Read until the connection ends; the code and reason of its Close frame, if there was one."""
     with pytest.raises(ConnectionClosed) as caught:
-        collections.deque((ws.raw(2) for _ in itertools.count()), maxlen=0)
+        collections.deque((ws.raw() for _ in itertools.count()), maxlen=0)
     frame = caught.value.rcvd
     return (frame.code, frame.reason) if frame else None
 
@@ -32,20 +32,18 @@ def closed_with(ws: Ws) -> tuple[int, str] | None:
 def test_silent_and_alive(gateway: SimulatedGateway, open_ws: Open) -> None:
     ws = open_ws()
     fault = gateway.faults.ws_silence()
-    ws.collect(0.02)
-    assert ws.collect(0.1) == []
+    assert ws.falls_silent()
     ws.send("ech+hb")
-    assert ws.connection.ping().wait(2)
+    assert ws.connection.ping().wait(30)
     assert fault.hits == gateway.faults.count("ws_silence") == 1
 
 
 def test_half_open(gateway: SimulatedGateway, open_ws: Open) -> None:
     ws = open_ws()
     gateway.faults.ws_half_open()
-    ws.collect(0.02)
     ws.send("ech+hb")
     assert not ws.connection.ping().wait(0.1)
-    assert ws.collect(0.05) == []
+    assert ws.falls_silent()
     assert not gateway.ws_connections[0].closed
     assert "ech+hb" not in gateway.ws_connections[0].received
 
@@ -140,13 +138,12 @@ def test_market_data_ends_early(gateway: SimulatedGateway, open_ws: Open) -> Non
         ws.send(f'smd+{conid}+{{"fields":["31","88"]}}')
         ws.message(f"smd+{conid}")
     gateway.faults.end_market_data(AAPL)
-    ws.collect(0.02)
-    topics = {each["topic"] for each in ws.collect(0.1)}
-    assert f"smd+{AAPL}" not in topics
-    assert "smd+272093" in topics
+    ws.drain()
+    assert f"smd+{AAPL}" not in ws.topics()
+    ws.message("smd+272093")
     gateway.faults.end_market_data()
-    ws.collect(0.02)
-    assert {each["topic"] for each in ws.collect(0.1)} <= {"system"}
+    ws.drain()
+    assert ws.topics() == {"system"}
 
 
 def test_nothing_to_hit(gateway: SimulatedGateway) -> None:
@@ -160,5 +157,5 @@ def test_200_000_messages_take_seconds(gateway: SimulatedGateway, open_ws: Open)
     begin = time.perf_counter()
     fault = gateway.faults.ws_flood(200_000)
     while fault.hits < 200_000:
-        ws.raw(5)
-    assert time.perf_counter() - begin < 60
+        ws.raw(60)
+    assert time.perf_counter() - begin < 300

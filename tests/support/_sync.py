@@ -23,7 +23,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def until(condition: Callable[[], object], seconds: float = 3.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until something has become true."""
     for _ in range(int(seconds / 0.005)):
         if condition():
@@ -42,4 +42,4 @@ def later(function: Callable[[], Any]) -> Future[Any]:
 
 def result(future: Future[T]) -> T:
     """Wait for what was started beside."""
-    return future.result(5)
+    return future.result(60)

@@ -42,7 +42,7 @@ def without_coverage(test: Callable[[], None]) -> Callable[[], None]:
         where = f"{sys.modules[test.__module__].__file__}::{test.__name__}"
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", where],
-            env=unmeasured(), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+            env=unmeasured(), cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 

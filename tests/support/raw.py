@@ -124,7 +124,7 @@ class Peer:
             length = int.from_bytes(exactly(2), "big")
         mask = exactly(4)
         text = bytes(byte ^ mask[at % 4] for at, byte in enumerate(exactly(length)))
-        self.sock.settimeout(2)
+        self.sock.settimeout(20)
         return text.decode()
 
     def reset(self) -> None:
@@ -171,7 +171,7 @@ class RawGateway:
     def __exit__(self, *exc_info: object) -> None:
         self._stopping.set()
         for thread in self._threads:
-            thread.join(2)
+            thread.join(20)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -192,7 +192,7 @@ class RawGateway:
             if self._tls is None:
                 self._serve_requests(sock, number)
                 return
-            sock.settimeout(2)
+            sock.settimeout(10)
             with self._tls.wrap_socket(sock, server_side=True) as encrypted:
                 self._serve_requests(encrypted, number)
 
@@ -208,7 +208,7 @@ class RawGateway:
                 script = self._scripts[0]
                 if len(self._scripts) > 1:
                     self._scripts.popleft()
-            sock.settimeout(2)
+            sock.settimeout(20)
             script(request, Peer(sock, self._stopping))
             sock.settimeout(0.05)
 

@@ -19,29 +19,36 @@ def redis_server(folder: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("a real Redis is needed for this: install the package redis-server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-        "--dir", str(folder), "--loglevel", "warning",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait_until_up(port, server)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            server.terminate()
-            server.wait(5)
+    for _ in range(5):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [
+            program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", str(folder), "--loglevel", "warning",
+        ]  # fmt: skip
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server:
+            try:
+                if _is_up(port, server):
+                    yield f"redis://127.0.0.1:{port}/0"
+                    return
+            finally:
+                server.terminate()
+                server.wait(60)
+    pytest.fail("the Redis server did not come up")
 
 
-def _wait_until_up(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 5
+def _is_up(port: int, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until it answers; False where it has ended, because somebody else got the port."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with socket.create_connection(("127.0.0.1", port), 1) as sock:
+            with socket.create_connection(("127.0.0.1", port), 10) as sock:
                 sock.sendall(b"PING\r\n")
                 if sock.recv(16).startswith(b"+PONG"):
-                    return
+                    time.sleep(0.05)  # one that cannot have the port ends by then
+                    return server.poll() is None
         except OSError:
             time.sleep(0.01)
-    pytest.fail("the Redis server did not come up")
+    return False

@@ -45,7 +45,7 @@ class Project:
             env={**os.environ, "PYTHONPATH": str(ROOT), "BEZANT_PACING": "", "NO_COLOR": "1"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         output = done.stdout + done.stderr
