@@ -115,7 +115,7 @@ def test_first_calls_of_a_map() -> None:
 FROM_JSON = """
     import sys, threading
     from bezant.models import Position
-    from bezant._core import inspection
+    import bezant._core.inspection as inspection
 
     assert Position.from_json("{}") is not None
     assert "RLock" in type(inspection._lock).__name__

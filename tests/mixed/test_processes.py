@@ -118,8 +118,8 @@ def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
 _PLACES = """
 import sys
 import bezant
-from bezant._sync import order_turn
-order_turn._GRACE = -59.4  # the lease ends before the call
+import bezant._sync.order_turn
+bezant._sync.order_turn._GRACE = -59.4  # the lease ends before the call
 with bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=60, max_wait=1) as client:
     print("placing", flush=True)
     client.request(
@@ -141,8 +141,8 @@ with bezant.Client(sys.argv[1], pacing=sys.argv[2]) as client:
 _READS = """
 import asyncio, sys
 import bezant
-from bezant._core import order_turns
-order_turns.READS_WAIT = 60.0
+import bezant._core.order_turns
+bezant._core.order_turns.READS_WAIT = 60.0
 async def main():
     async with bezant.AsyncClient(sys.argv[1], pacing=sys.argv[2]) as client:
         print("ready", flush=True)
