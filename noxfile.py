@@ -50,8 +50,8 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *arguments)
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report", "--include=bezant/_core/*", "--fail-under=100")
-    session.run("coverage", "report", "--omit=bezant/_core/*", "--fail-under=95")
+    session.run("coverage", "report", "--include=bezant/_core/*,bezant/_wire/*", "--fail-under=100")
+    session.run("coverage", "report", "--omit=bezant/_core/*,bezant/_wire/*", "--fail-under=95")
 
 
 @nox.session(python=NEWEST_COMMON)

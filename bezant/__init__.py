@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ._async.session import AsyncSession
     from ._async.stream import AsyncWsClient
     from ._async.symbols import AsyncSymbolCache
-    from ._core.bulk import Outcome, Progress
     from ._core.decode import Drift
     from ._core.files import BinaryAnswer
     from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
@@ -119,26 +118,39 @@ if TYPE_CHECKING:
         TradeUpdate,
         UnsetType,
     )
+    from .models.bulk import Outcome, Progress
 
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
     "_async.events": ("AsyncSessionEvents",),
     "_async.keepalive": ("AsyncKeepalive",),
-    "_async.live": ("AsyncOrders", "AsyncQuote", "AsyncSubscription"),
+    "_async.live": (
+        "AsyncOrders",
+        "AsyncQuote",
+        "AsyncSubscription",
+    ),
     "_async.session": ("AsyncSession",),
     "_async.stream": ("AsyncWsClient",),
     "_async.symbols": ("AsyncSymbolCache",),
-    "_core.bulk": ("Outcome", "Progress"),
     "_core.decode": ("Drift",),
     "_core.files": ("BinaryAnswer",),
-    "_core.session": ("BrokerageState", "LoginState", "SessionChange", "SessionState"),
+    "_core.session": (
+        "BrokerageState",
+        "LoginState",
+        "SessionChange",
+        "SessionState",
+    ),
     "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
     "_sync.events": ("SessionEvents",),
     "_sync.keepalive": ("Keepalive",),
-    "_sync.live": ("Orders", "Quote", "Subscription"),
+    "_sync.live": (
+        "Orders",
+        "Quote",
+        "Subscription",
+    ),
     "_sync.session": ("Session",),
     "_sync.stream": ("WsClient",),
     "_sync.symbols": ("SymbolCache",),
@@ -219,6 +231,10 @@ _HOMES = {
         "Tickle",
         "TradeUpdate",
         "UnsetType",
+    ),
+    "models.bulk": (
+        "Outcome",
+        "Progress",
     ),
 }
 

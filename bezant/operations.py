@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ._core.endpoints._table import ROWS
-from ._core.redact import shown
+from ._wire.redaction import shown
 from .errors import InvalidRequest
 
 __all__ = ["OPERATIONS", "OperationEntry", "by_path", "search"]

@@ -13,17 +13,17 @@ from contextlib import suppress
 from typing import Any, Final
 
 from bezant import BezantError, Position
-from bezant._core import values
 from bezant._core.answers import read
 from bezant._core.cookies import CookieJar
 from bezant._core.decode import Drift
 from bezant._core.failures import raise_status
-from bezant._core.redact import redact
 from bezant._core.settings import BaseUrl
 from bezant._core.stream.frames import parse
 from bezant._core.stream.framing import frame_end, plain_messages
 from bezant._core.stream.handshake import check_head
 from bezant._core.wire import Answer, Operation
+from bezant._wire import converters
+from bezant._wire.redaction import redact
 from bezant.models.orders import OrderReply
 
 GROWTH: Final = 10
@@ -161,8 +161,14 @@ def readers() -> dict[str, Callable[[str], object]]:
         **{
             f"values.{each.__name__}": converter(each)
             for each in (
-                values.to_decimal, values.to_int, values.to_float, values.to_bool, values.to_text,
-                values.to_time, values.to_date, values.quoted,
+                converters.to_decimal,
+                converters.to_int,
+                converters.to_float,
+                converters.to_bool,
+                converters.to_text,
+                converters.to_time,
+                converters.to_date,
+                converters.quoted,
             )
         },
         # Its callers give it a few kB at most, and it is the slowest by far.
@@ -172,7 +178,7 @@ def readers() -> dict[str, Callable[[str], object]]:
         "answers": everywhere(_answers),
         "stream messages": lambda text: _stream(text.encode("utf-8", "replace")),
         "frames": lambda text: _frames(text.encode("utf-8", "replace")),
-    }  # fmt: skip
+    }
 
 
 def _seconds(reader: Callable[[str], object], text: str) -> float:

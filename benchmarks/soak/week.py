@@ -88,7 +88,7 @@ def stream(twin: Twin, seconds: float) -> Figure:
 
 def _held() -> float:
     """Return what the client's own code holds, in KiB; the simulated gateway does not count."""
-    names = ("_core", "_async", "_sync", "_runtime", "models")
+    names = ("_wire", "_core", "_async", "_sync", "_runtime", "models")
     own = [tracemalloc.Filter(True, f"*/bezant/{each}/*") for each in names]
     found = tracemalloc.take_snapshot().filter_traces(own).statistics("filename")
     return sum(each.size for each in found) / 1024

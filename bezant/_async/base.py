@@ -30,7 +30,7 @@ from .._runtime import _async as rt
 from .channel import AsyncChannel
 
 if TYPE_CHECKING:
-    from .._core.bulk import Progress
+    from ..models.bulk import Progress
     from .api import AsyncApi
     from .bulk import AsyncBulk
     from .session import AsyncSession

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._core import symbols as rules
-from .._core.redact import shown
 from .._runtime import _async as rt
+from .._wire.redaction import shown
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .channel import AsyncChannel

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast, get_args
 
 import msgspec
 
+from .._wire.redaction import excerpt, shown
 from ..errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from . import envelope
 from .bars import with_times
@@ -23,7 +24,6 @@ from .failures import (
 )
 from .files import BinaryAnswer, binary
 from .inspection import Reentered, inspect
-from .redact import excerpt, shown
 from .wire import Answer, Operation
 
 T = TypeVar("T")

@@ -30,12 +30,12 @@ from typing import (
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from .._wire import converters
+from .._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
+from .._wire.redaction import excerpt
 from ..errors import DecodeError
-from . import values
 from .blanks import FastDecoder
-from .bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
 from .inspection import Reentered, convert, inspect
-from .redact import excerpt
 
 T = TypeVar("T")
 
@@ -396,13 +396,13 @@ def _with_floats(value: object) -> object:
 _Shape = _Scalar | _Native | _List | _Mapping | _Struct | _Maybe
 
 _CONVERTERS: dict[object, Callable[[object], object]] = {
-    int: values.to_int,
-    float: values.to_float,
-    Decimal: values.to_decimal,
-    bool: values.to_bool,
-    str: values.to_text,
-    datetime: values.to_time,
-    date: values.to_date,
+    int: converters.to_int,
+    float: converters.to_float,
+    Decimal: converters.to_decimal,
+    bool: converters.to_bool,
+    str: converters.to_text,
+    datetime: converters.to_time,
+    date: converters.to_date,
 }
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from .._wire.converters import NOTHING
+from .._wire.redaction import beginning
 from ..errors import DecodeError
 from ..models._base import Model
 from .decode import loads
-from .redact import beginning
-from .values import NOTHING
 from .wire import Operation
 
 # In longer answers an error is looked for while they are decoded: looking through all their bytes

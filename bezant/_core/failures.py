@@ -6,6 +6,7 @@ import json
 import re
 from typing import Final, NoReturn, cast
 
+from .._wire.redaction import excerpt, redact
 from ..errors import (
     AnswerTooLarge,
     ApiError,
@@ -29,7 +30,6 @@ from ..errors import (
 from .effects import ASK_FIRST, advice, is_vague, unreadable
 from .envelope import reason
 from .health import LOG_IN, LOGIN_PATHS, OPEN_IT
-from .redact import excerpt, redact
 from .wire import Answer, Operation, TransportTrouble, Trouble
 
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")

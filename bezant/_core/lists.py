@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
+from .._wire.redaction import shown
 from ..errors import InvalidRequest
 from .pacing import limits_of
-from .redact import shown
 from .wire import Operation
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def is_open(order: LiveOrder) -> bool:
 
     A new order begins as Inactive, too, and stays so while its question waits for an answer.
     """
-    from .stream.books import is_working  # what an order's list is asked for without
+    from .._wire.order_status import is_working  # what an order's list is asked for without
 
     detail = order.order_ccp_status if order.status == "Inactive" else None
     if isinstance(detail, str) and detail.replace(" ", "").lower() == "pendingsubmit":

@@ -15,11 +15,11 @@ from urllib.parse import unquote
 
 import msgspec
 
+from .._wire.record import Value
+from .._wire.redaction import redact
 from ..errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
 from .decode import loads
 from .effects import OrderCall
-from .redact import redact
-from .value import Value
 from .wire import Operation, Request
 
 # Lifetime of an order question at the gateway, in seconds.

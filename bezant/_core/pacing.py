@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import msgspec
 
-from .value import Value
+from .._wire.record import Value
 from .wire import Operation
 
 # The gateway serves five requests at a time and its own keepalive is one of them. One of our four

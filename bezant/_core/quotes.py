@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
+from .._wire import converters
 from ..errors import InvalidRequest
 from ..models.stream import MarketData
-from . import values
 from .stream.fields import MarketDataFields
 from .wire import Operation
 
@@ -90,7 +90,7 @@ class Quotes:
 def _conid_of(row: dict[str, Any]) -> int:
     """Return which contract a row is about; 0 where it does not say."""
     try:
-        return values.to_int(row.get("conid")) or 0
+        return converters.to_int(row.get("conid")) or 0
     except (ValueError, ArithmeticError):
         return 0
 

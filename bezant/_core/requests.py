@@ -13,9 +13,9 @@ from urllib.parse import quote, unquote
 import msgspec
 from msgspec import UNSET
 
+from .._wire.redaction import shown
 from ..errors import InvalidRequest
 from .inspection import Reentered, convert
-from .redact import shown
 from .settings import Settings
 from .wire import Operation, Payload, Request
 

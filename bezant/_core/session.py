@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final, Literal
 
+from .._wire.record import Value
 from ..errors import (
     BezantError,
     CompetingSession,
@@ -18,7 +19,6 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .health import AUTH_STATUS, LOG_IN, problem
-from .value import Value
 from .wire import Operation
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 from msgspec.structs import replace
 
 from .._version import __version__
+from .._wire.record import Value
+from .._wire.redaction import shown
 from ..errors import InvalidBaseUrl, InvalidRequest
-from .redact import shown
-from .value import Value
 
 DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from .._wire.record import Value
 from .pacing import (
     MARGIN,
     PENALTY,
@@ -23,7 +24,6 @@ from .pacing import (
     priority_of,
 )
 from .shared_turns import SharedTurn, hold_back
-from .value import Value
 
 # Nobody tells another process that a place has become free.
 _LOOK_AGAIN: Final = 0.02

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .._wire.record import Value
 from . import order_turns
 from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, settles
-from .value import Value
 
 if TYPE_CHECKING:
     from ..errors import AccountBusy

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar, Final
 
+from .._wire.record import Value
 from ..errors import Refused
-from .value import Value
 
 # NATs and VPNs drop idle connections silently, some after half a minute. The result of a call with
 # a side effect would then be unknown after its whole timeout.

@@ -19,11 +19,11 @@ from websockets.exceptions import (
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import CLOSED, OPEN
 
-from .._core.redact import Secret
 from .._core.settings import Settings
 from .._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
 from .._core.wire import TransportTrouble
+from .._wire.redaction import Secret
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._async_network import drop_socket
 from ._quiet import websocket_logger

@@ -31,7 +31,7 @@ from .._runtime import _sync as rt
 from .channel import Channel
 
 if TYPE_CHECKING:
-    from .._core.bulk import Progress
+    from ..models.bulk import Progress
     from .api import Api
     from .bulk import Bulk
     from .session import Session

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sized
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from .._core.bulk import Outcome, Progress
 from .._core.effects import left_unknown, note_unknown
-from .._core.redact import shown
 from .._core.settings import check_callable
 from .._runtime import _sync as rt
+from .._wire.redaction import shown
 from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
+from ..models.bulk import Outcome, Progress
 from .channel import Channel, unknown_outcomes
 from .turn import patience
 

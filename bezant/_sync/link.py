@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from .._core.decode import Drift
 from .._core.health import TICKLE, problem
 from .._core.pacing import MAX_STREAMS
-from .._core.redact import Secret
 from .._core.requests import cookie_header
 from .._core.stream.connection import StreamState
 from .._core.stream.handshake import Header
@@ -17,6 +16,7 @@ from .._core.stream.inbox import Inbox
 from .._core.stream.order_check import Ask
 from .._core.stream.timing import Phase, Timing
 from .._runtime import _sync as rt
+from .._wire.redaction import Secret
 from ..errors import (
     ApiError,
     BezantError,

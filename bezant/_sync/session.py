@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from .._core.health import AUTH_STATUS, INIT, TICKLE, cannot_open, refused
-from .._core.redact import shown
 from .._core.session import (
     FIRST_POLL,
     REGIONS,
@@ -23,6 +22,7 @@ from .._core.session import (
 )
 from .._core.settings import Settings, check_callable, check_seconds
 from .._runtime import _sync as rt
+from .._wire.redaction import shown
 from ..errors import (
     BadRequest,
     BezantError,

@@ -6,11 +6,11 @@ from __future__ import annotations
 import warnings
 from typing import Self
 
-from .._core.redact import shown
 from .._core.settings import check_count, check_seconds
 from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
 from .._core.stream.timing import READY_TIMEOUT, Timing
 from .._runtime import _sync as rt
+from .._wire.redaction import shown
 from ..errors import InvalidRequest, WsClosed, WsError, WsTimeout
 from ..models.stream import Message, StreamStats
 from .client import Client

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._core import symbols as rules
-from .._core.redact import shown
 from .._runtime import _sync as rt
+from .._wire.redaction import shown
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
 from .channel import Channel

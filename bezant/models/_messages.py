@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .._core.redact import without_secrets
+from .._wire.redaction import without_secrets
 from ._base import Model, pairs
 
 

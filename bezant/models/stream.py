@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .._core import values
-from .._core.redact import shown
-from .._core.stream.field_table import ALIASES, CODES, KINDS, NAMES
 from .._errors.base import InvalidRequest
+from .._wire import converters
+from .._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
+from .._wire.redaction import shown
 from ._base import UNSET, Maybe
 from ._messages import MessageModel, StreamMessage
 from ._stream_notes import (
@@ -116,7 +116,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     def updated(self) -> datetime | None:
         """The gateway's time of the change."""
         try:
-            return values.to_time(self.raw["_updated"])
+            return converters.to_time(self.raw["_updated"])
         except (LookupError, ValueError, ArithmeticError):
             return None
 
@@ -137,12 +137,12 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         kind = KINDS.get(code, "text")
         try:
             if kind in _NUMERIC:
-                return values.to_decimal(value)
+                return converters.to_decimal(value)
             if kind == "int":
-                return values.to_int(value)
+                return converters.to_int(value)
             if kind == "bool01":
-                return values.to_bool(value)
-            return values.to_text(value)
+                return converters.to_bool(value)
+            return converters.to_text(value)
         except (ValueError, ArithmeticError):
             return None
 
@@ -156,7 +156,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         if value is None:
             return None
         try:
-            return values.to_decimal(value)
+            return converters.to_decimal(value)
         except (ValueError, ArithmeticError):
             return None
 

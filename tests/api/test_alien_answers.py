@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bezant import BezantError, OutcomeUnknown
 from bezant._core.answers import read
-from bezant._core.bounds import is_fit
 from bezant._core.decode import Drift
 from bezant._core.stream.frames import Alive, parse
 from bezant._core.stream.inbox import Inbox
@@ -23,6 +22,7 @@ from bezant._core.stream.intake import Intake
 from bezant._core.stream.sent import Sent
 from bezant._core.stream.timing import Timing
 from bezant._core.wire import Answer
+from bezant._wire.bounds import is_fit
 from bezant.models.stream import MarketData, Message
 
 from .catalogue import ENDPOINTS, answer_of

@@ -15,7 +15,8 @@ import bezant
 import bezant.models
 
 CORE = Path(bezant.__file__).parent / "_core"
-FILES = sorted(CORE.rglob("*.py"))
+WIRE = CORE.with_name("_wire")
+FILES = sorted([*CORE.rglob("*.py"), *WIRE.rglob("*.py")])
 BANNED = (
     "asyncio",
     "threading",
@@ -140,9 +141,10 @@ LATE = (
     "bezant._sync.keepalive",
     "bezant._sync.session",
     "bezant._sync.stream",
-    "bezant._core.bulk",
+    "bezant.models.bulk",
     "bezant._core.quotes",
-    "bezant._core.stream.field",
+    "bezant._core.stream.fields",
+    "bezant._wire.market_data",
     "bezant._core.stream.connection",
     "bezant.models.stream",
     "bezant.models.orders",

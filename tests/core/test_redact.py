@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.redact import (
-    Secret,
-    beginning,
-    excerpt,
-    redact,
-    shown,
-    without_secrets,
-)
+from bezant._wire.redaction import Secret, beginning, excerpt, redact, shown, without_secrets
 
 from .samples import TOKEN
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core import values
+from bezant._wire import converters
 
 CONVERTERS: list[Callable[[object], object]] = [
-    values.to_decimal,
-    values.to_int,
-    values.to_float,
-    values.to_bool,
-    values.to_text,
-    values.to_time,
-    values.to_date,
+    converters.to_decimal,
+    converters.to_int,
+    converters.to_float,
+    converters.to_bool,
+    converters.to_text,
+    converters.to_time,
+    converters.to_date,
 ]
 anything = (
     st.none()
@@ -84,7 +84,7 @@ def test_converters_give_a_value_or_none_or_raise_value_error(
     ],
 )
 def test_a_number_in_any_spelling_is_exact(spelling: object, expected: str) -> None:
-    found = values.to_decimal(spelling)
+    found = converters.to_decimal(spelling)
     assert found is not None
     assert found == Decimal(expected)
     assert "E" not in str(found) or spelling == "1e3"
@@ -94,25 +94,25 @@ def test_a_number_in_any_spelling_is_exact(spelling: object, expected: str) -> N
     "text", ["", " ", "-", "--", "N/A", "n/a", "NA", "None", "null", "NaN", "nan", " NaN "]
 )
 def test_nothing_is_none_and_never_zero(text: str) -> None:
-    assert values.to_decimal(text) is None
-    assert values.to_int(text) is None
-    assert values.to_float(text) is None
-    assert values.to_bool(text) is None
-    assert values.to_time(text) is None
-    assert values.to_date(text) is None
+    assert converters.to_decimal(text) is None
+    assert converters.to_int(text) is None
+    assert converters.to_float(text) is None
+    assert converters.to_bool(text) is None
+    assert converters.to_time(text) is None
+    assert converters.to_date(text) is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity"])
 def test_a_number_that_is_not_finite_is_none(number: str) -> None:
-    assert values.to_decimal(Decimal(number)) is None
-    assert values.to_int(Decimal(number)) is None
-    assert values.to_float(Decimal(number)) is None
-    assert values.to_bool(Decimal(number)) is None
+    assert converters.to_decimal(Decimal(number)) is None
+    assert converters.to_int(Decimal(number)) is None
+    assert converters.to_float(Decimal(number)) is None
+    assert converters.to_bool(Decimal(number)) is None
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")], ids=repr)
 def test_a_float_that_is_not_finite_is_none(number: float) -> None:
-    assert values.to_decimal(number) is None
+    assert converters.to_decimal(number) is None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_float_that_is_not_finite_is_none(number: float) -> None:
     ids=lambda value: repr(value)[:20],
 )
 def test_what_is_not_a_number_does_not_fit(value: object) -> None:
-    for convert in (values.to_decimal, values.to_int, values.to_float):
+    for convert in (converters.to_decimal, converters.to_int, converters.to_float):
         with pytest.raises(ValueError):
             convert(value)
 
@@ -158,8 +158,8 @@ def test_a_formatted_number_reads_back_exactly(
     with decimal.localcontext(prec=100):
         size = amount * 10 ** {"_": 0, "K": 3, "M": 6, "B": 9}[scale]
         expected = -size if negative else size
-    assert values.to_decimal(text) == expected
-    quoted = values.quoted(text)
+    assert converters.to_decimal(text) == expected
+    quoted = converters.quoted(text)
     assert quoted is not None
     assert quoted.is_close == ("C" in mark)
     assert quoted.is_halted == ("H" in mark)
@@ -167,8 +167,8 @@ def test_a_formatted_number_reads_back_exactly(
 
 def test_no_context_of_the_user_changes_a_number() -> None:
     with decimal.localcontext(prec=3):
-        assert str(values.to_decimal("1,234.5678K")) == "1234567.8"
-        assert str(values.to_decimal(0.12345)) == "0.12345"
+        assert str(converters.to_decimal("1,234.5678K")) == "1234567.8"
+        assert str(converters.to_decimal(0.12345)) == "0.12345"
 
 
 @pytest.mark.parametrize(
@@ -176,35 +176,35 @@ def test_no_context_of_the_user_changes_a_number() -> None:
     [(7, 7), ("756,733", 756733), (756733.0, 756733), ("756733.0", 756733), ("2K", 2000)],
 )
 def test_whole_numbers(spelling: object, expected: int) -> None:
-    assert values.to_int(spelling) == expected
+    assert converters.to_int(spelling) == expected
 
 
 @pytest.mark.parametrize("spelling", ["1.5", 1.5, "1e61", Decimal("1E+999999"), True], ids=repr)
 def test_fractions_and_giants_are_no_ids(spelling: object) -> None:
     with pytest.raises(ValueError):
-        values.to_int(spelling)
+        converters.to_int(spelling)
 
 
 def test_floats() -> None:
-    assert values.to_float("1,234.5") == 1234.5
+    assert converters.to_float("1,234.5") == 1234.5
     with pytest.raises(ValueError, match="larger"):
-        values.to_float("1e400")
+        converters.to_float("1e400")
 
 
 @pytest.mark.parametrize("spelling", [True, 1, 1.0, Decimal(1), "1", "Y", "yes", "TRUE", " true "])
 def test_flags_that_are_set(spelling: object) -> None:
-    assert values.to_bool(spelling) is True
+    assert converters.to_bool(spelling) is True
 
 
 @pytest.mark.parametrize("spelling", [False, 0, 0.0, Decimal(0), "0", "N", "no", "False"])
 def test_flags_that_are_not(spelling: object) -> None:
-    assert values.to_bool(spelling) is False
+    assert converters.to_bool(spelling) is False
 
 
 @pytest.mark.parametrize("spelling", [2, -1, 0.5, "maybe", "2", None, []], ids=repr)
 def test_what_is_no_flag_does_not_fit(spelling: object) -> None:
     with pytest.raises(ValueError):
-        values.to_bool(spelling)
+        converters.to_bool(spelling)
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ def test_what_is_no_flag_does_not_fit(spelling: object) -> None:
     [("", ""), ("x", "x"), (True, "true"), (False, "false"), (5, "5"), (Decimal("1.50"), "1.50")],
 )
 def test_texts_keep_the_spelling_of_json(value: object, expected: str) -> None:
-    assert values.to_text(value) == expected
+    assert converters.to_text(value) == expected
 
 
 @pytest.mark.parametrize("value", [None, [], {}], ids=repr)
 def test_what_is_no_text_does_not_fit(value: object) -> None:
     with pytest.raises(ValueError):
-        values.to_text(value)
+        converters.to_text(value)
 
 
 def _java(moment: datetime, zone: str, hours: int) -> str:
@@ -254,11 +254,11 @@ def test_every_spelling_of_a_moment_is_the_same_moment(moment: datetime) -> None
         _java(moment, "PDT", -7),
         _java(moment, "HKT", 8),
     ]
-    assert {str(each): values.to_time(each) for each in spellings} == {
+    assert {str(each): converters.to_time(each) for each in spellings} == {
         str(each): moment for each in spellings
     }
     midnight = moment.replace(hour=0, minute=0, second=0)
-    assert values.to_time(f"{moment:%Y%m%d}") == midnight
+    assert converters.to_time(f"{moment:%Y%m%d}") == midnight
 
 
 @pytest.mark.parametrize(
@@ -288,23 +288,23 @@ def test_every_spelling_of_a_moment_is_the_same_moment(moment: datetime) -> None
 )
 def test_what_is_no_moment_does_not_fit(value: object) -> None:
     with pytest.raises(ValueError):
-        values.to_time(value)
+        converters.to_time(value)
 
 
 def test_fractions_of_seconds_stay() -> None:
     expected = datetime(2026, 9, 8, 17, 33, 8, 250_000, tzinfo=UTC)
-    assert values.to_time(1788888788.25) == expected
-    assert values.to_time(1788888788250) == expected
-    assert values.to_time("1788888788.25") == expected
+    assert converters.to_time(1788888788.25) == expected
+    assert converters.to_time(1788888788250) == expected
+    assert converters.to_time("1788888788.25") == expected
 
 
 def test_an_early_epoch_is_in_seconds() -> None:
-    assert values.to_time(0) == datetime(1970, 1, 1, tzinfo=UTC)
-    assert values.to_time(-86400) == datetime(1969, 12, 31, tzinfo=UTC)
+    assert converters.to_time(0) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert converters.to_time(-86400) == datetime(1969, 12, 31, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     "value", ["20260908", 20260908, "2026-09-08", "20260908-23:59:59", 1788888788], ids=repr
 )
 def test_days(value: object) -> None:
-    assert values.to_date(value) == date(2026, 9, 8)
+    assert converters.to_date(value) == date(2026, 9, 8)

@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .problem import Problem
 
 FOLDER = "tools/api_overlay"
-FIELD_TABLE = "bezant/_core/stream/field_table.py"
+FIELD_TABLE = "bezant/_wire/market_data_fields.py"
 SPECIAL = ("digest", "glossary", "pacing", "schemas")
 OPERATION_KEYS = frozenset(
     {

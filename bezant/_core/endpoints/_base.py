@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import UNSET
 
+from ..._wire.record import Value
 from ...errors import InvalidRequest
 from ..requests import encode_body, fill_path
-from ..value import Value
 from ..wire import Operation, Payload
 
 JWT = "application/jwt"

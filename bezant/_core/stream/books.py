@@ -7,17 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
+from ..._wire.order_status import is_working
 from ...models.stream import LedgerUpdate, MarketData, OrderUpdate, TradeUpdate
 from ..decode import Report
 from .frames import ledger_row, order_row, trade_row
 
 # What is no longer working is kept for a while, because a later message may tell more of it.
 MAX_ROWS: Final = 5_000
-_FINISHED: Final = frozenset(
-    {
-        "apicancelled", "cancelled", "canceled", "expired", "filled", "inactive", "rejected",
-    }
-)  # fmt: skip
 # The usual spellings, which are looked up faster.
 _WORKING: Final = ("Submitted", "PreSubmitted", "PendingSubmit", "PendingCancel")
 # A new order is "Inactive" for a moment, so that is not the end of it.
@@ -255,12 +251,6 @@ class OrderBook:
         if whole is None:
             whole = self._wholes[order_id] = order_row(self._rows[order_id], self._report)
         return whole
-
-
-def is_working(row: Mapping[str, Any]) -> bool:
-    """Say whether an order can still be filled."""
-    status = row.get("status")
-    return not isinstance(status, str) or status.strip().lower() not in _FINISHED
 
 
 def _is_final(row: Mapping[str, Any]) -> bool:

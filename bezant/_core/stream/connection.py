@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ..._wire.redaction import Secret, redact
 from ...errors import InvalidRequest
 from ...models.stream import (
     BarsUpdate,
@@ -24,7 +25,6 @@ from ...models.stream import (
     System,
 )
 from ..decode import Report
-from ..redact import Secret, redact
 from .backoff import Backoff
 from .books import NOT_SUBSCRIBED, LiveQuote, OrderBook
 from .fields import MarketDataFields

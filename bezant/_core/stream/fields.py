@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
+from ..._wire.market_data_fields import ALIASES, CODES, NAMES
+from ..._wire.market_data_meanings import DOCS
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest
-from ..redact import shown
-from .field_docs import DOCS
-from .field_table import ALIASES, CODES, NAMES
 
 # IBKR takes up to 50 fields in one request.
 MAX_FIELDS: Final = 50

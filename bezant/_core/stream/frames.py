@@ -8,6 +8,9 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from ..._wire import converters
+from ..._wire.bounds import may_be_unfit
+from ..._wire.redaction import Secret
 from ...models.stream import (
     AccountUpdate,
     BarsUpdate,
@@ -28,11 +31,8 @@ from ...models.stream import (
     System,
     TradeUpdate,
 )
-from .. import values
 from ..bars import with_times
-from ..bounds import may_be_unfit
 from ..decode import Report, loads, mend
-from ..redact import Secret
 from .ladder import ladder
 
 _MAX_MALFORMED = 64 * 1024
@@ -109,14 +109,14 @@ def _market_data(topic: str, message: _Object) -> MarketData | list[Message]:
 
 def _number(value: object) -> int | None:
     try:
-        return values.to_int(value)
+        return converters.to_int(value)
     except (ValueError, ArithmeticError):
         return None
 
 
 def _time(value: object) -> datetime | None:
     try:
-        return None if value is None else values.to_time(value)
+        return None if value is None else converters.to_time(value)
     except (ValueError, ArithmeticError):
         return None
 

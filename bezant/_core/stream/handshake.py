@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from ..._wire.redaction import Secret, excerpt
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
-from ..redact import Secret, excerpt
 from ..settings import BaseUrl
 
 # The gateway's answer has a few hundred bytes.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, cast
 
+from ..._wire import converters
 from ...models.stream import LadderRow, LadderUpdate, Message
-from .. import values
 from ..decode import Report
 
 
@@ -42,6 +42,6 @@ def _row(row: dict[str, Any]) -> LadderRow:
 
 def _number(value: object) -> Decimal | None:
     try:
-        return None if value is None else values.to_decimal(value)
+        return None if value is None else converters.to_decimal(value)
     except (ValueError, ArithmeticError):
         return None

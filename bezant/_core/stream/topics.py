@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest
-from ..redact import shown
 
 ORDERS: Final = "or"
 PNL: Final = "pl"

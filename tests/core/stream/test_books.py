@@ -9,6 +9,7 @@ import pytest
 
 from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
 from bezant._core.stream import books
+from bezant._wire import order_status
 
 from ..samples import Drifts
 
@@ -40,14 +41,14 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
 def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books, "MAX_ROWS", 10)
     looked = 0
-    working = books.is_working
+    working = order_status.is_working
 
     def counting(row: Mapping[str, Any]) -> bool:
         nonlocal looked
         looked += 1
         return working(row)
 
-    monkeypatch.setattr(books, "is_working", counting)
+    monkeypatch.setattr(order_status, "is_working", counting)
     for status in ("Submitted", "WarnState", "Filled"):
         book = books.OrderBook(Drifts())
         looked = 0

@@ -25,12 +25,12 @@ from bezant import (
     System,
     TradeUpdate,
 )
-from bezant._core.redact import Secret
 from bezant._core.stream.connection import StreamState
 from bezant._core.stream.order_check import QUIET, Ask
 from bezant._core.stream.timing import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.topics import ORDERS, PNL, TRADES
 from bezant._core.stream.wanted import MAX_COMMAND
+from bezant._wire.redaction import Secret
 from bezant.models.orders import LiveOrder, OrderStatus
 
 from ..samples import TOKEN, Drifts

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bezant import InvalidRequest, MarketDataFields
-from bezant._core.stream.field_docs import DOCS
-from bezant._core.stream.field_table import CODES
 from bezant._core.stream.fields import MAX_FIELDS
+from bezant._wire.market_data_fields import CODES
+from bezant._wire.market_data_meanings import DOCS
 
 
 def test_the_default() -> None:

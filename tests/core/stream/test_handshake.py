@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bezant import NotAuthenticated, WsConnectFailed
-from bezant._core.redact import Secret
 from bezant._core.settings import BaseUrl
 from bezant._core.stream.handshake import check_head, refusal, request_head
+from bezant._wire.redaction import Secret
 
 WHERE = BaseUrl("https", "localhost", 5000, "/v1/api")
 # The example of RFC 6455.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, TypeVar, cast
 
-from .value import Value
+from .._wire.record import Value
 
 T = TypeVar("T")
 R = TypeVar("R")
