@@ -12,8 +12,15 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UNSET
 
-from .._errors.base import cut_off
-from ..errors import ApiError, BezantError, DecodeError, OutcomeUnknown, Refused, SessionError
+from ..errors import (
+    ApiError,
+    BezantError,
+    DecodeError,
+    OutcomeUnknown,
+    Refused,
+    SessionError,
+    cut_off,
+)
 from .decode import loads
 from .requests import client_order_ids
 from .wire import Operation, Request

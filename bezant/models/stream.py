@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .._errors.base import InvalidRequest
 from .._wire import converters
 from .._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
 from .._wire.redaction import shown
+from ..errors import InvalidRequest
 from ._base import UNSET, Maybe
 from ._messages import MessageModel, StreamMessage
 from ._stream_notes import (

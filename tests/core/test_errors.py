@@ -163,6 +163,6 @@ def test_all_errors_are_public() -> None:
     defined = {
         name
         for name, value in vars(errors).items()
-        if isinstance(value, type) and value.__module__ == errors.__name__
+        if isinstance(value, type) and value.__module__ == errors.__name__ and name[0] != "_"
     }
     assert defined == set(errors.__all__)

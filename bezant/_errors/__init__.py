@@ -1,1 +1,0 @@
-"""The exceptions by subject; `bezant.errors` has them all."""
