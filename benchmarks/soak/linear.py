@@ -17,7 +17,7 @@ from bezant._core.answers import read
 from bezant._core.cookies import CookieJar
 from bezant._core.decode import Drift
 from bezant._core.failures import raise_status
-from bezant._core.settings import BaseUrl
+from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.frames import parse
 from bezant._core.stream.framing import frame_end, plain_messages
 from bezant._core.stream.handshake import check_head

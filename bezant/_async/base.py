@@ -14,7 +14,8 @@ from msgspec import UNSET
 from .._core.answers import check_type
 from .._core.decode import Drift
 from .._core.requests import raw_operation
-from .._core.settings import (
+from .._core.settings.checks import check_count, check_seconds
+from .._core.settings.settings import (
     DEFAULT_ANSWER_LIMIT,
     DEFAULT_CONCURRENCY,
     DEFAULT_CONNECT_TIMEOUT,
@@ -22,8 +23,6 @@ from .._core.settings import (
     DEFAULT_MAX_WAIT,
     DEFAULT_TIMEOUT,
     DEFAULT_USER_AGENT,
-    check_count,
-    check_seconds,
     resolve,
 )
 from .._runtime import _async as rt

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from .._core.effects import left_unknown, note_unknown
-from .._core.settings import check_callable
+from .._core.settings.checks import check_callable
 from .._runtime import _async as rt
 from .._wire.redaction import shown
 from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown

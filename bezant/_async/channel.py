@@ -23,7 +23,7 @@ from .._core.positions import ACCOUNTS
 from .._core.primed import Primed
 from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.wire import Answer, Operation, Request, TransportTrouble
 from .._runtime import _async as rt
 from ..errors import (

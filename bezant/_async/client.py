@@ -11,7 +11,7 @@ from .._core.evidence import ORDERS, TRADES, no_accounts
 from .._core.lists import check_account, is_open, list_key, may_be_more, needed
 from .._core.requests import fill_path
 from .._core.retry import TRADING_ACCOUNTS
-from .._core.settings import check_count, check_seconds
+from .._core.settings.checks import check_count, check_seconds
 from .._core.wire import Operation
 from .._runtime import _async as rt
 from ..errors import NoAccounts, PacingError, SessionError

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Self
 
 from .._core.session import SessionChange
-from .._core.settings import check_seconds
+from .._core.settings.checks import check_seconds
 from .._runtime import _async as rt
 from ..errors import InvalidRequest
 from .channel import AsyncChannel

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
-from .._core.settings import check_seconds
+from .._core.settings.checks import check_seconds
 from .._core.stream.books import LiveQuote, OrderBook
 from .._core.stream.wanted import Ticket
 from .._runtime import _async as rt

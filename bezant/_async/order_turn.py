@@ -20,7 +20,7 @@ from .._core.order_turns import (
     ran_out,
     told_by,
 )
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.shared_pacing import Shared, StoreTrouble
 from .._core.shared_turns import (
     LONGEST_WAIT,

@@ -19,7 +19,8 @@ from .._core.session import (
     next_poll,
     patience,
 )
-from .._core.settings import Settings, check_callable, check_seconds
+from .._core.settings.checks import check_callable, check_seconds
+from .._core.settings.settings import Settings
 from .._runtime import _async as rt
 from .._wire.redaction import shown
 from ..errors import (

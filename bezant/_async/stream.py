@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Self
 
-from .._core.settings import check_count, check_seconds
+from .._core.settings.checks import check_count, check_seconds
 from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
 from .._core.stream.timing import READY_TIMEOUT, Timing
 from .._runtime import _async as rt

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, NoReturn
 
 from .._core.pacing import Ticket
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.shared_pacing import (
     Claim,
     Refusal,

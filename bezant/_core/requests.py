@@ -16,7 +16,7 @@ from msgspec import UNSET
 from .._wire.redaction import shown
 from ..errors import InvalidRequest
 from .inspection import Reentered, convert
-from .settings import Settings
+from .settings.settings import Settings
 from .wire import Operation, Payload, Request
 
 # The real gateway answers 414 to a longer request line and 400 to longer headers.

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from .._core.settings import PacingStore
+from .._core.settings.connection import PacingStore
 from .._core.shared_pacing import StoreTrouble
 from ._ledgers import (
     KEPT,

@@ -15,7 +15,7 @@ from typing import Any, cast
 import httpcore
 
 from .._core.body import BodyReader
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._async_network import Backend
 from ._quiet import hide_async

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from .._core.body import ACCEPTED_ENCODING, BodyReader
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._shared import answer_from
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._core.settings import PacingStore
+from .._core.settings.connection import PacingStore
 from .._core.shared_pacing import Refusal, Shared, StoreTrouble, dump, load
 from ..errors import InvalidRequest
 

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Annotated, Self, TypeAlias, TypeVar, cast
 
-from .._core.settings import Settings
+from .._core.settings.settings import Settings
 from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import InvalidRequest, WrongContext
 from ._gates import Gate, gate_for

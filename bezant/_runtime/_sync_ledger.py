@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, TypeVar
 
-from .._core.settings import PacingStore
+from .._core.settings.connection import PacingStore
 from .._core.shared_pacing import StoreTrouble
 from ._ledgers import (
     KEPT,

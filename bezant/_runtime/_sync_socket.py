@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 
-from .._core.settings import BaseUrl, Settings
+from .._core.settings.base_url import BaseUrl
+from .._core.settings.settings import Settings
 from .._core.stream.framing import MAX_MESSAGE
 from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
 from .._core.wire import TransportTrouble

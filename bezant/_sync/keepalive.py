@@ -11,7 +11,7 @@ from typing import Self
 
 from .._core.health import TICKLE
 from .._core.keepalive import Change, KeepaliveState
-from .._core.settings import check_callable
+from .._core.settings.checks import check_callable
 from .._runtime import _sync as rt
 from ..errors import BezantError
 from ..models._session import Tickle

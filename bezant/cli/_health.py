@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .._core.settings import DEFAULT_TIMEOUT
+from .._core.settings.settings import DEFAULT_TIMEOUT
 from .._sync.client import Client
 from ..errors import BezantError, SessionError
 from ..models import AuthStatus

@@ -25,7 +25,9 @@ from bezant._core.requests import (
     fill_path,
     raw_operation,
 )
-from bezant._core.settings import BaseUrl, Settings, Tls
+from bezant._core.settings.base_url import BaseUrl
+from bezant._core.settings.connection import Tls
+from bezant._core.settings.settings import Settings
 from bezant._core.wire import Operation, Request
 from bezant.models.orders import OrderTicket
 

@@ -13,22 +13,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bezant import InvalidBaseUrl, InvalidRequest
-from bezant._core.settings import (
-    DEFAULT_BASE_URL,
-    DEFAULT_USER_AGENT,
-    MAX_SECONDS,
-    BaseUrl,
-    Settings,
-    Tls,
-    TlsMode,
-    check_count,
-    check_seconds,
-    choose_pacing,
-    choose_proxy,
-    choose_tls,
-    gateway_key,
-    resolve,
-)
+from bezant._core.settings.base_url import DEFAULT_BASE_URL, BaseUrl, gateway_key
+from bezant._core.settings.checks import MAX_SECONDS, check_count, check_seconds
+from bezant._core.settings.connection import Tls, TlsMode, choose_pacing, choose_proxy, choose_tls
+from bezant._core.settings.settings import DEFAULT_USER_AGENT, Settings, resolve
 
 from .samples import TOKEN
 

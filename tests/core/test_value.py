@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from bezant import Outcome
-from bezant._core.settings import PacingStore, Tls
+from bezant._core.settings.connection import PacingStore, Tls
 from bezant._core.wire import Answer, Operation, Payload
 
 

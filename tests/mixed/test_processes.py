@@ -13,7 +13,8 @@ import pytest
 
 import bezant
 from bezant._core.pacing import READ
-from bezant._core.settings import BaseUrl, choose_pacing
+from bezant._core.settings.base_url import BaseUrl
+from bezant._core.settings.connection import choose_pacing
 from bezant._runtime._sync import Ledger
 from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest

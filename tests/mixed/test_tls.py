@@ -11,7 +11,8 @@ import pytest
 
 import bezant
 from bezant import InvalidRequest, TlsFailed, WsConnectFailed
-from bezant._core.settings import BaseUrl, Tls, choose_tls
+from bezant._core.settings.base_url import BaseUrl
+from bezant._core.settings.connection import Tls, choose_tls
 from bezant._runtime._shared import tls_context
 from bezant.sim import SimulatedGateway
 
@@ -70,7 +71,7 @@ def test_what_is_refused(shared: SimulatedGateway, verify: object) -> None:
 
 
 def test_the_stream_checks_as_the_client_does(shared: SimulatedGateway) -> None:
-    from bezant._core.settings import Settings
+    from bezant._core.settings.settings import Settings
     from bezant._runtime import _async, _sync
 
     where = BaseUrl.parse(shared.base_url)

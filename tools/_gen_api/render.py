@@ -377,7 +377,9 @@ def api_index(plan: Plan) -> str:
     groups = [group for group in plan.groups if plan.of(group)]
     text = f'{HEADER}"""Every operation, by group."""\n\nfrom __future__ import annotations\n\n'
     text += "from functools import cached_property\nfrom typing import TYPE_CHECKING\n\n"
-    text += "from ..._core.settings import Settings\nfrom ..channel import AsyncChannel\n\n"
+    text += (
+        "from ..._core.settings.settings import Settings\nfrom ..channel import AsyncChannel\n\n"
+    )
     text += "if TYPE_CHECKING:\n"
     for group in groups:
         text += f"    from .{group} import {group_class(group)}\n"

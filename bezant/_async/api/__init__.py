@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..._core.settings import Settings
+from ..._core.settings.settings import Settings
 from ..channel import AsyncChannel
 
 if TYPE_CHECKING:

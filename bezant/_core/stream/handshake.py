@@ -9,7 +9,7 @@ from typing import Final
 
 from ..._wire.redaction import Secret, excerpt
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
-from ..settings import BaseUrl
+from ..settings.base_url import BaseUrl
 
 # The gateway's answer has a few hundred bytes.
 MAX_HEAD: Final = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bezant import NotAuthenticated, WsConnectFailed
-from bezant._core.settings import BaseUrl
+from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.handshake import check_head, refusal, request_head
 from bezant._wire.redaction import Secret
 

@@ -1,0 +1,185 @@
+"""Where the gateway is."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final, Self
+from urllib.parse import quote, urlsplit
+
+from ..._wire.record import Value
+from ...errors import InvalidBaseUrl
+
+DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
+
+
+class BaseUrl(Value, frozen=True):
+    """Where the gateway is.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: name or address, without brackets.
+        port: TCP port.
+        path: the API's path without a trailing slash, such as ``/v1/api``.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a base URL; without a path it is given ``/v1/api``.
+
+        Raises:
+            InvalidBaseUrl: it cannot be one.
+        """
+        # All up to the last @ may be a password, slashes too where it was not encoded.
+        if not isinstance(text, str):
+            raise InvalidBaseUrl(f"a base URL is text, not {type(text).__name__}")
+        url = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", text, flags=re.DOTALL)[:200]
+        if not text.strip() or not text.isprintable() or " " in text:
+            raise InvalidBaseUrl(f"{url!r} is not a URL; try {DEFAULT_BASE_URL!r}")
+        try:
+            parts = urlsplit(text)
+            host = parts.hostname or ""
+            port = parts.port
+        except ValueError as error:
+            why = "" if "@" in text else f": {error}"
+            raise InvalidBaseUrl(f"{url!r} does not parse{why}") from None
+        if parts.scheme not in ("http", "https"):
+            raise InvalidBaseUrl(
+                f"{url!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
+            )
+        if "@" in parts.netloc:
+            raise InvalidBaseUrl(f"{url!r} must not hold a user name or password")
+        if parts.query or parts.fragment or "?" in text or "#" in text:
+            raise InvalidBaseUrl(f"{url!r} must not have a query or a fragment")
+        if not host or port == 0 or ("[" in parts.netloc and ":" not in host):
+            raise InvalidBaseUrl(f"{url!r} has no host or no usable port")
+        if not _is_host(host):
+            try:
+                host = host.encode("idna").decode("ascii")
+            except UnicodeError:
+                host = ""
+            if not _is_host(host):
+                raise InvalidBaseUrl(f"{url!r} has a host that cannot exist")
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+        if any(segment in (".", "..") for segment in path.split("/")) or "//" in path:
+            raise InvalidBaseUrl(f"{url!r} has a path with empty or dot segments")
+        port = port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, host, port, path or "/v1/api")
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as they stand in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+    @property
+    def root(self) -> str:
+        """The gateway's root: scheme, host and port."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def gateway_key(self) -> str:
+        """The name under which the gateway's rate limits and penalty are kept.
+
+        All spellings of one host share it, and so do all spellings of this machine.
+        """
+        return gateway_key(self.host, self.port)
+
+    @property
+    def ws_url(self) -> str:
+        """Where the WebSocket is."""
+        return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.authority}{self.path}/ws"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine by its name or address."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        address = _address(self.host)
+        return address is not None and address.is_loopback
+
+    def __str__(self) -> str:
+        return self.root + self.path
+
+
+# Names that systems give the loopback addresses in their tables of hosts.
+_LOOPBACK_NAMES: Final = frozenset(
+    {
+        *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"),
+        *("localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6"),
+    }
+)
+
+
+def gateway_key(host: str, port: int) -> str:
+    """Return the name under which a gateway's rate limits and penalty are kept.
+
+    IBKR counts requests per session and punishes the IP address, whatever scheme or spelling of
+    the host was used. All loopback addresses and names are therefore one host.
+
+    Args:
+        host: name or address, without brackets.
+        port: TCP port.
+    """
+    name = host.lower().removesuffix(".")
+    address = _address(name) or _short_address(name)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address is None:
+        if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+            name = "localhost"
+    # Connecting to the unspecified address reaches this machine.
+    elif address.is_loopback or address.is_unspecified:
+        name = "localhost"
+    else:
+        name = f"[{address}]" if address.version == 6 else str(address)
+    return f"{name}:{port}"
+
+
+def _short_address(host: str) -> ipaddress.IPv4Address | None:
+    """Read an IPv4 address as the C library does: up to four numbers, the last one fills the rest.
+
+    Each number may be hexadecimal or octal: 127.1, 0x7f.0.0.1 and 2130706433 are one address.
+    """
+    parts = host.split(".")
+    if len(parts) > 4 or not all(
+        re.fullmatch(r"0x[0-9a-f]{0,8}|[0-9]{1,16}", one) for one in parts
+    ):
+        return None
+    try:
+        numbers = [_number(one) for one in parts]
+    except ValueError:
+        return None
+    *front, last = numbers
+    if any(one > 255 for one in front) or last >= 256 ** (4 - len(front)):
+        return None
+    for place, one in enumerate(front):
+        last += one << (24 - 8 * place)
+    return ipaddress.IPv4Address(last)
+
+
+def _number(text: str) -> int:
+    if text.startswith("0x"):
+        return int(text[2:] or "0", 16)
+    return int(text, 8 if text.startswith("0") else 10)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        return _address(host) is not None
+    return len(host) <= 253 and bool(
+        re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?", host)
+    )
