@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._async.session import AsyncSession
     from ._async.stream import AsyncWsClient
     from ._async.symbols import AsyncSymbolCache
-    from ._core.decode import Drift
+    from ._core.decoding.drift import Drift
     from ._core.files import BinaryAnswer
     from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
@@ -133,7 +133,7 @@ _HOMES = {
     "_async.session": ("AsyncSession",),
     "_async.stream": ("AsyncWsClient",),
     "_async.symbols": ("AsyncSymbolCache",),
-    "_core.decode": ("Drift",),
+    "_core.decoding.drift": ("Drift",),
     "_core.files": ("BinaryAnswer",),
     "_core.session": (
         "BrokerageState",

@@ -15,7 +15,7 @@ from typing import Any, Final
 from bezant import BezantError, Position
 from bezant._core.answers import read
 from bezant._core.cookies import CookieJar
-from bezant._core.decode import Drift
+from bezant._core.decoding.drift import Drift
 from bezant._core.failures import raise_status
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.frames import parse

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from .._core import order_turns, retry
 from .._core.answers import read
 from .._core.cookies import CookieJar
-from .._core.decode import Drift
+from .._core.decoding.drift import Drift
 from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
 from .._core.evidence import Evidence, no_accounts
 from .._core.failures import did_nothing, transport_error

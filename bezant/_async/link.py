@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .._core.decode import Drift
+from .._core.decoding.drift import Drift
 from .._core.health import TICKLE, problem
 from .._core.pacing import MAX_STREAMS
 from .._core.requests import cookie_header

@@ -11,8 +11,10 @@ import msgspec
 from .._wire.redaction import excerpt, shown
 from ..errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from . import envelope
-from .bars import with_times
-from .decode import Drift, Report, decode, decoder
+from .decoding.bars import with_times
+from .decoding.decoder import decode, decoder
+from .decoding.drift import Drift, Report
+from .decoding.inspection import Reentered, inspect
 from .effects import check_told, is_order, unreadable
 from .failures import (
     asking,
@@ -23,7 +25,6 @@ from .failures import (
     refuse_html,
 )
 from .files import BinaryAnswer, binary
-from .inspection import Reentered, inspect
 from .wire import Answer, Operation
 
 T = TypeVar("T")

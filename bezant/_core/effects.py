@@ -21,7 +21,7 @@ from ..errors import (
     SessionError,
     cut_off,
 )
-from .decode import loads
+from .decoding.decoder import loads
 from .requests import client_order_ids
 from .wire import Operation, Request
 

@@ -12,7 +12,7 @@ from .._wire.converters import NOTHING
 from .._wire.redaction import beginning
 from ..errors import DecodeError
 from ..models._base import Model
-from .decode import loads
+from .decoding.decoder import loads
 from .wire import Operation
 
 # In longer answers an error is looked for while they are decoded: looking through all their bytes

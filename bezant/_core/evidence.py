@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..errors import IncompleteList, NoAccounts
-from .decode import loads
+from .decoding.decoder import loads
 from .effects import is_order
 from .positions import ACCOUNTS
 from .retry import TRADING_ACCOUNTS

@@ -18,7 +18,7 @@ import msgspec
 from .._wire.record import Value
 from .._wire.redaction import redact
 from ..errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
-from .decode import loads
+from .decoding.decoder import loads
 from .effects import OrderCall
 from .wire import Operation, Request
 

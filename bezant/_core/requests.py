@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from .._wire.redaction import shown
 from ..errors import InvalidRequest
-from .inspection import Reentered, convert
+from .decoding.inspection import Reentered, convert
 from .settings.settings import Settings
 from .wire import Operation, Payload, Request
 

@@ -36,7 +36,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
             DecodeError: it is not JSON, or no object, or the model is one for requests only.
         """
         # Late, because the core's modules import this one.
-        from .._core.reading import from_json
+        from .._core.decoding.reading import from_json
         from .._runtime._inspection import lock_inspections
 
         lock_inspections()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bezant import BezantError, OutcomeUnknown
 from bezant._core.answers import read
-from bezant._core.decode import Drift
+from bezant._core.decoding.drift import Drift
 from bezant._core.stream.frames import Alive, parse
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.intake import Intake

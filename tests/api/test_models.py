@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from bezant._core.decode import decode
+from bezant._core.decoding.decoder import decode
 from bezant._core.requests import encode_body
 from bezant.models.oauth import AccessToken, Token
 from bezant.models.orders import OrderTicket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bezant._core.decode import Drift
+from bezant._core.decoding.drift import Drift
 from bezant._core.wire import Answer, Operation
 
 READ = Operation("GET", "/things/{thingId}", idempotent=True)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from bezant import UNSET
 from bezant._core.answers import read
-from bezant._core.blanks import FastDecoder, names_of_blanks
-from bezant._core.decode import _Place, _shape_of, decode
+from bezant._core.decoding.decoder import decode
+from bezant._core.decoding.empty_values import FastDecoder, names_of_blanks
+from bezant._core.decoding.repair import _Place, _shape_of
 from bezant._core.wire import Answer, Operation
 from bezant.errors import Refused
 from bezant.models import Maybe, Model, Position

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import UNSET, DecodeError, Position, UnsetType
-from bezant._core.decode import decode, mend
+from bezant._core.decoding.decoder import decode, mend
 from bezant._wire.bounds import is_fit, may_be_unfit, row_may_be_unfit
 
 from .samples import Drifts

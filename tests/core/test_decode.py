@@ -26,7 +26,7 @@ from bezant import (
     Tickle,
     UnsetType,
 )
-from bezant._core.decode import decode, loads, mend, plain
+from bezant._core.decoding.decoder import decode, loads, mend, plain
 from bezant.models import Maybe, Model, StockCompany
 
 from .samples import (

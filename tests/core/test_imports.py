@@ -59,7 +59,9 @@ def run(code: str) -> str:
 
 
 def test_there_is_a_core() -> None:
-    assert {"bezant._core.decode", "bezant._core.stream.frames"} <= set(map(module_of, FILES))
+    assert {"bezant._core.decoding.decoder", "bezant._core.stream.frames"} <= set(
+        map(module_of, FILES)
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)

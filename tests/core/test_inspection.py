@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-import bezant._core.decode
+import bezant._core.decoding.decoder
 from bezant import DecodeError, InvalidRequest, Position
-from bezant._core import inspection
 from bezant._core.answers import check_type
-from bezant._core.blanks import FastDecoder
-from bezant._core.decode import decode, decoder, mend
-from bezant._core.inspection import Reentered, convert, inspect, use_lock
+from bezant._core.decoding import inspection
+from bezant._core.decoding.decoder import decode, decoder, mend
+from bezant._core.decoding.empty_values import FastDecoder
+from bezant._core.decoding.inspection import Reentered, convert, inspect, use_lock
 from bezant._core.requests import encode_body
 
 from .samples import READ, Drifts
@@ -126,14 +126,14 @@ def test_requests_are_made_in_the_middle_of_an_inspection() -> None:
 def test_types_made_as_the_program_goes_on_are_not_kept_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bezant._core.decode, "_REMEMBERED", 2)
-    monkeypatch.setattr(bezant._core.decode, "_decoders", {})
+    monkeypatch.setattr(bezant._core.decoding.decoder, "_REMEMBERED", 2)
+    monkeypatch.setattr(bezant._core.decoding.decoder, "_decoders", {})
     monkeypatch.setattr(inspection, "_REMEMBERED", 2)
     monkeypatch.setattr(inspection, "_inspected", set())
     for _ in range(10):
         decoder(fresh())
         convert({}, fresh())
-    assert len(bezant._core.decode._decoders) <= 2
+    assert len(bezant._core.decoding.decoder._decoders) <= 2
     assert len(inspection._inspected) <= 2
 
 

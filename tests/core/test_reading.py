@@ -10,7 +10,7 @@ import pytest
 
 from bezant import BarsUpdate, DecodeError, DriftWarning, OrderUpdate, Position
 from bezant._core.answers import read
-from bezant._core.bars import with_times
+from bezant._core.decoding.bars import with_times
 from bezant._core.stream.frames import parse
 from bezant._core.wire import Answer
 from bezant.models.banking import CreateBankInstructionRequest

@@ -19,9 +19,9 @@ import pytest
 
 import bezant
 import bezant.models
-from bezant._core import inspection
-from bezant._core.decode import decode
-from bezant._core.inspection import convert, inspect
+from bezant._core.decoding import inspection
+from bezant._core.decoding.decoder import decode
+from bezant._core.decoding.inspection import convert, inspect
 from bezant._runtime._inspection import lock_inspections
 from bezant.models._base import Model
 
@@ -34,7 +34,7 @@ RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
     from bezant import Client, DecodeError
-    from bezant._core.decode import decode, mend
+    from bezant._core.decoding.decoder import decode, mend
     from bezant.models._base import Model
 
     for each in pkgutil.iter_modules(models.__path__):
@@ -115,7 +115,7 @@ def test_first_calls_of_a_map() -> None:
 FROM_JSON = """
     import sys, threading
     from bezant.models import Position
-    import bezant._core.inspection as inspection
+    import bezant._core.decoding.inspection as inspection
 
     assert Position.from_json("{}") is not None
     assert "RLock" in type(inspection._lock).__name__

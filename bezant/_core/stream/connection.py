@@ -24,7 +24,7 @@ from ...models.stream import (
     SessionStatus,
     System,
 )
-from ..decode import Report
+from ..decoding.drift import Report
 from .backoff import Backoff
 from .books import NOT_SUBSCRIBED, LiveQuote, OrderBook
 from .fields import MarketDataFields

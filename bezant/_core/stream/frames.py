@@ -31,8 +31,9 @@ from ...models.stream import (
     System,
     TradeUpdate,
 )
-from ..bars import with_times
-from ..decode import Report, loads, mend
+from ..decoding.bars import with_times
+from ..decoding.decoder import loads, mend
+from ..decoding.drift import Report
 from .ladder import ladder
 
 _MAX_MALFORMED = 64 * 1024

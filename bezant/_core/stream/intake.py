@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
-from ..decode import Report
+from ..decoding.drift import Report
 from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .inbox import Inbox
 from .order_check import OrderCheck

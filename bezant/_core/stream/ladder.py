@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..._wire import converters
 from ...models.stream import LadderRow, LadderUpdate, Message
-from ..decode import Report
+from ..decoding.drift import Report
 
 
 def ladder(topic: str, message: dict[str, Any], _: Report) -> list[Message]:

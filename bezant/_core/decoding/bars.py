@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from ..models._base import Model
+from ...models._base import Model
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import TypeVar
 
-from ..errors import DecodeError, DriftWarning
-from ..models._base import Model
+from ...errors import DecodeError, DriftWarning
+from ...models._base import Model
 from .bars import with_times
-from .decode import Drift, decode
+from .decoder import decode
+from .drift import Drift
 
 M = TypeVar("M", bound=Model)
 

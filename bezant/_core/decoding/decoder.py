@@ -1,0 +1,206 @@
+"""From bytes to models, tolerantly.
+
+The fast way is one pass of msgspec over the bytes with the model's own types. Only where a value
+does not fit is the answer read once more and mended field by field: a field that can be read in
+another spelling gets its value, one that cannot becomes ``UNSET`` and is reported as drift, and
+everything around it stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from decimal import Decimal
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
+from ..._wire.redaction import excerpt
+from ...errors import DecodeError
+from .drift import Report
+from .empty_values import FastDecoder
+from .inspection import Reentered, convert, inspect
+from .repair import _LOST, _NOTHING, _UNREADABLE, _found, _name, _Place, _shape_of
+
+T = TypeVar("T")
+
+_decoders: dict[Hashable, FastDecoder] = {}
+_REMEMBERED: Final = 1024
+
+
+def decoder(type_: Hashable) -> FastDecoder:
+    """Return a type's decoder.
+
+    Raises:
+        TypeError: msgspec cannot decode into it.
+        Reentered: this thread is in the middle of inspecting a type.
+    """
+    # Kept in a mapping, because `lru_cache` lets threads make the first one at the same time.
+    found = _decoders.get(type_)
+    if found is None:
+        found = inspect(lambda: _decoders.get(type_) or FastDecoder(type_))
+        if len(_decoders) >= _REMEMBERED:  # the program creates types while it runs
+            _decoders.clear()
+        _decoders[type_] = found
+    return found
+
+
+# Beyond it writing a number out, or turning it into an int, takes a while.
+_PLAIN_MAGNITUDE: Final = 1_000
+
+
+# An exponent or a length beyond reason: lose the field, not the answer.
+def _exactly(digits: str) -> Decimal | str:
+    if len(digits) > LONGEST:
+        return digits
+    try:
+        number = Decimal(digits)
+    except ArithmeticError:
+        return digits
+    return number if abs(number.adjusted()) < _PLAIN_MAGNITUDE else digits
+
+
+def _whole(digits: str) -> int | str:
+    return digits if len(digits) > LONGEST else int(digits)
+
+
+_plain = msgspec.json.Decoder()
+_exact = msgspec.json.Decoder(float_hook=_exactly)
+
+
+def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
+    """Decode an answer into a model, a list or mapping of models, or plain values.
+
+    Args:
+        body: JSON text.
+        type_: what to make of it; ``Any`` for plain Python values.
+        operation: the call, for errors and reports.
+        report: is given each `Drift` found.
+
+    Raises:
+        DecodeError: the bytes are not JSON, or not of the outer shape that was asked for.
+    """
+    if cast("object", type_) is Any:
+        return cast("T", plain(body, operation))
+    try:
+        found = decoder(cast("Hashable", type_)).decode(body)
+        if not may_be_unfit(body) or is_fit(found):
+            return cast("T", found)
+    except RecursionError as error:
+        raise _unreadable(body, operation, error) from None
+    except (*_UNREADABLE, Reentered):
+        pass
+    try:
+        value = _exact_values(body)
+    except _UNREADABLE as error:
+        raise _unreadable(body, operation, error) from None
+    shape = _shape_of(cast("Hashable", type_))
+    try:
+        result = shape.mend(value, _Place(operation, _name(type_), "", report))
+    except RecursionError as error:
+        raise _unreadable(body, operation, error) from None
+    if result is _LOST or result is _NOTHING:
+        what = f"the answer should be {_name(type_)}, the gateway sent {_found(value)}"
+        raise DecodeError(what, operation=operation, body=excerpt(body))
+    return cast("T", result)
+
+
+def mend(
+    value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
+) -> T:
+    """Make a model of an object that has been decoded into plain values.
+
+    Args:
+        value: the object.
+        type_: the model.
+        operation: the call or topic, for reports.
+        report: is given each `Drift` found.
+        fit: whether all its numbers are known to be fit.
+    """
+    try:
+        found = convert(value, type_)
+        if fit or not row_may_be_unfit(value) or is_fit(found):
+            return cast("T", found)
+    except (*_UNREADABLE, Reentered):
+        pass
+    place = _Place(operation, type_.__name__, "", report)
+    return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
+
+
+def plain(body: bytes, operation: str) -> Any:
+    """Decode JSON into plain Python values.
+
+    Raises:
+        DecodeError: the bytes are not JSON.
+    """
+    try:
+        return loads(body)
+    except _UNREADABLE as error:
+        raise _unreadable(body, operation, error) from None
+
+
+def loads(body: bytes) -> Any:
+    """Decode JSON; where a number is too large for a float, all fractions are exact decimals.
+
+    Numbers beyond reason are texts then, and what `_lenient` reads is read.
+
+    Raises:
+        ValueError: the bytes are not JSON.
+        RecursionError: they are nested too deeply.
+    """
+    try:
+        return _plain.decode(body)
+    except ValueError:
+        return _exact_values(body)
+
+
+def _exact_values(body: bytes) -> Any:
+    try:
+        return _exact.decode(body)
+    except ValueError as error:
+        try:
+            return _lenient(body)
+        except ValueError:
+            raise error from None
+
+
+# A surrogate without its other half, among other escapes.
+_SURROGATE: Final = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def _lenient(body: bytes) -> Any:
+    """Decode JSON with parts that are not JSON.
+
+    Accepts text in another encoding or with control characters, half a surrogate pair, a byte order
+    mark, and numbers that are not finite (None) or beyond reason (a text).
+
+    Raises:
+        ValueError: the bytes are not JSON.
+        RecursionError: they are nested too deeply.
+    """
+    import json  # few need it
+
+    def whole(match: re.Match[str]) -> str:
+        return "\\ufffd" if match["half"] else match[0]
+
+    text = body.decode("utf-8-sig", "replace")
+    if "\\ud" in text or "\\uD" in text:
+        text = re.sub(_SURROGATE, whole, text)
+    return json.loads(
+        text, strict=False, parse_float=_exactly, parse_int=_whole, parse_constant=lambda _: None
+    )
+
+
+def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
+    if not body:
+        return DecodeError("the answer is empty where JSON was expected", operation=operation)
+    reason = str(error) or type(error).__name__
+    return DecodeError(
+        f"the answer is not JSON ({reason}): {excerpt(body)!r}",
+        operation=operation,
+        body=excerpt(body),
+    )

@@ -1,0 +1,226 @@
+"""Reading a value field by field where the fast pass refused it."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Hashable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple, TypeGuard, Union, cast, get_args, get_origin
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ..._wire import converters
+from ..._wire.bounds import is_fit
+from .drift import Drift, Report
+from .inspection import Reentered, convert
+
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
+
+
+_LOST: Any = object()  # could not be read
+_NOTHING: Any = object()  # one of the spellings of "nothing"
+
+
+class _Place(NamedTuple):
+    operation: str
+    model: str
+    field: str
+    report: Report
+
+    def lost(self, expected: str, value: object) -> Any:
+        if self.field:
+            self.report(
+                Drift(self.operation, self.model, self.field, expected, _found(value)),
+            )
+        return _LOST
+
+
+class _Scalar:
+    """A number, flag, text or time: one converter."""
+
+    def __init__(self, type_: object, convert: Callable[[object], object]) -> None:
+        self.name = _name(type_)
+        self.convert = convert
+
+    def mend(self, value: object, place: _Place) -> Any:
+        try:
+            converted = self.convert(value)
+        except (ValueError, ArithmeticError):
+            return place.lost(self.name, value)
+        return _NOTHING if converted is None else converted
+
+
+class _Native:
+    """A type that msgspec reads itself and for which there is no other spelling."""
+
+    def __init__(self, type_: object) -> None:
+        self.name = _name(type_)
+        self.type = type_
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if self.type is Any or self.type is object:
+            return _with_floats(value)
+        try:
+            found = convert(value, self.type)
+            return found if is_fit(found) else place.lost(self.name, value)
+        except (*_UNREADABLE, Reentered):
+            return place.lost(self.name, value)
+
+
+class _List:
+    def __init__(self, type_: object, item: Hashable) -> None:
+        self.name = _name(type_)
+        self.item = item
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
+        if not isinstance(value, list):
+            return place.lost(self.name, value)
+        shape = _shape_of(self.item)
+        if not place.field:
+            place = place._replace(field="[]")
+        mended = (shape.mend(each, place) for each in cast("list[object]", value))
+        return [each for each in mended if each is not _LOST and each is not _NOTHING]
+
+
+class _Mapping:
+    def __init__(self, type_: object, value: Hashable) -> None:
+        self.name = _name(type_)
+        self.value = value
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
+        if not isinstance(value, dict):
+            return place.lost(self.name, value)
+        shape = _shape_of(self.value)
+        if not place.field:
+            place = place._replace(field="{}")
+        result: dict[str, Any] = {}
+        for key, each in cast("dict[str, object]", value).items():
+            mended = shape.mend(each, place)
+            if mended is not _LOST and mended is not _NOTHING:
+                result[key] = mended
+        return result
+
+
+class _Struct:
+    def __init__(self, type_: type[msgspec.Struct]) -> None:
+        self.name = type_.__name__
+        self.type = type_
+        self.fields: dict[str, tuple[str, Hashable]] | None = None
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value == "":
+            return _NOTHING
+        if not isinstance(value, dict):
+            return place.lost(self.name, value)
+        if self.fields is None:  # filled late: models may refer to themselves
+            self.fields = {
+                each.encode_name: (each.name, each.type)
+                for each in msgspec.structs.fields(self.type)
+            }
+        result: dict[str, Any] = {}
+        for key, each in cast("dict[str, object]", value).items():
+            if key in self.fields:
+                name, type_ = self.fields[key]
+                inner = place._replace(model=self.name, field=key)
+                mended = _shape_of(type_).mend(each, inner)
+                if mended is not _LOST and mended is not _NOTHING:
+                    result[name] = mended
+        try:
+            return self.type(**result)
+        except TypeError:  # a field without a default is missing
+            return place.lost(self.name, cast("object", value))
+
+
+class _Maybe:
+    def __init__(self, inner: _Shape, *, nullable: bool) -> None:
+        self.inner = inner
+        self.nullable = nullable
+
+    def mend(self, value: object, place: _Place) -> Any:
+        if value is None and self.nullable:
+            return None
+        mended = self.inner.mend(value, place)
+        if mended is _NOTHING:
+            return None if self.nullable else UNSET
+        return mended
+
+
+def _with_floats(value: object) -> object:
+    """Give plain values the number types that the fast way gives them."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_with_floats(each) for each in cast("list[object]", value)]
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return {key: _with_floats(each) for key, each in pairs}
+    return value
+
+
+_Shape = _Scalar | _Native | _List | _Mapping | _Struct | _Maybe
+
+_CONVERTERS: dict[object, Callable[[object], object]] = {
+    int: converters.to_int,
+    float: converters.to_float,
+    Decimal: converters.to_decimal,
+    bool: converters.to_bool,
+    str: converters.to_text,
+    datetime: converters.to_time,
+    date: converters.to_date,
+}
+
+
+@lru_cache(maxsize=4096)
+def _shape_of(type_: Hashable) -> _Shape:
+    origin = get_origin(type_)
+    if origin is Annotated:
+        return _shape_of(get_args(type_)[0])
+    if origin in (Union, types.UnionType):
+        members = [each for each in get_args(type_) if each not in (type(None), UnsetType)]
+        nullable = type(None) in get_args(type_)
+        if len(members) == 1:
+            return _Maybe(_shape_of(members[0]), nullable=nullable)
+        return _Maybe(_Native(Union[tuple(members)]), nullable=nullable)  # noqa: UP007
+    if type_ in _CONVERTERS:
+        return _Scalar(type_, _CONVERTERS[type_])
+    if origin is list:
+        return _List(type_, get_args(type_)[0])
+    if origin is dict:
+        return _Mapping(type_, get_args(type_)[1])
+    if _is_struct(type_):
+        return _Struct(type_)
+    return _Native(type_)
+
+
+def _is_struct(type_: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def _name(type_: object) -> str:
+    if isinstance(type_, type) and not get_args(type_):
+        return type_.__name__
+    return re.sub(r"(?:[a-z_]+\.)+", "", str(type_))
+
+
+_FOUND: dict[type, str] = {
+    str: "text",
+    bool: "a flag",
+    int: "a number",
+    float: "a number",
+    Decimal: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _found(value: object) -> str:
+    return _FOUND.get(type(value), type(value).__name__)
