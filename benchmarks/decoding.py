@@ -11,8 +11,9 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import Setting
 from benchmarks._table import Row, duration
 from benchmarks._timing import ratios, repeated, spread, take_turns
-from bezant._core.answers import read
-from bezant._core.wire import Answer, Operation
+from bezant._core.http.messages import Answer
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import read
 from bezant.models._portfolio import Position
 from bezant.models.market_data import History
 from bezant.models.orders import LiveOrders

@@ -11,8 +11,9 @@ from benchmarks._setting import Setting
 from benchmarks._sources import Blocking, rate
 from benchmarks._table import Row
 from benchmarks._timing import exponent, repeated, spread, take_turns
-from bezant._core.answers import read
-from bezant._core.wire import Answer, Operation
+from bezant._core.http.messages import Answer
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import read
 from bezant.models._portfolio import Position
 
 LIMIT = 1.15

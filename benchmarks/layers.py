@@ -16,10 +16,11 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import Setting
 from benchmarks._table import Row
 from benchmarks._timing import differences, repeated, spread, take_turns
-from bezant._core.answers import read
+from bezant._core.http.messages import Answer, Request
+from bezant._core.http.operation import Operation
+from bezant._core.http.request import build
+from bezant._core.http.response import read
 from bezant._core.pacing import Limit, Pacer
-from bezant._core.requests import build
-from bezant._core.wire import Answer, Operation, Request
 from bezant.models._portfolio import Account
 
 OPERATION = Operation("GET", "/portfolio/{accountId}/allocation", idempotent=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._async.stream import AsyncWsClient
     from ._async.symbols import AsyncSymbolCache
     from ._core.decoding.drift import Drift
-    from ._core.files import BinaryAnswer
+    from ._core.http.files import BinaryAnswer
     from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
     from ._core.stream.fields import MarketDataFields
     from ._sync.bulk import Bulk
@@ -134,7 +134,7 @@ _HOMES = {
     "_async.stream": ("AsyncWsClient",),
     "_async.symbols": ("AsyncSymbolCache",),
     "_core.decoding.drift": ("Drift",),
-    "_core.files": ("BinaryAnswer",),
+    "_core.http.files": ("BinaryAnswer",),
     "_core.session": (
         "BrokerageState",
         "LoginState",

@@ -13,15 +13,16 @@ from contextlib import suppress
 from typing import Any, Final
 
 from bezant import BezantError, Position
-from bezant._core.answers import read
-from bezant._core.cookies import CookieJar
 from bezant._core.decoding.drift import Drift
-from bezant._core.failures import raise_status
+from bezant._core.http.cookies import CookieJar
+from bezant._core.http.error_mapping import raise_status
+from bezant._core.http.messages import Answer
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import read
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.frames import parse
 from bezant._core.stream.framing import frame_end, plain_messages
 from bezant._core.stream.handshake import check_head
-from bezant._core.wire import Answer, Operation
 from bezant._wire import converters
 from bezant._wire.redaction import redact
 from bezant.models.orders import OrderReply

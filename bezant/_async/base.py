@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET
 
-from .._core.answers import check_type
 from .._core.decoding.drift import Drift
-from .._core.requests import raw_operation
+from .._core.http.request import raw_operation
+from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
 from .._core.settings.settings import (
     DEFAULT_ANSWER_LIMIT,

@@ -9,7 +9,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from .._core.effects import OrderCall
+from .._core.http.messages import Request
+from .._core.http.unknown_outcome import OrderCall
 from .._core.order_turns import (
     AccountTurn,
     Outcome,
@@ -30,7 +31,6 @@ from .._core.shared_turns import (
     questions_of,
     take_turn,
 )
-from .._core.wire import Request
 from .._runtime import _async as rt
 from ..errors import BezantError, PacingError
 from .turn import patience

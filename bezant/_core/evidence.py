@@ -14,10 +14,11 @@ import msgspec
 
 from ..errors import IncompleteList, NoAccounts
 from .decoding.decoder import loads
-from .effects import is_order
+from .http.messages import Request
+from .http.operation import Operation
+from .http.retry import TRADING_ACCOUNTS
+from .http.unknown_outcome import is_order
 from .positions import ACCOUNTS
-from .retry import TRADING_ACCOUNTS
-from .wire import Operation, Request
 
 ORDERS: Final = Operation("GET", "/iserver/account/orders", idempotent=True)
 TRADES: Final = Operation("GET", "/iserver/account/trades", idempotent=True)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import CompetingSession, NoSession, NotAuthenticated, NotEstablished, SessionError
 from ..models._session import AuthStatus
-from .wire import Operation
+from .http.operation import Operation
 
 INIT = Operation("POST", "/iserver/auth/ssodh/init", idempotent=False)
 AUTH_STATUS = Operation("POST", "/iserver/auth/status", idempotent=True)

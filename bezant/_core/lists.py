@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from .._wire.redaction import shown
 from ..errors import InvalidRequest
+from .http.operation import Operation
 from .pacing import limits_of
-from .wire import Operation
 
 if TYPE_CHECKING:
     from ..models.orders import LiveOrder, LiveOrders, Trade

@@ -15,7 +15,7 @@ from typing import Final, Self
 import msgspec
 
 from .._wire.record import Value
-from .wire import Operation
+from .http.operation import Operation
 
 # The gateway serves five requests at a time and its own keepalive is one of them. One of our four
 # is kept for a tickle, so that slow calls never keep the session from being renewed, and one for

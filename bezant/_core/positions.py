@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..models._portfolio import Position
-from .wire import Operation
+from .http.operation import Operation
 
 ACCOUNTS = Operation("GET", "/portfolio/accounts", idempotent=True)
 POSITIONS = Operation("GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from .effects import OrderCall, order_call
-from .retry import PREREQUISITES, TRADING_ACCOUNTS, prerequisite
-from .wire import Operation
+from .http.operation import Operation
+from .http.retry import PREREQUISITES, TRADING_ACCOUNTS, prerequisite
+from .http.unknown_outcome import OrderCall, order_call
 
 # Seconds without an answer in which somebody may have logged out and in again, which nobody notices
 # who asked for nothing meanwhile.

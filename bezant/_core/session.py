@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..models._session import AuthStatus, Tickle
 from .health import AUTH_STATUS, LOG_IN, problem
-from .wire import Operation
+from .http.operation import Operation
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just
 # been logged in to takes about three seconds.

@@ -16,8 +16,8 @@ from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, sett
 
 if TYPE_CHECKING:
     from ..errors import AccountBusy
+    from .http.operation import Operation
     from .shared_pacing import Shared
-    from .wire import Operation
 
 # The longest wait for a slot that a lease covers; a longer one is asked for again.
 LONGEST_WAIT: Final = 60.0

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ..models._contracts import ContractDefinitions, Listing, StockCompany
-from .wire import Operation
+from .http.operation import Operation
 
 STOCKS = Operation("GET", "/trsrv/stocks", idempotent=True)
 DEFINITIONS = Operation("GET", "/trsrv/secdef", idempotent=True)

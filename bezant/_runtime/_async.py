@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import InvalidRequest, WrongContext
 from ._async_ledger import Ledger
 from ._async_pool import Lanes

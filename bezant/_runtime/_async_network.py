@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import httpcore
 
-from .._core.response_end import ResponseEnd
+from .._core.http.response_end import ResponseEnd
 from ._shared import Attempt, addresses, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.

@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import httpcore
 
-from .._core.body import BodyReader
+from .._core.http.body import BodyReader
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._async_network import Backend
 from ._quiet import hide_async
 from ._shared import Attempt, LastUse, answer_from, core_request, origin_of, proxy_of, tls_context

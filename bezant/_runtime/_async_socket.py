@@ -19,10 +19,10 @@ from websockets.exceptions import (
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import CLOSED, OPEN
 
+from .._core.http.messages import TransportTrouble
 from .._core.settings.settings import Settings
 from .._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
-from .._core.wire import TransportTrouble
 from .._wire.redaction import Secret
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._async_network import drop_socket

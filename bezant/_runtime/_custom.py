@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from .._core.body import ACCEPTED_ENCODING, BodyReader
+from .._core.http.body import ACCEPTED_ENCODING, BodyReader
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._shared import answer_from
 
 # With these nothing was sent; with any other error something may have been.

@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 import httpcore
 
-from .._core.body import ACCEPTED_ENCODING
+from .._core.http.body import ACCEPTED_ENCODING
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.base_url import BaseUrl
 from .._core.settings.connection import Tls
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._inspection import lock_inspections
 from ._quiet import Extensions, Hide
 

@@ -11,8 +11,8 @@ import weakref
 from collections.abc import Callable
 from typing import Annotated, Self, TypeAlias, TypeVar, cast
 
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ..errors import InvalidRequest, WrongContext
 from ._gates import Gate, gate_for
 from ._order_turns import OrderTurns, order_turns_for

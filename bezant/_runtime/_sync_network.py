@@ -16,7 +16,7 @@ from typing import Any
 
 import httpcore
 
-from .._core.response_end import ResponseEnd
+from .._core.http.response_end import ResponseEnd
 from ._shared import Attempt, addresses
 
 

@@ -19,9 +19,9 @@ from collections import deque
 
 import httpcore
 
-from .._core.body import BodyReader
+from .._core.http.body import BodyReader
+from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Request, TransportTrouble, Trouble
 from ._quiet import hide
 from ._shared import (
     Attempt,

@@ -15,11 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 
+from .._core.http.messages import TransportTrouble
 from .._core.settings.base_url import BaseUrl
 from .._core.settings.settings import Settings
 from .._core.stream.framing import MAX_MESSAGE
 from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
-from .._core.wire import TransportTrouble
 from .._wire.redaction import Secret
 from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
 from ._shared import Attempt, addresses, tls_context

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sized
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from .._core.effects import left_unknown, note_unknown
+from .._core.http.unknown_outcome import left_unknown, note_unknown
 from .._core.settings.checks import check_callable
 from .._runtime import _sync as rt
 from .._wire.redaction import shown

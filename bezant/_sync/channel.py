@@ -11,21 +11,30 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .._core import order_turns, retry
-from .._core.answers import read
-from .._core.cookies import CookieJar
+from .._core import order_turns
 from .._core.decoding.drift import Drift
-from .._core.effects import OrderCall, Questions, broken_off, failed_reply, is_decline, order_call
 from .._core.evidence import Evidence, no_accounts
-from .._core.failures import did_nothing, transport_error
 from .._core.health import SESSION_PATHS
+from .._core.http import retry
+from .._core.http.cookies import CookieJar
+from .._core.http.error_mapping import did_nothing, transport_error
+from .._core.http.messages import Answer, Request, TransportTrouble
+from .._core.http.operation import Operation
+from .._core.http.request import build
+from .._core.http.response import read
+from .._core.http.unknown_outcome import (
+    OrderCall,
+    Questions,
+    broken_off,
+    failed_reply,
+    is_decline,
+    order_call,
+)
 from .._core.order_turns import waits_for_questions
 from .._core.positions import ACCOUNTS
 from .._core.primed import Primed
-from .._core.requests import build
 from .._core.session import SessionChange, SessionMachine
 from .._core.settings.settings import Settings
-from .._core.wire import Answer, Operation, Request, TransportTrouble
 from .._runtime import _sync as rt
 from ..errors import (
     BezantError,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from .._core import health as session_rules
 from .._core import positions as position_rules
 from .._core.evidence import ORDERS, TRADES, no_accounts
+from .._core.http.operation import Operation
+from .._core.http.request import fill_path
+from .._core.http.retry import TRADING_ACCOUNTS
 from .._core.lists import check_account, is_open, list_key, may_be_more, needed
-from .._core.requests import fill_path
-from .._core.retry import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
-from .._core.wire import Operation
 from .._runtime import _sync as rt
 from ..errors import NoAccounts, PacingError, SessionError
 from ..models._portfolio import Account, Position

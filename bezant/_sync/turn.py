@@ -12,6 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn
 
+from .._core.http.operation import Operation
 from .._core.pacing import Ticket
 from .._core.settings.settings import Settings
 from .._core.shared_pacing import (
@@ -24,7 +25,6 @@ from .._core.shared_pacing import (
     release,
     reserve,
 )
-from .._core.wire import Operation
 from .._runtime import _sync as rt
 from ..errors import PacingError, RateLimited
 

@@ -23,7 +23,7 @@ from bezant import (
     NotAuthenticated,
     OutcomeUnknown,
 )
-from bezant._core import wire
+from bezant._core.http import messages
 from tests.support._async import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
@@ -170,7 +170,7 @@ async def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
             peer.silence()
 
     raw.script(script)
-    monkeypatch.setattr(wire, "FRESH_SECONDS", 0.05)
+    monkeypatch.setattr(messages, "FRESH_SECONDS", 0.05)
     async with AsyncClient(raw.base_url, timeout=60) as client:
         await client.request("GET", "/iserver/accounts")
         await pause(0.1)
@@ -179,7 +179,7 @@ async def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
         await pause(0.1)
         await client.request("GET", "/iserver/accounts")
         assert raw.requests[-1].connection == 2
-        monkeypatch.setattr(wire, "FRESH_SECONDS", 60.0)
+        monkeypatch.setattr(messages, "FRESH_SECONDS", 60.0)
         await client.request(*CALLS[name])
         assert raw.requests[-1].connection == 2
 

@@ -24,7 +24,7 @@ from bezant import (
     NotAuthenticated,
     OutcomeUnknown,
 )
-from bezant._core import wire
+from bezant._core.http import messages
 from tests.support._sync import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
@@ -171,7 +171,7 @@ def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
             peer.silence()
 
     raw.script(script)
-    monkeypatch.setattr(wire, "FRESH_SECONDS", 0.05)
+    monkeypatch.setattr(messages, "FRESH_SECONDS", 0.05)
     with Client(raw.base_url, timeout=60) as client:
         client.request("GET", "/iserver/accounts")
         pause(0.1)
@@ -180,7 +180,7 @@ def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
         pause(0.1)
         client.request("GET", "/iserver/accounts")
         assert raw.requests[-1].connection == 2
-        monkeypatch.setattr(wire, "FRESH_SECONDS", 60.0)
+        monkeypatch.setattr(messages, "FRESH_SECONDS", 60.0)
         client.request(*CALLS[name])
         assert raw.requests[-1].connection == 2
 

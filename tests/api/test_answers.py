@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from bezant import Refused, operations
-from bezant._core.answers import read
-from bezant._core.wire import Answer
+from bezant._core.http.messages import Answer
+from bezant._core.http.response import read
 from tests.core.samples import Drifts
 
 from .catalogue import BY_CALL, DOCUMENT, FIXTURES, answer_of, shared

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
 from bezant._core.decoding.decoder import decode
-from bezant._core.requests import encode_body
+from bezant._core.http.request import encode_body
 from bezant.models.oauth import AccessToken, Token
 from bezant.models.orders import OrderTicket
 from bezant.models.session import TickleAnswer

@@ -23,11 +23,11 @@ from bezant._core.endpoints import (
     session,
 )
 from bezant._core.endpoints._base import Endpoint, arrange, text_of
-from bezant._core.requests import build
+from bezant._core.http.messages import Request
+from bezant._core.http.request import build
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
-from bezant._core.wire import Request
 from bezant.models.banking import (
     FopInstruction,
     TradingInstrument,

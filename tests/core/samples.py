@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from bezant._core.decoding.drift import Drift
-from bezant._core.wire import Answer, Operation
+from bezant._core.http.messages import Answer
+from bezant._core.http.operation import Operation
 
 READ = Operation("GET", "/things/{thingId}", idempotent=True)
 WRITE = Operation("POST", "/orders", idempotent=False)

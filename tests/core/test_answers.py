@@ -36,11 +36,12 @@ from bezant import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from bezant._core import envelope
-from bezant._core.answers import check_status, read
 from bezant._core.endpoints import orders
-from bezant._core.failures import refuse_html, transport_error
-from bezant._core.wire import Answer, Operation, TransportTrouble, Trouble
+from bezant._core.http import error_body
+from bezant._core.http.error_mapping import refuse_html, transport_error
+from bezant._core.http.messages import Answer, TransportTrouble, Trouble
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import check_status, read
 from bezant.models._base import Model
 from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 
@@ -137,7 +138,7 @@ def test_what_an_answer_means(
 ) -> None:
     error = error_of(given_answer, operation)
     if operation is WRITE and (
-        kind is DecodeError or (kind is UpstreamError and not envelope.reason(given_answer.body))
+        kind is DecodeError or (kind is UpstreamError and not error_body.reason(given_answer.body))
     ):
         kind = OutcomeUnknown
     assert type(error) is kind
@@ -207,7 +208,7 @@ def test_what_is_not_json(body: bytes) -> None:
 def test_a_list_of_questions_is_no_error() -> None:
     body = b'[{"id":"1","message":["This may raise an \\"error\\""]}]'
     check_status(answer(body), WRITE)
-    assert envelope.find(body, WRITE) is None
+    assert error_body.find(body, WRITE) is None
 
 
 @pytest.mark.parametrize(
@@ -471,7 +472,7 @@ MANY = [ROW] * 700
 
 def long(*members: tuple[str, object]) -> bytes:
     body = json.dumps(dict(members)).encode()
-    assert len(body) > envelope.LONG
+    assert len(body) > error_body.LONG
     return body
 
 
@@ -538,7 +539,7 @@ def test_long_errors_that_fit_no_model() -> None:
     assert type(error_of(answer(long(("more", MANY))), READ, Whole)) is DecodeError
     assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Own)) is Refused
     assert read(answer(long(("more", MANY), ("error", 0))), READ, Own, Drifts()).error == 0
-    assert type(error_of(answer(b"{" + b" " * envelope.LONG), READ, Any)) is DecodeError
+    assert type(error_of(answer(b"{" + b" " * error_body.LONG), READ, Any)) is DecodeError
 
 
 @pytest.mark.parametrize(
@@ -559,22 +560,22 @@ def test_an_error_beside_what_is_no_json(body: bytes) -> None:
     "body", [b'{"error":', b'[{"error":NaN},{"error":NaN}]', b'{"error":NaN}', b'[["error",NaN]]']
 )
 def test_no_error_in_what_is_no_json(body: bytes) -> None:
-    assert envelope.find(body, READ) is None
+    assert error_body.find(body, READ) is None
 
 
 def test_an_error_beside_what_is_no_json_and_nested_too_deeply() -> None:
     body = b'{"error":"x","a":NaN,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises(DecodeError, match="nested too deeply"):
-        envelope.find(body, READ)
-    assert envelope.reason(body) == ""
+        error_body.find(body, READ)
+    assert error_body.reason(body) == ""
 
 
 def test_words_that_cannot_be_written() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    assert envelope.text_of(deep) == "unreadable"
-    assert envelope.text_of(["x"]) == '["x"]'
+    assert error_body.text_of(deep) == "unreadable"
+    assert error_body.text_of(["x"]) == '["x"]'
     while deep:  # taking it apart all at once may exceed the stack
         (deep,) = deep
 

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import UNSET
-from bezant._core.answers import read
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.empty_values import FastDecoder, names_of_blanks
 from bezant._core.decoding.repair import _Place, _shape_of
-from bezant._core.wire import Answer, Operation
+from bezant._core.http.messages import Answer
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import read
 from bezant.errors import Refused
 from bezant.models import Maybe, Model, Position
 from bezant.models.orders import LiveOrders

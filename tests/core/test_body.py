@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from bezant._core.body import BodyReader
-from bezant._core.wire import TransportTrouble, Trouble
+from bezant._core.http.body import BodyReader
+from bezant._core.http.messages import TransportTrouble, Trouble
 
 GZIP = [(b"Content-Encoding", b"gzip")]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.cookies import CookieJar
+from bezant._core.http.cookies import CookieJar
 
 from .samples import TOKEN
 

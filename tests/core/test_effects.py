@@ -21,8 +21,13 @@ from bezant import (
     Refused,
     UpstreamError,
 )
-from bezant._core.answers import check_type, read
-from bezant._core.effects import (
+from bezant._core.endpoints import orders, session
+from bezant._core.http.error_mapping import did_nothing
+from bezant._core.http.files import BinaryAnswer
+from bezant._core.http.messages import Answer, Request
+from bezant._core.http.operation import Operation
+from bezant._core.http.response import check_type, read
+from bezant._core.http.unknown_outcome import (
     OrderCall,
     Questions,
     _count,
@@ -36,10 +41,6 @@ from bezant._core.effects import (
     order_call,
     unreadable,
 )
-from bezant._core.endpoints import orders, session
-from bezant._core.failures import did_nothing
-from bezant._core.files import BinaryAnswer
-from bezant._core.wire import Answer, Operation, Request
 from bezant.models.orders import OrderReply
 
 from .samples import READ, WRITE, Drifts, answer

@@ -9,10 +9,11 @@ import pytest
 
 from bezant import IncompleteList
 from bezant._core.evidence import Evidence, no_accounts
+from bezant._core.http.messages import Request
+from bezant._core.http.operation import Operation
+from bezant._core.http.retry import TRADING_ACCOUNTS
 from bezant._core.lists import check_account, is_empty, list_key, needed
 from bezant._core.positions import ACCOUNTS
-from bezant._core.retry import TRADING_ACCOUNTS
-from bezant._core.wire import Operation, Request
 from bezant.errors import InvalidRequest
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 

@@ -11,12 +11,12 @@ import pytest
 
 import bezant._core.decoding.decoder
 from bezant import DecodeError, InvalidRequest, Position
-from bezant._core.answers import check_type
 from bezant._core.decoding import inspection
 from bezant._core.decoding.decoder import decode, decoder, mend
 from bezant._core.decoding.empty_values import FastDecoder
 from bezant._core.decoding.inspection import Reentered, convert, inspect, use_lock
-from bezant._core.requests import encode_body
+from bezant._core.http.request import encode_body
+from bezant._core.http.response import check_type
 
 from .samples import READ, Drifts
 

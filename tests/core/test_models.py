@@ -14,7 +14,7 @@ import pytest
 
 import bezant.models
 from bezant import UNSET, Account, AuthStatus, MarketData, Position, Tickle
-from bezant._core.answers import read
+from bezant._core.http.response import read
 from bezant._wire.market_data_fields import CODES, FIELDS, KINDS, NAMES
 from bezant.models import StockCompany, TickleServer
 

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from bezant import BadRequest, HttpTimeout, NotAuthenticated, OutcomeUnknown, PacingError, Refused
-from bezant._core.effects import OrderCall
 from bezant._core.endpoints import orders
+from bezant._core.http.messages import Request
+from bezant._core.http.operation import Operation
+from bezant._core.http.unknown_outcome import OrderCall
 from bezant._core.order_turns import (
     ANY,
     QUESTION_LIFETIME,
@@ -28,7 +30,6 @@ from bezant._core.order_turns import (
     told_by,
     waits_for_questions,
 )
-from bezant._core.wire import Operation, Request
 
 PLACE = orders.SUBMIT_NEW_ORDERS.operation
 REPLY = orders.CONFIRM_ORDER_REPLY.operation

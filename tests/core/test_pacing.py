@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bezant._core import pacing as kinds
+from bezant._core.http.operation import Operation
 from bezant._core.pacing import (
     KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
@@ -29,7 +30,6 @@ from bezant._core.pacing import (
     limits_of,
     priority_of,
 )
-from bezant._core.wire import Operation
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)

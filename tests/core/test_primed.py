@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bezant._core.http.operation import Operation
+from bezant._core.http.retry import TRADING_ACCOUNTS
 from bezant._core.primed import QUIET, Primed
-from bezant._core.retry import TRADING_ACCOUNTS
-from bezant._core.wire import Operation
 
 ACCOUNTS = "/portfolio/accounts"
 

@@ -15,7 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bezant import UNSET, InvalidRequest
-from bezant._core.requests import (
+from bezant._core.http.messages import Request
+from bezant._core.http.operation import Operation
+from bezant._core.http.request import (
     MAX_REQUEST_LINE,
     build,
     client_order_ids,
@@ -28,7 +30,6 @@ from bezant._core.requests import (
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
-from bezant._core.wire import Operation, Request
 from bezant.models.orders import OrderTicket
 
 from .samples import READ, TOKEN, WRITE, json_values

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant._core.response_end import ResponseEnd
+from bezant._core.http.response_end import ResponseEnd
 
 OK = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
 COMPLETE = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bezant import errors
-from bezant._core import retry
+from bezant._core.http import retry
+from bezant._core.http.operation import Operation
 from bezant._core.positions import ACCOUNTS
-from bezant._core.wire import Operation
 
 READ = Operation("GET", "/x", idempotent=True)
 EFFECT = Operation("POST", "/x", idempotent=False)

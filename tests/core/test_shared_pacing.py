@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bezant._core.http.operation import Operation
 from bezant._core.pacing import (
     KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
@@ -32,7 +33,6 @@ from bezant._core.shared_pacing import (
     reserve,
 )
 from bezant._core.shared_turns import SharedTurn
-from bezant._core.wire import Operation
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)

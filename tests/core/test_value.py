@@ -8,8 +8,9 @@ import pickle
 import pytest
 
 from bezant import Outcome
+from bezant._core.http.messages import Answer, Payload
+from bezant._core.http.operation import Operation
 from bezant._core.settings.connection import PacingStore, Tls
-from bezant._core.wire import Answer, Operation, Payload
 
 
 def test_what_is_hidden_is_not_shown() -> None:

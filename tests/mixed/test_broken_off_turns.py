@@ -16,12 +16,12 @@ import pytest
 import bezant
 from bezant._async.turn import AsyncTurn, AsyncTurnGuard
 from bezant._core import order_turns, pacing, shared_pacing
+from bezant._core.http.operation import Operation
 from bezant._core.pacing import Limit
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import PacingStore, Tls, choose_pacing
 from bezant._core.settings.settings import Settings
 from bezant._core.shared_turns import SharedTurn
-from bezant._core.wire import Operation
 from bezant._runtime import _async, _sync
 from bezant._runtime._gates import Gate
 from bezant._sync.turn import Turn, TurnGuard

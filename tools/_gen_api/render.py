@@ -198,7 +198,7 @@ def endpoints(plan: Plan, group: str) -> str:
     errors = sorted({each.refusal for each in found if each.refusal})
     if errors:
         text += f"from ...errors import {', '.join(errors)}\n"
-    text += "from ..wire import Operation\nfrom ._base import Endpoint\n\n"
+    text += "from ..http.operation import Operation\nfrom ._base import Endpoint\n\n"
     return text + "\n".join(_endpoint(each) for each in found)
 
 
@@ -303,7 +303,7 @@ def api(plan: Plan, group: str) -> str:
         text += "from typing import Any\n"
     text += "\n"
     if "BinaryAnswer" in code:
-        text += "from ..._core.files import BinaryAnswer\n"
+        text += "from ..._core.http.files import BinaryAnswer\n"
     text += f"from ..._core.endpoints import {group} as table\n"
     for home in sorted(set(used.values())):
         listed = sorted(name for name, place in used.items() if place == home)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.endpoints import tax_vouchers as table
-from ..._core.files import BinaryAnswer
+from ..._core.http.files import BinaryAnswer
 from ._base import AsyncGroup
 
 

@@ -12,8 +12,9 @@ from msgspec import UNSET
 
 from ..._wire.record import Value
 from ...errors import InvalidRequest
-from ..requests import encode_body, fill_path
-from ..wire import Operation, Payload
+from ..http.messages import Payload
+from ..http.operation import Operation
+from ..http.request import encode_body, fill_path
 
 JWT = "application/jwt"
 FORM = "application/x-www-form-urlencoded"

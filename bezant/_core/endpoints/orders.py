@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ...errors import PreviewRefused
-from ..wire import Operation
+from ..http.operation import Operation
 from ._base import Endpoint
 
 GET_ORDER_STATUS = Endpoint(

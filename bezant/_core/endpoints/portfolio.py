@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..wire import Operation
+from ..http.operation import Operation
 from ._base import Endpoint
 
 GET_ALL_ACCOUNTS = Endpoint(

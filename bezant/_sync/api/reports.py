@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..._core.endpoints import reports as table
-from ..._core.files import BinaryAnswer
+from ..._core.http.files import BinaryAnswer
 from ...models.reports import (
     AvailableStatements,
     AvailableTaxForms,

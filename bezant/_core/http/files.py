@@ -8,8 +8,9 @@ import zlib
 
 import msgspec
 
-from ..errors import AnswerTooLarge, DecodeError
-from .wire import Answer, Operation
+from ...errors import AnswerTooLarge, DecodeError
+from .messages import Answer
+from .operation import Operation
 
 # A compressed file may not grow beyond this: the answer's own limit does not see into it.
 _LONGEST_FILE = 256 * 1024 * 1024

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UNSET
 
-from ..errors import (
+from ...errors import (
     ApiError,
     BezantError,
     DecodeError,
@@ -21,9 +21,10 @@ from ..errors import (
     SessionError,
     cut_off,
 )
-from .decoding.decoder import loads
-from .requests import client_order_ids
-from .wire import Operation, Request
+from ..decoding.decoder import loads
+from .messages import Request
+from .operation import Operation
+from .request import client_order_ids
 
 # The account may be missing: the oldest form of placing names it in the tickets.
 _ORDER: Final = re.compile(r"/iserver/account/(?:[^/]+/)?orders?(?:/|$)")

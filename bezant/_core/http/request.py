@@ -13,11 +13,12 @@ from urllib.parse import quote, unquote
 import msgspec
 from msgspec import UNSET
 
-from .._wire.redaction import shown
-from ..errors import InvalidRequest
-from .decoding.inspection import Reentered, convert
-from .settings.settings import Settings
-from .wire import Operation, Payload, Request
+from ..._wire.redaction import shown
+from ...errors import InvalidRequest
+from ..decoding.inspection import Reentered, convert
+from ..settings.settings import Settings
+from .messages import Payload, Request
+from .operation import Operation
 
 # The real gateway answers 414 to a longer request line and 400 to longer headers.
 MAX_REQUEST_LINE: Final = 4096

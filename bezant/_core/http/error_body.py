@@ -8,12 +8,12 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from .._wire.converters import NOTHING
-from .._wire.redaction import beginning
-from ..errors import DecodeError
-from ..models._base import Model
-from .decoding.decoder import loads
-from .wire import Operation
+from ..._wire.converters import NOTHING
+from ..._wire.redaction import beginning
+from ...errors import DecodeError
+from ...models._base import Model
+from ..decoding.decoder import loads
+from .operation import Operation
 
 # In longer answers an error is looked for while they are decoded: looking through all their bytes
 # first would cost a tenth of it.

@@ -1,4 +1,4 @@
-"""Requests and answers as plain values, between the core and whatever moves the bytes."""
+"""Requests and responses as plain values, between the core and whatever moves the bytes."""
 
 from __future__ import annotations
 
@@ -6,38 +6,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar, Final
 
-from .._wire.record import Value
-from ..errors import Refused
+from ..._wire.record import Value
+from .operation import Operation
 
 # NATs and VPNs drop idle connections silently, some after half a minute. The result of a call with
 # a side effect would then be unknown after its whole timeout.
 FRESH_SECONDS: Final = 5.0
-
-
-class Operation(Value, frozen=True):
-    """One call of CPAPI.
-
-    Attributes:
-        method: HTTP method.
-        path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
-        idempotent: whether sending it twice has the same effect as sending it once.
-        root: whether the path hangs off the host's root and not off the base path.
-        otherwise: what an answer of the other outer shape stands for. ``[]``: an object is a list
-            of one. A field's name: a list is an object with that field.
-        refusal: what an error inside an answer with status 200 is raised as.
-        name: how errors and logs name it.
-    """
-
-    method: str
-    path: str
-    idempotent: bool
-    root: bool = False
-    otherwise: str = ""
-    refusal: type[Refused] = Refused
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.path}"
 
 
 class Request(Value, frozen=True):

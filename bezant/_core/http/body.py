@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from .wire import TransportTrouble, Trouble
+from .messages import TransportTrouble, Trouble
 
 # The header that every request sends; no other encoding is accepted.
 ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")

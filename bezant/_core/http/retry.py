@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import (
+from ...errors import (
     ApiError,
     BezantError,
     ConnectFailed,
@@ -13,9 +13,9 @@ from ..errors import (
     OutcomeUnknown,
     UpstreamError,
 )
-from .effects import ASK_FIRST, OrderCall, order_call
-from .positions import ACCOUNTS
-from .wire import Operation
+from ..positions import ACCOUNTS
+from .operation import Operation
+from .unknown_outcome import ASK_FIRST, OrderCall, order_call
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 4.0

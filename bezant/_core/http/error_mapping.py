@@ -6,8 +6,8 @@ import json
 import re
 from typing import Final, NoReturn, cast
 
-from .._wire.redaction import excerpt, redact
-from ..errors import (
+from ..._wire.redaction import excerpt, redact
+from ...errors import (
     AnswerTooLarge,
     ApiError,
     BadRequest,
@@ -27,10 +27,11 @@ from ..errors import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from .effects import ASK_FIRST, advice, is_vague, unreadable
-from .envelope import reason
-from .health import LOG_IN, LOGIN_PATHS, OPEN_IT
-from .wire import Answer, Operation, TransportTrouble, Trouble
+from ..health import LOG_IN, LOGIN_PATHS, OPEN_IT
+from .error_body import reason
+from .messages import Answer, TransportTrouble, Trouble
+from .operation import Operation
+from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
 
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 # What login pages have and error pages do not.

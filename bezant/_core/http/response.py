@@ -8,15 +8,14 @@ from typing import Any, Final, TypeVar, cast, get_args
 
 import msgspec
 
-from .._wire.redaction import excerpt, shown
-from ..errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
-from . import envelope
-from .decoding.bars import with_times
-from .decoding.decoder import decode, decoder
-from .decoding.drift import Drift, Report
-from .decoding.inspection import Reentered, inspect
-from .effects import check_told, is_order, unreadable
-from .failures import (
+from ..._wire.redaction import excerpt, shown
+from ...errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
+from ..decoding.bars import with_times
+from ..decoding.decoder import decode, decoder
+from ..decoding.drift import Drift, Report
+from ..decoding.inspection import Reentered, inspect
+from . import error_body
+from .error_mapping import (
     asking,
     is_login_page,
     raise_known,
@@ -25,7 +24,9 @@ from .failures import (
     refuse_html,
 )
 from .files import BinaryAnswer, binary
-from .wire import Answer, Operation
+from .messages import Answer
+from .operation import Operation
+from .unknown_outcome import check_told, is_order, unreadable
 
 T = TypeVar("T")
 
@@ -66,8 +67,8 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
 
 def _read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
     check_status(answer, operation)
-    long = len(answer.body) > envelope.LONG
-    watch = envelope.watch(cast("Hashable", type_)) if long else None
+    long = len(answer.body) > error_body.LONG
+    watch = error_body.watch(cast("Hashable", type_)) if long else None
     if watch is not None and answer.body[:1] == b"{":
         try:
             found = _value(answer, operation, watch.type, report)
@@ -77,7 +78,7 @@ def _read(answer: Answer, operation: Operation, type_: type[T], report: Report) 
             if words := watch.words(found):
                 raise _refused(words, answer, operation, type_)
             return cast("T", watch.without(found))
-    if words := envelope.find(answer.body, operation):
+    if words := error_body.find(answer.body, operation):
         raise _refused(words, answer, operation, type_)
     return _value(answer, operation, type_, report)
 
