@@ -20,7 +20,8 @@ from bezant._core.http.messages import Answer, Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.request import build
 from bezant._core.http.response import read
-from bezant._core.pacing import Limit, Pacer
+from bezant._core.pacing.limiter import Pacer
+from bezant._core.pacing.limits import Limit
 from bezant.models._portfolio import Account
 
 OPERATION = Operation("GET", "/portfolio/{accountId}/allocation", idempotent=True)

@@ -21,7 +21,8 @@ from typing import Self
 import trustme
 
 import bezant
-from bezant._core.pacing import Limit, Pacer
+from bezant._core.pacing.limiter import Pacer
+from bezant._core.pacing.limits import Limit
 
 BODY = b'{"x":1}'
 RESPONSE = (

@@ -10,7 +10,6 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .._core import order_turns
 from .._core.decoding.drift import Drift
 from .._core.evidence import Evidence, no_accounts
 from .._core.health import SESSION_PATHS
@@ -29,7 +28,8 @@ from .._core.http.unknown_outcome import (
     is_decline,
     order_call,
 )
-from .._core.order_turns import waits_for_questions
+from .._core.pacing import order_turns
+from .._core.pacing.order_turns import waits_for_questions
 from .._core.positions import ACCOUNTS
 from .._core.primed import Primed
 from .._core.session import SessionChange, SessionMachine

@@ -11,7 +11,7 @@ from typing import Final, Self, TypeVar
 
 from .._core.http.messages import Request
 from .._core.http.unknown_outcome import OrderCall
-from .._core.order_turns import (
+from .._core.pacing.order_turns import (
     AccountTurn,
     Outcome,
     Told,
@@ -21,9 +21,8 @@ from .._core.order_turns import (
     ran_out,
     told_by,
 )
-from .._core.settings.settings import Settings
-from .._core.shared_pacing import Shared, StoreTrouble
-from .._core.shared_turns import (
+from .._core.pacing.shared import Shared, StoreTrouble
+from .._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
     Taken,
     extend_turn,
@@ -31,6 +30,7 @@ from .._core.shared_turns import (
     questions_of,
     take_turn,
 )
+from .._core.settings.settings import Settings
 from .._runtime import _async as rt
 from ..errors import BezantError, PacingError
 from .turn import patience

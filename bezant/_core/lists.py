@@ -14,7 +14,7 @@ from msgspec import Struct
 from .._wire.redaction import shown
 from ..errors import InvalidRequest
 from .http.operation import Operation
-from .pacing import limits_of
+from .pacing.limits import limits_of
 
 if TYPE_CHECKING:
     from ..models.orders import LiveOrder, LiveOrders, Trade

@@ -7,8 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from .._core.pacing.shared import StoreTrouble
 from .._core.settings.connection import PacingStore
-from .._core.shared_pacing import StoreTrouble
 from ._ledgers import (
     KEPT,
     PATIENCE,

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .._core.pacing.shared import Refusal, Shared, StoreTrouble, dump, load
 from .._core.settings.connection import PacingStore
-from .._core.shared_pacing import Refusal, Shared, StoreTrouble, dump, load
 from ..errors import InvalidRequest
 
 T = TypeVar("T")

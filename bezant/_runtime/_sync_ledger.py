@@ -6,8 +6,8 @@ import threading
 import time
 from typing import Any, TypeVar
 
+from .._core.pacing.shared import StoreTrouble
 from .._core.settings.connection import PacingStore
-from .._core.shared_pacing import StoreTrouble
 from ._ledgers import (
     KEPT,
     PATIENCE,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .._core.decoding.drift import Drift
 from .._core.health import TICKLE, problem
 from .._core.http.request import cookie_header
-from .._core.pacing import MAX_STREAMS
+from .._core.pacing.limits import MAX_STREAMS
 from .._core.stream.connection import StreamState
 from .._core.stream.handshake import Header
 from .._core.stream.inbox import Inbox

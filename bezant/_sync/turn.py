@@ -13,9 +13,8 @@ from types import TracebackType
 from typing import Final, NoReturn
 
 from .._core.http.operation import Operation
-from .._core.pacing import Ticket
-from .._core.settings.settings import Settings
-from .._core.shared_pacing import (
+from .._core.pacing.limiter import Ticket
+from .._core.pacing.shared import (
     Claim,
     Refusal,
     Shared,
@@ -25,6 +24,7 @@ from .._core.shared_pacing import (
     release,
     reserve,
 )
+from .._core.settings.settings import Settings
 from .._runtime import _sync as rt
 from ..errors import PacingError, RateLimited
 

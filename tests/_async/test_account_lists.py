@@ -21,7 +21,7 @@ from bezant import (
     PacingError,
     TradeUpdate,
 )
-from bezant._core import pacing
+from bezant._core.pacing import limits as pacing
 from bezant.models.orders import OrderTicket
 from tests.support.raw import Peer, RawGateway, RawRequest
 

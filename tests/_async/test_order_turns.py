@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, AsyncClient, BezantError, OutcomeUnknown, Refused
-from bezant._core import order_turns
+from bezant._core.pacing import order_turns
 from bezant.models.orders import OrderReply, OrderTicket
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

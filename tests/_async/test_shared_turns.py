@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, AsyncClient, OutcomeUnknown, PacingError
-from bezant._core import order_turns
+from bezant._core.pacing import order_turns
 from bezant.models.orders import OrderTicket
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -21,7 +21,7 @@ from tests.support.redis_server import redis_server
 
 # <async-only>
 import asyncio  # isort: skip
-from bezant._core.shared_pacing import Shared  # isort: skip
+from bezant._core.pacing.shared import Shared  # isort: skip
 from bezant._runtime._ledgers import change_file  # isort: skip
 # </async-only>
 

@@ -21,7 +21,7 @@ from bezant import (
     Progress,
     UpstreamError,
 )
-from bezant._core import pacing
+from bezant._core.pacing import limits
 from bezant.sim import SimulatedGateway
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -145,7 +145,7 @@ def test_closing_the_client_ends_it(raw: RawGateway) -> None:
 def test_it_can_be_ended_while_it_waits_for_its_turn(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(1, 900),))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(1, 900),))
     raw.script(echo)
     with Client(raw.base_url, pacing=True) as client:
 
@@ -164,8 +164,8 @@ def test_it_can_be_ended_while_it_waits_for_its_turn(
 def test_it_waits_for_as_long_as_its_turn_takes(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(3, 0.15),))
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/fyi/*"), (pacing.Limit(3, 600.0),))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(3, 0.15),))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/fyi/*"), (limits.Limit(3, 600.0),))
     raw.script(echo)
     with Client(raw.base_url, pacing=True, max_wait=0.05) as client:
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, BezantError, Client, OutcomeUnknown, Refused
-from bezant._core import order_turns
+from bezant._core.pacing import order_turns
 from bezant.models.orders import OrderReply, OrderTicket
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

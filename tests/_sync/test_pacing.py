@@ -21,7 +21,7 @@ from bezant import (
     RateLimited,
     UpstreamError,
 )
-from bezant._core import pacing
+from bezant._core.pacing import limits
 from bezant._runtime._shared import Attempt
 from bezant.sim import SimulatedGateway
 from tests.support._sync import gather, later, pause, result, until
@@ -59,8 +59,8 @@ def test_calls_are_held_back_to_the_session_limit(raw: RawGateway) -> None:
 def test_all_clients_of_a_gateway_share_its_limits(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = pacing.Limit(1, 600.0)
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/portfolio/accounts"), (limit,))
+    limit = limits.Limit(1, 600.0)
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/portfolio/accounts"), (limit,))
     raw.script(good)
     with (
         Client(raw.base_url, pacing=True) as first,
@@ -352,7 +352,7 @@ def test_a_request_counts_from_its_answer_where_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it arrived is not known before: it may have waited for its connection that long."""
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(2, 0.2),))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(2, 0.2),))
     moments: list[float] = []
 
     def late(request: RawRequest, peer: Peer) -> None:

@@ -18,7 +18,7 @@ from bezant import (
     PacingError,
     RateLimited,
 )
-from bezant._core import pacing
+from bezant._core.pacing import limits
 from bezant._runtime._gates import Gate
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -52,7 +52,7 @@ def ask(client: Client) -> Any:
 def test_two_processes_keep_one_limit(
     raw: RawGateway, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/trsrv/*"), (pacing.Limit(4, 0.2),))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(4, 0.2),))
     arrivals: list[float] = []
 
     def note(request: RawRequest, peer: Peer) -> None:

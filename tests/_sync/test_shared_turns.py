@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bezant import AccountBusy, Client, OutcomeUnknown, PacingError
-from bezant._core import order_turns
+from bezant._core.pacing import order_turns
 from bezant.models.orders import OrderTicket
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

@@ -18,7 +18,7 @@ import bezant.models
 from bezant import operations
 from bezant._core.endpoints._base import Endpoint
 from bezant._core.endpoints._table import ROWS
-from bezant._core.pacing import limits_of
+from bezant._core.pacing.limits import limits_of
 
 from .catalogue import (
     ADDITIONS,

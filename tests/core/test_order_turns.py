@@ -13,7 +13,7 @@ from bezant._core.endpoints import orders
 from bezant._core.http.messages import Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.unknown_outcome import OrderCall
-from bezant._core.order_turns import (
+from bezant._core.pacing.order_turns import (
     ANY,
     QUESTION_LIFETIME,
     READS_WAIT,

@@ -9,27 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezant._core import pacing as kinds
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import (
+from bezant._core.pacing import limiter as kinds
+from bezant._core.pacing.limiter import (
     KEPT_FOR_ORDERS,
-    KEPT_FOR_TICKLE,
     LEAST_URGENT,
-    MARGIN,
+    Answers,
+    Pacer,
+    Ticket,
+    has_slot,
+    kind_of,
+    priority_of,
+)
+from bezant._core.pacing.limits import (
+    KEPT_FOR_TICKLE,
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
-    Answers,
     Limit,
-    Pacer,
-    Ticket,
-    Window,
-    has_slot,
-    kind_of,
-    latest,
     limits_of,
-    priority_of,
 )
+from bezant._core.pacing.window import MARGIN, Window, latest
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)

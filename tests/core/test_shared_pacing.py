@@ -7,21 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import (
-    KEPT_FOR_ORDERS,
+from bezant._core.pacing.limiter import KEPT_FOR_ORDERS, LEAST_URGENT, Pacer, Ticket
+from bezant._core.pacing.limiter import READ as READ_KIND
+from bezant._core.pacing.limits import (
     KEPT_FOR_TICKLE,
-    LEAST_URGENT,
-    MARGIN,
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
     Limit,
-    Pacer,
-    Ticket,
     limits_of,
 )
-from bezant._core.pacing import READ as READ_KIND
-from bezant._core.shared_pacing import (
+from bezant._core.pacing.shared import (
     Claim,
     Refusal,
     Shared,
@@ -32,7 +28,8 @@ from bezant._core.shared_pacing import (
     release,
     reserve,
 )
-from bezant._core.shared_turns import SharedTurn
+from bezant._core.pacing.shared_order_turns import SharedTurn
+from bezant._core.pacing.window import MARGIN
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
 HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bezant._core.endpoints import orders
-from bezant._core.order_turns import (
+from bezant._core.pacing.order_turns import (
     ANY,
     QUESTION_LIFETIME,
     READS_WAIT,
@@ -13,8 +13,8 @@ from bezant._core.order_turns import (
     Outcome,
     Told,
 )
-from bezant._core.shared_pacing import Shared, dump, load
-from bezant._core.shared_turns import (
+from bezant._core.pacing.shared import Shared, dump, load
+from bezant._core.pacing.shared_order_turns import (
     SharedTurn,
     extend_turn,
     finish_turn,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import bezant
-from bezant._core.order_turns import OrderTurns
+from bezant._core.pacing.order_turns import OrderTurns
 from bezant._runtime import _order_turns
 from bezant._runtime._gates import Gate
 

@@ -22,7 +22,7 @@ import bezant
 from benchmarks.soak.breaks import Report, Server, cancelled_calls
 from bezant._core.http.messages import TransportTrouble, Trouble
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import Ticket
+from bezant._core.pacing.limiter import Ticket
 from bezant._core.settings.settings import Settings
 from bezant._runtime import _async_network, _sync_network
 from bezant._runtime._async_pool import Lanes as AsyncLanes

@@ -15,13 +15,14 @@ import pytest
 
 import bezant
 from bezant._async.turn import AsyncTurn, AsyncTurnGuard
-from bezant._core import order_turns, pacing, shared_pacing
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import Limit
+from bezant._core.pacing import limiter, limits, order_turns
+from bezant._core.pacing import shared as shared_pacing
+from bezant._core.pacing.limits import Limit
+from bezant._core.pacing.shared_order_turns import SharedTurn
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import PacingStore, Tls, choose_pacing
 from bezant._core.settings.settings import Settings
-from bezant._core.shared_turns import SharedTurn
 from bezant._runtime import _async, _sync
 from bezant._runtime._gates import Gate
 from bezant._sync.turn import Turn, TurnGuard
@@ -47,8 +48,8 @@ def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are what this is about."""
     none = Limit(1_000_000, 1.0)
     monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
-    monkeypatch.setattr(pacing.Pacer.__init__, "__defaults__", (none,))
-    monkeypatch.setitem(pacing._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
+    monkeypatch.setattr(limiter.Pacer.__init__, "__defaults__", (none,))
+    monkeypatch.setitem(limits._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
     monkeypatch.setattr(order_turns, "READS_WAIT", 1e12)
 
 
@@ -244,7 +245,7 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
     """It is still on its way to the server when its call is cancelled."""
     with redis_server(tmp_path) as url:
         place = where(url)
-        claim = shared_pacing.Claim("late", "", (), pacing.READ, lease=300)
+        claim = shared_pacing.Claim("late", "", (), limiter.READ, lease=300)
         first, second = _async.Ledger(place), _async.Ledger(place)
         async with first._redis.pipeline() as pipe:
             key = f"bezant:pacing:{place.name}"

@@ -18,7 +18,7 @@ from bezant import AccountBusy, AsyncClient, Client
 from bezant._core.endpoints import orders
 from bezant._core.http.messages import Request
 from bezant._core.http.unknown_outcome import OrderCall
-from bezant._core.order_turns import AccountTurn, Outcome
+from bezant._core.pacing.order_turns import AccountTurn, Outcome
 from bezant._runtime._order_turns import OrderTurns, order_turns_for
 from bezant._sync.order_turn import OrderTurn, OrderTurnGuard
 from bezant.models.orders import OrderTicket

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bezant
-from bezant._core.pacing import READ
+from bezant._core.pacing.limiter import READ
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import choose_pacing
 from bezant._runtime._sync import Ledger
@@ -142,8 +142,8 @@ with bezant.Client(sys.argv[1], pacing=sys.argv[2]) as client:
 _READS = """
 import asyncio, sys
 import bezant
-import bezant._core.order_turns
-bezant._core.order_turns.READS_WAIT = 60.0
+import bezant._core.pacing.order_turns
+bezant._core.pacing.order_turns.READS_WAIT = 60.0
 async def main():
     async with bezant.AsyncClient(sys.argv[1], pacing=sys.argv[2]) as client:
         print("ready", flush=True)

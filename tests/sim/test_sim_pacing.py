@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bezant import Client, RateLimited
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import Pacer, Ticket
+from bezant._core.pacing.limiter import Pacer, Ticket
 from bezant.sim import Clock, Judge, Pacing, SimulatedGateway, _edge
 from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 

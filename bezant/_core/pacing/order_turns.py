@@ -15,13 +15,13 @@ from urllib.parse import unquote
 
 import msgspec
 
-from .._wire.record import Value
-from .._wire.redaction import redact
-from ..errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
-from .decoding.decoder import loads
-from .http.messages import Request
-from .http.operation import Operation
-from .http.unknown_outcome import OrderCall
+from ..._wire.record import Value
+from ..._wire.redaction import redact
+from ...errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
+from ..decoding.decoder import loads
+from ..http.messages import Request
+from ..http.operation import Operation
+from ..http.unknown_outcome import OrderCall
 
 # Lifetime of an order question at the gateway, in seconds.
 QUESTION_LIFETIME: Final = 60.0

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .._wire.record import Value
+from ..._wire.record import Value
 from . import order_turns
 from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, settles
 
 if TYPE_CHECKING:
-    from ..errors import AccountBusy
-    from .http.operation import Operation
-    from .shared_pacing import Shared
+    from ...errors import AccountBusy
+    from ..http.operation import Operation
+    from .shared import Shared
 
 # The longest wait for a slot that a lease covers; a longer one is asked for again.
 LONGEST_WAIT: Final = 60.0

@@ -1,4 +1,4 @@
-"""How often IBKR may be asked, and whose turn it is. Arithmetic over the time, nothing else.
+"""The queue in front of one gateway: which call may be sent, and when.
 
 IBKR counts requests for each session and punishes the whole IP address for 10 to 15 minutes when
 there are too many, so they are held back here, before they are sent.
@@ -14,88 +14,21 @@ from typing import Final, Self
 
 import msgspec
 
-from .._wire.record import Value
-from .http.operation import Operation
+from ..http.operation import Operation
+from .limits import KEPT_FOR_TICKLE, MAX_IN_FLIGHT, PENALTY, SESSION_LIMIT, Limit, limits_of
+from .window import Window, latest
 
-# The gateway serves five requests at a time and its own keepalive is one of them. One of our four
-# is kept for a tickle, so that slow calls never keep the session from being renewed, and one for
-# an order. A cancel may use either: it must not wait for an order that is not answered.
-MAX_IN_FLIGHT: Final = 4
-KEPT_FOR_TICKLE: Final = 1
 KEPT_FOR_ORDERS: Final = 1
-# The gateway serves so many WebSockets at a time; the next one gets no answer until one ends.
-MAX_STREAMS: Final = 5
-# IBKR's pages say 15 minutes, older ones 10.
-PENALTY: Final = 900.0
-# Requests arrive closer together than they were sent.
-MARGIN: Final = 0.05
 # Answers to an operation that must have been seen before they tell how quick one can be.
 _ENOUGH: Final = 10
 # Operations whose answers' times are remembered: a raw call's path is an operation of its own.
 _REMEMBERED: Final = 500
-
-
-class Limit(Value, frozen=True):
-    """At most ``count`` requests in any ``seconds``."""
-
-    count: int
-    seconds: float
-
-
-SESSION_LIMIT: Final = Limit(10, 1.0)
-
-_ONE_A_SECOND: Final = (Limit(1, 1.0),)
-_ONE_IN_FIVE: Final = (Limit(1, 5.0),)
-_ONE_IN_QUARTER_HOUR: Final = (Limit(1, 900.0),)
-
-# IBKR's page of limits, and its change log of 2026-09-09 for history. A path stands for itself or,
-# with *, for one more segment of any kind.
-_LIMITS: Final[dict[tuple[str, str], tuple[Limit, ...]]] = {
-    ("GET", "/fyi/unreadnumber"): _ONE_A_SECOND,
-    ("GET", "/fyi/settings"): _ONE_A_SECOND,
-    ("POST", "/fyi/settings/*"): _ONE_A_SECOND,
-    ("GET", "/fyi/disclaimer/*"): _ONE_A_SECOND,
-    ("PUT", "/fyi/disclaimer/*"): _ONE_A_SECOND,
-    ("GET", "/fyi/deliveryoptions"): _ONE_A_SECOND,
-    ("PUT", "/fyi/deliveryoptions/email"): _ONE_A_SECOND,
-    ("POST", "/fyi/deliveryoptions/device"): _ONE_A_SECOND,
-    ("DELETE", "/fyi/deliveryoptions/*"): _ONE_A_SECOND,
-    ("GET", "/fyi/notifications"): _ONE_A_SECOND,
-    ("GET", "/fyi/notifications/more"): _ONE_A_SECOND,
-    ("PUT", "/fyi/notifications/*"): _ONE_A_SECOND,
-    ("GET", "/iserver/account/orders"): _ONE_IN_FIVE,
-    ("GET", "/iserver/account/trades"): _ONE_IN_FIVE,
-    ("GET", "/iserver/account/pnl/partitioned"): _ONE_IN_FIVE,
-    ("GET", "/iserver/marketdata/snapshot"): (Limit(10, 1.0),),
-    ("GET", "/iserver/marketdata/history"): (Limit(10, 1.0), Limit(50, 60.0)),
-    ("GET", "/iserver/scanner/params"): _ONE_IN_QUARTER_HOUR,
-    ("POST", "/iserver/scanner/run"): _ONE_A_SECOND,
-    ("POST", "/pa/performance"): _ONE_IN_QUARTER_HOUR,
-    ("POST", "/pa/summary"): _ONE_IN_QUARTER_HOUR,
-    ("POST", "/pa/transactions"): _ONE_IN_QUARTER_HOUR,
-    ("POST", "/pa/allperiods"): _ONE_IN_QUARTER_HOUR,
-    ("GET", "/portfolio/accounts"): _ONE_IN_FIVE,
-    ("GET", "/portfolio/subaccounts"): _ONE_IN_FIVE,
-    ("GET", "/sso/validate"): (Limit(1, 60.0),),
-    # Listed as GET and used as POST: both verbs are one.
-    ("*", "/tickle"): _ONE_A_SECOND,
-}
 
 # What a call is. The more urgent one goes first; an order and a cancel are equally urgent.
 TICKLE, CANCEL, ORDER, READ = range(4)
 _PRIORITIES: Final = {TICKLE: 0, CANCEL: 1, ORDER: 1, READ: 2}
 LEAST_URGENT: Final = _PRIORITIES[READ]
 _ORDERS = re.compile(r"/iserver/(?:account/[^/]+/orders?(?:/|$)|reply/|notification$)")
-
-
-def limits_of(method: str, path: str) -> tuple[str, tuple[Limit, ...]]:
-    """Return the bucket that a call is counted in, and its limits; none for most calls."""
-    head, _, _ = path.rpartition("/")
-    for key in ((method, path), (method, f"{head}/*"), ("*", path)):
-        limits = _LIMITS.get(key)
-        if limits is not None:
-            return " ".join(key), limits
-    return "", ()
 
 
 def kind_of(operation: Operation) -> int:
@@ -136,69 +69,6 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
         return others < MAX_IN_FLIGHT - KEPT_FOR_TICKLE
     reads = sum(each == READ for each in in_flight)
     return others + urgent < MAX_IN_FLIGHT - KEPT_FOR_TICKLE and reads < _READS_IN_FLIGHT
-
-
-class Window:
-    """When the requests of one bucket were let go, as far as it still matters.
-
-    IBKR counts them when they arrive, which may be long after they were let go: a connection had to
-    be made first, or the gateway was busy. The answer says that one has arrived, so its place opens
-    a window's length after that at the earliest; or after the latest moment at which it can have
-    arrived to be answered by then.
-    """
-
-    __slots__ = ("_flying", "_limit", "_times")
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-        self._times: list[float] = []
-        self._flying: dict[object, float] = {}
-
-    def free(self, now: float) -> int:
-        """Return how many may go now."""
-        while self._times and self._times[0] + self._limit.seconds + MARGIN <= now:
-            del self._times[0]
-        return self._limit.count - len(self._times) - len(self._flying)
-
-    def add(self, request: object, now: float) -> None:
-        """Count one that goes now."""
-        self._flying[request] = now
-
-    def land(self, request: object, arrived: float) -> None:
-        """Note that one was answered, or given up, and as of when it counts.
-
-        Like `forget` it may be called again: an interrupt can come in the middle of it.
-        """
-        if request in self._flying:
-            insort(self._times, arrived)
-            del self._flying[request]
-
-    def forget(self, request: object) -> None:
-        """Count one no more: it did not go."""
-        self._flying.pop(request, None)
-
-    def opens_for(self, ahead: int, now: float) -> float:
-        """Return the seconds until one can go that has so many ahead of it, at least."""
-        waiting = ahead - self.free(now)
-        if waiting < 0:
-            return 0.0
-        times = sorted([*self._times, *(latest(went, now) for went in self._flying.values())])
-        rounds, place = divmod(waiting, self._limit.count)
-        length = self._limit.seconds + MARGIN
-        # Those that go now and later open their places a window's length after they went.
-        opened = times[place] if place < len(times) else now
-        return opened + length * (rounds + 1) - now
-
-
-def latest(went: float, now: float, return_time: float = 0.0) -> float:
-    """Return as of when a request counts that was let go once and is answered now.
-
-    Args:
-        went: when it was let go.
-        now: when it was answered; or the present, while it is on its way.
-        return_time: the seconds that an answer takes at least after its request has arrived.
-    """
-    return max(went, now - MARGIN - return_time)  # the margin is in a window's length already
 
 
 class Answers:

@@ -10,20 +10,11 @@ from typing import Final
 
 import msgspec
 
-from .._wire.record import Value
-from .pacing import (
-    MARGIN,
-    PENALTY,
-    READ,
-    SESSION_LIMIT,
-    Limit,
-    Ticket,
-    has_slot,
-    latest,
-    limits_of,
-    priority_of,
-)
-from .shared_turns import SharedTurn, hold_back
+from ..._wire.record import Value
+from .limiter import READ, Ticket, has_slot, priority_of
+from .limits import PENALTY, SESSION_LIMIT, Limit, limits_of
+from .shared_order_turns import SharedTurn, hold_back
+from .window import MARGIN, latest
 
 # Nobody tells another process that a place has become free.
 _LOOK_AGAIN: Final = 0.02
