@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ._core.endpoints._table import ROWS
+from ._core.operations._table import ROWS
 from ._wire.redaction import shown
 from .errors import InvalidRequest
 

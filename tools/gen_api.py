@@ -43,7 +43,7 @@ else:
 
 COMMAND = "python tools/gen_api.py DOCUMENT"
 DEFAULT = "../shared/spec/ibkr-openapi-2.29.json"
-ENDPOINTS = "bezant/_core/endpoints"
+ENDPOINTS = "bezant/_core/operations"
 API = "bezant/_async/api"
 MODELS = "bezant/models"
 PAGE = "docs/api-reference.md"

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 import bezant.models
-from bezant._core import endpoints
-from bezant._core.endpoints._base import Endpoint
+from bezant._core import operations
+from bezant._core.operations._base import Endpoint
 from bezant.models._base import Model
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -34,7 +34,7 @@ def shared(path: Path) -> Any:
 
 
 def _groups() -> list[str]:
-    names = [each.name for each in pkgutil.iter_modules(endpoints.__path__)]
+    names = [each.name for each in pkgutil.iter_modules(operations.__path__)]
     return [name for name in names if not name.startswith("_")]
 
 
@@ -42,7 +42,7 @@ GROUPS = _groups()
 ENDPOINTS: list[Endpoint] = [
     each
     for group in GROUPS
-    for each in vars(importlib.import_module(f"bezant._core.endpoints.{group}")).values()
+    for each in vars(importlib.import_module(f"bezant._core.operations.{group}")).values()
     if isinstance(each, Endpoint)
 ]
 BY_CALL = {each.operation.name: each for each in ENDPOINTS}

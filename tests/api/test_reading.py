@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, OutcomeUnknown, Refused
-from bezant._core.endpoints import orders, portfolio, reports, tax_vouchers
-from bezant._core.endpoints._base import Endpoint
 from bezant._core.http import files
 from bezant._core.http.files import BinaryAnswer
 from bezant._core.http.messages import Answer
 from bezant._core.http.response import read
+from bezant._core.operations import orders, portfolio, reports, tax_vouchers
+from bezant._core.operations._base import Endpoint
 from bezant.models.orders import OrderReply
 from bezant.models.portfolio import SubaccountPage
 from tests.core.samples import Drifts

@@ -9,7 +9,9 @@ import pytest
 from msgspec import UNSET
 
 from bezant import InvalidRequest
-from bezant._core.endpoints import (
+from bezant._core.http.messages import Request
+from bezant._core.http.request import build
+from bezant._core.operations import (
     account_management,
     advisors,
     alerts,
@@ -22,9 +24,7 @@ from bezant._core.endpoints import (
     scanner,
     session,
 )
-from bezant._core.endpoints._base import Endpoint, arrange, text_of
-from bezant._core.http.messages import Request
-from bezant._core.http.request import build
+from bezant._core.operations._base import Endpoint, arrange, text_of
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings

@@ -16,8 +16,8 @@ import pytest
 import bezant
 import bezant.models
 from bezant import operations
-from bezant._core.endpoints._base import Endpoint
-from bezant._core.endpoints._table import ROWS
+from bezant._core.operations._base import Endpoint
+from bezant._core.operations._table import ROWS
 from bezant._core.pacing.limits import limits_of
 
 from .catalogue import (
@@ -164,7 +164,7 @@ def test_nothing_is_written_in_ibkrs_words() -> None:
 
     walk(document)
     assert len(sentences) > 500
-    for folder in ("bezant/models", "bezant/_async/api", "bezant/_core/endpoints", "tools"):
+    for folder in ("bezant/models", "bezant/_async/api", "bezant/_core/operations", "tools"):
         for file in (ROOT / folder).rglob("*"):
             if file.suffix in (".py", ".toml", ".json"):
                 text = " ".join(file.read_text().split()).lower()
@@ -180,7 +180,7 @@ def run(code: str) -> str:
 
 LOADED = (
     "import sys; print(sorted(n for n in sys.modules if n.startswith(("
-    "'bezant._core.endpoints.', 'bezant._sync.api.', 'bezant._async.api.')) "
+    "'bezant._core.operations.', 'bezant._sync.api.', 'bezant._async.api.')) "
     "or n.startswith('bezant.models.') and n.split('.')[2] not in "
     "('_base', '_contracts', '_portfolio', '_session', 'stream') and "
     "not n.split('.')[2].startswith('_')))"
@@ -210,7 +210,7 @@ def test_a_group_loads_alone() -> None:
 def test_the_public_table_loads_no_model() -> None:
     code = "import bezant.operations as o; assert len(o.OPERATIONS) == 191"
     assert [each for each in loaded(code) if "models" in each] == []
-    assert set(loaded(code)) <= {"bezant._core.endpoints._table"}
+    assert set(loaded(code)) <= {"bezant._core.operations._table"}
 
 
 def test_models_are_frozen_and_exported() -> None:

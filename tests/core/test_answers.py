@@ -36,12 +36,12 @@ from bezant import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from bezant._core.endpoints import orders
 from bezant._core.http import error_body
 from bezant._core.http.error_mapping import refuse_html, transport_error
 from bezant._core.http.messages import Answer, TransportTrouble, Trouble
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import check_status, read
+from bezant._core.operations import orders
 from bezant.models._base import Model
 from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 

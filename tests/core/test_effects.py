@@ -21,7 +21,6 @@ from bezant import (
     Refused,
     UpstreamError,
 )
-from bezant._core.endpoints import orders, session
 from bezant._core.http.error_mapping import did_nothing
 from bezant._core.http.files import BinaryAnswer
 from bezant._core.http.messages import Answer, Request
@@ -41,6 +40,7 @@ from bezant._core.http.unknown_outcome import (
     order_call,
     unreadable,
 )
+from bezant._core.operations import orders, session
 from bezant.models.orders import OrderReply
 
 from .samples import READ, WRITE, Drifts, answer

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from bezant import BadRequest, HttpTimeout, NotAuthenticated, OutcomeUnknown, PacingError, Refused
-from bezant._core.endpoints import orders
 from bezant._core.http.messages import Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.unknown_outcome import OrderCall
+from bezant._core.operations import orders
 from bezant._core.pacing.order_turns import (
     ANY,
     QUESTION_LIFETIME,

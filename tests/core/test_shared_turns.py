@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bezant._core.endpoints import orders
+from bezant._core.operations import orders
 from bezant._core.pacing.order_turns import (
     ANY,
     QUESTION_LIFETIME,

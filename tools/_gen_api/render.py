@@ -304,7 +304,7 @@ def api(plan: Plan, group: str) -> str:
     text += "\n"
     if "BinaryAnswer" in code:
         text += "from ..._core.http.files import BinaryAnswer\n"
-    text += f"from ..._core.endpoints import {group} as table\n"
+    text += f"from ..._core.operations import {group} as table\n"
     for home in sorted(set(used.values())):
         listed = sorted(name for name, place in used.items() if place == home)
         text += f"from ...models.{home} import {', '.join(listed)}\n"

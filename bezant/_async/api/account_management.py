@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import account_management as table
+from ..._core.operations import account_management as table
 from ...models.account_management import (
     AccountDetails,
     AccountFile,

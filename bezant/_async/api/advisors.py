@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import advisors as table
+from ..._core.operations import advisors as table
 from ...models.advisors import (
     AccountInvestment,
     AccountsInModel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import alerts as table
+from ..._core.operations import alerts as table
 from ...models.alerts import (
     Alert,
     AlertActivated,

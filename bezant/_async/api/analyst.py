@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..._core.endpoints import analyst as table
+from ..._core.operations import analyst as table
 from ...models.analyst import Performance, Transactions
 from ._base import AsyncGroup
 

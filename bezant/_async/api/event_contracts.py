@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import event_contracts as table
+from ..._core.operations import event_contracts as table
 from ...models.event_contracts import (
     CategoryTree,
     ForecastContract,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import oauth as table
+from ..._core.operations import oauth as table
 from ...models.oauth import AccessToken, LiveSessionToken, RequestToken, Token
 from ._base import AsyncGroup
 

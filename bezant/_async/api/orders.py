@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..._core.endpoints import orders as table
+from ..._core.operations import orders as table
 from ...models.common import Number
 from ...models.orders import (
     LiveOrders,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import portfolio as table
+from ..._core.operations import portfolio as table
 from ...models.portfolio import (
     Allocation,
     CacheInvalidated,

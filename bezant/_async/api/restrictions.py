@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.endpoints import restrictions as table
+from ..._core.operations import restrictions as table
 from ...models.restrictions import CsvReceipt, VerifyRequest
 from ._base import AsyncGroup
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import scanner as table
+from ..._core.operations import scanner as table
 from ...models.scanner import ScanCondition, ScannerParameters, ScanResult
 from ._base import AsyncGroup
 

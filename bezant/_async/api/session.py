@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core.endpoints import session as table
+from ..._core.operations import session as table
 from ...models.session import BrokerageStatus, LoggedOut, SsoSession, TickleAnswer
 from ._base import AsyncGroup
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import accounts as table
+from ..._core.operations import accounts as table
 from ...models.accounts import (
     AccountOwners,
     AccountSearch,

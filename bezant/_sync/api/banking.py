@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import banking as table
+from ..._core.operations import banking as table
 from ...models.banking import (
     BankInstructionQueryResult,
     CancelInstructionRequest,

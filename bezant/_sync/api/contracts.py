@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import contracts as table
+from ..._core.operations import contracts as table
 from ...models.common import Number
 from ...models.contracts import (
     Algos,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import echo as table
+from ..._core.operations import echo as table
 from ...models.echo import Echo
 from ._base import Group
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._core.endpoints import market_data as table
+from ..._core.operations import market_data as table
 from ...models.common import Success
 from ...models.market_data import History, Snapshot, Unsubscribed
 from ._base import Group

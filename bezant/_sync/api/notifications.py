@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import notifications as table
+from ..._core.operations import notifications as table
 from ...models.notifications import (
     DeliveryOptions,
     Fyi,

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import reports as table
 from ..._core.http.files import BinaryAnswer
+from ..._core.operations import reports as table
 from ...models.reports import (
     AvailableStatements,
     AvailableTaxForms,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.endpoints import sso as table
+from ..._core.operations import sso as table
 from ...models.sso import BrowserSession, UserSession
 from ._base import Group
 

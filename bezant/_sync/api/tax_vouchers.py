@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.endpoints import tax_vouchers as table
 from ..._core.http.files import BinaryAnswer
+from ..._core.operations import tax_vouchers as table
 from ._base import Group
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import utilities as table
+from ..._core.operations import utilities as table
 from ...models.utilities import (
     Enumeration,
     Forms,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.endpoints import watchlists as table
+from ..._core.operations import watchlists as table
 from ...models.watchlists import (
     Watchlist,
     WatchlistDeleted,
