@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ._async.symbols import AsyncSymbolCache
     from ._core.decoding.drift import Drift
     from ._core.http.files import BinaryAnswer
-    from ._core.session import BrokerageState, LoginState, SessionChange, SessionState
-    from ._core.stream.fields import MarketDataFields
+    from ._core.marketdata.fields import MarketDataFields
+    from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
     from ._sync.events import SessionEvents
@@ -135,13 +135,13 @@ _HOMES = {
     "_async.symbols": ("AsyncSymbolCache",),
     "_core.decoding.drift": ("Drift",),
     "_core.http.files": ("BinaryAnswer",),
-    "_core.session": (
+    "_core.marketdata.fields": ("MarketDataFields",),
+    "_core.session.state": (
         "BrokerageState",
         "LoginState",
         "SessionChange",
         "SessionState",
     ),
-    "_core.stream.fields": ("MarketDataFields",),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
     "_sync.events": ("SessionEvents",),

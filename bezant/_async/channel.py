@@ -11,8 +11,6 @@ from typing import Any, Final, Protocol, TypeVar, cast
 from msgspec import UNSET
 
 from .._core.decoding.drift import Drift
-from .._core.evidence import Evidence, no_accounts
-from .._core.health import SESSION_PATHS
 from .._core.http import retry
 from .._core.http.cookies import CookieJar
 from .._core.http.error_mapping import did_nothing, transport_error
@@ -20,6 +18,7 @@ from .._core.http.messages import Answer, Request, TransportTrouble
 from .._core.http.operation import Operation
 from .._core.http.request import build
 from .._core.http.response import read
+from .._core.http.session_calls import SESSION_PATHS
 from .._core.http.unknown_outcome import (
     OrderCall,
     Questions,
@@ -30,9 +29,10 @@ from .._core.http.unknown_outcome import (
 )
 from .._core.pacing import order_turns
 from .._core.pacing.order_turns import waits_for_questions
-from .._core.positions import ACCOUNTS
-from .._core.primed import Primed
-from .._core.session import SessionChange, SessionMachine
+from .._core.session import prerequisites
+from .._core.session.evidence import Evidence, no_accounts
+from .._core.session.prerequisites import ACCOUNTS, Primed
+from .._core.session.state import SessionChange, SessionMachine
 from .._core.settings.settings import Settings
 from .._runtime import _async as rt
 from ..errors import (
@@ -264,8 +264,8 @@ class AsyncChannel:
                     or rt.monotonic() + pause >= deadline
                 ):
                     raise
-                if retry.asks_for_accounts(error) and operation != retry.TRADING_ACCOUNTS:
-                    await self._prime(retry.TRADING_ACCOUNTS, settings, hold=hold)
+                if retry.asks_for_accounts(error) and operation != prerequisites.TRADING_ACCOUNTS:
+                    await self._prime(prerequisites.TRADING_ACCOUNTS, settings, hold=hold)
                     await self._prime(self._primed.needed(operation), settings, hold=hold)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
@@ -315,9 +315,9 @@ class AsyncChannel:
             if left > 0:
                 hurried = settings.with_changes({"max_wait": min(settings.max_wait, left)})
                 request = build(
-                    retry.TRADING_ACCOUNTS,
+                    prerequisites.TRADING_ACCOUNTS,
                     settings,
-                    path=retry.TRADING_ACCOUNTS.path,
+                    path=prerequisites.TRADING_ACCOUNTS.path,
                     cookies=self._cookies.header(),
                 )
                 await self._attempts(request, None, type(None), hurried, deadline=deadline)
@@ -325,7 +325,7 @@ class AsyncChannel:
             if left <= 0:
                 raise HttpTimeout(
                     f"no time is left of the timeout ({settings.timeout:g} s)",
-                    operation=retry.TRADING_ACCOUNTS.name,
+                    operation=prerequisites.TRADING_ACCOUNTS.name,
                 )
         except BezantError as failure:
             raise self._unprepared(refusal.operation, failure) from failure
@@ -333,8 +333,9 @@ class AsyncChannel:
 
     def _unprepared(self, operation: str | None, failure: BezantError) -> PrerequisiteFailed:
         return PrerequisiteFailed(
-            f"nothing was placed, changed or cancelled: IBKR wants {retry.TRADING_ACCOUNTS.name} "
-            f"first, and that failed ({failure}); send it again",
+            f"nothing was placed, changed or cancelled: IBKR wants "
+            f"{prerequisites.TRADING_ACCOUNTS.name} first, and that failed ({failure}); "
+            "send it again",
             operation=operation,
         )
 
@@ -392,7 +393,7 @@ class AsyncChannel:
         Raises:
             NoAccounts: it still does not: the response says nothing.
         """
-        if not operation.idempotent or retry.prerequisite(operation) != ACCOUNTS:
+        if not operation.idempotent or prerequisites.prerequisite(operation) != ACCOUNTS:
             return False
         if self.evidence.accounts(ACCOUNTS) != ():
             return False
@@ -403,8 +404,8 @@ class AsyncChannel:
         """Return the ids of the accounts that this session trades for; none where not known."""
         self.check()
         self._primed.begin(rt.monotonic())
-        await self._prime(retry.TRADING_ACCOUNTS, settings)
-        return self.evidence.accounts(retry.TRADING_ACCOUNTS) or ()
+        await self._prime(prerequisites.TRADING_ACCOUNTS, settings)
+        return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
     def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
         """Return the error for a list without working orders that this client contradicts."""

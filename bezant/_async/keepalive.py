@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
-from .._core.health import TICKLE
-from .._core.keepalive import Change, KeepaliveState
+from .._core.http.session_calls import TICKLE
+from .._core.session.keepalive import Change, KeepaliveState
 from .._core.settings.checks import check_callable
 from .._runtime import _async as rt
 from ..errors import BezantError

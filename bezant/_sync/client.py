@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from .._core import health as session_rules
-from .._core import positions as position_rules
-from .._core.evidence import ORDERS, TRADES, no_accounts
+from .._core.http import session_calls as session_rules
 from .._core.http.operation import Operation
 from .._core.http.request import fill_path
-from .._core.http.retry import TRADING_ACCOUNTS
-from .._core.lists import check_account, is_open, list_key, may_be_more, needed
+from .._core.portfolio import positions as position_rules
+from .._core.session import prerequisites
+from .._core.session.evidence import ORDERS, TRADES, no_accounts
+from .._core.session.first_answer import check_account, is_open, list_key, may_be_more, needed
+from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _sync as rt
 from ..errors import NoAccounts, PacingError, SessionError
@@ -22,7 +23,7 @@ from .base import ClientBase
 from .turn import patience
 
 if TYPE_CHECKING:
-    from .._core.stream.fields import MarketDataFields
+    from .._core.marketdata.fields import MarketDataFields
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
     from .keepalive import Callback, Keepalive
@@ -147,12 +148,12 @@ class Client(ClientBase):
             PacingError: the accounts may not be asked for again within ``max_wait``.
         """
         for _ in range(2):
-            accounts = self._channel.call(position_rules.ACCOUNTS, list[Account], self._settings)
+            accounts = self._channel.call(prerequisites.ACCOUNTS, list[Account], self._settings)
             if accounts:
                 return accounts
         self._believe_nothing()
         self._channel.forget_session()
-        raise no_accounts(position_rules.ACCOUNTS)
+        raise no_accounts(prerequisites.ACCOUNTS)
 
     def position_pages(self, account_id: str) -> Iterator[list[Position]]:
         """Iterate over an account's positions, a page of up to a hundred at a time.
@@ -170,7 +171,7 @@ class Client(ClientBase):
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # Where the accounts are still to be asked for, that is just before the first page.
-        pager = position_rules.Pager(doubtful=not self._channel.is_new(position_rules.ACCOUNTS))
+        pager = position_rules.Pager(doubtful=not self._channel.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = self._channel.call(
                 position_rules.POSITIONS,
@@ -193,7 +194,7 @@ class Client(ClientBase):
         if not self._channel.knows_session:
             self._channel.forget_session()
         self.tickle()
-        return self._channel.is_new(position_rules.ACCOUNTS)
+        return self._channel.is_new(prerequisites.ACCOUNTS)
 
     def all_positions(self, account_id: str) -> list[Position]:
         """Return all positions of an account, from every page, each once.
@@ -391,7 +392,7 @@ class Client(ClientBase):
         Raises:
             InvalidRequest: a conid is not a whole number, or there is none.
         """
-        from .._core.quotes import FIRST_PAUSE, SNAPSHOT, Quotes, next_pause
+        from .._core.marketdata.snapshots import FIRST_PAUSE, SNAPSHOT, Quotes, next_pause
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Self
 
-from .._core.session import SessionChange
+from .._core.session.state import SessionChange
 from .._core.settings.checks import check_seconds
 from .._runtime import _sync as rt
 from ..errors import InvalidRequest

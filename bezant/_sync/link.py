@@ -7,9 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from .._core.decoding.drift import Drift
-from .._core.health import TICKLE, problem
 from .._core.http.request import cookie_header
+from .._core.http.session_calls import TICKLE
 from .._core.pacing.limits import MAX_STREAMS
+from .._core.session.status import problem
 from .._core.stream.connection import StreamState
 from .._core.stream.handshake import Header
 from .._core.stream.inbox import Inbox

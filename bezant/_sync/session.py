@@ -8,18 +8,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from .._core.health import AUTH_STATUS, INIT, TICKLE, cannot_open, refused
-from .._core.session import (
+from .._core.http.session_calls import AUTH_STATUS, INIT, TICKLE
+from .._core.session.calendar import REGIONS, next_midnight
+from .._core.session.state import (
     FIRST_POLL,
-    REGIONS,
     BrokerageState,
     LoginState,
     SessionChange,
     SessionState,
-    next_midnight,
     next_poll,
     patience,
 )
+from .._core.session.status import cannot_open, refused
 from .._core.settings.checks import check_callable, check_seconds
 from .._core.settings.settings import Settings
 from .._runtime import _sync as rt

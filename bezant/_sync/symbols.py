@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._core import symbols as rules
+from .._core.contracts import symbols as rules
 from .._runtime import _sync as rt
 from .._wire.redaction import shown
 from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._core.stream.fields import MarketDataFields
+from .._core.marketdata.fields import MarketDataFields
 from .._core.stream.topics import (
     ORDERS,
     PNL,

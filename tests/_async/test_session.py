@@ -18,7 +18,7 @@ from bezant import (
     SessionChange,
     SessionState,
 )
-from bezant._core import primed
+from bezant._core.session import prerequisites
 from bezant.sim import SimulatedGateway
 from tests.support._async import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
@@ -264,7 +264,7 @@ async def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
         if told == "by a tickle":
             await client.tickle()
         elif told == "by the time":
-            monkeypatch.setattr(primed, "QUIET", -1.0)
+            monkeypatch.setattr(prerequisites, "QUIET", -1.0)
         assert len(await client.all_positions(gateway.account_id)) == before
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Gap, Message, Reconnected, System, WsTimeout
-from bezant._core.health import TICKLE
+from bezant._core.http.session_calls import TICKLE
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._async import Connecting, connecting

@@ -20,7 +20,7 @@ from bezant import (
     Refused,
     UpstreamError,
 )
-from bezant._core import primed
+from bezant._core.session import prerequisites
 from bezant.models.orders import OrderReply, OrderTicket
 from tests.support._sync import later, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -287,7 +287,7 @@ def hanging(raw: RawGateway, *orders: Script) -> None:
 def test_cancels_and_replies_go_at_once_and_alone(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch, call: Any
 ) -> None:
-    monkeypatch.setattr(primed, "QUIET", -1.0)
+    monkeypatch.setattr(prerequisites, "QUIET", -1.0)
     answers = [says(CANCELLED) if call in (cancel, cancel_raw) else says(PLACED)] * 2
     hanging(raw, *answers)
     with Client(raw.base_url, timeout=20) as client:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bezant import Client, Gap, Message, Reconnected, System, WsClient, WsTimeout
-from bezant._core.health import TICKLE
+from bezant._core.http.session_calls import TICKLE
 from bezant._core.stream.inbox import Inbox
 from bezant._core.stream.timing import Timing
 from bezant._runtime._sync import Connecting, connecting

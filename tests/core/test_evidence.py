@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from bezant import IncompleteList
-from bezant._core.evidence import Evidence, no_accounts
 from bezant._core.http.messages import Request
 from bezant._core.http.operation import Operation
-from bezant._core.http.retry import TRADING_ACCOUNTS
-from bezant._core.lists import check_account, is_empty, list_key, needed
-from bezant._core.positions import ACCOUNTS
+from bezant._core.session.evidence import Evidence, no_accounts
+from bezant._core.session.first_answer import check_account, is_empty, list_key, needed
+from bezant._core.session.prerequisites import ACCOUNTS, TRADING_ACCOUNTS
 from bezant.errors import InvalidRequest
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 

@@ -15,7 +15,8 @@ from bezant import (
     NotAuthenticated,
     NotEstablished,
 )
-from bezant._core.health import AUTH_STATUS, LOGOUT, TICKLE, problem, refused
+from bezant._core.http.session_calls import AUTH_STATUS, LOGOUT, TICKLE
+from bezant._core.session.status import problem, refused
 
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bezant import AuthStatus, BezantError, ConnectFailed, NoSession, NotAuthenticated, Tickle
-from bezant._core.keepalive import Change, KeepaliveState
+from bezant._core.session.keepalive import Change, KeepaliveState
 from bezant.models import TickleServer
 
 GOOD = Tickle(iserver=TickleServer(auth_status=AuthStatus(authenticated=True, established=True)))

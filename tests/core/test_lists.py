@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bezant import UNSET, InvalidRequest, MarketDataFields
-from bezant._core.lists import brings_nothing, is_open, may_be_more
-from bezant._core.quotes import Quotes, next_pause
+from bezant._core.marketdata.snapshots import Quotes, next_pause
+from bezant._core.session.first_answer import brings_nothing, is_open, may_be_more
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import UNSET, Position
-from bezant._core.positions import ACCOUNTS, POSITIONS, SORTING, Pager
+from bezant._core.portfolio.positions import POSITIONS, SORTING, Pager
+from bezant._core.session.prerequisites import ACCOUNTS
 
 
 def rows(first: int, count: int, page_size: int | None = None) -> list[Position]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bezant._core.http.operation import Operation
-from bezant._core.http.retry import TRADING_ACCOUNTS
-from bezant._core.primed import QUIET, Primed
+from bezant._core.session.prerequisites import QUIET, TRADING_ACCOUNTS, Primed
 
 ACCOUNTS = "/portfolio/accounts"
 

@@ -7,7 +7,8 @@ import pytest
 from bezant import errors
 from bezant._core.http import retry
 from bezant._core.http.operation import Operation
-from bezant._core.positions import ACCOUNTS
+from bezant._core.session import prerequisites
+from bezant._core.session.prerequisites import ACCOUNTS
 
 READ = Operation("GET", "/x", idempotent=True)
 EFFECT = Operation("POST", "/x", idempotent=False)
@@ -57,17 +58,17 @@ def test_the_pause_doubles_up_to_a_limit() -> None:
         ("/portfolio/subaccounts", None),
         ("/portfolio2/DU1/positions", None),
         ("/iserver/accounts", None),
-        ("/iserver/account/orders", retry.TRADING_ACCOUNTS),
-        ("/iserver/account/DU1/orders", retry.TRADING_ACCOUNTS),
-        ("/iserver/marketdata/snapshot", retry.TRADING_ACCOUNTS),
+        ("/iserver/account/orders", prerequisites.TRADING_ACCOUNTS),
+        ("/iserver/account/DU1/orders", prerequisites.TRADING_ACCOUNTS),
+        ("/iserver/marketdata/snapshot", prerequisites.TRADING_ACCOUNTS),
         ("/iserver/marketdata/history", None),
-        ("/iserver/account/DU1/orders/whatif", retry.TRADING_ACCOUNTS),
+        ("/iserver/account/DU1/orders/whatif", prerequisites.TRADING_ACCOUNTS),
         ("/iserver/auth/status", None),
         ("/tickle", None),
     ],
 )
 def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
-    assert retry.prerequisite(Operation("GET", path, idempotent=True)) is first
+    assert prerequisites.prerequisite(Operation("GET", path, idempotent=True)) is first
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,8 @@ def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
     ],
 )
 def test_nothing_goes_before_a_cancel_or_a_reply(method: str, path: str, first: bool) -> None:
-    found = retry.prerequisite(Operation(method, path, idempotent=False))
-    assert found is (retry.TRADING_ACCOUNTS if first else None)
+    found = prerequisites.prerequisite(Operation(method, path, idempotent=False))
+    assert found is (prerequisites.TRADING_ACCOUNTS if first else None)
 
 
 def test_the_gateway_may_ask_for_it_itself() -> None:

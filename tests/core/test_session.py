@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bezant import errors
-from bezant._core.session import (
+from bezant._core.session.calendar import next_midnight
+from bezant._core.session.state import (
     SLOWEST_POLL,
     BrokerageState,
     LoginState,
     SessionChange,
     SessionMachine,
     SessionState,
-    next_midnight,
     next_poll,
     patience,
     state_of,

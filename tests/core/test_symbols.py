@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import AmbiguousSymbol, InvalidRequest, Listing, SymbolNotFound
-from bezant._core.symbols import (
+from bezant._core.contracts.symbols import (
     DEFINITIONS,
     STOCKS,
     Key,

@@ -27,10 +27,10 @@ from ...errors import (
     UnexpectedRedirect,
     UpstreamError,
 )
-from ..health import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .error_body import reason
 from .messages import Answer, TransportTrouble, Trouble
 from .operation import Operation
+from .session_calls import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
 
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")

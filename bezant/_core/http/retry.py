@@ -1,4 +1,4 @@
-"""Which failures are tried again, and after how long; and what has to be asked first."""
+"""Which failures are tried again, and after how long."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ from ...errors import (
     OutcomeUnknown,
     UpstreamError,
 )
-from ..positions import ACCOUNTS
 from .operation import Operation
-from .unknown_outcome import ASK_FIRST, OrderCall, order_call
+from .unknown_outcome import ASK_FIRST, OrderCall
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 4.0
-
-TRADING_ACCOUNTS: Final = Operation("GET", "/iserver/accounts", idempotent=True)
-PREREQUISITES: Final = frozenset({ACCOUNTS.path, TRADING_ACCOUNTS.path})
-_AFTER_TRADING_ACCOUNTS = ("/iserver/account", "/iserver/marketdata/snapshot")
-# Nothing may delay them.
-_ALONE: Final = (OrderCall.CANCEL, OrderCall.REPLY)
 # What is sent once more when the gateway did nothing but ask for its accounts.
 SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL, OrderCall.PREVIEW)
 
@@ -48,23 +41,3 @@ def asks_for_accounts(error: BezantError) -> bool:
     if not isinstance(error, ApiError | OutcomeUnknown):
         return False
     return ASK_FIRST in error.message.lower()
-
-
-def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that has to be made once in a session before this one.
-
-    Without it the gateway refuses (brokerage) or answers as if there were nothing (portfolio).
-    Cancels and replies have none: they are sent at once, and the gateway asks if it needs it.
-    """
-    path = operation.path
-    if order_call(operation) in _ALONE:
-        return None
-    if path.startswith("/portfolio/") and path not in (
-        "/portfolio/accounts",
-        "/portfolio/subaccounts",
-        "/portfolio/subaccounts2",
-    ):
-        return ACCOUNTS
-    if path.startswith(_AFTER_TRADING_ACCOUNTS) and path != TRADING_ACCOUNTS.path:
-        return TRADING_ACCOUNTS
-    return None

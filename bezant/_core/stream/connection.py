@@ -25,9 +25,9 @@ from ...models.stream import (
     System,
 )
 from ..decoding.drift import Report
+from ..marketdata.fields import MarketDataFields
 from .backoff import Backoff
 from .books import NOT_SUBSCRIBED, LiveQuote, OrderBook
-from .fields import MarketDataFields
 from .frames import Alive, parse
 from .inbox import Inbox
 from .intake import Intake

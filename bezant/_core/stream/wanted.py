@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from ...errors import InvalidRequest
-from .fields import MAX_FIELDS, MarketDataFields
+from ..marketdata.fields import MAX_FIELDS, MarketDataFields
 
 # The gateway drops the connection on a longer command.
 MAX_COMMAND: Final = 64 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bezant import InvalidRequest, MarketDataFields
-from bezant._core.stream.fields import MAX_FIELDS
+from bezant._core.marketdata.fields import MAX_FIELDS
 from bezant._wire.market_data_fields import CODES
 from bezant._wire.market_data_meanings import DOCS
 

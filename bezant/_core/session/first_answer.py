@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from .._wire.redaction import shown
-from ..errors import InvalidRequest
-from .http.operation import Operation
-from .pacing.limits import limits_of
+from ..._wire.redaction import shown
+from ...errors import InvalidRequest
+from ..http.operation import Operation
+from ..pacing.limits import limits_of
 
 if TYPE_CHECKING:
-    from ..models.orders import LiveOrder, LiveOrders, Trade
+    from ...models.orders import LiveOrder, LiveOrders, Trade
 
 
 def may_be_more(answer: object) -> bool:
@@ -61,7 +61,7 @@ def is_open(order: LiveOrder) -> bool:
 
     A new order begins as Inactive, too, and stays so while its question waits for an answer.
     """
-    from .._wire.order_status import is_working  # what an order's list is asked for without
+    from ..._wire.order_status import is_working  # what an order's list is asked for without
 
     detail = order.order_ccp_status if order.status == "Inactive" else None
     if isinstance(detail, str) and detail.replace(" ", "").lower() == "pendingsubmit":

@@ -12,13 +12,12 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..errors import IncompleteList, NoAccounts
-from .decoding.decoder import loads
-from .http.messages import Request
-from .http.operation import Operation
-from .http.retry import TRADING_ACCOUNTS
-from .http.unknown_outcome import is_order
-from .positions import ACCOUNTS
+from ...errors import IncompleteList, NoAccounts
+from ..decoding.decoder import loads
+from ..http.messages import Request
+from ..http.operation import Operation
+from ..http.unknown_outcome import is_order
+from .prerequisites import ACCOUNTS, TRADING_ACCOUNTS
 
 ORDERS: Final = Operation("GET", "/iserver/account/orders", idempotent=True)
 TRADES: Final = Operation("GET", "/iserver/account/trades", idempotent=True)

@@ -1,13 +1,12 @@
-"""State of the login and of the brokerage session, and its changes."""
+"""What is known about the gateway's session: one state, and what changed it."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final, Literal
 
-from .._wire.record import Value
-from ..errors import (
+from ..._wire.record import Value
+from ...errors import (
     BezantError,
     CompetingSession,
     HttpError,
@@ -17,9 +16,10 @@ from ..errors import (
     OutcomeUnknown,
     SessionError,
 )
-from ..models._session import AuthStatus, Tickle
-from .health import AUTH_STATUS, LOG_IN, problem
-from .http.operation import Operation
+from ...models._session import AuthStatus, Tickle
+from ..http.operation import Operation
+from ..http.session_calls import AUTH_STATUS, LOG_IN
+from .status import problem
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just
 # been logged in to takes about three seconds.
@@ -260,20 +260,6 @@ def state_of(error: BezantError) -> SessionState:
     if isinstance(error, NoSession) and error.status and error.status.connected is False:
         return SessionState.CONNECTING
     return next((state for kind, state in _STATE_OF if isinstance(error, kind)), SessionState.LOST)
-
-
-# IBKR ends every session at midnight where its servers are; tickling does not prevent it.
-REGIONS: Final = {
-    "america": "America/New_York",
-    "europe": "Europe/Zurich",
-    "asia": "Asia/Hong_Kong",
-}
-
-
-def next_midnight(now: datetime) -> datetime:
-    """Return the end of a day, in the day's own time zone."""
-    day = now.date() + timedelta(days=1)
-    return datetime.combine(day, time(), now.tzinfo)
 
 
 def patience(timeout: float) -> float:

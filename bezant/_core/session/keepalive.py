@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from ..errors import BezantError, SessionError
-from ..models._session import Tickle
-from .health import TICKLE, problem
+from ...errors import BezantError, SessionError
+from ...models._session import Tickle
+from ..http.session_calls import TICKLE
+from .status import problem
 
 _PATIENT_FAILURES: Final = 3
 _SLOWEST: Final = 5.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
-from .._wire import converters
-from ..errors import InvalidRequest
-from ..models.stream import MarketData
-from .http.operation import Operation
-from .stream.fields import MarketDataFields
+from ..._wire import converters
+from ...errors import InvalidRequest
+from ...models.stream import MarketData
+from ..http.operation import Operation
+from .fields import MarketDataFields
 
 SNAPSHOT: Final = Operation("GET", "/iserver/marketdata/snapshot", idempotent=True)
 # What IBKR takes in one call.

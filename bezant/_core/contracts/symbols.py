@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ..models._contracts import ContractDefinitions, Listing, StockCompany
-from .http.operation import Operation
+from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
+from ...models._contracts import ContractDefinitions, Listing, StockCompany
+from ..http.operation import Operation
 
 STOCKS = Operation("GET", "/trsrv/stocks", idempotent=True)
 DEFINITIONS = Operation("GET", "/trsrv/secdef", idempotent=True)

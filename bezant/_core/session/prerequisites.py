@@ -1,12 +1,41 @@
-"""What was asked in this session that others need first, and when that no longer holds."""
+"""Calls that others need first, and which of them this session has seen."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from .http.operation import Operation
-from .http.retry import PREREQUISITES, TRADING_ACCOUNTS, prerequisite
-from .http.unknown_outcome import OrderCall, order_call
+from ..http.operation import Operation
+from ..http.unknown_outcome import OrderCall, order_call
+
+ACCOUNTS = Operation("GET", "/portfolio/accounts", idempotent=True)
+
+
+TRADING_ACCOUNTS: Final = Operation("GET", "/iserver/accounts", idempotent=True)
+PREREQUISITES: Final = frozenset({ACCOUNTS.path, TRADING_ACCOUNTS.path})
+_AFTER_TRADING_ACCOUNTS = ("/iserver/account", "/iserver/marketdata/snapshot")
+# Nothing may delay them.
+_ALONE: Final = (OrderCall.CANCEL, OrderCall.REPLY)
+
+
+def prerequisite(operation: Operation) -> Operation | None:
+    """Return the call that has to be made once in a session before this one.
+
+    Without it the gateway refuses (brokerage) or answers as if there were nothing (portfolio).
+    Cancels and replies have none: they are sent at once, and the gateway asks if it needs it.
+    """
+    path = operation.path
+    if order_call(operation) in _ALONE:
+        return None
+    if path.startswith("/portfolio/") and path not in (
+        "/portfolio/accounts",
+        "/portfolio/subaccounts",
+        "/portfolio/subaccounts2",
+    ):
+        return ACCOUNTS
+    if path.startswith(_AFTER_TRADING_ACCOUNTS) and path != TRADING_ACCOUNTS.path:
+        return TRADING_ACCOUNTS
+    return None
+
 
 # Seconds without an answer in which somebody may have logged out and in again, which nobody notices
 # who asked for nothing meanwhile.

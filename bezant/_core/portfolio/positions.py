@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..models._portfolio import Position
-from .http.operation import Operation
+from ...models._portfolio import Position
+from ..http.operation import Operation
 
-ACCOUNTS = Operation("GET", "/portfolio/accounts", idempotent=True)
 POSITIONS = Operation("GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True)
 
 PAGE_SIZE: Final = 100
