@@ -20,9 +20,9 @@ from bezant._core.http.messages import Answer
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant._core.settings.base_url import BaseUrl
-from bezant._core.stream.frames import parse
 from bezant._core.stream.framing import frame_end, plain_messages
 from bezant._core.stream.handshake import check_head
+from bezant._core.stream.parser import parse
 from bezant._wire import converters
 from bezant._wire.redaction import redact
 from bezant.models.orders import OrderReply

@@ -18,8 +18,8 @@ from typing import Any
 
 import bezant
 from benchmarks.soak._twin import TWINS, Script, Twin, check, close
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant.models.orders import OrderTicket
 from bezant.sim import Clock, SimulatedGateway
 

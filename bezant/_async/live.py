@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from .._core.settings.checks import check_seconds
-from .._core.stream.books import LiveQuote, OrderBook
-from .._core.stream.wanted import Ticket
+from .._core.stream.merging import LiveQuote, OrderBook
+from .._core.stream.subscriptions import Ticket
 from .._runtime import _async as rt
 from ..errors import OrdersUnknown
 from ..models.stream import MarketData, OrderUpdate

@@ -11,11 +11,11 @@ from .._core.http.request import cookie_header
 from .._core.http.session_calls import TICKLE
 from .._core.pacing.limits import MAX_STREAMS
 from .._core.session.status import problem
-from .._core.stream.connection import StreamState
+from .._core.stream.buffer import Inbox
 from .._core.stream.handshake import Header
-from .._core.stream.inbox import Inbox
 from .._core.stream.order_check import Ask
-from .._core.stream.timing import Phase, Timing
+from .._core.stream.phases import Phase, Timing
+from .._core.stream.state import StreamState
 from .._runtime import _sync as rt
 from .._wire.redaction import Secret
 from ..errors import (

@@ -7,8 +7,8 @@ import warnings
 from typing import Self
 
 from .._core.settings.checks import check_count, check_seconds
-from .._core.stream.inbox import DEFAULT_BUFFER, Inbox
-from .._core.stream.timing import READY_TIMEOUT, Timing
+from .._core.stream.buffer import DEFAULT_BUFFER, Inbox
+from .._core.stream.phases import READY_TIMEOUT, Timing
 from .._runtime import _sync as rt
 from .._wire.redaction import shown
 from ..errors import InvalidRequest, WsClosed, WsError, WsTimeout

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core.marketdata.fields import MarketDataFields
+from .._core.stream.subscriptions import Ticket
 from .._core.stream.topics import (
     ORDERS,
     PNL,
@@ -20,7 +21,6 @@ from .._core.stream.topics import (
     orders_arguments,
     trades_arguments,
 )
-from .._core.stream.wanted import Ticket
 from .._runtime import _sync as rt
 from ..errors import InvalidRequest, WsClosed, WsError
 from .link import Link

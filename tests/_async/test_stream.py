@@ -33,8 +33,8 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._async import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._async import later, pause, result, until

@@ -12,8 +12,8 @@ import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Gap, OrdersUnknown, OrderUpdate, Reconnected
 from bezant._core.stream import order_check
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._async import Connecting, connecting
 from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest

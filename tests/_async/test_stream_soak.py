@@ -19,8 +19,8 @@ from bezant import (
     WsTimeout,
 )
 from bezant._core.stream import order_check
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._async import connecting
 from bezant.sim import SimulatedGateway
 from tests.support._async import pause, until

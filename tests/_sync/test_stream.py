@@ -34,8 +34,8 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._sync import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import later, pause, result, until

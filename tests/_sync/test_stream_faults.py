@@ -30,8 +30,8 @@ from bezant import (
     WsConnectFailed,
     WsTimeout,
 )
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._gates import Gate
 from bezant._runtime._sync import Connecting, connecting
 from bezant.sim import SimulatedGateway

@@ -13,8 +13,8 @@ import pytest
 
 from bezant import Client, Gap, OrdersUnknown, OrderUpdate, Reconnected, WsClient
 from bezant._core.stream import order_check
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._sync import Connecting, connecting
 from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest

@@ -20,8 +20,8 @@ from bezant import (
     WsTimeout,
 )
 from bezant._core.stream import order_check
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._sync import connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import pause, until

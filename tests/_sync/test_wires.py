@@ -24,8 +24,8 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._sync import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

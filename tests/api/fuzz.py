@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["bezant"]):
     from bezant import BezantError
     from bezant._core.http.messages import Answer
     from bezant._core.http.response import read
-    from bezant._core.stream.frames import parse
+    from bezant._core.stream.parser import parse
     from bezant.models.stream import MarketData, Message
     from tests.api.catalogue import ENDPOINTS, answer_of
     from tests.api.test_alien_answers import TOPICS, VALUES, fields_of

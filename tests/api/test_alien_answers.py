@@ -17,11 +17,11 @@ from bezant import BezantError, OutcomeUnknown
 from bezant._core.decoding.drift import Drift
 from bezant._core.http.messages import Answer
 from bezant._core.http.response import read
-from bezant._core.stream.frames import Alive, parse
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.intake import Intake
-from bezant._core.stream.sent import Sent
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.confirmations import Sent
+from bezant._core.stream.live_state import Intake
+from bezant._core.stream.parser import Alive, parse
+from bezant._core.stream.phases import Timing
 from bezant._wire.bounds import is_fit
 from bezant.models.stream import MarketData, Message
 

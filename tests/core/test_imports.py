@@ -59,7 +59,7 @@ def run(code: str) -> str:
 
 
 def test_there_is_a_core() -> None:
-    assert {"bezant._core.decoding.decoder", "bezant._core.stream.frames"} <= set(
+    assert {"bezant._core.decoding.decoder", "bezant._core.stream.parser"} <= set(
         map(module_of, FILES)
     )
 
@@ -146,7 +146,7 @@ LATE = (
     "bezant.models.bulk",
     "bezant._core.marketdata",
     "bezant._wire.market_data",
-    "bezant._core.stream.connection",
+    "bezant._core.stream.state",
     "bezant.models.stream",
     "bezant.models.orders",
     "bezant.sim",

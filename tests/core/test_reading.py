@@ -12,7 +12,7 @@ from bezant import BarsUpdate, DecodeError, DriftWarning, OrderUpdate, Position
 from bezant._core.decoding.bars import with_times
 from bezant._core.http.messages import Answer
 from bezant._core.http.response import read
-from bezant._core.stream.frames import parse
+from bezant._core.stream.parser import parse
 from bezant.models.banking import CreateBankInstructionRequest
 from bezant.models.market_data import Bar, History
 

@@ -17,8 +17,8 @@ import pytest
 
 import bezant
 from bezant import WrongContext
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Timing
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Timing
 from bezant._runtime._async import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.processes import hearing_ctrl_c

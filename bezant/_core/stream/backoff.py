@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .timing import Timing
+from .phases import Timing
 
 
 class Backoff:

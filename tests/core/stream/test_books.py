@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
-from bezant._core.stream import books
+from bezant._core.stream import merging
 from bezant._wire import order_status
 
 from ..samples import Drifts
@@ -19,8 +19,8 @@ def order(order_id: int, **raw: object) -> OrderUpdate:
 
 
 def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "MAX_ROWS", 2)
-    book = books.OrderBook(Drifts())
+    monkeypatch.setattr(merging, "MAX_ROWS", 2)
+    book = merging.OrderBook(Drifts())
     book.update([order(1, status="Filled"), order(2), order(3)])
     assert book.working() == [2, 3]
     assert set(book._rows) == {2, 3}
@@ -29,7 +29,7 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
     # Working orders are never dropped; of the others, the first to finish is the first to go.
     book.update([order(6, status="Filled")])
     assert set(book._rows) == {2, 3, 4, 5}
-    monkeypatch.setattr(books, "MAX_ROWS", 4)
+    monkeypatch.setattr(merging, "MAX_ROWS", 4)
     book.update([order(3, status="Filled")])
     book.update([order(2, status="Cancelled")])
     book.update([order(7)])
@@ -39,7 +39,7 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
 
 
 def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "MAX_ROWS", 10)
+    monkeypatch.setattr(merging, "MAX_ROWS", 10)
     looked = 0
     working = order_status.is_working
 
@@ -50,7 +50,7 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(order_status, "is_working", counting)
     for status in ("Submitted", "WarnState", "Filled"):
-        book = books.OrderBook(Drifts())
+        book = merging.OrderBook(Drifts())
         looked = 0
         for number in range(100):
             book.update([order(number, status=status)])
@@ -58,8 +58,8 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
 
 
 def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "MAX_ROWS", 2)
-    book = books.TradeBook(Drifts())
+    monkeypatch.setattr(merging, "MAX_ROWS", 2)
+    book = merging.TradeBook(Drifts())
     for key in "abc":
         trade = TradeUpdate(execution_id=key, raw={"execution_id": key})
         assert book.update(trade) is trade
@@ -69,6 +69,6 @@ def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monke
 
 def test_what_has_no_key_is_left_as_it_is() -> None:
     ledger = LedgerUpdate(raw={})
-    assert books.LedgerBook(Drifts()).update(ledger) is ledger
+    assert merging.LedgerBook(Drifts()).update(ledger) is ledger
     trade = TradeUpdate(raw={})
-    assert books.TradeBook(Drifts()).update(trade) is trade
+    assert merging.TradeBook(Drifts()).update(trade) is trade

@@ -25,11 +25,11 @@ from bezant import (
     System,
     TradeUpdate,
 )
-from bezant._core.stream.connection import StreamState
 from bezant._core.stream.order_check import QUIET, Ask
-from bezant._core.stream.timing import TRANSITIONS, Event, Phase, Timing
+from bezant._core.stream.phases import TRANSITIONS, Event, Phase, Timing
+from bezant._core.stream.state import StreamState
+from bezant._core.stream.subscriptions import MAX_COMMAND
 from bezant._core.stream.topics import ORDERS, PNL, TRADES
-from bezant._core.stream.wanted import MAX_COMMAND
 from bezant._wire.redaction import Secret
 from bezant.models.orders import LiveOrder, OrderStatus
 

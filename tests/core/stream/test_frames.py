@@ -31,7 +31,7 @@ from bezant import (
     SummaryUpdate,
     System,
 )
-from bezant._core.stream.frames import Alive, parse
+from bezant._core.stream.parser import Alive, parse
 
 from ..samples import ORDER, PNL, Drifts, json_values
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import Gap, Heartbeat, MarketData, Message, OrderUpdate, Other, Pnl, Reconnected
-from bezant._core.stream.inbox import Inbox, topic_of
+from bezant._core.stream.buffer import Inbox, topic_of
 
 T0 = datetime(2026, 9, 8, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bezant import OrderUpdate
 from bezant._core.stream import order_check
-from bezant._core.stream.books import OrderBook
+from bezant._core.stream.merging import OrderBook
 from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, Ask, OrderCheck
 from bezant.models.orders import LiveOrder, OrderStatus
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bezant import Gap, MarketDataFields, Message, OrderUpdate, Reconnected
-from bezant._core.stream.connection import StreamState
-from bezant._core.stream.inbox import Inbox
-from bezant._core.stream.timing import Phase
+from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.phases import Phase
+from bezant._core.stream.state import StreamState
+from bezant._core.stream.subscriptions import Ticket
 from bezant._core.stream.topics import ORDERS, PNL
-from bezant._core.stream.wanted import Ticket
 
 from ..samples import Drifts
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import InvalidRequest, MarketDataFields
+from bezant._core.stream.subscriptions import Ticket, Wanted
 from bezant._core.stream.topics import (
     ORDERS,
     PNL,
@@ -23,7 +24,6 @@ from bezant._core.stream.topics import (
     orders_arguments,
     trades_arguments,
 )
-from bezant._core.stream.wanted import Ticket, Wanted
 
 MD = "md+4711"
 

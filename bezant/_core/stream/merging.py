@@ -10,7 +10,7 @@ import msgspec
 from ..._wire.order_status import is_working
 from ...models.stream import LedgerUpdate, MarketData, OrderUpdate, TradeUpdate
 from ..decoding.drift import Report
-from .frames import ledger_row, order_row, trade_row
+from .parser import ledger_row, order_row, trade_row
 
 # What is no longer working is kept for a while, because a later message may tell more of it.
 MAX_ROWS: Final = 5_000

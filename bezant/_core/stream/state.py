@@ -27,16 +27,16 @@ from ...models.stream import (
 from ..decoding.drift import Report
 from ..marketdata.fields import MarketDataFields
 from .backoff import Backoff
-from .books import NOT_SUBSCRIBED, LiveQuote, OrderBook
-from .frames import Alive, parse
-from .inbox import Inbox
-from .intake import Intake
+from .buffer import Inbox
+from .confirmations import Sent
+from .live_state import Intake
+from .merging import NOT_SUBSCRIBED, LiveQuote, OrderBook
 from .order_check import Ask, OrderCheck
-from .place import Place
-from .sent import Sent
-from .timing import TRANSITIONS, Event, Phase, Timing
+from .parser import Alive, parse
+from .phases import TRANSITIONS, Event, Phase, Timing
+from .readiness import Place
+from .subscriptions import Ticket, Wanted, check_command
 from .topics import ORDERS, TRADES
-from .wanted import Ticket, Wanted, check_command
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus

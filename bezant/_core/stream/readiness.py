@@ -6,7 +6,7 @@ has gone meanwhile is lost: so the socket is kept for as long as the gateway liv
 
 from __future__ import annotations
 
-from .timing import Timing
+from .phases import Timing
 
 
 class Place:

@@ -14,7 +14,7 @@ from ...models.stream import (
     Pnl,
     SummaryUpdate,
 )
-from .timing import Timing
+from .phases import Timing
 from .topics import PNL
 
 

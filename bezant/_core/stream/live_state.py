@@ -8,10 +8,10 @@ from typing import Any
 
 from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
 from ..decoding.drift import Report
-from .books import LedgerBook, LiveQuote, OrderBook, TradeBook
-from .inbox import Inbox
+from .buffer import Inbox
+from .confirmations import Sent
+from .merging import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .order_check import OrderCheck
-from .sent import Sent
 from .topics import ORDERS, TRADES
 
 
