@@ -199,7 +199,7 @@ def _close_with_loop(client: AsyncClient) -> Callable[[], None]:
     does at its end is to close the asynchronous generators that were begun in it, so there is one
     that waits for that.
     """
-    from bezant._runtime._async import Owner
+    from bezant._runtime._async.concurrency import Owner
 
     class ClosingOwner(Owner):
         def __init__(self) -> None:

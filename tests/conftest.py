@@ -15,7 +15,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 
-from bezant._runtime import _gates, _order_turns
+from bezant._runtime._shared import limiters, order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
@@ -34,8 +34,8 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_past() -> None:
     """Forget what the process knows of gateways: a port of an earlier test may be used again."""
-    _gates._gates.clear()
-    _order_turns._registry.clear()
+    limiters._gates.clear()
+    order_turns._registry.clear()
 
 
 @pytest.hookimpl(tryfirst=True)

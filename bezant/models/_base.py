@@ -37,7 +37,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
         """
         # Late, because the core's modules import this one.
         from .._core.decoding.reading import from_json
-        from .._runtime._inspection import lock_inspections
+        from .._runtime._shared.inspection import lock_inspections
 
         lock_inspections()
         return from_json(data, cls)

@@ -18,7 +18,7 @@ from bezant import (
     RateLimited,
 )
 from bezant._core.pacing import limits
-from bezant._runtime._gates import Gate
+from bezant._runtime._shared.limiters import Gate
 from tests.support._async import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server

@@ -22,7 +22,7 @@ from tests.support.redis_server import redis_server
 # <async-only>
 import asyncio  # isort: skip
 from bezant._core.pacing.shared import Shared  # isort: skip
-from bezant._runtime._ledgers import change_file  # isort: skip
+from bezant._runtime._shared.stores import change_file  # isort: skip
 # </async-only>
 
 PLACED = b'[{"order_id":"7","order_status":"Submitted"}]'

@@ -31,8 +31,8 @@ from bezant import (
 )
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import Connecting, connecting
-from bezant._runtime._gates import Gate
+from bezant._runtime._async.concurrency import Connecting, connecting
+from bezant._runtime._shared.limiters import Gate
 from bezant.sim import SimulatedGateway
 from tests.support._async import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

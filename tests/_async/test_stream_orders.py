@@ -14,7 +14,7 @@ from bezant import AsyncClient, AsyncWsClient, Gap, OrdersUnknown, OrderUpdate, 
 from bezant._core.stream import order_check
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import Connecting, connecting
+from bezant._runtime._async.concurrency import Connecting, connecting
 from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 

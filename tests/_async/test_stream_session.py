@@ -12,7 +12,7 @@ from bezant import AsyncClient, AsyncWsClient, Gap, Message, Reconnected, System
 from bezant._core.http.session_calls import TICKLE
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import Connecting, connecting
+from bezant._runtime._async.concurrency import Connecting, connecting
 from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 

@@ -21,7 +21,7 @@ from bezant import (
 from bezant._core.stream import order_check
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import connecting
+from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support._async import pause, until
 

@@ -25,7 +25,7 @@ from bezant import (
 )
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import connecting
+from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 

@@ -22,7 +22,7 @@ from bezant import (
     UpstreamError,
 )
 from bezant._core.pacing import limits
-from bezant._runtime._shared import Attempt
+from bezant._runtime._shared.http import Attempt
 from bezant.sim import SimulatedGateway
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest

@@ -32,8 +32,8 @@ from bezant import (
 )
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._gates import Gate
-from bezant._runtime._sync import Connecting, connecting
+from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._sync.concurrency import Connecting, connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script

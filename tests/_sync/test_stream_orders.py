@@ -15,7 +15,7 @@ from bezant import Client, Gap, OrdersUnknown, OrderUpdate, Reconnected, WsClien
 from bezant._core.stream import order_check
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._sync import Connecting, connecting
+from bezant._runtime._sync.concurrency import Connecting, connecting
 from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 

@@ -13,7 +13,7 @@ from bezant import Client, Gap, Message, Reconnected, System, WsClient, WsTimeou
 from bezant._core.http.session_calls import TICKLE
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._sync import Connecting, connecting
+from bezant._runtime._sync.concurrency import Connecting, connecting
 from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 

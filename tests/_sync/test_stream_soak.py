@@ -22,7 +22,7 @@ from bezant import (
 from bezant._core.stream import order_check
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._sync import connecting
+from bezant._runtime._sync.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support._sync import pause, until
 

@@ -26,7 +26,7 @@ from bezant import (
 )
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._sync import connecting
+from bezant._runtime._sync.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import bezant
 from bezant._core.pacing.order_turns import OrderTurns
-from bezant._runtime import _order_turns
-from bezant._runtime._gates import Gate
+from bezant._runtime._shared import order_turns
+from bezant._runtime._shared.limiters import Gate
 
 
 class Threaded:
@@ -90,6 +90,6 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 def forget_questions() -> None:
     """Take it that no order's question is open: the gateway behind it all was made anew."""
-    for turns in _order_turns._registry.values():
+    for turns in order_turns._registry.values():
         turns._turns = OrderTurns()
         turns.questions = frozenset()

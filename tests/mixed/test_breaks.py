@@ -24,12 +24,13 @@ from bezant._core.http.messages import TransportTrouble, Trouble
 from bezant._core.http.operation import Operation
 from bezant._core.pacing.limiter import Ticket
 from bezant._core.settings.settings import Settings
-from bezant._runtime import _async_network, _sync_network
-from bezant._runtime._async_pool import Lanes as AsyncLanes
-from bezant._runtime._gates import Gate
-from bezant._runtime._shared import Attempt, LastUse, proxy_of
-from bezant._runtime._sync import StateLock
-from bezant._runtime._sync_pool import Lanes
+from bezant._runtime._async import network as async_network
+from bezant._runtime._async.lanes import Lanes as AsyncLanes
+from bezant._runtime._shared.http import Attempt, LastUse, proxy_of
+from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._sync import network as sync_network
+from bezant._runtime._sync.concurrency import StateLock
+from bezant._runtime._sync.lanes import Lanes
 from bezant.sim import SimulatedGateway
 from tests.support._async import until
 from tests.support._sync import until as until_blocking
@@ -302,10 +303,10 @@ def test_slots_of_forgotten_calls_are_reclaimed() -> None:
 def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
     """The connection is asked after the handshake, when the tickets wait on the socket."""
     context = bezant.Client(raw_tls.base_url)._settings.tls
-    from bezant._runtime._shared import tls_context
+    from bezant._runtime._shared.tls import tls_context
 
     if kind == "blocking":
-        backend = _sync_network.Backend()
+        backend = sync_network.Backend()
         backend.connect_tcp("127.0.0.1", raw_tls.port, 30).start_tls(
             tls_context(context), "127.0.0.1", 30
         )
@@ -320,7 +321,7 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         return
 
     async def main() -> None:
-        backend = _async_network.Backend()
+        backend = async_network.Backend()
         plain = await backend.connect_tcp("127.0.0.1", raw_tls.port, 30)
         await plain.start_tls(tls_context(context), "127.0.0.1", 30)
         stream = backend.stream
@@ -346,7 +347,7 @@ async def test_names_with_several_addresses(
     """One address says nothing, one refuses, one is the gateway's."""
     raw.script(lambda request, peer: peer.json(b'{"x":1}'))
     loop = asyncio.get_running_loop()
-    connect = _async_network.Backend._connect
+    connect = async_network.Backend._connect
 
     async def slowly(self: Any, loop: Any, address: str, port: int) -> Any:
         if address == "127.0.0.4":
@@ -355,9 +356,9 @@ async def test_names_with_several_addresses(
             raise ConnectionRefusedError("nobody is there")
         return await connect(self, loop, address, port)
 
-    monkeypatch.setattr(_async_network.Backend, "_connect", slowly)
-    monkeypatch.setattr(_async_network, "_NEXT_ADDRESS", 0.02)
-    backend = _async_network.Backend()
+    monkeypatch.setattr(async_network.Backend, "_connect", slowly)
+    monkeypatch.setattr(async_network, "_NEXT_ADDRESS", 0.02)
+    backend = async_network.Backend()
     for addresses in (
         ["127.0.0.4", "127.0.0.3", "127.0.0.1"],
         ["127.0.0.3", "127.0.0.1"],

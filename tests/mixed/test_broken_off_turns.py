@@ -24,7 +24,7 @@ from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import PacingStore, Tls, choose_pacing
 from bezant._core.settings.settings import Settings
 from bezant._runtime import _async, _sync
-from bezant._runtime._gates import Gate
+from bezant._runtime._shared.limiters import Gate
 from bezant._sync.turn import Turn, TurnGuard
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server

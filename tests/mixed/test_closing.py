@@ -12,8 +12,8 @@ import time
 import pytest
 
 import bezant
-from bezant._runtime._shared import Attempt
-from bezant._runtime._sync_pool import Lane
+from bezant._runtime._shared.http import Attempt
+from bezant._runtime._sync.lanes import Lane
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 

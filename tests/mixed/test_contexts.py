@@ -19,7 +19,7 @@ import bezant
 from bezant import WrongContext
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.phases import Timing
-from bezant._runtime._async import connecting
+from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.processes import hearing_ctrl_c
 from tests.support.raw import Peer, RawGateway, RawRequest

@@ -13,7 +13,8 @@ import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Client, Gap, Other, WsClient
 from bezant._core.stream import framing
-from bezant._runtime import _async_socket, _sync_channel
+from bezant._runtime._async import websocket
+from bezant._runtime._sync import sockets
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
@@ -104,7 +105,7 @@ def test_asyncio_reads_a_long_frame_once(raw: RawGateway, monkeypatch: pytest.Mo
     looked = 0
     arrived = 0
     frame_end = framing.frame_end
-    receive = _async_socket._Connection.data_received
+    receive = websocket._Connection.data_received
 
     def counting(*arguments: Any) -> Any:
         nonlocal looked
@@ -118,8 +119,8 @@ def test_asyncio_reads_a_long_frame_once(raw: RawGateway, monkeypatch: pytest.Mo
         for at in range(0, len(data), 1000):
             receive(self, data[at : at + 1000])
 
-    monkeypatch.setattr(_async_socket, "frame_end", counting)
-    monkeypatch.setattr(_async_socket._Connection, "data_received", arriving)
+    monkeypatch.setattr(websocket, "frame_end", counting)
+    monkeypatch.setattr(websocket._Connection, "data_received", arriving)
     raw.script(tickle, pieces(frame(LONG), 1 << 20))
     message = in_asyncio(raw)
     assert isinstance(message, Other)
@@ -136,11 +137,11 @@ def test_threads_join_a_plain_frame_once(monkeypatch: pytest.MonkeyPatch) -> Non
         looked += 1
         return plain_messages(*arguments)
 
-    monkeypatch.setattr(_sync_channel, "plain_messages", counting)
+    monkeypatch.setattr(sockets, "plain_messages", counting)
     data = frame(SHORT)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = _sync_channel.PlainSocket(ours)
+        channel = sockets.PlainSocket(ours)
         channel.settimeout(0.0)
         waiting = [data[at : at + 100] for at in range(0, len(data), 100)]
         monkeypatch.setattr(channel, "_read", lambda: waiting.pop(0))
@@ -154,7 +155,7 @@ def test_threads_keep_what_has_come_when_the_time_is_up(monkeypatch: pytest.Monk
     data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = _sync_channel.PlainSocket(ours)
+        channel = sockets.PlainSocket(ours)
         channel.settimeout(0.0)
         found: list[bytes] = []
         for at in range(0, len(data), 9_000):

@@ -22,7 +22,7 @@ import bezant.models
 from bezant._core.decoding import inspection
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.inspection import convert, inspect
-from bezant._runtime._inspection import lock_inspections
+from bezant._runtime._shared.inspection import lock_inspections
 from bezant.models._base import Model
 
 lock_inspections()

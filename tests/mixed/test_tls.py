@@ -13,7 +13,7 @@ import bezant
 from bezant import InvalidRequest, TlsFailed, WsConnectFailed
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls, choose_tls
-from bezant._runtime._shared import tls_context
+from bezant._runtime._shared.tls import tls_context
 from bezant.sim import SimulatedGateway
 
 

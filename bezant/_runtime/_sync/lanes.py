@@ -19,22 +19,22 @@ from collections import deque
 
 import httpcore
 
-from .._core.http.body import BodyReader
-from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
-from .._core.settings.settings import Settings
-from ._quiet import hide
-from ._shared import (
+from ..._core.http.body import BodyReader
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.settings import Settings
+from .._shared.http import (
     Attempt,
     LastUse,
     answer_from,
     core_request,
     origin_of,
     proxy_of,
-    tls_context,
     waiting_for,
 )
-from ._sync_network import Backend
-from ._sync_waits import _Nap
+from .._shared.library_logs import hide
+from .._shared.tls import tls_context
+from .concurrency import _Nap
+from .network import Backend
 
 # Seconds after which a waiting call looks for a lane again, in case a wake-up was lost.
 _LOOK_AGAIN = 0.05

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._core.pacing.shared import Refusal, Shared, StoreTrouble, dump, load
-from .._core.settings.connection import PacingStore
-from ..errors import InvalidRequest
+from ..._core.pacing.shared import Refusal, Shared, StoreTrouble, dump, load
+from ..._core.settings.connection import PacingStore
+from ...errors import InvalidRequest
 
 T = TypeVar("T")
 Change = Callable[[Shared, float], T]

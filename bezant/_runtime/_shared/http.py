@@ -1,4 +1,4 @@
-"""What both sides of the pair use: TLS contexts, the state of one attempt, the words of errors."""
+"""What both sides use to move requests: the state of one attempt, the words of errors."""
 
 from __future__ import annotations
 
@@ -7,56 +7,19 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpcore
 
-from .._core.http.body import ACCEPTED_ENCODING
-from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
-from .._core.settings.base_url import BaseUrl
-from .._core.settings.connection import Tls
-from .._core.settings.settings import Settings
-from ._inspection import lock_inspections
-from ._quiet import Extensions, Hide
+from ..._core.http.body import ACCEPTED_ENCODING
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.base_url import BaseUrl
+from ..._core.settings.settings import Settings
+from .inspection import lock_inspections
+from .library_logs import Extensions, Hide
 
 lock_inspections()
-
-_contexts: dict[tuple[str, str], ssl.SSLContext] = {}
-_contexts_lock = threading.Lock()
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS context for a setting: one for the whole process, they are slow to build.
-
-    Raises:
-        TransportTrouble: the CA file cannot be read.
-    """
-    if tls.mode == "context":
-        return cast("ssl.SSLContext", tls.context)
-    key = (tls.mode, tls.ca_file)
-    with _contexts_lock:
-        context = _contexts.get(key)
-        if context is None:
-            context = _contexts[key] = _build_context(tls)
-    return context
-
-
-def _build_context(tls: Tls) -> ssl.SSLContext:
-    if tls.mode == "insecure":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    if tls.mode == "ca":
-        try:
-            return ssl.create_default_context(cafile=tls.ca_file)
-        except OSError as error:
-            detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
-            raise TransportTrouble(Trouble.TLS, detail, sent=False) from error
-    import httpx
-
-    return httpx.create_ssl_context(verify=True)
 
 
 def addresses(base_url: BaseUrl | str) -> list[str]:

@@ -19,15 +19,16 @@ from websockets.exceptions import (
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import CLOSED, OPEN
 
-from .._core.http.messages import TransportTrouble
-from .._core.settings.settings import Settings
-from .._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
-from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
-from .._wire.redaction import Secret
-from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
-from ._async_network import drop_socket
-from ._quiet import websocket_logger
-from ._shared import addresses, tls_context
+from ..._core.http.messages import TransportTrouble
+from ..._core.settings.settings import Settings
+from ..._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
+from ..._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
+from ..._wire.redaction import Secret
+from ...errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
+from .._shared.http import addresses
+from .._shared.library_logs import websocket_logger
+from .._shared.tls import tls_context
+from .network import drop_socket
 
 # Where a reader that does not come any more stops the flow.
 _MANY_MESSAGES = 20_000

@@ -14,12 +14,13 @@ from typing import Any, cast
 
 import httpcore
 
-from .._core.http.body import BodyReader
-from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
-from .._core.settings.settings import Settings
-from ._async_network import Backend
-from ._quiet import hide_async
-from ._shared import Attempt, LastUse, answer_from, core_request, origin_of, proxy_of, tls_context
+from ..._core.http.body import BodyReader
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.settings import Settings
+from .._shared.http import Attempt, LastUse, answer_from, core_request, origin_of, proxy_of
+from .._shared.library_logs import hide_async
+from .._shared.tls import tls_context
+from .network import Backend
 
 
 class Lane:

@@ -1,4 +1,4 @@
-"""The threads side's waiting: workers that can be ended while they wait, and what they wait for.
+"""The threads side's clocks, locks and waiting, and workers that can be ended while they wait.
 
 Whatever wakes somebody may run in the garbage collector, in a thread that is in the middle of
 waiting itself. So nothing here takes a lock that it could hold already.
@@ -8,12 +8,88 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Final
+from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
 
-from ._shared import Attempt
+from ...errors import WrongContext
+from .._shared.http import Attempt
+
+C = TypeVar("C")
+
+monotonic = time.monotonic
+wall_time = time.time
+chance = random.random
+
+
+class Owner:
+    """The process that a client belongs to, from its first use on."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+
+    def check(self) -> None:
+        """Refuse a forked process.
+
+        Raises:
+            WrongContext: this is not where the client was first used.
+        """
+        if self.inherited:
+            raise WrongContext("this client was used before the fork; make one in each process")
+        self._pid = os.getpid()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the owner: what it would close is not its own."""
+        return self._pid not in (0, os.getpid())
+
+
+class StateLock:
+    """Guards state that is never waited over."""
+
+    def __new__(cls) -> Self:
+        """Return Python's own lock.
+
+        Ctrl-C can end a method that is written in Python at its beginning and after each call in
+        it: such a lock would stay locked for good.
+        """
+        return cast("Self", threading.Lock())
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+class Lock:
+    """Held over sending, so that it stays in order."""
+
+    def __new__(cls) -> Self:
+        """Return Python's own lock; see `StateLock`."""
+        return cast("Self", threading.Lock())
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+
+Promise: TypeAlias = Annotated[C, "done at once"]
+
+
+def call(function: Callable[..., object], *args: object) -> None:
+    """Call a user's callback."""
+    function(*args)
+
+
+Connecting: TypeAlias = Annotated[C, "connected at once"]
+
+
+def connecting(opened: C) -> C:
+    """Return a connection: on this side it has been made."""
+    return opened
+
 
 _logger = logging.getLogger("bezant")
 _current = threading.local()

@@ -15,16 +15,17 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 
-from .._core.http.messages import TransportTrouble
-from .._core.settings.base_url import BaseUrl
-from .._core.settings.settings import Settings
-from .._core.stream.framing import MAX_MESSAGE
-from .._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
-from .._wire.redaction import Secret
-from ..errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
-from ._shared import Attempt, addresses, tls_context
-from ._sync_channel import PlainSocket, TlsSocket
-from ._sync_waits import attempting
+from ..._core.http.messages import TransportTrouble
+from ..._core.settings.base_url import BaseUrl
+from ..._core.settings.settings import Settings
+from ..._core.stream.framing import MAX_MESSAGE
+from ..._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
+from ..._wire.redaction import Secret
+from ...errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
+from .._shared.http import Attempt, addresses
+from .._shared.tls import tls_context
+from .concurrency import attempting
+from .sockets import PlainSocket, TlsSocket
 
 # Messages that are handed over at a time.
 _BATCH = 1000

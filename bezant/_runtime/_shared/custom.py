@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from .._core.http.body import ACCEPTED_ENCODING, BodyReader
-from .._core.http.messages import Answer, Request, TransportTrouble, Trouble
-from .._core.settings.settings import Settings
-from ._shared import answer_from
+from ..._core.http.body import ACCEPTED_ENCODING, BodyReader
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.settings import Settings
+from .http import answer_from
 
 # With these nothing was sent; with any other error something may have been.
 _NOT_SENT = (

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from .._core.pacing.limiter import Pacer, Ticket
-from .._core.pacing.limits import MAX_STREAMS
-from .._core.pacing.shared import Refusal
+from ..._core.pacing.limiter import Pacer, Ticket
+from ..._core.pacing.limits import MAX_STREAMS
+from ..._core.pacing.shared import Refusal
 
 
 class Stream(Protocol):

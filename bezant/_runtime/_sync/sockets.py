@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from .._core.stream.framing import MAX_MESSAGE, frame_end, may_be_plain, plain_messages
+from ..._core.stream.framing import MAX_MESSAGE, frame_end, may_be_plain, plain_messages
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0

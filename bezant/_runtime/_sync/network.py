@@ -16,8 +16,8 @@ from typing import Any
 
 import httpcore
 
-from .._core.http.response_end import ResponseEnd
-from ._shared import Attempt, addresses
+from ..._core.http.response_end import ResponseEnd
+from .._shared.http import Attempt, addresses
 
 
 class Stream(httpcore.NetworkStream):

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from .._core.pacing import order_turns as core
-from .._core.pacing.order_turns import AccountTurn, Outcome, Told
+from ..._core.pacing import order_turns as core
+from ..._core.pacing.order_turns import AccountTurn, Outcome, Told
 
 T = TypeVar("T")
 

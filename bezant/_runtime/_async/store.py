@@ -7,9 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from .._core.pacing.shared import StoreTrouble
-from .._core.settings.connection import PacingStore
-from ._ledgers import (
+from ..._core.pacing.shared import StoreTrouble
+from ..._core.settings.connection import PacingStore
+from .._shared.stores import (
     KEPT,
     PATIENCE,
     Change,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from .._core.decoding.inspection import use_lock
+from ..._core.decoding.inspection import use_lock
 
 # Reentrant: the garbage collector and signal handlers run in a thread that may hold it.
 _lock = threading.RLock()

@@ -6,9 +6,9 @@ import threading
 import time
 from typing import Any, TypeVar
 
-from .._core.pacing.shared import StoreTrouble
-from .._core.settings.connection import PacingStore
-from ._ledgers import (
+from ..._core.pacing.shared import StoreTrouble
+from ..._core.settings.connection import PacingStore
+from .._shared.stores import (
     KEPT,
     PATIENCE,
     Change,

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import httpcore
 
-from .._core.http.response_end import ResponseEnd
-from ._shared import Attempt, addresses, is_name
+from ..._core.http.response_end import ResponseEnd
+from .._shared.http import Attempt, addresses, is_name
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024

@@ -1,0 +1,94 @@
+"""The asyncio side's HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.settings import Settings
+from ...errors import InvalidRequest
+from .._shared.http import TRANSPORT_ERRORS, Attempt, trouble_from, waiting_for
+from .concurrency import monotonic
+from .lanes import Lanes
+
+
+class HttpTransport:
+    """Moves requests and answers over a bounded number of kept connections.
+
+    Args:
+        settings: the client's.
+        custom: the user's own transport; see `check_custom`.
+    """
+
+    def __init__(self, settings: Settings, custom: object = None) -> None:
+        self._lanes = Lanes(settings)
+        self._custom = custom
+
+    @staticmethod
+    def check_custom(transport: object) -> None:
+        """Refuse a user's transport that lacks the method that sends. None is accepted.
+
+        Raises:
+            InvalidRequest: the method is missing.
+        """
+        if transport is not None and not callable(getattr(transport, "handle_async_request", None)):
+            raise InvalidRequest(
+                f"transport must have a method handle_async_request, as httpx's asynchronous "
+                f"transports have; {type(transport).__name__} has none"
+            )
+
+    async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        """Send a request and read its answer to the end, within so many seconds.
+
+        Raises:
+            TransportTrouble: no complete answer came.
+        """
+        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
+        task = asyncio.current_task()
+        try:
+            # httpcore's time-outs start again with each read; this one does not.
+            async with asyncio.timeout(seconds):
+                if self._custom is not None:
+                    return await self._send_custom(attempt, request, settings, seconds)
+                lane = await self._lanes.take(attempt)
+                try:
+                    return await lane.exchange(attempt, request, settings, seconds)
+                finally:
+                    self._lanes.give_back(lane)
+        except TimeoutError as error:
+            detail = waiting_for(attempt)
+            raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
+        except TRANSPORT_ERRORS as error:
+            if _current_task() is not task:
+                # The garbage collector ends this call after its event loop was closed, and httpcore
+                # has tried to await. There is no caller left to receive an error.
+                raise GeneratorExit from None
+            trouble = trouble_from(error, attempt)
+            if self._lanes.closed:
+                trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+            raise trouble from error
+
+    async def _send_custom(
+        self, attempt: Attempt, request: Request, settings: Settings, seconds: float
+    ) -> Answer:
+        from .._shared.custom import send_async
+
+        attempt.sent = True  # as far as is known
+        return await send_async(self._custom, request, settings, seconds)
+
+    async def aclose(self) -> None:
+        """Close every connection, and end the calls that other tasks are in the middle of."""
+        self._lanes.close()
+        if self._custom is not None:
+            from .._shared.custom import aclose
+
+            await aclose(self._custom)
+        await asyncio.sleep(0)  # the event loop closes the sockets now
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

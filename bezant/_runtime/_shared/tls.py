@@ -1,0 +1,46 @@
+"""TLS contexts: one for each setting in the process."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from typing import cast
+
+from ..._core.http.messages import TransportTrouble, Trouble
+from ..._core.settings.connection import Tls
+
+_contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+_contexts_lock = threading.Lock()
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return the TLS context for a setting: one for the whole process, they are slow to build.
+
+    Raises:
+        TransportTrouble: the CA file cannot be read.
+    """
+    if tls.mode == "context":
+        return cast("ssl.SSLContext", tls.context)
+    key = (tls.mode, tls.ca_file)
+    with _contexts_lock:
+        context = _contexts.get(key)
+        if context is None:
+            context = _contexts[key] = _build_context(tls)
+    return context
+
+
+def _build_context(tls: Tls) -> ssl.SSLContext:
+    if tls.mode == "insecure":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    if tls.mode == "ca":
+        try:
+            return ssl.create_default_context(cafile=tls.ca_file)
+        except OSError as error:
+            detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
+            raise TransportTrouble(Trouble.TLS, detail, sent=False) from error
+    import httpx
+
+    return httpx.create_ssl_context(verify=True)

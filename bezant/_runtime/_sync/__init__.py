@@ -1,0 +1,60 @@
+"""The threads side of the pair."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+from .._shared.limiters import Gate, gate_for
+from .._shared.order_turns import OrderTurns, order_turns_for
+from .concurrency import (
+    Bell,
+    Connecting,
+    Event,
+    Lock,
+    Owner,
+    Promise,
+    StateLock,
+    Waker,
+    Worker,
+    call,
+    chance,
+    connecting,
+    monotonic,
+    sleep,
+    wall_time,
+)
+from .http import HttpTransport
+from .store import Ledger
+from .websocket import WebSocket
+
+__all__ = [
+    "Bell",
+    "Connecting",
+    "Event",
+    "Gate",
+    "HttpTransport",
+    "Ledger",
+    "Lock",
+    "OrderTurns",
+    "Owner",
+    "Promise",
+    "StateLock",
+    "Waker",
+    "WebSocket",
+    "Worker",
+    "call",
+    "caller",
+    "chance",
+    "connecting",
+    "gate_for",
+    "monotonic",
+    "order_turns_for",
+    "sleep",
+    "wall_time",
+]
+
+
+def caller() -> object:
+    """Return what identifies the thread, without keeping it alive; compare with ``==``."""
+    return weakref.ref(threading.current_thread())

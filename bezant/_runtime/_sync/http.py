@@ -1,0 +1,76 @@
+"""The threads side's HTTP."""
+
+from __future__ import annotations
+
+import time
+
+from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.settings.settings import Settings
+from ...errors import InvalidRequest
+from .._shared.http import TRANSPORT_ERRORS, Attempt, trouble_from
+from .concurrency import attempting, monotonic
+from .lanes import Lanes
+
+# How long closing waits for the calls that it ends; they notice within milliseconds.
+_CLOSING_GRACE = 1.0
+
+
+class HttpTransport:
+    """Moves requests and answers over a bounded number of kept connections.
+
+    Args:
+        settings: the client's.
+        custom: the user's own transport; see `check_custom`.
+    """
+
+    def __init__(self, settings: Settings, custom: object = None) -> None:
+        self._lanes = Lanes(settings)
+        self._custom = custom
+
+    @staticmethod
+    def check_custom(transport: object) -> None:
+        """Refuse a user's transport that lacks the method that sends. None is accepted.
+
+        Raises:
+            InvalidRequest: the method is missing.
+        """
+        if transport is not None and not callable(getattr(transport, "handle_request", None)):
+            raise InvalidRequest(
+                f"transport must have a method handle_request, as httpx's transports have; "
+                f"{type(transport).__name__} has none"
+            )
+
+    def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+        """Send a request and read its answer to the end, within so many seconds.
+
+        Raises:
+            TransportTrouble: no complete answer came.
+        """
+        if self._custom is not None:
+            from .._shared.custom import send
+
+            return send(self._custom, request, settings, seconds)
+        attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
+        with attempting(attempt):
+            try:
+                lane = self._lanes.take(attempt)
+                return lane.exchange(attempt, request, settings, seconds)
+            except TRANSPORT_ERRORS as error:
+                trouble = trouble_from(error, attempt)
+                if attempt.aborted:
+                    trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+                raise trouble from error
+            finally:
+                attempt.let_go()
+                self._lanes.give_back(attempt)
+
+    def close(self) -> None:
+        """Close every connection, and end the calls that other threads are in the middle of."""
+        deadline = monotonic() + _CLOSING_GRACE
+        while self._lanes.stop() and monotonic() < deadline:
+            time.sleep(0.02)
+        self._lanes.close()
+        if self._custom is not None:
+            from .._shared.custom import close
+
+            close(self._custom)
