@@ -22,24 +22,24 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._async.bulk import AsyncBulk
     from ._async.client import AsyncClient
-    from ._async.events import AsyncSessionEvents
-    from ._async.keepalive import AsyncKeepalive
-    from ._async.live import AsyncOrders, AsyncQuote, AsyncSubscription
-    from ._async.session import AsyncSession
-    from ._async.stream import AsyncWsClient
-    from ._async.symbols import AsyncSymbolCache
+    from ._async.contracts.symbols import AsyncSymbolCache
+    from ._async.session.events import AsyncSessionEvents
+    from ._async.session.keepalive import AsyncKeepalive
+    from ._async.session.session import AsyncSession
+    from ._async.stream.client import AsyncWsClient
+    from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._core.decoding.drift import Drift
     from ._core.http.files import BinaryAnswer
     from ._core.marketdata.fields import MarketDataFields
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
     from ._sync.client import Client
-    from ._sync.events import SessionEvents
-    from ._sync.keepalive import Keepalive
-    from ._sync.live import Orders, Quote, Subscription
-    from ._sync.session import Session
-    from ._sync.stream import WsClient
-    from ._sync.symbols import SymbolCache
+    from ._sync.contracts.symbols import SymbolCache
+    from ._sync.session.events import SessionEvents
+    from ._sync.session.keepalive import Keepalive
+    from ._sync.session.session import Session
+    from ._sync.stream.client import WsClient
+    from ._sync.stream.handles import Orders, Quote, Subscription
     from .errors import (
         AccountBusy,
         AmbiguousSymbol,
@@ -123,16 +123,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "_async.bulk": ("AsyncBulk",),
     "_async.client": ("AsyncClient",),
-    "_async.events": ("AsyncSessionEvents",),
-    "_async.keepalive": ("AsyncKeepalive",),
-    "_async.live": (
+    "_async.contracts.symbols": ("AsyncSymbolCache",),
+    "_async.session.events": ("AsyncSessionEvents",),
+    "_async.session.keepalive": ("AsyncKeepalive",),
+    "_async.session.session": ("AsyncSession",),
+    "_async.stream.client": ("AsyncWsClient",),
+    "_async.stream.handles": (
         "AsyncOrders",
         "AsyncQuote",
         "AsyncSubscription",
     ),
-    "_async.session": ("AsyncSession",),
-    "_async.stream": ("AsyncWsClient",),
-    "_async.symbols": ("AsyncSymbolCache",),
     "_core.decoding.drift": ("Drift",),
     "_core.http.files": ("BinaryAnswer",),
     "_core.marketdata.fields": ("MarketDataFields",),
@@ -144,16 +144,16 @@ _HOMES = {
     ),
     "_sync.bulk": ("Bulk",),
     "_sync.client": ("Client",),
-    "_sync.events": ("SessionEvents",),
-    "_sync.keepalive": ("Keepalive",),
-    "_sync.live": (
+    "_sync.contracts.symbols": ("SymbolCache",),
+    "_sync.session.events": ("SessionEvents",),
+    "_sync.session.keepalive": ("Keepalive",),
+    "_sync.session.session": ("Session",),
+    "_sync.stream.client": ("WsClient",),
+    "_sync.stream.handles": (
         "Orders",
         "Quote",
         "Subscription",
     ),
-    "_sync.session": ("Session",),
-    "_sync.stream": ("WsClient",),
-    "_sync.symbols": ("SymbolCache",),
     "errors": (
         "AccountBusy",
         "AmbiguousSymbol",

@@ -26,13 +26,13 @@ from .._core.settings.settings import (
     resolve,
 )
 from .._runtime import _async as rt
-from .channel import AsyncChannel
+from .http.pipeline import AsyncChannel
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
     from .api import AsyncApi
     from .bulk import AsyncBulk
-    from .session import AsyncSession
+    from .session.session import AsyncSession
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,7 +96,7 @@ class AsyncClientBase:
     @property
     def session(self) -> AsyncSession:
         """What is known about the gateway's session, and how to wait for it or open it."""
-        from .session import AsyncSession
+        from .session.session import AsyncSession
 
         return AsyncSession(self._channel, self._settings)
 

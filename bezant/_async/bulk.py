@@ -13,8 +13,8 @@ from .._runtime import _async as rt
 from .._wire.redaction import shown
 from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
 from ..models.bulk import Outcome, Progress
-from .channel import AsyncChannel, unknown_outcomes
-from .turn import patience
+from .http.permit import patience
+from .http.pipeline import AsyncChannel, unknown_outcomes
 
 T = TypeVar("T")
 R = TypeVar("R")

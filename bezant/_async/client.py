@@ -19,13 +19,13 @@ from ..errors import NoAccounts, PacingError, SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import AsyncClientBase
-from .turn import patience
+from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
-    from .keepalive import AsyncKeepalive, Callback
+    from .session.keepalive import AsyncKeepalive, Callback
 
 T = TypeVar("T", bound="LiveOrder | Trade")
 
@@ -129,7 +129,7 @@ class AsyncClient(AsyncClientBase):
                 the gateway. Called again if the login is lost after the brokerage session.
             on_restored: called when one succeeds again.
         """
-        from .keepalive import AsyncKeepalive
+        from .session.keepalive import AsyncKeepalive
 
         check_seconds("interval", interval)
         self._channel.check()

@@ -27,13 +27,13 @@ from .._core.settings.settings import (
     resolve,
 )
 from .._runtime import _sync as rt
-from .channel import Channel
+from .http.pipeline import Channel
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
     from .api import Api
     from .bulk import Bulk
-    from .session import Session
+    from .session.session import Session
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,7 +97,7 @@ class ClientBase:
     @property
     def session(self) -> Session:
         """What is known about the gateway's session, and how to wait for it or open it."""
-        from .session import Session
+        from .session.session import Session
 
         return Session(self._channel, self._settings)
 

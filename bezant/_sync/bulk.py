@@ -14,8 +14,8 @@ from .._runtime import _sync as rt
 from .._wire.redaction import shown
 from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
 from ..models.bulk import Outcome, Progress
-from .channel import Channel, unknown_outcomes
-from .turn import patience
+from .http.permit import patience
+from .http.pipeline import Channel, unknown_outcomes
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -20,13 +20,13 @@ from ..errors import NoAccounts, PacingError, SessionError
 from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
-from .turn import patience
+from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
-    from .keepalive import Callback, Keepalive
+    from .session.keepalive import Callback, Keepalive
 
 T = TypeVar("T", bound="LiveOrder | Trade")
 
@@ -130,7 +130,7 @@ class Client(ClientBase):
                 the gateway. Called again if the login is lost after the brokerage session.
             on_restored: called when one succeeds again.
         """
-        from .keepalive import Keepalive
+        from .session.keepalive import Keepalive
 
         check_seconds("interval", interval)
         self._channel.check()

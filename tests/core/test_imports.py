@@ -140,9 +140,9 @@ LATE = (
     "bezant._async",
     "bezant._sync.api",
     "bezant._sync.bulk",
-    "bezant._sync.keepalive",
-    "bezant._sync.session",
-    "bezant._sync.stream",
+    "bezant._sync.session.keepalive",
+    "bezant._sync.session.session",
+    "bezant._sync.stream.client",
     "bezant.models.bulk",
     "bezant._core.marketdata",
     "bezant._wire.market_data",
@@ -163,7 +163,7 @@ def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
         from bezant import Client
         with Client("http://localhost:1", pacing=False, retries=0) as client:
             assert client.session.state.value == "unknown"
-            assert "bezant._sync.session" in sys.modules
+            assert "bezant._sync.session.session" in sys.modules
             assert client.api.orders
             assert "bezant.models.orders" in sys.modules
             assert "bezant.models.banking" not in sys.modules

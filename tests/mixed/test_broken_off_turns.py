@@ -14,7 +14,7 @@ from types import FrameType
 import pytest
 
 import bezant
-from bezant._async.turn import AsyncTurn, AsyncTurnGuard
+from bezant._async.http.permit import AsyncTurn, AsyncTurnGuard
 from bezant._core.http.operation import Operation
 from bezant._core.pacing import limiter, limits, order_turns
 from bezant._core.pacing import shared as shared_pacing
@@ -25,7 +25,7 @@ from bezant._core.settings.connection import PacingStore, Tls, choose_pacing
 from bezant._core.settings.settings import Settings
 from bezant._runtime import _async, _sync
 from bezant._runtime._shared.limiters import Gate
-from bezant._sync.turn import Turn, TurnGuard
+from bezant._sync.http.permit import Turn, TurnGuard
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
 

@@ -20,7 +20,7 @@ from bezant._core.http.unknown_outcome import OrderCall
 from bezant._core.operations import orders
 from bezant._core.pacing.order_turns import AccountTurn, Outcome
 from bezant._runtime._shared.order_turns import OrderTurns, order_turns_for
-from bezant._sync.order_turn import OrderTurn, OrderTurnGuard
+from bezant._sync.http.order_turn import OrderTurn, OrderTurnGuard
 from bezant.models.orders import OrderTicket
 from tests.support.processes import without_coverage
 from tests.support.raw import Peer, RawGateway, RawRequest

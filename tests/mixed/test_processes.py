@@ -38,8 +38,8 @@ asyncio.run(main())
 """
 DYING = """
 import os, sys, threading, bezant
-import bezant._sync.turn
-bezant._sync.turn._GRACE = -59.0  # a place is held for one second; the calls go on
+import bezant._sync.http.permit
+bezant._sync.http.permit._GRACE = -59.0  # a place is held for one second; the calls go on
 client = bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=60, retries=0)
 for number in range(2):
     threading.Thread(target=client.request, args=("GET", "/trsrv/d"), daemon=True).start()
@@ -119,8 +119,8 @@ def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
 _PLACES = """
 import sys
 import bezant
-import bezant._sync.order_turn
-bezant._sync.order_turn._GRACE = -59.4  # the lease ends before the call
+import bezant._sync.http.order_turn
+bezant._sync.http.order_turn._GRACE = -59.4  # the lease ends before the call
 with bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=60, max_wait=1) as client:
     print("placing", flush=True)
     client.request(

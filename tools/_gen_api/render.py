@@ -378,7 +378,8 @@ def api_index(plan: Plan) -> str:
     text = f'{HEADER}"""Every operation, by group."""\n\nfrom __future__ import annotations\n\n'
     text += "from functools import cached_property\nfrom typing import TYPE_CHECKING\n\n"
     text += (
-        "from ..._core.settings.settings import Settings\nfrom ..channel import AsyncChannel\n\n"
+        "from ..._core.settings.settings import Settings\n"
+        "from ..http.pipeline import AsyncChannel\n\n"
     )
     text += "if TYPE_CHECKING:\n"
     for group in groups:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._core.settings.settings import Settings
-from ..channel import AsyncChannel
+from ..http.pipeline import AsyncChannel
 
 if TYPE_CHECKING:
     from .account_management import AsyncAccountManagementApi

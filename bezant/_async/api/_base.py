@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from ..._core.operations._base import Endpoint, arrange, text_of
 from ..._core.session.first_answer import brings_nothing, is_empty, may_be_more
 from ..._core.settings.settings import Settings
-from ..channel import AsyncChannel
+from ..http.pipeline import AsyncChannel
 
 T = TypeVar("T")
 

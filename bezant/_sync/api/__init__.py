@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._core.settings.settings import Settings
-from ..channel import Channel
+from ..http.pipeline import Channel
 
 if TYPE_CHECKING:
     from .account_management import AccountManagementApi

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from ..._core.operations._base import Endpoint, arrange, text_of
 from ..._core.session.first_answer import brings_nothing, is_empty, may_be_more
 from ..._core.settings.settings import Settings
-from ..channel import Channel
+from ..http.pipeline import Channel
 
 T = TypeVar("T")
 

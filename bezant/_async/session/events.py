@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Self
 
-from .._core.session.state import SessionChange
-from .._core.settings.checks import check_seconds
-from .._runtime import _async as rt
-from ..errors import InvalidRequest
-from .channel import AsyncChannel
+from ..._core.session.state import SessionChange
+from ..._core.settings.checks import check_seconds
+from ..._runtime import _async as rt
+from ...errors import InvalidRequest
+from ..http.pipeline import AsyncChannel
 
 
 class AsyncSessionEvents:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from .._runtime import _async as rt
-from ..errors import BezantError
+from ..._runtime import _async as rt
+from ...errors import BezantError
 
 T = TypeVar("T")
 

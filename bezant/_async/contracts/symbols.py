@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._core.contracts import symbols as rules
-from .._runtime import _async as rt
-from .._wire.redaction import shown
-from ..errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ..models._contracts import ContractDefinitions, Listing, StockCompany
-from .channel import AsyncChannel
-from .client import AsyncClient
-from .flight import AsyncSingleFlight
+from ..._core.contracts import symbols as rules
+from ..._runtime import _async as rt
+from ..._wire.redaction import shown
+from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
+from ...models._contracts import ContractDefinitions, Listing, StockCompany
+from ..client import AsyncClient
+from ..http.pipeline import AsyncChannel
+from ..http.single_flight import AsyncSingleFlight
 
 
 class AsyncSymbolCache:

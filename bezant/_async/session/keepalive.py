@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
-from .._core.http.session_calls import TICKLE
-from .._core.session.keepalive import Change, KeepaliveState
-from .._core.settings.checks import check_callable
-from .._runtime import _async as rt
-from ..errors import BezantError
-from ..models._session import Tickle
-from .channel import AsyncChannel
+from ..._core.http.session_calls import TICKLE
+from ..._core.session.keepalive import Change, KeepaliveState
+from ..._core.settings.checks import check_callable
+from ..._runtime import _async as rt
+from ...errors import BezantError
+from ...models._session import Tickle
+from ..http.pipeline import AsyncChannel
 
 _logger = logging.getLogger("bezant.keepalive")
 

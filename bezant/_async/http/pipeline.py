@@ -10,16 +10,16 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from .._core.decoding.drift import Drift
-from .._core.http import retry
-from .._core.http.cookies import CookieJar
-from .._core.http.error_mapping import did_nothing, transport_error
-from .._core.http.messages import Answer, Request, TransportTrouble
-from .._core.http.operation import Operation
-from .._core.http.request import build
-from .._core.http.response import read
-from .._core.http.session_calls import SESSION_PATHS
-from .._core.http.unknown_outcome import (
+from ..._core.decoding.drift import Drift
+from ..._core.http import retry
+from ..._core.http.cookies import CookieJar
+from ..._core.http.error_mapping import did_nothing, transport_error
+from ..._core.http.messages import Answer, Request, TransportTrouble
+from ..._core.http.operation import Operation
+from ..._core.http.request import build
+from ..._core.http.response import read
+from ..._core.http.session_calls import SESSION_PATHS
+from ..._core.http.unknown_outcome import (
     OrderCall,
     Questions,
     broken_off,
@@ -27,15 +27,15 @@ from .._core.http.unknown_outcome import (
     is_decline,
     order_call,
 )
-from .._core.pacing import order_turns
-from .._core.pacing.order_turns import waits_for_questions
-from .._core.session import prerequisites
-from .._core.session.evidence import Evidence, no_accounts
-from .._core.session.prerequisites import ACCOUNTS, Primed
-from .._core.session.state import SessionChange, SessionMachine
-from .._core.settings.settings import Settings
-from .._runtime import _async as rt
-from ..errors import (
+from ..._core.pacing import order_turns
+from ..._core.pacing.order_turns import waits_for_questions
+from ..._core.session import prerequisites
+from ..._core.session.evidence import Evidence, no_accounts
+from ..._core.session.prerequisites import ACCOUNTS, Primed
+from ..._core.session.state import SessionChange, SessionMachine
+from ..._core.settings.settings import Settings
+from ..._runtime import _async as rt
+from ...errors import (
     BezantError,
     ClientClosed,
     DecodeError,
@@ -48,10 +48,10 @@ from ..errors import (
     Refused,
     SessionError,
 )
-from ..models._session import AuthStatus, Tickle
-from .flight import AsyncSingleFlight
+from ...models._session import AuthStatus, Tickle
 from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
-from .turn import AsyncTurn, AsyncTurnGuard
+from .permit import AsyncTurn, AsyncTurnGuard
+from .single_flight import AsyncSingleFlight
 
 T = TypeVar("T")
 

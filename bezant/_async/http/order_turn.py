@@ -9,9 +9,9 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from .._core.http.messages import Request
-from .._core.http.unknown_outcome import OrderCall
-from .._core.pacing.order_turns import (
+from ..._core.http.messages import Request
+from ..._core.http.unknown_outcome import OrderCall
+from ..._core.pacing.order_turns import (
     AccountTurn,
     Outcome,
     Told,
@@ -21,8 +21,8 @@ from .._core.pacing.order_turns import (
     ran_out,
     told_by,
 )
-from .._core.pacing.shared import Shared, StoreTrouble
-from .._core.pacing.shared_order_turns import (
+from ..._core.pacing.shared import Shared, StoreTrouble
+from ..._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
     Taken,
     extend_turn,
@@ -30,10 +30,10 @@ from .._core.pacing.shared_order_turns import (
     questions_of,
     take_turn,
 )
-from .._core.settings.settings import Settings
-from .._runtime import _async as rt
-from ..errors import BezantError, PacingError
-from .turn import patience
+from ..._core.settings.settings import Settings
+from ..._runtime import _async as rt
+from ...errors import BezantError, PacingError
+from .permit import patience
 
 T = TypeVar("T")
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .._core.decoding.drift import Drift
-from .._core.http.request import cookie_header
-from .._core.http.session_calls import TICKLE
-from .._core.pacing.limits import MAX_STREAMS
-from .._core.session.status import problem
-from .._core.stream.buffer import Inbox
-from .._core.stream.handshake import Header
-from .._core.stream.order_check import Ask
-from .._core.stream.phases import Phase, Timing
-from .._core.stream.state import StreamState
-from .._runtime import _async as rt
-from .._wire.redaction import Secret
-from ..errors import (
+from ..._core.decoding.drift import Drift
+from ..._core.http.request import cookie_header
+from ..._core.http.session_calls import TICKLE
+from ..._core.pacing.limits import MAX_STREAMS
+from ..._core.session.status import problem
+from ..._core.stream.buffer import Inbox
+from ..._core.stream.handshake import Header
+from ..._core.stream.order_check import Ask
+from ..._core.stream.phases import Phase, Timing
+from ..._core.stream.state import StreamState
+from ..._runtime import _async as rt
+from ..._wire.redaction import Secret
+from ...errors import (
     ApiError,
     BezantError,
     ClientClosed,
@@ -33,11 +33,11 @@ from ..errors import (
     WsProtocolError,
     WsTimeout,
 )
-from ..models.stream import Message
-from .client import AsyncClient
+from ...models.stream import Message
+from ..client import AsyncClient
 
 if TYPE_CHECKING:
-    from ..models.orders import LiveOrder, OrderStatus
+    from ...models.orders import LiveOrder, OrderStatus
 
 _logger = logging.getLogger("bezant.stream")
 
