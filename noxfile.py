@@ -27,12 +27,13 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def check(session: nox.Session) -> None:
-    """Generators up to date, lint, format, types."""
+    """Generators up to date, lint, format, import rules, types."""
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache")
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "bezant", "--ignoreexternal")
