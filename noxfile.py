@@ -60,7 +60,7 @@ def uvloop(session: nox.Session) -> None:
     """The asynchronous tests of calls, streams and the runtime, on uvloop's event loop."""
     install(session, "test")
     session.env["BEZANT_TEST_LOOP"] = "uvloop"
-    session.run("pytest", *(session.posargs or ["tests/_async", "tests/mixed", "-q", "-n", "auto"]))
+    session.run("pytest", *(session.posargs or ["tests/_async", "tests/twins", "-q", "-n", "auto"]))
 
 
 @nox.session(python=NEWEST_COMMON)

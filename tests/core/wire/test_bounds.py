@@ -17,7 +17,7 @@ from bezant import UNSET, DecodeError, Position, UnsetType
 from bezant._core.decoding.decoder import decode, mend
 from bezant._wire.bounds import is_fit, may_be_unfit, row_may_be_unfit
 
-from .samples import Drifts
+from ..samples import Drifts
 
 NOT_FINITE = [
     '"NaN"', '"nan"', '"-NaN"', '"sNaN"', '"NaN123"', '" NaN "', '"N_aN"', '"\\u004eaN"',

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bezant._core.http.cookies import CookieJar
 
-from .samples import TOKEN
+from ..samples import TOKEN
 
 
 def jar_of(*headers: str) -> CookieJar:

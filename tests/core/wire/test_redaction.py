@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bezant._wire.redaction import Secret, beginning, excerpt, redact, shown, without_secrets
 
-from .samples import TOKEN
+from ..samples import TOKEN
 
 
 @pytest.mark.parametrize(

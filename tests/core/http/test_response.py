@@ -45,7 +45,7 @@ from bezant._core.operations import orders
 from bezant.models._base import Model
 from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 
-from .samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values
+from ..samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values
 
 LOGIN_PAGE = b'<!DOCTYPE html><title>Login</title><form action="/sso/Authenticator">'
 OTHER_PAGE = b"<html><head><title> Gateway is\nresting </title></head></html>"

@@ -22,7 +22,7 @@ from bezant.errors import Refused
 from bezant.models import Maybe, Model, Position
 from bezant.models.orders import LiveOrders
 
-from .samples import Drifts
+from ..samples import Drifts
 
 
 class Leg(Model, frozen=True, kw_only=True):

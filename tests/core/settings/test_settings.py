@@ -18,7 +18,7 @@ from bezant._core.settings.checks import MAX_SECONDS, check_count, check_seconds
 from bezant._core.settings.connection import Tls, TlsMode, choose_pacing, choose_proxy, choose_tls
 from bezant._core.settings.settings import DEFAULT_USER_AGENT, Settings, resolve
 
-from .samples import TOKEN
+from ..samples import TOKEN
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
 from bezant.models.orders import OrderTicket
 
-from .samples import READ, TOKEN, WRITE, json_values
+from ..samples import READ, TOKEN, WRITE, json_values
 
 SETTINGS = Settings(BaseUrl.parse("https://localhost:5000/v1/api"), Tls("insecure"))
 BIG = 10**5000

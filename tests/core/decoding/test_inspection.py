@@ -18,7 +18,7 @@ from bezant._core.decoding.inspection import Reentered, convert, inspect, use_lo
 from bezant._core.http.request import encode_body
 from bezant._core.http.response import check_type
 
-from .samples import READ, Drifts
+from ..samples import READ, Drifts
 
 
 class Counting:

@@ -43,7 +43,7 @@ from bezant._core.http.unknown_outcome import (
 from bezant._core.operations import orders, session
 from bezant.models.orders import OrderReply
 
-from .samples import READ, WRITE, Drifts, answer
+from ..samples import READ, WRITE, Drifts, answer
 
 PLACE = orders.SUBMIT_NEW_ORDERS.operation
 REPLY = orders.CONFIRM_ORDER_REPLY.operation

@@ -37,7 +37,7 @@ ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
 PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
 CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
 TICKLE = Operation("POST", "/tickle", idempotent=True)
-FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
+FACTS = Path(__file__).parents[4] / "shared" / "facts" / "pacing.json"
 
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
 

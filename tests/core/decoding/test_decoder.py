@@ -29,7 +29,7 @@ from bezant import (
 from bezant._core.decoding.decoder import decode, loads, mend, plain
 from bezant.models import Maybe, Model, StockCompany
 
-from .samples import (
+from ..samples import (
     ACCOUNT,
     AUTH_STATUS,
     ORDER,
