@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._core.decoding.drift import Drift
-    from ._core.http.files import BinaryAnswer
+    from ._core.http.files import BinaryResponse
     from ._core.marketdata.fields import MarketDataFields
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
     from ._sync.bulk import Bulk
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from .errors import (
         AccountBusy,
         AmbiguousSymbol,
-        AnswerTooLarge,
         ApiError,
         BadRequest,
         BezantError,
@@ -71,6 +70,7 @@ if TYPE_CHECKING:
         PreviewRefused,
         RateLimited,
         Refused,
+        ResponseTooLarge,
         SessionError,
         SymbolError,
         SymbolNotFound,
@@ -134,7 +134,7 @@ _HOMES = {
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
-    "_core.http.files": ("BinaryAnswer",),
+    "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
     "_core.session.state": (
         "BrokerageState",
@@ -157,7 +157,6 @@ _HOMES = {
     "errors": (
         "AccountBusy",
         "AmbiguousSymbol",
-        "AnswerTooLarge",
         "ApiError",
         "BadRequest",
         "BezantError",
@@ -185,6 +184,7 @@ _HOMES = {
         "PreviewRefused",
         "RateLimited",
         "Refused",
+        "ResponseTooLarge",
         "SessionError",
         "SymbolError",
         "SymbolNotFound",
@@ -244,7 +244,6 @@ __all__ = [
     "AccountBusy",
     "AccountUpdate",
     "AmbiguousSymbol",
-    "AnswerTooLarge",
     "ApiError",
     "AsyncBulk",
     "AsyncClient",
@@ -260,7 +259,7 @@ __all__ = [
     "BadRequest",
     "BarsUpdate",
     "BezantError",
-    "BinaryAnswer",
+    "BinaryResponse",
     "BrokerageState",
     "Bulk",
     "Bulletin",
@@ -314,6 +313,7 @@ __all__ = [
     "RateLimited",
     "Reconnected",
     "Refused",
+    "ResponseTooLarge",
     "Session",
     "SessionChange",
     "SessionError",

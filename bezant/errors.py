@@ -32,7 +32,7 @@ All of them descend from `BezantError`, so one ``except`` is enough where the ki
     │   └── NoSession             logged in, but the brokerage session is closed
     │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the answer could not be read
-    │   └── AnswerTooLarge        the answer is longer than the limit
+    │   └── ResponseTooLarge      the answer is longer than the limit
     ├── IncompleteList            a list lacks orders or executions that this client knows of
     ├── SymbolError               a symbol did not lead to one contract
     │   ├── SymbolNotFound        to none
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountBusy",
     "AmbiguousSymbol",
-    "AnswerTooLarge",
     "ApiError",
     "BadRequest",
     "BezantError",
@@ -89,6 +88,7 @@ __all__ = [
     "PreviewRefused",
     "RateLimited",
     "Refused",
+    "ResponseTooLarge",
     "SessionError",
     "SymbolError",
     "SymbolNotFound",
@@ -425,8 +425,8 @@ class IncompleteList(BezantError):
         self.execution_ids = execution_ids
 
 
-class AnswerTooLarge(DecodeError):
-    """The answer is longer than the client's limit, ``max_answer_bytes``."""
+class ResponseTooLarge(DecodeError):
+    """The answer is longer than the client's limit, ``max_response_bytes``."""
 
 
 class SessionError(BezantError):

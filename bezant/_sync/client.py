@@ -47,7 +47,7 @@ class Client(ClientBase):
             names a file of CA certificates; an ``ssl.SSLContext`` is used as it is.
         proxy: URL of an HTTP proxy; by default the environment's, and none for loopback hosts.
         max_connections: connections at a time. The gateway serves five requests at a time.
-        max_answer_bytes: the longest answer that is read.
+        max_response_bytes: the longest answer that is read.
         strict: raise `DecodeError` where a field has another type than the model says, instead of
             leaving it ``UNSET``. Not of calls with an effect, such as orders: their answer is
             returned, and the field reported as without it.

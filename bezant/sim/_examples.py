@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
 _DEEPEST = 6
 _MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
-_BINARY = "BinaryAnswer"
+_BINARY = "BinaryResponse"
 
 # The first that the field's name holds decides; names in Python and on the wire both count.
 _TEXTS: tuple[tuple[str, str], ...] = (

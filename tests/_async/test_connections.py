@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from bezant import (
-    AnswerTooLarge,
     AsyncClient,
     BezantError,
     ConnectFailed,
@@ -22,6 +21,7 @@ from bezant import (
     InvalidRequest,
     NotAuthenticated,
     OutcomeUnknown,
+    ResponseTooLarge,
 )
 from bezant._core.http import messages
 from tests.support._async import pause, until
@@ -199,7 +199,11 @@ BOMB = gzip.compress(gzip.compress(b"\0" * 20_000_000))
         (encoded(BOMB, "gzip", "gzip"), ConnectionLost, "'gzip, gzip'"),
         (encoded(b"x", "deflate"), ConnectionLost, "'deflate'"),
         (encoded(b"x", "br"), ConnectionLost, "'br'"),
-        (encoded(gzip.compress(b"\0" * 20_000_000), "gzip"), AnswerTooLarge, "max_answer_bytes"),
+        (
+            encoded(gzip.compress(b"\0" * 20_000_000), "gzip"),
+            ResponseTooLarge,
+            "max_response_bytes",
+        ),
         (encoded(gzip.compress(b"{}")[:-4], "gzip"), ConnectionLost, "gzip"),
         (encoded(gzip.compress(b"{}") * 2, "gzip"), ConnectionLost, "gzip"),
     ],
@@ -209,7 +213,7 @@ async def test_encodings_that_are_refused(
     raw: RawGateway, script: Script, kind: type[BezantError], text: str
 ) -> None:
     raw.script(script)
-    async with AsyncClient(raw.base_url, max_answer_bytes=1_000_000) as client:
+    async with AsyncClient(raw.base_url, max_response_bytes=1_000_000) as client:
         with pytest.raises(kind, match=text):
             await client.request("GET", "/x")
         with pytest.raises(OutcomeUnknown, match="may have been carried out"):
@@ -294,12 +298,12 @@ async def test_a_transports_responses_are_judged_as_any() -> None:
             )
         return httpx.Response(200, content=b"x" * 2000)
 
-    async with over(handler, max_answer_bytes=1000) as client:
+    async with over(handler, max_response_bytes=1000) as client:
         with pytest.raises(NotAuthenticated):
             await client.request("GET", "/login")
         with pytest.raises(ConnectionLost, match="Content-Encoding"):
             await client.request("GET", "/nested")
-        with pytest.raises(AnswerTooLarge):
+        with pytest.raises(ResponseTooLarge):
             await client.request("GET", "/long")
         with pytest.raises(OutcomeUnknown):
             await client.request("POST", "/long")

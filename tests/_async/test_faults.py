@@ -9,7 +9,6 @@ import time
 import pytest
 
 from bezant import (
-    AnswerTooLarge,
     AsyncClient,
     BezantError,
     ConnectFailed,
@@ -20,6 +19,7 @@ from bezant import (
     OutcomeUnknown,
     RateLimited,
     Refused,
+    ResponseTooLarge,
     UpstreamError,
 )
 from tests.support._async import later, pause, result, until
@@ -148,7 +148,7 @@ FAULTS: dict[str, tuple[Script, type[BezantError], str]] = {
     "broken JSON": (answers("200 OK", b'[{"accountId":', JSON), DecodeError, "not JSON"),
     "NUL bytes": (answers("200 OK", b"\0\0\0\0", JSON), DecodeError, "not JSON"),
     "cut UTF-8": (answers("200 OK", b'[{"accountId":"\xc3', JSON), DecodeError, "not JSON"),
-    "50 MB": (flood, AnswerTooLarge, "max_answer_bytes"),
+    "50 MB": (flood, ResponseTooLarge, "max_response_bytes"),
 }
 
 
@@ -292,8 +292,8 @@ async def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.json(body))
     async with AsyncClient(raw.base_url) as client:
         assert len(await client.accounts()) == 5000
-        with pytest.raises(AnswerTooLarge):
-            await client.with_options(max_answer_bytes=1000).accounts()
+        with pytest.raises(ResponseTooLarge):
+            await client.with_options(max_response_bytes=1000).accounts()
         assert len(await client.accounts()) == 5000
 
 

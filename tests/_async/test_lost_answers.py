@@ -86,8 +86,8 @@ async def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes
 
 async def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
     raw.script(answers(says(b"x" * 2000)))
-    async with AsyncClient(raw.base_url, max_answer_bytes=1000) as client:
-        with pytest.raises(OutcomeUnknown, match=r"max_answer_bytes.*order id mine-1"):
+    async with AsyncClient(raw.base_url, max_response_bytes=1000) as client:
+        with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             await place(client)
         gc.collect()  # the error holds the answer's reader, which ends in the loop
         await pause(0.01)

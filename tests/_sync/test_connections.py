@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from bezant import (
-    AnswerTooLarge,
     BezantError,
     Client,
     ConnectFailed,
@@ -23,6 +22,7 @@ from bezant import (
     InvalidRequest,
     NotAuthenticated,
     OutcomeUnknown,
+    ResponseTooLarge,
 )
 from bezant._core.http import messages
 from tests.support._sync import pause, until
@@ -200,7 +200,11 @@ BOMB = gzip.compress(gzip.compress(b"\0" * 20_000_000))
         (encoded(BOMB, "gzip", "gzip"), ConnectionLost, "'gzip, gzip'"),
         (encoded(b"x", "deflate"), ConnectionLost, "'deflate'"),
         (encoded(b"x", "br"), ConnectionLost, "'br'"),
-        (encoded(gzip.compress(b"\0" * 20_000_000), "gzip"), AnswerTooLarge, "max_answer_bytes"),
+        (
+            encoded(gzip.compress(b"\0" * 20_000_000), "gzip"),
+            ResponseTooLarge,
+            "max_response_bytes",
+        ),
         (encoded(gzip.compress(b"{}")[:-4], "gzip"), ConnectionLost, "gzip"),
         (encoded(gzip.compress(b"{}") * 2, "gzip"), ConnectionLost, "gzip"),
     ],
@@ -210,7 +214,7 @@ def test_encodings_that_are_refused(
     raw: RawGateway, script: Script, kind: type[BezantError], text: str
 ) -> None:
     raw.script(script)
-    with Client(raw.base_url, max_answer_bytes=1_000_000) as client:
+    with Client(raw.base_url, max_response_bytes=1_000_000) as client:
         with pytest.raises(kind, match=text):
             client.request("GET", "/x")
         with pytest.raises(OutcomeUnknown, match="may have been carried out"):
@@ -293,12 +297,12 @@ def test_a_transports_responses_are_judged_as_any() -> None:
             )
         return httpx.Response(200, content=b"x" * 2000)
 
-    with over(handler, max_answer_bytes=1000) as client:
+    with over(handler, max_response_bytes=1000) as client:
         with pytest.raises(NotAuthenticated):
             client.request("GET", "/login")
         with pytest.raises(ConnectionLost, match="Content-Encoding"):
             client.request("GET", "/nested")
-        with pytest.raises(AnswerTooLarge):
+        with pytest.raises(ResponseTooLarge):
             client.request("GET", "/long")
         with pytest.raises(OutcomeUnknown):
             client.request("POST", "/long")

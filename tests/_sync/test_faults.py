@@ -10,7 +10,6 @@ import time
 import pytest
 
 from bezant import (
-    AnswerTooLarge,
     BezantError,
     Client,
     ConnectFailed,
@@ -21,6 +20,7 @@ from bezant import (
     OutcomeUnknown,
     RateLimited,
     Refused,
+    ResponseTooLarge,
     UpstreamError,
 )
 from tests.support._sync import later, pause, result, until
@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[Script, type[BezantError], str]] = {
     "broken JSON": (answers("200 OK", b'[{"accountId":', JSON), DecodeError, "not JSON"),
     "NUL bytes": (answers("200 OK", b"\0\0\0\0", JSON), DecodeError, "not JSON"),
     "cut UTF-8": (answers("200 OK", b'[{"accountId":"\xc3', JSON), DecodeError, "not JSON"),
-    "50 MB": (flood, AnswerTooLarge, "max_answer_bytes"),
+    "50 MB": (flood, ResponseTooLarge, "max_response_bytes"),
 }
 
 
@@ -291,8 +291,8 @@ def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
     raw.script(lambda request, peer: peer.json(body))
     with Client(raw.base_url) as client:
         assert len(client.accounts()) == 5000
-        with pytest.raises(AnswerTooLarge):
-            client.with_options(max_answer_bytes=1000).accounts()
+        with pytest.raises(ResponseTooLarge):
+            client.with_options(max_response_bytes=1000).accounts()
         assert len(client.accounts()) == 5000
 
 

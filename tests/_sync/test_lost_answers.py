@@ -82,8 +82,8 @@ def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes) -> N
 
 def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
     raw.script(answers(says(b"x" * 2000)))
-    with Client(raw.base_url, max_answer_bytes=1000) as client:
-        with pytest.raises(OutcomeUnknown, match=r"max_answer_bytes.*order id mine-1"):
+    with Client(raw.base_url, max_response_bytes=1000) as client:
+        with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             place(client)
         gc.collect()  # the error holds the answer's reader, which ends in the loop
         pause(0.01)

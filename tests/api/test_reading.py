@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bezant import AnswerTooLarge, DecodeError, NotAuthenticated, OutcomeUnknown, Refused
+from bezant import DecodeError, NotAuthenticated, OutcomeUnknown, Refused, ResponseTooLarge
 from bezant._core.http import files
-from bezant._core.http.files import BinaryAnswer
+from bezant._core.http.files import BinaryResponse
 from bezant._core.http.messages import Answer
 from bezant._core.http.response import read
 from bezant._core.operations import orders, portfolio, reports, tax_vouchers
@@ -38,9 +38,9 @@ def envelope(value: bytes, **more: object) -> bytes:
 
 
 def test_a_file_as_it_is() -> None:
-    file = result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryAnswer, PDF, "application/pdf")
-    assert file == BinaryAnswer(content=PDF, content_type="application/pdf")
-    assert repr(file) == "<BinaryAnswer application/pdf, 11 bytes>"
+    file = result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryResponse, PDF, "application/pdf")
+    assert file == BinaryResponse(content=PDF, content_type="application/pdf")
+    assert repr(file) == "<BinaryResponse application/pdf, 11 bytes>"
 
 
 @pytest.mark.parametrize(
@@ -53,49 +53,50 @@ def test_a_file_as_it_is() -> None:
     ],
 )
 def test_a_file_in_an_envelope(body: bytes) -> None:
-    file = result(reports.GET_STATEMENT, BinaryAnswer, body)
-    assert file == BinaryAnswer(content=PDF, content_type="application/pdf")
+    file = result(reports.GET_STATEMENT, BinaryResponse, body)
+    assert file == BinaryResponse(content=PDF, content_type="application/pdf")
 
 
 def test_a_compressed_file_that_stays_one() -> None:
     packed = gzip.compress(PDF, mtime=0)
     assert (
-        result(reports.GET_STATEMENT, BinaryAnswer, envelope(packed, gzip=False)).content == packed
+        result(reports.GET_STATEMENT, BinaryResponse, envelope(packed, gzip=False)).content
+        == packed
     )
 
 
 def test_json_that_holds_no_file() -> None:
-    file = result(reports.GET_STATEMENT, BinaryAnswer, b'{"a": 1}')
-    assert file == BinaryAnswer(content=b'{"a": 1}', content_type="application/json")
+    file = result(reports.GET_STATEMENT, BinaryResponse, b'{"a": 1}')
+    assert file == BinaryResponse(content=b'{"a": 1}', content_type="application/json")
 
 
 @pytest.mark.parametrize("value", ["!", base64.b64encode(b"\x1f\x8bx").decode()])
 def test_a_file_that_cannot_be_read(value: str) -> None:
     body = json.dumps({"data": {"value": value, "gzip": True}}).encode()
     with pytest.raises(DecodeError, match="cannot be read"):
-        result(reports.GET_STATEMENT, BinaryAnswer, body)
+        result(reports.GET_STATEMENT, BinaryResponse, body)
 
 
 def test_a_file_that_grows_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_LONGEST_FILE", 1000)
     packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
     packed = packer.compress(bytes(100_000)) + packer.flush()
-    with pytest.raises(AnswerTooLarge):
-        result(reports.GET_STATEMENT, BinaryAnswer, envelope(packed, gzip=True))
+    with pytest.raises(ResponseTooLarge):
+        result(reports.GET_STATEMENT, BinaryResponse, envelope(packed, gzip=True))
 
 
 def test_a_login_page_is_no_file() -> None:
     page = b'<html><form action="/sso/Dispatcher"><input type="password"></form></html>'
     with pytest.raises(NotAuthenticated):
-        result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryAnswer, page, "text/html")
+        result(tax_vouchers.DOWNLOAD_VOUCHER, BinaryResponse, page, "text/html")
     statement = b"<html><body>Statement</body></html>"
-    file = result(reports.GET_STATEMENT, BinaryAnswer, statement, "text/html")
+    file = result(reports.GET_STATEMENT, BinaryResponse, statement, "text/html")
     assert file.content == statement
 
 
 def test_an_error_is_no_file() -> None:
     with pytest.raises(Refused):
-        result(reports.GET_STATEMENT, BinaryAnswer, b'{"error": "no statement"}')
+        result(reports.GET_STATEMENT, BinaryResponse, b'{"error": "no statement"}')
 
 
 @pytest.mark.parametrize("body", [b' {"order_id": "7"}', b'[{"order_id": 7}]'])

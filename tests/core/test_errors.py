@@ -130,7 +130,7 @@ def test_which_errors_may_be_tried_again() -> None:
         (errors.CompetingSession, errors.NoSession),
         (errors.NoAccounts, errors.NotEstablished),
         (errors.OutcomeUnknown, errors.HttpError),
-        (errors.AnswerTooLarge, errors.DecodeError),
+        (errors.ResponseTooLarge, errors.DecodeError),
         (errors.DriftWarning, UserWarning),
     ],
 )

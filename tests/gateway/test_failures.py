@@ -202,9 +202,9 @@ async def test_pieces_gzip_and_long_answers(gateway: Chain, twin: Twin) -> None:
         async with twin.client(gateway.base_url) as client:
             assert len(await client.request("GET", "/plain")) == 60_000
             assert len(await client.request("GET", "/gzip")) == 60_000
-            short = client.with_options(max_answer_bytes=100_000)
+            short = client.with_options(max_response_bytes=100_000)
             short = await short if twin.name == "blocking" else short
-            with pytest.raises(bezant.AnswerTooLarge):
+            with pytest.raises(bezant.ResponseTooLarge):
                 await short.request("GET", "/plain")
             assert len(await client.request("GET", "/plain")) == 60_000
 

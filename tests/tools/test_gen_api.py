@@ -261,7 +261,7 @@ def test_what_the_files_hold(project: Path) -> None:
     api = (project / gen_api.API / "things.py").read_text()
     assert "async def get_thing(self, *, thing_id: str) -> Thing:" in api
     assert "parts: Sequence[MakeThingBodyPart] | None = None" in api
-    assert "async def get_file(self) -> BinaryAnswer:" in api
+    assert "async def get_file(self) -> BinaryResponse:" in api
     assert '"""Return a thing.\n\n        It is what it is.' in api
     endpoints = (project / gen_api.ENDPOINTS / "things.py").read_text()
     assert 'Operation("POST", "/things", idempotent=False)' in endpoints

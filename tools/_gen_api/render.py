@@ -258,7 +258,7 @@ def answer_text(operation: Operation) -> str:
         case "text":
             return "str"
         case "binary":
-            return "BinaryAnswer"
+            return "BinaryResponse"
     return type_text(operation.answer)
 
 
@@ -302,8 +302,8 @@ def api(plan: Plan, group: str) -> str:
     if re.search(r"\bAny\b", code):
         text += "from typing import Any\n"
     text += "\n"
-    if "BinaryAnswer" in code:
-        text += "from ..._core.http.files import BinaryAnswer\n"
+    if "BinaryResponse" in code:
+        text += "from ..._core.http.files import BinaryResponse\n"
     text += f"from ..._core.operations import {group} as table\n"
     for home in sorted(set(used.values())):
         listed = sorted(name for name, place in used.items() if place == home)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..._core.http.files import BinaryAnswer
+from ..._core.http.files import BinaryResponse
 from ..._core.operations import reports as table
 from ...models.reports import (
     AvailableStatements,
@@ -19,7 +19,7 @@ from ._base import AsyncGroup
 class AsyncReportsApi(AsyncGroup):
     """Statements, tax documents and trade confirmations."""
 
-    async def get_statement(self, *, authorization: str, body: StmtRequest | str) -> BinaryAnswer:
+    async def get_statement(self, *, authorization: str, body: StmtRequest | str) -> BinaryResponse:
         """Return a statement as a file.
 
         ``POST /gw/api/v1/statements``.
@@ -33,7 +33,7 @@ class AsyncReportsApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_STATEMENT, BinaryAnswer, authorization=authorization, body=body
+            table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
         )
 
     async def get_available_statements(
@@ -60,7 +60,7 @@ class AsyncReportsApi(AsyncGroup):
 
     async def get_tax_document(
         self, *, authorization: str, body: TaxFormRequest | str
-    ) -> BinaryAnswer:
+    ) -> BinaryResponse:
         """Return a tax document as a file.
 
         ``POST /gw/api/v1/tax-documents``.
@@ -74,7 +74,7 @@ class AsyncReportsApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_TAX_DOCUMENT, BinaryAnswer, authorization=authorization, body=body
+            table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
         )
 
     async def get_available_tax_documents(
@@ -103,7 +103,7 @@ class AsyncReportsApi(AsyncGroup):
 
     async def get_trade_confirmation(
         self, *, authorization: str, body: TradeConfirmationRequest | str
-    ) -> BinaryAnswer:
+    ) -> BinaryResponse:
         """Return trade confirmations as a file.
 
         ``POST /gw/api/v1/trade-confirmations``.
@@ -117,7 +117,7 @@ class AsyncReportsApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_TRADE_CONFIRMATION, BinaryAnswer, authorization=authorization, body=body
+            table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
         )
 
     async def get_available_trade_confirmations(

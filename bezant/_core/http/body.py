@@ -72,7 +72,7 @@ class BodyReader:
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def _too_long(self) -> TransportTrouble:
-        detail = f"the answer is longer than max_answer_bytes ({self._limit:,})"
+        detail = f"the answer is longer than max_response_bytes ({self._limit:,})"
         return TransportTrouble(Trouble.TOO_LARGE, detail, sent=True)
 
 

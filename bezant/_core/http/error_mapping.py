@@ -8,7 +8,6 @@ from typing import Final, NoReturn, cast
 
 from ..._wire.redaction import excerpt, redact
 from ...errors import (
-    AnswerTooLarge,
     ApiError,
     BadRequest,
     BezantError,
@@ -23,6 +22,7 @@ from ...errors import (
     OutcomeUnknown,
     PermissionDenied,
     RateLimited,
+    ResponseTooLarge,
     TlsFailed,
     UnexpectedRedirect,
     UpstreamError,
@@ -266,7 +266,7 @@ def transport_error(
     if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):
         detail += " Is it https://?"
     if trouble.kind is Trouble.TOO_LARGE:
-        too_large = AnswerTooLarge(detail, operation=name)
+        too_large = ResponseTooLarge(detail, operation=name)
         return too_large if operation.idempotent else unreadable(too_large, operation, None)
     if trouble.sent and not operation.idempotent:
         return OutcomeUnknown(

@@ -8,7 +8,7 @@ import zlib
 
 import msgspec
 
-from ...errors import AnswerTooLarge, DecodeError
+from ...errors import DecodeError, ResponseTooLarge
 from .messages import Answer
 from .operation import Operation
 
@@ -16,7 +16,7 @@ from .operation import Operation
 _LONGEST_FILE = 256 * 1024 * 1024
 
 
-class BinaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class BinaryResponse(msgspec.Struct, frozen=True, kw_only=True):
     """A file: a statement, a tax document, a voucher.
 
     Attributes:
@@ -28,7 +28,7 @@ class BinaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
 
     def __repr__(self) -> str:
-        return f"<BinaryAnswer {self.content_type}, {len(self.content)} bytes>"
+        return f"<BinaryResponse {self.content_type}, {len(self.content)} bytes>"
 
 
 class _File(msgspec.Struct):
@@ -44,7 +44,7 @@ class _FileEnvelope(msgspec.Struct):
 _file = msgspec.json.Decoder(_FileEnvelope)
 
 
-def binary(answer: Answer, operation: Operation) -> BinaryAnswer:
+def binary(answer: Answer, operation: Operation) -> BinaryResponse:
     """Return the file that an answer is, or that it holds.
 
     Raises:
@@ -57,10 +57,10 @@ def binary(answer: Answer, operation: Operation) -> BinaryAnswer:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass  # no file in an envelope: it is JSON that was asked for
         else:
-            return BinaryAnswer(
+            return BinaryResponse(
                 content=_unpacked(file, operation), content_type=file.mime_type or ""
             )
-    return BinaryAnswer(content=answer.body, content_type=content_type)
+    return BinaryResponse(content=answer.body, content_type=content_type)
 
 
 def _unpacked(file: _File, operation: Operation) -> bytes:
@@ -74,7 +74,7 @@ def _unpacked(file: _File, operation: Operation) -> bytes:
     except (binascii.Error, ValueError, zlib.error):
         raise unreadable from None
     if packer.unconsumed_tail:
-        raise AnswerTooLarge("the file is too long unpacked", operation=operation.name)
+        raise ResponseTooLarge("the file is too long unpacked", operation=operation.name)
     if not packer.eof:
         raise unreadable
     return unpacked

@@ -23,7 +23,7 @@ from .error_mapping import (
     raise_status,
     refuse_html,
 )
-from .files import BinaryAnswer, binary
+from .files import BinaryResponse, binary
 from .messages import Answer
 from .operation import Operation
 from .unknown_outcome import check_told, is_order, unreadable
@@ -36,8 +36,8 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
     """Read an answer into what was asked for, or raise what it means.
 
-    ``bytes`` gives the body as it came, ``str`` its text, `BinaryAnswer` a file, ``None`` nothing,
-    ``Any`` plain Python values (None for an empty body), anything else a typed value.
+    ``bytes`` gives the body as it came, ``str`` its text, `BinaryResponse` a file, ``None``
+    nothing, ``Any`` plain Python values (None for an empty body), anything else a typed value.
 
     Raises:
         OutcomeUnknown: the call has an effect, and its answer cannot be read.
@@ -107,7 +107,7 @@ def check_type(type_: object, operation: Operation) -> None:
 
 @lru_cache(maxsize=256)
 def _can_be_read(type_: Hashable) -> bool:
-    if type_ is BinaryAnswer:
+    if type_ is BinaryResponse:
         return True
     decoder(type_)
     return _is_known(type_)
@@ -155,7 +155,7 @@ def _value(answer: Answer, operation: Operation, type_: type[T], report: Report)
         return cast("T", body)
     if wanted is str:
         return cast("T", body.decode("utf-8", "replace"))
-    if wanted is BinaryAnswer:
+    if wanted is BinaryResponse:
         if "html" in answer.headers.get("content-type", "").lower() and is_login_page(answer):
             refuse_html(answer, operation)
         return cast("T", binary(answer, operation))

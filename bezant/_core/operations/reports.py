@@ -11,7 +11,7 @@ GET_STATEMENT = Endpoint(
     group="reports",
     name="get_statement",
     operation=Operation("POST", "/gw/api/v1/statements", idempotent=True, root=True),
-    answer="BinaryAnswer",
+    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -37,7 +37,7 @@ GET_TAX_DOCUMENT = Endpoint(
     group="reports",
     name="get_tax_document",
     operation=Operation("POST", "/gw/api/v1/tax-documents", idempotent=True, root=True),
-    answer="BinaryAnswer",
+    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -64,7 +64,7 @@ GET_TRADE_CONFIRMATION = Endpoint(
     group="reports",
     name="get_trade_confirmation",
     operation=Operation("POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True),
-    answer="BinaryAnswer",
+    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },

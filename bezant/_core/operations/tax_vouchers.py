@@ -51,7 +51,7 @@ DOWNLOAD_VOUCHER = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/{requestId}/download", idempotent=True, root=True
     ),
-    answer="BinaryAnswer",
+    answer="BinaryResponse",
     path={
         "request_id": "requestId",
     },

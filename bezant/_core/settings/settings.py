@@ -20,7 +20,7 @@ DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
 # The real gateway serves five requests at a time and its own keepalive is one of them.
 DEFAULT_CONNECTIONS: Final = 4
-DEFAULT_ANSWER_LIMIT: Final = 32 * 1024 * 1024
+DEFAULT_RESPONSE_LIMIT: Final = 32 * 1024 * 1024
 DEFAULT_MAX_WAIT: Final = 30.0
 DEFAULT_RETRIES: Final = 2
 # Items of a bulk map: enough for some to be waiting whenever the limits let one go.
@@ -37,7 +37,7 @@ class Settings(Value, frozen=True):
         connect_timeout: seconds to connect, TLS handshake included.
         user_agent: the User-Agent header.
         max_connections: connections at a time.
-        max_answer_bytes: the longest answer that is read.
+        max_response_bytes: the longest answer that is read.
         proxy: URL of a proxy, or None.
         strict: raise on drift instead of reporting it.
         pacing: whether calls are held back to IBKR's limits.
@@ -54,7 +54,7 @@ class Settings(Value, frozen=True):
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     user_agent: str = DEFAULT_USER_AGENT
     max_connections: int = DEFAULT_CONNECTIONS
-    max_answer_bytes: int = DEFAULT_ANSWER_LIMIT
+    max_response_bytes: int = DEFAULT_RESPONSE_LIMIT
     proxy: str | None = None
     strict: bool = False
     pacing: bool = True
@@ -70,7 +70,7 @@ class Settings(Value, frozen=True):
         if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
             # An empty one earns 403 at IBKR's edge.
             raise InvalidRequest("user_agent must be printable ASCII and not empty")
-        for name, least in (("max_connections", 1), ("max_answer_bytes", 1), ("retries", 0)):
+        for name, least in (("max_connections", 1), ("max_response_bytes", 1), ("retries", 0)):
             check_count(name, getattr(self, name), least)
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
@@ -89,7 +89,7 @@ def resolve(
     connect_timeout: float,
     user_agent: str,
     max_connections: int,
-    max_answer_bytes: int,
+    max_response_bytes: int,
     strict: bool,
     pacing: bool | str | None = None,
     max_wait: float = DEFAULT_MAX_WAIT,
@@ -105,7 +105,7 @@ def resolve(
         connect_timeout=connect_timeout,
         user_agent=user_agent,
         max_connections=max_connections,
-        max_answer_bytes=max_answer_bytes,
+        max_response_bytes=max_response_bytes,
         proxy=choose_proxy(where, proxy, environ),
         strict=strict,
         pacing=held,

@@ -51,7 +51,7 @@ class Lane:
         response = await connection.handle_async_request(
             core_request(request, settings, seconds, hide_async)
         )
-        body = BodyReader(response.headers, settings.max_answer_bytes)
+        body = BodyReader(response.headers, settings.max_response_bytes)
         chunks: Any = aiter(cast("AsyncIterable[bytes]", response.stream))
         try:
             async for chunk in chunks:

@@ -58,7 +58,7 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
         response = transport.handle_request(_request(request, settings, seconds))
         try:
             raw = response.headers.raw
-            body = BodyReader(raw, settings.max_answer_bytes)
+            body = BodyReader(raw, settings.max_response_bytes)
             for chunk in response.stream:
                 body.feed(chunk)
         finally:
@@ -80,7 +80,7 @@ async def send_async(
         response = await transport.handle_async_request(_request(request, settings, seconds))
         try:
             raw = response.headers.raw
-            body = BodyReader(raw, settings.max_answer_bytes)
+            body = BodyReader(raw, settings.max_response_bytes)
             await _read_into(body, response.stream)
         finally:
             await response.aclose()

@@ -79,7 +79,7 @@ class Lane:
         connection = self._prepare(request)
         self._backend.begin(attempt)
         response = connection.handle_request(core_request(request, settings, seconds, hide))
-        body = BodyReader(response.headers, settings.max_answer_bytes)
+        body = BodyReader(response.headers, settings.max_response_bytes)
         for chunk in response.iter_stream():
             body.feed(chunk)
         data = body.finish()

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._core.http.files import BinaryAnswer
+from ..._core.http.files import BinaryResponse
 from ..._core.operations import reports as table
 from ...models.reports import (
     AvailableStatements,
@@ -20,7 +20,7 @@ from ._base import Group
 class ReportsApi(Group):
     """Statements, tax documents and trade confirmations."""
 
-    def get_statement(self, *, authorization: str, body: StmtRequest | str) -> BinaryAnswer:
+    def get_statement(self, *, authorization: str, body: StmtRequest | str) -> BinaryResponse:
         """Return a statement as a file.
 
         ``POST /gw/api/v1/statements``.
@@ -33,7 +33,9 @@ class ReportsApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_STATEMENT, BinaryAnswer, authorization=authorization, body=body)
+        return self._call(
+            table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
+        )
 
     def get_available_statements(
         self, *, authorization: str, account_id: str
@@ -57,7 +59,7 @@ class ReportsApi(Group):
             account_id=account_id,
         )
 
-    def get_tax_document(self, *, authorization: str, body: TaxFormRequest | str) -> BinaryAnswer:
+    def get_tax_document(self, *, authorization: str, body: TaxFormRequest | str) -> BinaryResponse:
         """Return a tax document as a file.
 
         ``POST /gw/api/v1/tax-documents``.
@@ -71,7 +73,7 @@ class ReportsApi(Group):
             BezantError: the kind that says what went wrong.
         """
         return self._call(
-            table.GET_TAX_DOCUMENT, BinaryAnswer, authorization=authorization, body=body
+            table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
         )
 
     def get_available_tax_documents(
@@ -100,7 +102,7 @@ class ReportsApi(Group):
 
     def get_trade_confirmation(
         self, *, authorization: str, body: TradeConfirmationRequest | str
-    ) -> BinaryAnswer:
+    ) -> BinaryResponse:
         """Return trade confirmations as a file.
 
         ``POST /gw/api/v1/trade-confirmations``.
@@ -114,7 +116,7 @@ class ReportsApi(Group):
             BezantError: the kind that says what went wrong.
         """
         return self._call(
-            table.GET_TRADE_CONFIRMATION, BinaryAnswer, authorization=authorization, body=body
+            table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
         )
 
     def get_available_trade_confirmations(

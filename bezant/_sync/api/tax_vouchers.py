@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.http.files import BinaryAnswer
+from ..._core.http.files import BinaryResponse
 from ..._core.operations import tax_vouchers as table
 from ._base import Group
 
@@ -72,7 +72,7 @@ class TaxVouchersApi(Group):
         """
         return self._plain(table.GET_YEARS, query=query)
 
-    def download_voucher(self, *, request_id: str) -> BinaryAnswer:
+    def download_voucher(self, *, request_id: str) -> BinaryResponse:
         """Return a voucher as a file.
 
         ``GET /gw/api/v1/tax-vouchers/{requestId}/download``.
@@ -84,7 +84,7 @@ class TaxVouchersApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.DOWNLOAD_VOUCHER, BinaryAnswer, request_id=request_id)
+        return self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
     def get_voucher_state(self, *, request_id: str) -> Any:
         """Return the state of a request for vouchers.

@@ -34,7 +34,7 @@ def test_a_plain_body(headers: list[tuple[bytes, bytes]]) -> None:
     assert read(headers, b"one") == b"one"
     assert read(headers, b"one", b"", b"two") == b"onetwo"
     assert read(headers, b"x" * 1000) == b"x" * 1000
-    with pytest.raises(TransportTrouble, match=r"max_answer_bytes \(1,000\)") as caught:
+    with pytest.raises(TransportTrouble, match=r"max_response_bytes \(1,000\)") as caught:
         read(headers, b"x" * 500, b"x" * 501)
     assert caught.value.kind is Trouble.TOO_LARGE
     assert caught.value.sent

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import (
-    AnswerTooLarge,
     ApiError,
     AuthStatus,
     BadRequest,
@@ -31,6 +30,7 @@ from bezant import (
     PreviewRefused,
     RateLimited,
     Refused,
+    ResponseTooLarge,
     Tickle,
     TlsFailed,
     UnexpectedRedirect,
@@ -364,7 +364,7 @@ TROUBLES: dict[Trouble, tuple[type[BezantError], bool]] = {
     Trouble.TLS: (TlsFailed, False),
     Trouble.TIMEOUT: (HttpTimeout, True),
     Trouble.LOST: (ConnectionLost, True),
-    Trouble.TOO_LARGE: (AnswerTooLarge, False),
+    Trouble.TOO_LARGE: (ResponseTooLarge, False),
     Trouble.STOPPED: (ClientClosed, False),
 }
 
@@ -383,7 +383,7 @@ def test_what_no_answer_means(kind: Trouble, sent: bool, operation: Operation, d
     assert error.retryable is retryable
     assert str(error).startswith(f"{operation.name}: ")
     assert TOKEN not in f"{error} {error!r} {vars(error)}"
-    assert isinstance(error.__cause__, AnswerTooLarge) is (
+    assert isinstance(error.__cause__, ResponseTooLarge) is (
         operation is WRITE and kind is Trouble.TOO_LARGE
     )
 

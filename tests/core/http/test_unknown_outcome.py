@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from bezant import (
-    AnswerTooLarge,
     BadRequest,
     BezantError,
     ConnectFailed,
@@ -19,10 +18,11 @@ from bezant import (
     PacingError,
     RateLimited,
     Refused,
+    ResponseTooLarge,
     UpstreamError,
 )
 from bezant._core.http.error_mapping import did_nothing
-from bezant._core.http.files import BinaryAnswer
+from bezant._core.http.files import BinaryResponse
 from bezant._core.http.messages import Answer, Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import check_type, read
@@ -271,11 +271,11 @@ def test_a_500_that_refuses(key: str) -> None:
 
 
 def test_what_else_has_an_effect_speaks_of_no_order() -> None:
-    error = unreadable(AnswerTooLarge("too long"), WRITE, None)
+    error = unreadable(ResponseTooLarge("too long"), WRITE, None)
     assert str(error) == (
         "POST /orders: too long; it may have been carried out: look before you send it again"
     )
-    assert isinstance(error.__cause__, AnswerTooLarge)
+    assert isinstance(error.__cause__, ResponseTooLarge)
 
 
 def test_what_is_said_of_a_call_that_was_broken_off() -> None:
@@ -350,7 +350,7 @@ def test_types_that_nothing_can_be_read_into(type_: Any) -> None:
 
 @pytest.mark.parametrize(
     "type_",
-    [None, Any, bytes, str, int, dict, BinaryAnswer, OrderReply, REPLIES, dict[str, REPLIES],
+    [None, Any, bytes, str, int, dict, BinaryResponse, OrderReply, REPLIES, dict[str, REPLIES],
      type(None), int | None],
     ids=repr,
 )  # fmt: skip

@@ -312,7 +312,7 @@ DEFAULTS: dict[str, Any] = {
     "connect_timeout": 5,
     "user_agent": DEFAULT_USER_AGENT,
     "max_connections": 4,
-    "max_answer_bytes": 1000,
+    "max_response_bytes": 1000,
     "strict": False,
 }
 
@@ -373,7 +373,7 @@ def test_what_was_given_is_kept() -> None:
     assert settings.proxy == "http://p:1"
     assert settings.strict
     assert settings.max_connections == 4
-    assert settings.max_answer_bytes == 1000
+    assert settings.max_response_bytes == 1000
 
 
 def test_defaults_and_repr() -> None:
@@ -388,7 +388,7 @@ def test_the_user_agent_is_never_empty_nor_a_second_header(agent: Any) -> None:
         Settings(LOCAL, Tls("none"), user_agent=agent)
 
 
-@pytest.mark.parametrize("name", ["max_connections", "max_answer_bytes"])
+@pytest.mark.parametrize("name", ["max_connections", "max_response_bytes"])
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "4", None], ids=repr)
 def test_counts_are_whole_and_positive(name: str, value: object) -> None:
     with pytest.raises(InvalidRequest, match=name):
