@@ -358,19 +358,19 @@ class Refused(ApiError):
         operation: str | None = None,
         status: int = 200,
         body: str = "",
-        answer: Any = None,
+        response: Any = None,
     ) -> None:
         super().__init__(message, operation=operation, status=status, body=body)
-        self._answer = _Unshown(answer)
+        self._response = _Unshown(response)
 
     @property
-    def answer(self) -> Any:
-        """The whole answer, as the call would have returned it.
+    def response(self) -> Any:
+        """The whole response, as the call would have returned it.
 
         What stood beside the error is in there. None where it holds nothing of what the call
         returns.
         """
-        return self._answer.value
+        return self._response.value
 
 
 class PreviewRefused(Refused):
@@ -382,7 +382,7 @@ class PreviewRefused(Refused):
     @property
     def preview(self) -> OrderPreview:
         """The preview: amount, margins, warning, and the ``error``; UNSET what did not come."""
-        preview: OrderPreview = self.answer
+        preview: OrderPreview = self.response
         return preview
 
 

@@ -25,7 +25,7 @@ LISTING = bezant.Listing(conid=1, symbol="A", exchange="NYSE", name="A CORP", is
 EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
     (errors.OutcomeUnknown, {"status": 503}),
     (errors.ApiError, {"status": 0, "body": ""}),
-    (errors.Refused, {"status": 200, "body": "", "answer": None}),
+    (errors.Refused, {"status": 200, "body": "", "response": None}),
     (errors.RateLimited, {"status": 429, "body": "", "retry_after": None}),
     (errors.UpstreamError, {"status": 500, "body": "", "retryable": False}),
     (errors.SessionError, {"status": None}),
@@ -37,7 +37,7 @@ EXTRAS: list[tuple[type[BezantError], dict[str, Any]]] = [
 VALUES: dict[str, Any] = {
     "status": 418,
     "body": "text",
-    "answer": STATUS,
+    "response": STATUS,
     "retry_after": 12.5,
     "retryable": True,
     "symbol": "A",
@@ -85,7 +85,7 @@ def test_errors_need_nothing_but_words(kind: type[BezantError]) -> None:
 
 def test_a_refused_preview_has_its_figures() -> None:
     preview = OrderPreview(error="no", warn="21/careful")
-    assert errors.PreviewRefused("no", answer=preview).preview is preview
+    assert errors.PreviewRefused("no", response=preview).preview is preview
 
 
 @pytest.mark.parametrize("name", errors.__all__)

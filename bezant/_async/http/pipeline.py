@@ -454,7 +454,7 @@ class AsyncChannel:
         except Refused as refused:
             if not is_decline(request, refused) or order_call(operation) is not OrderCall.REPLY:
                 raise
-            result = cast("T", refused.answer)
+            result = cast("T", refused.response)
         self._primed.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))

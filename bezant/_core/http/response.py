@@ -198,7 +198,7 @@ def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> Be
         operation=operation.name,
         status=answer.status,
         body=excerpt(answer.body),
-        answer=found,
+        response=found,
     )
     return asking(error, answer, operation)
 

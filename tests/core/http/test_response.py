@@ -439,7 +439,7 @@ def test_an_error_about_the_session_is_one_for_a_preview_too() -> None:
 def test_a_refusal_that_does_not_fit_is_refused_all_the_same() -> None:
     error = refusal([{"error": "no"}], PREVIEW, OrderPreview)
     assert type(error) is Refused
-    assert error.answer is None
+    assert error.response is None
 
 
 @pytest.mark.parametrize(
@@ -453,14 +453,14 @@ def test_a_refusal_that_does_not_fit_is_refused_all_the_same() -> None:
     ],
 )  # fmt: skip
 def test_what_stands_beside_an_error_is_in_it(type_: Any, expected: object) -> None:
-    assert refusal(FIGURES, READ, type_).answer == expected
+    assert refusal(FIGURES, READ, type_).response == expected
 
 
 def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
     drifts = Drifts()
     with pytest.raises(Refused) as caught:
         read(answer(b'{"success":false,"conid":{}}'), WRITE, Position, drifts)
-    assert caught.value.answer == Position()
+    assert caught.value.response == Position()
     assert drifts == []
 
 
@@ -492,9 +492,9 @@ def test_an_error_anywhere_in_a_long_answer(
     assert type(error) is Refused
     assert "no" in error.message
     if type_ is LiveOrders:
-        assert isinstance(error.answer, LiveOrders)
-        assert error.answer.orders
-        assert len(error.answer.orders) == 700
+        assert isinstance(error.response, LiveOrders)
+        assert error.response.orders
+        assert len(error.response.orders) == 700
 
 
 def test_a_long_answer_without_an_error_is_what_was_asked_for() -> None:
