@@ -11,7 +11,7 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import Setting
 from benchmarks._table import Row, duration
 from benchmarks._timing import ratios, repeated, spread, take_turns
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant.models._portfolio import Position
@@ -30,9 +30,9 @@ def rows(setting: Setting) -> Iterator[Row]:
         ("a scanner parameter file", payloads.scanner(), ScannerParameters),
     ]
     for what, body, type_ in bodies:
-        answer = Answer(200, {"content-type": "application/json"}, body)
+        answer = Response(200, {"content-type": "application/json"}, body)
 
-        def ours(answer: Answer = answer, type_: Any = type_) -> object:
+        def ours(answer: Response = answer, type_: Any = type_) -> object:
             return read(answer, OPERATION, type_, print)
 
         number = setting.number(20)

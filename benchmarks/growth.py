@@ -11,7 +11,7 @@ from benchmarks._setting import Setting
 from benchmarks._sources import Blocking, rate
 from benchmarks._table import Row
 from benchmarks._timing import exponent, repeated, spread, take_turns
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant.models._portfolio import Position
@@ -37,7 +37,7 @@ def _decoding(setting: Setting) -> tuple[list[int], dict[str, list[float]]]:
     sizes = [100, 1_000, 10_000]
 
     def work(body: bytes) -> Callable[[], object]:
-        answer = Answer(200, {"content-type": "application/json"}, body)
+        answer = Response(200, {"content-type": "application/json"}, body)
         return lambda: read(answer, OPERATION, list[Position], print)
 
     bodies = {each: payloads.positions(0, each) for each in sizes}

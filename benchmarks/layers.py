@@ -16,7 +16,7 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import Setting
 from benchmarks._table import Row
 from benchmarks._timing import differences, repeated, spread, take_turns
-from bezant._core.http.messages import Answer, Request
+from bezant._core.http.messages import Request, Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.request import build
 from bezant._core.http.response import read
@@ -26,14 +26,14 @@ from bezant.models._portfolio import Account
 
 OPERATION = Operation("GET", "/portfolio/{accountId}/allocation", idempotent=True)
 PATH = "/portfolio/DU7654321/allocation"
-ANSWER = Answer(200, {"content-type": "application/json"}, payloads.accounts())
+ANSWER = Response(200, {"content-type": "application/json"}, payloads.accounts())
 LIMIT = 40.0
 
 
 class Instant:
     """A transport that has the answer already."""
 
-    def send(self, *_: object) -> Answer:
+    def send(self, *_: object) -> Response:
         return ANSWER
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Instant:
 class AsyncInstant:
     """The same for asyncio."""
 
-    async def send(self, *_: object) -> Answer:
+    async def send(self, *_: object) -> Response:
         return ANSWER
 
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ from bezant import BezantError, Position
 from bezant._core.decoding.drift import Drift
 from bezant._core.http.cookies import CookieJar
 from bezant._core.http.error_mapping import raise_status
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant._core.settings.base_url import BaseUrl
@@ -87,12 +87,12 @@ BODIES: Final = (
 def _answers(body: bytes) -> None:
     for type_ in (Position, list[Position], Any):
         with suppress(BezantError):
-            read(Answer(200, {"content-type": "application/json"}, body), READ, type_, _ignore)
+            read(Response(200, {"content-type": "application/json"}, body), READ, type_, _ignore)
     with suppress(BezantError):
-        read(Answer(200, {}, body), ORDER, list[OrderReply], _ignore)
+        read(Response(200, {}, body), ORDER, list[OrderReply], _ignore)
     for headers in ({}, {"content-type": "text/html"}):
         with suppress(BezantError):
-            raise_status(Answer(500, headers, body), ORDER)
+            raise_status(Response(500, headers, body), ORDER)
 
 
 def _ignore(_: Drift) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 
-class Value(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True):
     """A few fields under names. Made fifty times as fast as a dataclass, at every import.
 
     Attributes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, TypeVar, cast
 
-from .._wire.record import Value
+from .._wire.record import Record
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Outcome(Value, Generic[T, R], frozen=True):
+class Outcome(Record, Generic[T, R], frozen=True):
     """What came of one item of `Client.map`.
 
     Attributes:
@@ -43,7 +43,7 @@ class Outcome(Value, Generic[T, R], frozen=True):
         return cast("R", self._value)
 
 
-class Progress(Value, frozen=True):
+class Progress(Record, frozen=True):
     """How far a bulk map has come.
 
     Attributes:

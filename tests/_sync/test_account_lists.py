@@ -33,7 +33,7 @@ HELD = "/portfolio/accounts"
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
 CLOSED = {"authenticated": False, "established": False, "connected": True, "competing": False}
 
-Answer = Callable[[dict[str, str]], object]
+Response = Callable[[dict[str, str]], object]
 
 
 def order(order_id: int, account: str = "U1", status: str = "Submitted") -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Gateway:
         return [dict(parse_qsl(each)).get("accountId", "") for each in queries]
 
 
-def by_account(**rows: list[dict[str, Any]]) -> Answer:
+def by_account(**rows: list[dict[str, Any]]) -> Response:
     """List orders where an account is named, and nothing where none is."""
     return lambda query: {"orders": rows.get(query.get("accountId", ""), []), "snapshot": True}
 

@@ -16,7 +16,7 @@ import msgspec
 
 with atheris.instrument_imports(include=["bezant"]):
     from bezant import BezantError
-    from bezant._core.http.messages import Answer
+    from bezant._core.http.messages import Response
     from bezant._core.http.response import read
     from bezant._core.stream.parser import parse
     from bezant.models.stream import MarketData, Message
@@ -46,7 +46,10 @@ def one_input(data: bytes) -> None:
     try:
         repr(
             read(
-                Answer(status, {"content-type": "application/json"}, body), operation, type_, ignore
+                Response(status, {"content-type": "application/json"}, body),
+                operation,
+                type_,
+                ignore,
             )
         )
     except BezantError as error:

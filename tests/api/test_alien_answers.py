@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bezant import BezantError, OutcomeUnknown
 from bezant._core.decoding.drift import Drift
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.response import read
 from bezant._core.stream.buffer import Inbox
 from bezant._core.stream.confirmations import Sent
@@ -101,7 +101,7 @@ def test_any_answer_to_any_operation(endpoint: Any) -> None:
     def check(body: bytes, status: int, kind: str) -> None:
         headers = {"content-type": kind, "location": "\xff", "retry-after": "\xb2"}
         try:
-            found = read(Answer(status, headers, body), operation, type_, ignore)
+            found = read(Response(status, headers, body), operation, type_, ignore)
         except OutcomeUnknown:
             assert not operation.idempotent
         except BezantError:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from bezant import Refused, operations
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.response import read
 from tests.core.samples import Drifts
 
@@ -110,7 +110,7 @@ def check(call: str, value: Any, status: int = 200) -> None:
     drifts = Drifts()
     text = isinstance(value, str)
     body = value.encode() if text else json.dumps(value).encode()
-    answer = Answer(status, {"content-type": "application/json"}, body)
+    answer = Response(status, {"content-type": "application/json"}, body)
     kind = answer_of(endpoint)
     held = read(answer, endpoint.operation, kind, drifts)
     assert drifts == []

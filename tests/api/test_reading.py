@@ -13,7 +13,7 @@ import pytest
 from bezant import DecodeError, NotAuthenticated, OutcomeUnknown, Refused, ResponseTooLarge
 from bezant._core.http import files
 from bezant._core.http.files import BinaryResponse
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.response import read
 from bezant._core.operations import orders, portfolio, reports, tax_vouchers
 from bezant._core.operations._base import Endpoint
@@ -27,7 +27,7 @@ PDF = b"%PDF-1.7 \x00\xff"
 def result(endpoint: Endpoint, type_: Any, body: bytes, content_type: str = "") -> Any:
     drifts = Drifts()
     headers = {"content-type": content_type or "application/json"}
-    held = read(Answer(200, headers, body), endpoint.operation, type_, drifts)
+    held = read(Response(200, headers, body), endpoint.operation, type_, drifts)
     assert drifts == []
     return held
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from bezant._core.decoding.drift import Drift
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 
 READ = Operation("GET", "/things/{thingId}", idempotent=True)
@@ -130,6 +130,6 @@ class Drifts(list[Drift]):
         return [each.field for each in self]
 
 
-def answer(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
+def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
     """Make an answer; header names are written with underscores."""
-    return Answer(status, {key.replace("_", "-"): value for key, value in headers.items()}, body)
+    return Response(status, {key.replace("_", "-"): value for key, value in headers.items()}, body)

@@ -20,7 +20,7 @@ import uvloop
 
 import bezant
 from benchmarks.soak.breaks import Report, Server, cancelled_calls
-from bezant._core.http.messages import TransportTrouble, Trouble
+from bezant._core.http.messages import TransportError, Trouble
 from bezant._core.http.operation import Operation
 from bezant._core.pacing.limiter import Ticket
 from bezant._core.settings.settings import Settings
@@ -107,7 +107,7 @@ def test_the_lane_of_a_forgotten_call_is_free_again() -> None:
     attempt = Attempt(time.monotonic() + 5, 5)
     lane = lanes.take(attempt)
     lane.last_use = LastUse()
-    with pytest.raises(TransportTrouble, match="all connections of this client are in use") as no:
+    with pytest.raises(TransportError, match="all connections of this client are in use") as no:
         lanes.take(Attempt(time.monotonic(), 5))
     assert no.value.kind is Trouble.TIMEOUT
     assert not no.value.sent

@@ -21,7 +21,7 @@ from ..._core.pacing.order_turns import (
     ran_out,
     told_by,
 )
-from ..._core.pacing.shared import Shared, StoreTrouble
+from ..._core.pacing.shared import Shared, StoreError
 from ..._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
     Taken,
@@ -143,7 +143,7 @@ class AsyncOrderTurn:
     async def _change(self, ledger: rt.Ledger, change: Callable[[Shared, float], T]) -> T:
         try:
             return await ledger.change(change, self._name)
-        except StoreTrouble as trouble:
+        except StoreError as trouble:
             raise PacingError(
                 f"{trouble}, so that it is not known what other processes send; nothing was sent",
                 operation=self._request.operation.name,
@@ -153,7 +153,7 @@ class AsyncOrderTurn:
     async def _tell_all(self, ledger: rt.Ledger, change: Callable[[Shared, float], None]) -> None:
         try:
             await ledger.settle(change, self._name)
-        except StoreTrouble as trouble:  # the turn ends with its lease
+        except StoreError as trouble:  # the turn ends with its lease
             _logger.warning("%s", trouble)
 
     @property

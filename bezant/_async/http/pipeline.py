@@ -14,7 +14,7 @@ from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
-from ..._core.http.messages import Answer, Request, TransportTrouble
+from ..._core.http.messages import Request, Response, TransportError
 from ..._core.http.operation import Operation
 from ..._core.http.request import build
 from ..._core.http.response import read
@@ -209,7 +209,7 @@ class AsyncChannel:
         going = False
         while True:
             attempt += 1
-            answer: Answer | None = None
+            answer: Response | None = None
             try:
                 slot = AsyncTurn(
                     self.gate, operation, settings, self.ledger, self.order_turns, hold
@@ -422,7 +422,7 @@ class AsyncChannel:
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
-    async def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+    async def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
         self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
@@ -433,7 +433,7 @@ class AsyncChannel:
             )
         try:
             answer = await self._open_transport().send(request, settings, seconds)
-        except TransportTrouble as trouble:
+        except TransportError as trouble:
             error = transport_error(
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
@@ -444,7 +444,7 @@ class AsyncChannel:
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
         return answer
 
-    def _read(self, answer: Answer, request: Request, type_: type[T], settings: Settings) -> T:
+    def _read(self, answer: Response, request: Request, type_: type[T], settings: Settings) -> T:
         operation = request.operation
         for cookie in answer.set_cookies:
             self._cookies.store(cookie)

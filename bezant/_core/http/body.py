@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from .messages import TransportTrouble, Trouble
+from .messages import TransportError, Trouble
 
 # The header that every request sends; no other encoding is accepted.
 ACCEPTED_ENCODING: Final = ("Accept-Encoding", "gzip")
@@ -25,7 +25,7 @@ class BodyReader:
         limit: the longest body in bytes.
 
     Raises:
-        TransportTrouble: the body has several encodings or an unrequested one.
+        TransportError: the body has several encodings or an unrequested one.
     """
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
@@ -40,7 +40,7 @@ class BodyReader:
         """Take the next chunk of the body.
 
         Raises:
-            TransportTrouble: the body is too long, or it is not what its encoding says.
+            TransportError: the body is too long, or it is not what its encoding says.
         """
         self._came += len(chunk)
         if self._came > self._limit:
@@ -65,15 +65,15 @@ class BodyReader:
         """Return the whole body.
 
         Raises:
-            TransportTrouble: it ends before its compressed data does.
+            TransportError: it ends before its compressed data does.
         """
         if self._gzip is not None and self._came and not self._gzip.eof:
             raise _lost("the body ends in the middle of its gzip data")
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
-    def _too_long(self) -> TransportTrouble:
+    def _too_long(self) -> TransportError:
         detail = f"the answer is longer than max_response_bytes ({self._limit:,})"
-        return TransportTrouble(Trouble.TOO_LARGE, detail, sent=True)
+        return TransportError(Trouble.TOO_LARGE, detail, sent=True)
 
 
 def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -94,5 +94,5 @@ def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return layers[0]
 
 
-def _lost(detail: str) -> TransportTrouble:
-    return TransportTrouble(Trouble.LOST, detail, sent=True)
+def _lost(detail: str) -> TransportError:
+    return TransportError(Trouble.LOST, detail, sent=True)

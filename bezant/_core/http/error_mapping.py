@@ -28,7 +28,7 @@ from ...errors import (
     UpstreamError,
 )
 from .error_body import reason
-from .messages import Answer, TransportTrouble, Trouble
+from .messages import Response, TransportError, Trouble
 from .operation import Operation
 from .session_calls import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
@@ -80,37 +80,37 @@ def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
     return error
 
 
-def raise_redirect(answer: Answer, operation: Operation) -> NoReturn:
+def raise_redirect(response: Response, operation: Operation) -> NoReturn:
     """Raise what a redirect means.
 
     Raises:
         NotAuthenticated: it leads to the login page.
         UnexpectedRedirect: it leads elsewhere.
     """
-    location = answer.headers.get("location", "")
+    location = response.headers.get("location", "")
     if any(path in location.lower() for path in _LOGIN_PATHS):
         raise NotAuthenticated(
             f"the gateway redirects to its login page; {LOG_IN}", operation=operation.name
         )
     where = redact(location.split("?")[0][:200])
     raise UnexpectedRedirect(
-        f"HTTP {answer.status} to {where!r}: the gateway does not know this path",
+        f"HTTP {response.status} to {where!r}: the gateway does not know this path",
         operation=operation.name,
-        status=answer.status,
-        body=excerpt(answer.body),
+        status=response.status,
+        body=excerpt(response.body),
     )
 
 
-def raise_status(answer: Answer, operation: Operation) -> NoReturn:
+def raise_status(response: Response, operation: Operation) -> NoReturn:
     """Raise what a status means that is neither a success nor a redirect.
 
     Raises:
         BezantError: the kind that fits it.
     """
-    status = answer.status
+    status = response.status
     name = operation.name
-    body = excerpt(answer.body)
-    text = _reason(answer) or "without a reason"
+    body = excerpt(response.body)
+    text = _reason(response) or "without a reason"
     message = f"HTTP {status}: {text}"
     if status == 401:
         raise _unauthorized("HTTP 401", operation)
@@ -121,10 +121,10 @@ def raise_status(answer: Answer, operation: Operation) -> NoReturn:
             "whole IP address",
             operation=name,
             body=body,
-            retry_after=_retry_after(answer),
+            retry_after=_retry_after(response),
         )
     kind: type[ApiError]
-    if status == 403 or (status == 404 and answer.body.strip() == b"Access Denied"):
+    if status == 403 or (status == 404 and response.body.strip() == b"Access Denied"):
         kind = PermissionDenied
         if status == 404:
             message = (
@@ -136,17 +136,17 @@ def raise_status(answer: Answer, operation: Operation) -> NoReturn:
     elif status in (404, 410):
         kind = NotFound
     elif status >= 500:
-        if not operation.idempotent and (status in (502, 503, 504) or not _says_why(answer)):
+        if not operation.idempotent and (status in (502, 503, 504) or not _says_why(response)):
             raise OutcomeUnknown(f"{message}; {advice(operation)}", operation=name, status=status)
         kind = UpstreamError
     else:
         kind = ApiError
     error = kind(message, operation=name, status=status, body=body)
     error.retryable = status in (502, 503, 504)
-    raise asking(error, answer, operation)
+    raise asking(error, response, operation)
 
 
-def asking(error: ApiError, answer: Answer, operation: Operation) -> BezantError:
+def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
     """Return an error as it is to be raised where the gateway may want its accounts asked first.
 
     A call with side effects may be sent again only where that is all that the response says.
@@ -155,42 +155,42 @@ def asking(error: ApiError, answer: Answer, operation: Operation) -> BezantError
         return error
     if operation.idempotent:
         error.retryable = True
-    elif _asks(answer):
-        if answer.clean:
+    elif _asks(response):
+        if response.clean:
             error.retryable = True
             return error
         unknown = OutcomeUnknown(
             f"{error.message}, but this may be the response to another request; "
             f"{advice(operation)}",
             operation=operation.name,
-            status=answer.status,
+            status=response.status,
         )
         unknown.__cause__ = error
         return unknown
     return error
 
 
-def did_nothing(answer: Answer) -> bool:
+def did_nothing(response: Response) -> bool:
     """Say whether a response proves that the gateway did nothing but ask for its accounts.
 
     The whole error is one of the recorded texts, the response has a length of its own, and there
     was nothing else on the connection: then the call may be sent once more.
     """
-    headers = answer.headers
+    headers = response.headers
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
     if length is None:
         framed = coding is not None and coding.strip().lower() == "chunked"
     else:
-        framed = coding is None and length.strip() == str(len(answer.body))
-    return framed and answer.clean and "content-encoding" not in headers and _asks(answer)
+        framed = coding is None and length.strip() == str(len(response.body))
+    return framed and response.clean and "content-encoding" not in headers and _asks(response)
 
 
-def _asks(answer: Answer) -> bool:
-    if answer.status not in _ASKING_STATUS or len(answer.body) > _ASKING_LONGEST:
+def _asks(response: Response) -> bool:
+    if response.status not in _ASKING_STATUS or len(response.body) > _ASKING_LONGEST:
         return False
     try:
         # As pairs, so that duplicate names are seen.
-        found: object = json.loads(answer.body, object_pairs_hook=tuple)
+        found: object = json.loads(response.body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False
     if not isinstance(found, tuple):
@@ -199,15 +199,15 @@ def _asks(answer: Answer) -> bool:
     fields = dict(pairs)
     if len(fields) != len(pairs) or not fields.keys() <= {"error", "statusCode"}:
         return False
-    error, status = fields.get("error"), fields.get("statusCode", answer.status)
+    error, status = fields.get("error"), fields.get("statusCode", response.status)
     return isinstance(error, str) and error.strip() in _ASKING and status in _ASKING_STATUS
 
 
-def _reason(answer: Answer) -> str:
-    body = answer.body.strip()
+def _reason(response: Response) -> str:
+    body = response.body.strip()
     if body[:1] == b"{":
         return reason(body) or excerpt(body)
-    if _is_html(answer):
+    if _is_html(response):
         # Bounded twice: each of many "<title" would be followed to the end of the page.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
@@ -215,50 +215,50 @@ def _reason(answer: Answer) -> str:
     return excerpt(body)
 
 
-def _says_why(answer: Answer) -> bool:
+def _says_why(response: Response) -> bool:
     """Say whether a failure names what was refused: IBKR answers plain refusals with 500, too."""
-    text = reason(answer.body).lower().strip(" .!")
+    text = reason(response.body).lower().strip(" .!")
     return not is_vague(text)
 
 
-def _retry_after(answer: Answer) -> float | None:
-    text = answer.headers.get("retry-after", "").strip()
+def _retry_after(response: Response) -> float | None:
+    text = response.headers.get("retry-after", "").strip()
     return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
 
 
-def _is_html(answer: Answer) -> bool:
-    if "html" in answer.headers.get("content-type", "").lower():
+def _is_html(response: Response) -> bool:
+    if "html" in response.headers.get("content-type", "").lower():
         return True
-    return answer.body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
+    return response.body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
 
 
-def is_login_page(answer: Answer) -> bool:
+def is_login_page(response: Response) -> bool:
     """Say whether an answer has what login pages have."""
-    return _LOGIN_PAGE.search(answer.body[:_HEAD]) is not None
+    return _LOGIN_PAGE.search(response.body[:_HEAD]) is not None
 
 
-def refuse_html(answer: Answer, operation: Operation) -> None:
+def refuse_html(response: Response, operation: Operation) -> None:
     """Raise what a page means where JSON was expected.
 
     Raises:
         NotAuthenticated: it is the login page.
         DecodeError: it is another page.
     """
-    if answer.body[:1] in (b"{", b"[") or not _is_html(answer):
+    if response.body[:1] in (b"{", b"[") or not _is_html(response):
         return
-    if is_login_page(answer):
+    if is_login_page(response):
         raise NotAuthenticated(
             f"the gateway sent its login page; {LOG_IN}", operation=operation.name
         )
     raise DecodeError(
-        f"the gateway sent an HTML page where JSON was expected: {excerpt(answer.body)!r}",
+        f"the gateway sent an HTML page where JSON was expected: {excerpt(response.body)!r}",
         operation=operation.name,
-        body=excerpt(answer.body),
+        body=excerpt(response.body),
     )
 
 
 def transport_error(
-    trouble: TransportTrouble, operation: Operation, *, where: str, timeout: float
+    trouble: TransportError, operation: Operation, *, where: str, timeout: float
 ) -> BezantError:
     """Turn "no answer came" into the error that says what it means for this call."""
     name = operation.name

@@ -9,7 +9,7 @@ import zlib
 import msgspec
 
 from ...errors import DecodeError, ResponseTooLarge
-from .messages import Answer
+from .messages import Response
 from .operation import Operation
 
 # A compressed file may not grow beyond this: the answer's own limit does not see into it.
@@ -44,23 +44,23 @@ class _FileEnvelope(msgspec.Struct):
 _file = msgspec.json.Decoder(_FileEnvelope)
 
 
-def binary(answer: Answer, operation: Operation) -> BinaryResponse:
+def binary(response: Response, operation: Operation) -> BinaryResponse:
     """Return the file that an answer is, or that it holds.
 
     Raises:
         DecodeError: the file in it cannot be unpacked.
     """
-    content_type = answer.headers.get("content-type", "")
-    if answer.body[:1] == b"{" and "json" in content_type.lower():
+    content_type = response.headers.get("content-type", "")
+    if response.body[:1] == b"{" and "json" in content_type.lower():
         try:
-            file = _file.decode(answer.body).data
+            file = _file.decode(response.body).data
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass  # no file in an envelope: it is JSON that was asked for
         else:
             return BinaryResponse(
                 content=_unpacked(file, operation), content_type=file.mime_type or ""
             )
-    return BinaryResponse(content=answer.body, content_type=content_type)
+    return BinaryResponse(content=response.body, content_type=content_type)
 
 
 def _unpacked(file: _File, operation: Operation) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar, Final
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from .operation import Operation
 
 # NATs and VPNs drop idle connections silently, some after half a minute. The result of a call with
@@ -14,7 +14,7 @@ from .operation import Operation
 FRESH_SECONDS: Final = 5.0
 
 
-class Request(Value, frozen=True):
+class Request(Record, frozen=True):
     """A request, ready to be sent.
 
     Attributes:
@@ -41,7 +41,7 @@ class Request(Value, frozen=True):
         return None if self.operation.idempotent else FRESH_SECONDS
 
 
-class Payload(Value, frozen=True):
+class Payload(Record, frozen=True):
     """A body that is not simply JSON, or one with headers of its own.
 
     Attributes:
@@ -57,7 +57,7 @@ class Payload(Value, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Answer(Value, frozen=True):
+class Response(Record, frozen=True):
     """An answer, read to its end.
 
     Attributes:
@@ -88,7 +88,7 @@ class Trouble(Enum):
     STOPPED = "stopped"
 
 
-class TransportTrouble(Exception):
+class TransportError(Exception):
     """No answer came: what the runtime tells the core.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import Refused
 
 
-class Operation(Value, frozen=True):
+class Operation(Record, frozen=True):
     """One call of CPAPI.
 
     Attributes:

@@ -24,7 +24,7 @@ from .error_mapping import (
     refuse_html,
 )
 from .files import BinaryResponse, binary
-from .messages import Answer
+from .messages import Response
 from .operation import Operation
 from .unknown_outcome import check_told, is_order, unreadable
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
+def read(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
     """Read an answer into what was asked for, or raise what it means.
 
     ``bytes`` gives the body as it came, ``str`` its text, `BinaryResponse` a file, ``None``
@@ -43,14 +43,14 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
         OutcomeUnknown: the call has an effect, and its answer cannot be read.
         BezantError: the kind that fits the answer.
     """
-    if answer.body.startswith(_BYTE_ORDER_MARK) and cast("object", type_) is not bytes:
-        answer = msgspec.structs.replace(answer, body=answer.body[len(_BYTE_ORDER_MARK) :])
+    if response.body.startswith(_BYTE_ORDER_MARK) and cast("object", type_) is not bytes:
+        response = msgspec.structs.replace(response, body=response.body[len(_BYTE_ORDER_MARK) :])
     try:
-        return with_times(_read(answer, operation, type_, report))
+        return with_times(_read(response, operation, type_, report))
     except DecodeError as error:
         if operation.idempotent:
             raise
-        raise unreadable(error, operation, answer.status) from error
+        raise unreadable(error, operation, response.status) from error
     except BezantError:
         raise
     except Exception as error:
@@ -58,29 +58,29 @@ def read(answer: Answer, operation: Operation, type_: type[T], report: Report) -
         failed = DecodeError(
             f"the answer cannot be read into {shown(type_)}: {shown(error)}",
             operation=operation.name,
-            body=excerpt(answer.body),
+            body=excerpt(response.body),
         )
         if operation.idempotent:
             raise failed from error
-        raise unreadable(failed, operation, answer.status) from error
+        raise unreadable(failed, operation, response.status) from error
 
 
-def _read(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
-    check_status(answer, operation)
-    long = len(answer.body) > error_body.LONG
+def _read(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
+    check_status(response, operation)
+    long = len(response.body) > error_body.LONG
     watch = error_body.watch(cast("Hashable", type_)) if long else None
-    if watch is not None and answer.body[:1] == b"{":
+    if watch is not None and response.body[:1] == b"{":
         try:
-            found = _value(answer, operation, watch.type, report)
+            found = _value(response, operation, watch.type, report)
         except DecodeError:
             pass  # it may be an error all the same
         else:
             if words := watch.words(found):
-                raise _refused(words, answer, operation, type_)
+                raise _refused(words, response, operation, type_)
             return cast("T", watch.without(found))
-    if words := error_body.find(answer.body, operation):
-        raise _refused(words, answer, operation, type_)
-    return _value(answer, operation, type_, report)
+    if words := error_body.find(response.body, operation):
+        raise _refused(words, response, operation, type_)
+    return _value(response, operation, type_, report)
 
 
 def check_type(type_: object, operation: Operation) -> None:
@@ -126,42 +126,42 @@ def _is_known(type_: object) -> bool:
 _NO_TYPE = (TypeError, ValueError, NameError, AttributeError, RecursionError)
 
 
-def check_status(answer: Answer, operation: Operation) -> None:
+def check_status(response: Response, operation: Operation) -> None:
     """Raise what an answer's status means; return for a success.
 
     Raises:
         BezantError: the kind that fits the status.
     """
-    status = answer.status
+    status = response.status
     if not 200 <= status < 300:
         if 300 <= status < 400:
-            raise_redirect(answer, operation)
-        raise_status(answer, operation)
-    if answer.body.startswith(b"Unknown service"):
+            raise_redirect(response, operation)
+        raise_status(response, operation)
+    if response.body.startswith(b"Unknown service"):
         # The gateway answers so to a path that it has no service for.
         raise NotFound(
             "the gateway knows no such service",
             operation=operation.name,
             status=status,
-            body=excerpt(answer.body),
+            body=excerpt(response.body),
         )
 
 
-def _value(answer: Answer, operation: Operation, type_: type[T], report: Report) -> T:
+def _value(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
     """Make what was asked for of a success."""
-    body = answer.body
+    body = response.body
     wanted = cast("object", type_)
     if wanted is bytes:
         return cast("T", body)
     if wanted is str:
         return cast("T", body.decode("utf-8", "replace"))
     if wanted is BinaryResponse:
-        if "html" in answer.headers.get("content-type", "").lower() and is_login_page(answer):
-            refuse_html(answer, operation)
-        return cast("T", binary(answer, operation))
-    if wanted is Any and not body.strip() and (answer.status == 204 or not is_order(operation)):
+        if "html" in response.headers.get("content-type", "").lower() and is_login_page(response):
+            refuse_html(response, operation)
+        return cast("T", binary(response, operation))
+    if wanted is Any and not body.strip() and (response.status == 204 or not is_order(operation)):
         return cast("T", None)
-    refuse_html(answer, operation)
+    refuse_html(response, operation)
     if wanted is None or wanted is type(None):
         return cast("T", None)
     if operation.otherwise:
@@ -180,7 +180,7 @@ def _as_expected(body: bytes, otherwise: str) -> bytes:
     return b'{"' + otherwise.encode() + b'":' + body + b"}" if start == b"[" else body
 
 
-def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> BezantError:
+def _refused(words: str, response: Response, operation: Operation, type_: Any) -> BezantError:
     """Return the error for a refusal, with all that the answer holds.
 
     Raises:
@@ -189,18 +189,18 @@ def _refused(words: str, answer: Answer, operation: Operation, type_: Any) -> Be
     raise_known(words, operation)
     kind = operation.refusal
     try:
-        found: Any = _value(answer, operation, type_, _ignore)
+        found: Any = _value(response, operation, type_, _ignore)
     except BezantError:  # the error is all that it holds, in a shape of its own
         found = None
         kind = Refused
     error = kind(
         words,
         operation=operation.name,
-        status=answer.status,
-        body=excerpt(answer.body),
+        status=response.status,
+        body=excerpt(response.body),
         response=found,
     )
-    return asking(error, answer, operation)
+    return asking(error, response, operation)
 
 
 def _ignore(_: Drift) -> None:

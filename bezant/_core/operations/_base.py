@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import UNSET
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import InvalidRequest
 from ..http.messages import Payload
 from ..http.operation import Operation
@@ -24,7 +24,7 @@ def _no_names() -> Mapping[str, str]:
     return {}
 
 
-class Endpoint(Value, eq=False, frozen=True):
+class Endpoint(Record, eq=False, frozen=True):
     """An operation and where its parameters go.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 
 # The gateway serves five requests at a time and its own keepalive is one of them. One of our four
 # is kept for a tickle, so that slow calls never keep the session from being renewed, and one for
@@ -17,7 +17,7 @@ MAX_STREAMS: Final = 5
 PENALTY: Final = 900.0
 
 
-class Limit(Value, frozen=True):
+class Limit(Record, frozen=True):
     """At most ``count`` requests in any ``seconds``."""
 
     count: int

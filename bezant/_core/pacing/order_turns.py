@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ..._wire.redaction import redact
 from ...errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
 from ..decoding.decoder import loads
@@ -53,7 +53,7 @@ def _search(pattern: re.Pattern[str], request: Request) -> re.Match[str] | None:
     return pattern.search(path) or pattern.search(unquote(path))
 
 
-class Scope(Value, frozen=True):
+class Scope(Record, frozen=True):
     """What the orders in a request are about.
 
     Attributes:
@@ -94,7 +94,7 @@ def _account_in(ticket: object) -> str:
     return account if isinstance(account, str) else ANY
 
 
-class Told(Value, frozen=True):
+class Told(Record, frozen=True):
     """What a response says about the orders of a request.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from .limiter import READ, Ticket, has_slot, priority_of
 from .limits import PENALTY, SESSION_LIMIT, Limit, limits_of
 from .shared_order_turns import SharedTurn, hold_back
@@ -26,7 +26,7 @@ _OVERDUE: Final = 1.0
 _LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
 
 
-class StoreTrouble(Exception):
+class StoreError(Exception):
     """Where the shared state is kept cannot be used: what the runtime tells the core."""
 
 
@@ -67,7 +67,7 @@ class Shared(msgspec.Struct, omit_defaults=True):
     turns: dict[str, SharedTurn] = {}
 
 
-class Claim(Value, frozen=True):
+class Claim(Record, frozen=True):
     """A request that wants to go.
 
     Attributes:
@@ -107,7 +107,7 @@ class Claim(Value, frozen=True):
         return cls(token, bucket, limits, ticket.kind, lease, forgive, hold, known)
 
 
-class Refusal(Value, frozen=True):
+class Refusal(Record, frozen=True):
     """A request may not go yet.
 
     Attributes:

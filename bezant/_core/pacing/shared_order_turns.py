@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from . import order_turns
 from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, settles
 
@@ -47,7 +47,7 @@ class SharedTurn(msgspec.Struct, array_like=True):
     heard: float = 0.0
 
 
-class Taken(Value, frozen=True):
+class Taken(Record, frozen=True):
     """What came of asking for a turn.
 
     Attributes:

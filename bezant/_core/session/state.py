@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import (
     BezantError,
     CompetingSession,
@@ -109,7 +109,7 @@ _BROKERAGE: Final = {
 }
 
 
-class SessionChange(Value, frozen=True):
+class SessionChange(Record, frozen=True):
     """Login or brokerage session went from one state to another.
 
     Attributes:

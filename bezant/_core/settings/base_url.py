@@ -7,13 +7,13 @@ import re
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import InvalidBaseUrl
 
 DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
 
 
-class BaseUrl(Value, frozen=True):
+class BaseUrl(Record, frozen=True):
     """Where the gateway is.
 
     Attributes:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import InvalidRequest
 from .base_url import BaseUrl
 
 TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
-class Tls(Value, frozen=True):
+class Tls(Record, frozen=True):
     """How the peer's certificate is checked; the same for REST and for the WebSocket.
 
     Attributes:
@@ -93,7 +93,7 @@ def _checked_proxy(proxy: object, name: str) -> str:
     return proxy
 
 
-class PacingStore(Value, frozen=True):
+class PacingStore(Record, frozen=True):
     """Where several processes share how often they ask one gateway.
 
     Attributes:

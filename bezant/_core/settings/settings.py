@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Self, cast
 from msgspec.structs import replace
 
 from ..._version import __version__
-from ..._wire.record import Value
+from ..._wire.record import Record
 from ...errors import InvalidBaseUrl, InvalidRequest
 from .base_url import DEFAULT_BASE_URL, BaseUrl
 from .checks import check_count, check_seconds
@@ -27,7 +27,7 @@ DEFAULT_RETRIES: Final = 2
 DEFAULT_CONCURRENCY: Final = 8
 
 
-class Settings(Value, frozen=True):
+class Settings(Record, frozen=True):
     """Everything a client was told.
 
     Attributes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
 from ...errors import InvalidRequest
-from .._shared.http import TRANSPORT_ERRORS, Attempt, trouble_from, waiting_for
+from .._shared.http import TRANSPORT_ERRORS, Attempt, transport_error_from, waiting_for
 from .concurrency import monotonic
 from .lanes import Lanes
 
@@ -38,11 +38,11 @@ class HttpTransport:
                 f"transports have; {type(transport).__name__} has none"
             )
 
-    async def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+    async def send(self, request: Request, settings: Settings, seconds: float) -> Response:
         """Send a request and read its answer to the end, within so many seconds.
 
         Raises:
-            TransportTrouble: no complete answer came.
+            TransportError: no complete answer came.
         """
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         task = asyncio.current_task()
@@ -58,20 +58,20 @@ class HttpTransport:
                     self._lanes.give_back(lane)
         except TimeoutError as error:
             detail = waiting_for(attempt)
-            raise TransportTrouble(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
+            raise TransportError(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
             if _current_task() is not task:
                 # The garbage collector ends this call after its event loop was closed, and httpcore
                 # has tried to await. There is no caller left to receive an error.
                 raise GeneratorExit from None
-            trouble = trouble_from(error, attempt)
+            trouble = transport_error_from(error, attempt)
             if self._lanes.closed:
-                trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+                trouble = TransportError(Trouble.STOPPED, "stopped", sent=attempt.sent)
             raise trouble from error
 
     async def _send_custom(
         self, attempt: Attempt, request: Request, settings: Settings, seconds: float
-    ) -> Answer:
+    ) -> Response:
         from .._shared.custom import send_async
 
         attempt.sent = True  # as far as is known

@@ -15,9 +15,9 @@ from typing import Any, cast
 import httpcore
 
 from ..._core.http.body import BodyReader
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
-from .._shared.http import Attempt, LastUse, answer_from, core_request, origin_of, proxy_of
+from .._shared.http import Attempt, LastUse, core_request, origin_of, proxy_of, response_from
 from .._shared.library_logs import hide_async
 from .._shared.tls import tls_context
 from .network import Backend
@@ -44,7 +44,7 @@ class Lane:
 
     async def exchange(
         self, attempt: Attempt, request: Request, settings: Settings, seconds: float
-    ) -> Answer:
+    ) -> Response:
         """Send a request and read the response to its end."""
         connection = await self._prepare(request)
         self._backend.begin(attempt)
@@ -56,7 +56,7 @@ class Lane:
         try:
             async for chunk in chunks:
                 body.feed(chunk)
-        except TransportTrouble:  # refused here: httpcore is still in the middle of the body
+        except TransportError:  # refused here: httpcore is still in the middle of the body
             await chunks.aclose()
             raise
         data = body.finish()
@@ -67,7 +67,7 @@ class Lane:
             # What an order's response says may decide about a second send.
             clean = clean and (request.longest_idle is None or await stream.is_clean())
             self.last_use = LastUse() if clean else None
-        return answer_from(response.status, response.headers, data, clean=clean)
+        return response_from(response.status, response.headers, data, clean=clean)
 
     async def _prepare(self, request: Request) -> httpcore.AsyncConnectionInterface:
         """Return the connection that was kept where it can be trusted, else a new one."""
@@ -115,7 +115,7 @@ class Lanes:
         """Return a lane that nobody else uses until it is given back.
 
         Raises:
-            TransportTrouble: the client was closed.
+            TransportError: the client was closed.
         """
         self._loop = asyncio.get_running_loop()
         if self._taken < self._settings.max_connections:
@@ -126,7 +126,7 @@ class Lanes:
             attempt.queued = False
         if self.closed:
             self._release()
-            raise TransportTrouble(Trouble.STOPPED, "stopped", sent=False)
+            raise TransportError(Trouble.STOPPED, "stopped", sent=False)
         lane = self._free.pop() if self._free else Lane(self._settings)
         self._used.add(lane)
         return lane

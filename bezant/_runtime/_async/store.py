@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from ..._core.pacing.shared import StoreTrouble
+from ..._core.pacing.shared import StoreError
 from ..._core.settings.connection import PacingStore
 from .._shared.stores import (
     KEPT,
@@ -57,7 +57,7 @@ class Ledger:
             token: names the call; `settle` waits for what is under way under the same name.
 
         Raises:
-            StoreTrouble: it cannot be reached.
+            StoreError: it cannot be reached.
         """
         task = asyncio.create_task(self._change(change))
         self._track(task, token)
@@ -74,7 +74,7 @@ class Ledger:
             token: names the call.
 
         Raises:
-            StoreTrouble: the store cannot be reached.
+            StoreError: the store cannot be reached.
         """
         if token in self._settling:
             return
@@ -149,7 +149,7 @@ class Ledger:
                 except redis.WatchError:  # another process was faster
                     continue
                 return result
-        raise StoreTrouble("the Redis server is too busy")
+        raise StoreError("the Redis server is too busy")
 
     async def _close_after_last(self) -> None:
         task = asyncio.current_task()

@@ -19,7 +19,7 @@ from websockets.exceptions import (
 from websockets.frames import DATA_OPCODES, Frame
 from websockets.protocol import CLOSED, OPEN
 
-from ..._core.http.messages import TransportTrouble
+from ..._core.http.messages import TransportError
 from ..._core.settings.settings import Settings
 from ..._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from ..._core.stream.handshake import HEAD_END, MAX_HEAD, Header, refusal
@@ -221,7 +221,7 @@ class WebSocket:
             raise WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s") from error
         except InvalidStatus as error:
             raise refusal(base_url, error.response.status_code) from error
-        except TransportTrouble as error:
+        except TransportError as error:
             raise WsConnectFailed(error.detail) from error
         except (InvalidHandshake, WebSocketException, EOFError) as error:
             raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 
 from ..._core.http.body import ACCEPTED_ENCODING, BodyReader
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
-from .http import answer_from
+from .http import response_from
 
 # With these nothing was sent; with any other error something may have been.
 _NOT_SENT = (
@@ -35,7 +35,7 @@ def _request(request: Request, settings: Settings, seconds: float) -> httpx.Requ
     )
 
 
-def _trouble(error: Exception) -> TransportTrouble:
+def _trouble(error: Exception) -> TransportError:
     detail = str(error) or type(error).__name__
     sent = not isinstance(error, _NOT_SENT)
     kind = Trouble.LOST
@@ -45,14 +45,14 @@ def _trouble(error: Exception) -> TransportTrouble:
         kind = Trouble.CONNECT
     elif isinstance(error, httpx.TimeoutException | TimeoutError):
         kind = Trouble.TIMEOUT
-    return TransportTrouble(kind, detail, sent=sent)
+    return TransportError(kind, detail, sent=sent)
 
 
-def send(transport: Any, request: Request, settings: Settings, seconds: float) -> Answer:
+def send(transport: Any, request: Request, settings: Settings, seconds: float) -> Response:
     """Send a request through a transport and read the response to its end.
 
     Raises:
-        TransportTrouble: no complete response came.
+        TransportError: no complete response came.
     """
     try:
         response = transport.handle_request(_request(request, settings, seconds))
@@ -65,16 +65,16 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
             response.close()
     except _ERRORS as error:
         raise _trouble(error) from error
-    return answer_from(response.status_code, raw, body.finish())
+    return response_from(response.status_code, raw, body.finish())
 
 
 async def send_async(
     transport: Any, request: Request, settings: Settings, seconds: float
-) -> Answer:
+) -> Response:
     """Send a request through an asynchronous transport and read the response to its end.
 
     Raises:
-        TransportTrouble: no complete response came.
+        TransportError: no complete response came.
     """
     try:
         response = await transport.handle_async_request(_request(request, settings, seconds))
@@ -86,7 +86,7 @@ async def send_async(
             await response.aclose()
     except _ERRORS as error:
         raise _trouble(error) from error
-    return answer_from(response.status_code, raw, body.finish())
+    return response_from(response.status_code, raw, body.finish())
 
 
 async def _read_into(body: BodyReader, stream: Any) -> None:
@@ -94,7 +94,7 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
     try:
         async for chunk in chunks:
             body.feed(chunk)
-    except TransportTrouble:  # refused in the middle of it
+    except TransportError:  # refused in the middle of it
         closing: Any = getattr(chunks, "aclose", None)
         if closing is not None:
             await closing()

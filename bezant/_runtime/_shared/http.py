@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from ..._core.http.body import ACCEPTED_ENCODING
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.base_url import BaseUrl
 from ..._core.settings.settings import Settings
 from .inspection import lock_inspections
@@ -134,9 +134,9 @@ def core_request(
     )
 
 
-def answer_from(
+def response_from(
     status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes, *, clean: bool = True
-) -> Answer:
+) -> Response:
     """Turn a response, read to its end, into an answer.
 
     Args:
@@ -151,7 +151,7 @@ def answer_from(
         cookies = tuple(
             value.decode("latin-1") for name, value in raw if name.lower() == b"set-cookie"
         )
-    return Answer(status, headers, body, cookies, clean)
+    return Response(status, headers, body, cookies, clean)
 
 
 class LastUse:
@@ -185,19 +185,19 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or seen.__context__
 
 
-def trouble_from(error: Exception, attempt: Attempt) -> TransportTrouble:
+def transport_error_from(error: Exception, attempt: Attempt) -> TransportError:
     """Say in the core's words what httpcore raised."""
     detail = str(error) or type(error).__name__
     if isinstance(error, httpcore.ConnectTimeout):
-        return TransportTrouble(Trouble.CONNECT, "time-out while connecting", sent=False)
+        return TransportError(Trouble.CONNECT, "time-out while connecting", sent=False)
     if isinstance(error, httpcore.TimeoutException):
-        return TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
+        return TransportError(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
     tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
     if tls is not None and not attempt.sent:
-        return TransportTrouble(Trouble.TLS, str(tls), sent=False)
+        return TransportError(Trouble.TLS, str(tls), sent=False)
     if isinstance(error, _NOT_CONNECTED):
-        return TransportTrouble(Trouble.CONNECT, detail, sent=False)
-    return TransportTrouble(Trouble.LOST, detail, sent=attempt.sent)
+        return TransportError(Trouble.CONNECT, detail, sent=False)
+    return TransportError(Trouble.LOST, detail, sent=attempt.sent)
 
 
 def waiting_for(attempt: Attempt) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..._core.pacing.shared import Refusal, Shared, StoreTrouble, dump, load
+from ..._core.pacing.shared import Refusal, Shared, StoreError, dump, load
 from ..._core.settings.connection import PacingStore
 from ...errors import InvalidRequest
 
@@ -25,7 +25,7 @@ def change_file(store: PacingStore, change: Change[T]) -> T:
     SQLite's lock belongs to the process: the system takes it back when the process dies.
 
     Raises:
-        StoreTrouble: the file cannot be used.
+        StoreError: the file cannot be used.
     """
     import sqlite3  # few need it, and it takes a while to load
 
@@ -53,7 +53,7 @@ def change_file(store: PacingStore, change: Change[T]) -> T:
         finally:  # also after an interrupt: an open transaction would keep everybody out
             database.close()
     except (sqlite3.Error, OSError) as error:
-        raise StoreTrouble(f"the file {store.where!r} cannot be used: {error}") from error
+        raise StoreError(f"the file {store.where!r} cannot be used: {error}") from error
 
 
 def redis_key(store: PacingStore) -> str:
@@ -105,6 +105,6 @@ def _is_unchanged(result: object) -> bool:
     return isinstance(result, Refusal) and not result.noted
 
 
-def redis_trouble(error: Exception) -> StoreTrouble:
+def redis_trouble(error: Exception) -> StoreError:
     """Return the trouble of a Redis server that cannot be used; its URL may hold a password."""
-    return StoreTrouble(f"the Redis server cannot be used: {type(error).__name__}")
+    return StoreError(f"the Redis server cannot be used: {type(error).__name__}")

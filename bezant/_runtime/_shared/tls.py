@@ -6,7 +6,7 @@ import ssl
 import threading
 from typing import cast
 
-from ..._core.http.messages import TransportTrouble, Trouble
+from ..._core.http.messages import TransportError, Trouble
 from ..._core.settings.connection import Tls
 
 _contexts: dict[tuple[str, str], ssl.SSLContext] = {}
@@ -17,7 +17,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     """Return the TLS context for a setting: one for the whole process, they are slow to build.
 
     Raises:
-        TransportTrouble: the CA file cannot be read.
+        TransportError: the CA file cannot be read.
     """
     if tls.mode == "context":
         return cast("ssl.SSLContext", tls.context)
@@ -40,7 +40,7 @@ def _build_context(tls: Tls) -> ssl.SSLContext:
             return ssl.create_default_context(cafile=tls.ca_file)
         except OSError as error:
             detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
-            raise TransportTrouble(Trouble.TLS, detail, sent=False) from error
+            raise TransportError(Trouble.TLS, detail, sent=False) from error
     import httpx
 
     return httpx.create_ssl_context(verify=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
 from ...errors import InvalidRequest
-from .._shared.http import TRANSPORT_ERRORS, Attempt, trouble_from
+from .._shared.http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .concurrency import attempting, monotonic
 from .lanes import Lanes
 
@@ -40,11 +40,11 @@ class HttpTransport:
                 f"{type(transport).__name__} has none"
             )
 
-    def send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+    def send(self, request: Request, settings: Settings, seconds: float) -> Response:
         """Send a request and read its answer to the end, within so many seconds.
 
         Raises:
-            TransportTrouble: no complete answer came.
+            TransportError: no complete answer came.
         """
         if self._custom is not None:
             from .._shared.custom import send
@@ -56,9 +56,9 @@ class HttpTransport:
                 lane = self._lanes.take(attempt)
                 return lane.exchange(attempt, request, settings, seconds)
             except TRANSPORT_ERRORS as error:
-                trouble = trouble_from(error, attempt)
+                trouble = transport_error_from(error, attempt)
                 if attempt.aborted:
-                    trouble = TransportTrouble(Trouble.STOPPED, "stopped", sent=attempt.sent)
+                    trouble = TransportError(Trouble.STOPPED, "stopped", sent=attempt.sent)
                 raise trouble from error
             finally:
                 attempt.let_go()

@@ -20,15 +20,15 @@ from collections import deque
 import httpcore
 
 from ..._core.http.body import BodyReader
-from ..._core.http.messages import Answer, Request, TransportTrouble, Trouble
+from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
 from .._shared.http import (
     Attempt,
     LastUse,
-    answer_from,
     core_request,
     origin_of,
     proxy_of,
+    response_from,
     waiting_for,
 )
 from .._shared.library_logs import hide
@@ -74,7 +74,7 @@ class Lane:
 
     def exchange(
         self, attempt: Attempt, request: Request, settings: Settings, seconds: float
-    ) -> Answer:
+    ) -> Response:
         """Send a request and read the response to its end."""
         connection = self._prepare(request)
         self._backend.begin(attempt)
@@ -90,7 +90,7 @@ class Lane:
             # What an order's response says may decide about a second send.
             clean = clean and (request.longest_idle is None or stream.is_clean)
             self.last_use = LastUse() if clean else None
-        return answer_from(response.status, response.headers, data, clean=clean)
+        return response_from(response.status, response.headers, data, clean=clean)
 
     def _prepare(self, request: Request) -> httpcore.ConnectionInterface:
         """Return the connection that was kept where it can be trusted, else a new one."""
@@ -140,13 +140,13 @@ class Lanes:
         """Return a lane that nobody else uses until it is given back.
 
         Raises:
-            TransportTrouble: none was free before the deadline, or the call was stopped.
+            TransportError: none was free before the deadline, or the call was stopped.
         """
         waiting: _Waiting | None = None
         while True:
             with self._lock:
                 if self._closed or attempt.aborted:
-                    raise TransportTrouble(Trouble.STOPPED, "stopped", sent=False)
+                    raise TransportError(Trouble.STOPPED, "stopped", sent=False)
                 lane = self._claim(attempt)
             if lane is not None:
                 attempt.queued = False
@@ -154,7 +154,7 @@ class Lanes:
             left = attempt.deadline - time.monotonic()
             attempt.queued = True
             if left <= 0:
-                raise TransportTrouble(Trouble.TIMEOUT, waiting_for(attempt), sent=False)
+                raise TransportError(Trouble.TIMEOUT, waiting_for(attempt), sent=False)
             waiting = attempt.stream = _Waiting()
             self._waiting.append(waiting)
             try:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, TypeVar
 
-from ..._core.pacing.shared import StoreTrouble
+from ..._core.pacing.shared import StoreError
 from ..._core.settings.connection import PacingStore
 from .._shared.stores import (
     KEPT,
@@ -48,7 +48,7 @@ class Ledger:
             token: names the call; only the asyncio side needs it.
 
         Raises:
-            StoreTrouble: it cannot be reached.
+            StoreError: it cannot be reached.
         """
         del token
         return self._apply(change)
@@ -61,7 +61,7 @@ class Ledger:
             token: names the call; only the asyncio side needs it.
 
         Raises:
-            StoreTrouble: the store cannot be reached.
+            StoreError: the store cannot be reached.
         """
         del token
         self._apply(change, always=True)
@@ -112,7 +112,7 @@ class Ledger:
                 if pipe.connection is not None:
                     pipe.connection.disconnect()
                 raise
-        raise StoreTrouble("the Redis server is too busy")
+        raise StoreError("the Redis server is too busy")
 
     def close(self) -> None:
         """Close the connections; calls that are ending may still give their places back."""

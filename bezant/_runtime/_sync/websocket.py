@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 
-from ..._core.http.messages import TransportTrouble
+from ..._core.http.messages import TransportError
 from ..._core.settings.base_url import BaseUrl
 from ..._core.settings.settings import Settings
 from ..._core.stream.framing import MAX_MESSAGE
@@ -150,7 +150,7 @@ class WebSocket:
             connection.connected = True
         except (TimeoutError, websocket.WebSocketTimeoutException) as error:
             raise _late(base_url, timeout) from error
-        except TransportTrouble as error:
+        except TransportError as error:
             raise WsConnectFailed(error.detail) from error
         except ssl.SSLError as error:
             if time.monotonic() >= deadline:

@@ -18,7 +18,7 @@ from ..._core.pacing.shared import (
     Claim,
     Refusal,
     Shared,
-    StoreTrouble,
+    StoreError,
     announce,
     penalise,
     release,
@@ -123,7 +123,7 @@ class Turn:
         if self._ledger is None:
             return
         self._token = os.urandom(16).hex()
-        with contextlib.suppress(StoreTrouble):  # asking for a slot will tell
+        with contextlib.suppress(StoreError):  # asking for a slot will tell
             change = partial(announce, token=self._token, seconds=wait)
             self._ledger.change(change, self._token)
 
@@ -143,7 +143,7 @@ class Turn:
         )
         try:
             return self._ledger.change(partial(reserve, claim=claim), self._token)
-        except StoreTrouble as trouble:
+        except StoreError as trouble:
             if ticket.is_tickle:  # one a minute breaks no limit, and without it the session ends
                 _logger.warning("%s; a tickle goes all the same", trouble)
                 return None
@@ -226,7 +226,7 @@ class Turn:
     def _tell(self, ledger: rt.Ledger, change: Callable[[Shared, float], None], token: str) -> None:
         try:
             ledger.settle(change, token)
-        except StoreTrouble as trouble:  # the call itself is over, and its place ends by itself
+        except StoreError as trouble:  # the call itself is over, and its place ends by itself
             _logger.warning("%s", trouble)
 
 

@@ -15,7 +15,7 @@ from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
-from ..._core.http.messages import Answer, Request, TransportTrouble
+from ..._core.http.messages import Request, Response, TransportError
 from ..._core.http.operation import Operation
 from ..._core.http.request import build
 from ..._core.http.response import read
@@ -210,7 +210,7 @@ class Channel:
         going = False
         while True:
             attempt += 1
-            answer: Answer | None = None
+            answer: Response | None = None
             try:
                 slot = Turn(self.gate, operation, settings, self.ledger, self.order_turns, hold)
                 with TurnGuard(slot), slot:
@@ -419,7 +419,7 @@ class Channel:
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
-    def _send(self, request: Request, settings: Settings, seconds: float) -> Answer:
+    def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
         self.check()  # it may have been closed while this call waited for its turn
         started = rt.monotonic()
         operation = request.operation
@@ -430,7 +430,7 @@ class Channel:
             )
         try:
             answer = self._open_transport().send(request, settings, seconds)
-        except TransportTrouble as trouble:
+        except TransportError as trouble:
             error = transport_error(
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
@@ -441,7 +441,7 @@ class Channel:
             _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
         return answer
 
-    def _read(self, answer: Answer, request: Request, type_: type[T], settings: Settings) -> T:
+    def _read(self, answer: Response, request: Request, type_: type[T], settings: Settings) -> T:
         operation = request.operation
         for cookie in answer.set_cookies:
             self._cookies.store(cookie)

@@ -15,7 +15,7 @@ from bezant import UNSET
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.empty_values import FastDecoder, names_of_blanks
 from bezant._core.decoding.repair import _Place, _shape_of
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant.errors import Refused
@@ -118,4 +118,4 @@ def test_an_error_at_either_end_of_a_long_answer(at_the_end: bool) -> None:
     error = {"error": "no such account"}
     body = json.dumps({**rows, **error} if at_the_end else {**error, **rows}).encode()
     with pytest.raises(Refused, match="no such account"):
-        read(Answer(200, {}, body), Operation("GET", "/x", idempotent=True), LiveOrders, Drifts())
+        read(Response(200, {}, body), Operation("GET", "/x", idempotent=True), LiveOrders, Drifts())

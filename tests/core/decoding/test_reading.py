@@ -10,7 +10,7 @@ import pytest
 
 from bezant import BarsUpdate, DecodeError, DriftWarning, OrderUpdate, Position
 from bezant._core.decoding.bars import with_times
-from bezant._core.http.messages import Answer
+from bezant._core.http.messages import Response
 from bezant._core.http.response import read
 from bezant._core.stream.parser import parse
 from bezant.models.banking import CreateBankInstructionRequest
@@ -53,7 +53,7 @@ def test_a_model_of_a_request_is_not_read() -> None:
 
 @pytest.mark.parametrize("type_", [History, Any])
 def test_no_bar_without_a_time(type_: Any) -> None:
-    found = read(Answer(200, {}, EMPTY), READ, type_, print)
+    found = read(Response(200, {}, EMPTY), READ, type_, print)
     bars = found.data if isinstance(found, History) else None
     assert bars == ([] if type_ is History else None)
     assert History.from_json(EMPTY).data == []
@@ -63,7 +63,7 @@ def test_a_bar_with_a_time_stays() -> None:
     body = b'{"data":[{"c":1,"t":5},{"c":0},{"c":2,"t":6},{"c":0,"t":0},{"c":0,"t":""}]}'
     assert [each.close for each in History.from_json(body).data or []] == [1, 2]
     long = b'{"x":"' + b"x" * 70_000 + b'",' + body[1:]
-    found = read(Answer(200, {}, long), READ, History, print)
+    found = read(Response(200, {}, long), READ, History, print)
     assert [each.close for each in found.data or []] == [1, 2]
 
 

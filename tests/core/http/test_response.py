@@ -38,7 +38,7 @@ from bezant import (
 )
 from bezant._core.http import error_body
 from bezant._core.http.error_mapping import refuse_html, transport_error
-from bezant._core.http.messages import Answer, TransportTrouble, Trouble
+from bezant._core.http.messages import Response, TransportError, Trouble
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import check_status, read
 from bezant._core.operations import orders
@@ -51,7 +51,7 @@ LOGIN_PAGE = b'<!DOCTYPE html><title>Login</title><form action="/sso/Authenticat
 OTHER_PAGE = b"<html><head><title> Gateway is\nresting </title></head></html>"
 
 
-def error_of(given_answer: Answer, operation: Operation = READ, type_: Any = Any) -> BezantError:
+def error_of(given_answer: Response, operation: Operation = READ, type_: Any = Any) -> BezantError:
     with pytest.raises(BezantError) as caught:
         read(given_answer, operation, type_, Drifts())
     assert caught.value.operation == operation.name
@@ -59,7 +59,7 @@ def error_of(given_answer: Answer, operation: Operation = READ, type_: Any = Any
     return caught.value
 
 
-REFUSALS: list[tuple[str, Answer, type[BezantError], bool]] = [
+REFUSALS: list[tuple[str, Response, type[BezantError], bool]] = [
     ("nobody logged in", answer(status=401), NotAuthenticated, False),
     ("401 with words", answer(b'{"error":"not authenticated"}', 401), NotAuthenticated, False),
     (
@@ -134,7 +134,7 @@ REFUSALS: list[tuple[str, Answer, type[BezantError], bool]] = [
 )
 @pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
 def test_what_an_answer_means(
-    operation: Operation, given_answer: Answer, kind: type[BezantError], retryable: bool
+    operation: Operation, given_answer: Response, kind: type[BezantError], retryable: bool
 ) -> None:
     error = error_of(given_answer, operation)
     if operation is WRITE and (
@@ -261,7 +261,7 @@ def test_json_under_a_wrong_type_is_no_page(body: bytes) -> None:
         (answer(b'{"error":"' + b"x" * 501 + b'"}'), "x" * 499 + "…"),
     ],
 )
-def test_the_gateways_words_are_in_the_error(given_answer: Answer, words: str) -> None:
+def test_the_gateways_words_are_in_the_error(given_answer: Response, words: str) -> None:
     assert words in str(error_of(given_answer))
 
 
@@ -291,7 +291,7 @@ def test_no_secret_of_an_answer_is_in_its_error(status: int) -> None:
         f"<html>token={TOKEN}",
     ]
     for body, operation in itertools.product(bodies, (READ, WRITE)):
-        given_answer = Answer(
+        given_answer = Response(
             status,
             {"location": f"/x?session={TOKEN}", "content-type": "text/plain"},
             body.encode(),
@@ -348,7 +348,7 @@ def test_any_answer_gives_a_value_or_an_error_of_ours(
 ) -> None:
     error = None
     try:
-        read(Answer(status, headers, body), operation, type_, Drifts())
+        read(Response(status, headers, body), operation, type_, Drifts())
     except BezantError as caught:
         error = caught
     if error is None:
@@ -374,7 +374,7 @@ TROUBLES: dict[Trouble, tuple[type[BezantError], bool]] = {
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
 @pytest.mark.parametrize("kind", Trouble, ids=lambda each: each.name)
 def test_what_no_answer_means(kind: Trouble, sent: bool, operation: Operation, detail: str) -> None:
-    trouble = TransportTrouble(kind, detail, sent=sent)
+    trouble = TransportError(kind, detail, sent=sent)
     error = transport_error(trouble, operation, where="localhost:5000", timeout=30)
     expected, retryable = TROUBLES[kind]
     if operation is WRITE and (sent or kind is Trouble.TOO_LARGE):
@@ -390,11 +390,11 @@ def test_what_no_answer_means(kind: Trouble, sent: bool, operation: Operation, d
 
 @pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
 def test_a_server_that_wants_tls_is_suspected(operation: Operation) -> None:
-    trouble = TransportTrouble(Trouble.LOST, "Server disconnected.", sent=True)
+    trouble = TransportError(Trouble.LOST, "Server disconnected.", sent=True)
     for where, asked in (("http://localhost:5000", True), ("https://localhost:5000", False)):
         error = transport_error(trouble, operation, where=where, timeout=30)
         assert ("Is it https://?" in str(error)) is asked
-    trouble = TransportTrouble(Trouble.LOST, "reset by peer", sent=True)
+    trouble = TransportError(Trouble.LOST, "reset by peer", sent=True)
     error = transport_error(trouble, operation, where="http://localhost:5000", timeout=30)
     assert "https" not in str(error)
 

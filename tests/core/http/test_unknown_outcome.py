@@ -23,7 +23,7 @@ from bezant import (
 )
 from bezant._core.http.error_mapping import did_nothing
 from bezant._core.http.files import BinaryResponse
-from bezant._core.http.messages import Answer, Request
+from bezant._core.http.messages import Request, Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import check_type, read
 from bezant._core.http.unknown_outcome import (
@@ -126,12 +126,14 @@ def test_what_a_call_does_with_an_order(operation: Operation, expected: OrderCal
 ASKING = b'{"error":"Please query /accounts first","statusCode":500}'
 
 
-def asked(body: bytes = ASKING, status: int = 500, *, clean: bool = True, **headers: str) -> Answer:
+def asked(
+    body: bytes = ASKING, status: int = 500, *, clean: bool = True, **headers: str
+) -> Response:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, given, body, clean=clean)
+    return Response(status, given, body, clean=clean)
 
 
-def framed(body: bytes = ASKING, status: int = 500) -> Answer:
+def framed(body: bytes = ASKING, status: int = 500) -> Response:
     return asked(body, status, content_length=str(len(body)))
 
 
@@ -165,7 +167,7 @@ def test_what_proves_that_the_gateway_did_nothing() -> None:
         framed(b"[" * 299),
     ],
 )
-def test_what_does_not(given: Answer) -> None:
+def test_what_does_not(given: Response) -> None:
     assert not did_nothing(given)
 
 

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from bezant import Outcome
-from bezant._core.http.messages import Answer, Payload
+from bezant._core.http.messages import Payload, Response
 from bezant._core.http.operation import Operation
 from bezant._core.settings.connection import PacingStore, Tls
 
@@ -18,7 +18,7 @@ def test_what_is_hidden_is_not_shown() -> None:
     assert repr(store) == "PacingStore(kind='redis', name='name')"
     # As some consoles show it.
     assert store.__rich_repr__() == [("kind", "redis"), ("name", "name")]
-    assert repr(Answer(200, {"set-cookie": "secret"}, b"secret")) == "Answer(status=200)"
+    assert repr(Response(200, {"set-cookie": "secret"}, b"secret")) == "Response(status=200)"
     assert "secret" not in repr(Payload(b"secret")) + repr(Tls("context", context="secret"))
     assert repr(Outcome("item", 0, None, "secret")) == "Outcome(item='item', index=0, error=None)"
 
