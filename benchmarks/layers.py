@@ -20,7 +20,7 @@ from bezant._core.http.messages import Request, Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.request import build
 from bezant._core.http.response import read
-from bezant._core.pacing.limiter import Pacer
+from bezant._core.pacing.limiter import RateLimiter
 from bezant._core.pacing.limits import Limit
 from bezant.models._portfolio import Account
 
@@ -67,7 +67,7 @@ def _prepare(client: Any, transport: Any) -> Any:
     channel: Any = client._channel
     channel._transport = transport
     # The queue as it is, but it never has to wait.
-    channel.gate._pacer = Pacer(Limit(10**9, 1.0))
+    channel.limiter._pacer = RateLimiter(Limit(10**9, 1.0))
     return channel
 
 

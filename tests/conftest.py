@@ -34,7 +34,7 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_past() -> None:
     """Forget what the process knows of gateways: a port of an earlier test may be used again."""
-    limiters._gates.clear()
+    limiters._limiters.clear()
     order_turns._registry.clear()
 
 

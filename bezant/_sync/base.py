@@ -104,14 +104,14 @@ class ClientBase:
     @property
     def penalty_left(self) -> float:
         """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
-        return self._channel.gate.penalty_left
+        return self._channel.limiter.penalty_left
 
     def end_penalty(self) -> None:
         """Send again although the gateway's penalty may not be over.
 
         It is for the whole IP address, and IBKR lengthens it for those who go on.
         """
-        self._channel.gate.forgive()
+        self._channel.limiter.forgive()
 
     @property
     def closed(self) -> bool:

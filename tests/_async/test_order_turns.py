@@ -346,7 +346,7 @@ async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk
         await place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         await pause(0.05)
-        pacer = client._channel.gate._pacer
+        pacer = client._channel.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         await client.request("GET", "/trsrv/x")

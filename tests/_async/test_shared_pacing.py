@@ -18,7 +18,7 @@ from bezant import (
     RateLimited,
 )
 from bezant._core.pacing import limits
-from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._shared.limiters import ProcessRateLimiter
 from tests.support._async import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None
 def stranger(url: str, **options: Any) -> AsyncClient:
     """Return a client that shares nothing with others in this process."""
     client = AsyncClient(url, **options)
-    client._channel.gate = Gate()
+    client._channel.limiter = ProcessRateLimiter()
     return client
 
 

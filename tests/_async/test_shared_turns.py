@@ -171,7 +171,7 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
         await read(first)
         await pause(0.15)
         assert other.requests == []
-        pacer = second._channel.gate._pacer
+        pacer = second._channel.limiter._pacer
         await until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
@@ -243,7 +243,7 @@ async def test_a_cancelled_read_that_was_held_back_leaves_nothing_behind(
             await asyncio.sleep(0.007 * number)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        pacer = second._channel.gate._pacer
+        pacer = second._channel.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         assert not pacer._session._flying

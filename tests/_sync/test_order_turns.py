@@ -339,7 +339,7 @@ def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> N
         place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         pause(0.05)
-        pacer = client._channel.gate._pacer
+        pacer = client._channel.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         client.request("GET", "/trsrv/x")

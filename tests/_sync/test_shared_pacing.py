@@ -19,7 +19,7 @@ from bezant import (
     RateLimited,
 )
 from bezant._core.pacing import limits
-from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._shared.limiters import ProcessRateLimiter
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
@@ -37,7 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None
 def stranger(url: str, **options: Any) -> Client:
     """Return a client that shares nothing with others in this process."""
     client = Client(url, **options)
-    client._channel.gate = Gate()
+    client._channel.limiter = ProcessRateLimiter()
     return client
 
 

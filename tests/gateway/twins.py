@@ -12,7 +12,7 @@ from typing import Any, Self
 import bezant
 from bezant._core.pacing.order_turns import OrderTurns
 from bezant._runtime._shared import order_turns
-from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._shared.limiters import ProcessRateLimiter
 
 
 class Threaded:
@@ -58,7 +58,7 @@ class Twin:
         """Return a client that knows as little of the others as one in another process."""
         client = self.client(base_url, **options)
         inner = client.blocking if isinstance(client, Threaded) else client
-        inner._channel.gate = Gate()
+        inner._channel.limiter = ProcessRateLimiter()
         return client
 
     async def connect(self, client: Any, **options: Any) -> Any:

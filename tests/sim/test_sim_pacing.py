@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bezant import Client, RateLimited
 from bezant._core.http.operation import Operation
-from bezant._core.pacing.limiter import Pacer, Ticket
+from bezant._core.pacing.limiter import QueuedCall, RateLimiter
 from bezant.sim import Clock, Judge, Pacing, SimulatedGateway, _edge
 from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
@@ -177,12 +177,12 @@ def test_what_is_let_through_keeps_every_limit_and_nothing_else_is_refused(
 def test_what_the_client_lets_go_is_let_through(
     steps: list[tuple[tuple[str, str], int, float]],
 ) -> None:
-    pacer, judge = Pacer(), Judge()
+    pacer, judge = RateLimiter(), Judge()
     now = 0.0
     for (method, path), count, pause in steps:
         now += pause
         for _ in range(count):
-            pacer.enter(Ticket.of(Operation(method, path, idempotent=True)))
+            pacer.enter(QueuedCall.of(Operation(method, path, idempotent=True)))
         for ticket in pacer.dispatch(now):
             operation = ticket.operation
             assert judge.arrive(operation.method, operation.path, HERE, now), judge.violations

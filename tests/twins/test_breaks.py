@@ -22,12 +22,12 @@ import bezant
 from benchmarks.soak.breaks import Report, Server, cancelled_calls
 from bezant._core.http.messages import TransportError, Trouble
 from bezant._core.http.operation import Operation
-from bezant._core.pacing.limiter import Ticket
+from bezant._core.pacing.limiter import QueuedCall
 from bezant._core.settings.settings import Settings
 from bezant._runtime._async import network as async_network
 from bezant._runtime._async.lanes import Lanes as AsyncLanes
 from bezant._runtime._shared.http import Attempt, LastUse, proxy_of
-from bezant._runtime._shared.limiters import Gate
+from bezant._runtime._shared.limiters import ProcessRateLimiter
 from bezant._runtime._sync import network as sync_network
 from bezant._runtime._sync.concurrency import StateLock
 from bezant._runtime._sync.lanes import Lanes
@@ -227,7 +227,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     monkeypatch.setattr(sys, "unraisablehook", note)
     monkeypatch.setenv("BEZANT_PACING", "on")
 
-    def forget(seen: int) -> tuple[Gate, Any]:
+    def forget(seen: int) -> tuple[ProcessRateLimiter, Any]:
         loop = loops()
         client = bezant.AsyncClient(raw.base_url, timeout=30)
 
@@ -240,9 +240,9 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 
         task = loop.run_until_complete(begin())
         loop.close()
-        gate = client._channel.gate
+        limiter = client._channel.limiter
         client._channel.closed = True  # it is about the call; the client would warn, too
-        return gate, weakref.ref(task)
+        return limiter, weakref.ref(task)
 
     async def elsewhere() -> None:
         forget_in_thread = threading.Thread(target=lambda: kept.append(forget(1)))
@@ -255,47 +255,47 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     gc.collect()
     # And while another loop runs here, with a task of its own.
     asyncio.run(elsewhere())
-    for gate, task in kept:
+    for limiter, task in kept:
         assert task() is None
-        assert not gate._pacer._in_flight
+        assert not limiter._pacer._in_flight
     assert unraisable == []
 
 
 def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
-    gate = Gate()
+    limiter = ProcessRateLimiter()
     owner = threading.Event()
-    first = Ticket.of(Operation("GET", "/a", idempotent=True))
-    gate.enter(first, owner)
+    first = QueuedCall.of(Operation("GET", "/a", idempotent=True))
+    limiter.enter(first, owner)
     # Two reads are in flight then, so that the next one has to wait.
-    second = Ticket.of(Operation("GET", "/b", idempotent=True))
-    gate.enter(second, owner)
-    waiting = Ticket.of(Operation("GET", "/c", idempotent=True))
-    gate.enter(waiting, owner)
+    second = QueuedCall.of(Operation("GET", "/b", idempotent=True))
+    limiter.enter(second, owner)
+    waiting = QueuedCall.of(Operation("GET", "/c", idempotent=True))
+    limiter.enter(waiting, owner)
     woken: list[bool] = []
 
     def collect() -> None:  # as where the garbage collector runs in the middle of a change
-        gate.leave(first)
-        woken.append(first in gate._pacer._in_flight)
+        limiter.leave(first)
+        woken.append(first in limiter._pacer._in_flight)
 
-    gate.seconds_until(waiting, collect)
-    gate.leave(second)
+    limiter.seconds_until(waiting, collect)
+    limiter.leave(second)
     assert woken == [True]
-    assert first not in gate._pacer._in_flight
+    assert first not in limiter._pacer._in_flight
 
 
 def test_slots_of_forgotten_calls_are_reclaimed() -> None:
-    gate = Gate()
+    limiter = ProcessRateLimiter()
     owners = [threading.Event() for _ in range(3)]
     read = Operation("GET", "/a", idempotent=True)
-    tickets = [Ticket.of(read) for _ in range(3)]
+    tickets = [QueuedCall.of(read) for _ in range(3)]
     for ticket, owner in zip(tickets, owners, strict=False):
-        gate.enter(ticket, owner)
+        limiter.enter(ticket, owner)
     del owner
     *granted, waiting = tickets
     assert all(each.granted for each in granted)
     assert not waiting.granted
     del owners[:2]
-    assert gate.seconds_until(waiting) == 0
+    assert limiter.seconds_until(waiting) == 0
     assert waiting.granted
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 import pytest
 
 import bezant
-from bezant._async.http.permit import AsyncTurn, AsyncTurnGuard
+from bezant._async.http.permit import AsyncPermit, AsyncPermitGuard
 from bezant._core.http.operation import Operation
 from bezant._core.pacing import limiter, limits, order_turns
 from bezant._core.pacing import shared as shared_pacing
@@ -24,8 +24,8 @@ from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import PacingStore, Tls, choose_pacing
 from bezant._core.settings.settings import Settings
 from bezant._runtime import _async, _sync
-from bezant._runtime._shared.limiters import Gate
-from bezant._sync.http.permit import Turn, TurnGuard
+from bezant._runtime._shared.limiters import ProcessRateLimiter
+from bezant._sync.http.permit import Permit, PermitGuard
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
 
@@ -48,7 +48,7 @@ def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are what this is about."""
     none = Limit(1_000_000, 1.0)
     monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
-    monkeypatch.setattr(limiter.Pacer.__init__, "__defaults__", (none,))
+    monkeypatch.setattr(limiter.RateLimiter.__init__, "__defaults__", (none,))
     monkeypatch.setitem(limits._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
     monkeypatch.setattr(order_turns, "READS_WAIT", 1e12)
 
@@ -61,7 +61,7 @@ def where(store: str, url: BaseUrl = URL) -> PacingStore:
 
 def flights(place: PacingStore) -> int:
     """Return how many slots are occupied in the store."""
-    ledger = _sync.Ledger(place)
+    ledger = _sync.SharedLimitStore(place)
     try:
         return ledger.change(lambda shared, now: len(shared.flights))
     finally:
@@ -70,7 +70,7 @@ def flights(place: PacingStore) -> int:
 
 def ask(place: PacingStore) -> None:
     """Open a question of another process, for which calls are held back as long as they may be."""
-    ledger = _sync.Ledger(place)
+    ledger = _sync.SharedLimitStore(place)
     asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, heard=1.0)
     try:
         ledger.change(lambda shared, now: shared.turns.update({"other": asked}))
@@ -78,12 +78,12 @@ def ask(place: PacingStore) -> None:
         ledger.close()
 
 
-def assert_idle(gate: Gate) -> None:
-    pacer = gate._pacer
+def assert_idle(limiter: ProcessRateLimiter) -> None:
+    pacer = limiter._pacer
     windows = [pacer._session, *(one for some in pacer._buckets.values() for one in some)]
     assert not pacer._in_flight
     assert not pacer._waiting
-    assert not gate._wakers
+    assert not limiter._wakers
     assert not any(window._flying for window in windows)
 
 
@@ -118,22 +118,22 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
     place = where(store)
     ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
-    gate = Gate()
-    ledger = _sync.Ledger(place)
+    limiter = ProcessRateLimiter()
+    ledger = _sync.SharedLimitStore(place)
     number = 0
     reached: list[bool] = [True]
     while reached:
         number += 1 if place.kind == "file" else 3  # a server takes longer to ask
         reached.clear()
-        turn = Turn(gate, LIMITED, settings, ledger, None, hold)
+        turn = Permit(limiter, LIMITED, settings, ledger, None, hold)
         sys.setprofile(interrupter(number, reached))
         try:
-            with contextlib.suppress(KeyboardInterrupt), TurnGuard(turn), turn:
+            with contextlib.suppress(KeyboardInterrupt), PermitGuard(turn), turn:
                 pass
         finally:
             sys.setprofile(None)
         assert flights(place) == 0, number
-        assert_idle(gate)
+        assert_idle(limiter)
     ledger.close()
     gc.collect()
     assert number > 50
@@ -142,20 +142,20 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
 @pytest.mark.usefixtures("no_old_garbage")
 def test_an_interrupt_anywhere_in_a_turn_leaves_no_place_in_the_queue() -> None:
     settings = Settings(URL, Tls("none"))
-    gate = Gate()
+    limiter = ProcessRateLimiter()
     number = 0
     reached: list[bool] = [True]
     while reached:
         number += 1
         reached.clear()
-        turn = Turn(gate, LIMITED, settings)
+        turn = Permit(limiter, LIMITED, settings)
         sys.setprofile(interrupter(number, reached))
         try:
-            with contextlib.suppress(KeyboardInterrupt), TurnGuard(turn), turn:
+            with contextlib.suppress(KeyboardInterrupt), PermitGuard(turn), turn:
                 pass
         finally:
             sys.setprofile(None)
-        assert_idle(gate)
+        assert_idle(limiter)
     assert number > 30
 
 
@@ -167,13 +167,13 @@ async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
     place = where(store)
     ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
-    gate = Gate()
-    ledger = _async.Ledger(place)
+    limiter = ProcessRateLimiter()
+    ledger = _async.SharedLimitStore(place)
     dice = random.Random(times)
 
     async def one() -> None:
-        turn = AsyncTurn(gate, READ, settings, ledger, None, hold)
-        async with AsyncTurnGuard(turn), turn:
+        turn = AsyncPermit(limiter, READ, settings, ledger, None, hold)
+        async with AsyncPermitGuard(turn), turn:
             await asyncio.sleep(0.0005)
 
     for number in range(60):
@@ -187,7 +187,7 @@ async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
         await asyncio.wait(tasks)
     await ledger.aclose()
     assert flights(place) == 0
-    assert_idle(gate)
+    assert_idle(limiter)
 
 
 async def test_cancelled_calls_leave_no_slot(raw: RawGateway, store: str) -> None:
@@ -218,12 +218,12 @@ async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
 
     def run(pauses: int) -> None:
         async def main() -> None:
-            ledger = _async.Ledger(place)
+            ledger = _async.SharedLimitStore(place)
 
             async def one() -> None:
-                turn = AsyncTurn(Gate(), READ, settings, ledger)
+                turn = AsyncPermit(ProcessRateLimiter(), READ, settings, ledger)
                 try:
-                    async with AsyncTurnGuard(turn), turn:
+                    async with AsyncPermitGuard(turn), turn:
                         await asyncio.sleep(10)
                 finally:
                     await ledger.aclose()
@@ -245,8 +245,8 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
     """It is still on its way to the server when its call is cancelled."""
     with redis_server(tmp_path) as url:
         place = where(url)
-        claim = shared_pacing.Claim("late", "", (), limiter.READ, lease=300)
-        first, second = _async.Ledger(place), _async.Ledger(place)
+        claim = shared_pacing.Reservation("late", "", (), limiter.READ, lease=300)
+        first, second = _async.SharedLimitStore(place), _async.SharedLimitStore(place)
         async with first._redis.pipeline() as pipe:
             key = f"bezant:pacing:{place.name}"
             await pipe.watch(key)

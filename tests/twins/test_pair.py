@@ -58,9 +58,17 @@ def test_the_runtime_pair_has_the_same_names() -> None:
 
 
 CLASSES = [
-    "Bell", "Event", "HttpTransport", "Ledger", "Lock", "Owner", "StateLock", "Waker", "WebSocket",
+    "Bell",
+    "Event",
+    "HttpTransport",
+    "SharedLimitStore",
+    "Lock",
+    "Owner",
+    "StateLock",
+    "Waker",
+    "WebSocket",
     "Worker",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -72,9 +80,21 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
     for name in ("sleep", "call", "caller"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
-        *CLASSES, "Connecting", "Gate", "OrderTurns", "Promise", "call", "caller", "chance",
-        "connecting", "gate_for", "monotonic", "order_turns_for", "sleep", "wall_time",
-    }  # fmt: skip
+        *CLASSES,
+        "Connecting",
+        "ProcessRateLimiter",
+        "OrderTurns",
+        "Promise",
+        "call",
+        "caller",
+        "chance",
+        "connecting",
+        "limiter_for",
+        "monotonic",
+        "order_turns_for",
+        "sleep",
+        "wall_time",
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import bezant
 from bezant._core.pacing.limiter import READ
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import choose_pacing
-from bezant._runtime._sync import Ledger
+from bezant._runtime._sync import SharedLimitStore
 from tests.support._sync import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
@@ -105,7 +105,7 @@ def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
     """Return until when places are held, the earliest first."""
     _, place = choose_pacing(store, BaseUrl.parse(raw.base_url), {})
     assert place is not None
-    ledger = Ledger(place)
+    ledger = SharedLimitStore(place)
     try:
         return ledger.change(
             lambda shared, now: sorted(

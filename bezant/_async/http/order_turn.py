@@ -59,7 +59,7 @@ class AsyncOrderTurn:
         settings: Settings,
         kind: OrderCall,
         names: tuple[str, ...],
-        ledger: rt.Ledger | None = None,
+        ledger: rt.SharedLimitStore | None = None,
     ) -> None:
         self._ledger = ledger
         self._shared = False
@@ -130,7 +130,7 @@ class AsyncOrderTurn:
             await rt.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _take(self, ledger: rt.Ledger, turn: AccountTurn, lease: float) -> Taken:
+    async def _take(self, ledger: rt.SharedLimitStore, turn: AccountTurn, lease: float) -> Taken:
         """Ask all processes for the turn, or renew its lease."""
         self._shared = True
         taken = await self._change(ledger, partial(take_turn, turn=turn, lease=lease))
@@ -140,7 +140,7 @@ class AsyncOrderTurn:
             self._notices.append(notice)
         return taken
 
-    async def _change(self, ledger: rt.Ledger, change: Callable[[Shared, float], T]) -> T:
+    async def _change(self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], T]) -> T:
         try:
             return await ledger.change(change, self._name)
         except StoreError as trouble:
@@ -150,7 +150,9 @@ class AsyncOrderTurn:
                 retry_after=1.0,
             ) from trouble
 
-    async def _tell_all(self, ledger: rt.Ledger, change: Callable[[Shared, float], None]) -> None:
+    async def _tell_all(
+        self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], None]
+    ) -> None:
         try:
             await ledger.settle(change, self._name)
         except StoreError as trouble:  # the turn ends with its lease
@@ -225,7 +227,7 @@ class AsyncOrderTurn:
         self._shared = False
         self._turn = None
 
-    async def _tell(self, ledger: rt.Ledger, token: str) -> None:
+    async def _tell(self, ledger: rt.SharedLimitStore, token: str) -> None:
         """Tell all processes how the call ended."""
         found: list[bool] = []
 

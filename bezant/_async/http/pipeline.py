@@ -50,7 +50,7 @@ from ...errors import (
 )
 from ...models._session import AuthStatus, Tickle
 from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
-from .permit import AsyncTurn, AsyncTurnGuard
+from .permit import AsyncPermit, AsyncPermitGuard
 from .single_flight import AsyncSingleFlight
 
 T = TypeVar("T")
@@ -83,10 +83,10 @@ class AsyncChannel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
-        self.ledger: rt.Ledger | None = None
+        self.limiter: rt.ProcessRateLimiter = rt.limiter_for(settings.base_url.gateway_key)
+        self.ledger: rt.SharedLimitStore | None = None
         if settings.pacing_store is not None:
-            self.ledger = rt.Ledger(settings.pacing_store)
+            self.ledger = rt.SharedLimitStore(settings.pacing_store)
         self.workers: list[AsyncStoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -211,10 +211,10 @@ class AsyncChannel:
             attempt += 1
             answer: Response | None = None
             try:
-                slot = AsyncTurn(
-                    self.gate, operation, settings, self.ledger, self.order_turns, hold
+                permit = AsyncPermit(
+                    self.limiter, operation, settings, self.ledger, self.order_turns, hold
                 )
-                async with AsyncTurnGuard(slot), slot:
+                async with AsyncPermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.

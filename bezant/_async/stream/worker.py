@@ -94,8 +94,8 @@ class AsyncLink:
             WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
             WsError: the gateway was not ready in time.
         """
-        gate = self.client._channel.gate
-        if not gate.admit(self):
+        limiter = self.client._channel.limiter
+        if not limiter.admit(self):
             raise WsConnectFailed(
                 f"this process has {MAX_STREAMS} streams open to {self.client.gateway_root}, and "
                 "the gateway serves no more: close one, or subscribe to more topics on one of them"

@@ -71,7 +71,7 @@ def has_slot(kind: int, in_flight: Collection[int], urgent: int = 0) -> bool:
     return others + urgent < MAX_IN_FLIGHT - KEPT_FOR_TICKLE and reads < _READS_IN_FLIGHT
 
 
-class Answers:
+class ResponseTimes:
     """How long the answers to each operation take at least."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Answers:
 _numbers = itertools.count()
 
 
-class Ticket(msgspec.Struct, eq=False):
+class QueuedCall(msgspec.Struct, eq=False):
     """One call's place in the queue.
 
     Attributes:
@@ -125,7 +125,7 @@ class Ticket(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, operation: Operation) -> Self:
-        """Return a ticket for a call; `Pacer.enter` queues it."""
+        """Return a ticket for a call; `RateLimiter.enter` queues it."""
         bucket, _ = limits_of(operation.method, operation.path)
         kind = kind_of(operation)
         return cls(operation, bucket, kind, (priority_of(kind), next(_numbers)))
@@ -141,7 +141,7 @@ class Ticket(msgspec.Struct, eq=False):
         return self.kind != READ
 
 
-class Pacer:
+class RateLimiter:
     """The queue in front of one gateway.
 
     Attributes:
@@ -155,108 +155,108 @@ class Pacer:
         # Until when nothing of a bucket is let go, and nothing of a priority.
         self._held: dict[str, float] = {}
         self._paused = [0.0] * (LEAST_URGENT + 1)
-        self._waiting: list[Ticket] = []
-        self._in_flight: set[Ticket] = set()
-        self._answers = Answers()
+        self._waiting: list[QueuedCall] = []
+        self._in_flight: set[QueuedCall] = set()
+        self._answers = ResponseTimes()
 
-    def enter(self, ticket: Ticket) -> None:
+    def enter(self, queued: QueuedCall) -> None:
         """Queue a call."""
-        bucket = ticket.bucket
+        bucket = queued.bucket
         if bucket and bucket not in self._buckets:
-            _, limits = limits_of(ticket.operation.method, ticket.operation.path)
+            _, limits = limits_of(queued.operation.method, queued.operation.path)
             self._buckets[bucket] = [Window(limit) for limit in limits]
-        self._queue(ticket)
+        self._queue(queued)
 
-    def _queue(self, ticket: Ticket) -> None:
+    def _queue(self, queued: QueuedCall) -> None:
         if self._waiting:
-            insort(self._waiting, ticket, key=lambda each: each.order)
+            insort(self._waiting, queued, key=lambda each: each.order)
         else:
-            self._waiting.append(ticket)
+            self._waiting.append(queued)
 
-    def postpone(self, ticket: Ticket, bucket: str, until: float, priority: int = 0) -> None:
+    def postpone(self, queued: QueuedCall, bucket: str, until: float, priority: int = 0) -> None:
         """Queue a call again that was let go and did not go, because another process was first.
 
         Args:
-            ticket: the call.
+            queued: the call.
             bucket: whose limit is full; "" for everybody's.
             until: when it may be tried again.
             priority: without a bucket, the most urgent priority that has to wait.
         """
-        self.withdraw(ticket)
+        self.withdraw(queued)
         if bucket:
             self._held[bucket] = max(until, self._held.get(bucket, 0.0))
         else:
             for each in range(priority, len(self._paused)):
                 self._paused[each] = max(until, self._paused[each])
-        self._queue(ticket)
+        self._queue(queued)
 
-    def withdraw(self, ticket: Ticket) -> None:
+    def withdraw(self, queued: QueuedCall) -> None:
         """Take out a call that was let go and did not go; `enter` queues it in its old place."""
-        self._in_flight.discard(ticket)
-        ticket.granted = False
-        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.forget(ticket)
+        self._in_flight.discard(queued)
+        queued.granted = False
+        for window in (self._session, *self._buckets.get(queued.bucket, ())):
+            window.forget(queued)
 
-    def dispatch(self, now: float) -> list[Ticket]:
+    def dispatch(self, now: float) -> list[QueuedCall]:
         """Let go whoever may go now, in order, and return them.
 
         One whose own bucket is full lets the others pass.
         """
         if not self._waiting or now < self.blocked_until:
             return []
-        granted: list[Ticket] = []
+        granted: list[QueuedCall] = []
         in_flight = [each.kind for each in self._in_flight]
-        for ticket in self._waiting:
+        for queued in self._waiting:
             if self._session.free(now) <= 0:
                 break
-            if now < self._paused[ticket.order[0]]:
+            if now < self._paused[queued.order[0]]:
                 break  # and so are all that are less urgent
-            if now < self._held.get(ticket.bucket, 0.0) or not has_slot(ticket.kind, in_flight):
+            if now < self._held.get(queued.bucket, 0.0) or not has_slot(queued.kind, in_flight):
                 continue
-            windows = self._buckets.get(ticket.bucket, ())
+            windows = self._buckets.get(queued.bucket, ())
             if all(window.free(now) > 0 for window in windows):
-                ticket.granted, ticket.went = True, now
-                self._in_flight.add(ticket)
-                in_flight.append(ticket.kind)
+                queued.granted, queued.went = True, now
+                self._in_flight.add(queued)
+                in_flight.append(queued.kind)
                 for window in (self._session, *windows):
-                    window.add(ticket, now)
-                granted.append(ticket)
+                    window.add(queued, now)
+                granted.append(queued)
         if granted:
             self._waiting = [each for each in self._waiting if not each.granted]
         return granted
 
-    def seconds_until(self, ticket: Ticket, now: float) -> float:
+    def seconds_until(self, queued: QueuedCall, now: float) -> float:
         """Return how long a waiting call has to wait at least."""
-        ahead = [each for each in self._waiting if each.order < ticket.order]
-        held = max(self._paused[ticket.order[0]], self._held.get(ticket.bucket, 0.0))
+        ahead = [each for each in self._waiting if each.order < queued.order]
+        held = max(self._paused[queued.order[0]], self._held.get(queued.bucket, 0.0))
         blocked = max(self.blocked_until, held) - now
         wait = max(blocked, self._session.opens_for(len(ahead), now))
-        if ticket.bucket:
-            same = sum(each.bucket == ticket.bucket for each in ahead)
-            for window in self._buckets[ticket.bucket]:
+        if queued.bucket:
+            same = sum(each.bucket == queued.bucket for each in ahead)
+            for window in self._buckets[queued.bucket]:
                 wait = max(wait, window.opens_for(same, now))
         return max(wait, 0.0)
 
-    def leave(self, ticket: Ticket, now: float, answered_in: float | None = None) -> None:
+    def leave(self, queued: QueuedCall, now: float, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
 
         An interrupt can end this half done: taking the same call out again completes it.
 
         Args:
-            ticket: the call.
+            queued: the call.
             now: the time.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
         if answered_in is not None:
-            ticket.return_time = self._answers.learn(ticket.operation, answered_in)
-        arrived = latest(ticket.went, now, ticket.return_time)
-        for window in (self._session, *self._buckets.get(ticket.bucket, ())):
-            window.land(ticket, arrived)
-        self._in_flight.discard(ticket)
-        if ticket in self._waiting:
-            self._waiting.remove(ticket)
+            queued.return_time = self._answers.learn(queued.operation, answered_in)
+        arrived = latest(queued.went, now, queued.return_time)
+        for window in (self._session, *self._buckets.get(queued.bucket, ())):
+            window.land(queued, arrived)
+        self._in_flight.discard(queued)
+        if queued in self._waiting:
+            self._waiting.remove(queued)
 
-    def forgotten(self) -> list[Ticket]:
+    def forgotten(self) -> list[QueuedCall]:
         """Return the calls whose caller is gone and that still hold a slot.
 
         An interrupt can end a call between any two steps, and its slot would be lost.

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ..._wire.record import Record
-from .limiter import READ, Ticket, has_slot, priority_of
+from .limiter import READ, QueuedCall, has_slot, priority_of
 from .limits import PENALTY, SESSION_LIMIT, Limit, limits_of
 from .shared_order_turns import SharedTurn, hold_back
 from .window import MARGIN, latest
@@ -30,7 +30,7 @@ class StoreError(Exception):
     """Where the shared state is kept cannot be used: what the runtime tells the core."""
 
 
-class Flight(msgspec.Struct, array_like=True):
+class InFlight(msgspec.Struct, array_like=True):
     """A request on its way.
 
     Attributes:
@@ -61,13 +61,13 @@ class Shared(msgspec.Struct, omit_defaults=True):
     """
 
     went: dict[str, list[float]] = {}
-    flights: dict[str, Flight] = {}
+    flights: dict[str, InFlight] = {}
     blocked_until: float = 0.0
     urgent: dict[str, float] = {}
     turns: dict[str, SharedTurn] = {}
 
 
-class Claim(Record, frozen=True):
+class Reservation(Record, frozen=True):
     """A request that wants to go.
 
     Attributes:
@@ -93,21 +93,21 @@ class Claim(Record, frozen=True):
     @classmethod
     def of(
         cls,
-        ticket: Ticket,
+        queued: QueuedCall,
         token: str,
         lease: float,
         *,
         forgive: bool,
         hold: float = 0.0,
         known: frozenset[str] = frozenset(),
-    ) -> Claim:
+    ) -> Reservation:
         """Return what a call claims."""
-        operation = ticket.operation
+        operation = queued.operation
         bucket, limits = limits_of(operation.method, operation.path)
-        return cls(token, bucket, limits, ticket.kind, lease, forgive, hold, known)
+        return cls(token, bucket, limits, queued.kind, lease, forgive, hold, known)
 
 
-class Refusal(Record, frozen=True):
+class Denied(Record, frozen=True):
     """A request may not go yet.
 
     Attributes:
@@ -127,7 +127,7 @@ class Refusal(Record, frozen=True):
     question: bool = False
 
 
-def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
+def reserve(shared: Shared, now: float, claim: Reservation) -> Denied | None:
     """Let a request go now, or say how long it has to wait.
 
     An urgent one that has to wait is remembered for a moment, so that reads of other processes
@@ -137,12 +137,12 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
     if claim.forgive:
         shared.blocked_until = 0.0
     if now < shared.blocked_until:
-        return Refusal(shared.blocked_until - now, penalty=True)
+        return Denied(shared.blocked_until - now, penalty=True)
     if claim.token in shared.flights:
         return None  # it was let go, and whoever asked did not hear of it
     held = min(hold_back(shared, now, claim.known), claim.hold)
     if held > 0:
-        return Refusal(min(held, _QUESTION_AGAIN), noted=claim.forgive, question=True)
+        return Denied(min(held, _QUESTION_AGAIN), noted=claim.forgive, question=True)
     refusal = _refusal(shared, now, claim)
     if refusal is not None:
         if claim.kind != READ and not refusal.bucket:
@@ -150,16 +150,16 @@ def reserve(shared: Shared, now: float, claim: Claim) -> Refusal | None:
         return refusal
     for bucket in {claim.bucket, ""}:
         shared.went.setdefault(bucket, []).append(now)
-    shared.flights[claim.token] = Flight(now, claim.lease, claim.bucket, now, claim.kind)
+    shared.flights[claim.token] = InFlight(now, claim.lease, claim.bucket, now, claim.kind)
     shared.urgent.pop(claim.token, None)
     return None
 
 
-def _refusal(shared: Shared, now: float, claim: Claim) -> Refusal | None:
+def _refusal(shared: Shared, now: float, claim: Reservation) -> Denied | None:
     is_read = claim.kind == READ
     noted = claim.forgive or not is_read
     priority = priority_of(claim.kind)
-    again = Refusal(_LOOK_AGAIN, priority=priority, noted=noted)
+    again = Denied(_LOOK_AGAIN, priority=priority, noted=noted)
     urgent = len(shared.urgent) if is_read else 0
     if not has_slot(claim.kind, [each.kind for each in shared.flights.values()], urgent):
         return again
@@ -167,7 +167,7 @@ def _refusal(shared: Shared, now: float, claim: Claim) -> Refusal | None:
         went = shared.went.get(bucket, [])
         wait = max((_until_free(went, limit, now) for limit in limits), default=0.0)
         if wait > 0:
-            return Refusal(wait, bucket, noted=noted)
+            return Denied(wait, bucket, noted=noted)
     if urgent and len(shared.went.get("", [])) + urgent >= SESSION_LIMIT.count:
         return again
     return None
@@ -236,7 +236,7 @@ def _tidy(shared: Shared, now: float) -> None:
             del shared.went[bucket]
 
 
-def _count_again(shared: Shared, flight: Flight, when: float) -> None:
+def _count_again(shared: Shared, flight: InFlight, when: float) -> None:
     """Count a request as of another moment than before."""
     for bucket in {flight.bucket, ""}:
         times = shared.went.get(bucket, [])

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _END_WAIT: Final = 1.0
 
 
-class Ledger:
+class SharedLimitStore:
     """What several processes share about one gateway, in a file or on a Redis server.
 
     Each change is a task, so that a cancelled call never ends one in the middle: neither

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from ..._core.pacing.limiter import Pacer, Ticket
+from ..._core.pacing.limiter import QueuedCall, RateLimiter
 from ..._core.pacing.limits import MAX_STREAMS
-from ..._core.pacing.shared import Refusal
+from ..._core.pacing.shared import Denied
 
 
 class Stream(Protocol):
@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 
 def _changing(
-    method: Callable[Concatenate[Gate, P], T],
-) -> Callable[Concatenate[Gate, P], T]:
+    method: Callable[Concatenate[ProcessRateLimiter, P], T],
+) -> Callable[Concatenate[ProcessRateLimiter, P], T]:
     """Run a method under the lock, then remove the calls that have ended."""
 
     @functools.wraps(method)
-    def changing(self: Gate, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def changing(self: ProcessRateLimiter, /, *args: P.args, **kwargs: P.kwargs) -> T:
         with self._lock:
             self._holder = threading.get_ident()
             try:
@@ -49,7 +49,7 @@ def _changing(
     return changing
 
 
-class Gate:
+class ProcessRateLimiter:
     """A gateway's queue, safe for threads and event loops at once."""
 
     def __init__(self) -> None:
@@ -58,72 +58,72 @@ class Gate:
         self._lock = threading.RLock()
         self._holder = 0
         # Calls that are over and still have to be taken out, by whoever has the lock.
-        self._over: deque[tuple[Ticket, float, float | None]] = deque()
-        self._pacer = Pacer()
-        self._wakers: dict[Ticket, Callable[[], None]] = {}
+        self._over: deque[tuple[QueuedCall, float, float | None]] = deque()
+        self._pacer = RateLimiter()
+        self._wakers: dict[QueuedCall, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
     @_changing
-    def enter(self, ticket: Ticket, owner: object) -> float:
+    def enter(self, queued: QueuedCall, owner: object) -> float:
         """Queue a call; return how long it has to wait at least.
 
         Args:
-            ticket: the call.
+            queued: the call.
             owner: what makes the call. Once that is gone, so is the call.
         """
         now = time.monotonic()
-        ticket.owner = weakref.ref(owner)
-        self._pacer.enter(ticket)
+        queued.owner = weakref.ref(owner)
+        self._pacer.enter(queued)
         self._dispatch(now)
-        if not ticket.granted:
+        if not queued.granted:
             self._forget(now)
-        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
 
     @_changing
-    def seconds_until(self, ticket: Ticket, wake: Callable[[], None] | None = None) -> float:
+    def seconds_until(self, queued: QueuedCall, wake: Callable[[], None] | None = None) -> float:
         """Let go whoever may go; return how long this one still has to wait at least.
 
         Args:
-            ticket: the call.
+            queued: the call.
             wake: called when it may go; None leaves it as it is.
         """
         now = time.monotonic()
-        if wake is not None and not ticket.granted:
-            self._wakers[ticket] = wake
+        if wake is not None and not queued.granted:
+            self._wakers[queued] = wake
         self._forget(now)
-        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
 
     @_changing
-    def postpone(self, ticket: Ticket, refusal: Refusal) -> float:
+    def postpone(self, queued: QueuedCall, refusal: Denied) -> float:
         """Queue a call again that other processes left no room for; return how long it has to wait.
 
         Args:
-            ticket: the call.
+            queued: the call.
             refusal: who has to wait, and for how long.
         """
         now = time.monotonic()
         until = now + refusal.seconds
-        self._pacer.postpone(ticket, refusal.bucket, until, refusal.priority)
+        self._pacer.postpone(queued, refusal.bucket, until, refusal.priority)
         self._dispatch(now)
-        return 0.0 if ticket.granted else self._pacer.seconds_until(ticket, now)
+        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
 
     @_changing
-    def withdraw(self, ticket: Ticket) -> None:
+    def withdraw(self, queued: QueuedCall) -> None:
         """Take out a call that was let go and did not go; `enter` queues it in its old place."""
-        self._pacer.withdraw(ticket)
+        self._pacer.withdraw(queued)
         self._dispatch(time.monotonic())
 
-    def leave(self, ticket: Ticket, answered_in: float | None = None) -> None:
+    def leave(self, queued: QueuedCall, answered_in: float | None = None) -> None:
         """Take a call out: it is done, or does not want to go any more.
 
         An interrupt can end this half done: taking the same call out again completes it.
 
         Args:
-            ticket: the call.
+            queued: the call.
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        self._over.append((ticket, time.monotonic(), answered_in))
+        self._over.append((queued, time.monotonic(), answered_in))
         # The garbage collector ends forgotten calls in whatever thread it runs, which may be in
         # the middle of a change: then the end of that change takes this call out, too.
         if self._holder != threading.get_ident():
@@ -135,22 +135,22 @@ class Gate:
 
     def _take_out(self) -> None:
         while self._over:
-            ticket, now, answered_in = self._over[0]
-            self._wakers.pop(ticket, None)
-            self._pacer.leave(ticket, now, answered_in)
+            queued, now, answered_in = self._over[0]
+            self._wakers.pop(queued, None)
+            self._pacer.leave(queued, now, answered_in)
             self._over.popleft()
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
         """Remove the calls that ended without notice, and dispatch the waiting ones."""
-        for ticket in self._pacer.forgotten():
-            self._wakers.pop(ticket, None)
-            self._pacer.leave(ticket, now)
+        for queued in self._pacer.forgotten():
+            self._wakers.pop(queued, None)
+            self._pacer.leave(queued, now)
         self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:
-        for ticket in self._pacer.dispatch(now):
-            wake = self._wakers.pop(ticket, None)
+        for queued in self._pacer.dispatch(now):
+            wake = self._wakers.pop(queued, None)
             if wake is not None:
                 wake()
 
@@ -189,28 +189,28 @@ class Gate:
         return max(self._pacer.blocked_until - time.monotonic(), 0.0)
 
 
-_gates: dict[str, Gate] = {}
-_gates_lock = threading.Lock()
+_limiters: dict[str, ProcessRateLimiter] = {}
+_limiters_lock = threading.Lock()
 
 
-def gate_for(key: str) -> Gate:
+def limiter_for(key: str) -> ProcessRateLimiter:
     """Return the one queue in front of a gateway.
 
     Args:
         key: the gateway's `gateway_key`.
     """
-    with _gates_lock:
-        gate = _gates.get(key)
-        if gate is None:
-            gate = _gates[key] = Gate()
-        return gate
+    with _limiters_lock:
+        limiter = _limiters.get(key)
+        if limiter is None:
+            limiter = _limiters[key] = ProcessRateLimiter()
+        return limiter
 
 
 def _start_anew() -> None:
     # A lock that another thread held during the fork would stay locked in the child.
-    global _gates_lock
-    _gates_lock = threading.Lock()
-    _gates.clear()
+    global _limiters_lock
+    _limiters_lock = threading.Lock()
+    _limiters.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..._core.pacing.shared import Refusal, Shared, StoreError, dump, load
+from ..._core.pacing.shared import Denied, Shared, StoreError, dump, load
 from ..._core.settings.connection import PacingStore
 from ...errors import InvalidRequest
 
@@ -102,7 +102,7 @@ def next_state(
 
 def _is_unchanged(result: object) -> bool:
     # Whoever waits asks often, and would keep those who go from writing.
-    return isinstance(result, Refusal) and not result.noted
+    return isinstance(result, Denied) and not result.noted
 
 
 def redis_trouble(error: Exception) -> StoreError:

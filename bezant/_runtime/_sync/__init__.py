@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 
-from .._shared.limiters import Gate, gate_for
+from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
 from .concurrency import (
     Bell,
@@ -25,20 +25,20 @@ from .concurrency import (
     wall_time,
 )
 from .http import HttpTransport
-from .store import Ledger
+from .store import SharedLimitStore
 from .websocket import WebSocket
 
 __all__ = [
     "Bell",
     "Connecting",
     "Event",
-    "Gate",
     "HttpTransport",
-    "Ledger",
     "Lock",
     "OrderTurns",
     "Owner",
+    "ProcessRateLimiter",
     "Promise",
+    "SharedLimitStore",
     "StateLock",
     "Waker",
     "WebSocket",
@@ -47,7 +47,7 @@ __all__ = [
     "caller",
     "chance",
     "connecting",
-    "gate_for",
+    "limiter_for",
     "monotonic",
     "order_turns_for",
     "sleep",

@@ -22,7 +22,7 @@ from .._shared.stores import (
 T = TypeVar("T")
 
 
-class Ledger:
+class SharedLimitStore:
     """What several processes share about one gateway, in a file or on a Redis server."""
 
     def __init__(self, store: PacingStore) -> None:

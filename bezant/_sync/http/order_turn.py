@@ -60,7 +60,7 @@ class OrderTurn:
         settings: Settings,
         kind: OrderCall,
         names: tuple[str, ...],
-        ledger: rt.Ledger | None = None,
+        ledger: rt.SharedLimitStore | None = None,
     ) -> None:
         self._ledger = ledger
         self._shared = False
@@ -131,7 +131,7 @@ class OrderTurn:
             rt.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _take(self, ledger: rt.Ledger, turn: AccountTurn, lease: float) -> Taken:
+    def _take(self, ledger: rt.SharedLimitStore, turn: AccountTurn, lease: float) -> Taken:
         """Ask all processes for the turn, or renew its lease."""
         self._shared = True
         taken = self._change(ledger, partial(take_turn, turn=turn, lease=lease))
@@ -141,7 +141,7 @@ class OrderTurn:
             self._notices.append(notice)
         return taken
 
-    def _change(self, ledger: rt.Ledger, change: Callable[[Shared, float], T]) -> T:
+    def _change(self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], T]) -> T:
         try:
             return ledger.change(change, self._name)
         except StoreError as trouble:
@@ -151,7 +151,9 @@ class OrderTurn:
                 retry_after=1.0,
             ) from trouble
 
-    def _tell_all(self, ledger: rt.Ledger, change: Callable[[Shared, float], None]) -> None:
+    def _tell_all(
+        self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], None]
+    ) -> None:
         try:
             ledger.settle(change, self._name)
         except StoreError as trouble:  # the turn ends with its lease
@@ -226,7 +228,7 @@ class OrderTurn:
         self._shared = False
         self._turn = None
 
-    def _tell(self, ledger: rt.Ledger, token: str) -> None:
+    def _tell(self, ledger: rt.SharedLimitStore, token: str) -> None:
         """Tell all processes how the call ended."""
         found: list[bool] = []
 

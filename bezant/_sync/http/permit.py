@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Final, NoReturn
 
 from ..._core.http.operation import Operation
-from ..._core.pacing.limiter import Ticket
+from ..._core.pacing.limiter import QueuedCall
 from ..._core.pacing.shared import (
-    Claim,
-    Refusal,
+    Denied,
+    Reservation,
     Shared,
     StoreError,
     announce,
@@ -36,33 +36,33 @@ patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", defaul
 _GRACE: Final = 5.0
 
 
-class Turn:
+class Permit:
     """One call's turn: waits until it comes, and gives it back at the end of its context.
 
     First the process's own queue decides, which knows who is more urgent; then, where there is one,
     the ledger that is shared with other processes.
 
     Attributes:
-        ticket: its place in the queue, until it has been given back.
+        queued: its place in the queue, until it has been given back.
     """
 
     def __init__(
         self,
-        gate: rt.Gate,
+        limiter: rt.ProcessRateLimiter,
         operation: Operation,
         settings: Settings,
-        ledger: rt.Ledger | None = None,
+        ledger: rt.SharedLimitStore | None = None,
         order_turns: rt.OrderTurns | None = None,
         hold: float = 0.0,
     ) -> None:
-        self._gate = gate
+        self._limiter = limiter
         self._operation = operation
         self._settings = settings
         self._ledger = ledger
         self._order_turns = order_turns
         # For how many seconds it may still be held back for questions of other processes.
         self._hold = hold
-        self.ticket: Ticket | None = None
+        self.queued: QueuedCall | None = None
         self._began = 0.0
         self._went = 0.0
         self._token = ""
@@ -72,51 +72,51 @@ class Turn:
             return
         self._began = rt.monotonic()
         # Kept before it is queued: an interrupt may come as soon as it is.
-        ticket = self.ticket = Ticket.of(self._operation)
+        queued = self.queued = QueuedCall.of(self._operation)
         try:
-            wait = self._gate.enter(ticket, self)
-            if wait and ticket.is_urgent:
+            wait = self._limiter.enter(queued, self)
+            if wait and queued.is_urgent:
                 self._announce(wait)
             if wait > 1:
                 _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
             while True:
-                while not ticket.granted:
+                while not queued.granted:
                     self._check(wait)
                     waker = rt.Waker()
-                    wait = self._gate.seconds_until(ticket, waker.wake)
-                    if not ticket.granted:
+                    wait = self._limiter.seconds_until(queued, waker.wake)
+                    if not queued.granted:
                         # At least a moment: those in flight may be what it waits for.
                         waker.wait(max(wait, 0.01))
-                        wait = self._gate.seconds_until(ticket)
+                        wait = self._limiter.seconds_until(queued)
                 asked = rt.monotonic()
-                refusal = self._ask_others(ticket)
+                refusal = self._ask_others(queued)
                 if refusal is None:
                     self._went = rt.monotonic()
                     return
                 if refusal.question:
-                    wait = self._hold_back(ticket, refusal, asked)
+                    wait = self._hold_back(queued, refusal, asked)
                     continue
                 if refusal.penalty:
-                    self._gate.penalise(refusal.seconds)
-                wait = self._gate.postpone(ticket, refusal)
+                    self._limiter.penalise(refusal.seconds)
+                wait = self._limiter.postpone(queued, refusal)
         except BaseException:
             self.leave()
             raise
 
-    def _hold_back(self, ticket: Ticket, refusal: Refusal, asked: float) -> float:
+    def _hold_back(self, queued: QueuedCall, refusal: Denied, asked: float) -> float:
         """Wait a moment for another process's question, outside the queue; return to the queue.
 
         Args:
-            ticket: the call.
+            queued: the call.
             refusal: how long to wait.
             asked: when it asked for a slot.
         """
-        self._gate.withdraw(ticket)
+        self._limiter.withdraw(queued)
         rt.sleep(refusal.seconds)
         spent = rt.monotonic() - asked
         self._hold -= spent
         self._began += spent  # max_wait is about the limits
-        return self._gate.enter(ticket, self)
+        return self._limiter.enter(queued, self)
 
     def _announce(self, wait: float) -> None:
         """Have the reads of other processes let an urgent call pass that waits in this one."""
@@ -127,24 +127,24 @@ class Turn:
             change = partial(announce, token=self._token, seconds=wait)
             self._ledger.change(change, self._token)
 
-    def _ask_others(self, ticket: Ticket) -> Refusal | None:
+    def _ask_others(self, queued: QueuedCall) -> Denied | None:
         """Ask for a place among all processes."""
         if self._ledger is None:
             return None
         self._token = self._token or os.urandom(16).hex()
         lease = self._settings.timeout + _GRACE
-        claim = Claim.of(
-            ticket,
+        claim = Reservation.of(
+            queued,
             self._token,
             lease,
-            forgive=self._gate.take_forgiveness(),
+            forgive=self._limiter.take_forgiveness(),
             hold=self._hold,
             known=frozenset() if self._order_turns is None else self._order_turns.questions,
         )
         try:
             return self._ledger.change(partial(reserve, claim=claim), self._token)
         except StoreError as trouble:
-            if ticket.is_tickle:  # one a minute breaks no limit, and without it the session ends
+            if queued.is_tickle:  # one a minute breaks no limit, and without it the session ends
                 _logger.warning("%s; a tickle goes all the same", trouble)
                 return None
             raise PacingError(
@@ -155,7 +155,7 @@ class Turn:
 
     def _check(self, wait: float) -> None:
         """Give up where the turn does not come in time."""
-        penalty = self._gate.penalty_left
+        penalty = self._limiter.penalty_left
         patient = patience.get()
         # A penalty is waited out by nobody: it may be lengthened meanwhile.
         longest = self._settings.max_wait if patient is None or penalty else patient
@@ -181,12 +181,12 @@ class Turn:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.ticket is None:
+        if self.queued is None:
             return
         answered_in: float | None = None
         try:
             if isinstance(exc, RateLimited):  # before anybody else is let go
-                self._gate.penalise(exc.retry_after)
+                self._limiter.penalise(exc.retry_after)
                 _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
                 if self._ledger is not None:
                     change = partial(penalise, seconds=exc.retry_after)
@@ -202,35 +202,37 @@ class Turn:
         Args:
             answered_in: after how many seconds it was answered as it should be; None if it was not.
         """
-        ticket = self.ticket
-        if ticket is None:
+        queued = self.queued
+        if queued is None:
             return
         try:
-            self._gate.leave(ticket, answered_in)
+            self._limiter.leave(queued, answered_in)
             if self._token:
-                self._release(ticket)
+                self._release(queued)
         except BaseException:
             # An interrupt or a cancellation in the middle. Twice does no harm; half done, the
             # slot would be occupied for as long as the process lives.
-            self._gate.leave(ticket)
+            self._limiter.leave(queued)
             if self._token:
-                self._release(ticket)
+                self._release(queued)
             raise
-        self.ticket = None
+        self.queued = None
 
-    def _release(self, ticket: Ticket) -> None:
+    def _release(self, queued: QueuedCall) -> None:
         if self._ledger is not None:
-            change = partial(release, token=self._token, return_time=ticket.return_time)
+            change = partial(release, token=self._token, return_time=queued.return_time)
             self._tell(self._ledger, change, self._token)
 
-    def _tell(self, ledger: rt.Ledger, change: Callable[[Shared, float], None], token: str) -> None:
+    def _tell(
+        self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], None], token: str
+    ) -> None:
         try:
             ledger.settle(change, token)
         except StoreError as trouble:  # the call itself is over, and its place ends by itself
             _logger.warning("%s", trouble)
 
 
-class TurnGuard:
+class PermitGuard:
     """Gives a turn back where an interrupt has come just as the turn itself was to do that.
 
     Python looks for signals whenever it begins to run a function, such as the one that ends a
@@ -239,7 +241,7 @@ class TurnGuard:
 
     __slots__ = ("_turn",)
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Permit) -> None:
         self._turn = turn
 
     def __enter__(self) -> None:
@@ -251,5 +253,5 @@ class TurnGuard:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._turn.ticket is not None:
+        if self._turn.queued is not None:
             self._turn.leave()

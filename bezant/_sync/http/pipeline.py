@@ -51,7 +51,7 @@ from ...errors import (
 )
 from ...models._session import AuthStatus, Tickle
 from .order_turn import OrderTurn, OrderTurnGuard, hold_back
-from .permit import Turn, TurnGuard
+from .permit import Permit, PermitGuard
 from .single_flight import SingleFlight
 
 T = TypeVar("T")
@@ -84,10 +84,10 @@ class Channel:
         self.settings = settings
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
-        self.gate: rt.Gate = rt.gate_for(settings.base_url.gateway_key)
-        self.ledger: rt.Ledger | None = None
+        self.limiter: rt.ProcessRateLimiter = rt.limiter_for(settings.base_url.gateway_key)
+        self.ledger: rt.SharedLimitStore | None = None
         if settings.pacing_store is not None:
-            self.ledger = rt.Ledger(settings.pacing_store)
+            self.ledger = rt.SharedLimitStore(settings.pacing_store)
         self.workers: list[Stoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -212,8 +212,10 @@ class Channel:
             attempt += 1
             answer: Response | None = None
             try:
-                slot = Turn(self.gate, operation, settings, self.ledger, self.order_turns, hold)
-                with TurnGuard(slot), slot:
+                permit = Permit(
+                    self.limiter, operation, settings, self.ledger, self.order_turns, hold
+                )
+                with PermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
                     # Waiting for a turn does not count; pauses between attempts do.

@@ -14,9 +14,9 @@ from bezant._core.pacing import limiter as kinds
 from bezant._core.pacing.limiter import (
     KEPT_FOR_ORDERS,
     LEAST_URGENT,
-    Answers,
-    Pacer,
-    Ticket,
+    QueuedCall,
+    RateLimiter,
+    ResponseTimes,
     has_slot,
     kind_of,
     priority_of,
@@ -42,8 +42,8 @@ FACTS = Path(__file__).parents[4] / "shared" / "facts" / "pacing.json"
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
 
 
-def enter(pacer: Pacer, operation: Operation) -> Ticket:
-    ticket = Ticket.of(operation)
+def enter(pacer: RateLimiter, operation: Operation) -> QueuedCall:
+    ticket = QueuedCall.of(operation)
     pacer.enter(ticket)
     return ticket
 
@@ -54,10 +54,10 @@ def enter(pacer: Pacer, operation: Operation) -> Ticket:
 def test_no_window_is_ever_exceeded(
     steps: list[tuple[Operation, int, float, bool]],
 ) -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     now = 1000.0
-    arrived: dict[Ticket, tuple[float, float]] = {}
-    flying: list[Ticket] = []
+    arrived: dict[QueuedCall, tuple[float, float]] = {}
+    flying: list[QueuedCall] = []
     for operation, count, pause, landing in steps:
         for _ in range(count):
             enter(pacer, operation)
@@ -91,11 +91,11 @@ def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
     """As long as the way back takes half of the quickest answer, whatever the way there takes."""
-    pacer = Pacer()
+    pacer = RateLimiter()
     now = 1000.0
     arrived: list[tuple[float, Operation]] = []
     quickest: dict[Operation, float] = {}
-    flying: list[tuple[float, float, Ticket]] = []
+    flying: list[tuple[float, float, QueuedCall]] = []
     for operation, pause, there, more, good in steps:
         enter(pacer, operation)
         now += pause
@@ -112,11 +112,11 @@ def test_no_window_is_exceeded_where_requests_arrive(
 
 
 def _fly(
-    tickets: list[Ticket],
+    tickets: list[QueuedCall],
     now: float,
     there: float,
     more: float,
-    flying: list[tuple[float, float, Ticket]],
+    flying: list[tuple[float, float, QueuedCall]],
     arrived: list[tuple[float, Operation]],
     quickest: dict[Operation, float],
 ) -> None:
@@ -136,7 +136,7 @@ def assert_apart(times: list[float], limit: Limit) -> None:
 
 
 def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     now = 0.0
 
     def window() -> float:
@@ -158,7 +158,7 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
 
 
 def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
 
     def answer(seconds: float | None) -> float:
         ticket = enter(pacer, READ)
@@ -177,7 +177,7 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
 
 
 def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
-    answers = Answers()
+    answers = ResponseTimes()
     for _ in range(10):
         assert answers.learn(READ, 0.2) == 0
     assert answers.learn(READ, 0.3) == pytest.approx(0.1)
@@ -199,7 +199,7 @@ def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
 @settings(max_examples=30)
 @given(st.integers(1, 25), st.sampled_from([READ, HISTORY, ORDERS, TICKLE]))
 def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Operation) -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     tickets = [enter(pacer, operation) for _ in range(count)]
     last = tickets[-1]
     now = 0.0
@@ -220,7 +220,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
 
 
 def test_the_session_limit() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     for _ in range(25):
         enter(pacer, READ)
     counts = []
@@ -234,7 +234,7 @@ def test_the_session_limit() -> None:
 
 
 def test_a_full_bucket_lets_the_others_pass() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     first, second, read = enter(pacer, ORDERS), enter(pacer, ORDERS), enter(pacer, READ)
     assert pacer.dispatch(0.0) == [first, read]
     assert pacer.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
@@ -244,13 +244,13 @@ def test_a_full_bucket_lets_the_others_pass() -> None:
 
 
 def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     read, order, tickle = enter(pacer, READ), enter(pacer, PLACE), enter(pacer, TICKLE)
     assert pacer.dispatch(0.0) == [tickle, order, read]
 
 
 def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     reads = [enter(pacer, READ) for _ in range(6)]
     assert pacer.dispatch(0.0) == reads[:2]
     orders = [enter(pacer, PLACE) for _ in range(2)]
@@ -267,7 +267,7 @@ def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
 
 
 def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     for operation in (READ, READ, PLACE):
         enter(pacer, operation)
     assert len(pacer.dispatch(0.0)) == 3
@@ -310,11 +310,11 @@ def test_an_order_goes_within_a_window_whatever_is_queued(
     reads: list[tuple[bool, float]], at: float
 ) -> None:
     """Slow and silent reads flood the queue; an order comes at any moment."""
-    pacer = Pacer()
+    pacer = RateLimiter()
     for _ in range(50):
         enter(pacer, READ)
-    now, flying, number = 0.0, list[tuple[float, Ticket]](), 0
-    order: Ticket | None = None
+    now, flying, number = 0.0, list[tuple[float, QueuedCall]](), 0
+    order: QueuedCall | None = None
     entered = 0.0
     while order is None or not order.granted:
         if order is None and now >= at:
@@ -332,7 +332,7 @@ def test_an_order_goes_within_a_window_whatever_is_queued(
 
 
 def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     read = enter(pacer, READ)
     assert pacer.dispatch(0.0) == [read]
     pacer.postpone(read, "", 3.0, LEAST_URGENT)
@@ -352,7 +352,7 @@ def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
 
 
 def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     first = enter(pacer, READ)
     assert pacer.dispatch(0.0) == [first]
     pacer.withdraw(first)
@@ -365,7 +365,7 @@ def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
 
 
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     first, second, third = (enter(pacer, ORDERS) for _ in range(3))
     pacer.dispatch(0.0)
     assert pacer.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
@@ -377,7 +377,7 @@ def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
 
 
 def test_a_penalty_holds_everything() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     pacer.penalise(100.0, None)
     ticket = enter(pacer, TICKLE)
     assert pacer.dispatch(100.0) == []
@@ -474,10 +474,10 @@ def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
 
 
 def test_a_call_that_nobody_makes_any_more_is_known() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     gone: list[bool] = []
     kept, lost = (lambda: pacer), (lambda: None if gone else pacer)
-    tickets = [Ticket.of(READ) for _ in range(4)]
+    tickets = [QueuedCall.of(READ) for _ in range(4)]
     for ticket, owner in zip(tickets, (kept, lost, None, lost), strict=True):
         ticket.owner = owner
         pacer.enter(ticket)

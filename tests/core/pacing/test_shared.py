@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant._core.http.operation import Operation
-from bezant._core.pacing.limiter import KEPT_FOR_ORDERS, LEAST_URGENT, Pacer, Ticket
+from bezant._core.pacing.limiter import KEPT_FOR_ORDERS, LEAST_URGENT, QueuedCall, RateLimiter
 from bezant._core.pacing.limiter import READ as READ_KIND
 from bezant._core.pacing.limits import (
     KEPT_FOR_TICKLE,
@@ -18,8 +18,8 @@ from bezant._core.pacing.limits import (
     limits_of,
 )
 from bezant._core.pacing.shared import (
-    Claim,
-    Refusal,
+    Denied,
+    Reservation,
     Shared,
     announce,
     dump,
@@ -41,13 +41,13 @@ OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, CANCEL, TICKLE])
 NUMBERS = iter(range(1_000_000_000))
 
 
-def claim(operation: Operation, *, forgive: bool = False, lease: float = 30.0) -> Claim:
-    ticket = Ticket.of(operation)
-    return Claim.of(ticket, f"t{next(NUMBERS)}", lease, forgive=forgive)
+def claim(operation: Operation, *, forgive: bool = False, lease: float = 30.0) -> Reservation:
+    ticket = QueuedCall.of(operation)
+    return Reservation.of(ticket, f"t{next(NUMBERS)}", lease, forgive=forgive)
 
 
-def enter(pacer: Pacer, operation: Operation) -> Ticket:
-    ticket = Ticket.of(operation)
+def enter(pacer: RateLimiter, operation: Operation) -> QueuedCall:
+    ticket = QueuedCall.of(operation)
     pacer.enter(ticket)
     return ticket
 
@@ -57,7 +57,7 @@ def test_no_window_is_ever_exceeded(steps: list[tuple[Operation, float, bool]]) 
     shared = Shared()
     now = 1_700_000_000.0
     went: list[tuple[float, Operation]] = []
-    flying: list[Claim] = []
+    flying: list[Reservation] = []
     for operation, pause, landing in steps:
         wanted = claim(operation, lease=1e9)
         shared = load(dump(shared))
@@ -107,10 +107,10 @@ def test_a_full_bucket_is_named() -> None:
     first = claim(ORDERS)
     assert reserve(shared, 10.0, first) is None
     refusal = reserve(shared, 11.0, claim(ORDERS))  # it may arrive just now
-    assert refusal == Refusal(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
+    assert refusal == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     release(shared, 12.0, first.token)
     refusal = reserve(shared, 13.0, claim(ORDERS))
-    assert refusal == Refusal(pytest.approx(4), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
+    assert refusal == Denied(pytest.approx(4), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     assert reserve(shared, 11.0, claim(READ)) is None
 
 
@@ -220,19 +220,19 @@ class Process:
     """One of several that flood the gateway with reads, in the core's terms."""
 
     def __init__(self) -> None:
-        self.pacer = Pacer()
-        self.tokens: dict[Ticket, str] = {}
+        self.pacer = RateLimiter()
+        self.tokens: dict[QueuedCall, str] = {}
 
-    def enter(self, operation: Operation) -> Ticket:
-        ticket = Ticket.of(operation)
+    def enter(self, operation: Operation) -> QueuedCall:
+        ticket = QueuedCall.of(operation)
         self.pacer.enter(ticket)
         self.tokens[ticket] = f"t{next(NUMBERS)}"
         return ticket
 
-    def dispatch(self, shared: Shared, now: float) -> list[Ticket]:
-        granted: list[Ticket] = []
+    def dispatch(self, shared: Shared, now: float) -> list[QueuedCall]:
+        granted: list[QueuedCall] = []
         for ticket in self.pacer.dispatch(now):
-            wanted = Claim.of(ticket, self.tokens[ticket], 1e9, forgive=False)
+            wanted = Reservation.of(ticket, self.tokens[ticket], 1e9, forgive=False)
             refusal = reserve(shared, now, wanted)
             if refusal is None:
                 granted.append(ticket)
@@ -258,8 +258,8 @@ def test_an_order_goes_within_a_window_whatever_other_processes_send(
             process.enter(READ)
     ordering = processes[-1]
     now, number = 1_000.0, 0
-    flying: list[tuple[float, Process, Ticket]] = []
-    order: Ticket | None = None
+    flying: list[tuple[float, Process, QueuedCall]] = []
+    order: QueuedCall | None = None
     entered = went = 0.0
     went_at: list[float] = []
     while not went:
@@ -288,19 +288,23 @@ def test_an_order_goes_within_a_window_whatever_other_processes_send(
 def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> None:
     shared = Shared(turns={"o": SharedTurn(["A"], 100.0, 60.0, questions={"q": ""}, heard=100.0)})
     for operation in (READ, TICKLE):
-        ticket = Ticket.of(operation)
+        ticket = QueuedCall.of(operation)
 
-        def held(hold: float, *known: str, forgive: bool = False, ticket: Ticket = ticket) -> Claim:
-            return Claim.of(ticket, "t", 1.0, forgive=forgive, hold=hold, known=frozenset(known))
+        def held(
+            hold: float, *known: str, forgive: bool = False, ticket: QueuedCall = ticket
+        ) -> Reservation:
+            return Reservation.of(
+                ticket, "t", 1.0, forgive=forgive, hold=hold, known=frozenset(known)
+            )
 
         refusal = reserve(shared, 100.0, held(2.0))
-        assert refusal == Refusal(0.1, noted=False, question=True)
+        assert refusal == Denied(0.1, noted=False, question=True)
         assert shared.urgent == {}
         assert shared.went == {}
         refusal = reserve(shared, 100.0, held(0.05, forgive=True))
-        assert refusal == Refusal(0.05, question=True)
+        assert refusal == Denied(0.05, question=True)
         refusal = reserve(shared, 101.96, held(2.0, "other"))
-        assert refusal == Refusal(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
+        assert refusal == Denied(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
         for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
             assert reserve(shared, now, let_go) is None
             assert reserve(shared, 100.0, held(2.0)) is None  # it has its slot
@@ -333,10 +337,10 @@ def test_a_penalty_holds_everybody_until_it_is_over_or_forgiven() -> None:
     shared = Shared()
     penalise(shared, 100.0, None)
     penalise(shared, 100.0, 3.0)
-    assert reserve(shared, 100.0, claim(TICKLE)) == Refusal(PENALTY, penalty=True)
+    assert reserve(shared, 100.0, claim(TICKLE)) == Denied(PENALTY, penalty=True)
     assert reserve(shared, 100.0 + PENALTY, claim(READ)) is None
     penalise(shared, 2000.0, 0.0)
-    assert reserve(shared, 2000.5, claim(READ)) == Refusal(0.5, penalty=True)
+    assert reserve(shared, 2000.5, claim(READ)) == Denied(0.5, penalty=True)
     assert reserve(shared, 2000.5, claim(READ, forgive=True)) is None
     assert reserve(shared, 2000.5, claim(READ)) is None
 
@@ -358,7 +362,7 @@ def test_what_is_over_is_forgotten() -> None:
 
 
 def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
-    pacer = Pacer()
+    pacer = RateLimiter()
     first = enter(pacer, ORDERS)
     assert pacer.dispatch(0.0) == [first]
     pacer.postpone(first, "GET /iserver/account/orders", 3.0)
