@@ -64,27 +64,27 @@ def _row(what: str, whole: list[float], bare: list[float]) -> Row:
 
 
 def _prepare(client: Any, transport: Any) -> Any:
-    channel: Any = client._channel
-    channel._transport = transport
+    pipeline: Any = client._pipeline
+    pipeline._transport = transport
     # The queue as it is, but it never has to wait.
-    channel.limiter._pacer = RateLimiter(Limit(10**9, 1.0))
-    return channel
+    pipeline.limiter._pacer = RateLimiter(Limit(10**9, 1.0))
+    return pipeline
 
 
-def _request(channel: Any) -> Request:
-    return build(OPERATION, channel.settings, path=PATH, params=None, cookies="")
+def _request(pipeline: Any) -> Request:
+    return build(OPERATION, pipeline.settings, path=PATH, params=None, cookies="")
 
 
 def _blocking(setting: Setting, number: int, rounds: int) -> tuple[list[float], list[float]]:
     with bezant.Client(setting.base + "/layers", pacing=True) as client:
         transport = Instant()
-        channel = _prepare(client, transport)
+        pipeline = _prepare(client, transport)
 
         def whole() -> object:
-            return channel.call(OPERATION, list[Account], channel.settings, path=PATH)
+            return pipeline.call(OPERATION, list[Account], pipeline.settings, path=PATH)
 
         def bare() -> object:
-            answer = transport.send(_request(channel), channel.settings, 30.0)
+            answer = transport.send(_request(pipeline), pipeline.settings, 30.0)
             return read(answer, OPERATION, list[Account], print)
 
         whole()
@@ -97,18 +97,18 @@ def _asynchronous(setting: Setting, number: int, rounds: int) -> tuple[list[floa
     with asyncio.Runner() as runner:
         client = bezant.AsyncClient(setting.base + "/layers", pacing=True)
         transport = AsyncInstant()
-        channel = _prepare(client, transport)
+        pipeline = _prepare(client, transport)
 
         async def whole() -> float:
             begin = time.perf_counter()
             for _ in range(number):
-                await channel.call(OPERATION, list[Account], channel.settings, path=PATH)
+                await pipeline.call(OPERATION, list[Account], pipeline.settings, path=PATH)
             return (time.perf_counter() - begin) / number
 
         async def bare() -> float:
             begin = time.perf_counter()
             for _ in range(number):
-                answer = await transport.send(_request(channel), channel.settings, 30.0)
+                answer = await transport.send(_request(pipeline), pipeline.settings, 30.0)
                 read(answer, OPERATION, list[Account], print)
             return (time.perf_counter() - begin) / number
 

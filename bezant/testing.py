@@ -219,7 +219,7 @@ def _close_with_loop(client: AsyncClient) -> Callable[[], None]:
                 loop.run_until_complete(_finish(self.waiting))
 
     owner = ClosingOwner()
-    client._channel.owner = owner  # noqa: SLF001 - of the same package
+    client._pipeline.owner = owner  # noqa: SLF001 - of the same package
     return owner.end
 
 

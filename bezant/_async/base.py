@@ -26,7 +26,7 @@ from .._core.settings.settings import (
     resolve,
 )
 from .._runtime import _async as rt
-from .http.pipeline import AsyncChannel
+from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
@@ -75,12 +75,12 @@ class AsyncClientBase:
             max_wait=max_wait,
             retries=retries,
         )
-        self._channel = AsyncChannel(self._settings, on_drift, transport)
+        self._pipeline = AsyncPipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
-        if "_channel" not in vars(self):  # its arguments were refused
+        if "_pipeline" not in vars(self):  # its arguments were refused
             return f"<{type(self).__name__} never opened>"
-        state = " closed" if self._channel.closed else ""
+        state = " closed" if self._pipeline.closed else ""
         return f"<{type(self).__name__} {self.base_url}{state}>"
 
     @property
@@ -98,24 +98,24 @@ class AsyncClientBase:
         """What is known about the gateway's session, and how to wait for it or open it."""
         from .session.session import AsyncSession
 
-        return AsyncSession(self._channel, self._settings)
+        return AsyncSession(self._pipeline, self._settings)
 
     @property
     def penalty_left(self) -> float:
         """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
-        return self._channel.limiter.penalty_left
+        return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
         """Send again although the gateway's penalty may not be over.
 
         It is for the whole IP address, and IBKR lengthens it for those who go on.
         """
-        self._channel.limiter.forgive()
+        self._pipeline.limiter.forgive()
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._channel.closed
+        return self._pipeline.closed
 
     @cached_property
     def api(self) -> AsyncApi:
@@ -125,7 +125,7 @@ class AsyncClientBase:
         """
         from .api import AsyncApi
 
-        return AsyncApi(self._channel, self._settings)
+        return AsyncApi(self._pipeline, self._settings)
 
     def with_options(
         self,
@@ -155,7 +155,7 @@ class AsyncClientBase:
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
         copy._settings = self._settings.with_changes(changes)
-        copy._channel = self._channel
+        copy._pipeline = self._pipeline
         return copy
 
     @overload
@@ -218,7 +218,7 @@ class AsyncClientBase:
         """
         operation = raw_operation(method, path, self._settings)
         check_type(type, operation)
-        return await self._channel.call(operation, type, self._settings, params=params, json=json)
+        return await self._pipeline.call(operation, type, self._settings, params=params, json=json)
 
     def map(
         self,
@@ -259,7 +259,7 @@ class AsyncClientBase:
         if max_wait is not None:
             check_seconds("max_wait", max_wait)
         return AsyncBulk(
-            self._channel,
+            self._pipeline,
             function,
             items,
             concurrency=concurrency,
@@ -303,18 +303,18 @@ class AsyncClientBase:
     async def aclose(self) -> None:
         """Close every connection and end the keepalives. Doing so twice is fine."""
         if self._owner is None:
-            await self._channel.aclose()
+            await self._pipeline.aclose()
 
     async def __aenter__(self) -> Self:
-        self._channel.check()
+        self._pipeline.check()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     def __del__(self) -> None:
-        channel = getattr(self, "_channel", None)
-        if channel is not None and self._owner is None and channel.opened:
+        pipeline = getattr(self, "_pipeline", None)
+        if pipeline is not None and self._owner is None and pipeline.opened:
             warnings.warn(
                 f"{self!r} was never closed; use it as a context manager",
                 ResourceWarning,

@@ -14,7 +14,7 @@ from .._wire.redaction import shown
 from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
 from ..models.bulk import Outcome, Progress
 from .http.permit import patience
-from .http.pipeline import AsyncChannel, unknown_outcomes
+from .http.pipeline import AsyncPipeline, unknown_outcomes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,7 +30,7 @@ class AsyncBulk(Generic[T, R]):
 
     def __init__(
         self,
-        channel: AsyncChannel,
+        pipeline: AsyncPipeline,
         function: Callable[[T], rt.Promise[R]],
         items: Iterable[T],
         *,
@@ -47,7 +47,7 @@ class AsyncBulk(Generic[T, R]):
             raise InvalidRequest(
                 f"items must be something to iterate over, not {shown(items)}"
             ) from None
-        self._channel = channel
+        self._pipeline = pipeline
         self._function = function
         self._total = len(items) if isinstance(items, Sized) else None
         self._concurrency = concurrency
@@ -77,7 +77,7 @@ class AsyncBulk(Generic[T, R]):
     async def __aenter__(self) -> Self:
         if self._entered:
             raise InvalidRequest("a bulk map can be entered once; make another one")
-        self._channel.check()
+        self._pipeline.check()
         self._entered = True
         count = self._concurrency
         if self._total is not None:
@@ -85,7 +85,7 @@ class AsyncBulk(Generic[T, R]):
         self._at_work = count
         for _ in range(count):
             self._workers.append(rt.Worker(self._work, "bezant-bulk"))
-        self._channel.workers.append(self)
+        self._pipeline.workers.append(self)
         return self
 
     async def __aexit__(
@@ -125,8 +125,8 @@ class AsyncBulk(Generic[T, R]):
     async def stop(self) -> None:
         """End what is still going on. Doing so twice is fine."""
         self._closed = True
-        if self in self._channel.workers:
-            self._channel.workers.remove(self)
+        if self in self._pipeline.workers:
+            self._pipeline.workers.remove(self)
         for worker in self._workers:
             worker.abandon()
         for worker in self._workers:

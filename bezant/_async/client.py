@@ -73,7 +73,7 @@ class AsyncClient(AsyncClientBase):
         Raises:
             NotAuthenticated: the login is gone.
         """
-        return await self._channel.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
+        return await self._pipeline.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
 
     async def health(self) -> AuthStatus:
         """Return the session's flags if it can be used, else raise what is wrong.
@@ -87,7 +87,7 @@ class AsyncClient(AsyncClientBase):
             CompetingSession: logged in, but the user name is in use somewhere else.
             NotEstablished: authenticated, but not usable yet.
         """
-        session = self._channel.session
+        session = self._pipeline.session
         status = await self.auth_status()
         problem = session.problem(status)
         if problem is None:
@@ -100,15 +100,15 @@ class AsyncClient(AsyncClientBase):
 
     async def tickle(self) -> Tickle:
         """Keep the session alive once (``POST /tickle``) and return what the gateway says."""
-        return await self._channel.call(session_rules.TICKLE, Tickle, self._settings)
+        return await self._pipeline.call(session_rules.TICKLE, Tickle, self._settings)
 
     async def logout(self) -> None:
         """End the gateway's session (``POST /logout``).
 
         Only a login in the browser opens a new one.
         """
-        await self._channel.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
-        self._channel.forget_session()
+        await self._pipeline.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
+        self._pipeline.forget_session()
 
     def keepalive(
         self,
@@ -132,8 +132,8 @@ class AsyncClient(AsyncClientBase):
         from .session.keepalive import AsyncKeepalive
 
         check_seconds("interval", interval)
-        self._channel.check()
-        return AsyncKeepalive(self._channel, interval, on_lost, on_restored)
+        self._pipeline.check()
+        return AsyncKeepalive(self._pipeline, interval, on_lost, on_restored)
 
     async def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
@@ -147,13 +147,13 @@ class AsyncClient(AsyncClientBase):
             PacingError: the accounts may not be asked for again within ``max_wait``.
         """
         for _ in range(2):
-            accounts = await self._channel.call(
+            accounts = await self._pipeline.call(
                 prerequisites.ACCOUNTS, list[Account], self._settings
             )
             if accounts:
                 return accounts
         await self._believe_nothing()
-        self._channel.forget_session()
+        self._pipeline.forget_session()
         raise no_accounts(prerequisites.ACCOUNTS)
 
     async def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
@@ -172,9 +172,9 @@ class AsyncClient(AsyncClientBase):
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # Where the accounts are still to be asked for, that is just before the first page.
-        pager = position_rules.Pager(doubtful=not self._channel.is_new(prerequisites.ACCOUNTS))
+        pager = position_rules.Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
-            rows = await self._channel.call(
+            rows = await self._pipeline.call(
                 position_rules.POSITIONS,
                 list[Position],
                 self._settings,
@@ -182,7 +182,7 @@ class AsyncClient(AsyncClientBase):
                 params=position_rules.SORTING,
             )
             if not rows and not pager.page:
-                if await self._channel.was_not_ready(position_rules.POSITIONS, self._settings):
+                if await self._pipeline.was_not_ready(position_rules.POSITIONS, self._settings):
                     continue
                 if pager.doubts(rows) and await self._is_another_session():
                     continue
@@ -192,10 +192,10 @@ class AsyncClient(AsyncClientBase):
 
     async def _is_another_session(self) -> bool:
         """Say whether somebody may have logged in anew since the accounts were asked for."""
-        if not self._channel.knows_session:
-            self._channel.forget_session()
+        if not self._pipeline.knows_session:
+            self._pipeline.forget_session()
         await self.tickle()
-        return self._channel.is_new(prerequisites.ACCOUNTS)
+        return self._pipeline.is_new(prerequisites.ACCOUNTS)
 
     async def all_positions(self, account_id: str) -> list[Position]:
         """Return all positions of an account, from every page, each once.
@@ -264,7 +264,7 @@ class AsyncClient(AsyncClientBase):
         found = wanted(orders)
         if not found:
             listed = {order.order_id for order in orders}
-            error = self._channel.lacks_orders(account_id, listed)
+            error = self._pipeline.lacks_orders(account_id, listed)
             if error is not None:
                 raise error
         return found
@@ -294,7 +294,7 @@ class AsyncClient(AsyncClientBase):
 
         found = await self._listed(TRADES, account_id, ask, lambda trades: trades)
         if not found:
-            error = self._channel.lacks_executions(account_id, days)
+            error = self._pipeline.lacks_executions(account_id, days)
             if error is not None:
                 raise error
         return found
@@ -307,10 +307,10 @@ class AsyncClient(AsyncClientBase):
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
         """Return a list, which the gateway says twice to be empty before that is believed."""
-        channel = self._channel
+        pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
-        known = await channel.trading_accounts(self._settings)
+        known = await pipeline.trading_accounts(self._settings)
         scope = known[0] if account_id is None and len(known) == 1 else account_id
         rows, doubtful = await ask(scope)
         if wanted(rows):
@@ -318,7 +318,7 @@ class AsyncClient(AsyncClientBase):
         again: tuple[str, ...] = () if scope is not None else known
         if not known:  # the session was not ready, so its list proves nothing
             try:
-                known = await channel.require_accounts(TRADING_ACCOUNTS, self._settings)
+                known = await pipeline.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:
                 await self._believe_nothing()  # the session's flags say more
                 raise
@@ -334,7 +334,7 @@ class AsyncClient(AsyncClientBase):
         if doubtful and not rows:
             await self._believe_nothing()
         if account_id is not None and not rows:
-            error = channel.evidence.lacks_account(account_id, operation)
+            error = pipeline.evidence.lacks_account(account_id, operation)
             if error is not None:
                 raise error
         return rows
@@ -364,7 +364,7 @@ class AsyncClient(AsyncClientBase):
         try:
             await self.health()
         except SessionError:
-            self._channel.forget_session()
+            self._pipeline.forget_session()
             raise
 
     async def snapshots(
@@ -402,7 +402,7 @@ class AsyncClient(AsyncClientBase):
         while True:
             for batch in quotes.batches():
                 asked = {"conids": batch, "fields": quotes.codes}
-                rows = await self._channel.call(
+                rows = await self._pipeline.call(
                     SNAPSHOT, list[object], self._settings, params=asked
                 )
                 quotes.add(batch, rows)

@@ -27,7 +27,7 @@ from .._core.settings.settings import (
     resolve,
 )
 from .._runtime import _sync as rt
-from .http.pipeline import Channel
+from .http.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
@@ -76,12 +76,12 @@ class ClientBase:
             max_wait=max_wait,
             retries=retries,
         )
-        self._channel = Channel(self._settings, on_drift, transport)
+        self._pipeline = Pipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
-        if "_channel" not in vars(self):  # its arguments were refused
+        if "_pipeline" not in vars(self):  # its arguments were refused
             return f"<{type(self).__name__} never opened>"
-        state = " closed" if self._channel.closed else ""
+        state = " closed" if self._pipeline.closed else ""
         return f"<{type(self).__name__} {self.base_url}{state}>"
 
     @property
@@ -99,24 +99,24 @@ class ClientBase:
         """What is known about the gateway's session, and how to wait for it or open it."""
         from .session.session import Session
 
-        return Session(self._channel, self._settings)
+        return Session(self._pipeline, self._settings)
 
     @property
     def penalty_left(self) -> float:
         """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
-        return self._channel.limiter.penalty_left
+        return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
         """Send again although the gateway's penalty may not be over.
 
         It is for the whole IP address, and IBKR lengthens it for those who go on.
         """
-        self._channel.limiter.forgive()
+        self._pipeline.limiter.forgive()
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._channel.closed
+        return self._pipeline.closed
 
     @cached_property
     def api(self) -> Api:
@@ -126,7 +126,7 @@ class ClientBase:
         """
         from .api import Api
 
-        return Api(self._channel, self._settings)
+        return Api(self._pipeline, self._settings)
 
     def with_options(
         self,
@@ -156,7 +156,7 @@ class ClientBase:
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
         copy._settings = self._settings.with_changes(changes)
-        copy._channel = self._channel
+        copy._pipeline = self._pipeline
         return copy
 
     @overload
@@ -219,7 +219,7 @@ class ClientBase:
         """
         operation = raw_operation(method, path, self._settings)
         check_type(type, operation)
-        return self._channel.call(operation, type, self._settings, params=params, json=json)
+        return self._pipeline.call(operation, type, self._settings, params=params, json=json)
 
     def map(
         self,
@@ -260,7 +260,7 @@ class ClientBase:
         if max_wait is not None:
             check_seconds("max_wait", max_wait)
         return Bulk(
-            self._channel,
+            self._pipeline,
             function,
             items,
             concurrency=concurrency,
@@ -304,18 +304,18 @@ class ClientBase:
     def close(self) -> None:
         """Close every connection and end the keepalives. Doing so twice is fine."""
         if self._owner is None:
-            self._channel.close()
+            self._pipeline.close()
 
     def __enter__(self) -> Self:
-        self._channel.check()
+        self._pipeline.check()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def __del__(self) -> None:
-        channel = getattr(self, "_channel", None)
-        if channel is not None and self._owner is None and channel.opened:
+        pipeline = getattr(self, "_pipeline", None)
+        if pipeline is not None and self._owner is None and pipeline.opened:
             warnings.warn(
                 f"{self!r} was never closed; use it as a context manager",
                 ResourceWarning,

@@ -74,7 +74,7 @@ class Client(ClientBase):
         Raises:
             NotAuthenticated: the login is gone.
         """
-        return self._channel.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
+        return self._pipeline.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
 
     def health(self) -> AuthStatus:
         """Return the session's flags if it can be used, else raise what is wrong.
@@ -88,7 +88,7 @@ class Client(ClientBase):
             CompetingSession: logged in, but the user name is in use somewhere else.
             NotEstablished: authenticated, but not usable yet.
         """
-        session = self._channel.session
+        session = self._pipeline.session
         status = self.auth_status()
         problem = session.problem(status)
         if problem is None:
@@ -101,15 +101,15 @@ class Client(ClientBase):
 
     def tickle(self) -> Tickle:
         """Keep the session alive once (``POST /tickle``) and return what the gateway says."""
-        return self._channel.call(session_rules.TICKLE, Tickle, self._settings)
+        return self._pipeline.call(session_rules.TICKLE, Tickle, self._settings)
 
     def logout(self) -> None:
         """End the gateway's session (``POST /logout``).
 
         Only a login in the browser opens a new one.
         """
-        self._channel.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
-        self._channel.forget_session()
+        self._pipeline.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
+        self._pipeline.forget_session()
 
     def keepalive(
         self,
@@ -133,8 +133,8 @@ class Client(ClientBase):
         from .session.keepalive import Keepalive
 
         check_seconds("interval", interval)
-        self._channel.check()
-        return Keepalive(self._channel, interval, on_lost, on_restored)
+        self._pipeline.check()
+        return Keepalive(self._pipeline, interval, on_lost, on_restored)
 
     def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
@@ -148,11 +148,11 @@ class Client(ClientBase):
             PacingError: the accounts may not be asked for again within ``max_wait``.
         """
         for _ in range(2):
-            accounts = self._channel.call(prerequisites.ACCOUNTS, list[Account], self._settings)
+            accounts = self._pipeline.call(prerequisites.ACCOUNTS, list[Account], self._settings)
             if accounts:
                 return accounts
         self._believe_nothing()
-        self._channel.forget_session()
+        self._pipeline.forget_session()
         raise no_accounts(prerequisites.ACCOUNTS)
 
     def position_pages(self, account_id: str) -> Iterator[list[Position]]:
@@ -171,9 +171,9 @@ class Client(ClientBase):
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # Where the accounts are still to be asked for, that is just before the first page.
-        pager = position_rules.Pager(doubtful=not self._channel.is_new(prerequisites.ACCOUNTS))
+        pager = position_rules.Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
-            rows = self._channel.call(
+            rows = self._pipeline.call(
                 position_rules.POSITIONS,
                 list[Position],
                 self._settings,
@@ -181,7 +181,7 @@ class Client(ClientBase):
                 params=position_rules.SORTING,
             )
             if not rows and not pager.page:
-                if self._channel.was_not_ready(position_rules.POSITIONS, self._settings):
+                if self._pipeline.was_not_ready(position_rules.POSITIONS, self._settings):
                     continue
                 if pager.doubts(rows) and self._is_another_session():
                     continue
@@ -191,10 +191,10 @@ class Client(ClientBase):
 
     def _is_another_session(self) -> bool:
         """Say whether somebody may have logged in anew since the accounts were asked for."""
-        if not self._channel.knows_session:
-            self._channel.forget_session()
+        if not self._pipeline.knows_session:
+            self._pipeline.forget_session()
         self.tickle()
-        return self._channel.is_new(prerequisites.ACCOUNTS)
+        return self._pipeline.is_new(prerequisites.ACCOUNTS)
 
     def all_positions(self, account_id: str) -> list[Position]:
         """Return all positions of an account, from every page, each once.
@@ -263,7 +263,7 @@ class Client(ClientBase):
         found = wanted(orders)
         if not found:
             listed = {order.order_id for order in orders}
-            error = self._channel.lacks_orders(account_id, listed)
+            error = self._pipeline.lacks_orders(account_id, listed)
             if error is not None:
                 raise error
         return found
@@ -293,7 +293,7 @@ class Client(ClientBase):
 
         found = self._listed(TRADES, account_id, ask, lambda trades: trades)
         if not found:
-            error = self._channel.lacks_executions(account_id, days)
+            error = self._pipeline.lacks_executions(account_id, days)
             if error is not None:
                 raise error
         return found
@@ -306,10 +306,10 @@ class Client(ClientBase):
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
         """Return a list, which the gateway says twice to be empty before that is believed."""
-        channel = self._channel
+        pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
-        known = channel.trading_accounts(self._settings)
+        known = pipeline.trading_accounts(self._settings)
         scope = known[0] if account_id is None and len(known) == 1 else account_id
         rows, doubtful = ask(scope)
         if wanted(rows):
@@ -317,7 +317,7 @@ class Client(ClientBase):
         again: tuple[str, ...] = () if scope is not None else known
         if not known:  # the session was not ready, so its list proves nothing
             try:
-                known = channel.require_accounts(TRADING_ACCOUNTS, self._settings)
+                known = pipeline.require_accounts(TRADING_ACCOUNTS, self._settings)
             except NoAccounts:
                 self._believe_nothing()  # the session's flags say more
                 raise
@@ -333,7 +333,7 @@ class Client(ClientBase):
         if doubtful and not rows:
             self._believe_nothing()
         if account_id is not None and not rows:
-            error = channel.evidence.lacks_account(account_id, operation)
+            error = pipeline.evidence.lacks_account(account_id, operation)
             if error is not None:
                 raise error
         return rows
@@ -363,7 +363,7 @@ class Client(ClientBase):
         try:
             self.health()
         except SessionError:
-            self._channel.forget_session()
+            self._pipeline.forget_session()
             raise
 
     def snapshots(
@@ -401,7 +401,7 @@ class Client(ClientBase):
         while True:
             for batch in quotes.batches():
                 asked = {"conids": batch, "fields": quotes.codes}
-                rows = self._channel.call(SNAPSHOT, list[object], self._settings, params=asked)
+                rows = self._pipeline.call(SNAPSHOT, list[object], self._settings, params=asked)
                 quotes.add(batch, rows)
             if quotes.complete or rt.monotonic() + pause >= deadline:
                 return quotes.found()

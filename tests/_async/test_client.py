@@ -298,7 +298,7 @@ async def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
         gc.collect()
     client = AsyncClient(gateway.base_url)
     await client.tickle()
-    transport = client._channel._transport
+    transport = client._pipeline._transport
     with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
         del client
         gc.collect()
@@ -384,7 +384,7 @@ async def test_nothing_secret_is_shown_or_logged(
     async with AsyncClient(gateway.base_url) as client:
         session = (await client.tickle()).session
         await client.tickle()
-        cookies = client._channel._cookies.header()
+        cookies = client._pipeline._cookies.header()
         gateway.faults.fail_next("/tickle", status=500, body=f'{{"session":"{session}"}}'.encode())
         with pytest.raises(BezantError) as caught:
             await client.tickle()

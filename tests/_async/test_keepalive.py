@@ -131,9 +131,9 @@ async def test_it_does_not_keep_the_client_alive(
     client = AsyncClient(gateway.base_url)
     keepalive = client.keepalive(interval=interval)
     await until(lambda: keepalive.last_success)
-    transport = client._channel._transport
+    transport = client._pipeline._transport
     assert transport is not None
-    gone = weakref.ref(client._channel)
+    gone = weakref.ref(client._pipeline)
     with pytest.warns(ResourceWarning):  # noqa: PT031
         del client
         gc.collect()

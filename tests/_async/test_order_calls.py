@@ -278,7 +278,7 @@ async def test_each_of_the_three_takes_a_slot_of_its_own(raw: RawGateway) -> Non
     serve(raw, asking(), says(CANCELLED))
     async with AsyncClient(raw.base_url, retries=0, pacing=True) as client:
         await cancel(client)
-        pacer = client._channel.limiter._pacer
+        pacer = client._pipeline.limiter._pacer
         assert pacer._session.free(0.0) == 7  # at no time any of them is forgotten
 
 

@@ -336,7 +336,7 @@ async def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
         await place(client)
         await result(later(lambda: client.request("GET", "/trsrv/x")))
         assert desk.came == ["POST DU1/orders", "GET trsrv/x"]
-        assert client._channel.order_turns.questions
+        assert client._pipeline.order_turns.questions
 
 
 async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
@@ -346,7 +346,7 @@ async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk
         await place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         await pause(0.05)
-        pacer = client._channel.limiter._pacer
+        pacer = client._pipeline.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         await client.request("GET", "/trsrv/x")
@@ -417,7 +417,7 @@ async def test_a_cancelled_order_leaves_nothing_behind(desk: Desk) -> None:
         with pytest.raises(asyncio.CancelledError):
             await going
         await place(client)  # unknown, so the turn has ended
-        turns = client._channel.order_turns
+        turns = client._pipeline.order_turns
         assert not turns._turns._open
         assert not turns._turns._waiting
         assert not turns._wakers

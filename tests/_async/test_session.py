@@ -214,8 +214,8 @@ async def test_changes_can_be_iterated_over(gateway: SimulatedGateway) -> None:
                 pass
         with pytest.raises(InvalidRequest, match="with statement"):
             await client.session.events().next_change()
-    assert client._channel.session_listeners == []
-    assert client._channel.workers == []
+    assert client._pipeline.session_listeners == []
+    assert client._pipeline.workers == []
 
 
 async def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> None:
@@ -227,7 +227,7 @@ async def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> Non
 
     await client.session.refresh()
     listening = later(listen)
-    await until(lambda: client._channel.workers)
+    await until(lambda: client._pipeline.workers)
     await client.aclose()
     assert await result(listening) == []
 

@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, _no_threads_left: None
 def stranger(url: str, **options: Any) -> AsyncClient:
     """Return a client that shares nothing with others in this process."""
     client = AsyncClient(url, **options)
-    client._channel.limiter = ProcessRateLimiter()
+    client._pipeline.limiter = ProcessRateLimiter()
     return client
 
 
@@ -134,7 +134,7 @@ async def test_reads_of_other_processes_leave_a_slot_to_orders(raw: RawGateway, 
         stranger(raw.base_url, pacing=store, timeout=60) as first,
         stranger(raw.base_url, pacing=store, timeout=60) as second,
     ):
-        second._channel._primed.answered("/iserver/accounts", time.monotonic())
+        second._pipeline._primed.answered("/iserver/accounts", time.monotonic())
         calls = [later(lambda: ask(first)) for _ in range(2)]
         await until(lambda: len(raw.requests) == 2)
         await second.request("DELETE", "/iserver/account/DU1/order/7")

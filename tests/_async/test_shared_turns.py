@@ -142,7 +142,7 @@ async def test_without_the_store_no_order_is_sent(
         with pytest.raises(PacingError, match="nothing was sent"):
             await place(client)
         assert posts(raw) == 1
-        assert not client._channel.order_turns._turns._open
+        assert not client._pipeline.order_turns._turns._open
 
 
 async def read(client: AsyncClient, path: str = "/trsrv/x") -> Any:
@@ -171,7 +171,7 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
         await read(first)
         await pause(0.15)
         assert other.requests == []
-        pacer = second._channel.limiter._pacer
+        pacer = second._pipeline.limiter._pacer
         await until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
@@ -192,7 +192,7 @@ async def test_but_not_for_long(
         await place(first)
         await read(second, "/portfolio/DU1/summary")  # and what it needs first
         assert time.monotonic() - started >= 0.3
-        assert first._channel.order_turns.questions
+        assert first._pipeline.order_turns.questions
     assert len(other.requests) == 2
 
 
@@ -220,7 +220,7 @@ async def test_orders_cancels_and_replies_wait_for_no_question_of_another_proces
         await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
         assert not any(each.target.endswith("/trades") for each in other.requests)
-        second._channel._primed.refused()
+        second._pipeline._primed.refused()
         await reply(second)
         await result(reading)
     assert time.monotonic() - started < 30
@@ -243,7 +243,7 @@ async def test_a_cancelled_read_that_was_held_back_leaves_nothing_behind(
             await asyncio.sleep(0.007 * number)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        pacer = second._channel.limiter._pacer
+        pacer = second._pipeline.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         assert not pacer._session._flying

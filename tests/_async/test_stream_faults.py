@@ -384,7 +384,7 @@ async def test_a_stream_that_is_connected_again_waits_for_its_place(
 ) -> None:
     # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
-        other._channel.limiter = ProcessRateLimiter()  # as another process
+        other._pipeline.limiter = ProcessRateLimiter()  # as another process
         async with stream(client) as ws:
             ws._link.state._place._timing = Timing(ready_timeout=0.05)  # but for the first time
             places = [await stream(other) for _ in range(4)]
@@ -409,7 +409,7 @@ async def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
-        other._channel.limiter = ProcessRateLimiter()
+        other._pipeline.limiter = ProcessRateLimiter()
         async with stream(client) as ws:
             ws._link.state._place._timing = Timing(ready_timeout=0.05)
             places = [await stream(other, reconnect=False) for _ in range(4)]

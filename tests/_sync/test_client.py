@@ -299,7 +299,7 @@ def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
         gc.collect()
     client = Client(gateway.base_url)
     client.tickle()
-    transport = client._channel._transport
+    transport = client._pipeline._transport
     with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
         del client
         gc.collect()
@@ -385,7 +385,7 @@ def test_nothing_secret_is_shown_or_logged(
     with Client(gateway.base_url) as client:
         session = client.tickle().session
         client.tickle()
-        cookies = client._channel._cookies.header()
+        cookies = client._pipeline._cookies.header()
         gateway.faults.fail_next("/tickle", status=500, body=f'{{"session":"{session}"}}'.encode())
         with pytest.raises(BezantError) as caught:
             client.tickle()

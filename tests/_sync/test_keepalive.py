@@ -130,9 +130,9 @@ def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway, interval: 
     client = Client(gateway.base_url)
     keepalive = client.keepalive(interval=interval)
     until(lambda: keepalive.last_success)
-    transport = client._channel._transport
+    transport = client._pipeline._transport
     assert transport is not None
-    gone = weakref.ref(client._channel)
+    gone = weakref.ref(client._pipeline)
     with pytest.warns(ResourceWarning):  # noqa: PT031
         del client
         gc.collect()

@@ -329,7 +329,7 @@ def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         place(client)
         result(later(lambda: client.request("GET", "/trsrv/x")))
         assert desk.came == ["POST DU1/orders", "GET trsrv/x"]
-        assert client._channel.order_turns.questions
+        assert client._pipeline.order_turns.questions
 
 
 def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
@@ -339,7 +339,7 @@ def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> N
         place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         pause(0.05)
-        pacer = client._channel.limiter._pacer
+        pacer = client._pipeline.limiter._pacer
         assert not pacer._in_flight
         assert not pacer._waiting
         client.request("GET", "/trsrv/x")

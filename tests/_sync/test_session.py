@@ -215,8 +215,8 @@ def test_changes_can_be_iterated_over(gateway: SimulatedGateway) -> None:
                 pass
         with pytest.raises(InvalidRequest, match="with statement"):
             client.session.events().next_change()
-    assert client._channel.session_listeners == []
-    assert client._channel.workers == []
+    assert client._pipeline.session_listeners == []
+    assert client._pipeline.workers == []
 
 
 def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> None:
@@ -228,7 +228,7 @@ def test_the_clients_end_ends_the_events(gateway: SimulatedGateway) -> None:
 
     client.session.refresh()
     listening = later(listen)
-    until(lambda: client._channel.workers)
+    until(lambda: client._pipeline.workers)
     client.close()
     assert result(listening) == []
 

@@ -137,7 +137,7 @@ def test_without_the_store_no_order_is_sent(
         with pytest.raises(PacingError, match="nothing was sent"):
             place(client)
         assert posts(raw) == 1
-        assert not client._channel.order_turns._turns._open
+        assert not client._pipeline.order_turns._turns._open
 
 
 def read(client: Client, path: str = "/trsrv/x") -> Any:
@@ -166,7 +166,7 @@ def test_reads_and_tickles_wait_for_the_question_of_another_process(
         read(first)
         pause(0.15)
         assert other.requests == []
-        pacer = second._channel.limiter._pacer
+        pacer = second._pipeline.limiter._pacer
         until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
         first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
@@ -187,7 +187,7 @@ def test_but_not_for_long(
         place(first)
         read(second, "/portfolio/DU1/summary")  # and what it needs first
         assert time.monotonic() - started >= 0.3
-        assert first._channel.order_turns.questions
+        assert first._pipeline.order_turns.questions
     assert len(other.requests) == 2
 
 
@@ -215,7 +215,7 @@ def test_orders_cancels_and_replies_wait_for_no_question_of_another_process(
         second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
         assert not any(each.target.endswith("/trades") for each in other.requests)
-        second._channel._primed.refused()
+        second._pipeline._primed.refused()
         reply(second)
         result(reading)
     assert time.monotonic() - started < 30

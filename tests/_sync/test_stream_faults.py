@@ -383,7 +383,7 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
 ) -> None:
     # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
-        other._channel.limiter = ProcessRateLimiter()  # as another process
+        other._pipeline.limiter = ProcessRateLimiter()  # as another process
         with stream(client) as ws:
             ws._link.state._place._timing = Timing(ready_timeout=0.05)  # but for the first time
             places = [stream(other) for _ in range(4)]
@@ -408,7 +408,7 @@ def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
-        other._channel.limiter = ProcessRateLimiter()
+        other._pipeline.limiter = ProcessRateLimiter()
         with stream(client) as ws:
             ws._link.state._place._timing = Timing(ready_timeout=0.05)
             places = [stream(other, reconnect=False) for _ in range(4)]

@@ -58,7 +58,7 @@ class Twin:
         """Return a client that knows as little of the others as one in another process."""
         client = self.client(base_url, **options)
         inner = client.blocking if isinstance(client, Threaded) else client
-        inner._channel.limiter = ProcessRateLimiter()
+        inner._pipeline.limiter = ProcessRateLimiter()
         return client
 
     async def connect(self, client: Any, **options: Any) -> Any:

@@ -240,8 +240,8 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 
         task = loop.run_until_complete(begin())
         loop.close()
-        limiter = client._channel.limiter
-        client._channel.closed = True  # it is about the call; the client would warn, too
+        limiter = client._pipeline.limiter
+        client._pipeline.closed = True  # it is about the call; the client would warn, too
         return limiter, weakref.ref(task)
 
     async def elsewhere() -> None:

@@ -119,7 +119,7 @@ def test_stopping_a_call_that_is_over_does_not_harm_the_next_on_its_connection(
 ) -> None:
     kept: list[Attempt] = []
     with bezant.Client(gateway.base_url, max_connections=1) as client:
-        transport = client._channel._open_transport()
+        transport = client._pipeline._open_transport()
         take = transport._lanes.take
 
         def keeping(attempt: Attempt) -> Lane:

@@ -141,12 +141,12 @@ def test_threads_join_a_plain_frame_once(monkeypatch: pytest.MonkeyPatch) -> Non
     data = frame(SHORT)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = sockets.PlainSocket(ours)
-        channel.settimeout(0.0)
+        pipeline = sockets.PlainSocket(ours)
+        pipeline.settimeout(0.0)
         waiting = [data[at : at + 100] for at in range(0, len(data), 100)]
-        monkeypatch.setattr(channel, "_read", lambda: waiting.pop(0))
+        monkeypatch.setattr(pipeline, "_read", lambda: waiting.pop(0))
         found: list[bytes] = []
-        assert channel.take_messages(found.append)
+        assert pipeline.take_messages(found.append)
         assert found == [SHORT]
     assert looked < 5
 
@@ -155,16 +155,16 @@ def test_threads_keep_what_has_come_when_the_time_is_up(monkeypatch: pytest.Monk
     data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        channel = sockets.PlainSocket(ours)
-        channel.settimeout(0.0)
+        pipeline = sockets.PlainSocket(ours)
+        pipeline.settimeout(0.0)
         found: list[bytes] = []
         for at in range(0, len(data), 9_000):
             theirs.sendall(data[at : at + 9_000])
             while True:
                 try:
-                    if not channel.take_messages(found.append):
+                    if not pipeline.take_messages(found.append):
                         break
                 except TimeoutError:
                     break
         assert found == [SHORT, b"next"]
-        assert channel.recv(2) + channel.recv(100) == frame(b"ping", 0x89)
+        assert pipeline.recv(2) + pipeline.recv(100) == frame(b"ping", 0x89)

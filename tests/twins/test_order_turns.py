@@ -112,7 +112,7 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
             for each in tasks:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            turns = client._channel.order_turns
+            turns = client._pipeline.order_turns
             for left in [*turns._turns._open]:  # its question is open, and nobody will answer it
                 assert left.questions
                 assert not left.calls
@@ -225,7 +225,7 @@ def test_who_asked_is_not_kept_alive(raw: RawGateway) -> None:
         references = sys.getrefcount(thread)
         gc.collect()
         assert sys.getrefcount(thread) == references
-        [held] = client._channel.order_turns._turns._open
+        [held] = client._pipeline.order_turns._turns._open
         assert held.holder() is thread  # type: ignore[operator]
         del thread
         gc.collect()

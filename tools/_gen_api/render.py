@@ -379,7 +379,7 @@ def api_index(plan: Plan) -> str:
     text += "from functools import cached_property\nfrom typing import TYPE_CHECKING\n\n"
     text += (
         "from ..._core.settings.settings import Settings\n"
-        "from ..http.pipeline import AsyncChannel\n\n"
+        "from ..http.pipeline import AsyncPipeline\n\n"
     )
     text += "if TYPE_CHECKING:\n"
     for group in groups:
@@ -387,14 +387,14 @@ def api_index(plan: Plan) -> str:
     text += (
         '\n__all__ = ["AsyncApi"]\n\n\nclass AsyncApi:\n'
         '    """Every operation of the API, by group; a group loads when it is first used."""\n\n'
-        "    def __init__(self, channel: AsyncChannel, settings: Settings) -> None:\n"
-        "        self._channel = channel\n        self._settings = settings\n"
+        "    def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:\n"
+        "        self._pipeline = pipeline\n        self._settings = settings\n"
     )
     for group in groups:
         text += f"\n    @cached_property\n    def {group}(self) -> {group_class(group)}:\n"
         text += f'        """{plan.groups[group]}"""\n'
         text += f"        from . import {group}\n\n"
-        text += f"        return {group}.{group_class(group)}(self._channel, self._settings)\n"
+        text += f"        return {group}.{group_class(group)}(self._pipeline, self._settings)\n"
     return text
 
 

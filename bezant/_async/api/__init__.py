@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._core.settings.settings import Settings
-from ..http.pipeline import AsyncChannel
+from ..http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
     from .account_management import AsyncAccountManagementApi
@@ -39,8 +39,8 @@ __all__ = ["AsyncApi"]
 class AsyncApi:
     """Every operation of the API, by group; a group loads when it is first used."""
 
-    def __init__(self, channel: AsyncChannel, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
         self._settings = settings
 
     @cached_property
@@ -48,151 +48,151 @@ class AsyncApi:
         """Opening and changing accounts (for advisors and brokers)."""
         from . import account_management
 
-        return account_management.AsyncAccountManagementApi(self._channel, self._settings)
+        return account_management.AsyncAccountManagementApi(self._pipeline, self._settings)
 
     @cached_property
     def accounts(self) -> AsyncAccountsApi:
         """Trading accounts: which may be used, their balances and margins."""
         from . import accounts
 
-        return accounts.AsyncAccountsApi(self._channel, self._settings)
+        return accounts.AsyncAccountsApi(self._pipeline, self._settings)
 
     @cached_property
     def advisors(self) -> AsyncAdvisorsApi:
         """Financial advisors: allocation groups, presets and model portfolios."""
         from . import advisors
 
-        return advisors.AsyncAdvisorsApi(self._channel, self._settings)
+        return advisors.AsyncAdvisorsApi(self._pipeline, self._settings)
 
     @cached_property
     def alerts(self) -> AsyncAlertsApi:
         """Alerts on prices, margins and times."""
         from . import alerts
 
-        return alerts.AsyncAlertsApi(self._channel, self._settings)
+        return alerts.AsyncAlertsApi(self._pipeline, self._settings)
 
     @cached_property
     def analyst(self) -> AsyncAnalystApi:
         """Portfolio Analyst: performance and transactions."""
         from . import analyst
 
-        return analyst.AsyncAnalystApi(self._channel, self._settings)
+        return analyst.AsyncAnalystApi(self._pipeline, self._settings)
 
     @cached_property
     def banking(self) -> AsyncBankingApi:
         """Moving money and positions, and the bank instructions for it."""
         from . import banking
 
-        return banking.AsyncBankingApi(self._channel, self._settings)
+        return banking.AsyncBankingApi(self._pipeline, self._settings)
 
     @cached_property
     def contracts(self) -> AsyncContractsApi:
         """Contracts: search, definitions, trading rules and schedules."""
         from . import contracts
 
-        return contracts.AsyncContractsApi(self._channel, self._settings)
+        return contracts.AsyncContractsApi(self._pipeline, self._settings)
 
     @cached_property
     def echo(self) -> AsyncEchoApi:
         """Checks of connection and signature."""
         from . import echo
 
-        return echo.AsyncEchoApi(self._channel, self._settings)
+        return echo.AsyncEchoApi(self._pipeline, self._settings)
 
     @cached_property
     def event_contracts(self) -> AsyncEventContractsApi:
         """Forecast and event contracts."""
         from . import event_contracts
 
-        return event_contracts.AsyncEventContractsApi(self._channel, self._settings)
+        return event_contracts.AsyncEventContractsApi(self._pipeline, self._settings)
 
     @cached_property
     def market_data(self) -> AsyncMarketDataApi:
         """Quotes and historical bars."""
         from . import market_data
 
-        return market_data.AsyncMarketDataApi(self._channel, self._settings)
+        return market_data.AsyncMarketDataApi(self._pipeline, self._settings)
 
     @cached_property
     def notifications(self) -> AsyncNotificationsApi:
         """FYI notifications and how they are delivered."""
         from . import notifications
 
-        return notifications.AsyncNotificationsApi(self._channel, self._settings)
+        return notifications.AsyncNotificationsApi(self._pipeline, self._settings)
 
     @cached_property
     def oauth(self) -> AsyncOauthApi:
         """OAuth 1.0a and 2.0 tokens."""
         from . import oauth
 
-        return oauth.AsyncOauthApi(self._channel, self._settings)
+        return oauth.AsyncOauthApi(self._pipeline, self._settings)
 
     @cached_property
     def orders(self) -> AsyncOrdersApi:
         """Orders, executions, and the questions that orders raise."""
         from . import orders
 
-        return orders.AsyncOrdersApi(self._channel, self._settings)
+        return orders.AsyncOrdersApi(self._pipeline, self._settings)
 
     @cached_property
     def portfolio(self) -> AsyncPortfolioApi:
         """Accounts as portfolios: positions, allocation, ledger, summary."""
         from . import portfolio
 
-        return portfolio.AsyncPortfolioApi(self._channel, self._settings)
+        return portfolio.AsyncPortfolioApi(self._pipeline, self._settings)
 
     @cached_property
     def reports(self) -> AsyncReportsApi:
         """Statements, tax documents and trade confirmations."""
         from . import reports
 
-        return reports.AsyncReportsApi(self._channel, self._settings)
+        return reports.AsyncReportsApi(self._pipeline, self._settings)
 
     @cached_property
     def restrictions(self) -> AsyncRestrictionsApi:
         """Pre-trade compliance: restrictions on what accounts may trade."""
         from . import restrictions
 
-        return restrictions.AsyncRestrictionsApi(self._channel, self._settings)
+        return restrictions.AsyncRestrictionsApi(self._pipeline, self._settings)
 
     @cached_property
     def scanner(self) -> AsyncScannerApi:
         """Market scanners."""
         from . import scanner
 
-        return scanner.AsyncScannerApi(self._channel, self._settings)
+        return scanner.AsyncScannerApi(self._pipeline, self._settings)
 
     @cached_property
     def session(self) -> AsyncSessionApi:
         """The brokerage session."""
         from . import session
 
-        return session.AsyncSessionApi(self._channel, self._settings)
+        return session.AsyncSessionApi(self._pipeline, self._settings)
 
     @cached_property
     def sso(self) -> AsyncSsoApi:
         """Sessions that are opened for a user."""
         from . import sso
 
-        return sso.AsyncSsoApi(self._channel, self._settings)
+        return sso.AsyncSsoApi(self._pipeline, self._settings)
 
     @cached_property
     def tax_vouchers(self) -> AsyncTaxVouchersApi:
         """Tax vouchers for dividends."""
         from . import tax_vouchers
 
-        return tax_vouchers.AsyncTaxVouchersApi(self._channel, self._settings)
+        return tax_vouchers.AsyncTaxVouchersApi(self._pipeline, self._settings)
 
     @cached_property
     def utilities(self) -> AsyncUtilitiesApi:
         """Requests, forms, enumerations and balances (for advisors and brokers)."""
         from . import utilities
 
-        return utilities.AsyncUtilitiesApi(self._channel, self._settings)
+        return utilities.AsyncUtilitiesApi(self._pipeline, self._settings)
 
     @cached_property
     def watchlists(self) -> AsyncWatchlistsApi:
         """Watchlists."""
         from . import watchlists
 
-        return watchlists.AsyncWatchlistsApi(self._channel, self._settings)
+        return watchlists.AsyncWatchlistsApi(self._pipeline, self._settings)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from ..._core.operations._base import Endpoint, arrange, text_of
 from ..._core.session.first_answer import brings_nothing, is_empty, may_be_more
 from ..._core.settings.settings import Settings
-from ..http.pipeline import AsyncChannel
+from ..http.pipeline import AsyncPipeline
 
 T = TypeVar("T")
 
@@ -15,27 +15,27 @@ T = TypeVar("T")
 class AsyncGroup:
     """A group of operations."""
 
-    def __init__(self, channel: AsyncChannel, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
         self._settings = settings
 
     async def _call(self, endpoint: Endpoint, type_: type[T], /, **values: object) -> T:
         path, params, json = arrange(endpoint, values)
-        channel, operation = self._channel, endpoint.operation
+        pipeline, operation = self._pipeline, endpoint.operation
         account = ""
         if endpoint.starts:
             params, account = await self._of_one_account(endpoint, params)
-        first = endpoint.starts and channel.is_new(operation, account)
-        answer = await channel.call(
+        first = endpoint.starts and pipeline.is_new(operation, account)
+        answer = await pipeline.call(
             operation, type_, self._settings, path=path, params=params, json=json
         )
         if endpoint.starts:
-            channel.started(operation, account)
+            pipeline.started(operation, account)
         again = first and not brings_nothing(values) and may_be_more(answer)
         if not again and is_empty(answer):
-            again = await channel.was_not_ready(operation, self._settings)
+            again = await pipeline.was_not_ready(operation, self._settings)
         if again:
-            answer = await channel.call(
+            answer = await pipeline.call(
                 operation, type_, self._settings, path=path, params=params, json=json
             )
         return cast("T", text_of(answer)) if isinstance(answer, str) else answer
@@ -50,7 +50,7 @@ class AsyncGroup:
         wire = endpoint.query["account_id"]
         asked = dict(params or {})
         if wire not in asked:
-            accounts = await self._channel.trading_accounts(self._settings)
+            accounts = await self._pipeline.trading_accounts(self._settings)
             if len(accounts) == 1:
                 asked[wire] = accounts[0]
         return asked or None, str(asked.get(wire, ""))

@@ -10,7 +10,7 @@ from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ...models._contracts import ContractDefinitions, Listing, StockCompany
 from ..client import AsyncClient
-from ..http.pipeline import AsyncChannel
+from ..http.pipeline import AsyncPipeline
 from ..http.single_flight import AsyncSingleFlight
 
 
@@ -115,7 +115,7 @@ class AsyncSymbolCache:
 
     async def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
         """Remember what one call finds; return what it leaves open."""
-        answer = await self._client._channel.call(
+        answer = await self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
@@ -164,8 +164,8 @@ class AsyncSymbolCache:
         return await self._listings(rules.normalise(symbol))
 
     async def _listings(self, symbol: str) -> list[Listing]:
-        channel: AsyncChannel = self._client._channel
-        answer = await channel.call(
+        pipeline: AsyncPipeline = self._client._pipeline
+        answer = await pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
@@ -177,7 +177,7 @@ class AsyncSymbolCache:
         known: list[Listing] = []
         for first in range(0, len(candidates), rules.MAX_DEFINITIONS):
             part = candidates[first : first + rules.MAX_DEFINITIONS]
-            answer = await self._client._channel.call(
+            answer = await self._client._pipeline.call(
                 rules.DEFINITIONS,
                 ContractDefinitions,
                 self._client._settings,

@@ -70,7 +70,7 @@ class AsyncStoppable(Protocol):
         """End it."""
 
 
-class AsyncChannel:
+class AsyncPipeline:
     """Connections, cookies, and what is known about the session."""
 
     def __init__(

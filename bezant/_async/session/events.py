@@ -9,7 +9,7 @@ from ..._core.session.state import SessionChange
 from ..._core.settings.checks import check_seconds
 from ..._runtime import _async as rt
 from ...errors import InvalidRequest
-from ..http.pipeline import AsyncChannel
+from ..http.pipeline import AsyncPipeline
 
 
 class AsyncSessionEvents:
@@ -19,8 +19,8 @@ class AsyncSessionEvents:
     nothing itself: changes are learned from calls about the session, the keepalive's above all.
     """
 
-    def __init__(self, channel: AsyncChannel) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: AsyncPipeline) -> None:
+        self._pipeline = pipeline
         self._changes: deque[SessionChange] = deque()
         self._bell = rt.Bell()
         self._entered = False
@@ -31,12 +31,12 @@ class AsyncSessionEvents:
         self._bell.ring()
 
     async def __aenter__(self) -> Self:
-        self._channel.check()
+        self._pipeline.check()
         if self._entered:
             raise InvalidRequest("session events can be entered once; ask for new ones")
         self._entered = True
-        self._channel.session_listeners.append(self._take_in)
-        self._channel.workers.append(self)
+        self._pipeline.session_listeners.append(self._take_in)
+        self._pipeline.workers.append(self)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -45,10 +45,10 @@ class AsyncSessionEvents:
     async def stop(self) -> None:
         """Listen no longer, and end whoever waits. Doing so twice is fine."""
         self._ended = True
-        if self._take_in in self._channel.session_listeners:
-            self._channel.session_listeners.remove(self._take_in)
-        if self in self._channel.workers:
-            self._channel.workers.remove(self)
+        if self._take_in in self._pipeline.session_listeners:
+            self._pipeline.session_listeners.remove(self._take_in)
+        if self in self._pipeline.workers:
+            self._pipeline.workers.remove(self)
         self._bell.ring()
 
     async def next_change(self, timeout: float | None = None) -> SessionChange | None:

@@ -14,7 +14,7 @@ from ..._core.settings.checks import check_callable
 from ..._runtime import _async as rt
 from ...errors import BezantError
 from ...models._session import Tickle
-from ..http.pipeline import AsyncChannel
+from ..http.pipeline import AsyncPipeline
 
 _logger = logging.getLogger("bezant.keepalive")
 
@@ -31,7 +31,7 @@ class AsyncKeepalive:
 
     def __init__(
         self,
-        channel: AsyncChannel,
+        pipeline: AsyncPipeline,
         interval: float,
         on_lost: Callback | None,
         on_restored: Callable[[], object] | None,
@@ -44,9 +44,9 @@ class AsyncKeepalive:
         self._on_restored = on_restored
         self._interval = interval
         # The worker must not hold the client: a forgotten client ends its keepalive, at once.
-        self._channel = weakref.ref(channel, self._forgotten)
+        self._pipeline = weakref.ref(pipeline, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
-        channel.workers.append(self)
+        pipeline.workers.append(self)
 
     def __repr__(self) -> str:
         state = "lost" if self._state.lost else "running" if self.running else "stopped"
@@ -82,24 +82,24 @@ class AsyncKeepalive:
         """How many in a row have failed."""
         return self._state.failures
 
-    def _forgotten(self, _channel: object) -> None:
+    def _forgotten(self, _pipeline: object) -> None:
         self._worker.abandon()
 
     async def _run(self) -> None:
         while True:
-            channel = self._channel()
-            if channel is None or channel.closed:
+            pipeline = self._pipeline()
+            if pipeline is None or pipeline.closed:
                 return
-            await self._tickle(channel)
-            del channel
+            await self._tickle(pipeline)
+            del pipeline
             if await self._stopping.wait(self._state.pause(self._interval)):
                 return
 
-    async def _tickle(self, channel: AsyncChannel) -> None:
+    async def _tickle(self, pipeline: AsyncPipeline) -> None:
         error: BezantError | None = None
         change: Change | None
         try:
-            tickle = await channel.call(TICKLE, Tickle, channel.settings)
+            tickle = await pipeline.call(TICKLE, Tickle, pipeline.settings)
         except BezantError as failure:
             error = failure
         except Exception as failure:
@@ -129,9 +129,9 @@ class AsyncKeepalive:
     async def stop(self) -> None:
         """End it at once, in the middle of a call if need be. Doing so twice is fine."""
         self._stopping.set()
-        channel = self._channel()
-        if channel is not None and self in channel.workers:
-            channel.workers.remove(self)
+        pipeline = self._pipeline()
+        if pipeline is not None and self in pipeline.workers:
+            pipeline.workers.remove(self)
         await self._worker.stop()
 
     async def __aenter__(self) -> Self:

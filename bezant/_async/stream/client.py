@@ -139,7 +139,7 @@ class AsyncWsClient(AsyncTopics):
         message = link.take()
         if message is not None:
             return message
-        self._client._channel.owner.check()
+        self._client._pipeline.owner.check()
         with link.lock:
             if self._reading:
                 raise WsError("somebody else is already waiting for the next message")
@@ -172,7 +172,7 @@ class AsyncWsClient(AsyncTopics):
     def _tell_drifts(self) -> None:
         drifts = list(self._link.drifts)
         del self._link.drifts[: len(drifts)]
-        self._client._channel.report(drifts, strict=False)
+        self._client._pipeline.report(drifts, strict=False)
 
     def __aiter__(self) -> Self:
         return self
@@ -188,7 +188,7 @@ class AsyncWsClient(AsyncTopics):
 
     async def aclose(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
-        if not self._client._channel.owner.inherited:
+        if not self._client._pipeline.owner.inherited:
             await self._link.aclose()
 
     async def __aenter__(self) -> Self:
@@ -199,7 +199,7 @@ class AsyncWsClient(AsyncTopics):
 
     def __del__(self) -> None:
         link = getattr(self, "_link", None)
-        if link is None or link.ended or link.client._channel.owner.inherited:
+        if link is None or link.ended or link.client._pipeline.owner.inherited:
             return
         # The worker must not go on for nobody.
         link.abandon()

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..._core.settings.settings import Settings
-from ..http.pipeline import Channel
+from ..http.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .account_management import AccountManagementApi
@@ -40,8 +40,8 @@ __all__ = ["Api"]
 class Api:
     """Every operation of the API, by group; a group loads when it is first used."""
 
-    def __init__(self, channel: Channel, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
         self._settings = settings
 
     @cached_property
@@ -49,151 +49,151 @@ class Api:
         """Opening and changing accounts (for advisors and brokers)."""
         from . import account_management
 
-        return account_management.AccountManagementApi(self._channel, self._settings)
+        return account_management.AccountManagementApi(self._pipeline, self._settings)
 
     @cached_property
     def accounts(self) -> AccountsApi:
         """Trading accounts: which may be used, their balances and margins."""
         from . import accounts
 
-        return accounts.AccountsApi(self._channel, self._settings)
+        return accounts.AccountsApi(self._pipeline, self._settings)
 
     @cached_property
     def advisors(self) -> AdvisorsApi:
         """Financial advisors: allocation groups, presets and model portfolios."""
         from . import advisors
 
-        return advisors.AdvisorsApi(self._channel, self._settings)
+        return advisors.AdvisorsApi(self._pipeline, self._settings)
 
     @cached_property
     def alerts(self) -> AlertsApi:
         """Alerts on prices, margins and times."""
         from . import alerts
 
-        return alerts.AlertsApi(self._channel, self._settings)
+        return alerts.AlertsApi(self._pipeline, self._settings)
 
     @cached_property
     def analyst(self) -> AnalystApi:
         """Portfolio Analyst: performance and transactions."""
         from . import analyst
 
-        return analyst.AnalystApi(self._channel, self._settings)
+        return analyst.AnalystApi(self._pipeline, self._settings)
 
     @cached_property
     def banking(self) -> BankingApi:
         """Moving money and positions, and the bank instructions for it."""
         from . import banking
 
-        return banking.BankingApi(self._channel, self._settings)
+        return banking.BankingApi(self._pipeline, self._settings)
 
     @cached_property
     def contracts(self) -> ContractsApi:
         """Contracts: search, definitions, trading rules and schedules."""
         from . import contracts
 
-        return contracts.ContractsApi(self._channel, self._settings)
+        return contracts.ContractsApi(self._pipeline, self._settings)
 
     @cached_property
     def echo(self) -> EchoApi:
         """Checks of connection and signature."""
         from . import echo
 
-        return echo.EchoApi(self._channel, self._settings)
+        return echo.EchoApi(self._pipeline, self._settings)
 
     @cached_property
     def event_contracts(self) -> EventContractsApi:
         """Forecast and event contracts."""
         from . import event_contracts
 
-        return event_contracts.EventContractsApi(self._channel, self._settings)
+        return event_contracts.EventContractsApi(self._pipeline, self._settings)
 
     @cached_property
     def market_data(self) -> MarketDataApi:
         """Quotes and historical bars."""
         from . import market_data
 
-        return market_data.MarketDataApi(self._channel, self._settings)
+        return market_data.MarketDataApi(self._pipeline, self._settings)
 
     @cached_property
     def notifications(self) -> NotificationsApi:
         """FYI notifications and how they are delivered."""
         from . import notifications
 
-        return notifications.NotificationsApi(self._channel, self._settings)
+        return notifications.NotificationsApi(self._pipeline, self._settings)
 
     @cached_property
     def oauth(self) -> OauthApi:
         """OAuth 1.0a and 2.0 tokens."""
         from . import oauth
 
-        return oauth.OauthApi(self._channel, self._settings)
+        return oauth.OauthApi(self._pipeline, self._settings)
 
     @cached_property
     def orders(self) -> OrdersApi:
         """Orders, executions, and the questions that orders raise."""
         from . import orders
 
-        return orders.OrdersApi(self._channel, self._settings)
+        return orders.OrdersApi(self._pipeline, self._settings)
 
     @cached_property
     def portfolio(self) -> PortfolioApi:
         """Accounts as portfolios: positions, allocation, ledger, summary."""
         from . import portfolio
 
-        return portfolio.PortfolioApi(self._channel, self._settings)
+        return portfolio.PortfolioApi(self._pipeline, self._settings)
 
     @cached_property
     def reports(self) -> ReportsApi:
         """Statements, tax documents and trade confirmations."""
         from . import reports
 
-        return reports.ReportsApi(self._channel, self._settings)
+        return reports.ReportsApi(self._pipeline, self._settings)
 
     @cached_property
     def restrictions(self) -> RestrictionsApi:
         """Pre-trade compliance: restrictions on what accounts may trade."""
         from . import restrictions
 
-        return restrictions.RestrictionsApi(self._channel, self._settings)
+        return restrictions.RestrictionsApi(self._pipeline, self._settings)
 
     @cached_property
     def scanner(self) -> ScannerApi:
         """Market scanners."""
         from . import scanner
 
-        return scanner.ScannerApi(self._channel, self._settings)
+        return scanner.ScannerApi(self._pipeline, self._settings)
 
     @cached_property
     def session(self) -> SessionApi:
         """The brokerage session."""
         from . import session
 
-        return session.SessionApi(self._channel, self._settings)
+        return session.SessionApi(self._pipeline, self._settings)
 
     @cached_property
     def sso(self) -> SsoApi:
         """Sessions that are opened for a user."""
         from . import sso
 
-        return sso.SsoApi(self._channel, self._settings)
+        return sso.SsoApi(self._pipeline, self._settings)
 
     @cached_property
     def tax_vouchers(self) -> TaxVouchersApi:
         """Tax vouchers for dividends."""
         from . import tax_vouchers
 
-        return tax_vouchers.TaxVouchersApi(self._channel, self._settings)
+        return tax_vouchers.TaxVouchersApi(self._pipeline, self._settings)
 
     @cached_property
     def utilities(self) -> UtilitiesApi:
         """Requests, forms, enumerations and balances (for advisors and brokers)."""
         from . import utilities
 
-        return utilities.UtilitiesApi(self._channel, self._settings)
+        return utilities.UtilitiesApi(self._pipeline, self._settings)
 
     @cached_property
     def watchlists(self) -> WatchlistsApi:
         """Watchlists."""
         from . import watchlists
 
-        return watchlists.WatchlistsApi(self._channel, self._settings)
+        return watchlists.WatchlistsApi(self._pipeline, self._settings)

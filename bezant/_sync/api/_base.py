@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from ..._core.operations._base import Endpoint, arrange, text_of
 from ..._core.session.first_answer import brings_nothing, is_empty, may_be_more
 from ..._core.settings.settings import Settings
-from ..http.pipeline import Channel
+from ..http.pipeline import Pipeline
 
 T = TypeVar("T")
 
@@ -16,25 +16,27 @@ T = TypeVar("T")
 class Group:
     """A group of operations."""
 
-    def __init__(self, channel: Channel, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
         self._settings = settings
 
     def _call(self, endpoint: Endpoint, type_: type[T], /, **values: object) -> T:
         path, params, json = arrange(endpoint, values)
-        channel, operation = self._channel, endpoint.operation
+        pipeline, operation = self._pipeline, endpoint.operation
         account = ""
         if endpoint.starts:
             params, account = self._of_one_account(endpoint, params)
-        first = endpoint.starts and channel.is_new(operation, account)
-        answer = channel.call(operation, type_, self._settings, path=path, params=params, json=json)
+        first = endpoint.starts and pipeline.is_new(operation, account)
+        answer = pipeline.call(
+            operation, type_, self._settings, path=path, params=params, json=json
+        )
         if endpoint.starts:
-            channel.started(operation, account)
+            pipeline.started(operation, account)
         again = first and not brings_nothing(values) and may_be_more(answer)
         if not again and is_empty(answer):
-            again = channel.was_not_ready(operation, self._settings)
+            again = pipeline.was_not_ready(operation, self._settings)
         if again:
-            answer = channel.call(
+            answer = pipeline.call(
                 operation, type_, self._settings, path=path, params=params, json=json
             )
         return cast("T", text_of(answer)) if isinstance(answer, str) else answer
@@ -49,7 +51,7 @@ class Group:
         wire = endpoint.query["account_id"]
         asked = dict(params or {})
         if wire not in asked:
-            accounts = self._channel.trading_accounts(self._settings)
+            accounts = self._pipeline.trading_accounts(self._settings)
             if len(accounts) == 1:
                 asked[wire] = accounts[0]
         return asked or None, str(asked.get(wire, ""))

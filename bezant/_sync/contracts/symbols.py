@@ -11,7 +11,7 @@ from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ...models._contracts import ContractDefinitions, Listing, StockCompany
 from ..client import Client
-from ..http.pipeline import Channel
+from ..http.pipeline import Pipeline
 from ..http.single_flight import SingleFlight
 
 
@@ -116,7 +116,7 @@ class SymbolCache:
 
     def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
         """Remember what one call finds; return what it leaves open."""
-        answer = self._client._channel.call(
+        answer = self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
@@ -165,8 +165,8 @@ class SymbolCache:
         return self._listings(rules.normalise(symbol))
 
     def _listings(self, symbol: str) -> list[Listing]:
-        channel: Channel = self._client._channel
-        answer = channel.call(
+        pipeline: Pipeline = self._client._pipeline
+        answer = pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
@@ -178,7 +178,7 @@ class SymbolCache:
         known: list[Listing] = []
         for first in range(0, len(candidates), rules.MAX_DEFINITIONS):
             part = candidates[first : first + rules.MAX_DEFINITIONS]
-            answer = self._client._channel.call(
+            answer = self._client._pipeline.call(
                 rules.DEFINITIONS,
                 ContractDefinitions,
                 self._client._settings,

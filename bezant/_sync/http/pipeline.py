@@ -71,7 +71,7 @@ class Stoppable(Protocol):
         """End it."""
 
 
-class Channel:
+class Pipeline:
     """Connections, cookies, and what is known about the session."""
 
     def __init__(

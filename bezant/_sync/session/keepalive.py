@@ -15,7 +15,7 @@ from ..._core.settings.checks import check_callable
 from ..._runtime import _sync as rt
 from ...errors import BezantError
 from ...models._session import Tickle
-from ..http.pipeline import Channel
+from ..http.pipeline import Pipeline
 
 _logger = logging.getLogger("bezant.keepalive")
 
@@ -32,7 +32,7 @@ class Keepalive:
 
     def __init__(
         self,
-        channel: Channel,
+        pipeline: Pipeline,
         interval: float,
         on_lost: Callback | None,
         on_restored: Callable[[], object] | None,
@@ -45,9 +45,9 @@ class Keepalive:
         self._on_restored = on_restored
         self._interval = interval
         # The worker must not hold the client: a forgotten client ends its keepalive, at once.
-        self._channel = weakref.ref(channel, self._forgotten)
+        self._pipeline = weakref.ref(pipeline, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
-        channel.workers.append(self)
+        pipeline.workers.append(self)
 
     def __repr__(self) -> str:
         state = "lost" if self._state.lost else "running" if self.running else "stopped"
@@ -83,24 +83,24 @@ class Keepalive:
         """How many in a row have failed."""
         return self._state.failures
 
-    def _forgotten(self, _channel: object) -> None:
+    def _forgotten(self, _pipeline: object) -> None:
         self._worker.abandon()
 
     def _run(self) -> None:
         while True:
-            channel = self._channel()
-            if channel is None or channel.closed:
+            pipeline = self._pipeline()
+            if pipeline is None or pipeline.closed:
                 return
-            self._tickle(channel)
-            del channel
+            self._tickle(pipeline)
+            del pipeline
             if self._stopping.wait(self._state.pause(self._interval)):
                 return
 
-    def _tickle(self, channel: Channel) -> None:
+    def _tickle(self, pipeline: Pipeline) -> None:
         error: BezantError | None = None
         change: Change | None
         try:
-            tickle = channel.call(TICKLE, Tickle, channel.settings)
+            tickle = pipeline.call(TICKLE, Tickle, pipeline.settings)
         except BezantError as failure:
             error = failure
         except Exception as failure:
@@ -130,9 +130,9 @@ class Keepalive:
     def stop(self) -> None:
         """End it at once, in the middle of a call if need be. Doing so twice is fine."""
         self._stopping.set()
-        channel = self._channel()
-        if channel is not None and self in channel.workers:
-            channel.workers.remove(self)
+        pipeline = self._pipeline()
+        if pipeline is not None and self in pipeline.workers:
+            pipeline.workers.remove(self)
         self._worker.stop()
 
     def __enter__(self) -> Self:

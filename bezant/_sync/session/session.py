@@ -38,7 +38,7 @@ from ...errors import (
     UpstreamError,
 )
 from ...models._session import AuthStatus, Tickle
-from ..http.pipeline import Channel
+from ..http.pipeline import Pipeline
 from .events import SessionEvents
 
 _logger = logging.getLogger("bezant.session")
@@ -56,8 +56,8 @@ class Session:
     no brokerage session; by itself it asks for nothing. Made by ``client.session``.
     """
 
-    def __init__(self, channel: Channel, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
         self._settings = settings
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Session:
     @property
     def state(self) -> SessionState:
         """What is known of both now, in one word."""
-        return self._channel.session.state
+        return self._pipeline.session.state
 
     @property
     def login(self) -> LoginState:
@@ -86,12 +86,12 @@ class Session:
     @property
     def status(self) -> AuthStatus | None:
         """The flags that came last, None for none yet."""
-        return self._channel.session.status
+        return self._pipeline.session.status
 
     @property
     def last_tickle(self) -> datetime | None:
         """When a tickle was last answered."""
-        return _moment(self._channel.session.last_tickle)
+        return _moment(self._pipeline.session.last_tickle)
 
     @property
     def sso_expires(self) -> datetime | None:
@@ -100,7 +100,7 @@ class Session:
         The token is valid for about ten minutes and renews itself, so this is not when somebody has
         to log in again: see `daily_end`. A time that has passed means that the session is gone.
         """
-        return _moment(self._channel.session.sso_expires)
+        return _moment(self._pipeline.session.sso_expires)
 
     def daily_end(self, region: Region = "america") -> datetime:
         """Return when the session will end next, whatever is done: at midnight of its region.
@@ -140,7 +140,7 @@ class Session:
                     ...
         ```
         """
-        return SessionEvents(self._channel)
+        return SessionEvents(self._pipeline)
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call a function with each `SessionChange`, and return what ends that.
@@ -149,7 +149,7 @@ class Session:
         error in it is logged and goes no further.
         """
         check_callable("listener", listener)
-        listeners = self._channel.session_listeners
+        listeners = self._pipeline.session_listeners
         listeners.append(listener)
 
         def end() -> None:
@@ -167,7 +167,7 @@ class Session:
             BezantError: something else went wrong than the session or the connection.
         """
         try:
-            self._channel.call(AUTH_STATUS, AuthStatus, self._settings)
+            self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
         except (SessionError, HttpError) as error:
             _logger.debug("%s", error)
         return self.state
@@ -190,8 +190,8 @@ class Session:
         while True:
             error: BezantError | None
             try:
-                status = self._channel.call(AUTH_STATUS, AuthStatus, self._settings)
-                error = self._channel.session.problem(status)
+                status = self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+                error = self._pipeline.session.problem(status)
                 if error is None:
                     return status
             except (SessionError, HttpError) as failure:
@@ -226,16 +226,16 @@ class Session:
             # It may end somebody's trading: a text that says "no" must not.
             raise InvalidRequest(f"compete must be True or False, not {shown(compete)}")
         check_seconds("timeout", timeout)
-        channel = self._channel
+        pipeline = self._pipeline
 
         def open_it() -> AuthStatus:
             # A gateway that has just been logged in to may deny it once; a tickle knows better.
-            tickle = channel.call(TICKLE, Tickle, self._settings)
+            tickle = pipeline.call(TICKLE, Tickle, self._settings)
             status = tickle.status
             if status is None:
-                status = channel.call(AUTH_STATUS, AuthStatus, self._settings)
+                status = pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
             if status.authenticated is True:
-                if not isinstance(channel.session.problem(status), NotEstablished):
+                if not isinstance(pipeline.session.problem(status), NotEstablished):
                     return self.wait_ready(timeout)
                 waited = patience(timeout)
                 try:
@@ -245,15 +245,15 @@ class Session:
                 return self._open(timeout - waited, compete=compete)
             return self._open(timeout, compete=compete)
 
-        return channel.initializing.run(compete, open_it)
+        return pipeline.initializing.run(compete, open_it)
 
     def _open(self, timeout: float, *, compete: bool) -> AuthStatus:
-        channel = self._channel
+        pipeline = self._pipeline
         body = {"publish": True, "compete": compete}
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = channel.call(INIT, anything, self._settings, json=body)
+            answer = pipeline.call(INIT, anything, self._settings, json=body)
         except (BadRequest, Refused, UpstreamError) as failure:
             cause = failure
             error: SessionError | None = cannot_open(
@@ -261,7 +261,7 @@ class Session:
             )
         else:
             error = refused(answer, compete=compete)
-        channel.forget_session()
+        pipeline.forget_session()
         if error is None:
             try:
                 return self.wait_ready(timeout)
@@ -272,7 +272,7 @@ class Session:
                 error = cannot_open(f"the brokerage session was not opened within {timeout:g} s")
         error.login_url = self._settings.base_url.root
         if isinstance(error, NotAuthenticated):
-            channel.cannot_open(error)
+            pipeline.cannot_open(error)
         raise error from cause
 
 

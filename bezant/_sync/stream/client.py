@@ -138,7 +138,7 @@ class WsClient(Topics):
         message = link.take()
         if message is not None:
             return message
-        self._client._channel.owner.check()
+        self._client._pipeline.owner.check()
         with link.lock:
             if self._reading:
                 raise WsError("somebody else is already waiting for the next message")
@@ -171,7 +171,7 @@ class WsClient(Topics):
     def _tell_drifts(self) -> None:
         drifts = list(self._link.drifts)
         del self._link.drifts[: len(drifts)]
-        self._client._channel.report(drifts, strict=False)
+        self._client._pipeline.report(drifts, strict=False)
 
     def __iter__(self) -> Self:
         return self
@@ -187,7 +187,7 @@ class WsClient(Topics):
 
     def close(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
-        if not self._client._channel.owner.inherited:
+        if not self._client._pipeline.owner.inherited:
             self._link.close()
 
     def __enter__(self) -> Self:
@@ -198,7 +198,7 @@ class WsClient(Topics):
 
     def __del__(self) -> None:
         link = getattr(self, "_link", None)
-        if link is None or link.ended or link.client._channel.owner.inherited:
+        if link is None or link.ended or link.client._pipeline.owner.inherited:
             return
         # The worker must not go on for nobody.
         link.abandon()

@@ -260,7 +260,7 @@ class Topics:
 
     def _unsubscribe(self, ticket: Ticket) -> None:
         link = self._link
-        if link.ended or self._client._channel.owner.inherited:
+        if link.ended or self._client._pipeline.owner.inherited:
             return
         with link.lock:
             link.state.unsubscribe(ticket)
@@ -285,7 +285,7 @@ class Topics:
         self._link.flush()
 
     def _check_open(self) -> None:
-        self._client._channel.owner.check()
+        self._client._pipeline.owner.check()
         if self._link.ended:
             raise WsClosed("this stream is closed; connect again")
 

@@ -66,8 +66,8 @@ class Link:
             timing=timing,
             reconnect=reconnect,
             inbox=inbox,
-            tickled=lambda: client._channel.session_token,
-            watch=client._channel.streamed,
+            tickled=lambda: client._pipeline.session_token,
+            watch=client._pipeline.streamed,
         )
         self._reconnect = reconnect
         self._timing = timing
@@ -93,7 +93,7 @@ class Link:
             WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
             WsError: the gateway was not ready in time.
         """
-        limiter = self.client._channel.limiter
+        limiter = self.client._pipeline.limiter
         if not limiter.admit(self):
             raise WsConnectFailed(
                 f"this process has {MAX_STREAMS} streams open to {self.client.gateway_root}, and "
@@ -178,7 +178,7 @@ class Link:
             _logger.warning(
                 "the stream's socket belongs to another session: the gateway has logged in again"
             )
-            self.client._channel.heard_session(session.value)
+            self.client._pipeline.heard_session(session.value)
 
     def _step(self) -> bool:
         """Do what is next; False when there is nothing left to do."""
