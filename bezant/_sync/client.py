@@ -12,7 +12,7 @@ from .._core.http.request import fill_path
 from .._core.portfolio import positions as position_rules
 from .._core.session import prerequisites
 from .._core.session.evidence import ORDERS, TRADES, no_accounts
-from .._core.session.first_answer import check_account, is_open, list_key, may_be_more, needed
+from .._core.session.first_answer import check_account, is_open, list_key, may_be_incomplete, needed
 from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _sync as rt
@@ -90,14 +90,14 @@ class Client(ClientBase):
         """
         session = self._pipeline.session
         status = self.auth_status()
-        problem = session.problem(status)
-        if problem is None:
+        error_for = session.error_for(status)
+        if error_for is None:
             return status
         checked = self.tickle().status
-        if checked is not None and session.problem(checked) is None:
+        if checked is not None and session.error_for(checked) is None:
             return checked
-        problem.login_url = self.gateway_root
-        raise problem
+        error_for.login_url = self.gateway_root
+        raise error_for
 
     def tickle(self) -> Tickle:
         """Keep the session alive once (``POST /tickle``) and return what the gateway says."""
@@ -254,7 +254,7 @@ class Client(ClientBase):
     def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
         def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
             answer = self.api.orders.get_open_orders(account_id=account)
-            return answer.orders or [], may_be_more(answer)
+            return answer.orders or [], may_be_incomplete(answer)
 
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
             return [order for order in orders if is_open(order)] if open_only else orders
@@ -289,7 +289,7 @@ class Client(ClientBase):
 
         def ask(account: str | None) -> tuple[list[Trade], bool]:
             trades = self.api.orders.get_trade_history(days=days, account_id=account)
-            return trades, may_be_more(trades)
+            return trades, may_be_incomplete(trades)
 
         found = self._listed(TRADES, account_id, ask, lambda trades: trades)
         if not found:

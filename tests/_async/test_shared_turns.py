@@ -220,7 +220,7 @@ async def test_orders_cancels_and_replies_wait_for_no_question_of_another_proces
         await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
         assert not any(each.target.endswith("/trades") for each in other.requests)
-        second._pipeline._primed.refused()
+        second._pipeline._prerequisites.refused()
         await reply(second)
         await result(reading)
     assert time.monotonic() - started < 30

@@ -159,7 +159,7 @@ def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawGateway
     over = threading.Event()
     raw.script(hold)
     with Client(raw.base_url, pacing=True, timeout=60) as client:
-        client._pipeline._primed.answered("/iserver/accounts", time.monotonic())
+        client._pipeline._prerequisites.answered("/iserver/accounts", time.monotonic())
         slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(5)]
         until(lambda: len(held) == 2)
         client.request("POST", ORDERS, json={"orders": []})
@@ -188,7 +188,7 @@ def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGatewa
     over = threading.Event()
     raw.script(hold)
     with Client(raw.base_url, pacing=True, timeout=60) as client:
-        client._pipeline._primed.answered("/iserver/accounts", time.monotonic())
+        client._pipeline._prerequisites.answered("/iserver/accounts", time.monotonic())
         slow = [later(lambda: client.request("GET", "/trsrv/x")) for _ in range(2)]
         until(lambda: len(held) == 2)
         slow.append(later(lambda: client.request("POST", ORDERS, json={"orders": []})))

@@ -135,7 +135,7 @@ def test_reads_of_other_processes_leave_a_slot_to_orders(raw: RawGateway, store:
         stranger(raw.base_url, pacing=store, timeout=60) as first,
         stranger(raw.base_url, pacing=store, timeout=60) as second,
     ):
-        second._pipeline._primed.answered("/iserver/accounts", time.monotonic())
+        second._pipeline._prerequisites.answered("/iserver/accounts", time.monotonic())
         calls = [later(lambda: ask(first)) for _ in range(2)]
         until(lambda: len(raw.requests) == 2)
         second.request("DELETE", "/iserver/account/DU1/order/7")

@@ -215,7 +215,7 @@ def test_orders_cancels_and_replies_wait_for_no_question_of_another_process(
         second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")
         assert not any(each.target.endswith("/trades") for each in other.requests)
-        second._pipeline._primed.refused()
+        second._pipeline._prerequisites.refused()
         reply(second)
         result(reading)
     assert time.monotonic() - started < 30

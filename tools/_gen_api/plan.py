@@ -68,7 +68,7 @@ class Operation:
     sends: str = ""
     answer: Shape | None = None
     kind: str = "json"  # or: none, text, binary
-    otherwise: str = ""
+    wrap_as: str = ""
     refusal: str = ""
     starts: bool = False
     source: Call | None = None
@@ -305,7 +305,7 @@ class Planner:
 
     def _answer(self, operation: Operation, entry: Json, call: Call | None) -> None:
         wrap = entry.get("wrap")
-        operation.otherwise = "[]" if wrap is True else str(wrap or "")
+        operation.wrap_as = "[]" if wrap is True else str(wrap or "")
         if entry.get("binary"):
             operation.kind = "binary"
             return
@@ -329,14 +329,14 @@ class Planner:
         inner = shape.item if isinstance(shape, ListOf) else shape
         if "answer" in entry and isinstance(inner, Record):
             inner.name = title
-        if operation.otherwise == "[]" and not isinstance(shape, ListOf):
+        if operation.wrap_as == "[]" and not isinstance(shape, ListOf):
             shape = ListOf(shape)
         operation.answer = shape
-        if isinstance(shape, ListOf) and not operation.otherwise:
+        if isinstance(shape, ListOf) and not operation.wrap_as:
             alternatives = schema.get("oneOf") or schema.get("anyOf") or ()
             made = [self.reader.shape(each, where, title) for each in alternatives]
             if any(isinstance(each, Record) for each in made):
-                operation.otherwise = "[]"
+                operation.wrap_as = "[]"
 
     def _share_answers(self) -> None:
         """Makes one object of those that the overlay gives one name."""
@@ -367,7 +367,7 @@ class Planner:
                 self._problem(f"{operation.call}: there is no {like}")
                 return
             operation.answer, operation.kind = other.answer, other.kind
-            operation.otherwise = other.otherwise
+            operation.wrap_as = other.wrap_as
         if like := entry.get("like"):
             other = self.by_call.get(normal(str(like)))
             if other is None:
@@ -398,7 +398,7 @@ class Planner:
         seen = self.seen(operation)
         attach(operation.answer, seen)
         if seen.item is not None and isinstance(operation.answer, Record):
-            known = operation.answer.fields.get(operation.otherwise)
+            known = operation.answer.fields.get(operation.wrap_as)
             if known is not None and isinstance(known.shape, ListOf):
                 known.seen.merge(Evidence(item=seen.item))
                 attach(known.shape, Evidence(item=seen.item))
@@ -409,7 +409,7 @@ class Planner:
             title = names.pascal(re.sub(r"^(get|query)_", "", operation.name))
             operation.answer = self.reader.settle(operation.answer, seen, where, title)
             if isinstance(operation.answer, ListOf) and seen.keys:
-                operation.otherwise = operation.otherwise or "[]"
+                operation.wrap_as = operation.wrap_as or "[]"
         for parameter in operation.parameters:
             for record in list(records(parameter.shape)):
                 self.reader.settle_record(record)

@@ -206,8 +206,8 @@ def _endpoint(operation: Operation) -> str:
     flags = f"idempotent={operation.idempotent}"
     if operation.root:
         flags += ", root=True"
-    if operation.otherwise:
-        flags += f', otherwise="{operation.otherwise}"'
+    if operation.wrap_as:
+        flags += f', wrap_as="{operation.wrap_as}"'
     if operation.refusal:
         flags += f", refusal={operation.refusal}"
     text = f"{operation.constant} = Endpoint(\n"

@@ -190,7 +190,7 @@ class AsyncSession:
             error: BezantError | None
             try:
                 status = await self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
-                error = self._pipeline.session.problem(status)
+                error = self._pipeline.session.error_for(status)
                 if error is None:
                     return status
             except (SessionError, HttpError) as failure:
@@ -234,7 +234,7 @@ class AsyncSession:
             if status is None:
                 status = await pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
             if status.authenticated is True:
-                if not isinstance(pipeline.session.problem(status), NotEstablished):
+                if not isinstance(pipeline.session.error_for(status), NotEstablished):
                     return await self.wait_ready(timeout)
                 waited = patience(timeout)
                 try:

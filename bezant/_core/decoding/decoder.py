@@ -19,17 +19,17 @@ from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
 from ..._wire.redaction import excerpt
 from ...errors import DecodeError
 from .drift import Report
-from .empty_values import FastDecoder
+from .empty_values import Decoder
 from .inspection import Reentered, convert, inspect
 from .repair import _LOST, _NOTHING, _UNREADABLE, _found, _name, _Place, _shape_of
 
 T = TypeVar("T")
 
-_decoders: dict[Hashable, FastDecoder] = {}
+_decoders: dict[Hashable, Decoder] = {}
 _REMEMBERED: Final = 1024
 
 
-def decoder(type_: Hashable) -> FastDecoder:
+def decoder(type_: Hashable) -> Decoder:
     """Return a type's decoder.
 
     Raises:
@@ -39,7 +39,7 @@ def decoder(type_: Hashable) -> FastDecoder:
     # Kept in a mapping, because `lru_cache` lets threads make the first one at the same time.
     found = _decoders.get(type_)
     if found is None:
-        found = inspect(lambda: _decoders.get(type_) or FastDecoder(type_))
+        found = inspect(lambda: _decoders.get(type_) or Decoder(type_))
         if len(_decoders) >= _REMEMBERED:  # the program creates types while it runs
             _decoders.clear()
         _decoders[type_] = found

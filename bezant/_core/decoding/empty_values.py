@@ -16,7 +16,7 @@ from .inspection import Reentered, inspect
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-class FastDecoder:
+class Decoder:
     """A type's decoder, which remembers the fields that were found empty.
 
     Args:
@@ -53,7 +53,7 @@ class FastDecoder:
         name = str(error).rpartition(".")[2].rstrip("`")
         if self._names is None:
             try:
-                self._names = names_of_blanks(getattr(self._type, "__watched__", self._type))
+                self._names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
             except Reentered:
                 return None
         if name not in self._names:
@@ -66,7 +66,7 @@ class FastDecoder:
         return None
 
 
-def names_of_blanks(type_: Any) -> frozenset[str]:
+def names_of_empty_values(type_: Any) -> frozenset[str]:
     """Return the wire's names of the fields that are None where the gateway leaves them empty.
 
     Not those that are text anywhere in the type. None at all where the type has parts with names

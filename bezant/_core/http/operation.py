@@ -14,7 +14,7 @@ class Operation(Record, frozen=True):
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
         idempotent: whether sending it twice has the same effect as sending it once.
         root: whether the path hangs off the host's root and not off the base path.
-        otherwise: what an answer of the other outer shape stands for. ``[]``: an object is a list
+        wrap_as: what an answer of the other outer shape stands for. ``[]``: an object is a list
             of one. A field's name: a list is an object with that field.
         refusal: what an error inside an answer with status 200 is raised as.
         name: how errors and logs name it.
@@ -24,7 +24,7 @@ class Operation(Record, frozen=True):
     path: str
     idempotent: bool
     root: bool = False
-    otherwise: str = ""
+    wrap_as: str = ""
     refusal: type[Refused] = Refused
 
     @property

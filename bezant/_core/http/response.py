@@ -164,20 +164,20 @@ def _value(response: Response, operation: Operation, type_: type[T], report: Rep
     refuse_html(response, operation)
     if wanted is None or wanted is type(None):
         return cast("T", None)
-    if operation.otherwise:
-        body = _as_expected(body, operation.otherwise)
+    if operation.wrap_as:
+        body = _as_expected(body, operation.wrap_as)
     found = decode(body, type_, operation=operation.name, report=report)
     if is_order(operation):
         check_told(found, body, operation)
     return found
 
 
-def _as_expected(body: bytes, otherwise: str) -> bytes:
+def _as_expected(body: bytes, wrap_as: str) -> bytes:
     """Wrap an answer of the other outer shape, as the operation says."""
     start = body.lstrip()[:1]
-    if otherwise == "[]":
+    if wrap_as == "[]":
         return b"[" + body + b"]" if start == b"{" else body
-    return b'{"' + otherwise.encode() + b'":' + body + b"}" if start == b"[" else body
+    return b'{"' + wrap_as.encode() + b'":' + body + b"}" if start == b"[" else body
 
 
 def _refused(words: str, response: Response, operation: Operation, type_: Any) -> BezantError:

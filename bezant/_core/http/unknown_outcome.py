@@ -224,7 +224,7 @@ def _is_blank(row: object) -> bool:
     return all(getattr(row, name) is UNSET for name in row.__struct_fields__)
 
 
-class Questions:
+class AskedOrders:
     """The names of the orders that the gateway asked something about, by the question's id."""
 
     def __init__(self) -> None:

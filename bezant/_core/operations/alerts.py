@@ -24,7 +24,7 @@ GET_MTA_DETAILS = Endpoint(
     id="getMtaDetails",
     group="alerts",
     name="get_mta_details",
-    operation=Operation("GET", "/iserver/account/mta", idempotent=True, otherwise="[]"),
+    operation=Operation("GET", "/iserver/account/mta", idempotent=True, wrap_as="[]"),
     answer="list[Alert]",
 )
 
@@ -106,7 +106,7 @@ GET_ALL_ALERTS = Endpoint(
     group="alerts",
     name="get_all_alerts",
     operation=Operation(
-        "GET", "/iserver/account/{accountId}/alerts", idempotent=True, otherwise="[]"
+        "GET", "/iserver/account/{accountId}/alerts", idempotent=True, wrap_as="[]"
     ),
     answer="list[AlertRow]",
     path={

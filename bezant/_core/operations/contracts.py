@@ -116,7 +116,7 @@ GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
     group="contracts",
     name="get_contract_info",
-    operation=Operation("GET", "/iserver/secdef/info", idempotent=True, otherwise="[]"),
+    operation=Operation("GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]"),
     answer="list[ContractRow]",
     query={
         "conid": "conid",

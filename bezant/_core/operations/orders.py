@@ -69,7 +69,7 @@ MODIFY_OPEN_ORDER = Endpoint(
     group="orders",
     name="modify_open_order",
     operation=Operation(
-        "POST", "/iserver/account/{accountId}/order/{orderId}", idempotent=False, otherwise="[]"
+        "POST", "/iserver/account/{accountId}/order/{orderId}", idempotent=False, wrap_as="[]"
     ),
     answer="list[OrderReply]",
     path={
@@ -156,7 +156,7 @@ SUBMIT_NEW_ORDERS = Endpoint(
     group="orders",
     name="submit_new_orders",
     operation=Operation(
-        "POST", "/iserver/account/{accountId}/orders", idempotent=False, otherwise="[]"
+        "POST", "/iserver/account/{accountId}/orders", idempotent=False, wrap_as="[]"
     ),
     answer="list[OrderReply]",
     path={
@@ -240,7 +240,7 @@ CONFIRM_ORDER_REPLY = Endpoint(
     id="confirmOrderReply",
     group="orders",
     name="confirm_order_reply",
-    operation=Operation("POST", "/iserver/reply/{replyId}", idempotent=False, otherwise="[]"),
+    operation=Operation("POST", "/iserver/reply/{replyId}", idempotent=False, wrap_as="[]"),
     answer="list[OrderReply]",
     path={
         "reply_id": "replyId",

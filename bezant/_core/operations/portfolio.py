@@ -54,7 +54,7 @@ GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
     group="portfolio",
     name="get_many_subaccounts",
-    operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, otherwise="subaccounts"),
+    operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
     answer="SubaccountPage",
     query={
         "account_id": "accountId",

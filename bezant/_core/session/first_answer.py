@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...models.orders import LiveOrder, LiveOrders, Trade
 
 
-def may_be_more(answer: object) -> bool:
+def may_be_incomplete(answer: object) -> bool:
     """Say whether a list is empty that the gateway does not call complete."""
     if isinstance(answer, list):
         return not answer

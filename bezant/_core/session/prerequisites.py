@@ -42,7 +42,7 @@ def prerequisite(operation: Operation) -> Operation | None:
 QUIET: Final = 30.0
 
 
-class Primed:
+class Prerequisites:
     """The calls that this session has seen, of those that others need first."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from ...errors import (
 from ...models._session import AuthStatus, Tickle
 from ..http.operation import Operation
 from ..http.session_calls import AUTH_STATUS, LOG_IN
-from .status import problem
+from .status import error_for
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just
 # been logged in to takes about three seconds.
@@ -180,7 +180,7 @@ class SessionMachine:
         self._token = ""
         self._cannot_open = False
 
-    def problem(
+    def error_for(
         self, status: AuthStatus, operation: Operation = AUTH_STATUS
     ) -> SessionError | None:
         """Return the error that the flags amount to, after all that happened before.
@@ -188,7 +188,7 @@ class SessionMachine:
         Flags that call the brokerage session closed mean that a login is needed if it could not be
         opened.
         """
-        error = problem(status, operation)
+        error = error_for(status, operation)
         if type(error) is NoSession and self._cannot_open and status.connected is not False:
             return NotAuthenticated(
                 f"the brokerage session is closed, and could not be opened; {LOG_IN}",
@@ -200,7 +200,7 @@ class SessionMachine:
     def answered(self, status: AuthStatus, now: float) -> SessionChange | None:
         """Take the session's flags; return what they changed."""
         self.status = status
-        error = self.problem(status)
+        error = self.error_for(status)
         if error is None or isinstance(error, NotEstablished | CompetingSession):
             self._cannot_open = False
         return self._go(SessionState.ESTABLISHED if error is None else state_of(error), now, error)

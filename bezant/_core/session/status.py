@@ -11,7 +11,7 @@ from ..http.operation import Operation
 from ..http.session_calls import AUTH_STATUS, INIT, LOG_IN, OPEN_IT
 
 
-def problem(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:
+def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:
     """Return the error that the flags amount to, None for a session that can be used."""
     name = operation.name
     said = " ".join(text for text in (status.message, status.fail) if text)
@@ -57,7 +57,7 @@ def refused(answer: object, *, compete: bool) -> SessionError | None:
         return None
     flags = cast("Mapping[str, Any]", answer)
     if flags.get("competing") is True and flags.get("authenticated") is not True and not compete:
-        return problem(AuthStatus(authenticated=False, competing=True), INIT)
+        return error_for(AuthStatus(authenticated=False, competing=True), INIT)
     fail = flags.get("fail")
     why = f" ({fail})" if isinstance(fail, str) and fail else ""
     if flags.get("passed") is not False and (not why or flags.get("authenticated") is True):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from ..._core.operations._base import Endpoint, arrange, text_of
-from ..._core.session.first_answer import brings_nothing, is_empty, may_be_more
+from ..._core.session.first_answer import brings_nothing, is_empty, may_be_incomplete
 from ..._core.settings.settings import Settings
 from ..http.pipeline import Pipeline
 
@@ -32,7 +32,7 @@ class Group:
         )
         if endpoint.starts:
             pipeline.started(operation, account)
-        again = first and not brings_nothing(values) and may_be_more(answer)
+        again = first and not brings_nothing(values) and may_be_incomplete(answer)
         if not again and is_empty(answer):
             again = pipeline.was_not_ready(operation, self._settings)
         if again:

@@ -21,8 +21,8 @@ from ..._core.http.request import build
 from ..._core.http.response import read
 from ..._core.http.session_calls import SESSION_PATHS
 from ..._core.http.unknown_outcome import (
+    AskedOrders,
     OrderCall,
-    Questions,
     broken_off,
     failed_reply,
     is_decline,
@@ -32,7 +32,7 @@ from ..._core.pacing import order_turns
 from ..._core.pacing.order_turns import waits_for_questions
 from ..._core.session import prerequisites
 from ..._core.session.evidence import Evidence, no_accounts
-from ..._core.session.prerequisites import ACCOUNTS, Primed
+from ..._core.session.prerequisites import ACCOUNTS, Prerequisites
 from ..._core.session.state import SessionChange, SessionMachine
 from ..._core.settings.settings import Settings
 from ..._runtime import _sync as rt
@@ -98,9 +98,9 @@ class Pipeline:
         self.session: SessionMachine = SessionMachine()
         self.session_listeners: list[Callable[[SessionChange], object]] = []
         self.initializing: SingleFlight[AuthStatus] = SingleFlight()
-        self._primed = Primed()
+        self._prerequisites = Prerequisites()
         self._priming: SingleFlight[None] = SingleFlight()
-        self._questions = Questions()
+        self._questions = AskedOrders()
         self.evidence: Evidence = Evidence()
         self.order_turns: rt.OrderTurns = rt.order_turns_for(settings.base_url.gateway_key)
 
@@ -202,8 +202,8 @@ class Pipeline:
         """
         operation = request.operation
         began = rt.monotonic()
-        self._primed.begin(began)
-        self._prime(self._primed.needed(operation), settings, kind, hold)
+        self._prerequisites.begin(began)
+        self._prime(self._prerequisites.needed(operation), settings, kind, hold)
         hold = max(began + hold - rt.monotonic(), 0.0)
         attempt = 0
         asked = False
@@ -267,7 +267,7 @@ class Pipeline:
                     raise
                 if retry.asks_for_accounts(error) and operation != prerequisites.TRADING_ACCOUNTS:
                     self._prime(prerequisites.TRADING_ACCOUNTS, settings, hold=hold)
-                    self._prime(self._primed.needed(operation), settings, hold=hold)
+                    self._prime(self._prerequisites.needed(operation), settings, hold=hold)
                 _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
                 # An interrupt or a cancelled task; also one that comes when the answer has come.
@@ -293,10 +293,10 @@ class Pipeline:
         about = operation.path in SESSION_PATHS
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
-            self._primed.clear()
+            self._prerequisites.clear()
             error.login_url = settings.base_url.root
         if retry.asks_for_accounts(error):
-            self._primed.refused()
+            self._prerequisites.refused()
 
     def _ask_accounts(self, refusal: BezantError, settings: Settings, deadline: float) -> Settings:
         """Ask for the accounts, as the gateway wants before an order or a cancel.
@@ -356,12 +356,12 @@ class Pipeline:
         Raises:
             PrerequisiteFailed: a reply needs it, and it failed.
         """
-        if operation is None or self._primed.has(operation.path):
+        if operation is None or self._prerequisites.has(operation.path):
             return
         first = operation
 
         def ask() -> None:
-            if not self._primed.has(first.path):
+            if not self._prerequisites.has(first.path):
                 self.call(first, type(None), settings, hold=hold)
 
         try:
@@ -378,12 +378,12 @@ class Pipeline:
         Raises:
             NoAccounts: the gateway names none, so the session is not ready.
         """
-        self._primed.forget(operation.path)
+        self._prerequisites.forget(operation.path)
         self.call(operation, type(None), settings)
         found = self.evidence.accounts(operation)
         if found:
             return found
-        self._primed.forget(operation.path)
+        self._prerequisites.forget(operation.path)
         raise no_accounts(operation)
 
     def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
@@ -402,7 +402,7 @@ class Pipeline:
     def trading_accounts(self, settings: Settings) -> tuple[str, ...]:
         """Return the ids of the accounts that this session trades for; none where not known."""
         self.check()
-        self._primed.begin(rt.monotonic())
+        self._prerequisites.begin(rt.monotonic())
         self._prime(prerequisites.TRADING_ACCOUNTS, settings)
         return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
@@ -454,11 +454,11 @@ class Pipeline:
             if not is_decline(request, refused) or order_call(operation) is not OrderCall.REPLY:
                 raise
             result = cast("T", refused.response)
-        self._primed.answered(operation.path, rt.monotonic())
+        self._prerequisites.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))
         elif isinstance(result, Tickle):
-            self._primed.tickled(result.session or None)
+            self._prerequisites.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
             # The answer of a call with an effect is never lost for it.
@@ -470,7 +470,7 @@ class Pipeline:
         if change is None:
             return
         if change.is_loss or change.is_gain:
-            self._primed.clear()
+            self._prerequisites.clear()
         if change.is_loss:
             _logger.warning("session %s: %s", change.after.value, change.error)
         else:
@@ -492,30 +492,30 @@ class Pipeline:
             operation: the call.
             account: whose list it is, where the call names an account.
         """
-        self._primed.begin(rt.monotonic())
-        return not self._primed.has(operation.path + account)
+        self._prerequisites.begin(rt.monotonic())
+        return not self._prerequisites.has(operation.path + account)
 
     def started(self, operation: Operation, account: str = "") -> None:
         """Note that such a call was answered."""
-        self._primed.started(operation.path + account)
+        self._prerequisites.started(operation.path + account)
 
     @property
     def knows_session(self) -> bool:
         """Whether a tickle has told which session it is."""
-        return self._primed.knows_session
+        return self._prerequisites.knows_session
 
     @property
     def session_token(self) -> str:
         """The token of the session of the last tickle; empty before the first."""
-        return self._primed.token
+        return self._prerequisites.token
 
     def heard_session(self, token: str) -> None:
         """Note the token of the session that a stream's socket belongs to."""
-        self._primed.tickled(token)
+        self._prerequisites.tickled(token)
 
     def forget_session(self) -> None:
         """Ask again for what has to be asked first: the session is a new one."""
-        self._primed.clear()
+        self._prerequisites.clear()
 
     def report(self, drifts: list[Drift], *, strict: bool, keep: bool = False) -> None:
         """Tell the user of fields that had another type than the model says, once for each.

@@ -191,7 +191,7 @@ class Session:
             error: BezantError | None
             try:
                 status = self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
-                error = self._pipeline.session.problem(status)
+                error = self._pipeline.session.error_for(status)
                 if error is None:
                     return status
             except (SessionError, HttpError) as failure:
@@ -235,7 +235,7 @@ class Session:
             if status is None:
                 status = pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
             if status.authenticated is True:
-                if not isinstance(pipeline.session.problem(status), NotEstablished):
+                if not isinstance(pipeline.session.error_for(status), NotEstablished):
                     return self.wait_ready(timeout)
                 waited = patience(timeout)
                 try:

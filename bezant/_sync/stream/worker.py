@@ -10,7 +10,7 @@ from ..._core.decoding.drift import Drift
 from ..._core.http.request import cookie_header
 from ..._core.http.session_calls import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
-from ..._core.session.status import problem
+from ..._core.session.status import error_for
 from ..._core.stream.buffer import Inbox
 from ..._core.stream.handshake import Header
 from ..._core.stream.order_check import Ask
@@ -112,7 +112,7 @@ class Link:
         client = self.client
         tickle = client.tickle()
         if tickle.status is not None:
-            trouble = problem(tickle.status, TICKLE)
+            trouble = error_for(tickle.status, TICKLE)
             if trouble is not None and not tickle.status.ready:
                 trouble.login_url = client.gateway_root
                 raise trouble
@@ -274,7 +274,7 @@ class Link:
         except BezantError as error:
             reason = error.message
         else:
-            if tickle.status is None or problem(tickle.status, TICKLE) is None:
+            if tickle.status is None or error_for(tickle.status, TICKLE) is None:
                 session = Secret(tickle.session or "")
                 _logger.warning(
                     "the gateway has sent no system message for %.0f s: it may have five "

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bezant import UNSET
 from bezant._core.decoding.decoder import decode
-from bezant._core.decoding.empty_values import FastDecoder, names_of_blanks
+from bezant._core.decoding.empty_values import Decoder, names_of_empty_values
 from bezant._core.decoding.repair import _Place, _shape_of
 from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
@@ -47,12 +47,12 @@ class Open(Model, frozen=True, kw_only=True):
 
 
 def test_fields_that_may_be_empty() -> None:
-    assert names_of_blanks(list[Ticket]) == {"price", "size", "flag", "ratio"}
+    assert names_of_empty_values(list[Ticket]) == {"price", "size", "flag", "ratio"}
 
 
 @pytest.mark.parametrize("type_", [Open, dict[str, Ticket], Any, list[Any], int | str])
 def test_none_where_names_are_the_gateways_own(type_: Any) -> None:
-    assert names_of_blanks(type_) == frozenset()
+    assert names_of_empty_values(type_) == frozenset()
 
 
 LEGS = st.fixed_dictionaries(
@@ -89,7 +89,7 @@ def test_both_ways_agree(rows: list[dict[str, Any]], spaced: bool) -> None:
 
 
 def test_a_field_found_empty_is_remembered() -> None:
-    decoder = FastDecoder(list[Ticket])
+    decoder = Decoder(list[Ticket])
     blank = b'[{"price":"","inner":{"price":""}},{"price":"2","size":""}]'
     for _ in range(2):
         first, second = decoder.decode(blank)
@@ -101,7 +101,7 @@ def test_a_field_found_empty_is_remembered() -> None:
 @pytest.mark.parametrize("body", [b'[{"needed":""}]', b'[{"price":"x"}]', b'[{"price"  :""}]'])
 def test_what_it_cannot_help_with_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
-        FastDecoder(list[Ticket]).decode(body)
+        Decoder(list[Ticket]).decode(body)
 
 
 def test_market_orders_have_no_price() -> None:
@@ -109,7 +109,7 @@ def test_market_orders_have_no_price() -> None:
     found = decode(json.dumps(orders).encode(), LiveOrders, operation="x", report=Drifts()).orders
     assert found
     assert [(each.price, each.ticker) for each in found] == [(None, ""), (Decimal(3), UNSET)]
-    assert "strike" in names_of_blanks(list[Position])
+    assert "strike" in names_of_empty_values(list[Position])
 
 
 @pytest.mark.parametrize("at_the_end", [False, True])

@@ -13,7 +13,7 @@ import bezant._core.decoding.decoder
 from bezant import DecodeError, InvalidRequest, Position
 from bezant._core.decoding import inspection
 from bezant._core.decoding.decoder import decode, decoder, mend
-from bezant._core.decoding.empty_values import FastDecoder
+from bezant._core.decoding.empty_values import Decoder
 from bezant._core.decoding.inspection import Reentered, convert, inspect, use_lock
 from bezant._core.http.request import encode_body
 from bezant._core.http.response import check_type
@@ -109,7 +109,7 @@ def test_a_row_is_read_in_the_middle_of_an_inspection() -> None:
 
 def test_empty_fields_are_mended_in_the_middle_of_an_inspection() -> None:
     kind = fresh()
-    fast = FastDecoder(kind)
+    fast = Decoder(kind)
     with pytest.raises(msgspec.ValidationError):
         in_the_middle(lambda: fast.decode(b'{"number":""}'))
     assert fast.decode(b'{"number":""}').number is None

@@ -27,8 +27,8 @@ from bezant._core.http.messages import Request, Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import check_type, read
 from bezant._core.http.unknown_outcome import (
+    AskedOrders,
     OrderCall,
-    Questions,
     _count,
     advice,
     broken_off,
@@ -317,7 +317,7 @@ def replying(question: str) -> Request:
 
 
 def test_a_question_is_about_the_orders_that_raised_it() -> None:
-    known = Questions()
+    known = AskedOrders()
     known.answered(placing("mine"), [OrderReply(id="q/1"), OrderReply(order_id=7)])
     assert known.names(replying("q%2F1")) == ("mine",)
     known.answered(replying("q%2F1"), [{"id": "q2"}, {"id": 3}, {"id": ""}, None])
@@ -331,7 +331,7 @@ def test_a_question_is_about_the_orders_that_raised_it() -> None:
 
 
 def test_few_questions_are_remembered() -> None:
-    known = Questions()
+    known = AskedOrders()
     for number in range(1000):
         known.answered(placing(str(number)), [OrderReply(id=f"q{number}")])
     assert known.names(replying("q999")) == ("999",)

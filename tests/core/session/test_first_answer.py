@@ -8,7 +8,7 @@ import pytest
 
 from bezant import UNSET, InvalidRequest, MarketDataFields
 from bezant._core.marketdata.snapshots import Quotes, next_pause
-from bezant._core.session.first_answer import brings_nothing, is_open, may_be_more
+from bezant._core.session.first_answer import brings_nothing, is_open, may_be_incomplete
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
 
@@ -26,7 +26,7 @@ from bezant.models.orders import LiveOrder, LiveOrders, Trade
     ],
 )
 def test_which_lists_may_hold_more(answer: object, expected: bool) -> None:
-    assert may_be_more(answer) is expected
+    assert may_be_incomplete(answer) is expected
 
 
 def test_a_call_that_drops_the_list() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bezant._core.http.operation import Operation
-from bezant._core.session.prerequisites import QUIET, TRADING_ACCOUNTS, Primed
+from bezant._core.session.prerequisites import QUIET, TRADING_ACCOUNTS, Prerequisites
 
 ACCOUNTS = "/portfolio/accounts"
 
 
-def primed(now: float = 100.0) -> Primed:
-    made = Primed()
+def primed(now: float = 100.0) -> Prerequisites:
+    made = Prerequisites()
     made.begin(now)
     made.answered(ACCOUNTS, now)
     assert made.has(ACCOUNTS)

@@ -195,7 +195,7 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     machine: SessionMachine,
 ) -> None:
     def closed() -> type[object]:
-        return type(machine.problem(CLOSED))
+        return type(machine.error_for(CLOSED))
 
     assert closed() is errors.NoSession
     change = machine.cannot_open(errors.NotAuthenticated("x"), 1.0)
@@ -205,7 +205,7 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert machine.answered(CLOSED, 2.0) is None  # it still does
     assert machine.state is SessionState.LOGGED_OUT
     # A line that is down is another matter.
-    assert type(machine.problem(AuthStatus(connected=False))) is errors.NoSession
+    assert type(machine.error_for(AuthStatus(connected=False))) is errors.NoSession
     machine.answered(READY, 3.0)
     assert closed() is errors.NoSession
 

@@ -16,7 +16,7 @@ from bezant import (
     NotEstablished,
 )
 from bezant._core.http.session_calls import AUTH_STATUS, LOGOUT, TICKLE
-from bezant._core.session.status import problem, refused
+from bezant._core.session.status import error_for, refused
 
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
 
@@ -41,7 +41,7 @@ READY = {"authenticated": True, "established": True, "connected": True, "competi
 )
 def test_flags(flags: dict[str, Any], kind: type[BezantError] | None) -> None:
     status = AuthStatus(**READY | flags)
-    error = problem(status)
+    error = error_for(status)
     if kind is None:
         assert error is None
         assert status.ready
@@ -56,14 +56,14 @@ def test_flags(flags: dict[str, Any], kind: type[BezantError] | None) -> None:
 
 
 def test_the_gateways_words_and_the_call_are_in_the_error() -> None:
-    error = problem(AuthStatus(authenticated=False, message="m1", fail="f1"), TICKLE)
+    error = error_for(AuthStatus(authenticated=False, message="m1", fail="f1"), TICKLE)
     assert error is not None
     assert str(error).startswith("POST /tickle: ")
     assert "(m1 f1)" in str(error)
 
 
 def test_no_flags_at_all_are_no_session() -> None:
-    assert type(problem(AuthStatus())) is NoSession
+    assert type(error_for(AuthStatus())) is NoSession
 
 
 def test_session_calls_may_be_repeated() -> None:
