@@ -18,7 +18,7 @@ from typing import Any
 
 import bezant
 from benchmarks.soak._twin import TWINS, Script, Twin, check, close
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant.models.orders import OrderTicket
 from bezant.sim import Clock, SimulatedGateway
@@ -97,7 +97,7 @@ def _held() -> float:
 def _stream(twin: Twin, gateway: SimulatedGateway, log: Log, seconds: float) -> Script[Any]:
     chance = random.Random(7)
     client = twin.Client(gateway.base_url, pacing=False, timeout=2, retries=5)
-    ws = yield lambda: twin.WsClient._open(client, TIMING, Inbox(10_000), reconnect=True)
+    ws = yield lambda: twin.WsClient._open(client, TIMING, MessageBuffer(10_000), reconnect=True)
     try:
         quotes = []
         for conid in (APPLE, MICROSOFT):

@@ -56,8 +56,8 @@ class Bulk(Generic[T, R]):
         self._on_progress = on_progress
         self._lock = rt.StateLock()
         # Whoever finishes an item rings this one, whoever takes one the other.
-        self._finished = rt.Bell()
-        self._taken = rt.Bell()
+        self._finished = rt.Notifier()
+        self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
         self._workers: list[rt.Worker] = []
         self._at_work = 0

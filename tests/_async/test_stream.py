@@ -33,7 +33,7 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
 from bezant.sim import SimulatedGateway
@@ -68,8 +68,8 @@ def stream(
     client: AsyncClient, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
 ) -> Connecting[AsyncWsClient]:
     """Open a stream with times of its own."""
-    inbox = Inbox(buffer)
-    return connecting(AsyncWsClient._open(client, timing, inbox, reconnect=reconnect))
+    message_buffer = MessageBuffer(buffer)
+    return connecting(AsyncWsClient._open(client, timing, message_buffer, reconnect=reconnect))
 
 
 async def collect(ws: AsyncWsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -426,7 +426,7 @@ async def test_commands_of_the_users_own(gateway: SimulatedGateway) -> None:
 async def test_a_forgotten_stream_warns_and_its_worker_ends(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         ws = await AsyncWsClient.connect(client)
-        worker = ws._link._worker
+        worker = ws._stream_worker._worker
         assert worker is not None
         with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws

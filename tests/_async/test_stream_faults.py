@@ -29,7 +29,7 @@ from bezant import (
     WsConnectFailed,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
 from bezant._runtime._shared.limiters import ProcessRateLimiter
@@ -50,7 +50,9 @@ def stream(
     buffer: int = 10_000,
 ) -> Connecting[AsyncWsClient]:
     """Open a stream with times of its own."""
-    return connecting(AsyncWsClient._open(client, timing, Inbox(buffer), reconnect=reconnect))
+    return connecting(
+        AsyncWsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect)
+    )
 
 
 def tickle(request: RawRequest, peer: Peer) -> None:
@@ -114,7 +116,7 @@ async def test_every_loss_is_followed_by_a_gap_and_a_new_connection(
     async with no_pacing(raw) as client:
         async with stream(client, timing) as ws:
             found = await read_until(ws, Gap)
-            ws._link.state._timing = Timing()  # the silence of the next one ends nothing
+            ws._stream_worker.state._timing = Timing()  # the silence of the next one ends nothing
             found += await read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
             gap = found[2]
@@ -386,7 +388,9 @@ async def test_a_stream_that_is_connected_again_waits_for_its_place(
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         async with stream(client) as ws:
-            ws._link.state._place._timing = Timing(ready_timeout=0.05)  # but for the first time
+            ws._stream_worker.state._place._timing = Timing(
+                ready_timeout=0.05
+            )  # but for the first time
             places = [await stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             await until(lambda: len(gateway.ws_connections) == 6)
@@ -411,7 +415,7 @@ async def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()
         async with stream(client) as ws:
-            ws._link.state._place._timing = Timing(ready_timeout=0.05)
+            ws._stream_worker.state._place._timing = Timing(ready_timeout=0.05)
             places = [await stream(other, reconnect=False) for _ in range(4)]
             waiting = later(lambda: stream(other, reconnect=False))
             await until(lambda: len(gateway.ws_connections) == 6)

@@ -12,7 +12,7 @@ import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Gap, OrdersUnknown, OrderUpdate, Reconnected
 from bezant._core.stream import order_check
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
 from tests.support._async import until
@@ -100,7 +100,7 @@ class OrdersGateway:
 
 
 def stream(client: AsyncClient, buffer: int = 10_000) -> Connecting[AsyncWsClient]:
-    return connecting(AsyncWsClient._open(client, QUICK, Inbox(buffer), reconnect=True))
+    return connecting(AsyncWsClient._open(client, QUICK, MessageBuffer(buffer), reconnect=True))
 
 
 def no_pacing(raw: RawGateway) -> AsyncClient:
@@ -135,10 +135,10 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 async def quiet(ws: AsyncWsClient, received: int) -> None:
     """Let it be quiet for long enough once so many messages have come."""
     await until(lambda: ws.stats.received >= received)
-    link = ws._link
-    with link.lock:
-        link.state.order_check._due = 0.0
-    link._check_bell.ring()
+    worker = ws._stream_worker
+    with worker.lock:
+        worker.state.order_check._due = 0.0
+    worker._check_bell.ring()
 
 
 async def test_a_snapshot_in_several_messages_is_waited_for(

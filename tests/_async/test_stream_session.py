@@ -10,7 +10,7 @@ import pytest
 
 from bezant import AsyncClient, AsyncWsClient, Gap, Message, Reconnected, System, WsTimeout
 from bezant._core.http.session_calls import TICKLE
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
 from tests.support._async import until
@@ -51,7 +51,7 @@ class Sessions:
 
 def stream(client: AsyncClient) -> Connecting[AsyncWsClient]:
     timing = Timing(tic_interval=0.02, backoff_from=0.01, backoff_to=0.05)
-    return connecting(AsyncWsClient._open(client, timing, Inbox(), reconnect=True))
+    return connecting(AsyncWsClient._open(client, timing, MessageBuffer(), reconnect=True))
 
 
 async def read_until(ws: AsyncWsClient, kind: type[Message]) -> list[Message]:
@@ -72,8 +72,8 @@ async def test_answers_to_tic_keep_a_stream_alive_and_are_no_messages(
         await ws.subscribe_pnl()
         # Nothing else comes, and silence would end the connection.
         await until(lambda: gateway.commands.count("tic") > 10)
-        heard = ws._link.state.last_heard
-        await until(lambda: ws._link.state.last_heard > heard)
+        heard = ws._stream_worker.state.last_heard
+        await until(lambda: ws._stream_worker.state.last_heard > heard)
         await until(lambda: ws.stats.received > 20)
         assert [type(each) for each in await read_until(ws, System)] == [System]
         with pytest.raises(WsTimeout):

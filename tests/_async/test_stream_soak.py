@@ -19,7 +19,7 @@ from bezant import (
     WsTimeout,
 )
 from bezant._core.stream import order_check
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
@@ -34,13 +34,15 @@ async def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) ->
     timing = Timing(
         backoff_from=0.01, backoff_to=0.05, silence_limit=0.3, renew_from=0.1, renew_to=0.2
     )
-    inbox = Inbox(2_000)
+    message_buffer = MessageBuffer(2_000)
     found: list[Message] = []
     with SimulatedGateway(
         positions=5, quote_interval=0.01, heartbeat_interval=0.04, market_data_lifetime=0.3
     ) as gateway:
         async with AsyncClient(gateway.base_url, pacing=False) as client:
-            async with connecting(AsyncWsClient._open(client, timing, inbox, reconnect=True)) as ws:
+            async with connecting(
+                AsyncWsClient._open(client, timing, message_buffer, reconnect=True)
+            ) as ws:
                 quotes = [await ws.quote(conid) for conid in (265598, 272093)]
                 await ws.subscribe_orders()
                 await ws.subscribe_trades()

@@ -23,7 +23,7 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
@@ -155,7 +155,7 @@ async def test_a_handshake_that_leads_to_the_login_page(
         with pytest.raises(NotAuthenticated, match=f"HTTP {status[:3]}; log in") as caught:
             await AsyncWsClient.connect(client)
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
-        opening = AsyncWsClient._open(client, timing, Inbox(100), reconnect=True)
+        opening = AsyncWsClient._open(client, timing, MessageBuffer(100), reconnect=True)
         async with connecting(opening) as ws:
             found: list[Any] = []
             while not found or not isinstance(found[-1], Reconnected):
@@ -239,7 +239,7 @@ async def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
         await ws.subscribe_summary(account, keys=keys[:4500])
         with pytest.raises(InvalidRequest, match="name fewer"):  # together
             await ws.subscribe_summary(account, keys=keys[4500:])
-        assert ws._link.state.wanted == [f"sd+{account}"]
+        assert ws._stream_worker.state.wanted == [f"sd+{account}"]
         assert ws.stats.reconnects == 0
 
 
@@ -264,7 +264,7 @@ async def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: st
         with pytest.raises(InvalidRequest, match=match) as caught:
             await call(ws)
         assert len(str(caught.value)) < 300
-        assert ws._link.state.wanted == []
+        assert ws._stream_worker.state.wanted == []
 
 
 async def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:

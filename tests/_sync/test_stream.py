@@ -34,7 +34,7 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import Connecting, connecting
 from bezant.sim import SimulatedGateway
@@ -69,8 +69,8 @@ def stream(
     client: Client, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
 ) -> Connecting[WsClient]:
     """Open a stream with times of its own."""
-    inbox = Inbox(buffer)
-    return connecting(WsClient._open(client, timing, inbox, reconnect=reconnect))
+    message_buffer = MessageBuffer(buffer)
+    return connecting(WsClient._open(client, timing, message_buffer, reconnect=reconnect))
 
 
 def collect(ws: WsClient, wanted: Callable[[list[Message]], object]) -> list[Message]:
@@ -427,7 +427,7 @@ def test_commands_of_the_users_own(gateway: SimulatedGateway) -> None:
 def test_a_forgotten_stream_warns_and_its_worker_ends(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         ws = WsClient.connect(client)
-        worker = ws._link._worker
+        worker = ws._stream_worker._worker
         assert worker is not None
         with pytest.warns(ResourceWarning, match="never closed"):  # noqa: PT031
             del ws

@@ -30,7 +30,7 @@ from bezant import (
     WsConnectFailed,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._shared.limiters import ProcessRateLimiter
 from bezant._runtime._sync.concurrency import Connecting, connecting
@@ -51,7 +51,7 @@ def stream(
     buffer: int = 10_000,
 ) -> Connecting[WsClient]:
     """Open a stream with times of its own."""
-    return connecting(WsClient._open(client, timing, Inbox(buffer), reconnect=reconnect))
+    return connecting(WsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect))
 
 
 def tickle(request: RawRequest, peer: Peer) -> None:
@@ -113,7 +113,7 @@ def test_every_loss_is_followed_by_a_gap_and_a_new_connection(raw: RawGateway, l
     with no_pacing(raw) as client:
         with stream(client, timing) as ws:
             found = read_until(ws, Gap)
-            ws._link.state._timing = Timing()  # the silence of the next one ends nothing
+            ws._stream_worker.state._timing = Timing()  # the silence of the next one ends nothing
             found += read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
             gap = found[2]
@@ -385,7 +385,9 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         with stream(client) as ws:
-            ws._link.state._place._timing = Timing(ready_timeout=0.05)  # but for the first time
+            ws._stream_worker.state._place._timing = Timing(
+                ready_timeout=0.05
+            )  # but for the first time
             places = [stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             until(lambda: len(gateway.ws_connections) == 6)
@@ -410,7 +412,7 @@ def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()
         with stream(client) as ws:
-            ws._link.state._place._timing = Timing(ready_timeout=0.05)
+            ws._stream_worker.state._place._timing = Timing(ready_timeout=0.05)
             places = [stream(other, reconnect=False) for _ in range(4)]
             waiting = later(lambda: stream(other, reconnect=False))
             until(lambda: len(gateway.ws_connections) == 6)

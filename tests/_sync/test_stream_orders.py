@@ -13,7 +13,7 @@ import pytest
 
 from bezant import Client, Gap, OrdersUnknown, OrderUpdate, Reconnected, WsClient
 from bezant._core.stream import order_check
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import Connecting, connecting
 from tests.support._sync import until
@@ -101,7 +101,7 @@ class OrdersGateway:
 
 
 def stream(client: Client, buffer: int = 10_000) -> Connecting[WsClient]:
-    return connecting(WsClient._open(client, QUICK, Inbox(buffer), reconnect=True))
+    return connecting(WsClient._open(client, QUICK, MessageBuffer(buffer), reconnect=True))
 
 
 def no_pacing(raw: RawGateway) -> Client:
@@ -136,10 +136,10 @@ def messages(ws: WsClient, kind: type[Any]) -> list[Any]:
 def quiet(ws: WsClient, received: int) -> None:
     """Let it be quiet for long enough once so many messages have come."""
     until(lambda: ws.stats.received >= received)
-    link = ws._link
-    with link.lock:
-        link.state.order_check._due = 0.0
-    link._check_bell.ring()
+    worker = ws._stream_worker
+    with worker.lock:
+        worker.state.order_check._due = 0.0
+    worker._check_bell.ring()
 
 
 def test_a_snapshot_in_several_messages_is_waited_for(

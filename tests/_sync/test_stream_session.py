@@ -11,7 +11,7 @@ import pytest
 
 from bezant import Client, Gap, Message, Reconnected, System, WsClient, WsTimeout
 from bezant._core.http.session_calls import TICKLE
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import Connecting, connecting
 from tests.support._sync import until
@@ -52,7 +52,7 @@ class Sessions:
 
 def stream(client: Client) -> Connecting[WsClient]:
     timing = Timing(tic_interval=0.02, backoff_from=0.01, backoff_to=0.05)
-    return connecting(WsClient._open(client, timing, Inbox(), reconnect=True))
+    return connecting(WsClient._open(client, timing, MessageBuffer(), reconnect=True))
 
 
 def read_until(ws: WsClient, kind: type[Message]) -> list[Message]:
@@ -73,8 +73,8 @@ def test_answers_to_tic_keep_a_stream_alive_and_are_no_messages(
         ws.subscribe_pnl()
         # Nothing else comes, and silence would end the connection.
         until(lambda: gateway.commands.count("tic") > 10)
-        heard = ws._link.state.last_heard
-        until(lambda: ws._link.state.last_heard > heard)
+        heard = ws._stream_worker.state.last_heard
+        until(lambda: ws._stream_worker.state.last_heard > heard)
         until(lambda: ws.stats.received > 20)
         assert [type(each) for each in read_until(ws, System)] == [System]
         with pytest.raises(WsTimeout):

@@ -20,7 +20,7 @@ from bezant import (
     WsTimeout,
 )
 from bezant._core.stream import order_check
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import connecting
 from bezant.sim import SimulatedGateway
@@ -35,13 +35,13 @@ def test_nothing_is_lost_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     timing = Timing(
         backoff_from=0.01, backoff_to=0.05, silence_limit=0.3, renew_from=0.1, renew_to=0.2
     )
-    inbox = Inbox(2_000)
+    message_buffer = MessageBuffer(2_000)
     found: list[Message] = []
     with SimulatedGateway(
         positions=5, quote_interval=0.01, heartbeat_interval=0.04, market_data_lifetime=0.3
     ) as gateway:
         with Client(gateway.base_url, pacing=False) as client:
-            with connecting(WsClient._open(client, timing, inbox, reconnect=True)) as ws:
+            with connecting(WsClient._open(client, timing, message_buffer, reconnect=True)) as ws:
                 quotes = [ws.quote(conid) for conid in (265598, 272093)]
                 ws.subscribe_orders()
                 ws.subscribe_trades()

@@ -24,7 +24,7 @@ from bezant import (
     WsProtocolError,
     WsTimeout,
 )
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import connecting
 from bezant.sim import SimulatedGateway
@@ -156,7 +156,7 @@ def test_a_handshake_that_leads_to_the_login_page(
         with pytest.raises(NotAuthenticated, match=f"HTTP {status[:3]}; log in") as caught:
             WsClient.connect(client)
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
-        opening = WsClient._open(client, timing, Inbox(100), reconnect=True)
+        opening = WsClient._open(client, timing, MessageBuffer(100), reconnect=True)
         with connecting(opening) as ws:
             found: list[Any] = []
             while not found or not isinstance(found[-1], Reconnected):
@@ -240,7 +240,7 @@ def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
         ws.subscribe_summary(account, keys=keys[:4500])
         with pytest.raises(InvalidRequest, match="name fewer"):  # together
             ws.subscribe_summary(account, keys=keys[4500:])
-        assert ws._link.state.wanted == [f"sd+{account}"]
+        assert ws._stream_worker.state.wanted == [f"sd+{account}"]
         assert ws.stats.reconnects == 0
 
 
@@ -265,7 +265,7 @@ def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: str) -> 
         with pytest.raises(InvalidRequest, match=match) as caught:
             call(ws)
         assert len(str(caught.value)) < 300
-        assert ws._link.state.wanted == []
+        assert ws._stream_worker.state.wanted == []
 
 
 def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:

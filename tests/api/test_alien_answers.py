@@ -17,9 +17,9 @@ from bezant import BezantError, OutcomeUnknown
 from bezant._core.decoding.drift import Drift
 from bezant._core.http.messages import Response
 from bezant._core.http.response import read
-from bezant._core.stream.buffer import Inbox
-from bezant._core.stream.confirmations import Sent
-from bezant._core.stream.live_state import Intake
+from bezant._core.stream.buffer import MessageBuffer
+from bezant._core.stream.confirmations import Confirmations
+from bezant._core.stream.live_state import LiveState
 from bezant._core.stream.parser import Alive, parse
 from bezant._core.stream.phases import Timing
 from bezant._wire.bounds import is_fit
@@ -166,8 +166,8 @@ def read_all(quote: MarketData) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(frames_=st.lists(frames(), max_size=12))
 def test_any_messages_one_after_another(frames_: list[bytes]) -> None:
-    inbox, sent = Inbox(100), Sent(Timing(), lambda: 0.5)
-    intake = Intake(ignore, inbox, sent)
+    message_buffer, sent = MessageBuffer(100), Confirmations(Timing(), lambda: 0.5)
+    intake = LiveState(ignore, message_buffer, sent)
     intake.live_quote(1, "1")
     for data in frames_:
         found = parse(data, ignore)

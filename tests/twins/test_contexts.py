@@ -17,7 +17,7 @@ import pytest
 
 import bezant
 from bezant import WrongContext
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
@@ -225,7 +225,7 @@ async def test_cancellation_while_a_stream_is_in_trouble(
     async with bezant.AsyncClient(gateway.base_url, pacing=False) as client:
 
         async def read() -> None:
-            opening = bezant.AsyncWsClient._open(client, timing, Inbox(), reconnect=True)
+            opening = bezant.AsyncWsClient._open(client, timing, MessageBuffer(), reconnect=True)
             async with connecting(opening) as ws:
                 await ws.subscribe_orders()
                 gateway.ws_connections[-1].drop()

@@ -58,7 +58,7 @@ def test_the_runtime_pair_has_the_same_names() -> None:
 
 
 CLASSES = [
-    "Bell",
+    "Notifier",
     "Event",
     "HttpTransport",
     "SharedLimitStore",

@@ -22,7 +22,7 @@ class AsyncSessionEvents:
     def __init__(self, pipeline: AsyncPipeline) -> None:
         self._pipeline = pipeline
         self._changes: deque[SessionChange] = deque()
-        self._bell = rt.Bell()
+        self._bell = rt.Notifier()
         self._entered = False
         self._ended = False
 

@@ -6,18 +6,18 @@ import warnings
 from typing import Self
 
 from ..._core.settings.checks import check_count, check_seconds
-from ..._core.stream.buffer import DEFAULT_BUFFER, Inbox
+from ..._core.stream.buffer import DEFAULT_BUFFER, MessageBuffer
 from ..._core.stream.phases import READY_TIMEOUT, Timing
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError, WsTimeout
 from ...models.stream import Message, StreamStats
 from ..client import AsyncClient
-from .subscribing import AsyncTopics
-from .worker import AsyncLink
+from .subscribing import AsyncSubscribing
+from .worker import AsyncStreamWorker
 
 
-class AsyncWsClient(AsyncTopics):
+class AsyncWsClient(AsyncSubscribing):
     """A stream of messages from the gateway that can be left running.
 
     Made by ``AsyncWsClient.connect(client)``. Iterate over it for messages:
@@ -34,37 +34,37 @@ class AsyncWsClient(AsyncTopics):
     follows.
     """
 
-    def __init__(self, link: AsyncLink) -> None:
-        super().__init__(link)
+    def __init__(self, worker: AsyncStreamWorker) -> None:
+        super().__init__(worker)
         self._reading = False
 
     def __repr__(self) -> str:
-        state = self._link.state.phase.value
+        state = self._stream_worker.state.phase.value
         return f"<{type(self).__name__} {self._client._settings.base_url.ws_url} {state}>"
 
     @property
     def closed(self) -> bool:
         """Whether it has ended: nothing comes any more but what was not read yet."""
-        return self._link.ended
+        return self._stream_worker.ended
 
     @property
     def close_reason(self) -> WsClosed | None:
         """Why it ended by itself; None while it is open and after ``close()``."""
-        return self._link.close_reason
+        return self._stream_worker.close_reason
 
     @property
     def stats(self) -> StreamStats:
         """How it is doing: what came, was merged or missed, and how far the reader is behind."""
-        state = self._link.state
-        with self._link.lock:
+        state = self._stream_worker.state
+        with self._stream_worker.lock:
             return StreamStats(
                 received=state.received,
-                conflated=state.inbox.merged,
-                missed=state.inbox.missed,
-                buffered=len(state.inbox),
+                conflated=state.message_buffer.merged,
+                missed=state.message_buffer.missed,
+                buffered=len(state.message_buffer),
                 reconnects=state.reconnects,
                 last_heard=state.moment(state.last_heard),
-                lag=state.inbox.lag(rt.monotonic()),
+                lag=state.message_buffer.lag(rt.monotonic()),
             )
 
     @classmethod
@@ -109,16 +109,16 @@ class AsyncWsClient(AsyncTopics):
         check_count("buffer", buffer, 1)
         check_count("quote_backlog", quote_backlog, 0)
         timing = Timing(ready_timeout=ready_timeout)
-        inbox = Inbox(buffer, quote_backlog)
-        return rt.connecting(cls._open(client, timing, inbox, reconnect=reconnect))
+        message_buffer = MessageBuffer(buffer, quote_backlog)
+        return rt.connecting(cls._open(client, timing, message_buffer, reconnect=reconnect))
 
     @classmethod
     async def _open(
-        cls, client: AsyncClient, timing: Timing, inbox: Inbox, *, reconnect: bool
+        cls, client: AsyncClient, timing: Timing, message_buffer: MessageBuffer, *, reconnect: bool
     ) -> AsyncWsClient:
-        link = AsyncLink(client, timing, inbox, reconnect=reconnect)
-        await link.open()
-        return cls(link)
+        worker = AsyncStreamWorker(client, timing, message_buffer, reconnect=reconnect)
+        await worker.open()
+        return cls(worker)
 
     async def next_message(self, timeout: float | None = None) -> Message | None:
         """Return the next message, or None when the stream has ended.
@@ -133,14 +133,14 @@ class AsyncWsClient(AsyncTopics):
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
-        link = self._link
-        if link.drifts:
+        worker = self._stream_worker
+        if worker.drifts:
             self._tell_drifts()
-        message = link.take()
+        message = worker.take()
         if message is not None:
             return message
         self._client._pipeline.owner.check()
-        with link.lock:
+        with worker.lock:
             if self._reading:
                 raise WsError("somebody else is already waiting for the next message")
             self._reading = True
@@ -150,36 +150,36 @@ class AsyncWsClient(AsyncTopics):
             self._reading = False
 
     async def _wait_for_message(self, timeout: float | None) -> Message | None:
-        link = self._link
+        worker = self._stream_worker
         deadline = None if timeout is None else rt.monotonic() + timeout
         while True:
-            heard = link.bell.count
-            ended = link.ended
-            if link.drifts:
+            heard = worker.bell.count
+            ended = worker.ended
+            if worker.drifts:
                 self._tell_drifts()
-            message = link.take()
+            message = worker.take()
             if message is not None:
                 return message
             if ended:
-                error, link.error = link.error, None
+                error, worker.error = worker.error, None
                 if error is not None:
                     raise error
                 return None
             left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
-            if not await link.bell.wait(heard, left):
+            if not await worker.bell.wait(heard, left):
                 raise WsTimeout("no message came in time")
 
     def _tell_drifts(self) -> None:
-        drifts = list(self._link.drifts)
-        del self._link.drifts[: len(drifts)]
+        drifts = list(self._stream_worker.drifts)
+        del self._stream_worker.drifts[: len(drifts)]
         self._client._pipeline.report(drifts, strict=False)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Message:
-        link = self._link
-        message = None if link.drifts else link.take()
+        worker = self._stream_worker
+        message = None if worker.drifts else worker.take()
         if message is None:
             message = await self.next_message()
         if message is None:
@@ -189,7 +189,7 @@ class AsyncWsClient(AsyncTopics):
     async def aclose(self) -> None:
         """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
         if not self._client._pipeline.owner.inherited:
-            await self._link.aclose()
+            await self._stream_worker.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -198,11 +198,11 @@ class AsyncWsClient(AsyncTopics):
         await self.aclose()
 
     def __del__(self) -> None:
-        link = getattr(self, "_link", None)
-        if link is None or link.ended or link.client._pipeline.owner.inherited:
+        worker = getattr(self, "_stream_worker", None)
+        if worker is None or worker.ended or worker.client._pipeline.owner.inherited:
             return
         # The worker must not go on for nobody.
-        link.abandon()
+        worker.abandon()
         warnings.warn(
             f"{self!r} was never closed; use it as a context manager",
             ResourceWarning,

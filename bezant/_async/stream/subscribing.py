@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._core.marketdata.fields import MarketDataFields
-from ..._core.stream.subscriptions import Ticket
+from ..._core.stream.subscriptions import Interest
 from ..._core.stream.topics import (
     ORDERS,
     PNL,
@@ -23,16 +23,16 @@ from ..._core.stream.topics import (
 from ..._runtime import _async as rt
 from ...errors import InvalidRequest, WsClosed, WsError
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
-from .worker import AsyncLink
+from .worker import AsyncStreamWorker
 
 
-class AsyncTopics:
+class AsyncSubscribing:
     """The topics of a stream; the base of `AsyncWsClient`."""
 
-    def __init__(self, link: AsyncLink) -> None:
-        self._link = link
-        self._client = link.client
-        self._orders = AsyncOrders(link)
+    def __init__(self, worker: AsyncStreamWorker) -> None:
+        self._stream_worker = worker
+        self._client = worker.client
+        self._orders = AsyncOrders(worker)
 
     async def subscribe_market_data(
         self,
@@ -82,8 +82,8 @@ class AsyncTopics:
         topic = market_data_topic(conid, exchange)
         chosen_fields = _checked(fields)
         self._check_open()
-        with self._link.lock:
-            live = self._link.state.live_quote(conid, topic.partition("+")[2])
+        with self._stream_worker.lock:
+            live = self._stream_worker.state.live_quote(conid, topic.partition("+")[2])
         return AsyncQuote(self, await self._subscribe(topic, chosen_fields), live)
 
     @property
@@ -118,9 +118,9 @@ class AsyncTopics:
             WsClosed: the stream is closed.
         """
         arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
-        ticket = await self._subscribe(ORDERS, arguments=arguments)
-        self._link.check_orders()
-        return AsyncSubscription(self, ticket)
+        interest = await self._subscribe(ORDERS, arguments=arguments)
+        self._stream_worker.check_orders()
+        return AsyncSubscription(self, interest)
 
     async def subscribe_trades(
         self, *, days: int = 1, realtime_only: bool = False
@@ -161,8 +161,8 @@ class AsyncTopics:
             WsClosed: the stream is closed.
         """
         topic = account_topic("sd", account)
-        ticket = await self._subscribe(topic, arguments=chosen(keys, fields))
-        return AsyncSubscription(self, ticket)
+        interest = await self._subscribe(topic, arguments=chosen(keys, fields))
+        return AsyncSubscription(self, interest)
 
     async def subscribe_ledger(
         self,
@@ -183,8 +183,8 @@ class AsyncTopics:
             WsClosed: the stream is closed.
         """
         topic = account_topic("ld", account)
-        ticket = await self._subscribe(topic, arguments=chosen(keys, fields))
-        return AsyncSubscription(self, ticket)
+        interest = await self._subscribe(topic, arguments=chosen(keys, fields))
+        return AsyncSubscription(self, interest)
 
     async def subscribe_bars(
         self,
@@ -234,39 +234,39 @@ class AsyncTopics:
             InvalidRequest: an argument cannot be used.
             WsClosed: the stream is closed.
         """
-        ticket = await self._subscribe(ladder_topic(account, conid, exchange))
-        return AsyncSubscription(self, ticket)
+        interest = await self._subscribe(ladder_topic(account, conid, exchange))
+        return AsyncSubscription(self, interest)
 
     async def _subscribe(
         self,
         topic: str,
         fields: MarketDataFields | None = None,
         arguments: Mapping[str, Any] | None = None,
-    ) -> Ticket:
+    ) -> Interest:
         self._check_open()
-        link = self._link
-        with link.lock:
-            ticket = link.state.subscribe(topic, fields, arguments, now=rt.monotonic())
+        worker = self._stream_worker
+        with worker.lock:
+            interest = worker.state.subscribe(topic, fields, arguments, now=rt.monotonic())
         try:
-            await link.flush()
+            await worker.flush()
         except WsError:
             # The worker meets the same; what is wanted is asked for on the next connection.
-            if link.ended:
+            if worker.ended:
                 raise
         except BaseException:
-            with link.lock:
-                link.state.unsubscribe(ticket)
+            with worker.lock:
+                worker.state.unsubscribe(interest)
             raise
-        return ticket
+        return interest
 
-    async def _unsubscribe(self, ticket: Ticket) -> None:
-        link = self._link
-        if link.ended or self._client._pipeline.owner.inherited:
+    async def _unsubscribe(self, interest: Interest) -> None:
+        worker = self._stream_worker
+        if worker.ended or self._client._pipeline.owner.inherited:
             return
-        with link.lock:
-            link.state.unsubscribe(ticket)
+        with worker.lock:
+            worker.state.unsubscribe(interest)
         try:
-            await link.flush()
+            await worker.flush()
         except WsError:
             return  # the next connection does not ask for it
 
@@ -281,13 +281,13 @@ class AsyncTopics:
             WsClosed: the stream is closed, or lost its connection just now.
         """
         self._check_open()
-        with self._link.lock:
-            self._link.state.command(text)
-        await self._link.flush()
+        with self._stream_worker.lock:
+            self._stream_worker.state.command(text)
+        await self._stream_worker.flush()
 
     def _check_open(self) -> None:
         self._client._pipeline.owner.check()
-        if self._link.ended:
+        if self._stream_worker.ended:
             raise WsClosed("this stream is closed; connect again")
 
 

@@ -68,7 +68,7 @@ class _Hole:
 _Entry: TypeAlias = Message | tuple[str | None, _Hole]
 
 
-class Inbox:
+class MessageBuffer:
     """Messages in the order in which they came.
 
     Quotes of one contract that wait are merged into one, and so are heartbeats; nothing else is

@@ -25,7 +25,7 @@ class _Asked:
     wait: float = 0.0
 
 
-class Sent:
+class Confirmations:
     """The subscriptions that a connection has been asked for.
 
     Args:

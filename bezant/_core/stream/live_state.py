@@ -8,19 +8,19 @@ from typing import Any
 
 from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
 from ..decoding.drift import Report
-from .buffer import Inbox
-from .confirmations import Sent
+from .buffer import MessageBuffer
+from .confirmations import Confirmations
 from .merging import LedgerBook, LiveQuote, OrderBook, TradeBook
 from .order_check import OrderCheck
 from .topics import ORDERS, TRADES
 
 
-class Intake:
+class LiveState:
     """Where messages go.
 
     Args:
         report: is given each drift.
-        inbox: holds what was not read yet.
+        message_buffer: holds what was not read yet.
         sent: is told what a message confirms.
 
     Attributes:
@@ -30,19 +30,19 @@ class Intake:
         watch: is given each row about an order or an execution.
     """
 
-    def __init__(self, report: Report, inbox: Inbox, sent: Sent) -> None:
+    def __init__(self, report: Report, message_buffer: MessageBuffer, sent: Confirmations) -> None:
         self.orders: OrderBook = OrderBook(report)
         self.order_check: OrderCheck = OrderCheck(self.orders)
         self.quotes: dict[str, LiveQuote] = {}
         self.watch: Callable[[Mapping[str, Any]], object] | None = None
         self._trades = TradeBook(report)
         self._ledgers = LedgerBook(report)
-        self._inbox = inbox
-        self._sent = sent
+        self._message_buffer = message_buffer
+        self._confirmations = sent
 
     def take_quote(self, quote: MarketData) -> None:
         """Take market data."""
-        sent = self._sent
+        sent = self._confirmations
         if sent.unconfirmed_quotes:
             key = quote.conid_ex
             if key in sent.unconfirmed_quotes:
@@ -53,13 +53,13 @@ class Intake:
             live = self.quotes.get(quote.conid_ex)
             if live is not None:
                 live.update(quote)
-        self._inbox.put_quote(quote)
+        self._message_buffer.put_quote(quote)
 
     def take_orders(self, messages: list[Message], now: float) -> None:
         """Take over what one frame says about orders, before they are taken one by one."""
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
-            self._sent.confirm(ORDERS)
+            self._confirmations.confirm(ORDERS)
             self.order_check.told(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
@@ -71,14 +71,14 @@ class Intake:
         if self.watch is not None and isinstance(message, OrderUpdate | TradeUpdate):
             self.watch(message.raw)
         if isinstance(message, TradeUpdate):
-            self._sent.confirm(TRADES)
+            self._confirmations.confirm(TRADES)
             whole = self._trades.update(message)
         elif isinstance(message, LedgerUpdate):
             whole = self._ledgers.update(message)
         if whole is not None:
-            self._inbox.put(whole, moment)
-        if self._sent.unconfirmed:
-            self._sent.confirm_message(message)
+            self._message_buffer.put(whole, moment)
+        if self._confirmations.unconfirmed:
+            self._confirmations.confirm_message(message)
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the newest values of a contract, which are kept from now on."""

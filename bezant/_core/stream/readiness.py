@@ -9,7 +9,7 @@ from __future__ import annotations
 from .phases import Timing
 
 
-class Place:
+class Readiness:
     """How long a connection has waited for its place, and when to ask after the gateway.
 
     Attributes:

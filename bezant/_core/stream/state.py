@@ -27,15 +27,15 @@ from ...models.stream import (
 from ..decoding.drift import Report
 from ..marketdata.fields import MarketDataFields
 from .backoff import Backoff
-from .buffer import Inbox
-from .confirmations import Sent
-from .live_state import Intake
+from .buffer import MessageBuffer
+from .confirmations import Confirmations
+from .live_state import LiveState
 from .merging import NOT_SUBSCRIBED, LiveQuote, OrderBook
 from .order_check import Ask, OrderCheck
 from .parser import Alive, parse
 from .phases import TRANSITIONS, Event, Phase, Timing
-from .readiness import Place
-from .subscriptions import Ticket, Wanted, check_command
+from .readiness import Readiness
+from .subscriptions import Interest, SubscriptionRegistry, check_command
 from .topics import ORDERS, TRADES
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class StreamState:
         random: returns numbers from 0 to 1; two streams must not do things at the same moments.
         timing: the times to keep to.
         reconnect: whether a lost connection is made anew.
-        inbox: holds what was not read yet.
+        message_buffer: holds what was not read yet.
         tickled: returns the token of the session of the client's last tickle.
 
     Attributes:
@@ -82,12 +82,14 @@ class StreamState:
         random: Callable[[], float] = lambda: 0.5,
         timing: Timing | None = None,
         reconnect: bool = True,
-        inbox: Inbox | None = None,
+        message_buffer: MessageBuffer | None = None,
         tickled: Callable[[], str] = str,
         watch: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.phase: Phase = Phase.CONNECTING
-        self.inbox: Inbox = Inbox() if inbox is None else inbox
+        self.message_buffer: MessageBuffer = (
+            MessageBuffer() if message_buffer is None else message_buffer
+        )
         self.received: int = 0
         self.reconnects: int = 0
         self.last_heard: float = now
@@ -95,15 +97,15 @@ class StreamState:
         self._report = report
         self._timing = timing or Timing()
         self._reconnect = reconnect
-        self._wanted = Wanted()
-        self._sent = Sent(self._timing, random)
-        self._intake = Intake(report, self.inbox, self._sent)
-        self._intake.watch = watch
-        self.orders: OrderBook = self._intake.orders
-        self.order_check: OrderCheck = self._intake.order_check
+        self._subscriptions = SubscriptionRegistry()
+        self._confirmations = Confirmations(self._timing, random)
+        self._live_state = LiveState(report, self.message_buffer, self._confirmations)
+        self._live_state.watch = watch
+        self.orders: OrderBook = self._live_state.orders
+        self.order_check: OrderCheck = self._live_state.order_check
         self.new_session: Secret | None = None
         self._tickled = tickled
-        self._place = Place(self._timing)
+        self._readiness = Readiness(self._timing)
         self._backoff = Backoff(self._timing, random, now)
         self._offset = wall - now
         self._tokens: deque[Secret] = deque()
@@ -139,7 +141,7 @@ class StreamState:
         """Take over a socket that was opened with a session's token."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
-            self._place.opened(session, now)
+            self._readiness.opened(session, now)
             self._tickled_at_opening = self._tickled()
             self._logged_in = False
             self.last_heard = now
@@ -148,7 +150,7 @@ class StreamState:
     @property
     def probe_due(self) -> bool:
         """Whether the gateway should be asked if it is still there."""
-        return self.phase is Phase.WAITING and self._place.probe_due
+        return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
         """Say what became of the question whether the gateway is still there.
@@ -159,7 +161,7 @@ class StreamState:
             now: monotonic time.
             wall: the time of day.
         """
-        trouble = self._place.probed(session, reason, now)
+        trouble = self._readiness.probed(session, reason, now)
         if trouble and self.phase is Phase.WAITING:
             self.lost(trouble, now, wall)
 
@@ -189,12 +191,12 @@ class StreamState:
         if session:
             self._say_lost(reason, now)
         self._backoff.lost(now)
-        self._sent.clear()
+        self._confirmations.clear()
         self._tokens.clear()
         self._outgoing.clear()
-        self._intake.outdate_quotes()
+        self._live_state.outdate_quotes()
         self._orders_again = math.inf
-        if ORDERS in self._wanted:
+        if ORDERS in self._subscriptions:
             self.order_check.stop(_unknown(f"since the connection was lost ({reason})"))
         if not self._reconnect:
             self.end(reason, now)
@@ -203,7 +205,7 @@ class StreamState:
         if not self._said_lost:
             self._said_lost = True
             moment = self.moment(now)
-            self.inbox.put(SessionLost(reason=reason, at=moment), moment)
+            self.message_buffer.put(SessionLost(reason=reason, at=moment), moment)
 
     def end(self, reason: str, now: float) -> None:
         """End the stream; what was not read yet can still be."""
@@ -227,7 +229,7 @@ class StreamState:
     def _close_gap(self, now: float) -> None:
         if self._since is not None:
             until = max(self.moment(now), self._since)
-            self.inbox.put(Gap(reason=self._reason, since=self._since, until=until), until)
+            self.message_buffer.put(Gap(reason=self._reason, since=self._since, until=until), until)
             self._since = None
 
     # What comes
@@ -235,13 +237,13 @@ class StreamState:
     def take_in(self, batch: Iterable[bytes], now: float) -> None:
         """Take some WebSocket messages, in the order in which they came."""
         self._heard_before, self.last_heard = self.last_heard, now
-        self.inbox.arrived(now)
+        self.message_buffer.arrived(now)
         for data in batch:
             self.received += 1
             found = parse(data, self._report)
             if isinstance(found, MarketData):
                 if self.phase is Phase.READY:
-                    self._intake.take_quote(found)
+                    self._live_state.take_quote(found)
                 else:
                     self._on_messages([found], now)
             elif isinstance(found, list):
@@ -254,7 +256,7 @@ class StreamState:
             for message in messages:
                 self._before_ready(message, now)
             return
-        self._intake.take_orders(messages, now)
+        self._live_state.take_orders(messages, now)
         for message in messages:
             self._deliver(message, now)
 
@@ -264,7 +266,7 @@ class StreamState:
             self._deliver(message, now)
         else:
             if _asks_for_session(message):
-                token = msgspec.json.encode({"session": self._place.session}).decode()
+                token = msgspec.json.encode({"session": self._readiness.session}).decode()
                 self._tokens.append(Secret(token))
             self._early.append(message)
 
@@ -276,7 +278,7 @@ class StreamState:
         if again:
             self.reconnects += 1
             moment = self.moment(now)
-            self.inbox.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
+            self.message_buffer.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
         self._next_tic = now + self._timing.tic_interval
         self._session_since = now - self._timing.tic_interval
         self._ask_for_all(now)
@@ -285,14 +287,14 @@ class StreamState:
 
     def _deliver(self, message: Message, now: float) -> None:
         if type(message) not in _WATCHED:
-            self._intake.take(message, self.moment(now))
+            self._live_state.take(message, self.moment(now))
             return
         if isinstance(message, BarsUpdate):
-            nobodys = self._sent.name_bars(message, self._wanted.topics())
+            nobodys = self._confirmations.name_bars(message, self._subscriptions.topics())
             if nobodys is not None:
                 # It was cancelled before the gateway had given it an id.
                 self._outgoing.append(f"umh+{nobodys}")
-        self._intake.take(message, self.moment(now))
+        self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
         elif isinstance(message, Other | Malformed):
@@ -321,15 +323,15 @@ class StreamState:
         moment = self.moment(now)
         since = min(self.moment(self._heard_before), moment)
         reason = "the gateway has logged in anew, which ends all subscriptions"
-        self.inbox.put(Gap(reason=reason, since=since, until=moment), moment)
-        self._intake.outdate_quotes()
-        self._sent.clear()
+        self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
+        self._live_state.outdate_quotes()
+        self._confirmations.clear()
         self._ask_for_all(now)
 
     def _ask_for_all(self, now: float) -> None:
-        for topic in self._wanted.topics():
+        for topic in self._subscriptions.topics():
             self._send(topic, now)
-        if ORDERS in self._wanted:
+        if ORDERS in self._subscriptions:
             self._check_orders(now)
 
     def _on_alive(self, alive: Alive, now: float) -> None:
@@ -338,14 +340,14 @@ class StreamState:
         Another one is another login, which may have gone unnoticed.
         """
         session = None if alive.session is None else alive.session.value
-        ours = self._place.session
+        ours = self._readiness.session
         if self.phase is not Phase.READY or not session or not ours:
             return
         if session != ours:
             # An answer is four frames, which are one login at most.
             if now - self._session_since >= self._timing.tic_interval:
                 self._session_since = now
-                self._place.session = session
+                self._readiness.session = session
                 self.new_session = Secret(session)
                 self._ask_anew(now)
             return
@@ -357,12 +359,12 @@ class StreamState:
     # Orders
 
     def _check_orders(self, now: float) -> None:
-        arguments = self._wanted.arguments(ORDERS)
+        arguments = self._subscriptions.arguments(ORDERS)
         self.order_check.start(arguments, _unknown("yet, because they are being fetched"), now)
 
     def _on_unread(self, message: Other | Malformed, now: float) -> None:
         """Note what may have been about orders and cannot be read."""
-        if self.phase is not Phase.READY or ORDERS not in self._wanted:
+        if self.phase is not Phase.READY or ORDERS not in self._subscriptions:
             return
         if isinstance(message, Malformed):
             if b'"sor' in message.data:
@@ -397,7 +399,7 @@ class StreamState:
         """Deliver the statuses that REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
-            self.inbox.put(update, moment)
+            self.message_buffer.put(update, moment)
         self.order_check.updates.clear()
 
     # What is wanted
@@ -409,31 +411,31 @@ class StreamState:
         arguments: Mapping[str, Any] | None = None,
         *,
         now: float,
-    ) -> Ticket:
+    ) -> Interest:
         """Want a topic.
 
         Raises:
             InvalidRequest: the gateway would not take that much, or not both at a time.
         """
-        new = topic not in self._wanted
-        ticket, commands = self._wanted.add(topic, fields, arguments)
+        new = topic not in self._subscriptions
+        interest, commands = self._subscriptions.add(topic, fields, arguments)
         if new and topic == TRADES:
-            self._intake.forget_trades()
+            self._live_state.forget_trades()
         if commands and self.phase is Phase.READY:
             self._send(topic, now)
             if topic == ORDERS:
                 self._check_orders(now)
-        return ticket
+        return interest
 
-    def unsubscribe(self, ticket: Ticket) -> None:
+    def unsubscribe(self, interest: Interest) -> None:
         """Want a topic no longer."""
-        commands = self._wanted.remove(ticket)
-        if ticket.topic in self._wanted:
+        commands = self._subscriptions.remove(interest)
+        if interest.topic in self._subscriptions:
             return
-        if ticket.topic == ORDERS:
+        if interest.topic == ORDERS:
             self._orders_again = math.inf
             self.order_check.stop(NOT_SUBSCRIBED)
-        bars_id = self._sent.forget(ticket.topic)
+        bars_id = self._confirmations.forget(interest.topic)
         if self.phase is Phase.READY:
             self._outgoing.extend(commands)
             if bars_id is not None:
@@ -441,17 +443,17 @@ class StreamState:
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the newest values of a contract, which are kept from now on."""
-        return self._intake.live_quote(conid, conid_ex)
+        return self._live_state.live_quote(conid, conid_ex)
 
     @property
     def wanted(self) -> list[str]:
         """The topics that are wanted, in the original order."""
-        return self._wanted.topics()
+        return self._subscriptions.topics()
 
     @property
     def confirmed(self) -> set[str]:
         """The topics of which something has come on this connection."""
-        return self._sent.confirmed
+        return self._confirmations.confirmed
 
     def command(self, text: str) -> None:
         """Send a command of the user's own, as soon as the gateway is ready.
@@ -467,8 +469,8 @@ class StreamState:
     # What is to be sent, and when
 
     def _send(self, topic: str, now: float) -> None:
-        self._outgoing.append(self._wanted.command(topic))
-        self._sent.add(topic, now)
+        self._outgoing.append(self._subscriptions.command(topic))
+        self._confirmations.add(topic, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
         """Return what is to be sent next, once; None where there is nothing."""
@@ -479,7 +481,7 @@ class StreamState:
         if now >= self._next_tic:
             self._next_tic = now + self._timing.tic_interval
             self._outgoing.append("tic")
-        for topic in self._sent.due(now):
+        for topic in self._confirmations.due(now):
             self._send(topic, now)
         if now >= self._orders_again:
             self._orders_again = math.inf
@@ -498,7 +500,7 @@ class StreamState:
                 self._move(Event.DUE, now)
             return pause
         if phase is Phase.WAITING:
-            patience = self._place.advance(now)
+            patience = self._readiness.advance(now)
             if patience is None:
                 self.lost(f"no system message came within {timing.queue_limit:g} s", now, wall)
             return patience or 0.0
@@ -517,7 +519,7 @@ class StreamState:
                 min(
                     left,
                     self._next_tic - now,
-                    self._sent.next_due - now,
+                    self._confirmations.next_due - now,
                     self._orders_again - now,
                     timing.confirm_after,
                 ),

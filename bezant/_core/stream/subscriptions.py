@@ -37,7 +37,7 @@ def check_command(text: str, what: str = "the command", advice: str = "") -> Non
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Interest:
     """One subscription as its user holds it.
 
     Attributes:
@@ -53,29 +53,29 @@ class Ticket:
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
 
-class Wanted:
+class SubscriptionRegistry:
     """All subscriptions, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._tickets: dict[str, dict[int, Ticket]] = {}
+        self._interests: dict[str, dict[int, Interest]] = {}
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
-        return sum(map(len, self._tickets.values()))
+        return sum(map(len, self._interests.values()))
 
     def __contains__(self, topic: object) -> bool:
-        return topic in self._tickets
+        return topic in self._interests
 
     def topics(self) -> list[str]:
         """Return every topic that somebody wants, the one that was wanted first first."""
-        return sorted(self._tickets, key=lambda topic: next(iter(self._tickets[topic])))
+        return sorted(self._interests, key=lambda topic: next(iter(self._interests[topic])))
 
     def add(
         self,
         topic: str,
         fields: MarketDataFields | None = None,
         arguments: Mapping[str, Any] | None = None,
-    ) -> tuple[Ticket, list[str]]:
+    ) -> tuple[Interest, list[str]]:
         """Take a subscription and return it with the commands to send.
 
         A topic is one subscription at the gateway, whoever wants it: each command asks for all.
@@ -83,31 +83,31 @@ class Wanted:
         Raises:
             InvalidRequest: the gateway would not take that much, or not both at a time.
         """
-        ticket = Ticket(next(self._numbers), topic, tuple(fields or ()), dict(arguments or {}))
-        held = self._tickets.get(topic, {})
+        interest = Interest(next(self._numbers), topic, tuple(fields or ()), dict(arguments or {}))
+        held = self._interests.get(topic, {})
         before = self._command(topic, held) if held else ""
-        after = self._command(topic, {**held, ticket.number: ticket})
+        after = self._command(topic, {**held, interest.number: interest})
         # Refused before it is wanted: each new connection would end on it again.
         check_command(
             after, f"all that is asked of {topic}", ": name fewer, or none at all to receive all"
         )
         if not held and topic.startswith("mh+"):
-            open_bars = sum(each.startswith("mh+") for each in self._tickets)
+            open_bars = sum(each.startswith("mh+") for each in self._interests)
             if open_bars >= MAX_BARS:
                 raise InvalidRequest(
                     f"IBKR serves {MAX_BARS} subscriptions to bars at a time: cancel one of them"
                 )
-        self._tickets.setdefault(topic, {})[ticket.number] = ticket
+        self._interests.setdefault(topic, {})[interest.number] = interest
         # Repeated even when nothing is new: the gateway answers with everything that it has.
-        return ticket, [after] if after != before or ticket.fields else []
+        return interest, [after] if after != before or interest.fields else []
 
-    def remove(self, ticket: Ticket) -> list[str]:
+    def remove(self, interest: Interest) -> list[str]:
         """Give a subscription up and return the commands to send."""
-        held = self._tickets.get(ticket.topic, {})
-        if held.pop(ticket.number, None) is None or held:
+        held = self._interests.get(interest.topic, {})
+        if held.pop(interest.number, None) is None or held:
             return []
-        del self._tickets[ticket.topic]
-        return self._ending(ticket.topic)
+        del self._interests[interest.topic]
+        return self._ending(interest.topic)
 
     def _ending(self, topic: str) -> list[str]:
         family, _, target = topic.partition("+")
@@ -118,45 +118,45 @@ class Wanted:
         if family == "bd":
             # It ends every ladder of the account.
             account = target.partition("+")[0]
-            others = [each for each in self._tickets if each.startswith(f"bd+{account}+")]
+            others = [each for each in self._interests if each.startswith(f"bd+{account}+")]
             return [f"ubd+{account}", *map(self.command, others)]
         return [f"u{topic}+{{}}"]
 
     def arguments(self, topic: str) -> dict[str, Any]:
         """Return the arguments of a topic, over all its subscriptions."""
-        return _joined(topic, topic.partition("+")[0], list(self._tickets[topic].values()))
+        return _joined(topic, topic.partition("+")[0], list(self._interests[topic].values()))
 
     def command(self, topic: str) -> str:
         """Return what asks for a topic that is wanted."""
-        return self._command(topic, self._tickets[topic])
+        return self._command(topic, self._interests[topic])
 
     def commands(self) -> list[str]:
         """Return what has to be sent on a new connection, in the original order."""
         return [self.command(topic) for topic in self.topics()]
 
-    def _command(self, topic: str, tickets: Mapping[int, Ticket]) -> str:
+    def _command(self, topic: str, interests: Mapping[int, Interest]) -> str:
         family = topic.partition("+")[0]
         if family == "bd":
             return f"s{topic}"
-        arguments = _joined(topic, family, list(tickets.values()))
+        arguments = _joined(topic, family, list(interests.values()))
         return f"s{topic}+{msgspec.json.encode(arguments).decode()}"
 
 
-def _joined(topic: str, family: str, tickets: list[Ticket]) -> dict[str, Any]:
+def _joined(topic: str, family: str, interests: list[Interest]) -> dict[str, Any]:
     """Return arguments that give every ticket what it wants.
 
     Raises:
         InvalidRequest: no arguments do.
     """
     if family == "md":
-        fields = list(dict.fromkeys(code for each in tickets for code in each.fields))
+        fields = list(dict.fromkeys(code for each in interests for code in each.fields))
         if len(fields) > MAX_FIELDS:
             raise InvalidRequest(
                 f"{topic.partition('+')[2]} would have {len(fields)} fields over all its "
                 f"subscriptions; IBKR takes up to {MAX_FIELDS}"
             )
         return {"fields": fields} if fields else {}
-    asked = [each.arguments for each in tickets]
+    asked = [each.arguments for each in interests]
     if family == "tr":
         return {
             "realtimeUpdatesOnly": all(each["realtimeUpdatesOnly"] for each in asked),

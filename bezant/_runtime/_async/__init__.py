@@ -8,10 +8,10 @@ import weakref
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
 from .concurrency import (
-    Bell,
     Connecting,
     Event,
     Lock,
+    Notifier,
     Owner,
     Promise,
     StateLock,
@@ -29,11 +29,11 @@ from .store import SharedLimitStore
 from .websocket import WebSocket
 
 __all__ = [
-    "Bell",
     "Connecting",
     "Event",
     "HttpTransport",
     "Lock",
+    "Notifier",
     "OrderTurns",
     "Owner",
     "ProcessRateLimiter",

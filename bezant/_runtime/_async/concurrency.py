@@ -108,7 +108,7 @@ class Event:
         return True
 
 
-class Bell:
+class Notifier:
     """Rings for everybody who waits; who has heard it before waits for the next time."""
 
     def __init__(self) -> None:

@@ -194,7 +194,7 @@ class Event:
         return self._flag
 
 
-class Bell:
+class Notifier:
     """Rings for everybody who waits; who has heard it before waits for the next time."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ class SessionEvents:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._changes: deque[SessionChange] = deque()
-        self._bell = rt.Bell()
+        self._bell = rt.Notifier()
         self._entered = False
         self._ended = False
 

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Self
 
 from ..._core.settings.checks import check_seconds
 from ..._core.stream.merging import LiveQuote, OrderBook
-from ..._core.stream.subscriptions import Ticket
+from ..._core.stream.subscriptions import Interest
 from ..._runtime import _sync as rt
 from ...errors import OrdersUnknown
 from ...models.stream import MarketData, OrderUpdate
-from .worker import Link
+from .worker import StreamWorker
 
 if TYPE_CHECKING:
-    from .subscribing import Topics
+    from .subscribing import Subscribing
 
 
 class Subscription:
     """One topic that a stream receives; ends with ``cancel()`` or with its context."""
 
-    def __init__(self, stream: Topics, ticket: Ticket) -> None:
+    def __init__(self, stream: Subscribing, interest: Interest) -> None:
         self._stream = stream
-        self._ticket = ticket
+        self._interest = interest
         self._active = True
 
     def __repr__(self) -> str:
         state = "" if self._active else " cancelled"
-        return f"<{type(self).__name__} s{self._ticket.topic}{state}>"
+        return f"<{type(self).__name__} s{self._interest.topic}{state}>"
 
     @property
     def active(self) -> bool:
@@ -41,7 +41,7 @@ class Subscription:
         """Receive this topic no longer. Doing so twice, or after the stream's end, is fine."""
         if self._active:
             self._active = False
-            self._stream._unsubscribe(self._ticket)
+            self._stream._unsubscribe(self._interest)
 
     def __enter__(self) -> Self:
         return self
@@ -50,19 +50,19 @@ class Subscription:
         self.cancel()
 
 
-def _changed(link: Link, has: Callable[[], bool], timeout: float | None) -> bool:
+def _changed(worker: StreamWorker, has: Callable[[], bool], timeout: float | None) -> bool:
     """Wait until something has changed; False when the time-out or the stream's end is first."""
     if timeout is not None:
         check_seconds("timeout", timeout)
     deadline = None if timeout is None else rt.monotonic() + timeout
     while True:
-        heard = link.bell.count
+        heard = worker.bell.count
         if has():
             return True
-        if link.ended:
+        if worker.ended:
             return False
         left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
-        if not link.bell.wait(heard, left):
+        if not worker.bell.wait(heard, left):
             return has()
 
 
@@ -72,10 +72,10 @@ class Quote(Subscription):
     Made by ``ws.quote(conid)``. A field that has not come yet is None.
     """
 
-    def __init__(self, stream: Topics, ticket: Ticket, live: LiveQuote) -> None:
-        super().__init__(stream, ticket)
+    def __init__(self, stream: Subscribing, interest: Interest, live: LiveQuote) -> None:
+        super().__init__(stream, interest)
         self._live = live
-        self._link = stream._link
+        self._stream_worker = stream._stream_worker
         self._seen = 0
 
     @property
@@ -136,7 +136,7 @@ class Quote(Subscription):
     @property
     def stale(self) -> bool:
         """Whether nothing has come yet on this connection: the values are from before."""
-        return self._link.ended or not self._live.fresh
+        return self._stream_worker.ended or not self._live.fresh
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by our name, such as ``volume``, or by IBKR's id."""
@@ -151,7 +151,7 @@ class Quote(Subscription):
         Returns:
             True when something has changed, False when the time-out or the stream's end was first.
         """
-        found = _changed(self._link, lambda: self._live.version != self._seen, timeout)
+        found = _changed(self._stream_worker, lambda: self._live.version != self._seen, timeout)
         self._seen = self._live.version
         return found
 
@@ -169,14 +169,14 @@ class Orders(Mapping[int, OrderUpdate]):
     the status of each order that is missing there.
     """
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, worker: StreamWorker) -> None:
+        self._stream_worker = worker
         self._seen = 0
 
     @property
     def known(self) -> bool:
         """Whether the orders are known; False from the loss of a connection on."""
-        return self._link.state.orders.known
+        return self._stream_worker.state.orders.known
 
     @property
     def unconfirmed(self) -> frozenset[int]:
@@ -184,28 +184,28 @@ class Orders(Mapping[int, OrderUpdate]):
 
         They may have been filled or cancelled. They stay in the mapping, without a status.
         """
-        with self._link.lock:
+        with self._stream_worker.lock:
             return frozenset(self._book().unconfirmed)
 
     def _book(self) -> OrderBook:
-        book = self._link.state.orders
+        book = self._stream_worker.state.orders
         if not book.known:
             raise OrdersUnknown(book.reason)
         return book
 
     def __getitem__(self, order_id: int) -> OrderUpdate:
-        with self._link.lock:
+        with self._stream_worker.lock:
             order = self._book().get(order_id)
         if order is None:
             raise KeyError(order_id)
         return order
 
     def __iter__(self) -> Iterator[int]:
-        with self._link.lock:
+        with self._stream_worker.lock:
             return iter(self._book().working())
 
     def __len__(self) -> int:
-        with self._link.lock:
+        with self._stream_worker.lock:
             return len(self._book())
 
     def items(self) -> ItemsView[int, OrderUpdate]:
@@ -218,12 +218,12 @@ class Orders(Mapping[int, OrderUpdate]):
 
     def _copy(self) -> dict[int, OrderUpdate]:
         # One of them may be filled while somebody iterates.
-        with self._link.lock:
+        with self._stream_worker.lock:
             return self._book().wholes()
 
     def __repr__(self) -> str:
-        with self._link.lock:
-            book = self._link.state.orders
+        with self._stream_worker.lock:
+            book = self._stream_worker.state.orders
             state = f"{len(book)} working" if book.known else "not known"
         return f"<{type(self).__name__} {state}>"
 
@@ -236,8 +236,10 @@ class Orders(Mapping[int, OrderUpdate]):
         Returns:
             True when something has changed, False when the time-out or the stream's end was first.
         """
-        book = self._link.state.orders
-        found = _changed(self._link, lambda: book.known and book.version != self._seen, timeout)
+        book = self._stream_worker.state.orders
+        found = _changed(
+            self._stream_worker, lambda: book.known and book.version != self._seen, timeout
+        )
         if found:
             self._seen = book.version
         return found

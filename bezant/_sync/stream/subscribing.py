@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._core.marketdata.fields import MarketDataFields
-from ..._core.stream.subscriptions import Ticket
+from ..._core.stream.subscriptions import Interest
 from ..._core.stream.topics import (
     ORDERS,
     PNL,
@@ -24,16 +24,16 @@ from ..._core.stream.topics import (
 from ..._runtime import _sync as rt
 from ...errors import InvalidRequest, WsClosed, WsError
 from .handles import Orders, Quote, Subscription
-from .worker import Link
+from .worker import StreamWorker
 
 
-class Topics:
+class Subscribing:
     """The topics of a stream; the base of `WsClient`."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._client = link.client
-        self._orders = Orders(link)
+    def __init__(self, worker: StreamWorker) -> None:
+        self._stream_worker = worker
+        self._client = worker.client
+        self._orders = Orders(worker)
 
     def subscribe_market_data(
         self,
@@ -83,8 +83,8 @@ class Topics:
         topic = market_data_topic(conid, exchange)
         chosen_fields = _checked(fields)
         self._check_open()
-        with self._link.lock:
-            live = self._link.state.live_quote(conid, topic.partition("+")[2])
+        with self._stream_worker.lock:
+            live = self._stream_worker.state.live_quote(conid, topic.partition("+")[2])
         return Quote(self, self._subscribe(topic, chosen_fields), live)
 
     @property
@@ -119,9 +119,9 @@ class Topics:
             WsClosed: the stream is closed.
         """
         arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
-        ticket = self._subscribe(ORDERS, arguments=arguments)
-        self._link.check_orders()
-        return Subscription(self, ticket)
+        interest = self._subscribe(ORDERS, arguments=arguments)
+        self._stream_worker.check_orders()
+        return Subscription(self, interest)
 
     def subscribe_trades(self, *, days: int = 1, realtime_only: bool = False) -> Subscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).
@@ -160,8 +160,8 @@ class Topics:
             WsClosed: the stream is closed.
         """
         topic = account_topic("sd", account)
-        ticket = self._subscribe(topic, arguments=chosen(keys, fields))
-        return Subscription(self, ticket)
+        interest = self._subscribe(topic, arguments=chosen(keys, fields))
+        return Subscription(self, interest)
 
     def subscribe_ledger(
         self,
@@ -182,8 +182,8 @@ class Topics:
             WsClosed: the stream is closed.
         """
         topic = account_topic("ld", account)
-        ticket = self._subscribe(topic, arguments=chosen(keys, fields))
-        return Subscription(self, ticket)
+        interest = self._subscribe(topic, arguments=chosen(keys, fields))
+        return Subscription(self, interest)
 
     def subscribe_bars(
         self,
@@ -233,39 +233,39 @@ class Topics:
             InvalidRequest: an argument cannot be used.
             WsClosed: the stream is closed.
         """
-        ticket = self._subscribe(ladder_topic(account, conid, exchange))
-        return Subscription(self, ticket)
+        interest = self._subscribe(ladder_topic(account, conid, exchange))
+        return Subscription(self, interest)
 
     def _subscribe(
         self,
         topic: str,
         fields: MarketDataFields | None = None,
         arguments: Mapping[str, Any] | None = None,
-    ) -> Ticket:
+    ) -> Interest:
         self._check_open()
-        link = self._link
-        with link.lock:
-            ticket = link.state.subscribe(topic, fields, arguments, now=rt.monotonic())
+        worker = self._stream_worker
+        with worker.lock:
+            interest = worker.state.subscribe(topic, fields, arguments, now=rt.monotonic())
         try:
-            link.flush()
+            worker.flush()
         except WsError:
             # The worker meets the same; what is wanted is asked for on the next connection.
-            if link.ended:
+            if worker.ended:
                 raise
         except BaseException:
-            with link.lock:
-                link.state.unsubscribe(ticket)
+            with worker.lock:
+                worker.state.unsubscribe(interest)
             raise
-        return ticket
+        return interest
 
-    def _unsubscribe(self, ticket: Ticket) -> None:
-        link = self._link
-        if link.ended or self._client._pipeline.owner.inherited:
+    def _unsubscribe(self, interest: Interest) -> None:
+        worker = self._stream_worker
+        if worker.ended or self._client._pipeline.owner.inherited:
             return
-        with link.lock:
-            link.state.unsubscribe(ticket)
+        with worker.lock:
+            worker.state.unsubscribe(interest)
         try:
-            link.flush()
+            worker.flush()
         except WsError:
             return  # the next connection does not ask for it
 
@@ -280,13 +280,13 @@ class Topics:
             WsClosed: the stream is closed, or lost its connection just now.
         """
         self._check_open()
-        with self._link.lock:
-            self._link.state.command(text)
-        self._link.flush()
+        with self._stream_worker.lock:
+            self._stream_worker.state.command(text)
+        self._stream_worker.flush()
 
     def _check_open(self) -> None:
         self._client._pipeline.owner.check()
-        if self._link.ended:
+        if self._stream_worker.ended:
             raise WsClosed("this stream is closed; connect again")
 
 

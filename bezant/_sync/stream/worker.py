@@ -11,7 +11,7 @@ from ..._core.http.request import cookie_header
 from ..._core.http.session_calls import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
-from ..._core.stream.buffer import Inbox
+from ..._core.stream.buffer import MessageBuffer
 from ..._core.stream.handshake import Header
 from ..._core.stream.order_check import Ask
 from ..._core.stream.phases import Phase, Timing
@@ -45,16 +45,18 @@ _logger = logging.getLogger("bezant.stream")
 _HTTP_AND_HANDSHAKE = 5.0
 
 
-class Link:
+class StreamWorker:
     """A stream's state, its socket, and the worker that reads it.
 
     The worker holds this and not the stream, so that a forgotten stream can end it.
     """
 
-    def __init__(self, client: Client, timing: Timing, inbox: Inbox, *, reconnect: bool) -> None:
+    def __init__(
+        self, client: Client, timing: Timing, message_buffer: MessageBuffer, *, reconnect: bool
+    ) -> None:
         self.client = client
         self.lock: rt.StateLock = rt.StateLock()
-        self.bell: rt.Bell = rt.Bell()
+        self.bell: rt.Notifier = rt.Notifier()
         self.drifts: list[Drift] = []
         self.error: WsError | None = None
         self.close_reason: WsClosed | None = None
@@ -65,7 +67,7 @@ class Link:
             random=rt.chance,
             timing=timing,
             reconnect=reconnect,
-            inbox=inbox,
+            message_buffer=message_buffer,
             tickled=lambda: client._pipeline.session_token,
             watch=client._pipeline.streamed,
         )
@@ -75,7 +77,7 @@ class Link:
         self._send_lock = rt.Lock()
         self._socket: rt.WebSocket | None = None
         self._worker: rt.Worker | None = None
-        self._check_bell: rt.Bell = rt.Bell()
+        self._check_bell: rt.Notifier = rt.Notifier()
         self._checker: rt.Worker | None = None
 
     @property
@@ -382,7 +384,7 @@ class Link:
     def take(self) -> Message | None:
         """Return the oldest message that was not read yet."""
         with self.lock:
-            return self.state.inbox.take()
+            return self.state.message_buffer.take()
 
     def abandon(self) -> None:
         """End it without waiting for that; from any thread."""

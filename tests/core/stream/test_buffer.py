@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import Gap, Heartbeat, MarketData, Message, OrderUpdate, Other, Pnl, Reconnected
-from bezant._core.stream.buffer import Inbox, topic_of
+from bezant._core.stream.buffer import MessageBuffer, topic_of
 
 T0 = datetime(2026, 9, 8, tzinfo=UTC)
 
@@ -21,62 +21,66 @@ def order(number: int) -> OrderUpdate:
     return OrderUpdate(order_id=number)
 
 
-def read(inbox: Inbox) -> list[Message]:
-    return [message for _ in range(len(inbox)) if (message := inbox.take()) is not None]
+def read(message_buffer: MessageBuffer) -> list[Message]:
+    return [
+        message
+        for _ in range(len(message_buffer))
+        if (message := message_buffer.take()) is not None
+    ]
 
 
 def test_quotes_of_a_contract_become_one() -> None:
-    inbox = Inbox()
+    message_buffer = MessageBuffer()
     for each in (quote(1, a="1", b="1"), quote(2, a="9"), quote(1, a="2"), quote(1, c="3")):
-        inbox.put_quote(each)
-    first, second = read(inbox)
+        message_buffer.put_quote(each)
+    first, second = read(message_buffer)
     assert isinstance(first, MarketData)
     assert (first.raw, first.merged) == ({"a": "2", "b": "1", "c": "3"}, 2)
     assert second == quote(2, a="9")
-    assert inbox.merged == 2
-    inbox.put_quote(quote(1, a="4"))
-    assert read(inbox) == [quote(1, a="4")]
+    assert message_buffer.merged == 2
+    message_buffer.put_quote(quote(1, a="4"))
+    assert read(message_buffer) == [quote(1, a="4")]
 
 
 def test_a_backlog_of_quotes_is_held_before_they_are_merged() -> None:
-    inbox = Inbox(quote_backlog=2)
+    message_buffer = MessageBuffer(quote_backlog=2)
     for value in "123":
-        inbox.put_quote(quote(1, a=value))
-    first, second = read(inbox)
+        message_buffer.put_quote(quote(1, a=value))
+    first, second = read(message_buffer)
     assert first == quote(1, a="1")
     assert isinstance(second, MarketData)
     assert (second.raw, second.merged) == ({"a": "3"}, 1)
-    inbox.put_quote(quote(1, a="4"))
-    inbox.put_quote(quote(1, a="5"))
-    assert len(read(inbox)) == 2
+    message_buffer.put_quote(quote(1, a="4"))
+    message_buffer.put_quote(quote(1, a="5"))
+    assert len(read(message_buffer)) == 2
 
 
 def test_nothing_is_merged_across_a_gap() -> None:
-    inbox = Inbox()
+    message_buffer = MessageBuffer()
     gap = Gap(reason="x", since=T0, until=T0)
-    inbox.put_quote(quote(1, a="1"))
-    inbox.put(gap, T0)
-    inbox.put_quote(quote(1, a="2"))
-    assert read(inbox) == [quote(1, a="1"), gap, quote(1, a="2")]
+    message_buffer.put_quote(quote(1, a="1"))
+    message_buffer.put(gap, T0)
+    message_buffer.put_quote(quote(1, a="2"))
+    assert read(message_buffer) == [quote(1, a="1"), gap, quote(1, a="2")]
 
 
 def test_heartbeats_become_one() -> None:
-    inbox = Inbox(1)
+    message_buffer = MessageBuffer(1)
     for hour in range(3):
-        inbox.put(Heartbeat(sent_at=T0 + timedelta(hours=hour)), T0)
-    assert read(inbox) == [Heartbeat(sent_at=T0 + timedelta(hours=2))]
+        message_buffer.put(Heartbeat(sent_at=T0 + timedelta(hours=hour)), T0)
+    assert read(message_buffer) == [Heartbeat(sent_at=T0 + timedelta(hours=2))]
 
 
 def test_what_cannot_be_held_is_counted_by_topic() -> None:
-    inbox = Inbox(2)
+    message_buffer = MessageBuffer(2)
     for number in range(6):
-        inbox.put(order(number), T0 + timedelta(seconds=number))
-    inbox.put(Pnl(account="U1"), T0)
-    inbox.put(Reconnected(attempts=1, at=T0), T0)
-    assert len(inbox) == 5
-    assert [inbox.take(), inbox.take()] == [order(0), order(1)]
-    inbox.put(order(6), T0)
-    orders, pnl, notes, last = read(inbox)
+        message_buffer.put(order(number), T0 + timedelta(seconds=number))
+    message_buffer.put(Pnl(account="U1"), T0)
+    message_buffer.put(Reconnected(attempts=1, at=T0), T0)
+    assert len(message_buffer) == 5
+    assert [message_buffer.take(), message_buffer.take()] == [order(0), order(1)]
+    message_buffer.put(order(6), T0)
+    orders, pnl, notes, last = read(message_buffer)
     assert isinstance(orders, Gap)
     assert (orders.topic, orders.count) == ("sor", 4)
     assert (orders.since, orders.until) == (T0 + timedelta(seconds=2), T0 + timedelta(seconds=5))
@@ -85,8 +89,8 @@ def test_what_cannot_be_held_is_counted_by_topic() -> None:
     assert isinstance(notes, Gap)
     assert notes.topic is None
     assert last == order(6)
-    assert inbox.missed == 6
-    assert inbox.take() is None
+    assert message_buffer.missed == 6
+    assert message_buffer.take() is None
 
 
 def test_topics() -> None:
@@ -96,46 +100,46 @@ def test_topics() -> None:
 
 
 def test_lag() -> None:
-    inbox = Inbox()
-    assert inbox.lag(5) == 0
-    inbox.arrived(10)
-    assert inbox.lag(12) == 0
-    inbox.arrived(11)
-    inbox.put(order(1), T0)
-    inbox.put(order(2), T0)
-    inbox.arrived(20)
-    inbox.put(order(3), T0)
-    assert inbox.lag(21) == 10
-    inbox.take()
-    assert inbox.lag(21) == 10
-    inbox.take()
-    assert inbox.lag(21) == 1
-    inbox.arrived(22)
-    inbox.put(order(4), T0)
-    inbox.take()
-    assert inbox.lag(23) == 1
-    inbox.take()
-    assert inbox.lag(24) == 0
-    inbox.arrived(30)
-    assert len(inbox._arrivals) <= 2
+    message_buffer = MessageBuffer()
+    assert message_buffer.lag(5) == 0
+    message_buffer.arrived(10)
+    assert message_buffer.lag(12) == 0
+    message_buffer.arrived(11)
+    message_buffer.put(order(1), T0)
+    message_buffer.put(order(2), T0)
+    message_buffer.arrived(20)
+    message_buffer.put(order(3), T0)
+    assert message_buffer.lag(21) == 10
+    message_buffer.take()
+    assert message_buffer.lag(21) == 10
+    message_buffer.take()
+    assert message_buffer.lag(21) == 1
+    message_buffer.arrived(22)
+    message_buffer.put(order(4), T0)
+    message_buffer.take()
+    assert message_buffer.lag(23) == 1
+    message_buffer.take()
+    assert message_buffer.lag(24) == 0
+    message_buffer.arrived(30)
+    assert len(message_buffer._arrivals) <= 2
 
 
 @given(steps=st.lists(st.integers(0, 3) | st.none(), max_size=80), limit=st.integers(1, 5))
 def test_every_order_is_delivered_once_or_counted(steps: list[int | None], limit: int) -> None:
-    inbox = Inbox(limit)
+    message_buffer = MessageBuffer(limit)
     put, found = 0, list[Message]()
     for step in steps:
         if step is None:
-            message = inbox.take()
+            message = message_buffer.take()
             if message is not None:
                 found.append(message)
         elif step == 3:
-            inbox.put_quote(quote(step))
+            message_buffer.put_quote(quote(step))
         else:
-            inbox.put(order(put), T0)
+            message_buffer.put(order(put), T0)
             put += 1
-        assert len(inbox) <= limit * 2 + 2
-    found += read(inbox)
+        assert len(message_buffer) <= limit * 2 + 2
+    found += read(message_buffer)
     position = 0
     for message in found:
         if isinstance(message, OrderUpdate):

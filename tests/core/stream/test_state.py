@@ -70,7 +70,7 @@ def sent(stream: StreamState, now: float) -> list[str]:
 
 def read(stream: StreamState) -> list[Message]:
     messages: list[Message] = []
-    while (message := stream.inbox.take()) is not None:
+    while (message := stream.message_buffer.take()) is not None:
         messages.append(message)
     return messages
 
@@ -122,13 +122,13 @@ def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
 
 def test_what_comes_later_leaves_at_once() -> None:
     stream = ready_state()
-    ticket = stream.subscribe(PNL, now=1)
+    interest = stream.subscribe(PNL, now=1)
     again = stream.subscribe(PNL, now=1)
     assert sent(stream, 1) == ["spl+{}"]
     stream.unsubscribe(again)
     assert sent(stream, 1) == []
-    stream.unsubscribe(ticket)
-    stream.unsubscribe(ticket)
+    stream.unsubscribe(interest)
+    stream.unsubscribe(interest)
     assert sent(stream, 1) == ["upl+{}"]
 
 
@@ -458,7 +458,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
 
 def test_trades_come_once_and_again_with_their_commission() -> None:
     stream = ready_state()
-    ticket = stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=0)
+    interest = stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=0)
     first = (
         b'{"topic":"str","args":[{"execution_id":"a","price":"5","trade_time_r":1788888788000}]}'
     )
@@ -472,7 +472,7 @@ def test_trades_come_once_and_again_with_their_commission() -> None:
     assert trades[1].raw == {"execution_id": "a", "commission": "1.5"}
     assert trades[1].time == trades[0].time is not None
     assert stream.confirmed == {"tr"}
-    stream.unsubscribe(ticket)
+    stream.unsubscribe(interest)
     stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=2)
     stream.take_in([first], 2)
     assert len(read(stream)) == 1
@@ -480,11 +480,11 @@ def test_trades_come_once_and_again_with_their_commission() -> None:
 
 def test_bars_are_ended_by_the_gateways_id() -> None:
     stream = ready_state()
-    ticket = stream.subscribe("mh+1@NYSE", None, {"bar": "1d"}, now=0)
+    interest = stream.subscribe("mh+1@NYSE", None, {"bar": "1d"}, now=0)
     assert sent(stream, 0) == ['smh+1@NYSE+{"bar":"1d"}']
     stream.take_in([b'{"topic":"smh+1","data":[]}', b'{"topic":"smh+1","serverId":"7"}'], 1)
     assert stream.confirmed == {"mh+1@NYSE"}
-    stream.unsubscribe(ticket)
+    stream.unsubscribe(interest)
     assert sent(stream, 1) == ["umh+7"]
     stream.take_in([b'{"topic":"smh+1","serverId":"8"}'], 1)
     assert sent(stream, 1) == ["umh+8"]
@@ -595,9 +595,9 @@ def test_orders_that_nobody_wants_are_not_checked() -> None:
     stream = ready_state()
     stream.take_in([b'{"topic":"sor","args":5}'], 0)
     assert stream.order_check.next(0) is None
-    ticket = stream.subscribe(ORDERS, now=0)
+    interest = stream.subscribe(ORDERS, now=0)
     other = stream.subscribe(ORDERS, now=0)
-    stream.unsubscribe(ticket)
+    stream.unsubscribe(interest)
     assert stream.order_check.next(0) is not None
     stream.unsubscribe(other)
     assert stream.order_check.next(9) is None

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bezant import Gap, MarketDataFields, Message, OrderUpdate, Reconnected
-from bezant._core.stream.buffer import Inbox
+from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Phase
 from bezant._core.stream.state import StreamState
-from bezant._core.stream.subscriptions import Ticket
+from bezant._core.stream.subscriptions import Interest
 from bezant._core.stream.topics import ORDERS, PNL
 
 from ..samples import Drifts
@@ -28,8 +28,8 @@ class Storm(RuleBasedStateMachine):
     @initialize(limit=st.integers(1, 6))
     def begin(self, limit: int) -> None:
         self.now = 0.0
-        self.state = StreamState(Drifts(), 0.0, inbox=Inbox(limit))
-        self.tickets: list[Ticket] = []
+        self.state = StreamState(Drifts(), 0.0, message_buffer=MessageBuffer(limit))
+        self.interests: list[Interest] = []
         self.gateway: set[str] = set()  # what the gateway serves on this connection
         self.numbers = 0
         self.losses = 0  # interruptions that lost something
@@ -64,12 +64,12 @@ class Storm(RuleBasedStateMachine):
     @rule(topic=TOPICS)
     def subscribe(self, topic: str) -> None:
         fields = FIELDS if topic.startswith("md+") else None
-        self.tickets.append(self.state.subscribe(topic, fields, now=self.now))
+        self.interests.append(self.state.subscribe(topic, fields, now=self.now))
 
-    @precondition(lambda self: self.tickets)
+    @precondition(lambda self: self.interests)
     @rule(at=st.integers(0, 99))
     def unsubscribe(self, at: int) -> None:
-        self.state.unsubscribe(self.tickets.pop(at % len(self.tickets)))
+        self.state.unsubscribe(self.interests.pop(at % len(self.interests)))
 
     @rule(seconds=st.sampled_from([0.1, 2.0, 14.0, 50.0, 500.0]))
     def wait(self, seconds: float) -> None:
@@ -114,14 +114,14 @@ class Storm(RuleBasedStateMachine):
     @rule(count=st.integers(1, 5))
     def read(self, count: int) -> None:
         for _ in range(count):
-            message = self.state.inbox.take()
+            message = self.state.message_buffer.take()
             if message is not None:
                 self.found.append(message)
 
     @invariant()
     def wants_what_the_user_wants(self) -> None:
         if hasattr(self, "state"):
-            assert set(self.state.wanted) == {each.topic for each in self.tickets}
+            assert set(self.state.wanted) == {each.topic for each in self.interests}
             assert self.state.confirmed <= set(self.state.wanted)
 
     def teardown(self) -> None:
@@ -151,7 +151,7 @@ class Storm(RuleBasedStateMachine):
         gaps = sum(isinstance(each, Gap) and each.count is None for each in self.found)
         again = [at for at, each in enumerate(self.found) if isinstance(each, Reconnected)]
         assert not again or gaps or overflown
-        if not self.state.inbox.missed:
+        if not self.state.message_buffer.missed:
             assert len(again) == self.state.reconnects
             assert all(isinstance(self.found[at - 1], Gap) or at for at in again)
             assert gaps >= len(again)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import InvalidRequest, MarketDataFields
-from bezant._core.stream.subscriptions import Ticket, Wanted
+from bezant._core.stream.subscriptions import Interest, SubscriptionRegistry
 from bezant._core.stream.topics import (
     ORDERS,
     PNL,
@@ -53,7 +53,7 @@ def test_exchanges_are_names(exchange: Any) -> None:
 
 
 def test_the_fields_of_a_contract_are_one_set() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     first, commands = wanted.add(MD, fields(31, 84))
     assert commands == ['smd+4711+{"fields":["31","84"]}']
     second, commands = wanted.add(MD, fields(86, 31))
@@ -66,14 +66,14 @@ def test_the_fields_of_a_contract_are_one_set() -> None:
 
 
 def test_asking_for_the_same_again_asks_the_gateway_again() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     wanted.add(MD, fields(31))
     assert wanted.add(MD, fields(31))[1] == ['smd+4711+{"fields":["31"]}']
 
 
 @pytest.mark.parametrize("topic", [ORDERS, PNL])
 def test_orders_and_pnl_are_counted(topic: str) -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     first, commands = wanted.add(topic)
     assert commands == [f"s{topic}+{{}}"]
     second, commands = wanted.add(topic)
@@ -85,7 +85,7 @@ def test_orders_and_pnl_are_counted(topic: str) -> None:
 
 
 def test_fifty_fields_are_the_limit_of_a_contract_not_of_a_subscription() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     wanted.add(MD, fields(*range(1, 41)))
     with pytest.raises(InvalidRequest, match="4711 would have 51 fields"):
         wanted.add(MD, fields(*range(41, 52)))
@@ -95,7 +95,7 @@ def test_fifty_fields_are_the_limit_of_a_contract_not_of_a_subscription() -> Non
 
 
 def test_all_commands_in_the_order_in_which_they_were_wanted() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     wanted.add(PNL)
     wanted.add(MD, fields(31))
     wanted.add(ORDERS)
@@ -122,15 +122,15 @@ def test_the_gateway_has_what_is_wanted_after_any_steps(
     steps: list[tuple[str, set[int]] | int],
 ) -> None:
     """Play the gateway: it must hold every wanted field, and no contract that nobody wants."""
-    wanted = Wanted()
-    held: list[Ticket] = []
+    wanted = SubscriptionRegistry()
+    held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
     for step in steps:
         if isinstance(step, int):
             commands = wanted.remove(held.pop(step % len(held))) if held else []
         else:
-            ticket, commands = wanted.add(step[0], fields(*sorted(step[1])))
-            held.append(ticket)
+            interest, commands = wanted.add(step[0], fields(*sorted(step[1])))
+            held.append(interest)
         for command in commands:
             topic, arguments = command[1:].rsplit("+", 1)
             if command[0] == "u":
@@ -178,7 +178,7 @@ def test_other_arguments() -> None:
 
 
 def test_two_who_want_one_topic_get_what_both_want() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
     _, commands = wanted.add(TRADES, None, trades_arguments(3, realtime_only=False))
     assert commands == ['str+{"realtimeUpdatesOnly":false,"days":3}']
@@ -191,20 +191,20 @@ def test_two_who_want_one_topic_get_what_both_want() -> None:
 
 
 def test_bars_are_five_and_of_one_kind_for_a_contract() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     daily = bars_arguments("1y", "1d", "trades", outside_rth=False)
-    tickets = [wanted.add(f"mh+{number}", None, daily)[0] for number in range(5)]
+    interests = [wanted.add(f"mh+{number}", None, daily)[0] for number in range(5)]
     assert wanted.add("mh+1", None, daily)[1] == []
     with pytest.raises(InvalidRequest, match="5 subscriptions"):
         wanted.add("mh+9", None, daily)
     with pytest.raises(InvalidRequest, match="other arguments"):
         wanted.add("mh+1", None, bars_arguments("1y", "1h", "trades", outside_rth=False))
-    assert wanted.remove(tickets[0]) == []
+    assert wanted.remove(interests[0]) == []
     wanted.add("mh+9", None, daily)
 
 
 def test_endings() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     trades, _ = wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
     first, commands = wanted.add("bd+U1+1")
     wanted.add("bd+U1+2")
@@ -217,7 +217,7 @@ def test_endings() -> None:
 
 def test_orders_are_asked_for_as_widely_as_anybody_wants() -> None:
     def asked(*arguments: dict[str, Any]) -> str:
-        wanted = Wanted()
+        wanted = SubscriptionRegistry()
         for each in arguments:
             wanted.add(ORDERS, None, each)
         return wanted.command(ORDERS)
@@ -264,7 +264,7 @@ def test_names_are_a_list_of_texts(given: Any) -> None:
 
 
 def test_what_is_too_long_is_refused_and_not_wanted() -> None:
-    wanted = Wanted()
+    wanted = SubscriptionRegistry()
     first = [f"Key{number}" for number in range(4500)]
     second = [f"Other{number}" for number in range(4500)]
     wanted.add("sd+DU1", arguments=chosen(first, None))
