@@ -96,6 +96,10 @@ def changed(chance: random.Random, found: Any) -> Any:
     return value(chance, 3)
 
 
+# The order id in a response that belongs to no request.
+STRAY_ID = "6600000001"
+
+
 def order_id(client_order_id: str) -> str:
     """Return the id that this server gives to an order: no other order has it."""
     return f"77{zlib.crc32(client_order_id.encode()):010d}"
@@ -122,6 +126,7 @@ class HostileServer:
 
     Attributes:
         sent: how often each order reached the server, by its client order id.
+        owners: the client order id of each order id that this server has given.
         excused: the orders that were refused with "Please query /accounts first".
         open: connections that are open now.
         hostile: the share of responses that are hostile; may be changed.
@@ -130,6 +135,7 @@ class HostileServer:
     def __init__(self, seed: int, hostile: float, tls: ssl.SSLContext | None = None) -> None:
         self.hostile = hostile
         self.sent: Counter[str] = Counter()
+        self.owners: dict[str, str] = {}
         self.excused: Counter[str] = Counter()
         self.requests = 0
         self.open = 0
@@ -218,6 +224,7 @@ class HostileServer:
         path = target.partition("?")[0].removeprefix("/v1/api")
         if path.endswith("/orders") and body:
             name = json.loads(body)["orders"][0]["cOID"]
+            self.owners[order_id(name)] = name
             return [{"order_id": order_id(name), "order_status": "Submitted"}], name
         if path == "/portfolio/accounts":
             return [{"id": "DU1", "accountId": "DU1", "currency": "USD"}], ""
@@ -371,7 +378,8 @@ def _stray(sock: socket.socket, good: Any, chance: random.Random) -> bool:
     Both leave in one piece: nobody can tell a stray response that comes after the next request has
     left from the response to that request.
     """
-    stray = response(b'[{"order_id":"6600000001","order_status":"Submitted"}]')
+    body = json.dumps([{"order_id": STRAY_ID, "order_status": "Submitted"}])
+    stray = response(body.encode())
     data = response(json.dumps(good).encode())
     sock.sendall(data + stray[: chance.randrange(1, len(stray) + 1)])
     return True
