@@ -388,7 +388,7 @@ async def test_a_stream_that_is_connected_again_waits_for_its_place(
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         async with stream(client) as ws:
-            ws._stream_worker.state._place._timing = Timing(
+            ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
             )  # but for the first time
             places = [await stream(other) for _ in range(4)]
@@ -415,7 +415,7 @@ async def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()
         async with stream(client) as ws:
-            ws._stream_worker.state._place._timing = Timing(ready_timeout=0.05)
+            ws._stream_worker.state._readiness._timing = Timing(ready_timeout=0.05)
             places = [await stream(other, reconnect=False) for _ in range(4)]
             waiting = later(lambda: stream(other, reconnect=False))
             await until(lambda: len(gateway.ws_connections) == 6)

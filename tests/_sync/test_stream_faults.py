@@ -385,7 +385,7 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         with stream(client) as ws:
-            ws._stream_worker.state._place._timing = Timing(
+            ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
             )  # but for the first time
             places = [stream(other) for _ in range(4)]
@@ -412,7 +412,7 @@ def test_a_stream_does_not_wait_on_a_gateway_that_has_gone_on(
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()
         with stream(client) as ws:
-            ws._stream_worker.state._place._timing = Timing(ready_timeout=0.05)
+            ws._stream_worker.state._readiness._timing = Timing(ready_timeout=0.05)
             places = [stream(other, reconnect=False) for _ in range(4)]
             waiting = later(lambda: stream(other, reconnect=False))
             until(lambda: len(gateway.ws_connections) == 6)
