@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
 import uvloop
 
@@ -23,11 +24,13 @@ from benchmarks.soak.breaks import Report, Server, cancelled_calls
 from bezant._core.http.messages import TransportError, Trouble
 from bezant._core.http.operation import Operation
 from bezant._core.pacing.limiter import QueuedCall
+from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
 from bezant._runtime._async import network as async_network
 from bezant._runtime._async.lanes import Lanes as AsyncLanes
 from bezant._runtime._shared.http import Attempt, LastUse, proxy_of
 from bezant._runtime._shared.limiters import ProcessRateLimiter
+from bezant._runtime._shared.tls import tls_context
 from bezant._runtime._sync import network as sync_network
 from bezant._runtime._sync.concurrency import StateLock
 from bezant._runtime._sync.lanes import Lanes
@@ -303,8 +306,6 @@ def test_slots_of_forgotten_calls_are_reclaimed() -> None:
 def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
     """The connection is asked after the handshake, when the tickets wait on the socket."""
     context = bezant.Client(raw_tls.base_url)._settings.tls
-    from bezant._runtime._shared.tls import tls_context
-
     if kind == "blocking":
         backend = sync_network.Backend()
         backend.connect_tcp("127.0.0.1", raw_tls.port, 30).start_tls(
@@ -338,6 +339,34 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         await asyncio.sleep(0)
 
     with asyncio.Runner(loop_factory=LOOPS[kind]) as runner:
+        runner.run(main())
+
+
+@pytest.mark.parametrize("turns", [-2, -1, 0, 1, 2, 5, 20])
+def test_a_connection_that_is_dropped_around_the_start_of_tls(
+    raw: RawGateway, loops: Callable[[], asyncio.AbstractEventLoop], turns: int
+) -> None:
+    """The server says nothing, so that the handshake would last for as long as it may."""
+
+    async def main() -> None:
+        backend = async_network.Backend()
+        plain = await backend.connect_tcp("127.0.0.1", raw.port, 60)
+        stream = backend.stream
+        assert stream is not None
+        if turns < 0:  # before it begins
+            backend.drop()
+            for _ in range(-1 - turns):
+                await asyncio.sleep(0)
+        starting = asyncio.ensure_future(
+            plain.start_tls(tls_context(Tls("insecure")), "127.0.0.1", 60)
+        )
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stream.abort()
+        with pytest.raises(httpcore.ConnectError, match="the TLS handshake"):
+            await asyncio.wait_for(starting, 20)
+
+    with asyncio.Runner(loop_factory=loops) as runner:
         runner.run(main())
 
 

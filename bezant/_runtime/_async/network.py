@@ -56,6 +56,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._ended = False
+        self._aborted = False
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -187,6 +188,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def abort(self) -> None:
         """Drop the connection at once: nothing is ever left to send."""
+        self._aborted = True
         transport = self._transport
         if transport is None:
             return
@@ -205,15 +207,15 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Begin TLS."""
+        plain = cast("asyncio.Transport", self._transport)
         try:
+            if plain.is_closing():  # event loops wait for a handshake on it all the same
+                raise ConnectionAbortedError("closed before the TLS handshake")  # noqa: TRY301
             async with asyncio.timeout(timeout):
                 transport = await self._loop.start_tls(
-                    cast("asyncio.Transport", self._transport),
-                    self,
-                    ssl_context,
-                    server_hostname=server_hostname,
+                    plain, self, ssl_context, server_hostname=server_hostname
                 )
-            if transport is None:
+            if transport is None or self._aborted:  # uvloop returns a dead one
                 raise ConnectionAbortedError("closed in the TLS handshake")  # noqa: TRY301
         except BaseException as error:  # httpcore leaves this to us
             await self.aclose()
