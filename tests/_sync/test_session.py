@@ -20,7 +20,7 @@ from bezant import (
     SessionState,
 )
 from bezant._core.session import prerequisites
-from bezant.sim import SimulatedGateway
+from bezant.sim import Clock, SimulatedGateway
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
@@ -270,7 +270,7 @@ def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
 
 
 def test_an_empty_portfolio_is_one() -> None:
-    with SimulatedGateway(positions=0) as gateway:
+    with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
         with Client(gateway.base_url) as client:
             assert client.all_positions(gateway.account_id) == []
             assert gateway.count("POST", "/tickle") == 0  # its lists have only just begun

@@ -143,7 +143,10 @@ def test_position_quirks(primed: httpx.Client) -> None:
 
 def test_positions_are_repeatable() -> None:
     def rows(seed: int, positions: int = 120) -> list[dict[str, Any]]:
-        with SimulatedGateway(seed=seed, positions=positions, account_id="U1") as gateway:
+        clock = Clock.by_hand()  # no order fills meanwhile
+        with SimulatedGateway(
+            seed=seed, positions=positions, account_id="U1", clock=clock
+        ) as gateway:
             with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
                 api.get("/portfolio/accounts")
                 result: list[dict[str, Any]] = api.get("/portfolio/U1/positions/0").json()

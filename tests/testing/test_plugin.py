@@ -102,7 +102,7 @@ def test_fixtures_and_markers(project: Project) -> None:
             (held,) = ibkr_client.all_positions(ibkr_gateway.account_id)
             assert (held.conid, held.quantity) == (265598, 7)
 
-        @pytest.mark.ibkr(time="fast=60", pacing="enforced", client={"timeout": 2, "retries": 1})
+        @pytest.mark.ibkr(time="fast=60", pacing="enforced", client={"timeout": 60, "retries": 1})
         def test_other_options(ibkr_gateway, ibkr_client):
             assert ibkr_gateway.clock.speed == 60
             assert ibkr_gateway.pacing.enforced
@@ -124,7 +124,7 @@ def test_options_of_a_project(project: Project) -> None:
 
         @pytest.fixture
         def ibkr_options():
-            return {"positions": 1, "seed": 3}
+            return {"positions": 1, "seed": 3, "time": "hand"}  # no order fills
     """
     project.write("conftest.py", textwrap.dedent(CONFTEST) + textwrap.dedent(options))
     project.write(
