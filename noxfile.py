@@ -30,6 +30,7 @@ def check(session: nox.Session) -> None:
     """Generators up to date, lint, format, import rules, types."""
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
+    session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -37,6 +38,17 @@ def check(session: nox.Session) -> None:
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "bezant", "--ignoreexternal")
+
+
+@nox.session(python=NEWEST_COMMON)
+def fix(session: nox.Session) -> None:
+    """Run the generators, the formatter and the lint fixes; `check` says what is left."""
+    install(session, "generate")
+    session.run("ruff", "check", "--fix-only", "--exit-zero")
+    session.run("ruff", "format")
+    session.run("python", "tools/gen_api.py")
+    session.run("python", "tools/gen_names.py")
+    session.run("python", "tools/gen_sync.py")
 
 
 @nox.session(python=PYTHONS)

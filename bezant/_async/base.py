@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import UNSET
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Not Self: jedi, which completes names in IPython and Jupyter, takes Self for the class that it
+# stands in, and so would not offer the calls of `AsyncClient`.
+C = TypeVar("C", bound="AsyncClientBase")
 
 
 class AsyncClientBase:
@@ -127,8 +130,8 @@ class AsyncClientBase:
 
         return AsyncApi(self._pipeline, self._settings)
 
-    def with_options(
-        self,
+    def with_options(  # noqa: PYI019
+        self: C,
         *,
         timeout: float | None = None,
         connect_timeout: float | None = None,
@@ -137,7 +140,7 @@ class AsyncClientBase:
         strict: bool | None = None,
         max_wait: float | None = None,
         retries: int | None = None,
-    ) -> Self:
+    ) -> C:
         """Return a copy with other settings that shares session and connections.
 
         It costs nothing and needs no closing: closing it does nothing, closing the original closes
@@ -305,7 +308,7 @@ class AsyncClientBase:
         if self._owner is None:
             await self._pipeline.aclose()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self: C) -> C:  # noqa: PYI019
         self._pipeline.check()
         return self
 

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import UNSET
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Not Self: jedi, which completes names in IPython and Jupyter, takes Self for the class that it
+# stands in, and so would not offer the calls of `Client`.
+C = TypeVar("C", bound="ClientBase")
 
 
 class ClientBase:
@@ -128,8 +131,8 @@ class ClientBase:
 
         return Api(self._pipeline, self._settings)
 
-    def with_options(
-        self,
+    def with_options(  # noqa: PYI019
+        self: C,
         *,
         timeout: float | None = None,
         connect_timeout: float | None = None,
@@ -138,7 +141,7 @@ class ClientBase:
         strict: bool | None = None,
         max_wait: float | None = None,
         retries: int | None = None,
-    ) -> Self:
+    ) -> C:
         """Return a copy with other settings that shares session and connections.
 
         It costs nothing and needs no closing: closing it does nothing, closing the original closes
@@ -306,7 +309,7 @@ class ClientBase:
         if self._owner is None:
             self._pipeline.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self: C) -> C:  # noqa: PYI019
         self._pipeline.check()
         return self
 
