@@ -14,10 +14,9 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-import httpcore
-
 from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses
+from .._shared.http_packages import httpcore
 
 
 class Stream(httpcore.NetworkStream):
