@@ -75,6 +75,19 @@ def uvloop(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["tests/_async", "tests/twins", "-q", "-n", "auto"]))
 
 
+@nox.session(name="tests-httpx2", python=NEWEST_COMMON)
+def tests_httpx2(session: nox.Session) -> None:
+    """The tests of the runtime, calls and streams on httpx's successor, without httpx."""
+    mocking = ("pytest-httpx", "respx")  # they need httpx itself
+    packages = nox.project.dependency_groups(PROJECT, "test")
+    packages = [each for each in packages if not each.startswith(mocking)]
+    session.install("-c", "constraints.txt", "-e", ".[all]", *packages, "httpcore2", "httpx2")
+    # The client takes the successor where these are missing.
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "httpcore", "httpx")
+    chosen = session.posargs or ["tests/_async", "tests/_sync", "tests/twins", "-q", "-n", "auto"]
+    session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
+
+
 @nox.session(python=NEWEST_COMMON)
 def gateway(session: nox.Session) -> None:
     """The client through the real Client Portal Gateway, on loopback, with an invented upstream."""

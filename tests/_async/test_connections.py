@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from bezant import (
@@ -24,6 +23,7 @@ from bezant import (
     ResponseTooLarge,
 )
 from bezant._core.http import messages
+from bezant._runtime._shared.http_packages import httpx
 from tests.support._async import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 

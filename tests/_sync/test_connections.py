@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from bezant import (
@@ -25,6 +24,7 @@ from bezant import (
     ResponseTooLarge,
 )
 from bezant._core.http import messages
+from bezant._runtime._shared.http_packages import httpx
 from tests.support._sync import pause, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 

@@ -26,6 +26,7 @@ from bezant import (
 )
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
+from bezant._runtime._shared.http_packages import httpx
 from bezant._runtime._sync.concurrency import connecting
 from bezant.sim import SimulatedGateway
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
@@ -91,8 +92,6 @@ def test_debug_logs_do_not_quote_a_header_that_cannot_be_read(
 def test_httpcore_without_us_logs_as_ever(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import httpx
-
     caplog.set_level(logging.DEBUG)
     raw.script(tickle)
     with Client(raw.base_url) as client:

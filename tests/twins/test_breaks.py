@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import select
 import socket
 import subprocess
 import sys
@@ -313,7 +314,8 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         )
         stream = backend.stream
         assert stream is not None
-        until_blocking(lambda: stream._inner.get_extra_info("is_readable"))
+        sock = stream.get_extra_info("socket")
+        until_blocking(lambda: select.select([sock], [], [], 0)[0])
         assert stream.is_clean
         raw_tls.script(lambda request, peer: peer.send(b"stray"))
         stream.write(b"GET / HTTP/1.1\r\n\r\n")

@@ -383,20 +383,3 @@ def test_close_from_another_thread_ends_the_iteration(gateway: SimulatedGateway)
         for _ in ws:
             pass
         closer.join()
-
-
-def test_pytest_httpx_works_through_httpxs_transports(httpx_mock) -> None:  # type: ignore[no-untyped-def]
-    import httpx
-
-    url = "https://localhost:5000/v1/api/iserver/accounts"
-    httpx_mock.add_response(url=url, json={"accounts": ["DU1"]}, is_reusable=True)
-    with bezant.Client(transport=httpx.HTTPTransport()) as client:
-        assert client.request("GET", "/iserver/accounts") == {"accounts": ["DU1"]}
-
-    async def main() -> None:
-        transport = httpx.AsyncHTTPTransport()
-        async with bezant.AsyncClient("https://localhost:5000", transport=transport) as client:
-            assert await client.request("GET", "/iserver/accounts") == {"accounts": ["DU1"]}
-
-    asyncio.run(main())
-    assert len(httpx_mock.get_requests()) == 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import tokenize_rt  # type: ignore[import-untyped]
 import unasync  # type: ignore[import-untyped]
@@ -36,7 +38,7 @@ class Renderer:
         self.pairs = pairs
         self.table = table
         self.used: set[str] = set()
-        self.rule = unasync.Rule("", "", additional_replacements=dict(table))
+        self.rule = unasync.Rule("/async/", "/sync/", additional_replacements=dict(table))
         names = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
         self.words = word_pattern(names)
         # "an AsyncClient" is "a Client".
@@ -56,19 +58,29 @@ class Renderer:
         tokens = tokenize_rt.src_to_tokens(source.text)
         tree = source.tree if source.text == source.blanked else ast.parse(source.text)
         tokens = self._prepare(tokens, tree, problem)
-        output: list[tokenize_rt.Token] = list(self.rule._unasync_tokens(tokens))  # noqa: SLF001
-        for token in output:
-            if token.name in WORDLESS:
-                continue
-            for word, line in first_lines(self.leftovers, token.src).items():
-                problem(token.line + line, f"{word!r} is left over in the output")
-        text = tokenize_rt.tokens_to_src(output)
+        text = self._without_async(tokenize_rt.tokens_to_src(tokens))
         try:
             tree = ast.parse(text, feature_version=FEATURES)
             compile(tree, source.target, "exec", dont_inherit=True)
         except SyntaxError as error:
             problem(error.lineno or 1, f"output does not parse: {error.msg}")
+            return text, problems
+        # No line is added or removed: the tokens stand where those of the source stand.
+        for token in tokenize_rt.src_to_tokens(text):
+            if token.name in WORDLESS:
+                continue
+            for word, line in first_lines(self.leftovers, token.src).items():
+                problem(token.line + line, f"{word!r} is left over in the output")
         return text, problems
+
+    def _without_async(self, text: str) -> str:
+        """Returns what unasync, whose public interface takes files, makes of a text."""
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = (Path(folder, kind, "text.py") for kind in ("async", "sync"))
+            source.parent.mkdir()
+            source.write_text(text, encoding="utf-8", newline="")
+            unasync.unasync_files([str(source)], [self.rule])
+            return target.read_bytes().decode("utf-8")
 
     def _prepare(
         self, tokens: list[tokenize_rt.Token], tree: ast.Module, problem: Callable[[int, str], None]

@@ -1,12 +1,13 @@
-"""Numbers, flags and times that the gateway left empty, read in one pass all the same.
+"""Decodes responses whose numbers, flags or times are empty texts, in one pass.
 
-It writes ``""`` where there is none, which msgspec refuses for anything but text, and a whole
-answer mended field by field costs more than ten times as much. So ``""`` becomes ``null`` in the
-bytes, for the fields of which it is known that both mean the same.
+The gateway writes ``""`` for a missing number. msgspec accepts that for text only, and repairing a
+whole response field by field costs more than ten times as much. So ``""`` becomes ``null`` in the
+bytes, for the fields in which both mean the same.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -14,63 +15,65 @@ import msgspec
 from .inspection import Reentered, inspect
 
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+# Within a text both quotes would be escaped: no text can hold these bytes.
+_EMPTY: Final = re.compile(rb'"([A-Za-z0-9_-]+)"(: ?)""')
 
 
 class Decoder:
-    """A type's decoder, which remembers the fields that were found empty.
+    """Decoder of one type, which remembers the fields that were found empty.
 
     Args:
-        type_: what to make of an answer.
+        type_: the type of the response.
     """
 
     def __init__(self, type_: Any) -> None:
         self._type = type_
         self._decode = msgspec.json.Decoder(type_, strict=False).decode
-        self._names: frozenset[str] | None = None
+        self._names: frozenset[bytes] | None = None
         self._found: tuple[tuple[bytes, bytes], ...] = ()
 
     def decode(self, body: bytes) -> Any:
-        """Decode an answer.
+        """Decode a response.
 
         Raises:
-            msgspec.ValidationError: it holds something else that does not fit.
-            msgspec.MsgspecError: it is not JSON.
+            msgspec.ValidationError: a value that is not empty does not fit.
+            msgspec.MsgspecError: the body is not JSON.
         """
-        for blank, null in self._found:
-            body = body.replace(blank, null)
-        while True:
-            try:
-                return self._decode(body)
-            except msgspec.ValidationError as error:
-                pair = self._look_for(error, body)
-                if pair is None:
-                    raise
-                self._found += (pair,)
-                body = body.replace(*pair)
+        for empty, null in self._found:
+            body = body.replace(empty, null)
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError:
+            pairs = self._look_for_empty(body)
+            if not pairs:
+                raise
+        self._found += pairs
+        for empty, null in pairs:
+            body = body.replace(empty, null)
+        return self._decode(body)
 
-    def _look_for(self, error: msgspec.ValidationError, body: bytes) -> tuple[bytes, bytes] | None:
-        """Return what to replace so that it fits; None where that is no help."""
-        name = str(error).rpartition(".")[2].rstrip("`")
+    def _look_for_empty(self, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """Return what to replace in a body: the empty fields that may be null."""
         if self._names is None:
             try:
-                self._names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
+                names = names_of_empty_values(getattr(self._type, "__watched__", self._type))
             except Reentered:
-                return None
-        if name not in self._names:
-            return None
-        # Within a text both quotes would be escaped: no text can hold these bytes.
-        for colon in (":", ": "):
-            blank = f'"{name}"{colon}""'.encode()
-            if blank in body:
-                return blank, f'"{name}"{colon}null'.encode()
-        return None
+                return ()
+            self._names = frozenset(name.encode() for name in names)
+        if not self._names:
+            return ()
+        found = {match.groups() for match in _EMPTY.finditer(body) if match[1] in self._names}
+        return tuple(
+            (b'"%b"%b""' % (name, colon), b'"%b"%bnull' % (name, colon))
+            for name, colon in sorted(found)
+        )
 
 
 def names_of_empty_values(type_: Any) -> frozenset[str]:
-    """Return the wire's names of the fields that are None where the gateway leaves them empty.
+    """Return the wire names of the fields that are None when the gateway leaves them empty.
 
-    Not those that are text anywhere in the type. None at all where the type has parts with names
-    of their own: what is empty there may be something else.
+    Fields that are text anywhere in the type are not among them. A type with parts whose names come
+    from the gateway has no such fields: an empty text there may be anything.
     """
     # Costs an import and a walk through the type, and is needed for few types.
     import msgspec.inspect as look

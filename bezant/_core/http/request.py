@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from typing import Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -255,16 +255,35 @@ def _refuse_unfit(value: object, place: str) -> None:
         # Structs take anything when they are made: True as a price, no side.
         plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
         try:
-            convert(plain, type(value))
-        except msgspec.ValidationError as error:
-            what = str(error).replace("`$", f"`{place}").replace("`.", "`")
-            msg = f"{type(value).__name__}: {what}"
-            raise ValueError(msg) from None
+            what = _misfit(plain, type(value), place)
         except (TypeError, Reentered):
             return  # a choice of models: which one cannot be told from the values
+        if what is not None:
+            msg = f"{type(value).__name__}: {what}"
+            raise ValueError(msg)
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
             _refuse_unfit(getattr(value, each.name), f"{place}.{each.name}")
+
+
+def _misfit(plain: Any, type_: type[msgspec.Struct], place: str) -> str | None:
+    """Return which field does not fit a type, and why; None if all fit."""
+    try:
+        convert(plain, type_)
+    except msgspec.ValidationError as error:
+        whole = str(error)
+    else:
+        return None
+    given = cast("dict[str, object]", plain) if isinstance(plain, dict) else {}
+    for field in msgspec.structs.fields(type_):
+        name = field.encode_name
+        try:
+            if name in given:
+                convert(given[name], field.type)
+        except msgspec.ValidationError as error:
+            where = f"{place}.{name}".lstrip(".")
+            return f"{error} - at `{where}`"
+    return whole
 
 
 def _unfit(what: str, place: str) -> NoReturn:

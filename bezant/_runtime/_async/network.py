@@ -10,10 +10,9 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, cast
 
-import httpcore
-
 from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses, is_name
+from .._shared.http_packages import httpcore
 
 # Beyond this the peer is made to wait until the buffer has been read.
 _HIGH_WATER = 256 * 1024

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
 from ..._core.http.body import ACCEPTED_ENCODING, BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
 from .http import response_from
+from .http_packages import httpx
 
 # With these nothing was sent; with any other error something may have been.
 _NOT_SENT = (

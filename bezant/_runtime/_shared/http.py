@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpcore
-
 from ..._core.http.body import ACCEPTED_ENCODING
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.base_url import BaseUrl
 from ..._core.settings.settings import Settings
+from .http_packages import httpcore
 from .inspection import lock_inspections
 from .library_logs import Extensions, Hide
 

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-# The name is httpcore's.
-_http = logging.getLogger("httpcore.http11")
+from .http_packages import httpcore
+
+# Named as httpcore, or its successor, names it.
+_http = logging.getLogger(f"{httpcore.__name__}.http11")
 
 
 def hide(_name: str, info: MutableMapping[str, Any]) -> None:

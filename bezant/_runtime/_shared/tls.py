@@ -8,6 +8,7 @@ from typing import cast
 
 from ..._core.http.messages import TransportError, Trouble
 from ..._core.settings.connection import Tls
+from .http_packages import default_tls_context
 
 _contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 _contexts_lock = threading.Lock()
@@ -41,6 +42,4 @@ def _build_context(tls: Tls) -> ssl.SSLContext:
         except OSError as error:
             detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
             raise TransportError(Trouble.TLS, detail, sent=False) from error
-    import httpx
-
-    return httpx.create_ssl_context(verify=True)
+    return default_tls_context()

@@ -17,8 +17,6 @@ import time
 import weakref
 from collections import deque
 
-import httpcore
-
 from ..._core.http.body import BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
@@ -31,6 +29,7 @@ from .._shared.http import (
     response_from,
     waiting_for,
 )
+from .._shared.http_packages import httpcore
 from .._shared.library_logs import hide
 from .._shared.tls import tls_context
 from .concurrency import _Nap

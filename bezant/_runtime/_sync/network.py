@@ -1,51 +1,199 @@
-"""How the threads side moves bytes under httpcore: sockets whose reads end at the deadline.
+"""Network backend of the threads side: sockets whose reads end at the deadline of the call.
 
-httpcore gives each read the whole time-out, so an answer that trickles would last for ever.
+httpcore gives each read the whole time-out, so that a response that trickles would never end.
+
+One thread may read a connection while another one writes. OpenSSL does not allow that, so TLS only
+ever sees memory here, under a lock, and the waiting is done outside of it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import select
 import socket
 import ssl
 import threading
 import time
 import weakref
 from collections.abc import Iterable
-from typing import Any
-
-import httpcore
+from typing import Any, Protocol
 
 from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses
+from .._shared.http_packages import httpcore
+
+# Bytes of TLS that are read at a time.
+_CHUNK = 64 * 1024
+
+
+def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> None:
+    """Wait until a socket can be read or written.
+
+    Raises:
+        TimeoutError: the deadline passed first.
+    """
+    left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+    if hasattr(select, "poll"):
+        poll = select.poll()  # select refuses descriptors above 1023
+        poll.register(sock, select.POLLOUT if to_write else select.POLLIN)
+        # Rounded up: a wait of less than a millisecond must not spin.
+        ready = bool(poll.poll(None if left is None else math.ceil(left * 1000)))
+    else:  # pragma: no cover - Windows
+        reading, writing = ([], [sock]) if to_write else ([sock], [])
+        ready = any(select.select(reading, writing, writing, left))
+    if not ready:
+        raise TimeoutError("the deadline has passed")
+
+
+class _Pipe(Protocol):
+    """What moves bytes: a socket, or TLS over one."""
+
+    def receive(self, max_bytes: int, deadline: float | None) -> bytes: ...
+
+    def receive_now(self, max_bytes: int) -> bytes | None: ...
+
+    def send(self, data: bytes, deadline: float | None) -> None: ...
+
+
+class _Plain:
+    """A socket without TLS."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._sending = threading.Lock()
+
+    def receive(self, max_bytes: int, deadline: float | None) -> bytes:
+        """Return what comes, at least a byte, or nothing at the end of the stream."""
+        while True:
+            _wait(self._sock, deadline, to_write=False)
+            try:
+                return self._sock.recv(max_bytes)
+            except BlockingIOError:  # woken for nothing
+                continue
+
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """Return what has come; None if nothing has."""
+        try:
+            return self._sock.recv(max_bytes)
+        except BlockingIOError:
+            return None
+
+    def send(self, data: bytes, deadline: float | None) -> None:
+        """Send bytes in one piece, whoever else sends."""
+        with self._sending:
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[self._sock.send(rest) :]
+                except BlockingIOError:
+                    _wait(self._sock, deadline, to_write=True)
+
+
+class _Tls:
+    """TLS over a socket, or over the TLS of a proxy."""
+
+    def __init__(self, inner: _Pipe, context: ssl.SSLContext, host: str | None) -> None:
+        self._inner = inner
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+
+    def shake_hands(self, deadline: float | None) -> None:
+        """Make the handshake."""
+        while True:
+            try:
+                with self._lock:
+                    self.object.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush(deadline)
+                self._feed(self._inner.receive(_CHUNK, deadline))
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self._flush(deadline)  # tells the peer why
+                raise
+            else:
+                self._flush(deadline)
+                return
+
+    def _feed(self, data: bytes) -> None:
+        with self._lock:
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    def _flush(self, deadline: float | None) -> None:
+        with self._flushing:
+            with self._lock:
+                data = self._outgoing.read()
+            if data:
+                self._inner.send(data, deadline)
+
+    def receive(self, max_bytes: int, deadline: float | None) -> bytes:
+        """Return what comes, at least a byte, or nothing at the end of the stream."""
+        while True:
+            data = self._read(max_bytes)
+            if data is not None:
+                return data
+            if self._outgoing.pending:
+                self._flush(deadline)
+            self._feed(self._inner.receive(_CHUNK, deadline))
+
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """Return what has come; None if nothing has. The session tickets of TLS 1.3 are no data."""
+        while (data := self._read(max_bytes)) is None:
+            more = self._inner.receive_now(_CHUNK)
+            if more is None:
+                return None
+            self._feed(more)
+        return data
+
+    def _read(self, max_bytes: int) -> bytes | None:
+        try:
+            with self._lock:
+                return self.object.read(max_bytes)
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def send(self, data: bytes, deadline: float | None) -> None:
+        """Send bytes in one piece, whoever else sends."""
+        rest = memoryview(data)
+        with self._lock:
+            while rest:
+                rest = rest[self.object.write(rest) :]
+        self._flush(deadline)
 
 
 class Stream(httpcore.NetworkStream):
     """One TCP or TLS connection."""
 
-    def __init__(self, inner: httpcore.NetworkStream, backend: Backend) -> None:
-        self._inner = inner
+    def __init__(self, sock: socket.socket, pipe: _Pipe, backend: Backend) -> None:
+        self._sock = sock
+        self._pipe = pipe
         self._backend = backend
         # The garbage collector may stop a forgotten worker while this thread holds it.
         self._closing = threading.RLock()
         self._closed = False
         self._response: ResponseEnd | None = None
-        self._used = False
-        # Through a proxy that is spoken to in TLS; its socket cannot be asked for the TLS within.
-        self._nested = isinstance(inner.get_extra_info("ssl_object"), ssl.SSLObject)
         backend.stream = self
 
-    def _seconds_left(self, timeout: float | None, error: type[Exception]) -> float | None:
+    def _deadline(self, timeout: float | None, error: type[Exception]) -> float | None:
+        now = time.monotonic()
+        own = None if timeout is None else now + timeout
         attempt = self._backend.attempt
         if attempt is None:
-            return timeout
+            return own
         attempt.stream = self
         if attempt.aborted:
             raise httpcore.ReadError("the call was stopped")
-        left = attempt.deadline - time.monotonic()
-        if left <= 0:
+        if attempt.deadline <= now:
             raise error("the deadline has passed")
-        return left if timeout is None else min(left, timeout)
+        return attempt.deadline if own is None else min(attempt.deadline, own)
 
     def begin(self) -> None:
         """Expect the response to another request."""
@@ -63,31 +211,26 @@ class Stream(httpcore.NetworkStream):
 
     @property
     def is_clean(self) -> bool:
-        """Whether the connection is open and no data waits on it."""
+        """Whether the connection is open and no data waits on it. It is of no use where it is not.
+
+        Over TLS, bytes that wait on the socket need not be data.
+        """
         if self._closed:
             return False
-        sock = self._inner.get_extra_info("socket")
-        encrypted = isinstance(sock, ssl.SSLSocket)
-        if not self._inner.get_extra_info("is_readable"):
-            return not (encrypted and sock.pending())
-        if self._nested:
-            return not self._used
-        if not encrypted:
-            return False
-        # TLS has records without data, such as the session tickets of TLS 1.3.
         try:
-            sock.settimeout(0)
-            sock.recv(1)
-        except ssl.SSLWantReadError:
-            return True
+            return self._pipe.receive_now(1) is None
         except OSError:
-            pass
-        return False
+            return False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes, at least a byte, or nothing at the end of the stream."""
-        left = self._seconds_left(timeout, httpcore.ReadTimeout)
-        data = self._inner.read(max_bytes, left)
+        deadline = self._deadline(timeout, httpcore.ReadTimeout)
+        try:
+            data = self._pipe.receive(max_bytes, deadline)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
         if self._response is not None:
             self._response.feed(data)
         return data
@@ -96,24 +239,28 @@ class Stream(httpcore.NetworkStream):
         """Send bytes."""
         if not buffer:
             return
-        left = self._seconds_left(timeout, httpcore.WriteTimeout)
+        deadline = self._deadline(timeout, httpcore.WriteTimeout)
         if self._response is None:
             if not self.is_clean:
                 raise httpcore.RemoteProtocolError(
                     "the connection was closed, or data came, before the request was sent"
                 )
             self._response = ResponseEnd()
-            self._used = True
         attempt = self._backend.attempt
         if attempt is not None:
             attempt.sent = True
-        self._inner.write(buffer, left)
+        try:
+            self._pipe.send(buffer, deadline)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
         """Drop the connection."""
         with self._closing:
             self._closed = True
-            self._inner.close()
+            self._sock.close()
 
     def abort(self) -> None:
         """Wake whoever waits for bytes on it, from another thread.
@@ -122,11 +269,9 @@ class Stream(httpcore.NetworkStream):
         waiting thread has noticed, and that thread's bytes would go there.
         """
         with self._closing:
-            sock = self._inner.get_extra_info("socket")
-            if not self._closed and isinstance(sock, socket.socket):
+            if not self._closed:
                 with contextlib.suppress(OSError):
-                    # Past ssl's own shutdown, which another thread's read would not survive.
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                    self._sock.shutdown(socket.SHUT_RDWR)
 
     def start_tls(
         self,
@@ -136,21 +281,33 @@ class Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Begin TLS."""
         try:
-            left = self._seconds_left(timeout, httpcore.ConnectTimeout)
-            inner = self._inner.start_tls(ssl_context, server_hostname, left)
+            deadline = self._deadline(timeout, httpcore.ConnectTimeout)
+            tls = _Tls(self._pipe, ssl_context, server_hostname)
+            try:
+                tls.shake_hands(deadline)
+            except TimeoutError as error:
+                raise httpcore.ConnectTimeout("time-out in the TLS handshake") from error
+            except OSError as error:
+                raise httpcore.ConnectError(str(error)) from error
         except BaseException:  # httpcore leaves this to us
             self.close()
             raise
         attempt = self._backend.attempt
         if attempt is not None:
             attempt.sent = False  # so far only a proxy was spoken to
-        return Stream(inner, self._backend)
+        return Stream(self._sock, tls, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's questions about the connection."""
         if info == "is_readable":  # asked of an idle connection: can it not be used again?
             return not self.is_clean
-        return self._inner.get_extra_info(info)
+        if info == "ssl_object":
+            return self._pipe.object if isinstance(self._pipe, _Tls) else None
+        if info == "socket":
+            return self._sock
+        if info == "client_addr":
+            return self._sock.getsockname()
+        return self._sock.getpeername() if info == "server_addr" else None
 
 
 class Backend(httpcore.NetworkBackend):
@@ -161,7 +318,6 @@ class Backend(httpcore.NetworkBackend):
     """
 
     def __init__(self) -> None:
-        self._inner = httpcore.SyncBackend()
         self.stream: Stream | None = None
         # Weak: a call that was interrupted anywhere must not keep its lane.
         self._attempt: weakref.ref[Attempt] | None = None
@@ -192,14 +348,16 @@ class Backend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers."""
-        failure: httpcore.ConnectError | None = None
+        failure: OSError | None = None
         for address in addresses(host):
             try:
-                stream = self._inner.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except httpcore.ConnectError as error:
+                sock = socket.create_connection((address, port), timeout)
+            except TimeoutError as error:
+                raise httpcore.ConnectTimeout("time-out while connecting") from error
+            except OSError as error:
                 failure = failure or error
             else:
-                return Stream(stream, self)
-        raise failure or httpcore.ConnectError(f"no address for {host}")
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setblocking(False)
+                return Stream(sock, _Plain(sock), self)
+        raise httpcore.ConnectError(str(failure)) from failure

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -281,6 +281,10 @@ def test_a_price_that_is_not_a_number_is_not_sent_as_none(number: object) -> Non
             encode_body(value, "op")
 
 
+class Pair(msgspec.Struct, array_like=True):
+    first: int
+
+
 def _ticket(**fields: Any) -> OrderTicket:
     told: dict[str, Any] = {"conid": 1, "side": "BUY", "order_type": "LMT", "time_in_force": "DAY"}
     return OrderTicket(**told | fields)
@@ -293,6 +297,7 @@ def _ticket(**fields: Any) -> OrderTicket:
         ({"orders": [_ticket(price="abc")]}, r"orders\[0\].price`"),
         ({"orders": [_ticket(quantity=None)]}, r"null.*orders\[0\].quantity`"),
         (_ticket(side=None), r"null.*`side`"),
+        (Pair(cast("int", "x")), r"^POST /x: the body has no JSON form: Pair: .*int.*str"),
         (_ticket(side=b"BUY"), "^POST /x: the body has no JSON form: side is bytes"),
         ({"a": [b"x"]}, r"a\[0\] is bytes"),
         (b"x", "it is bytes"),

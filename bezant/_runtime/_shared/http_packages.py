@@ -1,0 +1,44 @@
+"""The HTTP packages that bezant runs on. No other module of the client names them.
+
+httpx and httpcore are the default. Where they are not installed, their successors httpx2 and
+httpcore2, which have the same interface, take their place. docs/architecture.md says when the
+default changes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+__all__ = ["default_tls_context", "httpcore", "httpx"]
+
+if TYPE_CHECKING:
+    import httpcore
+    import httpx
+else:
+    try:
+        import httpcore
+    except ModuleNotFoundError:
+        import httpcore2 as httpcore
+
+
+def __getattr__(name: str) -> object:
+    """Load httpx when a user's transport needs it: that takes as long as loading all of bezant."""
+    if name != "httpx":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(httpcore.__name__.replace("httpcore", "httpx"))
+
+
+def default_tls_context() -> ssl.SSLContext:
+    """Return a TLS context that trusts the authorities that httpx trusts by default."""
+    if file := os.environ.get("SSL_CERT_FILE"):
+        return ssl.create_default_context(cafile=file)
+    if folder := os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(capath=folder)
+    if httpcore.__name__ != "httpcore":
+        return httpcore.default_ssl_context()
+    import certifi  # httpx and httpcore depend on it, their successors do not
+
+    return ssl.create_default_context(cafile=certifi.where())
