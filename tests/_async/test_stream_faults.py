@@ -458,7 +458,7 @@ async def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGatewa
             gateway.login()  # there is a new session, and nobody said that the old one had ended
             messages = await read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
-            assert "logged in anew" in messages[-1].reason
+            assert "logged in again" in messages[-1].reason
             known = {each.execution_id for each in messages if isinstance(each, TradeUpdate)}
             later = await read_until(ws, TradeUpdate)
             while later[-1].execution_id in known:  # type: ignore[union-attr]

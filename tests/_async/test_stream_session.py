@@ -92,7 +92,7 @@ async def test_another_session_on_the_socket_means_a_login(
         client._pipeline.started(TICKLE)
         gateway.session = gateway.socket_session = NEW
         (gap,) = [each for each in await read_until(ws, Gap) if isinstance(each, Gap)]
-        assert "logged in anew" in gap.reason
+        assert "logged in again" in gap.reason
         await until(lambda: gateway.commands.count("spl+{}") == 2)
         # The client asks again for what this session has not seen.
         await until(lambda: client._pipeline.session_token == NEW)

@@ -238,7 +238,7 @@ async def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
         await ws.subscribe_summary(account, keys=keys[:4500])
         with pytest.raises(InvalidRequest, match="name fewer"):  # together
             await ws.subscribe_summary(account, keys=keys[4500:])
-        assert ws._stream_worker.state.wanted == [f"sd+{account}"]
+        assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0
 
 
@@ -263,7 +263,7 @@ async def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: st
         with pytest.raises(InvalidRequest, match=match) as caught:
             await call(ws)
         assert len(str(caught.value)) < 300
-        assert ws._stream_worker.state.wanted == []
+        assert ws._stream_worker.state.subscribed == []
 
 
 async def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:

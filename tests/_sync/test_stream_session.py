@@ -93,7 +93,7 @@ def test_another_session_on_the_socket_means_a_login(
         client._pipeline.started(TICKLE)
         gateway.session = gateway.socket_session = NEW
         (gap,) = [each for each in read_until(ws, Gap) if isinstance(each, Gap)]
-        assert "logged in anew" in gap.reason
+        assert "logged in again" in gap.reason
         until(lambda: gateway.commands.count("spl+{}") == 2)
         # The client asks again for what this session has not seen.
         until(lambda: client._pipeline.session_token == NEW)

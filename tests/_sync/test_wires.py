@@ -239,7 +239,7 @@ def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
         ws.subscribe_summary(account, keys=keys[:4500])
         with pytest.raises(InvalidRequest, match="name fewer"):  # together
             ws.subscribe_summary(account, keys=keys[4500:])
-        assert ws._stream_worker.state.wanted == [f"sd+{account}"]
+        assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0
 
 
@@ -264,7 +264,7 @@ def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: str) -> 
         with pytest.raises(InvalidRequest, match=match) as caught:
             call(ws)
         assert len(str(caught.value)) < 300
-        assert ws._stream_worker.state.wanted == []
+        assert ws._stream_worker.state.subscribed == []
 
 
 def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:

@@ -20,8 +20,9 @@ from bezant._core.http.response import read
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.confirmations import Confirmations
 from bezant._core.stream.live_state import LiveState
-from bezant._core.stream.parser import Alive, parse
+from bezant._core.stream.parser import parse
 from bezant._core.stream.phases import Timing
+from bezant._core.stream.topic import TicReply
 from bezant._wire.bounds import is_fit
 from bezant.models.stream import MarketData, Message
 
@@ -166,19 +167,19 @@ def read_all(quote: MarketData) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(frames_=st.lists(frames(), max_size=12))
 def test_any_messages_one_after_another(frames_: list[bytes]) -> None:
-    message_buffer, sent = MessageBuffer(100), Confirmations(Timing(), lambda: 0.5)
-    intake = LiveState(ignore, message_buffer, sent)
-    intake.live_quote(1, "1")
+    message_buffer, confirmations = MessageBuffer(100), Confirmations(Timing(), lambda: 0.5)
+    live_state = LiveState(ignore, message_buffer, confirmations)
+    live_state.live_quote(1, "1")
     for data in frames_:
         found = parse(data, ignore)
         if isinstance(found, MarketData):
-            intake.take_quote(found)
+            live_state.take_quote(found)
             continue
-        if isinstance(found, Alive):
+        if isinstance(found, TicReply):
             continue
-        intake.take_orders(found, 0.0)
+        live_state.take_orders(found, 0.0)
         for message in found:
-            intake.take(message, datetime.now(UTC))
-    for order_id in intake.orders.working():
-        intake.orders.get(order_id)
-    read_all(intake.live_quote(1, "1").whole())
+            live_state.take(message, datetime.now(UTC))
+    for order_id in live_state.orders.working():
+        live_state.orders.get(order_id)
+    read_all(live_state.live_quote(1, "1").complete())

@@ -1,4 +1,4 @@
-"""Objects that are always current, on top of a stream."""
+"""Subscriptions of a stream, and objects that they keep current."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from ..._core.settings.checks import check_seconds
-from ..._core.stream.merging import LiveQuote, OrderBook
+from ..._core.stream.live_state import LiveQuote
+from ..._core.stream.order_book import OrderBook
 from ..._core.stream.subscriptions import Interest
 from ..._runtime import _async as rt
 from ...errors import OrdersUnknown
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AsyncSubscription:
-    """One topic that a stream receives; ends with ``cancel()`` or with its context."""
+    """Subscription to one topic; ends with ``cancel()`` or at the end of a ``with`` block."""
 
     def __init__(self, stream: AsyncSubscribing, interest: Interest) -> None:
         self._stream = stream
@@ -29,15 +30,15 @@ class AsyncSubscription:
 
     def __repr__(self) -> str:
         state = "" if self._active else " cancelled"
-        return f"<{type(self).__name__} s{self._interest.topic}{state}>"
+        return f"<{type(self).__name__} s{self._interest.key}{state}>"
 
     @property
     def active(self) -> bool:
-        """Whether it was not cancelled."""
+        """Whether it is not cancelled."""
         return self._active
 
     async def cancel(self) -> None:
-        """Receive this topic no longer. Doing so twice, or after the stream's end, is fine."""
+        """Unsubscribe. You may call it twice, or after the stream has ended."""
         if self._active:
             self._active = False
             await self._stream._unsubscribe(self._interest)
@@ -52,7 +53,7 @@ class AsyncSubscription:
 async def _changed(
     worker: AsyncStreamWorker, has: Callable[[], bool], timeout: float | None
 ) -> bool:
-    """Wait until something has changed; False when the time-out or the stream's end is first."""
+    """Wait for a change; return False if the timeout or the end of the stream comes first."""
     if timeout is not None:
         check_seconds("timeout", timeout)
     deadline = None if timeout is None else rt.monotonic() + timeout
@@ -70,7 +71,7 @@ async def _changed(
 class AsyncQuote(AsyncSubscription):
     """The newest market data of one contract, always current.
 
-    Made by ``ws.quote(conid)``. A field that has not come yet is None.
+    Made by ``ws.quote(conid)``. A field is None until the gateway has sent it.
     """
 
     def __init__(self, stream: AsyncSubscribing, interest: Interest, live: LiveQuote) -> None:
@@ -86,71 +87,71 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def snapshot(self) -> MarketData:
-        """All that is known now, as one message that does not change any more."""
-        return self._live.whole()
+        """All values as they are now, as one message that does not change."""
+        return self._live.complete()
 
     @property
     def last(self) -> Decimal | None:
         """Last price; see `is_close` and `halted`."""
-        return self._live.whole().last
+        return self._live.complete().last
 
     @property
     def bid(self) -> Decimal | None:
         """Best bid price."""
-        return self._live.whole().bid
+        return self._live.complete().bid
 
     @property
     def ask(self) -> Decimal | None:
         """Best ask price."""
-        return self._live.whole().ask
+        return self._live.complete().ask
 
     @property
     def bid_size(self) -> Decimal | None:
         """Size at the best bid."""
-        return self._live.whole().bid_size
+        return self._live.complete().bid_size
 
     @property
     def ask_size(self) -> Decimal | None:
         """Size at the best ask."""
-        return self._live.whole().ask_size
+        return self._live.complete().ask_size
 
     @property
     def last_size(self) -> Decimal | None:
         """Size of the last trade."""
-        return self._live.whole().last_size
+        return self._live.complete().last_size
 
     @property
     def is_close(self) -> bool:
         """Whether `last` is the prior day's close."""
-        return bool(self._live.whole().is_close)
+        return bool(self._live.complete().is_close)
 
     @property
     def halted(self) -> bool:
         """Whether trading is halted."""
-        return bool(self._live.whole().halted)
+        return bool(self._live.complete().halted)
 
     @property
     def updated(self) -> datetime | None:
-        """The gateway's time of the last change."""
-        return self._live.whole().updated
+        """Time of the last change by the gateway's clock."""
+        return self._live.complete().updated
 
     @property
     def stale(self) -> bool:
-        """Whether nothing has come yet on this connection: the values are from before."""
+        """Whether the values are from an earlier connection: none has come on this one."""
         return self._stream_worker.ended or not self._live.fresh
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by our name, such as ``volume``, or by IBKR's id."""
-        return self._live.whole().get(field)
+        return self._live.complete().get(field)
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until something has changed since the last wait.
 
         Args:
-            timeout: seconds to wait; None for as long as it takes.
+            timeout: seconds to wait; None to wait without a limit.
 
         Returns:
-            True when something has changed, False when the time-out or the stream's end was first.
+            True if something has changed; False if the timeout or the end of the stream came first.
         """
         found = await _changed(
             self._stream_worker, lambda: self._live.version != self._seen, timeout
@@ -160,16 +161,16 @@ class AsyncQuote(AsyncSubscription):
 
 
 class AsyncOrders(Mapping[int, OrderUpdate]):
-    """The working orders by order id, each whole, always current.
+    """The working orders by order id, each complete, always current.
 
-    It is ``ws.orders``, and is filled from `subscribe_orders` on. An order that is filled,
-    cancelled or refused leaves it.
+    It is ``ws.orders``; `subscribe_orders` fills it. An order that is filled, cancelled or rejected
+    leaves it.
 
-    The orders are not `known` until the gateway has sent its list, and again after each
-    interruption. Reading them then raises `OrdersUnknown`; `wait` waits for them. The gateway does
-    not mark the end of its list. Unless the list holds every order that was working before, and no
-    further order comes for a second, the stream calls ``GET /iserver/account/orders``, and asks for
-    the status of each order that is missing there.
+    The orders are not `known` until the gateway has sent its list, and after each interruption.
+    Reading them then raises `OrdersUnknown`; `wait` waits for them. The gateway does not mark the
+    end of its list. The list counts as complete if it has every order that was working before, and
+    no further order comes for 1 second. Otherwise the stream calls ``GET /iserver/account/orders``,
+    and requests the status of each order that is missing there.
     """
 
     def __init__(self, worker: AsyncStreamWorker) -> None:
@@ -178,14 +179,15 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
 
     @property
     def known(self) -> bool:
-        """Whether the orders are known; False from the loss of a connection on."""
+        """Whether the orders are known; False after the loss of a connection."""
         return self._stream_worker.state.orders.known
 
     @property
     def unconfirmed(self) -> frozenset[int]:
-        """The orders whose status IBKR could not tell after an interruption; asked for again.
+        """The orders whose status IBKR could not tell after an interruption.
 
-        They may have been filled or cancelled. They stay in the mapping, without a status.
+        They may have been filled or cancelled. They stay in the mapping, without a status, and the
+        stream requests it again.
         """
         with self._stream_worker.lock:
             return frozenset(self._book().unconfirmed)
@@ -220,9 +222,9 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
         return self._copy().values()
 
     def _copy(self) -> dict[int, OrderUpdate]:
-        # One of them may be filled while somebody iterates.
+        # An order may be filled while the program iterates.
         with self._stream_worker.lock:
-            return self._book().wholes()
+            return self._book().orders()
 
     def __repr__(self) -> str:
         with self._stream_worker.lock:
@@ -231,13 +233,13 @@ class AsyncOrders(Mapping[int, OrderUpdate]):
         return f"<{type(self).__name__} {state}>"
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the orders are known and any of them has changed since the last wait.
+        """Wait until the orders are known and one of them has changed since the last wait.
 
         Args:
-            timeout: seconds to wait; None for as long as it takes.
+            timeout: seconds to wait; None to wait without a limit.
 
         Returns:
-            True when something has changed, False when the time-out or the stream's end was first.
+            True if something has changed; False if the timeout or the end of the stream came first.
         """
         book = self._stream_worker.state.orders
         found = await _changed(

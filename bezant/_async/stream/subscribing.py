@@ -1,25 +1,13 @@
-"""What a stream can be asked for."""
+"""Subscriptions of a stream: one method for each topic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..._core.marketdata.fields import MarketDataFields
 from ..._core.stream.subscriptions import Interest
-from ..._core.stream.topics import (
-    ORDERS,
-    PNL,
-    TRADES,
-    account_topic,
-    bars_arguments,
-    bars_topic,
-    chosen,
-    ladder_topic,
-    market_data_topic,
-    orders_arguments,
-    trades_arguments,
-)
+from ..._core.stream.topic import SubscriptionRequest
+from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pnl, summary, trades
 from ..._runtime import _async as rt
 from ...errors import InvalidRequest, WsClosed, WsError
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
@@ -27,7 +15,7 @@ from .worker import AsyncStreamWorker
 
 
 class AsyncSubscribing:
-    """The topics of a stream; the base of `AsyncWsClient`."""
+    """Subscriptions of a stream; the base class of `AsyncWsClient`."""
 
     def __init__(self, worker: AsyncStreamWorker) -> None:
         self._stream_worker = worker
@@ -43,21 +31,21 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `MarketData` of a contract (topic ``smd``).
 
-        The fields of all subscriptions to a contract are one set at the gateway, and each message
-        has only those that changed. IBKR ends such a subscription silently about 15 minutes after
-        it was made; the stream renews it before.
+        The gateway has one set of fields for all subscriptions to a contract. Each message has only
+        the fields that changed. IBKR ends such a subscription about 15 minutes after the command,
+        without a message; the stream renews it earlier.
 
         Args:
             conid: the contract.
-            fields: which fields; by default last, bid and ask with their sizes.
-            exchange: one exchange instead of IBKR's choice of the best.
+            fields: the fields; by default last, bid and ask with their sizes.
+            exchange: an exchange; by default IBKR chooses the best one.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        topic = market_data_topic(conid, exchange)
-        return AsyncSubscription(self, await self._subscribe(topic, _checked(fields)))
+        request = market_data.request(conid, _checked(fields), exchange)
+        return AsyncSubscription(self, await self._subscribe(request))
 
     async def quote(
         self,
@@ -66,29 +54,28 @@ class AsyncSubscribing:
         *,
         exchange: str | None = None,
     ) -> AsyncQuote:
-        """Receive market data of a contract, and return an object that always has the newest.
+        """Receive market data of a contract, and return an object that is always current.
 
-        The messages come in the iteration, too.
+        The stream delivers the messages, too.
 
         Args:
             conid: the contract.
-            fields: which fields; by default last, bid and ask with their sizes.
-            exchange: one exchange instead of IBKR's choice of the best.
+            fields: the fields; by default last, bid and ask with their sizes.
+            exchange: an exchange; by default IBKR chooses the best one.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        topic = market_data_topic(conid, exchange)
-        chosen_fields = _checked(fields)
+        request = market_data.request(conid, _checked(fields), exchange)
         self._check_open()
         with self._stream_worker.lock:
-            live = self._stream_worker.state.live_quote(conid, topic.partition("+")[2])
-        return AsyncQuote(self, await self._subscribe(topic, chosen_fields), live)
+            live = self._stream_worker.state.live_quote(conid, request.key.partition("+")[2])
+        return AsyncQuote(self, await self._subscribe(request), live)
 
     @property
     def orders(self) -> AsyncOrders:
-        """The working orders by order id, always current, from `subscribe_orders` on.
+        """The working orders by order id, always current; call `subscribe_orders` first.
 
         Reading them raises `OrdersUnknown` while they are not known.
         """
@@ -103,22 +90,22 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `OrderUpdate` for every order of the session (topic ``sor``).
 
-        The whole of each order stands in `orders`, as far as it was asked for. Where the stream
-        does not tell of all orders, ``GET /iserver/account/orders`` is called for that; IBKR allows
-        one such call in five seconds.
+        `orders` has each of these orders complete. If the stream does not send all orders, it calls
+        ``GET /iserver/account/orders``. IBKR allows one such call every 5 seconds.
 
         Args:
-            statuses: only orders of these, such as ``Submitted``; by default all. The gateway may
-                not tell when an order leaves them, so the orders are asked for once a minute.
+            statuses: only orders with these statuses, such as ``Submitted``; by default all. The
+                gateway may send nothing when an order leaves them, so the stream then calls for the
+                list of orders once a minute.
             days: how many days of orders come first, 1 to 7; by default today's.
-            realtime_only: whether only changes come, and not first what there is.
+            realtime_only: whether to receive changes only, without the existing orders first.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        arguments = orders_arguments(statuses, days, realtime_only=realtime_only)
-        interest = await self._subscribe(ORDERS, arguments=arguments)
+        request = orders.request(statuses, days, realtime_only=realtime_only)
+        interest = await self._subscribe(request)
         self._stream_worker.check_orders()
         return AsyncSubscription(self, interest)
 
@@ -129,18 +116,18 @@ class AsyncSubscribing:
 
         Args:
             days: how many days of executions come first, 1 to 7.
-            realtime_only: whether only new ones come.
+            realtime_only: whether to receive new executions only.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        arguments = trades_arguments(days, realtime_only=realtime_only)
-        return AsyncSubscription(self, await self._subscribe(TRADES, arguments=arguments))
+        request = trades.request(days, realtime_only=realtime_only)
+        return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_pnl(self) -> AsyncSubscription:
         """Receive `Pnl` of the accounts, about once a second (topic ``spl``)."""
-        return AsyncSubscription(self, await self._subscribe(PNL))
+        return AsyncSubscription(self, await self._subscribe(pnl.request()))
 
     async def subscribe_summary(
         self,
@@ -153,16 +140,15 @@ class AsyncSubscribing:
 
         Args:
             account: the account's id.
-            keys: which values, such as ``NetLiquidation-S``; by default all.
-            fields: which fields of them, such as ``monetaryValue``; by default all.
+            keys: the values, such as ``NetLiquidation-S``; by default all.
+            fields: the fields of each, such as ``monetaryValue``; by default all.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        topic = account_topic("sd", account)
-        interest = await self._subscribe(topic, arguments=chosen(keys, fields))
-        return AsyncSubscription(self, interest)
+        request = summary.request(account, keys, fields)
+        return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ledger(
         self,
@@ -175,16 +161,15 @@ class AsyncSubscribing:
 
         Args:
             account: the account's id.
-            keys: which currencies, such as ``LedgerListEUR``; by default all.
-            fields: which fields of them, such as ``cashBalance``; by default all.
+            keys: the currencies, such as ``LedgerListEUR``; by default all.
+            fields: the fields of each, such as ``cashBalance``; by default all.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        topic = account_topic("ld", account)
-        interest = await self._subscribe(topic, arguments=chosen(keys, fields))
-        return AsyncSubscription(self, interest)
+        request = ledger.request(account, keys, fields)
+        return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_bars(
         self,
@@ -198,59 +183,53 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `BarsUpdate` with historical bars of a contract (topic ``smh``).
 
-        IBKR serves five such subscriptions at a time.
+        IBKR serves 5 such subscriptions at a time.
 
         Args:
             conid: the contract.
             period: how far back, such as ``1d``.
             bar: length of a bar, such as ``5min``.
             source: ``trades``, ``midpoint``, ``bid_ask``, ``bid`` or ``ask``.
-            outside_rth: whether to include what is outside regular trading hours.
-            exchange: one exchange instead of IBKR's choice.
+            outside_rth: whether to include trades outside regular trading hours.
+            exchange: an exchange; by default IBKR chooses it.
 
         Raises:
-            InvalidRequest: an argument cannot be used, or five are open.
+            InvalidRequest: an argument is not valid, or there are five subscriptions.
             WsClosed: the stream is closed.
         """
-        arguments = bars_arguments(period, bar, source, outside_rth=outside_rth)
-        if exchange is not None:
-            arguments["exchange"] = exchange
-        topic = bars_topic(conid, exchange)
-        return AsyncSubscription(self, await self._subscribe(topic, arguments=arguments))
+        request = bars.request(
+            conid, exchange, period=period, bar=bar, source=source, outside_rth=outside_rth
+        )
+        return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ladder(
         self, account: str, conid: int, *, exchange: str | None = None
     ) -> AsyncSubscription:
         """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
 
-        It needs a subscription to depth of market at IBKR.
+        It needs a market depth subscription at IBKR.
 
         Args:
             account: the account's id.
             conid: the contract.
-            exchange: one exchange; by default all that have depth.
+            exchange: an exchange; by default all with market depth.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        interest = await self._subscribe(ladder_topic(account, conid, exchange))
-        return AsyncSubscription(self, interest)
+        request = ladder.request(account, conid, exchange)
+        return AsyncSubscription(self, await self._subscribe(request))
 
-    async def _subscribe(
-        self,
-        topic: str,
-        fields: MarketDataFields | None = None,
-        arguments: Mapping[str, Any] | None = None,
-    ) -> Interest:
+    async def _subscribe(self, request: SubscriptionRequest) -> Interest:
         self._check_open()
         worker = self._stream_worker
         with worker.lock:
-            interest = worker.state.subscribe(topic, fields, arguments, now=rt.monotonic())
+            interest = worker.state.subscribe(request, now=rt.monotonic())
         try:
             await worker.flush()
         except WsError:
-            # The worker meets the same; what is wanted is asked for on the next connection.
+            # The worker sees the same error, and subscribes on the next connection.
             if worker.ended:
                 raise
         except BaseException:
@@ -268,17 +247,17 @@ class AsyncSubscribing:
         try:
             await worker.flush()
         except WsError:
-            return  # the next connection does not ask for it
+            return  # the next connection does not have it
 
     async def send_text(self, text: str) -> None:
         """Send a command of your own, such as ``ech+hb``.
 
-        While the stream reconnects it is held, and sent as soon as the gateway is ready. It is not
-        repeated on later connections.
+        While the stream reconnects, the command waits until the gateway is ready. The stream does
+        not repeat it on later connections.
 
         Raises:
-            InvalidRequest: it is longer than the gateway takes.
-            WsClosed: the stream is closed, or lost its connection just now.
+            InvalidRequest: the command is too long for the gateway, or empty.
+            WsClosed: the stream is closed, or has just lost its connection.
         """
         self._check_open()
         with self._stream_worker.lock:
@@ -288,11 +267,12 @@ class AsyncSubscribing:
     def _check_open(self) -> None:
         self._client._pipeline.owner.check()
         if self._stream_worker.ended:
-            raise WsClosed("this stream is closed; connect again")
+            raise WsClosed("this stream is closed: connect again")
 
 
 def _checked(fields: MarketDataFields | None) -> MarketDataFields:
-    chosen_fields = MarketDataFields.default_l1() if fields is None else fields
-    if not isinstance(chosen_fields, MarketDataFields):
+    if fields is None:
+        return MarketDataFields.default_l1()
+    if not isinstance(fields, MarketDataFields):
         raise InvalidRequest("fields must be MarketDataFields, such as .default_l1()")
-    return chosen_fields
+    return fields

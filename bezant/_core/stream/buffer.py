@@ -1,4 +1,4 @@
-"""What came and was not read yet: bounded, and honest about what it could not hold."""
+"""Bounded buffer of unread messages; dropped messages become a `Gap`."""
 
 from __future__ import annotations
 
@@ -8,55 +8,22 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import force_setattr
 
-from ...models.stream import (
-    AccountUpdate,
-    BarsUpdate,
-    Bulletin,
-    Gap,
-    Heartbeat,
-    LadderUpdate,
-    LedgerUpdate,
-    MarketData,
-    Message,
-    Notice,
-    OrderUpdate,
-    Other,
-    Pnl,
-    Prompt,
-    SessionStatus,
-    SummaryUpdate,
-    System,
-    TradeUpdate,
-)
+from ...models.stream import Gap, Heartbeat, MarketData, Message, Other
+from .topics.registry import BY_MESSAGE
 
 DEFAULT_BUFFER: Final = 10_000
 
-TOPICS: Final[dict[type, str]] = {
-    AccountUpdate: "act",
-    BarsUpdate: "smh",
-    Bulletin: "blt",
-    LadderUpdate: "sbd",
-    LedgerUpdate: "sld",
-    Notice: "ntf",
-    OrderUpdate: "sor",
-    Pnl: "spl",
-    Prompt: "ntf",
-    SessionStatus: "sts",
-    SummaryUpdate: "ssd",
-    System: "system",
-    TradeUpdate: "str",
-}
-
 
 def topic_of(message: Message) -> str | None:
-    """Return IBKR's name of a message's topic; None for what is of our making."""
+    """Return IBKR's name of a message's topic; None for the stream's own messages."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
-    return TOPICS.get(type(message))
+    topic = BY_MESSAGE.get(type(message))
+    return None if topic is None else topic.name
 
 
-class _Hole:
-    """Where messages of one topic could not be held."""
+class _Dropped:
+    """Where messages of one topic were dropped because the buffer was full."""
 
     __slots__ = ("count", "since", "until")
 
@@ -65,34 +32,34 @@ class _Hole:
         self.since = self.until = moment
 
 
-_Entry: TypeAlias = Message | tuple[str | None, _Hole]
+_Entry: TypeAlias = Message | tuple[str | None, _Dropped]
 
 
 class MessageBuffer:
-    """Messages in the order in which they came.
+    """Unread messages in the order of their arrival.
 
-    Quotes of one contract that wait are merged into one, and so are heartbeats; nothing else is
-    left out without a `Gap` in its place.
+    Unread quotes of one contract are merged into one, and so are heartbeats. Any other message
+    that is dropped leaves a `Gap` in its place.
 
     Args:
         limit: how many messages, other than quotes, are held.
-        quote_backlog: how many quotes may wait before those of one contract are merged.
+        quote_backlog: how many unread quotes are held before those of one contract are merged.
 
     Attributes:
-        merged: how many quotes were merged into others.
-        missed: how many messages could not be held.
+        merged: how many quotes were merged into another one.
+        missed: how many messages were dropped.
     """
 
     def __init__(self, limit: int = DEFAULT_BUFFER, quote_backlog: int = 0) -> None:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        # The last one of each contract that nobody has read: nobody has seen it, so it may change.
+        # The last unread quote of each contract. It may change, because nobody has seen it.
         self._waiting: dict[str, MarketData] = {}
         self._heartbeat: Heartbeat | None = None
         self._quotes = 0
         self._others = 0
-        self._holes: dict[str | None, _Hole] = {}
+        self._dropped: dict[str | None, _Dropped] = {}
         self._popped = 0
         self._arrivals: deque[tuple[int, float]] = deque()
         self.merged: int = 0
@@ -102,7 +69,7 @@ class MessageBuffer:
         return len(self._entries)
 
     def arrived(self, now: float) -> None:
-        """Say when the messages that are put in from here on came."""
+        """Note the time of arrival of the messages that are put in from now on."""
         arrivals = self._arrivals
         at = self._popped + len(self._entries)
         while len(arrivals) > 1 and arrivals[1][0] <= self._popped:
@@ -112,7 +79,7 @@ class MessageBuffer:
         arrivals.append((at, now))
 
     def lag(self, now: float) -> float:
-        """Return for how long the message that is read next has been waiting."""
+        """Return the age of the oldest unread message in seconds."""
         if not self._entries:
             return 0.0
         came = now
@@ -123,7 +90,7 @@ class MessageBuffer:
         return max(now - came, 0.0)
 
     def put_quote(self, quote: MarketData) -> None:
-        """Take market data; with what waits of the same contract it becomes one message."""
+        """Add market data; merge it with an unread quote of the contract if the backlog is full."""
         if self._quotes >= self._backlog:
             old = self._waiting.get(quote.conid_ex)
             if old is not None:
@@ -136,7 +103,7 @@ class MessageBuffer:
         self._quotes += 1
 
     def put(self, message: Message, moment: datetime) -> None:
-        """Take a message that is held whole, or counted where it cannot be."""
+        """Add a message, or count it as dropped if the buffer is full."""
         if isinstance(message, Heartbeat):
             if self._heartbeat is None:
                 self._heartbeat = message
@@ -148,20 +115,20 @@ class MessageBuffer:
             self._others += 1
             self._entries.append(message)
             if isinstance(message, Gap):
-                # What comes behind a gap must not be merged into what stands before it.
+                # A message after a gap must not be merged into one before it.
                 self._waiting.clear()
                 self._heartbeat = None
-            if self._holes:
-                # A later loss of this topic is another gap, behind this message.
-                self._holes.pop(topic_of(message), None)
+            if self._dropped:
+                # If this topic loses messages again, that is another gap after this message.
+                self._dropped.pop(topic_of(message), None)
             return
         topic = topic_of(message)
-        hole = self._holes.get(topic)
-        if hole is None:
-            hole = self._holes[topic] = _Hole(moment)
-            self._entries.append((topic, hole))
-        hole.count += 1
-        hole.until = moment
+        dropped = self._dropped.get(topic)
+        if dropped is None:
+            dropped = self._dropped[topic] = _Dropped(moment)
+            self._entries.append((topic, dropped))
+        dropped.count += 1
+        dropped.until = moment
         self.missed += 1
 
     def take(self) -> Message | None:
@@ -181,16 +148,17 @@ class MessageBuffer:
                 self._heartbeat = None
             return entry
         if isinstance(entry, tuple):
-            topic, hole = entry
-            if self._holes.get(topic) is hole:
-                del self._holes[topic]
+            topic, dropped = entry
+            if self._dropped.get(topic) is dropped:
+                del self._dropped[topic]
             what = f"messages of {topic}" if topic else "messages"
             return Gap(
-                reason=f"{hole.count} {what} could not be held because nobody read the stream",
-                since=hole.since,
-                until=hole.until,
+                reason=f"{dropped.count} {what} were dropped: the buffer was full, because nobody "
+                "read the stream",
+                since=dropped.since,
+                until=dropped.until,
                 topic=topic,
-                count=hole.count,
+                count=dropped.count,
             )
         self._others -= 1
         return entry

@@ -1,54 +1,85 @@
-"""What comes while the gateway is ready: merged into wholes, and laid before the reader."""
+"""Live state: merges updates into complete values, and puts messages into the buffer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from ...models.stream import LedgerUpdate, MarketData, Message, OrderUpdate, TradeUpdate
+from ...models.stream import MarketData, Message, OrderUpdate
 from ..decoding.drift import Report
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
-from .merging import LedgerBook, LiveQuote, OrderBook, TradeBook
+from .order_book import OrderBook
 from .order_check import OrderCheck
-from .topics import ORDERS, TRADES
+from .topic import Store, Topic
+from .topics.market_data import MARKET_DATA
+from .topics.orders import ORDERS
+from .topics.registry import BY_MESSAGE, TOPICS
+
+
+class LiveQuote:
+    """The newest values of one contract.
+
+    Attributes:
+        version: counts the changes.
+        fresh: whether a message has come on this connection.
+    """
+
+    __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
+
+    def __init__(self, conid: int, conid_ex: str) -> None:
+        self.conid: int = conid
+        self.conid_ex: str = conid_ex
+        self.raw: dict[str, Any] = {}
+        self.version: int = 0
+        self.fresh: bool = False
+
+    def update(self, quote: MarketData) -> None:
+        """Apply the changed values."""
+        # A new mapping: another thread may be reading the old one.
+        self.raw = {**self.raw, **quote.raw}
+        self.version += 1
+        self.fresh = True
+
+    def complete(self) -> MarketData:
+        """Return all values as one message."""
+        return MarketData(conid=self.conid, conid_ex=self.conid_ex, raw=self.raw)
 
 
 class LiveState:
-    """Where messages go.
+    """Takes the messages of a stream.
 
     Args:
         report: is given each drift.
-        message_buffer: holds what was not read yet.
-        sent: is told what a message confirms.
+        message_buffer: holds unread messages.
+        confirmations: is told which subscriptions the messages confirm.
 
     Attributes:
-        orders: the orders, whole.
+        orders: the orders, each complete.
         order_check: completes them after an interruption.
-        quotes: contracts whose newest values are kept, by ``conid_ex``.
+        quotes: the newest values of contracts, by ``conid_ex``.
         watch: is given each row about an order or an execution.
     """
 
-    def __init__(self, report: Report, message_buffer: MessageBuffer, sent: Confirmations) -> None:
+    def __init__(
+        self, report: Report, message_buffer: MessageBuffer, confirmations: Confirmations
+    ) -> None:
         self.orders: OrderBook = OrderBook(report)
         self.order_check: OrderCheck = OrderCheck(self.orders)
         self.quotes: dict[str, LiveQuote] = {}
         self.watch: Callable[[Mapping[str, Any]], object] | None = None
-        self._trades = TradeBook(report)
-        self._ledgers = LedgerBook(report)
+        self._stores: dict[str, Store] = {
+            topic.name: topic.store(report) for topic in TOPICS if topic.store is not None
+        }
         self._message_buffer = message_buffer
-        self._confirmations = sent
+        self._confirmations = confirmations
+        self._unconfirmed_quotes = confirmations.unconfirmed[MARKET_DATA.key]
 
     def take_quote(self, quote: MarketData) -> None:
         """Take market data."""
-        sent = self._confirmations
-        if sent.unconfirmed_quotes:
-            key = quote.conid_ex
-            if key in sent.unconfirmed_quotes:
-                sent.confirm(f"md+{key}")
-            else:
-                sent.confirm_contract(quote.conid)
+        if self._unconfirmed_quotes:
+            self._confirmations.confirm(MARKET_DATA, quote)
         if self.quotes:
             live = self.quotes.get(quote.conid_ex)
             if live is not None:
@@ -56,44 +87,45 @@ class LiveState:
         self._message_buffer.put_quote(quote)
 
     def take_orders(self, messages: list[Message], now: float) -> None:
-        """Take over what one frame says about orders, before they are taken one by one."""
+        """Apply the orders of one frame, before its messages are taken one by one."""
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
-            self._confirmations.confirm(ORDERS)
+            self._confirmations.confirm(ORDERS, orders[0])
             self.order_check.told(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
         """Take any message."""
-        whole: Message | None = message
         if isinstance(message, MarketData):
             self.take_quote(message)
             return
-        if self.watch is not None and isinstance(message, OrderUpdate | TradeUpdate):
-            self.watch(message.raw)
-        if isinstance(message, TradeUpdate):
-            self._confirmations.confirm(TRADES)
-            whole = self._trades.update(message)
-        elif isinstance(message, LedgerUpdate):
-            whole = self._ledgers.update(message)
-        if whole is not None:
-            self._message_buffer.put(whole, moment)
-        if self._confirmations.unconfirmed:
-            self._confirmations.confirm_message(message)
+        topic = BY_MESSAGE.get(type(message))
+        if topic is None:
+            self._message_buffer.put(message, moment)
+            return
+        if topic.about_orders and self.watch is not None:
+            self.watch(cast("Any", message).raw)
+        store = self._stores.get(topic.name)
+        complete = message if store is None else store.update(message)
+        if complete is not None:
+            self._message_buffer.put(complete, moment)
+        self._confirmations.confirm(topic, message)
+
+    def restart(self, topic: Topic) -> None:
+        """Begin a new subscription to a topic."""
+        store = self._stores.get(topic.name)
+        if store is not None:
+            store.restart()
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the newest values of a contract, which are kept from now on."""
         live = self.quotes.get(conid_ex)
         if live is None or live.conid_ex != conid_ex:
             live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
-            # The gateway may leave the exchange out of its answers.
+            # The gateway may leave the exchange out of its messages.
             self.quotes.setdefault(str(conid), live)
         return live
 
     def outdate_quotes(self) -> None:
-        """Note that the newest values are from before: nothing has come on this connection."""
+        """Mark all quotes as outdated: no message has come on this connection."""
         for quote in self.quotes.values():
             quote.fresh = False
-
-    def forget_trades(self) -> None:
-        """Take the next executions as news, whatever came before."""
-        self._trades.clear()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import msgspec
 
 from ...models.stream import OrderUpdate
-from .merging import OrderBook, plain_status
+from .order_book import OrderBook, plain_status
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus

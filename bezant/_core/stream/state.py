@@ -1,4 +1,4 @@
-"""A stream's state over all its connections: what may be sent, what came, when something is due."""
+"""State of a stream over all its connections: what to send, what was received, what is due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import msgspec
 from ..._wire.redaction import Secret, redact
 from ...errors import InvalidRequest
 from ...models.stream import (
-    BarsUpdate,
     Gap,
     Malformed,
     MarketData,
@@ -25,50 +24,54 @@ from ...models.stream import (
     System,
 )
 from ..decoding.drift import Report
-from ..marketdata.fields import MarketDataFields
 from .backoff import Backoff
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
-from .live_state import LiveState
-from .merging import NOT_SUBSCRIBED, LiveQuote, OrderBook
+from .live_state import LiveQuote, LiveState
+from .order_book import NOT_SUBSCRIBED, OrderBook
 from .order_check import Ask, OrderCheck
-from .parser import Alive, parse
+from .parser import parse
 from .phases import TRANSITIONS, Event, Phase, Timing
 from .readiness import Readiness
-from .subscriptions import Interest, SubscriptionRegistry, check_command
-from .topics import ORDERS, TRADES
+from .subscriptions import Interest, SubscriptionRegistry
+from .topic import SubscriptionRequest, TicReply, check_command
+from .topics.orders import ORDERS
+from .topics.registry import BY_MESSAGE, TOPICS, topic_of_key
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
 
-# Messages that say something about the connection or its subscriptions.
-_WATCHED: Final = frozenset({BarsUpdate, Malformed, Other, SessionStatus})
+# Messages that concern the connection or its subscriptions.
+_WATCHED: Final = frozenset(
+    {Malformed, Other, SessionStatus}
+    | {message for topic in TOPICS if topic.server_id is not None for message in topic.messages}
+)
 
 
 class StreamState:
     """The state of one stream.
 
-    Nothing but the session's token leaves before the gateway's ``system`` message: it drops such
-    commands without a word. Whoever drives it opens a socket when the phase is ``CONNECTING``, and
-    drops the socket when it is neither ``WAITING`` nor ``READY``.
+    It sends nothing but the session's token before the gateway's ``system`` message: the gateway
+    drops earlier commands silently. The worker opens a socket when the phase is ``CONNECTING``, and
+    closes it when the phase is neither ``WAITING`` nor ``READY``.
 
     Args:
         report: is given each drift.
         now: monotonic time.
         wall: the time of day at the same moment, in seconds since 1970.
-        random: returns numbers from 0 to 1; two streams must not do things at the same moments.
-        timing: the times to keep to.
-        reconnect: whether a lost connection is made anew.
-        message_buffer: holds what was not read yet.
-        tickled: returns the token of the session of the client's last tickle.
+        random: returns numbers from 0 to 1, which spread the actions of several streams.
+        timing: intervals and timeouts.
+        reconnect: whether to connect again after a loss.
+        message_buffer: holds unread messages.
+        tickled: returns the session token of the client's last tickle.
 
     Attributes:
-        phase: where the stream is.
-        received: how many messages came.
+        phase: the phase of the connection.
+        received: how many messages were received.
         reconnects: how many connections were made after the first one.
-        last_heard: when something came last.
-        end_reason: why it ended by itself.
-        orders: the orders, whole.
+        last_heard: when the last message was received.
+        end_reason: why it ended.
+        orders: the orders, each complete.
         order_check: completes them after an interruption.
         new_session: the token of a session that the client may not know of yet.
     """
@@ -123,7 +126,7 @@ class StreamState:
         self._tickled_at_opening = ""
         self._orders_again = math.inf
 
-    # What happens to the connection
+    # Connection
 
     def _move(self, event: Event, now: float) -> bool:
         phase = TRANSITIONS.get((self.phase, event))
@@ -138,7 +141,7 @@ class StreamState:
         return datetime.fromtimestamp(now + self._offset, UTC)
 
     def opened(self, session: str, now: float, wall: float) -> None:
-        """Take over a socket that was opened with a session's token."""
+        """Note that a socket was opened with a session's token."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._readiness.opened(session, now)
@@ -149,14 +152,14 @@ class StreamState:
 
     @property
     def probe_due(self) -> bool:
-        """Whether the gateway should be asked if it is still there."""
+        """Whether to check that the gateway still responds."""
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
-        """Say what became of the question whether the gateway is still there.
+        """Note the result of the check that the gateway still responds.
 
         Args:
-            session: the token of its session now; None where it is not there, or not logged in.
+            session: the token of its session; None if it does not respond or is not logged in.
             reason: why, in words.
             now: monotonic time.
             wall: the time of day.
@@ -166,13 +169,13 @@ class StreamState:
             self.lost(trouble, now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
-        """Say that the connection was lost, or that the attempt to make one failed.
+        """Note that the connection was lost, or that an attempt to connect failed.
 
         Args:
             reason: why, in words.
             now: monotonic time.
             wall: the time of day.
-            session: whether it is because the gateway is not logged in.
+            session: whether the reason is that the gateway is not logged in.
         """
         ran = now - self._changed_at if self.phase is Phase.READY else 0.0
         since = self.moment(self.last_heard)
@@ -196,8 +199,8 @@ class StreamState:
         self._outgoing.clear()
         self._live_state.outdate_quotes()
         self._orders_again = math.inf
-        if ORDERS in self._subscriptions:
-            self.order_check.stop(_unknown(f"since the connection was lost ({reason})"))
+        if ORDERS.key in self._subscriptions:
+            self.order_check.stop(_unknown(f"the connection was lost ({reason})"))
         if not self._reconnect:
             self.end(reason, now)
 
@@ -208,18 +211,18 @@ class StreamState:
             self.message_buffer.put(SessionLost(reason=reason, at=moment), moment)
 
     def end(self, reason: str, now: float) -> None:
-        """End the stream; what was not read yet can still be."""
+        """End the stream; unread messages stay in the buffer."""
         if self.phase is not Phase.ENDED:
             self.end_reason = reason
             self.order_check.stop(
-                "the orders are not known, because the stream is closed: connect again, "
-                "or ask client.orders()"
+                "the orders are not known: the stream is closed; connect again, or call "
+                "client.orders()"
             )
             self._keep_early(now)
             self._move(Event.END, now)
 
     def _keep_early(self, now: float) -> None:
-        """Hand over what came on a connection that the gateway was not ready on."""
+        """Deliver the messages of a connection on which the gateway was not ready yet."""
         if self._early:
             self._close_gap(now)
             early, self._early = self._early, []
@@ -232,10 +235,10 @@ class StreamState:
             self.message_buffer.put(Gap(reason=self._reason, since=self._since, until=until), until)
             self._since = None
 
-    # What comes
+    # Messages
 
     def take_in(self, batch: Iterable[bytes], now: float) -> None:
-        """Take some WebSocket messages, in the order in which they came."""
+        """Take WebSocket messages in the order of their arrival."""
         self._heard_before, self.last_heard = self.last_heard, now
         self.message_buffer.arrived(now)
         for data in batch:
@@ -249,7 +252,7 @@ class StreamState:
             elif isinstance(found, list):
                 self._on_messages(found, now)
             else:
-                self._on_alive(found, now)
+                self._on_tic_reply(found, now)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:
         if self.phase is Phase.WAITING:
@@ -289,11 +292,13 @@ class StreamState:
         if type(message) not in _WATCHED:
             self._live_state.take(message, self.moment(now))
             return
-        if isinstance(message, BarsUpdate):
-            nobodys = self._confirmations.name_bars(message, self._subscriptions.topics())
-            if nobodys is not None:
+        topic = BY_MESSAGE.get(type(message))
+        if topic is not None:
+            keys = self._subscriptions.all_keys()
+            unwanted = self._confirmations.note_server_id(topic, message, keys)
+            if unwanted is not None:
                 # It was cancelled before the gateway had given it an id.
-                self._outgoing.append(f"umh+{nobodys}")
+                self._outgoing.append(f"u{topic.key}+{unwanted}")
         self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
@@ -310,41 +315,41 @@ class StreamState:
             said = status.fail or status.message
             reason = redact(said) if said else "the gateway is no longer logged in"
             if self._reconnect:
-                # Its subscriptions are gone with the session: begin anew.
+                # The subscriptions ended with the session: connect again.
                 self.lost(reason, now, now + self._offset, session=True)
             else:
                 self._say_lost(reason, now)
 
     def _ask_anew(self, now: float) -> None:
-        """Ask for everything again: a login in between has ended all subscriptions.
+        """Subscribe to everything again: a new login has ended all subscriptions.
 
-        The gateway tells of it once on each connection, and again only when there is another.
+        The gateway reports the login once on each connection, and again only for another login.
         """
         moment = self.moment(now)
         since = min(self.moment(self._heard_before), moment)
-        reason = "the gateway has logged in anew, which ends all subscriptions"
+        reason = "the gateway has logged in again, which ends all subscriptions"
         self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
         self._live_state.outdate_quotes()
         self._confirmations.clear()
         self._ask_for_all(now)
 
     def _ask_for_all(self, now: float) -> None:
-        for topic in self._subscriptions.topics():
-            self._send(topic, now)
-        if ORDERS in self._subscriptions:
+        for key in self._subscriptions.all_keys():
+            self._send(key, now)
+        if ORDERS.key in self._subscriptions:
             self._check_orders(now)
 
-    def _on_alive(self, alive: Alive, now: float) -> None:
-        """Compare the session that the socket belongs to with the one that it was opened in.
+    def _on_tic_reply(self, reply: TicReply, now: float) -> None:
+        """Compare the session of the socket with the one that it was opened in.
 
-        Another one is another login, which may have gone unnoticed.
+        A different session is a new login, which may have gone unnoticed.
         """
-        session = None if alive.session is None else alive.session.value
+        session = None if reply.session is None else reply.session.value
         ours = self._readiness.session
         if self.phase is not Phase.READY or not session or not ours:
             return
         if session != ours:
-            # An answer is four frames, which are one login at most.
+            # A response has four frames, which report one login at most.
             if now - self._session_since >= self._timing.tic_interval:
                 self._session_since = now
                 self._readiness.session = session
@@ -353,110 +358,111 @@ class StreamState:
             return
         newest = self._tickled()
         if self._reconnect and newest not in ("", session, self._tickled_at_opening):
-            # Nothing comes on the socket of a session that has ended.
+            # The socket of an ended session receives nothing.
             self.lost("the gateway has another session now", now, now + self._offset)
 
     # Orders
 
     def _check_orders(self, now: float) -> None:
-        arguments = self._subscriptions.arguments(ORDERS)
-        self.order_check.start(arguments, _unknown("yet, because they are being fetched"), now)
+        arguments = self._subscriptions.arguments(ORDERS.key)
+        self.order_check.start(arguments, _unknown("they are being fetched"), now)
 
     def _on_unread(self, message: Other | Malformed, now: float) -> None:
-        """Note what may have been about orders and cannot be read."""
-        if self.phase is not Phase.READY or ORDERS not in self._subscriptions:
+        """Note a message that may have been about orders and cannot be read."""
+        if self.phase is not Phase.READY or ORDERS.key not in self._subscriptions:
             return
         if isinstance(message, Malformed):
             if b'"sor' in message.data:
-                reason = "since a message about them could not be read"
+                reason = "a message about them could not be read"
                 self.order_check.missed(_unknown(reason), now)
             return
         found: object = message.payload
-        if message.topic.partition("+")[0] != "sor" or not isinstance(found, dict):
+        if message.topic.partition("+")[0] != ORDERS.name or not isinstance(found, dict):
             return
         payload = cast("dict[str, Any]", found)
         if "error" in payload:
             self._orders_again = now + self._timing.confirm_after
             self.order_check.stop(
-                _unknown("because the gateway refuses to send them, and is asked again soon")
+                _unknown("the gateway refuses to send them; the stream will subscribe again soon")
             )
         elif payload.get("args") == []:
             self.order_check.told_nothing(now)
         else:
-            self.order_check.missed(_unknown("since a message about them could not be read"), now)
+            self.order_check.missed(_unknown("a message about them could not be read"), now)
 
     def take_order_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
-        """Take over REST's list of orders."""
+        """Apply REST's list of orders."""
         self.order_check.take_list(ask, orders, now)
         self._deliver_checked(now)
 
     def take_order_status(self, ask: Ask, status: OrderStatus | None, now: float) -> None:
-        """Take over what REST says about one order; None where it does not know it."""
+        """Apply REST's response about one order; None if REST does not know it."""
         self.order_check.take_status(ask, status, now)
         self._deliver_checked(now)
 
     def _deliver_checked(self, now: float) -> None:
-        """Deliver the statuses that REST has corrected."""
+        """Deliver orders whose status REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
             self.message_buffer.put(update, moment)
         self.order_check.updates.clear()
 
-    # What is wanted
+    # Subscriptions
 
     def subscribe(
         self,
-        topic: str,
-        fields: MarketDataFields | None = None,
-        arguments: Mapping[str, Any] | None = None,
+        request: SubscriptionRequest,
         *,
         now: float,
     ) -> Interest:
-        """Want a topic.
+        """Subscribe, now or as soon as the gateway is ready.
 
         Raises:
-            InvalidRequest: the gateway would not take that much, or not both at a time.
+            InvalidRequest: the command would be too long, there are too many subscriptions to the
+                topic, or the arguments contradict those of another subscriber.
         """
-        new = topic not in self._subscriptions
-        interest, commands = self._subscriptions.add(topic, fields, arguments)
-        if new and topic == TRADES:
-            self._live_state.forget_trades()
+        key = request.key
+        new = key not in self._subscriptions
+        interest, commands = self._subscriptions.add(request)
+        if new:
+            self._live_state.restart(topic_of_key(key))
         if commands and self.phase is Phase.READY:
-            self._send(topic, now)
-            if topic == ORDERS:
+            self._send(key, now)
+            if key == ORDERS.key:
                 self._check_orders(now)
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
-        """Want a topic no longer."""
+        """End a subscriber's part; the last one of a key unsubscribes from it."""
         commands = self._subscriptions.remove(interest)
-        if interest.topic in self._subscriptions:
+        key = interest.key
+        if key in self._subscriptions:
             return
-        if interest.topic == ORDERS:
+        if key == ORDERS.key:
             self._orders_again = math.inf
             self.order_check.stop(NOT_SUBSCRIBED)
-        bars_id = self._confirmations.forget(interest.topic)
+        server_id = self._confirmations.forget(key)
         if self.phase is Phase.READY:
             self._outgoing.extend(commands)
-            if bars_id is not None:
-                self._outgoing.append(f"umh+{bars_id}")
+            if server_id is not None:
+                self._outgoing.append(f"u{topic_of_key(key).key}+{server_id}")
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the newest values of a contract, which are kept from now on."""
+        """Return the newest values of a contract; from now on they are kept."""
         return self._live_state.live_quote(conid, conid_ex)
 
     @property
-    def wanted(self) -> list[str]:
-        """The topics that are wanted, in the original order."""
-        return self._subscriptions.topics()
+    def subscribed(self) -> list[str]:
+        """The keys of all subscriptions, the oldest subscription first."""
+        return self._subscriptions.all_keys()
 
     @property
     def confirmed(self) -> set[str]:
-        """The topics of which something has come on this connection."""
+        """The keys of which a message has come on this connection."""
         return self._confirmations.confirmed
 
     def command(self, text: str) -> None:
-        """Send a command of the user's own, as soon as the gateway is ready.
+        """Send a command of the user, as soon as the gateway is ready.
 
         Raises:
             InvalidRequest: it cannot be sent.
@@ -466,14 +472,14 @@ class StreamState:
         check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
-    # What is to be sent, and when
+    # Commands and deadlines
 
-    def _send(self, topic: str, now: float) -> None:
-        self._outgoing.append(self._subscriptions.command(topic))
-        self._confirmations.add(topic, now)
+    def _send(self, key: str, now: float) -> None:
+        self._outgoing.append(self._subscriptions.command(key))
+        self._confirmations.add(key, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
-        """Return what is to be sent next, once; None where there is nothing."""
+        """Return the next command to send and forget it; None if there is none."""
         if self._tokens:
             return self._tokens.popleft()
         if self.phase is not Phase.READY:
@@ -481,16 +487,16 @@ class StreamState:
         if now >= self._next_tic:
             self._next_tic = now + self._timing.tic_interval
             self._outgoing.append("tic")
-        for topic in self._confirmations.due(now):
-            self._send(topic, now)
+        for key in self._confirmations.due(now):
+            self._send(key, now)
         if now >= self._orders_again:
             self._orders_again = math.inf
-            self._send(ORDERS, now)
+            self._send(ORDERS.key, now)
             self._check_orders(now)
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Do what is due and return how long nothing has to be done if nothing comes."""
+        """Do what is due; return the seconds until something is due if no message comes."""
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
@@ -514,7 +520,7 @@ class StreamState:
                     wall,
                 )
                 return 0.0
-            # What is asked for meanwhile is due at the earliest after the shortest of these.
+            # A subscription that is added meanwhile is due after `confirm_after` at the earliest.
             return max(
                 min(
                     left,
@@ -528,8 +534,8 @@ class StreamState:
         return 0.0
 
 
-def _unknown(when: str) -> str:
-    return f"the orders are not known {when}: wait with ws.orders.wait(timeout=...)"
+def _unknown(reason: str) -> str:
+    return f"the orders are not known: {reason}; wait with ws.orders.wait(timeout=...)"
 
 
 def _asks_for_session(message: Message) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bezant import OrderUpdate
 from bezant._core.stream import order_check
-from bezant._core.stream.merging import OrderBook
+from bezant._core.stream.order_book import OrderBook
 from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, Ask, OrderCheck
 from bezant.models.orders import LiveOrder, OrderStatus
 
@@ -51,7 +51,7 @@ class Stream:
         self.check.take_list(ask, orders, now)
 
     def statuses(self) -> dict[int, object]:
-        return {key: each.status for key, each in self.book.wholes().items()}
+        return {key: each.status for key, each in self.book.orders().items()}
 
 
 def known_stream(*orders: OrderUpdate, arguments: dict[str, Any] = ALL) -> Stream:
@@ -123,8 +123,8 @@ def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
     assert wait == 30
     assert stream.book.known
     assert stream.book.unconfirmed == {1, 2}
-    assert not stream.book.wholes()[1].status
-    assert stream.book.wholes()[1].ticker == "A"
+    assert not stream.book.orders()[1].status
+    assert stream.book.orders()[1].ticker == "A"
     assert stream.check.take_lost() == [1, 2]
     assert stream.check.take_lost() == []
     # It is asked for again, and again.
@@ -163,12 +163,12 @@ def test_what_the_stream_tells_meanwhile_is_newer() -> None:
     assert stream.statuses() == {
         1: "PendingCancel", 2: "Submitted", 3: "PreSubmitted", 5: "Submitted",
     }  # fmt: skip
-    assert stream.book.wholes()[2].price == 9
-    assert stream.book.wholes()[1].price == 1
+    assert stream.book.orders()[2].price == 9
+    assert stream.book.orders()[1].price == 1
     assert stream.check.updates == []
     # Later the stream is taken at its word, and a whole row replaces what was there.
     stream.tell(13, order(2, "Submitted", conid=5))
-    assert stream.book.wholes()[2].raw == {"orderId": 2, "status": "Submitted", "conid": 5}
+    assert stream.book.orders()[2].raw == {"orderId": 2, "status": "Submitted", "conid": 5}
 
 
 def test_a_final_status_wins_over_what_was_told_before() -> None:
@@ -210,7 +210,7 @@ def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
     # The stream's word for it is enough.
     stream.tell(now, order(8))
     assert stream.book.unconfirmed == set()
-    assert stream.book.wholes()[8].status == "Submitted"
+    assert stream.book.orders()[8].status == "Submitted"
 
 
 def test_only_changes_are_no_snapshot() -> None:

@@ -31,7 +31,8 @@ from bezant import (
     SummaryUpdate,
     System,
 )
-from bezant._core.stream.parser import Alive, parse
+from bezant._core.stream.parser import parse
+from bezant._core.stream.topic import TicReply
 
 from ..samples import ORDER, PNL, Drifts, json_values
 
@@ -40,7 +41,7 @@ MOMENT = datetime(2026, 9, 8, 17, 33, 8, tzinfo=UTC)
 
 def read(data: bytes, drifts: Drifts) -> list[Message]:
     found = parse(data, drifts)
-    assert not isinstance(found, Alive)
+    assert not isinstance(found, TicReply)
     return [found] if isinstance(found, MarketData) else found
 
 

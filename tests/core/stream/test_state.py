@@ -28,8 +28,8 @@ from bezant import (
 from bezant._core.stream.order_check import QUIET, Ask
 from bezant._core.stream.phases import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.state import StreamState
-from bezant._core.stream.subscriptions import MAX_COMMAND
-from bezant._core.stream.topics import ORDERS, PNL, TRADES
+from bezant._core.stream.topic import MAX_COMMAND, SubscriptionRequest
+from bezant._core.stream.topics import ladder, ledger, market_data, orders, pnl, summary, trades
 from bezant._wire.redaction import Secret
 from bezant.models.orders import LiveOrder, OrderStatus
 
@@ -93,7 +93,7 @@ def test_every_phase_can_be_left_and_nothing_leaves_the_end() -> None:
 
 def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream = state(tic_interval=1)
-    stream.subscribe(ORDERS, now=0)
+    stream.subscribe(orders.request(), now=0)
     stream.command("ech+hb")
     data = [HEARTBEAT, b'{"topic":"sts","args":{"authenticated":true}}', b"not json"]
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
@@ -108,22 +108,22 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
 
 def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
     stream = state()
-    stream.subscribe("md+1", LAST, now=0)
+    stream.subscribe(market_data.request(1, LAST, None), now=0)
     stream.command("ech+hb")
-    stream.subscribe(ORDERS, now=0)
-    stream.subscribe("md+1", BID, now=0)
+    stream.subscribe(orders.request(), now=0)
+    stream.subscribe(market_data.request(1, BID, None), now=0)
     stream.take_in([SYSTEM], 1)
     assert sent(stream, 1) == ['smd+1+{"fields":["31","84"]}', "sor+{}", "ech+hb"]
     assert sent(stream, 1) == []
     stream.take_in([SYSTEM], 2)
     assert sent(stream, 2) == []
-    assert stream.wanted == ["md+1", "or"]
+    assert stream.subscribed == ["md+1", "or"]
 
 
 def test_what_comes_later_leaves_at_once() -> None:
     stream = ready_state()
-    interest = stream.subscribe(PNL, now=1)
-    again = stream.subscribe(PNL, now=1)
+    interest = stream.subscribe(pnl.request(), now=1)
+    again = stream.subscribe(pnl.request(), now=1)
     assert sent(stream, 1) == ["spl+{}"]
     stream.unsubscribe(again)
     assert sent(stream, 1) == []
@@ -134,14 +134,14 @@ def test_what_comes_later_leaves_at_once() -> None:
 
 def test_what_is_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
     stream = state()
-    stream.unsubscribe(stream.subscribe("md+1", LAST, now=0))
+    stream.unsubscribe(stream.subscribe(market_data.request(1, LAST, None), now=0))
     stream.take_in([SYSTEM], 1)
     assert sent(stream, 1) == []
 
 
 def test_the_session_is_sent_when_the_gateway_asks_and_only_then() -> None:
     stream = state()
-    stream.subscribe(ORDERS, now=0)
+    stream.subscribe(orders.request(), now=0)
     stream.take_in([HEARTBEAT, b'{"message":"other"}', b'["waiting for session"]', b"5"], 0)
     assert sent(stream, 0) == []
     stream.take_in([WAITING], 0)
@@ -183,7 +183,7 @@ def test_when_something_is_due() -> None:
     assert stream.advance(100, 100) == 10  # the system message
     stream.take_in([SYSTEM], 105)
     assert stream.advance(105, 105) == 30
-    stream.subscribe("md+1", LAST, now=110)
+    stream.subscribe(market_data.request(1, LAST, None), now=110)
     sent(stream, 136)
     assert stream.advance(140, 140) == 20  # to an answer about the contract
     assert stream.advance(158, 158) == 2
@@ -272,16 +272,20 @@ def test_what_came_before_a_second_loss_has_its_gap_too() -> None:
     assert reconnected == Reconnected(attempts=2, at=at(9))
 
 
-def test_a_new_connection_gets_all_that_is_wanted_in_the_original_order() -> None:
+def test_a_new_connection_gets_all_subscriptions_in_the_original_order() -> None:
     stream = ready_state()
-    for topic, fields in (("md+2", LAST), (PNL, None), ("md+1", BID)):
-        stream.subscribe(topic, fields, now=0)
-    gone = stream.subscribe(ORDERS, now=0)
+    for request in (
+        market_data.request(2, LAST, None),
+        pnl.request(),
+        market_data.request(1, BID, None),
+    ):
+        stream.subscribe(request, now=0)
+    gone = stream.subscribe(orders.request(), now=0)
     sent(stream, 0)
     stream.lost("closed", 1, 1)
     stream.lost("again", 1, 1)
     stream.unsubscribe(gone)
-    stream.subscribe("md+1", LAST, now=1)
+    stream.subscribe(market_data.request(1, LAST, None), now=1)
     assert sent(stream, 1) == []
     reconnect(stream, 1)
     stream.take_in([SYSTEM], 3)
@@ -326,7 +330,7 @@ def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
     stream = StreamState(Drifts(), 0, random=lambda: chance)
     stream.opened(TOKEN, 0, 0)
     stream.take_in([SYSTEM], 0)
-    stream.subscribe("md+1", LAST, now=0)
+    stream.subscribe(market_data.request(1, LAST, None), now=0)
     sent(stream, 0)
     stream.take_in([quote()], 1)
     due = 480 + 120 * chance
@@ -339,8 +343,8 @@ def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
 
 def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
     stream = ready_state(confirm_after=15, tic_interval=9999)
-    stream.subscribe("md+1@NYSE", LAST, now=0)
-    stream.subscribe(PNL, now=0)
+    stream.subscribe(market_data.request(1, LAST, "NYSE"), now=0)
+    stream.subscribe(pnl.request(), now=0)
     assert len(sent(stream, 0)) == 2
     assert sent(stream, 14) == []
     assert len(sent(stream, 15)) == 1
@@ -353,7 +357,7 @@ def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
 
 def test_a_lost_login_is_said_once_and_begins_anew() -> None:
     stream = ready_state()
-    stream.subscribe(PNL, now=0)
+    stream.subscribe(pnl.request(), now=0)
     stream.take_in([b'{"topic":"sts","args":{"competing":true}}'], 0)
     assert stream.confirmed == set()
     stream.take_in([LOGGED_OUT], 1)
@@ -409,20 +413,20 @@ def test_live_quotes() -> None:
     nyse = stream.live_quote(2, "2@NYSE")
     assert stream.live_quote(1, "1") is live
     stream.take_in([quote(1, **{"31": "5"}), quote(1, **{"84": "4"}), quote(2, **{"31": "7"})], 1)
-    assert (live.whole().last, live.whole().bid) == (Decimal(5), Decimal(4))
+    assert (live.complete().last, live.complete().bid) == (Decimal(5), Decimal(4))
     assert (live.fresh, live.version) == (True, 2)
-    assert nyse.whole().last == 7
+    assert nyse.complete().last == 7
     stream.take_in([quote(3, **{"31": "9"})], 1)
     assert (live.version, nyse.version) == (2, 1)
     assert stream.live_quote(2, "2") is not nyse
     stream.lost("x", 2, 2)
     assert not live.fresh
-    assert live.whole().last == 5
+    assert live.complete().last == 5
 
 
 def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     stream = ready_state()
-    stream.subscribe(ORDERS, now=0)
+    stream.subscribe(orders.request(), now=0)
     rows = (
         b'{"topic":"sor","args":[{"orderId":1,"status":"Submitted","price":"5"},{"orderId":2},{}]}'
     )
@@ -437,11 +441,11 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert order is not None
     assert (order.status, order.price) == ("Submitted", Decimal(6))
     assert stream.orders.get(1) is order
-    assert stream.orders.wholes()[1] is order
+    assert stream.orders.orders()[1] is order
     assert stream.orders.get(3) is None
     stream.lost("gone", 2, 2)
     assert not stream.orders.known
-    assert "since the connection was lost (gone)" in stream.orders.reason
+    assert "the connection was lost (gone)" in stream.orders.reason
     assert stream.order_check.next(3) is None
     reconnect(stream, 2)
     stream.take_in([SYSTEM], 4)
@@ -458,29 +462,29 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
 
 def test_trades_come_once_and_again_with_their_commission() -> None:
     stream = ready_state()
-    interest = stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=0)
+    interest = stream.subscribe(trades.request(), now=0)
     first = (
         b'{"topic":"str","args":[{"execution_id":"a","price":"5","trade_time_r":1788888788000}]}'
     )
     second = b'{"topic":"str","args":[{"execution_id":"a","commission":"1.5"},{}]}'
     stream.take_in([first, first, second, second], 1)
-    trades = [each for each in read(stream) if isinstance(each, TradeUpdate)]
-    assert [(each.price, each.commission) for each in trades if each.execution_id] == [
+    found = [each for each in read(stream) if isinstance(each, TradeUpdate)]
+    assert [(each.price, each.commission) for each in found if each.execution_id] == [
         (Decimal(5), UNSET),
         (Decimal(5), Decimal("1.5")),
     ]
-    assert trades[1].raw == {"execution_id": "a", "commission": "1.5"}
-    assert trades[1].time == trades[0].time is not None
+    assert found[1].raw == {"execution_id": "a", "commission": "1.5"}
+    assert found[1].time == found[0].time is not None
     assert stream.confirmed == {"tr"}
     stream.unsubscribe(interest)
-    stream.subscribe(TRADES, None, {"realtimeUpdatesOnly": False, "days": 1}, now=2)
+    stream.subscribe(trades.request(), now=2)
     stream.take_in([first], 2)
     assert len(read(stream)) == 1
 
 
 def test_bars_are_ended_by_the_gateways_id() -> None:
     stream = ready_state()
-    interest = stream.subscribe("mh+1@NYSE", None, {"bar": "1d"}, now=0)
+    interest = stream.subscribe(SubscriptionRequest("mh+1@NYSE", {"bar": "1d"}), now=0)
     assert sent(stream, 0) == ['smh+1@NYSE+{"bar":"1d"}']
     stream.take_in([b'{"topic":"smh+1","data":[]}', b'{"topic":"smh+1","serverId":"7"}'], 1)
     assert stream.confirmed == {"mh+1@NYSE"}
@@ -492,9 +496,14 @@ def test_bars_are_ended_by_the_gateways_id() -> None:
 
 def test_the_other_topics_are_confirmed_by_their_messages() -> None:
     stream = ready_state()
-    topics = ["sd+U1", "ld+U1", "bd+U1+5+NYSE", PNL]
-    for topic in topics:
-        stream.subscribe(topic, now=0)
+    requests = [
+        summary.request("U1"),
+        ledger.request("U1"),
+        ladder.request("U1", 5, "NYSE"),
+        pnl.request(),
+    ]
+    for request in requests:
+        stream.subscribe(request, now=0)
     for data in (
         b'{"topic":"ssd+U1","result":[{"key":"A"}]}',
         b'{"topic":"sld+U1","result":[{"key":"LedgerListUSD","cashbalance":5,"secondKey":"USD"}]}',
@@ -504,17 +513,17 @@ def test_the_other_topics_are_confirmed_by_their_messages() -> None:
         b'{"topic":"blt","args":{}}',
     ):
         stream.take_in([data], 1)
-    assert stream.confirmed == set(topics)
-    ledger = read(stream)[2]
-    assert (ledger.cash_balance, ledger.timestamp) == (5, 9)  # type: ignore[union-attr]
-    assert ledger.raw == {"key": "LedgerListUSD", "timestamp": 9}  # type: ignore[union-attr]
+    assert stream.confirmed == {each.key for each in requests}
+    balance = read(stream)[2]
+    assert (balance.cash_balance, balance.timestamp) == (5, 9)  # type: ignore[union-attr]
+    assert balance.raw == {"key": "LedgerListUSD", "timestamp": 9}  # type: ignore[union-attr]
 
 
 def test_a_second_login_on_a_connection_asks_for_everything_again() -> None:
     status = b'{"topic":"sts","args":{"authenticated":true}}'
     stream = ready_state()
-    stream.subscribe("md+1", LAST, now=0)
-    stream.subscribe(ORDERS, now=0)
+    stream.subscribe(market_data.request(1, LAST, None), now=0)
+    stream.subscribe(orders.request(), now=0)
     first = sent(stream, 0)
     stream.take_in([status], 5)
     assert not [each for each in read(stream) if isinstance(each, Gap)]
@@ -532,7 +541,7 @@ def test_a_second_login_on_a_connection_asks_for_everything_again() -> None:
 
 def known_orders(*, now: float = 0.0) -> StreamState:
     stream = ready_state(now)
-    stream.subscribe(ORDERS, now=now)
+    stream.subscribe(orders.request(), now=now)
     stream.take_in([b'{"topic":"sor","args":[{"orderId":1,"status":"Submitted"}]}'], now)
     stream.order_check.next(now + QUIET)
     assert stream.orders.known
@@ -586,22 +595,22 @@ def test_other_messages_leave_the_orders_known(message: bytes) -> None:
 
 def test_an_empty_list_of_orders_is_checked_at_once() -> None:
     stream = ready_state()
-    stream.subscribe(ORDERS, now=0)
+    stream.subscribe(orders.request(), now=0)
     stream.take_in([b'{"topic":"sor","args":[]}'], 0)
     assert isinstance(stream.order_check.next(0), Ask)
 
 
-def test_orders_that_nobody_wants_are_not_checked() -> None:
+def test_orders_without_a_subscription_are_not_checked() -> None:
     stream = ready_state()
     stream.take_in([b'{"topic":"sor","args":5}'], 0)
     assert stream.order_check.next(0) is None
-    interest = stream.subscribe(ORDERS, now=0)
-    other = stream.subscribe(ORDERS, now=0)
+    interest = stream.subscribe(orders.request(), now=0)
+    other = stream.subscribe(orders.request(), now=0)
     stream.unsubscribe(interest)
     assert stream.order_check.next(0) is not None
     stream.unsubscribe(other)
     assert stream.order_check.next(9) is None
-    assert "nobody has subscribed" in stream.orders.reason
+    assert "there is no subscription" in stream.orders.reason
 
 
 def test_refused_orders_are_asked_for_again() -> None:
@@ -641,7 +650,7 @@ def test_a_socket_in_another_session_tells_of_a_login() -> None:
     stream.take_in([alive("new")] * 3 + [alive(TOKEN)], 30)
     (gap,) = read(stream)
     assert isinstance(gap, Gap)
-    assert "logged in anew" in gap.reason
+    assert "logged in again" in gap.reason
     assert stream.new_session is not None
     assert stream.new_session.value == "new"
     assert sent(stream, 29) == ["sor+{}"]

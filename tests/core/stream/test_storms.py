@@ -13,11 +13,11 @@ from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Phase
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.subscriptions import Interest
-from bezant._core.stream.topics import ORDERS, PNL
+from bezant._core.stream.topic import SubscriptionRequest
 
 from ..samples import Drifts
 
-TOPICS = st.sampled_from(["md+1", "md+2", "md+3@NYSE", ORDERS, PNL])
+TOPICS = st.sampled_from(["md+1", "md+2", "md+3@NYSE", "or", "pl"])
 FIELDS = MarketDataFields.from_codes(31)
 OPEN = (Phase.WAITING, Phase.READY)
 
@@ -51,10 +51,10 @@ class Storm(RuleBasedStateMachine):
         self.state.take_in([json.dumps(message).encode()], self.now)
 
     def answer(self, topic: str) -> None:
-        if topic == ORDERS:
+        if topic == "or":
             self.numbers += 1
             self.hear({"topic": "sor", "args": [{"orderId": self.numbers}]})
-        elif topic == PNL:
+        elif topic == "pl":
             self.hear({"topic": "spl", "args": {"U1.Core": {"dpl": 1}}})
         else:
             name = topic[3:]
@@ -63,8 +63,9 @@ class Storm(RuleBasedStateMachine):
 
     @rule(topic=TOPICS)
     def subscribe(self, topic: str) -> None:
-        fields = FIELDS if topic.startswith("md+") else None
-        self.interests.append(self.state.subscribe(topic, fields, now=self.now))
+        arguments = {"fields": [*FIELDS]} if topic.startswith("md+") else {}
+        request = SubscriptionRequest(topic, arguments)
+        self.interests.append(self.state.subscribe(request, now=self.now))
 
     @precondition(lambda self: self.interests)
     @rule(at=st.integers(0, 99))
@@ -121,8 +122,8 @@ class Storm(RuleBasedStateMachine):
     @invariant()
     def wants_what_the_user_wants(self) -> None:
         if hasattr(self, "state"):
-            assert set(self.state.wanted) == {each.topic for each in self.interests}
-            assert self.state.confirmed <= set(self.state.wanted)
+            assert set(self.state.subscribed) == {each.key for each in self.interests}
+            assert self.state.confirmed <= set(self.state.subscribed)
 
     def teardown(self) -> None:
         if not hasattr(self, "state"):
@@ -137,7 +138,7 @@ class Storm(RuleBasedStateMachine):
         assert self.state.phase is Phase.READY
         self.updates()
         self.read(1000)
-        assert self.gateway == set(self.state.wanted) == self.state.confirmed
+        assert self.gateway == set(self.state.subscribed) == self.state.confirmed
         self.check_what_was_read()
 
     def check_what_was_read(self) -> None:

@@ -1,4 +1,4 @@
-"""What is wanted, and the commands that make it so."""
+"""Subscriptions, and the commands that make the gateway serve them."""
 
 from __future__ import annotations
 
@@ -11,98 +11,98 @@ from hypothesis import strategies as st
 
 from bezant import InvalidRequest, MarketDataFields
 from bezant._core.stream.subscriptions import Interest, SubscriptionRegistry
+from bezant._core.stream.topic import SubscriptionRequest
 from bezant._core.stream.topics import (
-    ORDERS,
-    PNL,
-    TRADES,
-    account_topic,
-    bars_arguments,
-    bars_topic,
-    chosen,
-    ladder_topic,
-    market_data_topic,
-    orders_arguments,
-    trades_arguments,
+    bars,
+    ladder,
+    ledger,
+    market_data,
+    orders,
+    pnl,
+    summary,
+    trades,
 )
-
-MD = "md+4711"
 
 
 def fields(*codes: int) -> MarketDataFields:
     return MarketDataFields.from_codes(*codes)
 
 
+def quotes(*codes: int, conid: int = 4711) -> SubscriptionRequest:
+    return market_data.request(conid, fields(*codes), None)
+
+
 @pytest.mark.parametrize(
-    ("conid", "exchange", "topic"),
+    ("conid", "exchange", "key"),
     [(4711, None, "md+4711"), (4711, "NYSE", "md+4711@NYSE"), (1, "ibeos", "md+1@IBEOS")],
 )
-def test_topics(conid: int, exchange: str | None, topic: str) -> None:
-    assert market_data_topic(conid, exchange) == topic
+def test_keys(conid: int, exchange: str | None, key: str) -> None:
+    assert market_data.request(conid, fields(31), exchange).key == key
 
 
 @pytest.mark.parametrize("conid", [0, -1, True, "4711", 1.0, None], ids=repr)
 def test_contracts_are_positive_numbers(conid: Any) -> None:
     with pytest.raises(InvalidRequest, match="conid"):
-        market_data_topic(conid, None)
+        market_data.request(conid, fields(31), None)
 
 
 @pytest.mark.parametrize("exchange", ["", "A B", "A+{}", "@", 5], ids=repr)
 def test_exchanges_are_names(exchange: Any) -> None:
     with pytest.raises(InvalidRequest, match="exchange"):
-        market_data_topic(1, exchange)
+        market_data.request(1, fields(31), exchange)
 
 
 def test_the_fields_of_a_contract_are_one_set() -> None:
-    wanted = SubscriptionRegistry()
-    first, commands = wanted.add(MD, fields(31, 84))
+    registry = SubscriptionRegistry()
+    first, commands = registry.add(quotes(31, 84))
     assert commands == ['smd+4711+{"fields":["31","84"]}']
-    second, commands = wanted.add(MD, fields(86, 31))
+    second, commands = registry.add(quotes(86, 31))
     assert commands == ['smd+4711+{"fields":["31","84","86"]}']
-    assert wanted.remove(first) == []
-    assert wanted.commands() == ['smd+4711+{"fields":["86","31"]}']
-    assert wanted.remove(second) == ["umd+4711+{}"]
-    assert wanted.remove(second) == []
-    assert len(wanted) == 0
+    assert registry.remove(first) == []
+    assert registry.commands() == ['smd+4711+{"fields":["86","31"]}']
+    assert registry.remove(second) == ["umd+4711+{}"]
+    assert registry.remove(second) == []
+    assert len(registry) == 0
 
 
 def test_asking_for_the_same_again_asks_the_gateway_again() -> None:
-    wanted = SubscriptionRegistry()
-    wanted.add(MD, fields(31))
-    assert wanted.add(MD, fields(31))[1] == ['smd+4711+{"fields":["31"]}']
+    registry = SubscriptionRegistry()
+    registry.add(quotes(31))
+    assert registry.add(quotes(31))[1] == ['smd+4711+{"fields":["31"]}']
 
 
-@pytest.mark.parametrize("topic", [ORDERS, PNL])
-def test_orders_and_pnl_are_counted(topic: str) -> None:
-    wanted = SubscriptionRegistry()
-    first, commands = wanted.add(topic)
-    assert commands == [f"s{topic}+{{}}"]
-    second, commands = wanted.add(topic)
+@pytest.mark.parametrize("request_", [orders.request(), pnl.request()], ids=["orders", "pnl"])
+def test_orders_and_pnl_are_counted(request_: SubscriptionRequest) -> None:
+    registry = SubscriptionRegistry()
+    first, commands = registry.add(request_)
+    assert commands == [f"s{request_.key}+{{}}"]
+    second, commands = registry.add(request_)
     assert commands == []
     assert first != second
-    assert wanted.remove(first) == []
-    assert wanted.remove(first) == []
-    assert wanted.remove(second) == [f"u{topic}+{{}}"]
+    assert registry.remove(first) == []
+    assert registry.remove(first) == []
+    assert registry.remove(second) == [f"u{request_.key}+{{}}"]
 
 
 def test_fifty_fields_are_the_limit_of_a_contract_not_of_a_subscription() -> None:
-    wanted = SubscriptionRegistry()
-    wanted.add(MD, fields(*range(1, 41)))
+    registry = SubscriptionRegistry()
+    registry.add(quotes(*range(1, 41)))
     with pytest.raises(InvalidRequest, match="4711 would have 51 fields"):
-        wanted.add(MD, fields(*range(41, 52)))
-    assert len(wanted) == 1
-    assert len(wanted.add(MD, fields(*range(31, 51)))[1]) == 1
-    wanted.add("md+4712", fields(*range(41, 52)))
+        registry.add(quotes(*range(41, 52)))
+    assert len(registry) == 1
+    assert len(registry.add(quotes(*range(31, 51)))[1]) == 1
+    registry.add(quotes(*range(41, 52), conid=4712))
 
 
-def test_all_commands_in_the_order_in_which_they_were_wanted() -> None:
-    wanted = SubscriptionRegistry()
-    wanted.add(PNL)
-    wanted.add(MD, fields(31))
-    wanted.add(ORDERS)
-    wanted.add("md+4712", fields(31))
-    wanted.add(MD, fields(84))
-    wanted.add(PNL)
-    assert wanted.commands() == [
+def test_all_commands_in_the_order_of_the_subscriptions() -> None:
+    registry = SubscriptionRegistry()
+    registry.add(pnl.request())
+    registry.add(quotes(31))
+    registry.add(orders.request())
+    registry.add(quotes(31, conid=4712))
+    registry.add(quotes(84))
+    registry.add(pnl.request())
+    assert registry.commands() == [
         "spl+{}",
         'smd+4711+{"fields":["31","84"]}',
         "sor+{}",
@@ -111,25 +111,24 @@ def test_all_commands_in_the_order_in_which_they_were_wanted() -> None:
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["md+1", "md+2"]), st.sets(st.integers(1, 6), min_size=1))
-    | st.integers(0, 9),
+    st.tuples(st.sampled_from([1, 2]), st.sets(st.integers(1, 6), min_size=1)) | st.integers(0, 9),
     max_size=25,
 )
 
 
 @given(steps=steps)
-def test_the_gateway_has_what_is_wanted_after_any_steps(
-    steps: list[tuple[str, set[int]] | int],
+def test_the_gateway_has_all_subscriptions_after_any_steps(
+    steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """Play the gateway: it must hold every wanted field, and no contract that nobody wants."""
-    wanted = SubscriptionRegistry()
+    """Play the gateway: it must have every subscribed field, and no other contract."""
+    registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
     for step in steps:
         if isinstance(step, int):
-            commands = wanted.remove(held.pop(step % len(held))) if held else []
+            commands = registry.remove(held.pop(step % len(held))) if held else []
         else:
-            interest, commands = wanted.add(step[0], fields(*sorted(step[1])))
+            interest, commands = registry.add(quotes(*sorted(step[1]), conid=step[0]))
             held.append(interest)
         for command in commands:
             topic, arguments = command[1:].rsplit("+", 1)
@@ -137,21 +136,24 @@ def test_the_gateway_has_what_is_wanted_after_any_steps(
                 del gateway[topic]
             else:
                 gateway[topic] = set(json.loads(arguments)["fields"])
-    assert set(gateway) == {each.topic for each in held}
+    assert set(gateway) == {each.key for each in held}
     for each in held:
-        assert set(each.fields) <= gateway[each.topic]
-    assert [each[1:].rsplit("+", 1)[0] for each in wanted.commands()] == list(
-        dict.fromkeys(each.topic for each in held)
+        assert set(each.arguments["fields"]) <= gateway[each.key]
+    assert [each[1:].rsplit("+", 1)[0] for each in registry.commands()] == list(
+        dict.fromkeys(each.key for each in held)
     )
 
 
-def test_topics_of_accounts_and_contracts() -> None:
-    assert ladder_topic("DU1", 5, "nyse") == "bd+DU1+5+NYSE"
-    assert ladder_topic("DU1", 5, None) == "bd+DU1+5"
-    assert bars_topic(5, "NYSE") == "mh+5@NYSE"
-    for account in ("", "DU 1", "DU1+{}", None, 5):
-        with pytest.raises(InvalidRequest, match="account"):
-            account_topic("sd", account)  # type: ignore[arg-type]
+def test_keys_of_accounts_and_contracts() -> None:
+    assert ladder.request("DU1", 5, "nyse").key == "bd+DU1+5+NYSE"
+    assert ladder.request("DU1", 5, None).key == "bd+DU1+5"
+    assert bars.request(5, "NYSE").key == "mh+5@NYSE"
+    assert bars.request(5, "NYSE").arguments["exchange"] == "NYSE"
+    for request in (summary.request, ledger.request):
+        assert request("DU1").key.partition("+")[2] == "DU1"
+        for account in ("", "DU 1", "DU1+{}", None, 5):
+            with pytest.raises(InvalidRequest, match="account"):
+                request(account)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -163,68 +165,68 @@ def test_arguments_of_bars_that_the_gateway_would_ignore(
     period: Any, bar: Any, source: str
 ) -> None:
     with pytest.raises(InvalidRequest):
-        bars_arguments(period, bar, source, outside_rth=False)
-    assert bars_arguments("1d", "30S", "bid_ask", outside_rth=True)["outsideRth"] is True
+        bars.request(1, period=period, bar=bar, source=source)
+    request = bars.request(1, period="1d", bar="30S", source="bid_ask", outside_rth=True)
+    assert request.arguments["outsideRth"] is True
 
 
 def test_other_arguments() -> None:
     for days in (0, 8, True, "1"):
         with pytest.raises(InvalidRequest, match="days"):
-            trades_arguments(days, realtime_only=False)  # type: ignore[arg-type]
-    assert chosen(None, ["a", "a"]) == {"fields": ["a"]}
+            trades.request(days)  # type: ignore[arg-type]
+    assert summary.request("U1", None, ["a", "a"]).arguments == {"fields": ["a"]}
     for wrong in ("a", [], [""], [5]):
         with pytest.raises(InvalidRequest, match="keys"):
-            chosen(wrong, None)  # type: ignore[arg-type]
+            summary.request("U1", wrong)  # type: ignore[arg-type]
 
 
-def test_two_who_want_one_topic_get_what_both_want() -> None:
-    wanted = SubscriptionRegistry()
-    wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
-    _, commands = wanted.add(TRADES, None, trades_arguments(3, realtime_only=False))
+def test_two_subscribers_of_a_topic_get_what_both_want() -> None:
+    registry = SubscriptionRegistry()
+    registry.add(trades.request(1, realtime_only=True))
+    _, commands = registry.add(trades.request(3, realtime_only=False))
     assert commands == ['str+{"realtimeUpdatesOnly":false,"days":3}']
-    first, _ = wanted.add("sd+U1", None, chosen(["A"], ["x"]))
-    _, commands = wanted.add("sd+U1", None, chosen(["B"], None))
+    first, _ = registry.add(summary.request("U1", ["A"], ["x"]))
+    _, commands = registry.add(summary.request("U1", ["B"], None))
     assert commands == ['ssd+U1+{"keys":["A","B"]}']
-    assert wanted.remove(first) == []
-    assert "sd+U1" in wanted
-    assert wanted.topics() == ["tr", "sd+U1"]
+    assert registry.remove(first) == []
+    assert "sd+U1" in registry
+    assert registry.all_keys() == ["tr", "sd+U1"]
 
 
 def test_bars_are_five_and_of_one_kind_for_a_contract() -> None:
-    wanted = SubscriptionRegistry()
-    daily = bars_arguments("1y", "1d", "trades", outside_rth=False)
-    interests = [wanted.add(f"mh+{number}", None, daily)[0] for number in range(5)]
-    assert wanted.add("mh+1", None, daily)[1] == []
+    registry = SubscriptionRegistry()
+    interests = [registry.add(bars.request(number, bar="1d"))[0] for number in range(1, 6)]
+    assert registry.add(bars.request(2, bar="1d"))[1] == []
     with pytest.raises(InvalidRequest, match="5 subscriptions"):
-        wanted.add("mh+9", None, daily)
+        registry.add(bars.request(9, bar="1d"))
     with pytest.raises(InvalidRequest, match="other arguments"):
-        wanted.add("mh+1", None, bars_arguments("1y", "1h", "trades", outside_rth=False))
-    assert wanted.remove(interests[0]) == []
-    wanted.add("mh+9", None, daily)
+        registry.add(bars.request(2, bar="1h"))
+    assert registry.remove(interests[0]) == []
+    registry.add(bars.request(9, bar="1d"))
 
 
 def test_endings() -> None:
-    wanted = SubscriptionRegistry()
-    trades, _ = wanted.add(TRADES, None, trades_arguments(1, realtime_only=True))
-    first, commands = wanted.add("bd+U1+1")
-    wanted.add("bd+U1+2")
-    wanted.add("bd+U2+1")
+    registry = SubscriptionRegistry()
+    executions, _ = registry.add(trades.request(1, realtime_only=True))
+    first, commands = registry.add(ladder.request("U1", 1))
+    registry.add(ladder.request("U1", 2))
+    registry.add(ladder.request("U2", 1))
     assert commands == ["sbd+U1+1"]
-    assert wanted.remove(trades) == ["utr"]
+    assert registry.remove(executions) == ["utr"]
     # The end of one ladder is the end of all of its account.
-    assert wanted.remove(first) == ["ubd+U1", "sbd+U1+2"]
+    assert registry.remove(first) == ["ubd+U1", "sbd+U1+2"]
 
 
-def test_orders_are_asked_for_as_widely_as_anybody_wants() -> None:
-    def asked(*arguments: dict[str, Any]) -> str:
-        wanted = SubscriptionRegistry()
-        for each in arguments:
-            wanted.add(ORDERS, None, each)
-        return wanted.command(ORDERS)
+def test_orders_are_requested_as_widely_as_any_subscriber_wants() -> None:
+    def asked(*requests: SubscriptionRequest) -> str:
+        registry = SubscriptionRegistry()
+        for each in requests:
+            registry.add(each)
+        return registry.command("or")
 
-    submitted = orders_arguments(["Submitted", "Submitted"], None, realtime_only=True)
-    filled = orders_arguments(("Filled",), 3, realtime_only=True)
-    everything = orders_arguments(None, None, realtime_only=False)
+    submitted = orders.request(["Submitted", "Submitted"], None, realtime_only=True)
+    filled = orders.request(("Filled",), 3, realtime_only=True)
+    everything = orders.request(None, None, realtime_only=False)
     assert asked(everything) == "sor+{}"
     assert asked(submitted) == 'sor+{"filters":["Submitted"],"realtimeUpdatesOnly":true}'
     assert (
@@ -246,29 +248,29 @@ def test_orders_are_asked_for_as_widely_as_anybody_wants() -> None:
         (None, True),
     ],
 )
-def test_what_orders_cannot_be_asked_by(statuses: Any, days: Any) -> None:
+def test_invalid_arguments_of_orders(statuses: Any, days: Any) -> None:
     with pytest.raises(InvalidRequest):
-        orders_arguments(statuses, days, realtime_only=False)
+        orders.request(statuses, days, realtime_only=False)
 
 
 @pytest.mark.parametrize("exchange", ["", "X" * 33, "N@Y", "É", 5], ids=repr)
 def test_an_exchange_is_a_short_name(exchange: Any) -> None:
     with pytest.raises(InvalidRequest, match="exchange must be a name"):
-        market_data_topic(1, exchange)
+        market_data.request(1, fields(31), exchange)
 
 
 @pytest.mark.parametrize("given", [5, "abc", b"abc", [], [5], [""], ["\ud800"]], ids=repr)
 def test_names_are_a_list_of_texts(given: Any) -> None:
     with pytest.raises(InvalidRequest, match="keys must be a list of names"):
-        chosen(given, None)
+        ledger.request("U1", given)
 
 
-def test_what_is_too_long_is_refused_and_not_wanted() -> None:
-    wanted = SubscriptionRegistry()
+def test_a_command_that_is_too_long_is_refused_and_not_kept() -> None:
+    registry = SubscriptionRegistry()
     first = [f"Key{number}" for number in range(4500)]
     second = [f"Other{number}" for number in range(4500)]
-    wanted.add("sd+DU1", arguments=chosen(first, None))
-    before = wanted.commands()
-    with pytest.raises(InvalidRequest, match=r"all that is asked of sd.DU1 has .* name fewer"):
-        wanted.add("sd+DU1", arguments=chosen(second, None))
-    assert wanted.commands() == before
+    registry.add(summary.request("DU1", first))
+    before = registry.commands()
+    with pytest.raises(InvalidRequest, match=r"all subscriptions to sd.DU1 has .* name fewer"):
+        registry.add(summary.request("DU1", second))
+    assert registry.commands() == before

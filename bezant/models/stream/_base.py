@@ -1,4 +1,4 @@
-"""What all messages of a stream share: their reprs show no secrets."""
+"""Base classes of the messages of a stream: their reprs show no secrets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from .._wire.redaction import without_secrets
-from ._base import Model, pairs
+from ..._wire.redaction import without_secrets
+from .._base import Model, pairs
 
 
 class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Deltas merged into wholes, and kept within bounds."""
+"""Order book and stores: updates merged into complete values, and kept within bounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
-from bezant._core.stream import merging
+from bezant._core.stream import order_book
+from bezant._core.stream.topics import ledger, trades
 from bezant._wire import order_status
 
 from ..samples import Drifts
@@ -19,8 +20,8 @@ def order(order_id: int, **raw: object) -> OrderUpdate:
 
 
 def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "MAX_ROWS", 2)
-    book = merging.OrderBook(Drifts())
+    monkeypatch.setattr(order_book, "MAX_ORDERS", 2)
+    book = order_book.OrderBook(Drifts())
     book.update([order(1, status="Filled"), order(2), order(3)])
     assert book.working() == [2, 3]
     assert set(book._rows) == {2, 3}
@@ -29,7 +30,7 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
     # Working orders are never dropped; of the others, the first to finish is the first to go.
     book.update([order(6, status="Filled")])
     assert set(book._rows) == {2, 3, 4, 5}
-    monkeypatch.setattr(merging, "MAX_ROWS", 4)
+    monkeypatch.setattr(order_book, "MAX_ORDERS", 4)
     book.update([order(3, status="Filled")])
     book.update([order(2, status="Cancelled")])
     book.update([order(7)])
@@ -39,7 +40,7 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
 
 
 def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "MAX_ROWS", 10)
+    monkeypatch.setattr(order_book, "MAX_ORDERS", 10)
     looked = 0
     working = order_status.is_working
 
@@ -50,7 +51,7 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(order_status, "is_working", counting)
     for status in ("Submitted", "WarnState", "Filled"):
-        book = merging.OrderBook(Drifts())
+        book = order_book.OrderBook(Drifts())
         looked = 0
         for number in range(100):
             book.update([order(number, status=status)])
@@ -58,8 +59,8 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
 
 
 def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "MAX_ROWS", 2)
-    book = merging.TradeBook(Drifts())
+    monkeypatch.setattr(trades, "MAX_EXECUTIONS", 2)
+    book = trades.TradeStore(Drifts())
     for key in "abc":
         trade = TradeUpdate(execution_id=key, raw={"execution_id": key})
         assert book.update(trade) is trade
@@ -67,8 +68,8 @@ def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monke
     assert len(book._rows) == 2
 
 
-def test_what_has_no_key_is_left_as_it_is() -> None:
-    ledger = LedgerUpdate(raw={})
-    assert merging.LedgerBook(Drifts()).update(ledger) is ledger
+def test_updates_without_a_key_are_left_as_they_are() -> None:
+    update = LedgerUpdate(raw={})
+    assert ledger.LedgerStore(Drifts()).update(update) is update
     trade = TradeUpdate(raw={})
-    assert merging.TradeBook(Drifts()).update(trade) is trade
+    assert trades.TradeStore(Drifts()).update(trade) is trade

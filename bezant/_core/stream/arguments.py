@@ -1,0 +1,104 @@
+"""Checks of the arguments that several topics take, and how those of several subscribers merge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+from ..._wire.redaction import shown
+from ...errors import InvalidRequest
+from .topic import Arguments
+
+# Longer than any exchange's name.
+_EXCHANGE = re.compile(r"[A-Za-z0-9]{1,32}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
+# Python refuses to write a number of thousands of digits.
+_LARGEST_CONID: Final = 2**63 - 1
+
+
+def contract(conid: object, exchange: object, separator: str) -> str:
+    """Return a contract as it stands in a key, with its exchange if there is one.
+
+    Raises:
+        InvalidRequest: the contract id or the exchange is not valid.
+    """
+    if isinstance(conid, bool) or not isinstance(conid, int) or not 0 < conid <= _LARGEST_CONID:
+        raise InvalidRequest(f"conid must be a positive whole number, not {shown(conid)}")
+    if exchange is None:
+        return str(conid)
+    if not isinstance(exchange, str) or not _EXCHANGE.fullmatch(exchange):
+        raise InvalidRequest(f"exchange must be a name such as 'NASDAQ', not {shown(exchange)}")
+    return f"{conid}{separator}{exchange.upper()}"
+
+
+def account(given: object) -> str:
+    """Return an account's id as it stands in a key.
+
+    Raises:
+        InvalidRequest: it is not valid.
+    """
+    if not isinstance(given, str) or not _ACCOUNT.fullmatch(given):
+        raise InvalidRequest(f"account must be an id such as 'DU123456', not {shown(given)}")
+    return given
+
+
+def days(given: object) -> int:
+    """Return how many days of orders or executions come first.
+
+    Raises:
+        InvalidRequest: it is not a number from 1 to 7.
+    """
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 7:
+        raise InvalidRequest(f"days must be a whole number from 1 to 7, not {shown(given)}")
+    return given
+
+
+def names(argument: str, given: object) -> list[str]:
+    """Return a list of names, each once.
+
+    Raises:
+        InvalidRequest: it is not such a list, or it is empty.
+    """
+    found = _items(given)
+    # A string that is not printable may hold half of a character, which cannot be sent.
+    valid = [each for each in found if isinstance(each, str) and each and each.isprintable()]
+    if not valid or len(valid) < len(found):
+        raise InvalidRequest(f"{argument} must be a list of names, not {shown(given)}")
+    return list(dict.fromkeys(valid))
+
+
+def _items(given: object) -> list[object]:
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        return []
+    return list(cast("Iterable[object]", given))
+
+
+def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) -> Arguments:
+    """Return the arguments of an account's summary or ledger; empty for all keys and fields.
+
+    Raises:
+        InvalidRequest: one of them is not a list of names.
+    """
+    arguments: dict[str, Any] = {}
+    for argument, given in (("keys", keys), ("fields", fields)):
+        if given is not None:
+            arguments[argument] = names(argument, given)
+    return arguments
+
+
+def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
+    """Return lists of names that give all subscribers what they want.
+
+    A subscriber without a list wants everything, so that the merged list is left out.
+    """
+    return {
+        argument: list(dict.fromkeys(name for each in asked for name in each[argument]))
+        for argument in arguments
+        if all(argument in each for each in asked)
+    }
+
+
+def merge_keys_and_fields(_: str, asked: Sequence[Arguments]) -> Arguments:
+    """Return the merged arguments of an account's summary or ledger."""
+    return merge_names(asked, "keys", "fields")

@@ -1,0 +1,233 @@
+"""Order book: the orders of the session, each complete, compared with REST after interruptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ..._wire.order_status import is_working
+from ...models.stream import OrderUpdate
+from ..decoding.drift import Report
+from .topics.orders import order_from
+
+# Orders that are not working are kept for a while: a later message may tell more about them.
+MAX_ORDERS: Final = 5_000
+# The usual spellings, which are looked up faster.
+_WORKING: Final = ("Submitted", "PreSubmitted", "PendingSubmit", "PendingCancel")
+# A new order is "Inactive" for a moment, so that is not the end of it.
+_NOT_FINAL: Final = "inactive"
+
+_Row = dict[str, Any]
+
+NOT_SUBSCRIBED: Final = (
+    "the orders are not known: there is no subscription to them; call subscribe_orders(), then "
+    "wait with ws.orders.wait(timeout=...)"
+)
+
+
+class OrderBook:
+    """Orders by id, each complete.
+
+    After an interruption `known` is False until the book is complete again. Orders that were
+    working before are stale until the stream or REST confirms their status.
+
+    Attributes:
+        version: counts the changes.
+        known: whether it has every working order with its current status.
+        reason: why the orders are not known, and what to do.
+        unconfirmed: orders whose status IBKR could not tell after an interruption.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._rows: dict[int, _Row] = {}
+        self._orders: dict[int, OrderUpdate] = {}
+        self._working: dict[int, None] = {}
+        # The order that finished first comes first.
+        self._finished: dict[int, None] = {}
+        self._received: set[int] = set()
+        self._checking = False
+        # Fields that the stream has sent since the request to REST.
+        self._newer: dict[int, _Row] = {}
+        self._stale: set[int] = set()
+        self.version: int = 0
+        self.known: bool = False
+        self.reason: str = NOT_SUBSCRIBED
+        self.unconfirmed: set[int] = set()
+
+    def interrupt(self, reason: str) -> None:
+        """Mark the orders as not known: updates may be missing."""
+        self.known = False
+        self.reason = reason
+        self._received.clear()
+        self._stale = set(self._working)
+        self.version += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stream has sent orders, among them all that were working before."""
+        return bool(self._received) and not self._stale
+
+    def settle(self) -> None:
+        """Mark the book as complete."""
+        self._checking = False
+        self._newer.clear()
+        if not self.known:
+            self.known = True
+            self.version += 1
+
+    def update(self, updates: Iterable[OrderUpdate]) -> bool:
+        """Apply updates; return whether one is the first of its order on this connection."""
+        fresh = False
+        for update in updates:
+            order_id = update.order_id
+            if not isinstance(order_id, int):
+                continue
+            row = update.raw
+            old = self._rows.get(order_id)
+            if order_id not in self._received and ("status" in row or old is None):
+                fresh = True
+                self._received.add(order_id)
+                self._confirm(order_id)
+            if self._checking:
+                self._newer[order_id] = {**self._newer.get(order_id, {}), **row}
+            if old is None or ("status" in row and "conid" in row):
+                self._put(order_id, dict(row))
+            else:
+                self._put(order_id, {**old, **row})
+        self.version += 1
+        return fresh
+
+    def _confirm(self, order_id: int) -> None:
+        self._stale.discard(order_id)
+        self.unconfirmed.discard(order_id)
+
+    def _put(self, order_id: int, row: _Row) -> None:
+        self._rows[order_id] = row
+        self._orders.pop(order_id, None)
+        if row.get("status") in _WORKING or is_working(row):
+            if order_id not in self._working:
+                self._finished.pop(order_id, None)
+                self._working[order_id] = None
+        else:
+            self._working.pop(order_id, None)
+            self._stale.discard(order_id)
+            self._finished[order_id] = None
+        # Working orders are never dropped.
+        while len(self._rows) > MAX_ORDERS and self._finished:
+            self._drop(next(iter(self._finished)))
+
+    def _drop(self, order_id: int) -> None:
+        del self._finished[order_id]
+        del self._rows[order_id]
+        self._orders.pop(order_id, None)
+        self._received.discard(order_id)
+        self._newer.pop(order_id, None)
+
+    # Comparison with REST
+
+    def begin_check(self) -> None:
+        """Note that a request to REST is about to be sent: later updates are newer than it."""
+        self._checking = True
+        self._newer.clear()
+
+    def take_list(
+        self, rows: Iterable[_Row], statuses: frozenset[str] | None, *, again: bool
+    ) -> tuple[list[OrderUpdate], list[int]]:
+        """Apply REST's list of orders.
+
+        Args:
+            rows: the orders, in the stream's spelling.
+            statuses: the only statuses that the stream sends; None for all.
+            again: whether the stream has sent its list some time ago.
+
+        Returns:
+            The orders whose status differs from the stream's, and the ids of working orders whose
+            status the list does not tell.
+        """
+        changed: list[OrderUpdate] = []
+        listed: set[int] = set()
+        # Orders may have left these statuses without a message.
+        hiding = statuses is not None and again
+        for row in rows:
+            order_id = row["orderId"]
+            old = self._rows.get(order_id)
+            status = row.get("status")
+            if not isinstance(status, str):
+                continue
+            listed.add(order_id)
+            if old is None:
+                if statuses is None or plain_status(status) in statuses:
+                    self._put(order_id, row)
+                continue
+            newer = self._newer.get(order_id, {})
+            received = order_id in self._received and not (hiding or _is_final(row))
+            if "status" in newer or received or _is_final(old):
+                # The stream is at least as new.
+                self._put(order_id, {**row, **old})
+                continue
+            self._confirm(order_id)
+            merged = {**old, **row, **newer}
+            self._put(order_id, merged)
+            if old.get("status") != merged["status"]:
+                changed.append(order_from(merged, self._report))
+        self.version += 1
+        doubtful = set(self._stale | self.unconfirmed)
+        if hiding:
+            doubtful.update(
+                key for key in self._working if "status" not in self._newer.get(key, {})
+            )
+        return changed, sorted(doubtful - listed)
+
+    def take_status(self, order_id: int, row: _Row | None) -> OrderUpdate | None:
+        """Apply REST's response about one order; None if it has no status.
+
+        Returns:
+            The order, if its status differs from the stream's.
+        """
+        old = self._rows.get(order_id)
+        if old is None or "status" in self._newer.get(order_id, {}):
+            return None
+        self.version += 1
+        if row is None:
+            self._put(order_id, {key: old[key] for key in old if key != "status"})
+            self._stale.discard(order_id)
+            self._received.discard(order_id)
+            self.unconfirmed.add(order_id)
+            return None
+        self._confirm(order_id)
+        merged = {**old, **row, **self._newer.get(order_id, {})}
+        self._put(order_id, merged)
+        return None if old.get("status") == row["status"] else order_from(merged, self._report)
+
+    # Reading
+
+    def working(self) -> list[int]:
+        """Return the ids of the orders that are neither filled nor cancelled nor refused."""
+        return list(self._working)
+
+    def orders(self) -> dict[int, OrderUpdate]:
+        """Return the working orders, each complete."""
+        return {order_id: self._order(order_id) for order_id in self._working}
+
+    def __len__(self) -> int:
+        return len(self._working)
+
+    def get(self, order_id: int) -> OrderUpdate | None:
+        """Return a working order, complete; None if it is not working."""
+        return self._order(order_id) if order_id in self._working else None
+
+    def _order(self, order_id: int) -> OrderUpdate:
+        order = self._orders.get(order_id)
+        if order is None:
+            order = self._orders[order_id] = order_from(self._rows[order_id], self._report)
+        return order
+
+
+def _is_final(row: Mapping[str, Any]) -> bool:
+    return not is_working(row) and row["status"].strip().lower() != _NOT_FINAL
+
+
+def plain_status(status: str) -> str:
+    """Return a status as it can be compared: ``PreSubmitted`` and ``pre_submitted`` are one."""
+    return status.replace("_", "").replace(" ", "").lower()

@@ -1,0 +1,78 @@
+"""Reads the rows and values that frames of several topics have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from ..._wire import converters
+from ...models.stream import Message, Other
+from ..decoding.decoder import mend
+from ..decoding.drift import Report
+from .topic import Frame
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
+    """Return a row as a message that keeps the row in ``raw``; `topic` names it in reports."""
+    return msgspec.structs.replace(mend(row, type_, operation=topic, report=report), raw=row)
+
+
+def model_rows(
+    key: str, type_: type[Message], topic: str
+) -> Callable[[str, Frame, bytes, Report], list[Message]]:
+    """Return a parser of frames whose rows are messages of one class."""
+    return rows_in(key, lambda _, row, report: read_model(row, type_, topic, report))
+
+
+def rows_in(
+    key: str, read: Callable[[str, Frame, Report], Message]
+) -> Callable[[str, Frame, bytes, Report], list[Message]]:
+    """Return a parser of frames with rows under a key: a list, or one object.
+
+    IBKR documents some topics with one object, and sends a list.
+
+    Args:
+        key: where the rows are in the frame.
+        read: takes the frame's topic, a row and the report of drift, and returns a message.
+    """
+
+    def parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
+        rows: object = frame.get(key)
+        if isinstance(rows, dict):
+            rows = [cast("Frame", rows)]
+        if not isinstance(rows, list):
+            return []
+        return [
+            read(topic, cast("Frame", row), report)
+            if isinstance(row, dict)
+            else Other(topic=topic, payload=row)
+            for row in cast("list[object]", rows)
+        ]
+
+    return parse
+
+
+def target_of(topic: str) -> str:
+    """Return what follows the name of a topic: ``DU1`` of ``ssd+DU1``."""
+    return topic.partition("+")[2]
+
+
+def number_or_none(value: Any) -> int | None:
+    """Return a whole number; None if the value is not one."""
+    try:
+        return converters.to_int(value)
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def time_or_none(value: Any) -> datetime | None:
+    """Return a time; None if the value is missing or not one."""
+    try:
+        return None if value is None else converters.to_time(value)
+    except (ValueError, ArithmeticError):
+        return None

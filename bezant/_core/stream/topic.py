@@ -1,0 +1,153 @@
+"""Row of the table of WebSocket topics: everything that bezant knows about one topic.
+
+`topics` has one module for each row, `topics/registry.py` finds a row by the name in a frame, by
+the key of a subscription, and by the class of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+import msgspec
+
+from ..._wire.record import Record
+from ..._wire.redaction import Secret
+from ...errors import InvalidRequest
+from ...models.stream import MarketData, Message
+from ..decoding.drift import Report
+
+Frame: TypeAlias = dict[str, Any]
+Arguments: TypeAlias = dict[str, Any]
+
+# The gateway drops the connection on a longer command.
+MAX_COMMAND: Final = 64 * 1024
+
+
+class TicReply(NamedTuple):
+    """Response to the stream's own ``tic``, which is not delivered.
+
+    Attributes:
+        session: token of the session that the socket belongs to; None if the gateway did not tell.
+    """
+
+    session: Secret | None
+
+
+class SubscriptionRequest(NamedTuple):
+    """What one subscriber asks of a topic.
+
+    Attributes:
+        key: names the subscription at the gateway: what follows the ``s`` or ``u`` of a command,
+            such as ``md+265598``.
+        arguments: what follows the key, checked.
+    """
+
+    key: str
+    arguments: Arguments
+
+
+Parsed: TypeAlias = MarketData | TicReply | list[Message]
+# Takes the topic, the frame, the bytes of the frame, and a function that reports drift. Returns an
+# empty list if the frame has no message of the topic.
+Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
+
+
+class Store(Protocol):
+    """Merges the updates of one topic into complete values."""
+
+    def update(self, message: Any) -> Message | None:
+        """Return the message completed by earlier ones; None if it says nothing new."""
+        ...
+
+    def restart(self) -> None:
+        """Begin a new subscription."""
+        ...
+
+
+def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
+    """Return the arguments of all subscribers, if they are the same.
+
+    Raises:
+        InvalidRequest: they are not.
+    """
+    first, *rest = asked
+    if any(each != first for each in rest):
+        raise InvalidRequest(
+            f"there is a subscription to s{key} with other arguments: cancel that one first"
+        )
+    return first
+
+
+def command_with_arguments(key: str, arguments: Arguments) -> str:
+    """Return the usual command that subscribes."""
+    return f"s{key}+{msgspec.json.encode(arguments).decode()}"
+
+
+def plain_end(key: str) -> str:
+    """Return the usual command that unsubscribes."""
+    return f"u{key}+{{}}"
+
+
+class Topic(Record, frozen=True, kw_only=True):
+    """Everything that bezant knows about one topic.
+
+    Attributes:
+        name: its name in a frame, such as ``smd``.
+        messages: classes of its messages.
+        parse: reads a frame.
+        key: how a subscription begins, such as ``md``; empty if nobody can subscribe to it.
+        merge: returns the arguments that give all subscribers of a key what they want.
+        subscribe: returns the command that subscribes to a key.
+        unsubscribe: returns the command that ends the subscription to a key.
+        unsubscribe_ends_others: whether that command ends all subscriptions that have the same one.
+        server_id: returns the gateway's id of a message's subscription, which then ends by this id
+            and not by `unsubscribe`; None if the topic has no such ids.
+        confirms: returns the keys of the subscription that a message belongs to, the most precise
+            one first. The last one has no exchange.
+        expires: whether IBKR ends a subscription after some time, or loses the command, so that
+            the stream has to repeat it.
+        always_send: whether a further subscriber repeats the command even if its arguments are the
+            same, because the gateway then sends all values.
+        limit: how many subscriptions IBKR serves at a time; None for any number.
+        store: makes what merges updates into complete messages; None if they are delivered as is.
+        about_orders: whether messages tell of orders or executions, which the session remembers.
+    """
+
+    name: str
+    messages: tuple[type[Message], ...]
+    parse: Parse
+    key: str = ""
+    merge: Callable[[str, Sequence[Arguments]], Arguments] = same_arguments
+    subscribe: Callable[[str, Arguments], str] = command_with_arguments
+    unsubscribe: Callable[[str], str] = plain_end
+    unsubscribe_ends_others: bool = False
+    server_id: Callable[[Any], object] | None = None
+    confirms: Callable[[Any], tuple[str, ...]] | None = None
+    expires: bool = False
+    always_send: bool = False
+    limit: int | None = None
+    store: Callable[[Report], Store] | None = None
+    about_orders: bool = False
+
+
+def check_command(text: str, what: str = "the command", advice: str = "") -> None:
+    """Refuse a command that cannot be sent.
+
+    Raises:
+        InvalidRequest: it is longer than the gateway takes, or holds half of a character.
+    """
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{what} holds characters that cannot be sent") from None
+    if length > MAX_COMMAND:
+        raise InvalidRequest(
+            f"{what} has {length:,} bytes; the gateway drops the connection on more than "
+            f"{MAX_COMMAND:,}{advice}"
+        )
+
+
+def without_exchange(key: str) -> str:
+    """Return a key without its exchange: ``bd+U1+1`` for ``bd+U1+1+NYSE``."""
+    return "+".join(key.partition("@")[0].split("+")[:3])

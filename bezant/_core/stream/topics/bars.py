@@ -1,0 +1,82 @@
+"""Historical bars of a contract: ``smh``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from ...._wire.bounds import may_be_unfit
+from ...._wire.redaction import shown
+from ....errors import InvalidRequest
+from ....models.stream import BarsUpdate, Message
+from ...decoding.bars import with_times
+from ...decoding.decoder import mend
+from ...decoding.drift import Report
+from ..arguments import contract
+from ..reading import number_or_none, target_of
+from ..topic import Frame, SubscriptionRequest, Topic
+
+SOURCES: Final = ("trades", "midpoint", "bid_ask", "bid", "ask")
+_PERIOD = re.compile(r"[1-9][0-9]{0,3}(?:min|h|d|w|m|y)")
+_BAR = re.compile(r"[1-9][0-9]{0,3}(?:S|min|h|d|w|m)")
+
+
+def request(
+    conid: int,
+    exchange: str | None = None,
+    *,
+    period: str = "1d",
+    bar: str = "5min",
+    source: str = "trades",
+    outside_rth: bool = False,
+) -> SubscriptionRequest:
+    """Return a request for historical bars of a contract.
+
+    Raises:
+        InvalidRequest: an argument is not valid; the gateway would take its own default.
+    """
+    if not isinstance(period, str) or not _PERIOD.fullmatch(period):
+        raise InvalidRequest(f"period must be such as '1d', '2w' or '30min', not {shown(period)}")
+    if not isinstance(bar, str) or not _BAR.fullmatch(bar):
+        raise InvalidRequest(f"bar must be such as '5min', '1h' or '1d', not {shown(bar)}")
+    if source not in SOURCES:
+        raise InvalidRequest(f"source must be one of {', '.join(SOURCES)}, not {shown(source)}")
+    arguments = {
+        "period": period,
+        "bar": bar,
+        "source": source,
+        "outsideRth": bool(outside_rth),
+        "format": "%o/%c/%h/%l/%v",
+    }
+    key = f"mh+{contract(conid, exchange, '@')}"
+    if exchange is not None:
+        arguments["exchange"] = exchange
+    return SubscriptionRequest(key, arguments)
+
+
+def _parse(topic: str, frame: Frame, data: bytes, report: Report) -> list[Message]:
+    conid = number_or_none(target_of(topic).partition("+")[0].partition("@")[0])
+    if conid is None:
+        return []
+    # Checking the bytes is faster than checking so many numbers one by one.
+    fit = not may_be_unfit(data)
+    bars = with_times(mend(frame, BarsUpdate, operation="smh", report=report, fit=fit))
+    return [msgspec.structs.replace(bars, conid=conid, raw=frame)]
+
+
+def _confirms(message: BarsUpdate) -> tuple[str, ...]:
+    target = target_of(str(message.raw.get("topic", "")))
+    return f"mh+{target}", f"mh+{message.conid}"
+
+
+BARS: Final = Topic(
+    name="smh",
+    messages=(BarsUpdate,),
+    parse=_parse,
+    key="mh",
+    server_id=lambda message: message.server_id,
+    confirms=_confirms,
+    limit=5,
+)

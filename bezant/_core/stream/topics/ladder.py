@@ -1,0 +1,73 @@
+"""Price ladder of a contract: ``sbd``."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from ...._wire import converters
+from ....models.stream import LadderRow, LadderUpdate, Message
+from ...decoding.drift import Report
+from ..arguments import account as checked_account
+from ..arguments import contract
+from ..reading import target_of
+from ..topic import Frame, SubscriptionRequest, Topic
+
+
+def request(account: str, conid: int, exchange: str | None = None) -> SubscriptionRequest:
+    """Return a request for a contract's price ladder.
+
+    Raises:
+        InvalidRequest: the account, the contract id or the exchange is not valid.
+    """
+    key = f"bd+{checked_account(account)}+{contract(conid, exchange, '+')}"
+    return SubscriptionRequest(key, {})
+
+
+def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> list[Message]:
+    account, ___, target = target_of(topic).partition("+")
+    conid = _number(target.partition("@")[0].partition("+")[0])
+    data = frame.get("data")
+    if conid is None or not isinstance(data, list):
+        return []
+    rows = [
+        _row(cast("dict[str, Any]", row))
+        for row in cast("list[object]", data)
+        if isinstance(row, dict)
+    ]
+    return [LadderUpdate(account=account, conid=int(conid), rows=rows, raw=frame)]
+
+
+def _row(row: dict[str, Any]) -> LadderRow:
+    price = row.get("price")
+    # The row of the last trade has the trade's size, too: "100 @ 185.25".
+    size, at, quoted = price.partition("@") if isinstance(price, str) else ("", "", "")
+    number = _number(row.get("row"))
+    return LadderRow(
+        row=None if number is None else int(number),
+        price=_number(quoted if at else price),
+        bid_size=_number(row.get("bid")),
+        ask_size=_number(row.get("ask")),
+        last_size=_number(size) if at else None,
+        focus=_number(row.get("focus")) == 1,
+    )
+
+
+def _number(value: object) -> Decimal | None:
+    try:
+        return None if value is None else converters.to_decimal(value)
+    except (ValueError, ArithmeticError):
+        return None
+
+
+LADDER: Final = Topic(
+    name="sbd",
+    messages=(LadderUpdate,),
+    parse=_parse,
+    key="bd",
+    subscribe=lambda key, _: f"s{key}",
+    # It names the account only, and ends all of its ladders.
+    unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
+    unsubscribe_ends_others=True,
+    confirms=lambda message: (f"bd+{message.account}+{message.conid}",),
+)

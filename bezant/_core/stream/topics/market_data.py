@@ -1,0 +1,62 @@
+"""Market data of a contract: ``smd``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ....errors import InvalidRequest
+from ....models.stream import MarketData, Message, Other
+from ...decoding.drift import Report
+from ...marketdata.fields import MAX_FIELDS, MarketDataFields
+from ..arguments import contract
+from ..reading import number_or_none, target_of
+from ..topic import Arguments, Frame, SubscriptionRequest, Topic
+
+
+def request(conid: int, fields: MarketDataFields, exchange: str | None) -> SubscriptionRequest:
+    """Return a request for market data of a contract.
+
+    Raises:
+        InvalidRequest: the contract id or the exchange is not valid.
+    """
+    return SubscriptionRequest(f"md+{contract(conid, exchange, '@')}", {"fields": [*fields]})
+
+
+def _merge(key: str, asked: Sequence[Arguments]) -> Arguments:
+    fields = list(dict.fromkeys(code for each in asked for code in each["fields"]))
+    if len(fields) > MAX_FIELDS:
+        raise InvalidRequest(
+            f"{target_of(key)} would have {len(fields)} fields over all its subscriptions; IBKR "
+            f"takes up to {MAX_FIELDS}: ask for fewer, or cancel one of the subscriptions"
+        )
+    return {"fields": fields}
+
+
+def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> MarketData | list[Message]:
+    conid = frame.get("conid")
+    if type(conid) is not int:
+        conid = number_or_none(conid if conid is not None else target_of(topic))
+        if conid is None:
+            return [Other(topic=topic, payload=frame)]
+    conid_ex = frame.get("conidEx")
+    if type(conid_ex) is not str:
+        conid_ex = str(conid)
+    return MarketData(conid=conid, conid_ex=conid_ex, raw=frame)
+
+
+def _confirms(message: MarketData) -> tuple[str, ...]:
+    # The gateway may leave the exchange out.
+    return f"md+{message.conid_ex}", f"md+{message.conid}"
+
+
+MARKET_DATA: Final = Topic(
+    name="smd",
+    messages=(MarketData,),
+    parse=_parse,
+    key="md",
+    merge=_merge,
+    confirms=_confirms,
+    expires=True,
+    always_send=True,
+)

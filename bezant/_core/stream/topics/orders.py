@@ -1,0 +1,56 @@
+"""Orders of the session: ``sor``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ....models.stream import OrderUpdate
+from ...decoding.drift import Report
+from ..arguments import days as checked_days
+from ..arguments import merge_names, names
+from ..reading import read_model, rows_in
+from ..topic import Arguments, Frame, SubscriptionRequest, Topic
+
+
+def request(
+    statuses: Iterable[str] | None = None, days: int | None = None, *, realtime_only: bool = False
+) -> SubscriptionRequest:
+    """Return a request for orders; without arguments, for all of them.
+
+    Raises:
+        InvalidRequest: the statuses are not names, or the days not a number from 1 to 7.
+    """
+    arguments: dict[str, Any] = {}
+    if statuses is not None:
+        arguments["filters"] = names("statuses", statuses)
+    if days is not None:
+        arguments["days"] = checked_days(days)
+    if realtime_only:
+        arguments["realtimeUpdatesOnly"] = True
+    return SubscriptionRequest("or", arguments)
+
+
+def _merge(_: str, asked: Sequence[Arguments]) -> Arguments:
+    merged = merge_names(asked, "filters")
+    if any("days" in each for each in asked):
+        merged["days"] = max(each.get("days", 1) for each in asked)
+    if all("realtimeUpdatesOnly" in each for each in asked):
+        merged["realtimeUpdatesOnly"] = True
+    return merged
+
+
+def order_from(row: Frame, report: Report) -> OrderUpdate:
+    """Return a row about an order as a message."""
+    return read_model(row, OrderUpdate, "sor", report)
+
+
+ORDERS: Final = Topic(
+    name="sor",
+    messages=(OrderUpdate,),
+    parse=rows_in("args", lambda _, row, report: order_from(row, report)),
+    key="or",
+    merge=_merge,
+    confirms=lambda _: ("or",),
+    about_orders=True,
+)

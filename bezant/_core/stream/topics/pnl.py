@@ -1,0 +1,46 @@
+"""Profit and loss of the accounts: ``spl``."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import msgspec
+
+from ....models.stream import Message, Other, Pnl
+from ...decoding.drift import Report
+from ..reading import read_model
+from ..topic import Frame, SubscriptionRequest, Topic
+
+
+def request() -> SubscriptionRequest:
+    """Return a request for profit and loss."""
+    return SubscriptionRequest("pl", {})
+
+
+def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
+    rows = frame.get("args")
+    if not isinstance(rows, dict):
+        return []
+    found: list[Message] = []
+    for key, row in cast("dict[str, object]", rows).items():
+        if isinstance(row, dict):
+            pnl = read_model(cast("Frame", row), Pnl, "spl", report)
+            # "DU1.Core"
+            account, _, segment = key.rpartition(".")
+            found.append(
+                msgspec.structs.replace(
+                    pnl, account=account or segment, segment=segment if account else ""
+                )
+            )
+        else:
+            found.append(Other(topic="spl", payload={key: row}))
+    return found
+
+
+PNL: Final = Topic(
+    name="spl",
+    messages=(Pnl,),
+    parse=_parse,
+    key="pl",
+    confirms=lambda _: ("pl",),
+)

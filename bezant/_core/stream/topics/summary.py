@@ -1,0 +1,42 @@
+"""Summary of an account: ``ssd``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ....models.stream import Message, SummaryUpdate
+from ...decoding.drift import Report
+from ..arguments import account as checked_account
+from ..arguments import keys_and_fields, merge_keys_and_fields
+from ..reading import read_model, rows_in, target_of
+from ..topic import Frame, SubscriptionRequest, Topic
+
+
+def request(
+    account: str, keys: Iterable[str] | None = None, fields: Iterable[str] | None = None
+) -> SubscriptionRequest:
+    """Return a request for an account's summary.
+
+    Raises:
+        InvalidRequest: the account is not valid, or what is named is not a list of names.
+    """
+    return SubscriptionRequest(f"sd+{checked_account(account)}", keys_and_fields(keys, fields))
+
+
+def _read(topic: str, row: Frame, report: Report) -> Message:
+    # The account is in the topic; a row's own key of that name would be something else.
+    summary = read_model(row, SummaryUpdate, "ssd", report)
+    return msgspec.structs.replace(summary, account=target_of(topic).partition("+")[0])
+
+
+SUMMARY: Final = Topic(
+    name="ssd",
+    messages=(SummaryUpdate,),
+    parse=rows_in("result", _read),
+    key="sd",
+    merge=merge_keys_and_fields,
+    confirms=lambda message: (f"sd+{message.account}",),
+)

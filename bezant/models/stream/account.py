@@ -1,0 +1,133 @@
+"""Accounts, balances, and profit and loss of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import msgspec
+
+from .._base import UNSET, Maybe
+from ._base import MessageModel
+
+__all__ = [
+    "AccountUpdate",
+    "LedgerUpdate",
+    "Pnl",
+    "SummaryUpdate",
+]
+
+
+class AccountUpdate(MessageModel, frozen=True, kw_only=True):
+    """The accounts of the session and their properties (topic ``act``).
+
+    Attributes:
+        accounts: the ids of the accounts.
+        selected_account: the account that calls without an account use.
+        is_paper: whether it is a paper account.
+        is_free_trial: whether it is a free trial.
+        raw: the row as received.
+    """
+
+    accounts: Maybe[list[str]] = UNSET
+    selected_account: Maybe[str] = msgspec.field(default=UNSET, name="selectedAccount")
+    is_paper: Maybe[bool] = msgspec.field(default=UNSET, name="isPaper")
+    is_free_trial: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    raw: Mapping[str, Any] = {}
+
+
+class Pnl(MessageModel, frozen=True, kw_only=True):
+    """Profit and loss of one account (topic ``spl``), in its base currency.
+
+    A field that did not change is ``UNSET``.
+
+    Attributes:
+        account: the account's id.
+        segment: the segment of the account, usually ``Core``.
+        daily: profit and loss since the last close (``dpl``).
+        unrealized: profit and loss of open positions (``upl``).
+        net_liquidation: net liquidation value (``nl``).
+        excess_liquidity: excess liquidity, beyond the margin (``uel``).
+        market_value: market value of the positions (``mv``).
+        raw: the row as received.
+    """
+
+    account: str = ""
+    segment: str = ""
+    daily: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
+    unrealized: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
+    net_liquidation: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
+    excess_liquidity: Maybe[Decimal] = msgspec.field(default=UNSET, name="uel")
+    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
+    raw: Mapping[str, Any] = {}
+
+
+class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
+    """One value of an account's summary (topic ``ssd``).
+
+    Attributes:
+        account: the account's id.
+        key: which value, such as ``NetLiquidation-S``.
+        amount: the value, if it is money (``monetaryValue``).
+        currency: its currency.
+        value: the value, if it is not money.
+        timestamp: seconds since 1970.
+        raw: the row as received.
+    """
+
+    account: str = ""
+    key: Maybe[str] = UNSET
+    amount: Maybe[Decimal] = msgspec.field(default=UNSET, name="monetaryValue")
+    currency: Maybe[str] = UNSET
+    value: Maybe[str] = UNSET
+    timestamp: Maybe[int] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
+    """An account's ledger in one currency (topic ``sld``), complete.
+
+    The gateway leaves out fields that did not change; earlier messages fill them in.
+
+    Attributes:
+        account: the account's id.
+        key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
+            base currency: never add it to the others.
+        currency: the currency (``secondKey``).
+        cash_balance: cash balance.
+        settled_cash: settled cash.
+        exchange_rate: exchange rate to the base currency.
+        net_liquidation_value: net liquidation value in this currency.
+        market_value: market value of the positions.
+        stock_market_value: market value of the stocks.
+        option_market_value: market value of the options.
+        realized_pnl: realised profit and loss.
+        unrealized_pnl: unrealised profit and loss.
+        dividends: accrued dividends.
+        interest: accrued interest.
+        funds: mutual funds.
+        timestamp: seconds since 1970.
+        raw: the row as received.
+    """
+
+    account: str = msgspec.field(default="", name="bezant:account")
+    key: Maybe[str] = UNSET
+    currency: Maybe[str] = msgspec.field(default=UNSET, name="secondKey")
+    cash_balance: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashbalance")
+    settled_cash: Maybe[Decimal] = UNSET
+    exchange_rate: Maybe[Decimal] = UNSET
+    net_liquidation_value: Maybe[Decimal] = UNSET
+    market_value: Maybe[Decimal] = UNSET
+    stock_market_value: Maybe[Decimal] = UNSET
+    option_market_value: Maybe[Decimal] = UNSET
+    realized_pnl: Maybe[Decimal] = UNSET
+    unrealized_pnl: Maybe[Decimal] = UNSET
+    dividends: Maybe[Decimal] = UNSET
+    interest: Maybe[Decimal] = UNSET
+    funds: Maybe[Decimal] = UNSET
+    timestamp: Maybe[int] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+AccountMessage: TypeAlias = AccountUpdate | Pnl | SummaryUpdate | LedgerUpdate

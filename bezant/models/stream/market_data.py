@@ -1,0 +1,226 @@
+"""Market data, historical bars and price ladders of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ..._wire import converters
+from ..._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
+from ..._wire.redaction import shown
+from ...errors import InvalidRequest
+from .._base import UNSET, Maybe
+from ._base import MessageModel, StreamMessage
+
+__all__ = [
+    "BarsUpdate",
+    "LadderRow",
+    "LadderUpdate",
+    "MarketData",
+    "StreamBar",
+]
+
+_NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
+
+
+# It cannot be part of a reference cycle, and there are so many that traversing them would cost the
+# garbage collector as much as decoding them.
+class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
+    """Market data of one contract: the fields that changed since the previous message.
+
+    A field that is missing from the message has not changed; its attribute is None. So is that of
+    a field that the gateway left empty. Prices and sizes are exact.
+
+    Attributes:
+        conid: the contract.
+        conid_ex: the contract with its exchange, as you subscribed to it.
+        raw: every field as received, by IBKR's id.
+        merged: how many unread messages were merged into this one.
+    """
+
+    conid: int
+    conid_ex: str
+    raw: Mapping[str, Any]
+    merged: int = 0
+
+    @property
+    def updated(self) -> datetime | None:
+        """Time of the change by the gateway's clock."""
+        try:
+            return converters.to_time(self.raw["_updated"])
+        except (LookupError, ValueError, ArithmeticError):
+            return None
+
+    def get(self, field: str) -> Decimal | int | bool | str | None:
+        """Return a field by our name or IBKR's id, converted by its kind.
+
+        Returns None if the message does not have the field, or if its value is empty or cannot be
+        read; ``raw`` has the text.
+
+        Raises:
+            InvalidRequest: the field is not a string.
+        """
+        if not isinstance(field, str):
+            raise InvalidRequest(f"field must be a name such as 'volume', not {shown(field)}")
+        code = CODES.get(field) or ALIASES.get(field, field)
+        value = self.raw.get(code)
+        if value is None:
+            return None
+        kind = KINDS.get(code, "text")
+        try:
+            if kind in _NUMERIC:
+                return converters.to_decimal(value)
+            if kind == "int":
+                return converters.to_int(value)
+            if kind == "bool01":
+                return converters.to_bool(value)
+            return converters.to_text(value)
+        except (ValueError, ArithmeticError):
+            return None
+
+    @property
+    def values(self) -> dict[str, Decimal | int | bool | str | None]:
+        """Every field of the message by our name, or by IBKR's id if it has none, converted."""
+        return {NAMES.get(code, code): self.get(code) for code in self.raw if code.isdigit()}
+
+    def _number(self, code: str) -> Decimal | None:
+        value = self.raw.get(code)
+        if value is None:
+            return None
+        try:
+            return converters.to_decimal(value)
+        except (ValueError, ArithmeticError):
+            return None
+
+    @property
+    def last(self) -> Decimal | None:
+        """Last price; see `is_close` and `halted`."""
+        return self._number("31")
+
+    @property
+    def bid(self) -> Decimal | None:
+        """Best bid price."""
+        return self._number("84")
+
+    @property
+    def ask(self) -> Decimal | None:
+        """Best ask price."""
+        return self._number("86")
+
+    @property
+    def bid_size(self) -> Decimal | None:
+        """Size at the best bid."""
+        return self._number("88")
+
+    @property
+    def ask_size(self) -> Decimal | None:
+        """Size at the best ask."""
+        return self._number("85")
+
+    @property
+    def last_size(self) -> Decimal | None:
+        """Size of the last trade."""
+        return self._number("7059")
+
+    @property
+    def is_close(self) -> bool | None:
+        """Whether `last` is the prior day's close; None if the message has no `last`."""
+        return self._mark("C")
+
+    @property
+    def halted(self) -> bool | None:
+        """Whether trading is halted; None if the message has no `last`."""
+        return self._mark("H")
+
+    def _mark(self, letter: str) -> bool | None:
+        text = self.raw.get("31")
+        return letter in text[:2] if isinstance(text, str) and text else None
+
+
+class StreamBar(MessageModel, frozen=True, kw_only=True):
+    """One bar of `BarsUpdate`.
+
+    Attributes:
+        open: first price.
+        high: highest price.
+        low: lowest price.
+        close: last price.
+        volume: volume.
+        start_ms: its start, in milliseconds since 1970.
+    """
+
+    open: Maybe[Decimal] = msgspec.field(default=UNSET, name="o")
+    high: Maybe[Decimal] = msgspec.field(default=UNSET, name="h")
+    low: Maybe[Decimal] = msgspec.field(default=UNSET, name="l")
+    close: Maybe[Decimal] = msgspec.field(default=UNSET, name="c")
+    volume: Maybe[Decimal] = msgspec.field(default=UNSET, name="v")
+    start_ms: Maybe[int] = msgspec.field(default=UNSET, name="t")
+
+
+class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
+    """Historical bars of a contract (topic ``smh``).
+
+    The gateway replaces parameters that it does not accept by its own defaults.
+
+    Attributes:
+        conid: the contract.
+        server_id: the gateway's id of the subscription.
+        symbol: the contract's symbol.
+        bars: the bars.
+        bar_length: seconds in a bar.
+        time_period: the period that the bars cover, such as ``1d``.
+        outside_rth: whether the bars include trades outside regular trading hours.
+        raw: the message as received.
+    """
+
+    conid: int = 0
+    server_id: Maybe[str] = UNSET
+    symbol: Maybe[str] = UNSET
+    bars: Maybe[list[StreamBar]] = msgspec.field(default=UNSET, name="data")
+    bar_length: Maybe[int] = UNSET
+    time_period: Maybe[str] = UNSET
+    outside_rth: Maybe[bool] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class LadderRow(StreamMessage, frozen=True, kw_only=True):
+    """One price of `LadderUpdate`.
+
+    Attributes:
+        row: its number, from the top.
+        price: the price.
+        bid_size: the size bid at this price.
+        ask_size: the size asked at this price.
+        last_size: size of the last trade, if it was at this price.
+        focus: whether the last trade was at this price.
+    """
+
+    row: int | None
+    price: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    last_size: Decimal | None
+    focus: bool
+
+
+class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
+    """Changed rows of a price ladder (topic ``sbd``).
+
+    Attributes:
+        account: the account of the subscription.
+        conid: the contract.
+        rows: the rows.
+        raw: the message as received.
+    """
+
+    account: str
+    conid: int
+    rows: list[LadderRow]
+    raw: Mapping[str, Any]
+
+
+MarketDataMessage: TypeAlias = MarketData | BarsUpdate | LadderUpdate

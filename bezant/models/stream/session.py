@@ -1,0 +1,142 @@
+"""Messages of a stream about the gateway and its session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from .._base import UNSET, Maybe
+from ._base import MessageModel, StreamMessage
+
+__all__ = [
+    "Bulletin",
+    "ErrorMessage",
+    "Heartbeat",
+    "Notice",
+    "Prompt",
+    "SessionStatus",
+    "System",
+]
+
+
+class System(StreamMessage, frozen=True, kw_only=True):
+    """The gateway is ready on this connection (topic ``system``).
+
+    Attributes:
+        user: the user name.
+        is_paper: whether it is a paper account.
+        is_free_trial: whether it is a free trial.
+    """
+
+    user: str
+    is_paper: bool | None = None
+    is_free_trial: bool | None = None
+
+
+class Heartbeat(StreamMessage, frozen=True, kw_only=True):
+    """The gateway's heartbeat, about every 10 seconds (topic ``system``).
+
+    Attributes:
+        sent_at: when it was sent, by the gateway's clock.
+    """
+
+    sent_at: datetime | None
+
+
+class SessionStatus(MessageModel, frozen=True, kw_only=True):
+    """State of the brokerage session (topic ``sts``).
+
+    The gateway sends it on each connection and on every change. A field that it left out is
+    ``UNSET``.
+
+    Attributes:
+        authenticated: whether it is logged in.
+        competing: whether another session uses the same user name.
+        message: what the gateway says about it.
+        fail: why the login failed.
+        raw: the row as received.
+    """
+
+    authenticated: Maybe[bool] = UNSET
+    competing: Maybe[bool] = UNSET
+    message: Maybe[str] = UNSET
+    fail: Maybe[str] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class Notice(MessageModel, frozen=True, kw_only=True):
+    """A notification from IBKR for the user (topic ``ntf``).
+
+    Attributes:
+        id: its id.
+        title: its title.
+        text: its text.
+        url: a page with more information.
+        raw: the row as received.
+    """
+
+    id: Maybe[str] = UNSET
+    title: Maybe[str] = UNSET
+    text: Maybe[str] = UNSET
+    url: Maybe[str] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
+    """A question about an order, which waits for you to choose an option (topic ``ntf``).
+
+    Reply to it with ``POST /iserver/notification``.
+
+    Attributes:
+        order_id: the order's id.
+        request_id: the id to reply with (``reqId``).
+        message_id: the kind of question, such as ``p12``.
+        text: the question.
+        options: the replies to choose from.
+        type: the kind of prompt.
+        raw: the row as received.
+    """
+
+    order_id: Maybe[int] = UNSET
+    request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
+    message_id: Maybe[str] = UNSET
+    text: Maybe[str] = UNSET
+    options: Maybe[list[str]] = UNSET
+    type: Maybe[str] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class Bulletin(MessageModel, frozen=True, kw_only=True):
+    """A bulletin about IBKR's systems, such as problems of an exchange (topic ``blt``).
+
+    Attributes:
+        id: its id.
+        message: its text.
+        raw: the row as received.
+    """
+
+    id: Maybe[str] = UNSET
+    message: Maybe[str] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+class ErrorMessage(MessageModel, frozen=True, kw_only=True):
+    """The gateway rejected a command (topic ``error``).
+
+    Attributes:
+        error: the gateway's text.
+        code: the gateway's error code.
+        raw: the message as received.
+    """
+
+    error: Maybe[str] = UNSET
+    code: Maybe[int] = UNSET
+    raw: Mapping[str, Any] = {}
+
+
+SessionMessage: TypeAlias = (
+    System | Heartbeat | SessionStatus | Notice | Prompt | Bulletin | ErrorMessage
+)
