@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._exchange.books import BASE, RATES
+from ._market.books import BASE, RATES
 
 if TYPE_CHECKING:
-    from bezant.sim._clock import Clock
-    from bezant.sim._exchange.books import Holding, Totals
-    from bezant.sim._trading import Trading
+    from ._clock import Clock
+    from ._market.books import Holding, Totals
+    from ._trading import Trading
 
 PAGE_SIZE = 100
 LEVERAGE = 4

@@ -6,9 +6,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from bezant.sim._control import CONTROL
-from bezant.sim._gateway import SimulatedGateway
-from bezant.sim._scenario_file import clock_of, load_scenario
+from ._control import CONTROL
+from ._gateway import SimulatedGateway
+from ._scenario_file import clock_of, load_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._answers import Call, Json, error
-from bezant.sim._exchange.books import RATES
+from ._answers import Call, Json, error
+from ._market.books import RATES
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from bezant.sim._answers import Routes
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._market.catalogue import Contract
+    from ._world import World
 
 # What a currency is traded as: against the dollar, and its contract.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from starlette.responses import JSONResponse
 
-from bezant.sim._faults import ON_DEMAND, Faults
-from bezant.sim._scenario_file import parse_scenario, scenario_of
-from bezant.sim._session import LoginStyle
+from ._faults import ON_DEMAND, Faults
+from ._scenario_file import parse_scenario, scenario_of
+from ._session import LoginStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from bezant.sim._fault_plan import Fault
-    from bezant.sim._gateway import SimulatedGateway
-    from bezant.sim._storm import Storm
+    from ._fault_plan import Fault
+    from ._gateway import SimulatedGateway
+    from ._storm import Storm
 
 CONTROL = "/_control"
 _FROM_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")

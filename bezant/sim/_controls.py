@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bezant.sim._scenario import find
+from ._scenario import find
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from bezant.sim._exchange.orders import Execution, Order
-    from bezant.sim._scenario import Amount
-    from bezant.sim._session import LoginStyle, Session
-    from bezant.sim._world import World
+    from ._market.orders import Execution, Order
+    from ._scenario import Amount
+    from ._session import LoginStyle, Session
+    from ._world import World
 
 
 class MarketControls:

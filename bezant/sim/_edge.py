@@ -11,23 +11,23 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from bezant.sim import _wire
-from bezant.sim._answers import Call
-from bezant.sim._control import CONTROL
-from bezant.sim._pacing import MAX_RECORDED, TOO_MANY
-from bezant.sim._recorded import API, RecordedRequest
-from bezant.sim._rest import LOGIN_PAGE, LOGIN_PATH
+from . import _wire
+from ._answers import Call
+from ._control import CONTROL
+from ._pacing import MAX_RECORDED, TOO_MANY
+from ._recorded import API, RecordedRequest
+from ._rest import LOGIN_PAGE, LOGIN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from bezant.sim._control import Control
-    from bezant.sim._enforcer import Pacing
-    from bezant.sim._fault_plan import Fault
-    from bezant.sim._faults import Faults
-    from bezant.sim._rest import Api
+    from ._control import Control
+    from ._enforcer import Pacing
+    from ._fault_plan import Fault
+    from ._faults import Faults
+    from ._rest import Api
 
 _OTHER_API = "/v1/portal/"
 # Operations that hang off the host.

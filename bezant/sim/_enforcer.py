@@ -6,7 +6,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from bezant.sim._pacing import (
+from ._pacing import (
     DEFAULT_GROWTH,
     DEFAULT_PENALTY,
     Arrival,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from bezant.sim._answers import Call, Json
+from ._answers import Call, Json
 
 if TYPE_CHECKING:
-    from bezant.sim._answers import Routes
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._world import World
 
 _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulated"}
 

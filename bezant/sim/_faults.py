@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
-from bezant.sim._fault_plan import Fault, FaultKind, Injected, Taken, When
-from bezant.sim._session import LoginStyle, check_style
-from bezant.sim._storm import CALM, Storm, StormKind
-from bezant.sim._ws_faults import Ground, StreamFaults
+from ._fault_plan import Fault, FaultKind, Injected, Taken, When
+from ._session import LoginStyle, check_style
+from ._storm import CALM, Storm, StormKind
+from ._ws_faults import Ground, StreamFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable

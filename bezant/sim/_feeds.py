@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from bezant.sim._order_feed import OrderFeed, TradeFeed, arguments
-from bezant.sim._topics import BEGINNINGS, ENDS, Topics
+from ._order_feed import OrderFeed, TradeFeed, arguments
+from ._topics import BEGINNINGS, ENDS, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bezant.sim._world import World
+    from ._world import World
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezant.sim._certificate import certificate
-from bezant.sim._clock import Clock
-from bezant.sim._control import Control
-from bezant.sim._controls import MarketControls, SessionControls
-from bezant.sim._edge import Edge
-from bezant.sim._enforcer import Pacing
-from bezant.sim._faults import Faults
-from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
-from bezant.sim._recipe import Recipe
-from bezant.sim._recorded import API, RecordedRequest
-from bezant.sim._rest import LOGIN_PATH, Api
-from bezant.sim._server import ServerThread
-from bezant.sim._session import Session
-from bezant.sim._ws import WsConnection
-from bezant.sim._ws_faults import Ground
+from ._certificate import certificate
+from ._clock import Clock
+from ._control import Control
+from ._controls import MarketControls, SessionControls
+from ._edge import Edge
+from ._enforcer import Pacing
+from ._faults import Faults
+from ._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
+from ._recipe import Recipe
+from ._recorded import API, RecordedRequest
+from ._rest import LOGIN_PATH, Api
+from ._server import ServerThread
+from ._session import Session
+from ._ws import WsConnection
+from ._ws_faults import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from bezant.sim._scenario import Scenario
+    from ._scenario import Scenario
 
 _MAX_STREAMS = 5
 _MAX_CLOSED = 1000

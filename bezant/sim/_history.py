@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._exchange import calendar
+from ._market import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.calendar import Session
-    from bezant.sim._exchange.exchange import Exchange
-    from bezant.sim._exchange.prices import Path
-    from bezant.sim._trading import Trading
+    from ._market.calendar import Session
+    from ._market.catalogue import Contract
+    from ._market.exchange import Exchange
+    from ._market.prices import Path
+    from ._trading import Trading
 
 _MAX_BARS = 1000
 _MAX_KEPT = 20_000

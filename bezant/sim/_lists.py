@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
 
-from bezant.sim._answers import Call, Json, error
+from ._answers import Call, Json, error
 
 if TYPE_CHECKING:
-    from bezant.sim._answers import Routes
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._world import World
 
 _FIRST_ALERT = 1_400_000_001
 _BLACK, _WHITE = "#000000", "#FFFFFF"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._answers import Call, Json, error
+from ._answers import Call, Json, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from bezant.sim._answers import Routes
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._world import World
 
 _KINDS = {
     "BA": "Borrow availability",

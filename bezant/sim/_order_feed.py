@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from bezant.sim._order_forms import execution_row, order_row
+from ._order_forms import execution_row, order_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bezant.sim._exchange.orders import Order
-    from bezant.sim._world import World
+    from ._market.orders import Order
+    from ._world import World
 
 Message = dict[str, Any]
 _DAY = 86_400.0

@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._exchange import calendar
+from ._market import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from decimal import Decimal
 
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._clock import Clock
-    from bezant.sim._exchange.exchange import Exchange
-    from bezant.sim._exchange.prices import Market, Path, Quote
-    from bezant.sim._trading import Trading
+    from ._clock import Clock
+    from ._market.catalogue import Contract
+    from ._market.exchange import Exchange
+    from ._market.prices import Market, Path, Quote
+    from ._trading import Trading
 
 AVAILABILITY = "RpB"
 _SAMPLES = 900.0

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bezant.sim._account import Account
-from bezant.sim._catalogue import Catalogue
-from bezant.sim._history import History
-from bezant.sim._questions import Questions
-from bezant.sim._quotes import Quotes
-from bezant.sim._scenario import Scenario
-from bezant.sim._trading import Trading
-from bezant.sim._world import World
+from ._account import Account
+from ._history import History
+from ._market.catalogue import Catalogue
+from ._questions import Questions
+from ._quotes import Quotes
+from ._scenario import Scenario
+from ._trading import Trading
+from ._world import World
 
 if TYPE_CHECKING:
-    from bezant.sim._clock import Clock
-    from bezant.sim._session import Session
+    from ._clock import Clock
+    from ._session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

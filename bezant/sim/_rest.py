@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from bezant.sim._answers import Call, Json, error
-from bezant.sim._contracts import ContractApi
-from bezant.sim._examples import Examples
-from bezant.sim._extras import ExtraApi
-from bezant.sim._history import moment
-from bezant.sim._lists import AlertApi, WatchlistApi
-from bezant.sim._notices import FyiApi
-from bezant.sim._rest_orders import OrderApi
-from bezant.sim._scanner import ScannerApi
-from bezant.sim._schedule import next_sessions, schedule
-from bezant.sim._session import SERVER_INFO
+from ._answers import Call, Json, error
+from ._contracts import ContractApi
+from ._examples import Examples
+from ._extras import ExtraApi
+from ._history import moment
+from ._lists import AlertApi, WatchlistApi
+from ._notices import FyiApi
+from ._rest_orders import OrderApi
+from ._scanner import ScannerApi
+from ._schedule import next_sessions, schedule
+from ._session import SERVER_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bezant.sim._answers import Routes
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._world import World
 
 LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
 LOGIN_PAGE = (

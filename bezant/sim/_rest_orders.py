@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
 
-from bezant.sim._account import amount
-from bezant.sim._answers import Call, Json, error
-from bezant.sim._exchange.books import RATES, unit
-from bezant.sim._exchange.orders import RefusedError
-from bezant.sim._order_forms import execution_row, order_row, plain, status_body
-from bezant.sim._questions import MAX_SUPPRESSED
-from bezant.sim._tickets import BadTicketError, Request, read
+from ._account import amount
+from ._answers import Call, Json, error
+from ._market.books import RATES, unit
+from ._market.orders import RefusedError
+from ._order_forms import execution_row, order_row, plain, status_body
+from ._questions import MAX_SUPPRESSED
+from ._tickets import BadTicketError, Request, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bezant.sim._answers import Routes
-    from bezant.sim._exchange.exchange import Exchange
-    from bezant.sim._exchange.orders import Order, Ticket
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._market.exchange import Exchange
+    from ._market.orders import Order, Ticket
+    from ._world import World
 
 _DAY = 86_400.0
 _MAX_DAYS = 7

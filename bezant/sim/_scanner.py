@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from bezant.sim._answers import Call, Json, error
+from ._answers import Call, Json, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from bezant.sim._answers import Routes
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._world import World
+    from ._answers import Routes
+    from ._market.catalogue import Contract
+    from ._world import World
 
 _MAX_ROWS = 50
 # Code and title of a scan, the field that it goes by, and whether high values come first.

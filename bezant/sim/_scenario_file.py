@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from bezant.sim._catalogue import Contract
-from bezant.sim._clock import Clock
-from bezant.sim._scenario import Held, Scenario, Working
+from ._clock import Clock
+from ._market.catalogue import Contract
+from ._scenario import Held, Scenario, Working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from bezant.sim._wire import HttpProtocol, WebSocketProtocol
+from ._wire import HttpProtocol, WebSocketProtocol
 
 if TYPE_CHECKING:
     import ssl

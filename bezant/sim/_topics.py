@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bezant.sim._order_feed import arguments, texts
+from ._order_feed import arguments, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bezant.sim._world import World
+    from ._world import World
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5

@@ -7,18 +7,18 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange.books import RATES
-from bezant.sim._exchange.exchange import Exchange
-from bezant.sim._exchange.orders import RefusedError, Ticket
-from bezant.sim._exchange.prices import Market, spread
-from bezant.sim._scenario import exact, find, seeded
+from ._market.books import RATES
+from ._market.exchange import Exchange
+from ._market.orders import RefusedError, Ticket
+from ._market.prices import Market, spread
+from ._scenario import exact, find, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from bezant.sim._catalogue import Catalogue
-    from bezant.sim._clock import Clock
-    from bezant.sim._scenario import Amount, Scenario
+    from ._clock import Clock
+    from ._market.catalogue import Catalogue
+    from ._scenario import Amount, Scenario
 
 _STEPS = 4
 _TOTAL = 100

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from bezant.sim._fault_plan import Fault
+    from ._fault_plan import Fault
 
 _LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _FLUSH = 0.5  # seconds in which half an answer has to be on its way

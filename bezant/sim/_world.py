@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bezant.sim._account import Account
-    from bezant.sim._catalogue import Catalogue
-    from bezant.sim._clock import Clock
-    from bezant.sim._history import History
-    from bezant.sim._questions import Questions
-    from bezant.sim._quotes import Quotes
-    from bezant.sim._session import Session
-    from bezant.sim._trading import Trading
+    from ._account import Account
+    from ._clock import Clock
+    from ._history import History
+    from ._market.catalogue import Catalogue
+    from ._questions import Questions
+    from ._quotes import Quotes
+    from ._session import Session
+    from ._trading import Trading
 
 
 @dataclass(frozen=True, slots=True)

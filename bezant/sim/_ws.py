@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
-from bezant.sim import _wire
-from bezant.sim._feeds import Feeds, encode
-from bezant.sim._session import SERVER_INFO, USERNAME
+from . import _wire
+from ._feeds import Feeds, encode
+from ._session import SERVER_INFO, USERNAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from starlette.websockets import WebSocket
 
-    from bezant.sim._world import World
+    from ._world import World
 
 _LOG = logging.getLogger("bezant.sim")
 _CALL_TIMEOUT = 5.0

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
-from bezant.sim._fault_plan import Fault, FaultKind, Plan
-from bezant.sim._session import LoginStyle, check_style
+from ._fault_plan import Fault, FaultKind, Plan
+from ._session import LoginStyle, check_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from bezant.sim._enforcer import Pacing
-    from bezant.sim._ws import WsConnection
+    from ._enforcer import Pacing
+    from ._ws import WsConnection
 
 
 @dataclass(frozen=True, slots=True)

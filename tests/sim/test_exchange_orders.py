@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezant.sim._exchange import calendar
-from bezant.sim._exchange.exchange import FIRST_ORDER, Exchange
-from bezant.sim._exchange.orders import Order, RefusedError, Ticket
-from bezant.sim._exchange.prices import Hours, Market, Path, spread
+from bezant.sim._market import calendar
+from bezant.sim._market.exchange import FIRST_ORDER, Exchange
+from bezant.sim._market.orders import Order, RefusedError, Ticket
+from bezant.sim._market.prices import Hours, Market, Path, spread
 
 from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
 

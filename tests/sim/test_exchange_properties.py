@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bezant.sim._exchange.exchange import Exchange
-from bezant.sim._exchange.orders import Kind, Order, RefusedError, Side, Ticket, Tif
-from bezant.sim._exchange.prices import Market, spread
+from bezant.sim._market.exchange import Exchange
+from bezant.sim._market.orders import Kind, Order, RefusedError, Side, Ticket, Tif
+from bezant.sim._market.prices import Market, spread
 
 from .test_exchange_parts import CONTRACTS, NOON
 

@@ -10,7 +10,7 @@ import pytest
 
 from bezant.sim import Clock, SimulatedGateway
 from bezant.sim._clock import BY_HAND_START
-from bezant.sim._exchange import calendar
+from bezant.sim._market import calendar
 from bezant.sim._quotes import compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"

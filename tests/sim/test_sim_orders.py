@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, Contract, Held, Scenario, SimulatedGateway, Working
-from bezant.sim._exchange.books import Books
+from bezant.sim._market.books import Books
 
 ACCOUNT = "DU1234567"
 APPLE = 265598

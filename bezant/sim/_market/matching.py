@@ -7,18 +7,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange import calendar, costs, trailing
-from bezant.sim._exchange.books import Books
-from bezant.sim._exchange.orders import ZERO, Execution, Order
-from bezant.sim._exchange.prices import CENT
+from . import calendar, costs, trailing
+from .books import Books
+from .orders import ZERO, Execution, Order
+from .prices import CENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.books import Totals
-    from bezant.sim._exchange.orders import Side, Status, Ticket
-    from bezant.sim._exchange.prices import Market
+    from .books import Totals
+    from .catalogue import Contract
+    from .orders import Side, Status, Ticket
+    from .prices import Market
 
 _MAX_STEPS = 2000
 _NEVER = 1 << 62

@@ -6,17 +6,17 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange import calendar, costs
-from bezant.sim._exchange.matching import Matching
-from bezant.sim._exchange.orders import ZERO, Order, RefusedError
+from . import calendar, costs
+from .matching import Matching
+from .orders import ZERO, Order, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.orders import Ticket
-    from bezant.sim._exchange.prices import Market, Quote
+    from .catalogue import Contract
+    from .orders import Ticket
+    from .prices import Market, Quote
 
 FIRST_ORDER = 1_370_093_238
 _DAY = 86_400.0

@@ -6,10 +6,10 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange.prices import CENT
+from .prices import CENT
 
 if TYPE_CHECKING:
-    from bezant.sim._exchange.orders import Ticket
+    from .orders import Ticket
 
 _ONE = Decimal(1)
 _ZERO = Decimal(0)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange.orders import ZERO
+from .orders import ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.orders import Execution
+    from .catalogue import Contract
+    from .orders import Execution
 
 BASE = "USD"
 RATES: Mapping[str, Decimal] = {

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from bezant.sim._exchange import calendar
-from bezant.sim._exchange.noise import Noise
+from . import calendar
+from .noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bezant.sim._catalogue import Contract
+    from .catalogue import Contract
 
 Hours = Literal["always", "regular"]
 """When there is trading: at any time, or in the regular sessions of US stocks only."""

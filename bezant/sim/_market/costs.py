@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from bezant.sim._exchange.books import FUTURES_MARGIN, MARGIN, RATES, unit
-from bezant.sim._exchange.orders import ZERO
-from bezant.sim._exchange.prices import CENT
+from .books import FUTURES_MARGIN, MARGIN, RATES, unit
+from .orders import ZERO
+from .prices import CENT
 
 if TYPE_CHECKING:
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._exchange.orders import Ticket
+    from .catalogue import Contract
+    from .orders import Ticket
 
 # asset class: for each unit, at least for an order
 _COMMISSIONS = {
