@@ -14,13 +14,13 @@ with SimulatedGateway(positions=250) as gateway:
 
 try:
     from ._clock import Clock
-    from ._enforcer import Pacing
     from ._fault_plan import Fault, FaultKind, Injected, When
     from ._faults import Faults
     from ._gateway import SimulatedGateway
+    from ._limits.enforcement import Pacing
+    from ._limits.judge import Arrival, Judge, Violation
     from ._market.catalogue import Contract
     from ._market.orders import Execution, Order, Ticket
-    from ._pacing import Arrival, Judge, Violation
     from ._recorded import RecordedRequest
     from ._scenario import Held, Scenario, Working
     from ._scenario_file import ScenarioError, load_scenario

@@ -11,12 +11,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from . import _wire
 from ._answers import Call
 from ._control import CONTROL
-from ._pacing import MAX_RECORDED, TOO_MANY
+from ._faults_connection import apply
+from ._limits.judge import MAX_RECORDED, TOO_MANY
 from ._recorded import API, RecordedRequest
 from ._rest import LOGIN_PAGE, LOGIN_PATH
+from ._transport.link import link_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from ._control import Control
-    from ._enforcer import Pacing
     from ._fault_plan import Fault
     from ._faults import Faults
+    from ._limits.enforcement import Pacing
     from ._rest import Api
 
 _OTHER_API = "/v1/portal/"
@@ -112,7 +113,7 @@ class Edge:
             return
         broken = fault if fault is not None and fault.kind in ("drop", "silence") else None
         if broken is not None and broken.when == "before":
-            await _wire.lose(broken, None, request.scope, receive, send)
+            await apply(broken, None, request.scope, receive, send)
             return
         answer = self._fault_at_edge(request, recorded)
         if answer is None and fault is not None and broken is None:
@@ -122,7 +123,7 @@ class Edge:
         # The real gateway sends every body chunked.
         del answer.headers["content-length"]
         if broken is not None:
-            await _wire.lose(broken, answer, request.scope, receive, send)
+            await apply(broken, answer, request.scope, receive, send)
         else:
             await answer(request.scope, receive, send)
 
@@ -139,7 +140,7 @@ class Edge:
         elif fault.kind == "fail":
             await websocket.send_denial_response(_failure(fault))
         else:
-            await _wire.lose(fault, None, websocket.scope, receive, send)
+            await apply(fault, None, websocket.scope, receive, send)
 
     def _record(self, request: HTTPConnection, method: str, body: bytes) -> RecordedRequest:
         target = request.scope["raw_path"].decode("latin-1")
@@ -217,7 +218,7 @@ async def _pause(seconds: float, scope: Scope) -> bool:
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        await _wire.link_of(scope).leave()
+        await link_of(scope).leave()
         return False
     return True
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._certificate import certificate
 from ._clock import Clock
 from ._control import Control
 from ._controls import MarketControls, SessionControls
 from ._edge import Edge
-from ._enforcer import Pacing
 from ._faults import Faults
-from ._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
+from ._limits.enforcement import Pacing
+from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
 from ._recipe import Recipe
 from ._recorded import API, RecordedRequest
 from ._rest import LOGIN_PATH, Api
-from ._server import ServerThread
 from ._session import Session
+from ._transport.certificate import certificate
+from ._transport.server import ServerThread
 from ._ws import WsConnection
 from ._ws_faults import Ground
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from starlette.websockets import WebSocket
 
-    from ._enforcer import Pacing
     from ._faults import Faults
+    from ._limits.enforcement import Pacing
     from ._rest import Api
     from ._scenario import Scenario
     from ._session import Session

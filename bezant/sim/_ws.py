@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
-from . import _wire
 from ._feeds import Feeds, encode
 from ._session import SERVER_INFO, USERNAME
+from ._transport.link import frame, link_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -55,7 +55,7 @@ class WsConnection:
         self._pieces = 2
         self._after: tuple[int, Callable[[], None]] | None = None
         self._websocket = websocket
-        self._link = _wire.link_of(websocket.scope)
+        self._link = link_of(websocket.scope)
         self._world = world
         self._slots = slots
         self._feeds = Feeds(world)
@@ -160,7 +160,7 @@ class WsConnection:
         quotes = self._feeds.endless()
         for begin in range(0, messages, _BATCH):
             count = min(_BATCH, messages - begin)
-            batch = b"".join(_wire.frame(next(quotes)) for _ in range(count))
+            batch = b"".join(frame(next(quotes)) for _ in range(count))
             # Counted first: whoever has read a frame is to find it counted.
             self._sent += count
             sent(count)
@@ -189,8 +189,8 @@ class WsConnection:
         if not self.ready:
             self.dropped.append(text)
         elif self._world.session.authenticated or text.startswith(("tic", "ech")):
-            for frame in self._feeds.handle(text):
-                await self._emit(frame)
+            for data in self._feeds.handle(text):
+                await self._emit(data)
 
     async def _stream_until_it_fails(self) -> None:
         try:
@@ -238,8 +238,8 @@ class WsConnection:
             await clock.sleep_until(began + interval)
             # Counted from before the work: a clock moved on meanwhile is not missed.
             began = clock.elapsed()
-            for frame in tell():
-                await self._emit(frame)
+            for data in tell():
+                await self._emit(data)
 
     async def session_changed(self, sts: dict[str, Any]) -> None:
         """Drop the subscriptions, which belonged to the session as it was, and tell the client."""

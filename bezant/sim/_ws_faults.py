@@ -12,7 +12,7 @@ from ._session import LoginStyle, check_style
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from ._enforcer import Pacing
+    from ._limits.enforcement import Pacing
     from ._ws import WsConnection
 
 

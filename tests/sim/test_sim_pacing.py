@@ -17,7 +17,7 @@ from bezant import Client, RateLimited
 from bezant._core.http.operation import Operation
 from bezant._core.pacing.limiter import QueuedCall, RateLimiter
 from bezant.sim import Clock, Judge, Pacing, SimulatedGateway, _edge
-from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
+from bezant.sim._limits.judge import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 HERE = "127.0.0.1"

@@ -6,14 +6,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from ._pacing import (
-    DEFAULT_GROWTH,
-    DEFAULT_PENALTY,
-    Arrival,
-    Judge,
-    PenaltyBox,
-    Violation,
-)
+from .judge import DEFAULT_GROWTH, DEFAULT_PENALTY, Arrival, Judge, PenaltyBox, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

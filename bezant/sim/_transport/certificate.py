@@ -14,16 +14,21 @@ _minting = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A server context, and the CA that a client needs in order to verify it."""
+    """TLS context of the server, and the CA certificate that verifies it.
+
+    Attributes:
+        context: the server's TLS context
+        ca_pem: the CA certificate as PEM
+    """
 
     context: ssl.SSLContext
     ca_pem: bytes
 
 
 def certificate() -> Certificate:
-    """Return this process's certificate for localhost, 127.0.0.1 and ::1.
+    """Return the certificate for localhost, 127.0.0.1 and ::1.
 
-    Minting takes longer than all the rest of a start, so it is done once.
+    It is made once per process, because that takes longer than the rest of a start.
     """
     with _minting:
         return _mint()
@@ -33,9 +38,9 @@ def certificate() -> Certificate:
 def _mint() -> Certificate:
     ca = trustme.CA(organization_name="bezant simulated gateway")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # The real gateway speaks nothing else.
+    # IBKR's gateway speaks nothing else.
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     leaf = ca.issue_cert("localhost", "127.0.0.1", "::1")
-    # Its type names pyOpenSSL's context too, which need not be installed.
+    # The parameter's type names pyOpenSSL, which need not be installed.
     leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return Certificate(context, ca.cert_pem.bytes())
