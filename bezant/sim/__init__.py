@@ -13,7 +13,6 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
-    from ._clock import Clock
     from ._fault_plan import Fault, FaultKind, Injected, When
     from ._faults import Faults
     from ._gateway import SimulatedGateway
@@ -22,9 +21,10 @@ try:
     from ._market.catalogue import Contract
     from ._market.orders import Execution, Order, Ticket
     from ._recorded import RecordedRequest
-    from ._scenario import Held, Scenario, Working
-    from ._scenario_file import ScenarioError, load_scenario
-    from ._session import LoginStyle
+    from ._scenario.clock import Clock
+    from ._scenario.files import ScenarioError, load_scenario
+    from ._scenario.scenario import Held, Scenario, Working
+    from ._state.session import LoginStyle
     from ._storm import EVERY_KIND, Storm, StormKind
     from ._ws import WsConnection
 except ModuleNotFoundError as _error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ._control import CONTROL
 from ._gateway import SimulatedGateway
-from ._scenario_file import clock_of, load_scenario
+from ._scenario.files import clock_of, load_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def run(
         pacing: `enforced` answers 429 to requests beyond IBKR's limits.
 
     Returns:
-        The exit status: 0 after Ctrl-C, 1 if the gateway can't listen or the scenario or the time
+        The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or the scenario or the time
         can't be used.
     """
     try:

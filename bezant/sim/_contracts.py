@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ._answers import Routes
     from ._market.catalogue import Contract
-    from ._world import World
+    from ._state.state import World
 
 # What a currency is traded as: against the dollar, and its contract.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))

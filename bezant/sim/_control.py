@@ -13,8 +13,8 @@ import msgspec
 from starlette.responses import JSONResponse
 
 from ._faults import ON_DEMAND, Faults
-from ._scenario_file import parse_scenario, scenario_of
-from ._session import LoginStyle
+from ._scenario.files import parse_scenario, scenario_of
+from ._state.session import LoginStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ from ._answers import Call, Json
 
 if TYPE_CHECKING:
     from ._answers import Routes
-    from ._world import World
+    from ._state.state import World
 
 _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulated"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from ._fault_plan import Fault, FaultKind, Injected, Taken, When
-from ._session import LoginStyle, check_style
+from ._state.session import LoginStyle, check_style
 from ._storm import CALM, Storm, StormKind
 from ._ws_faults import Ground, StreamFaults
 

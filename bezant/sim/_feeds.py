@@ -15,7 +15,7 @@ from ._topics import BEGINNINGS, ENDS, Topics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._world import World
+    from ._state.state import World
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._clock import Clock
 from ._control import Control
 from ._controls import MarketControls, SessionControls
 from ._edge import Edge
 from ._faults import Faults
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
-from ._recipe import Recipe
 from ._recorded import API, RecordedRequest
 from ._rest import LOGIN_PATH, Api
-from ._session import Session
+from ._scenario.clock import Clock
+from ._state.factory import Recipe
+from ._state.session import Session
 from ._transport.certificate import certificate
 from ._transport.server import ServerThread
 from ._ws import WsConnection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from ._scenario import Scenario
+    from ._scenario.scenario import Scenario
 
 _MAX_STREAMS = 5
 _MAX_CLOSED = 1000
@@ -146,7 +146,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             The gateway itself.
 
         Raises:
-            OSError: If it can't listen, for one because the port is in use.
+            OSError: If it cannot listen, for one because the port is in use.
             RuntimeError: If it is running already.
         """
         if self._thread is not None:

@@ -12,7 +12,7 @@ from ._answers import Call, Json, error
 
 if TYPE_CHECKING:
     from ._answers import Routes
-    from ._world import World
+    from ._state.state import World
 
 _FIRST_ALERT = 1_400_000_001
 _BLACK, _WHITE = "#000000", "#FFFFFF"

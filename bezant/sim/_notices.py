@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from ._answers import Routes
-    from ._world import World
+    from ._state.state import World
 
 _KINDS = {
     "BA": "Borrow availability",

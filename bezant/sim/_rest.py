@@ -11,19 +11,19 @@ from ._answers import Call, Json, error
 from ._contracts import ContractApi
 from ._examples import Examples
 from ._extras import ExtraApi
-from ._history import moment
 from ._lists import AlertApi, WatchlistApi
 from ._notices import FyiApi
 from ._rest_orders import OrderApi
 from ._scanner import ScannerApi
-from ._schedule import next_sessions, schedule
-from ._session import SERVER_INFO
+from ._state.session import SERVER_INFO
+from ._wire_forms.bars import moment
+from ._wire_forms.trading_hours import next_sessions, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._answers import Routes
-    from ._world import World
+    from ._state.state import World
 
 LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
 LOGIN_PAGE = (

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
 
-from ._account import amount
 from ._answers import Call, Json, error
 from ._market.books import RATES, unit
 from ._market.orders import RefusedError
-from ._order_forms import execution_row, order_row, plain, status_body
-from ._questions import MAX_SUPPRESSED
+from ._state.questions import MAX_SUPPRESSED
 from ._tickets import BadTicketError, Request, read
+from ._wire_forms.account import amount
+from ._wire_forms.orders import execution_row, order_row, plain, status_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ._answers import Routes
     from ._market.exchange import Exchange
     from ._market.orders import Order, Ticket
-    from ._world import World
+    from ._state.state import World
 
 _DAY = 86_400.0
 _MAX_DAYS = 7

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ._answers import Routes
     from ._market.catalogue import Contract
-    from ._world import World
+    from ._state.state import World
 
 _MAX_ROWS = 50
 # Code and title of a scan, the field that it goes by, and whether high values come first.

@@ -10,7 +10,7 @@ from ._order_feed import arguments, texts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._world import World
+    from ._state.state import World
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5

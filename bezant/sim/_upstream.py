@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ._faults import Faults
     from ._limits.enforcement import Pacing
     from ._rest import Api
-    from ._scenario import Scenario
-    from ._session import Session
+    from ._scenario.scenario import Scenario
+    from ._state.session import Session
 
 OWN_AGENT = "ClientPortalGW/1"
 """The User-Agent of what the gateway asks of its own accord."""
@@ -93,7 +93,7 @@ class SimulatedUpstream(SimulatedGateway):
             The gateway itself.
 
         Raises:
-            OSError: If it can't listen, for one because the port is in use.
+            OSError: If it cannot listen, for one because the port is in use.
             RuntimeError: If it is running already.
         """
         super().start()

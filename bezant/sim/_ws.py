@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocketDisconnect
 
 from ._feeds import Feeds, encode
-from ._session import SERVER_INFO, USERNAME
+from ._state.session import SERVER_INFO, USERNAME
 from ._transport.link import frame, link_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from ._world import World
+    from ._state.state import World
 
 _LOG = logging.getLogger("bezant.sim")
 _CALL_TIMEOUT = 5.0

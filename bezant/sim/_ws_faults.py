@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from ._fault_plan import Fault, FaultKind, Plan
-from ._session import LoginStyle, check_style
+from ._state.session import LoginStyle, check_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

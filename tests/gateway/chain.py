@@ -11,7 +11,7 @@ from bezant.sim._upstream import SimulatedUpstream
 
 if TYPE_CHECKING:
     from bezant.sim import Scenario
-    from bezant.sim._recipe import Recipe
+    from bezant.sim._state.factory import Recipe
     from tests.gateway.real import RealGateway
 
 

@@ -274,6 +274,6 @@ def test_another_missing_module_is_not_blamed_on_the_extra(
     for name in list(sys.modules):
         if name.startswith("bezant.sim"):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "bezant.sim._quotes", None)
-    with pytest.raises(ModuleNotFoundError, match="_quotes"):
+    monkeypatch.setitem(sys.modules, "bezant.sim._wire_forms.quotes", None)
+    with pytest.raises(ModuleNotFoundError, match="quotes"):
         importlib.import_module("bezant.sim")

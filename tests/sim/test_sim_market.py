@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, SimulatedGateway
-from bezant.sim._clock import BY_HAND_START
 from bezant.sim._market import calendar
-from bezant.sim._quotes import compact
+from bezant.sim._scenario.clock import BY_HAND_START
+from bezant.sim._wire_forms.quotes import compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"
 META = {"conid", "conidEx", "server_id", "_updated", "6509"}

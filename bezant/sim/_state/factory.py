@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._account import Account
-from ._history import History
-from ._market.catalogue import Catalogue
-from ._questions import Questions
-from ._quotes import Quotes
-from ._scenario import Scenario
-from ._trading import Trading
-from ._world import World
+from .._market.catalogue import Catalogue
+from .._scenario.scenario import Scenario
+from .._wire_forms.account import Account
+from .._wire_forms.bars import History
+from .._wire_forms.quotes import Quotes
+from .questions import Questions
+from .state import World
+from .trading import Trading
 
 if TYPE_CHECKING:
-    from ._clock import Clock
-    from ._session import Session
+    from .._scenario.clock import Clock
+    from .session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

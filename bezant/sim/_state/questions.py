@@ -8,17 +8,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._market.books import RATES, unit
-from ._scenario import exact
+from .._market.books import RATES, unit
+from .._scenario.scenario import exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from starlette.responses import Response
 
-    from ._market.exchange import Exchange
-    from ._market.orders import Ticket
-    from ._trading import Trading
+    from .._market.exchange import Exchange
+    from .._market.orders import Ticket
+    from .trading import Trading
 
 MAX_SUPPRESSED = 51
 _LIFETIME = 60.0

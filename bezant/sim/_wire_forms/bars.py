@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._market import calendar
+from .._market import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._market.calendar import Session
-    from ._market.catalogue import Contract
-    from ._market.exchange import Exchange
-    from ._market.prices import Path
-    from ._trading import Trading
+    from .._market.calendar import Session
+    from .._market.catalogue import Contract
+    from .._market.exchange import Exchange
+    from .._market.prices import Path
+    from .._state.trading import Trading
 
 _MAX_BARS = 1000
 _MAX_KEPT = 20_000

@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from ._market import calendar
+from .._market import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from decimal import Decimal
 
-    from ._clock import Clock
-    from ._market.catalogue import Contract
-    from ._market.exchange import Exchange
-    from ._market.prices import Market, Path, Quote
-    from ._trading import Trading
+    from .._market.catalogue import Contract
+    from .._market.exchange import Exchange
+    from .._market.prices import Market, Path, Quote
+    from .._scenario.clock import Clock
+    from .._state.trading import Trading
 
 AVAILABILITY = "RpB"
 _SAMPLES = 900.0

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._account import Account
-    from ._clock import Clock
-    from ._history import History
-    from ._market.catalogue import Catalogue
-    from ._questions import Questions
-    from ._quotes import Quotes
-    from ._session import Session
-    from ._trading import Trading
+    from .._market.catalogue import Catalogue
+    from .._scenario.clock import Clock
+    from .._wire_forms.account import Account
+    from .._wire_forms.bars import History
+    from .._wire_forms.quotes import Quotes
+    from .questions import Questions
+    from .session import Session
+    from .trading import Trading
 
 
 @dataclass(frozen=True, slots=True)

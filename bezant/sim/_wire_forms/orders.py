@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from ._market.catalogue import Contract
-    from ._market.orders import Execution, Order
+    from .._market.catalogue import Contract
+    from .._market.orders import Execution, Order
 
 # the exchange's name: in an order's row, in its original type
 _KINDS = {

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ._clock import Clock
-from ._market.catalogue import Contract
-from ._scenario import Held, Scenario, Working
+from .._market.catalogue import Contract
+from .clock import Clock
+from .scenario import Held, Scenario, Working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

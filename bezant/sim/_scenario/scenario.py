@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
-from ._market.orders import Ticket
+from .._market.orders import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._market.catalogue import Catalogue, Contract
-    from ._market.orders import Side, Tif
-    from ._market.prices import Hours
+    from .._market.catalogue import Catalogue, Contract
+    from .._market.orders import Side, Tif
+    from .._market.prices import Hours
 
 Amount = Decimal | int | float | str
 """A number; floats are taken as they are written, so that 0.1 is a tenth."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from ._market import calendar
+from .._market import calendar
 
 if TYPE_CHECKING:
-    from ._market.calendar import Session
-    from ._market.catalogue import Contract
+    from .._market.calendar import Session
+    from .._market.catalogue import Contract
 
 _AHEAD = 31
 # The wire writes the hours of a usual weekday under the first days of the year 2000.

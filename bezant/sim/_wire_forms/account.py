@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ._market.books import BASE, RATES
+from .._market.books import BASE, RATES
 
 if TYPE_CHECKING:
-    from ._clock import Clock
-    from ._market.books import Holding, Totals
-    from ._trading import Trading
+    from .._market.books import Holding, Totals
+    from .._scenario.clock import Clock
+    from .._state.trading import Trading
 
 PAGE_SIZE = 100
 LEVERAGE = 4

@@ -7,18 +7,18 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ._market.books import RATES
-from ._market.exchange import Exchange
-from ._market.orders import RefusedError, Ticket
-from ._market.prices import Market, spread
-from ._scenario import exact, find, seeded
+from .._market.books import RATES
+from .._market.exchange import Exchange
+from .._market.orders import RefusedError, Ticket
+from .._market.prices import Market, spread
+from .._scenario.scenario import exact, find, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ._clock import Clock
-    from ._market.catalogue import Catalogue
-    from ._scenario import Amount, Scenario
+    from .._market.catalogue import Catalogue
+    from .._scenario.clock import Clock
+    from .._scenario.scenario import Amount, Scenario
 
 _STEPS = 4
 _TOTAL = 100
