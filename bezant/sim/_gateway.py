@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
+from ._api.router import LOGIN_PATH, Api
 from ._control import Control
 from ._controls import MarketControls, SessionControls
 from ._edge import Edge
@@ -12,7 +13,6 @@ from ._faults import Faults
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
 from ._recorded import API, RecordedRequest
-from ._rest import LOGIN_PATH, Api
 from ._scenario.clock import Clock
 from ._state.factory import Recipe
 from ._state.session import Session

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from starlette.websockets import WebSocket
 
+    from ._api.router import Api
     from ._faults import Faults
     from ._limits.enforcement import Pacing
-    from ._rest import Api
     from ._scenario.scenario import Scenario
     from ._state.session import Session
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from ._answers import Call, Json
+from .call import Call, Json
 
 if TYPE_CHECKING:
-    from ._answers import Routes
-    from ._state.state import World
+    from .._state.state import World
+    from .call import Routes
 
 _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulated"}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._answers import Call, Json, error
+from .call import Call, Json, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from ._answers import Routes
-    from ._state.state import World
+    from .._state.state import World
+    from .call import Routes
 
 _KINDS = {
     "BA": "Borrow availability",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ._answers import Call, Json, error
+from .call import Call, Json, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from ._answers import Routes
-    from ._market.catalogue import Contract
-    from ._state.state import World
+    from .._market.catalogue import Contract
+    from .._state.state import World
+    from .call import Routes
 
 _MAX_ROWS = 50
 # Code and title of a scan, the field that it goes by, and whether high values come first.

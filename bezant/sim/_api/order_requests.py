@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from ._market.orders import Ticket
+from .._market.orders import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._market.catalogue import Contract
-    from ._market.orders import Kind, Side, Tif
+    from .._market.catalogue import Contract
+    from .._market.orders import Kind, Side, Tif
 
 _SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
 _KINDS: dict[str, Kind] = {

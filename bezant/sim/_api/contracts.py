@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._answers import Call, Json, error
-from ._market.books import RATES
+from .._market.books import RATES
+from .call import Call, Json, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from ._answers import Routes
-    from ._market.catalogue import Contract
-    from ._state.state import World
+    from .._market.catalogue import Contract
+    from .._state.state import World
+    from .call import Routes
 
 # What a currency is traded as: against the dollar, and its contract.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..operations import OPERATIONS
+from ...operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..operations import OperationEntry
+    from ...operations import OperationEntry
 
 PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
 _DEEPEST = 6

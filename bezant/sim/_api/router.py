@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from ._answers import Call, Json, error
-from ._contracts import ContractApi
-from ._examples import Examples
-from ._extras import ExtraApi
-from ._lists import AlertApi, WatchlistApi
-from ._notices import FyiApi
-from ._rest_orders import OrderApi
-from ._scanner import ScannerApi
-from ._state.session import SERVER_INFO
-from ._wire_forms.bars import moment
-from ._wire_forms.trading_hours import next_sessions, schedule
+from .._state.session import SERVER_INFO
+from .._wire_forms.bars import moment
+from .._wire_forms.trading_hours import next_sessions, schedule
+from .accounts import ExtraApi
+from .alerts import AlertApi
+from .call import Call, Json, error
+from .contracts import ContractApi
+from .examples import Examples
+from .notifications import FyiApi
+from .orders import OrderApi
+from .scanner import ScannerApi
+from .watchlists import WatchlistApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._answers import Routes
-    from ._state.state import World
+    from .._state.state import World
+    from .call import Routes
 
 LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
 LOGIN_PAGE = (

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
 
-from ._answers import Call, Json, error
-from ._market.books import RATES, unit
-from ._market.orders import RefusedError
-from ._state.questions import MAX_SUPPRESSED
-from ._tickets import BadTicketError, Request, read
-from ._wire_forms.account import amount
-from ._wire_forms.orders import execution_row, order_row, plain, status_body
+from .._market.books import RATES, unit
+from .._market.orders import RefusedError
+from .._state.questions import MAX_SUPPRESSED
+from .._wire_forms.account import amount
+from .._wire_forms.orders import execution_row, order_row, plain, status_body
+from .call import Call, Json, error
+from .order_requests import BadTicketError, Request, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._answers import Routes
-    from ._market.exchange import Exchange
-    from ._market.orders import Order, Ticket
-    from ._state.state import World
+    from .._market.exchange import Exchange
+    from .._market.orders import Order, Ticket
+    from .._state.state import World
+    from .call import Routes
 
 _DAY = 86_400.0
 _MAX_DAYS = 7
