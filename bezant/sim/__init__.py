@@ -13,20 +13,20 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
-    from ._fault_plan import Fault, FaultKind, Injected, When
-    from ._faults import Faults
+    from ._edge.recording import RecordedRequest
+    from ._faults.faults import Faults
+    from ._faults.plan import Fault, FaultKind, Injected, When
+    from ._faults.storm import EVERY_KIND, Storm, StormKind
     from ._gateway import SimulatedGateway
     from ._limits.enforcement import Pacing
     from ._limits.judge import Arrival, Judge, Violation
     from ._market.catalogue import Contract
     from ._market.orders import Execution, Order, Ticket
-    from ._recorded import RecordedRequest
     from ._scenario.clock import Clock
     from ._scenario.files import ScenarioError, load_scenario
     from ._scenario.scenario import Held, Scenario, Working
     from ._state.session import LoginStyle
-    from ._storm import EVERY_KIND, Storm, StormKind
-    from ._ws import WsConnection
+    from ._stream.connection import WsConnection
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
         raise

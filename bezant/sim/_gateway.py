@@ -6,20 +6,20 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._api.router import LOGIN_PATH, Api
-from ._control import Control
-from ._controls import MarketControls, SessionControls
-from ._edge import Edge
-from ._faults import Faults
+from ._control.controls import MarketControls, SessionControls
+from ._control.endpoint import Control
+from ._edge.app import Edge
+from ._edge.recording import API, RecordedRequest
+from ._faults.faults import Faults
+from ._faults.stream import Ground
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
-from ._recorded import API, RecordedRequest
 from ._scenario.clock import Clock
 from ._state.factory import Recipe
 from ._state.session import Session
+from ._stream.connection import WsConnection
 from ._transport.certificate import certificate
 from ._transport.server import ServerThread
-from ._ws import WsConnection
-from ._ws_faults import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

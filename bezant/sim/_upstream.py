@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
-from ._edge import _BODY_METHODS, Edge, _page
+from ._edge.app import _BODY_METHODS, Edge, _page
+from ._edge.recording import API, RecordedRequest
 from ._gateway import SimulatedGateway
-from ._recorded import API, RecordedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from ._api.router import Api
-    from ._faults import Faults
+    from ._faults.faults import Faults
     from ._limits.enforcement import Pacing
     from ._scenario.scenario import Scenario
     from ._state.session import Session

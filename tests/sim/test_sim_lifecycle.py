@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway, _cli
+from bezant.sim import SimulatedGateway, _command
 from bezant.sim._transport import certificate, uvicorn
 from tests.support.processes import hearing_ctrl_c
 
@@ -221,8 +221,8 @@ def test_command_in_the_foreground(
         return False
 
     waits: list[float] = []
-    monkeypatch.setattr(_cli, "_Never", type("Never", (), {"wait": interrupt}))
-    assert _cli.run(0, positions=3, seed=5) == 0
+    monkeypatch.setattr(_command, "_Never", type("Never", (), {"wait": interrupt}))
+    assert _command.run(0, positions=3, seed=5) == 0
     out = capsys.readouterr().out
     assert "https://127.0.0.1:" in out
     assert "DU1234567" in out
@@ -232,14 +232,14 @@ def test_command_in_the_foreground(
 def test_command_where_the_port_is_taken(
     gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _cli.run(gateway.port) == 1
+    assert _command.run(gateway.port) == 1
     assert "cannot listen" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process is POSIX")
 def test_ctrl_c_ends_the_command_with_0() -> None:
     root = pathlib.Path(__file__).parents[2]
-    code = "import sys; from bezant.sim._cli import run; sys.exit(run(0, positions=0))"
+    code = "import sys; from bezant.sim._command import run; sys.exit(run(0, positions=0))"
     with hearing_ctrl_c():
         started = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from starlette.responses import JSONResponse
 
-from ._faults import ON_DEMAND, Faults
-from ._scenario.files import parse_scenario, scenario_of
-from ._state.session import LoginStyle
+from .._faults.faults import ON_DEMAND, Faults
+from .._scenario.files import parse_scenario, scenario_of
+from .._state.session import LoginStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from ._fault_plan import Fault
-    from ._gateway import SimulatedGateway
-    from ._storm import Storm
+    from .._faults.plan import Fault
+    from .._faults.storm import Storm
+    from .._gateway import SimulatedGateway
 
 CONTROL = "/_control"
 _FROM_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .._state.session import LoginStyle, check_style
+
 # Not for type checkers alone: the control endpoint reads the types of parameters.
-from ._fault_plan import Fault, FaultKind, Injected, Taken, When
-from ._state.session import LoginStyle, check_style
-from ._storm import CALM, Storm, StormKind
-from ._ws_faults import Ground, StreamFaults
+from .plan import Fault, FaultKind, Injected, Taken, When
+from .storm import CALM, Storm, StormKind
+from .stream import Ground, StreamFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._limits.judge import MAX_RECORDED
+from .._limits.judge import MAX_RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

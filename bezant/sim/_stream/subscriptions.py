@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ._order_feed import OrderFeed, TradeFeed, arguments
-from ._topics import BEGINNINGS, ENDS, Topics
+from .orders import OrderFeed, TradeFeed, arguments
+from .reports import BEGINNINGS, ENDS, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._state.state import World
+    from .._state.state import World
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})

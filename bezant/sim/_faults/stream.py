@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._state.session import LoginStyle, check_style
+
 # Not for type checkers alone: the control endpoint reads the types of parameters.
-from ._fault_plan import Fault, FaultKind, Plan
-from ._state.session import LoginStyle, check_style
+from .plan import Fault, FaultKind, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from ._limits.enforcement import Pacing
-    from ._ws import WsConnection
+    from .._limits.enforcement import Pacing
+    from .._stream.connection import WsConnection
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ._scenario.scenario import find
+from .._scenario.scenario import find
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from ._market.orders import Execution, Order
-    from ._scenario.scenario import Amount
-    from ._state.session import LoginStyle, Session
-    from ._state.state import World
+    from .._market.orders import Execution, Order
+    from .._scenario.scenario import Amount
+    from .._state.session import LoginStyle, Session
+    from .._state.state import World
 
 
 class MarketControls:

@@ -11,24 +11,24 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from ._api.call import Call
-from ._api.router import LOGIN_PAGE, LOGIN_PATH
-from ._control import CONTROL
-from ._faults_connection import apply
-from ._limits.judge import MAX_RECORDED, TOO_MANY
-from ._recorded import API, RecordedRequest
-from ._transport.link import link_of
+from .._api.call import Call
+from .._api.router import LOGIN_PAGE, LOGIN_PATH
+from .._control.endpoint import CONTROL
+from .._faults.connection import apply
+from .._limits.judge import MAX_RECORDED, TOO_MANY
+from .._transport.link import link_of
+from .recording import API, RecordedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from ._api.router import Api
-    from ._control import Control
-    from ._fault_plan import Fault
-    from ._faults import Faults
-    from ._limits.enforcement import Pacing
+    from .._api.router import Api
+    from .._control.endpoint import Control
+    from .._faults.faults import Faults
+    from .._faults.plan import Fault
+    from .._limits.enforcement import Pacing
 
 _OTHER_API = "/v1/portal/"
 # Operations that hang off the host.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from ._order_feed import arguments, texts
+from .orders import arguments, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._state.state import World
+    from .._state.state import World
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
-from ._feeds import Feeds, encode
-from ._state.session import SERVER_INFO, USERNAME
-from ._transport.link import frame, link_of
+from .._state.session import SERVER_INFO, USERNAME
+from .._transport.link import frame, link_of
+from .subscriptions import Feeds, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from starlette.websockets import WebSocket
 
-    from ._state.state import World
+    from .._state.state import World
 
 _LOG = logging.getLogger("bezant.sim")
 _CALL_TIMEOUT = 5.0

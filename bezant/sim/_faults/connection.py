@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._transport.link import hang, link_of, send_half
+from .._transport.link import hang, link_of, send_half
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
-    from ._fault_plan import Fault
+    from .plan import Fault
 
 
 async def apply(

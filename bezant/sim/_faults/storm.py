@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ._fault_plan import Injected
+    from .plan import Injected
 
 StormKind = Literal[
     "fail",

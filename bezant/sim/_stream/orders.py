@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from ._wire_forms.orders import execution_row, order_row
+from .._wire_forms.orders import execution_row, order_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._market.orders import Order
-    from ._state.state import World
+    from .._market.orders import Order
+    from .._state.state import World
 
 Message = dict[str, Any]
 _DAY = 86_400.0
