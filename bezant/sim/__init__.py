@@ -21,7 +21,7 @@ try:
     from ._limits.enforcement import Pacing
     from ._limits.judge import Arrival, Judge, Violation
     from ._market.catalogue import Contract
-    from ._market.orders import Execution, Order, Ticket
+    from ._market.orders import Execution, Order, OrderSpec
     from ._scenario.clock import Clock
     from ._scenario.files import ScenarioError, load_scenario
     from ._scenario.scenario import Held, Scenario, Working
@@ -50,6 +50,7 @@ __all__ = [
     "Judge",
     "LoginStyle",
     "Order",
+    "OrderSpec",
     "Pacing",
     "RecordedRequest",
     "Scenario",
@@ -57,7 +58,6 @@ __all__ = [
     "SimulatedGateway",
     "Storm",
     "StormKind",
-    "Ticket",
     "Violation",
     "When",
     "Working",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from .call import Call, Json
 
 if TYPE_CHECKING:
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulated"}
@@ -18,8 +18,8 @@ _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulat
 class ExtraApi:
     """Accounts that are looked up, the session behind the login, and the history bridge."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     def routes(self) -> Routes:
         """Return what it answers."""
@@ -34,7 +34,7 @@ class ExtraApi:
 
     @property
     def _account_id(self) -> str:
-        return self._world.account.account_id
+        return self._state.account.account_id
 
     def _search(self, call: Call) -> Response:
         pattern = call.args[0]
@@ -56,7 +56,7 @@ class ExtraApi:
         return Json({"accountId": self._account_id, "users": [user], "applicant": applicant})
 
     def _validate(self, _call: Call) -> Response:
-        now = int(self._world.clock.now() * 1000)
+        now = int(self._state.clock.now() * 1000)
         return Json(
             {
                 "USER_ID": 100000001,
@@ -79,8 +79,8 @@ class ExtraApi:
         )
 
     def _bridge(self, _call: Call) -> Response:
-        return Json(self._world.session.status(fail=False))
+        return Json(self._state.session.status(fail=False))
 
     def _subaccounts(self, _call: Call) -> Response:
         page = {"total": 1, "pageSize": 20, "pageNum": 0}
-        return Json({"metadata": page, "subaccounts": self._world.account.listing()})
+        return Json({"metadata": page, "subaccounts": self._state.account.listing()})

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from .call import Call, Json, error
 
 if TYPE_CHECKING:
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 _FIRST_ALERT = 1_400_000_001
@@ -21,8 +21,8 @@ _BLACK, _WHITE = "#000000", "#FFFFFF"
 class AlertApi:
     """Keeps the account's alerts. They never go off."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._alerts: dict[int, dict[str, Any]] = {}
         self._numbers = itertools.count(_FIRST_ALERT)
         self._requests = itertools.count(1)
@@ -41,7 +41,7 @@ class AlertApi:
         )
 
     def _other(self, call: Call) -> Response | None:
-        if call.args[0] != self._world.account.account_id:
+        if call.args[0] != self._state.account.account_id:
             return Response(status_code=401)
         return None
 
@@ -61,7 +61,7 @@ class AlertApi:
         self._alerts[number] = {
             "order_id": number,
             "active": 1,
-            "created": self._world.clock.now(),
+            "created": self._state.clock.now(),
             "fields": fields,
             "conditions": cast("list[dict[str, Any]]", conditions),
         }
@@ -101,7 +101,7 @@ class AlertApi:
             [
                 {
                     "order_id": number,
-                    "account": self._world.account.account_id,
+                    "account": self._state.account.account_id,
                     "alert_name": alert["fields"]["alertName"],
                     "alert_active": alert["active"],
                     "order_time": _moment(alert["created"]),
@@ -149,12 +149,12 @@ class AlertApi:
 
     def _symbol(self, conid_ex: str) -> str | None:
         conid = conid_ex.partition("@")[0]
-        contract = self._world.catalogue.contracts.get(_whole(conid))
+        contract = self._state.catalogue.contracts.get(_whole(conid))
         return contract.symbol if contract is not None else None
 
     def _head(self) -> dict[str, Any]:
         return {
-            "account": self._world.account.account_id,
+            "account": self._state.account.account_id,
             "alert_mta_currency": None,
             "alert_mta_defaults": None,
             "tool_id": None,

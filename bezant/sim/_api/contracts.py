@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .._market.catalogue import Contract
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 # What a currency is traded as: against the dollar, and its contract.
@@ -27,8 +27,8 @@ _SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
 class ContractApi:
     """Answers about the contracts of the catalogue."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     def routes(self) -> Routes:
         """Return what it answers."""
@@ -57,14 +57,14 @@ class ContractApi:
         if kind not in _SEARCHED:
             return error(f"Invalid security type: {kind}", 400)
         by_name = str(asked.get("name", "")).lower() == "true"
-        found = self._world.catalogue.search(symbol, by_name=by_name)
+        found = self._state.catalogue.search(symbol, by_name=by_name)
         if not found:
             return error(f"No symbol found for {symbol!r}", 400)
         return Json([self._hit(contract) for contract in found])
 
     def _hit(self, contract: Contract) -> dict[str, Any]:
         sections: list[dict[str, Any]] = [{"secType": "STK", "exchange": f"{contract.exchange};"}]
-        months = self._world.catalogue.months(contract.conid)
+        months = self._state.catalogue.months(contract.conid)
         if months:
             sections.append({"secType": "OPT", "months": ";".join(months), "exchange": "SMART;"})
         return {
@@ -125,7 +125,7 @@ class ContractApi:
 
     def _chain(self, call: Call) -> list[Contract]:
         conid = int(call.query.get("conid", ""))
-        return self._world.catalogue.chain(conid, call.query.get("month", ""))
+        return self._state.catalogue.chain(conid, call.query.get("month", ""))
 
     def _bond_filters(self, _call: Call) -> Response:
         filters = [
@@ -135,7 +135,7 @@ class ContractApi:
         return Json({"bondFilters": filters})
 
     def _contract(self, text: str) -> Contract | None:
-        return self._world.catalogue.contracts.get(int(text)) if text.isdecimal() else None
+        return self._state.catalogue.contracts.get(int(text)) if text.isdecimal() else None
 
     def _info(self, call: Call) -> Response:
         contract = self._contract(call.args[0])
@@ -165,7 +165,7 @@ class ContractApi:
             "algoEligible": stock,
             "overnightEligible": stock and contract.is_us,
             "costReport": False,
-            "canTradeAcctIds": [self._world.account.account_id],
+            "canTradeAcctIds": [self._state.account.account_id],
             "error": None,
             "orderTypes": types,
             "ibAlgoTypes": ["limit"] if stock else [],
@@ -237,7 +237,7 @@ class ContractApi:
                 "shortFuturesCutOff": int(each.expiry or 0),
                 "longFuturesCutOff": int(each.expiry or 0),
             }
-            for each in self._world.catalogue.futures(symbol)
+            for each in self._state.catalogue.futures(symbol)
         ]
 
     def _all_conids(self, call: Call) -> Response:
@@ -246,7 +246,7 @@ class ContractApi:
             return error("Bad Request: exchange", 400)
         rows = [
             {"ticker": each.symbol, "conid": each.conid, "exchange": each.exchange}
-            for each in self._world.catalogue.contracts.values()
+            for each in self._state.catalogue.contracts.values()
             if each.exchange == exchange and each.asset_class == "STK"
         ]
         return Json(rows)

@@ -9,7 +9,7 @@ from .call import Call, Json, error
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 _KINDS = {
@@ -25,8 +25,8 @@ _MAX = 10
 class FyiApi:
     """Keeps notifications, and what the user wants to be told."""
 
-    def __init__(self, world: World) -> None:
-        now = int(world.clock.now())
+    def __init__(self, state: State) -> None:
+        now = int(state.clock.now())
         self._wanted = dict.fromkeys(_KINDS, True)
         self._agreed = dict.fromkeys(_KINDS, False)
         self._email = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from .._market.orders import Ticket
+from .._market.orders import OrderSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ _TOO_MUCH = 10**10
 _CENT = Decimal("0.01")
 
 
-class BadTicketError(Exception):
+class BadOrder(Exception):
     """A ticket that is refused before the exchange sees it, with the answer's status."""
 
     def __init__(self, text: str, status: int = 400) -> None:
@@ -51,7 +51,7 @@ class BadTicketError(Exception):
 class Request:
     """A ticket that could be read; the quantity is still to be made of money in some."""
 
-    ticket: Ticket
+    spec: OrderSpec
     money: Decimal | None
 
 
@@ -65,7 +65,7 @@ def _number(row: Mapping[str, Any], name: str) -> Decimal | None:
         number = Decimal("NaN")
     if isinstance(value, bool) or not number.is_finite() or abs(number) >= _TOO_MUCH:
         msg = f"parameter {name} with incorrect type"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     return number
 
 
@@ -75,11 +75,11 @@ def _conid(row: Mapping[str, Any]) -> int:
         value = str(row.get("conidex") or "").partition("@")[0]
     if value in (None, ""):
         msg = "conid or conidex is required"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     text = str(value)
     if isinstance(value, (bool, float)) or not text.isdecimal():
         msg = "parameter conid with incorrect type"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     return int(text)
 
 
@@ -87,7 +87,7 @@ def _price(row: Mapping[str, Any], name: str) -> Decimal:
     price = _number(row, name)
     if price is None or price <= 0 or price % _CENT:
         msg = "Invalid order price fields"
-        raise BadTicketError(msg, 200)
+        raise BadOrder(msg, 200)
     return price
 
 
@@ -104,10 +104,10 @@ def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
     percent = kind == "%"
     if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):
         msg = "Invalid trailing amount or type"
-        raise BadTicketError(msg, 200)
+        raise BadOrder(msg, 200)
     if not percent and amount % _CENT:
         msg = "Invalid order price fields"
-        raise BadTicketError(msg, 200)
+        raise BadOrder(msg, 200)
     return amount, percent
 
 
@@ -120,40 +120,40 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     conid = _conid(row)
     if row.get("acctId") not in (None, "", account):
         msg = f"account {row['acctId']} is not available"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     side = _SIDES.get(str(row.get("side") or "").upper())
     if side is None:
         msg = "Invalid Side"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     name = str(row.get("orderType") or "").upper()
     kind = _KINDS.get(name)
     if kind is None:
         known = name in _OTHER_KINDS
         msg = f"Order type {name} is not supported for this contract" if known else ""
-        raise BadTicketError(msg or "Unknown order type", 200 if known else 400)
+        raise BadOrder(msg or "Unknown order type", 200 if known else 400)
     tif = _TIFS.get(str(row.get("tif") or "").upper())
     if tif is None:
         msg = (
             f"{str(row.get('tif') or 'null').lower()} time in force is not supported for this order"
         )
-        raise BadTicketError(msg, 200)
+        raise BadOrder(msg, 200)
     contract = contracts.get(conid)
     future = contract is not None and contract.asset_class == "FUT"
     if future and (row.get("manualIndicator") is None or not row.get("extOperator")):
-        raise BadTicketError("")
+        raise BadOrder("")
     quantity, money = _number(row, "quantity"), _number(row, "cashQty")
     if (quantity is None) == (money is None) or (quantity or money or Decimal(0)) <= 0:
         msg = "quantity or cashQty is required, and has to be above 0"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     client_id = str(row.get("cOID") or "")
     if len(client_id) > _MAX_ID:
         msg = f"cOID is longer than {_MAX_ID} characters"
-        raise BadTicketError(msg)
+        raise BadOrder(msg)
     if kind == "MIDPRICE" and contract is not None and contract.asset_class != "STK":
         msg = f"Order type {name} is not supported for this contract"
-        raise BadTicketError(msg, 200)
+        raise BadOrder(msg, 200)
     trail, percent = _trail(row) if kind in ("TRAIL", "TRAILLMT") else (None, False)
-    ticket = Ticket(
+    spec = OrderSpec(
         conid=conid,
         side=side,
         kind=kind,
@@ -168,4 +168,4 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
         trail=trail,
         percent=percent,
     )
-    return Request(ticket, money)
+    return Request(spec, money)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.responses import Response
 
 from .._market.books import RATES, unit
-from .._market.orders import RefusedError
+from .._market.orders import OrderRefused
 from .._state.questions import MAX_SUPPRESSED
 from .._wire_forms.account import amount
 from .._wire_forms.orders import execution_row, order_row, plain, status_body
 from .call import Call, Json, error
-from .order_requests import BadTicketError, Request, read
+from .order_requests import BadOrder, Request, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._market.exchange import Exchange
-    from .._market.orders import Order, Ticket
-    from .._state.state import World
+    from .._market.orders import Order, OrderSpec
+    from .._state.state import State
     from .call import Routes
 
 _DAY = 86_400.0
@@ -44,9 +44,9 @@ FILTERS = {
 class OrderApi:
     """Answers the calls about orders and executions."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._trading = world.trading
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._trading = state.trading
 
     def routes(self) -> Routes:
         """Return what is answered here."""
@@ -68,7 +68,7 @@ class OrderApi:
         """Refuse while the accounts were not asked for in this session."""
 
         def answer(call: Call) -> Response:
-            if not self._world.session.accounts_asked:
+            if not self._state.session.accounts_asked:
                 return error("Please query /accounts first", 500)
             return handler(call)
 
@@ -76,12 +76,12 @@ class OrderApi:
 
     @property
     def _account(self) -> str:
-        return self._world.account.account_id
+        return self._state.account.account_id
 
     # lists
 
     def _orders(self, call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         forced = call.query.get("force") == "true"
         first = not session.orders_asked
         session.orders_asked = True
@@ -95,7 +95,7 @@ class OrderApi:
         if not self._is_mine(call):
             return Json({"orders": [], "snapshot": True})
         wanted = {FILTERS.get(each.lower(), each) for each in filters} - {"sort_by_time"}
-        since = self._world.clock.now() - _DAY
+        since = self._state.clock.now() - _DAY
         with self._trading.now() as exchange:
             found = [
                 order
@@ -113,18 +113,18 @@ class OrderApi:
         return call.query.get("accountId", self._account) == self._account
 
     def _row(self, order: Order) -> dict[str, Any]:
-        contract = self._world.catalogue.contracts[order.ticket.conid]
+        contract = self._state.catalogue.contracts[order.spec.conid]
         return order_row(order, contract, self._account)
 
     def _trades(self, call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         first, session.trades_asked = not session.trades_asked, True
         days = call.query.get("days", "")
         count = min(int(days), _MAX_DAYS) if days.isdecimal() else 1
         if first or not session.usable or not self._is_mine(call):
             return Json([])
-        since = self._world.clock.now() - count * _DAY
-        contracts = self._world.catalogue.contracts
+        since = self._state.clock.now() - count * _DAY
+        contracts = self._state.catalogue.contracts
         with self._trading.now() as exchange:
             rows = [
                 execution_row(each, contracts[each.conid], self._account)
@@ -138,65 +138,65 @@ class OrderApi:
             order = exchange.orders.get(_whole(call.args[0]))
             if order is None:
                 return error(f"Order {call.args[0]} was not found", 400)
-            contract = self._world.catalogue.contracts[order.ticket.conid]
+            contract = self._state.catalogue.contracts[order.spec.conid]
             return Json(status_body(order, contract, self._account))
 
     # placing
 
-    def _tickets(self, call: Call, exchange: Exchange) -> tuple[list[Ticket], bool]:
+    def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
         """Return the orders of a body, and whether one is for an amount of money."""
         if call.args[0] != self._account:
             msg = f"account {call.args[0]} is not available"
-            raise BadTicketError(msg)
+            raise BadOrder(msg)
         try:
             rows = cast("list[dict[str, Any]]", json.loads(call.body)["orders"])
             rows = [dict(each) for each in rows]
         except (ValueError, TypeError, KeyError, RecursionError):
             msg = "Failed to parse body as JSON"
-            raise BadTicketError(msg) from None
+            raise BadOrder(msg) from None
         if not rows:
             msg = "orders is required"
-            raise BadTicketError(msg)
-        found = [self._ticket(row, exchange) for row in rows]
-        return [ticket for ticket, _ in found], any(by_money for _, by_money in found)
+            raise BadOrder(msg)
+        found = [self._spec(row, exchange) for row in rows]
+        return [spec for spec, _ in found], any(by_money for _, by_money in found)
 
-    def _ticket(self, row: dict[str, Any], exchange: Exchange) -> tuple[Ticket, bool]:
-        contracts = self._world.catalogue.contracts
+    def _spec(self, row: dict[str, Any], exchange: Exchange) -> tuple[OrderSpec, bool]:
+        contracts = self._state.catalogue.contracts
         request: Request = read(row, self._account, contracts)
-        ticket = request.ticket
-        if ticket.conid not in contracts:
-            msg = f"no sec defs returned forSecDef {ticket.conid}"
-            raise BadTicketError(msg, 200)
+        spec = request.spec
+        if spec.conid not in contracts:
+            msg = f"no sec defs returned forSecDef {spec.conid}"
+            raise BadOrder(msg, 200)
         if request.money is None:
-            return ticket, False
-        quantity = request.money // exchange.reference(ticket)
+            return spec, False
+        quantity = request.money // exchange.reference(spec)
         if quantity < 1:
             msg = "The amount of money does not buy one unit."
-            raise BadTicketError(msg, 200)
-        return replace(ticket, quantity=quantity), True
+            raise BadOrder(msg, 200)
+        return replace(spec, quantity=quantity), True
 
     def _place(self, call: Call) -> Response:
         with self._trading.now() as exchange:
             try:
-                tickets, by_money = self._tickets(call, exchange)
-                exchange.check(tickets)
-            except (BadTicketError, RefusedError) as why:
+                specs, by_money = self._specs(call, exchange)
+                exchange.check(specs)
+            except (BadOrder, OrderRefused) as why:
                 return _refused(why)
             return self._ask(
                 exchange,
-                tickets,
-                lambda: [_placed(each) for each in _children_first(self._entered(tickets))],
+                specs,
+                lambda: [_placed(each) for each in _children_first(self._entered(specs))],
                 by_money=by_money,
             )
 
-    def _entered(self, tickets: list[Ticket]) -> list[Order]:
+    def _entered(self, specs: list[OrderSpec]) -> list[Order]:
         with self._trading.now() as exchange:
-            return exchange.place(tickets)
+            return exchange.place(specs)
 
     def _ask(
         self,
         exchange: Exchange,
-        tickets: list[Ticket],
+        specs: list[OrderSpec],
         act: Callable[[], list[dict[str, Any]]],
         *,
         by_money: bool = False,
@@ -206,23 +206,23 @@ class OrderApi:
         def go_on() -> Response:
             try:
                 return Json(act())
-            except RefusedError as why:
+            except OrderRefused as why:
                 return _refused(why)
 
-        session, questions = self._world.session, self._world.questions
-        ids = questions.raised(self._trading, exchange, tickets, by_money=by_money)
+        session, questions = self._state.session, self._state.questions
+        ids = questions.raised(self._trading, exchange, specs, by_money=by_money)
         ids = [each for each in [*ids, *questions.extra()] if each not in session.suppressed]
         if not ids:
             return go_on()
-        return Json([questions.begin(ids, session.token, self._world.clock.now(), go_on)])
+        return Json([questions.begin(ids, session.token, self._state.clock.now(), go_on)])
 
     def _reply(self, call: Call) -> Response:
         confirmed = call.fields.get("confirmed")
         name = call.args[0]
-        answer = self._world.questions.reply(
+        answer = self._state.questions.reply(
             name,
-            self._world.session.token,
-            self._world.clock.now(),
+            self._state.session.token,
+            self._state.clock.now(),
             confirmed=confirmed is True or str(confirmed).lower() == "true",
         )
         if isinstance(answer, Response):
@@ -238,11 +238,11 @@ class OrderApi:
         ids = call.fields.get("messageIds")
         if not isinstance(ids, list) or not 0 < len(cast("list[object]", ids)) <= MAX_SUPPRESSED:
             return Response(status_code=500)
-        self._world.session.suppressed.update(map(str, cast("list[object]", ids)))
+        self._state.session.suppressed.update(map(str, cast("list[object]", ids)))
         return Json({"status": "submitted"})
 
     def _reset(self, _call: Call) -> Response:
-        self._world.session.suppressed.clear()
+        self._state.session.suppressed.clear()
         return Json({"status": "submitted"})
 
     # changing
@@ -254,18 +254,18 @@ class OrderApi:
             if order is None or call.args[0] != self._account:
                 return error(f"OrderID {call.args[1]} doesn't exist", 400)
             try:
-                row = {"conid": order.ticket.conid} | {
+                row = {"conid": order.spec.conid} | {
                     name: value for name, value in call.fields.items() if value is not None
                 }
-                ticket, by_money = self._ticket(row, exchange)
-            except BadTicketError as why:
+                spec, by_money = self._spec(row, exchange)
+            except BadOrder as why:
                 return _refused(why)
 
             def act() -> list[dict[str, Any]]:
                 with self._trading.now() as later:
-                    return [_placed(later.modify(order_id, ticket))]
+                    return [_placed(later.modify(order_id, spec))]
 
-            return self._ask(exchange, [ticket], act, by_money=by_money)
+            return self._ask(exchange, [spec], act, by_money=by_money)
 
     def _cancel(self, call: Call) -> Response:
         account, number = call.args[0], call.args[1]
@@ -279,7 +279,7 @@ class OrderApi:
                         exchange.cancel(order.order_id)
                 else:
                     exchange.cancel(order_id)
-            except RefusedError as why:
+            except OrderRefused as why:
                 return error(str(why), 400)
         return Json(
             {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
@@ -290,34 +290,34 @@ class OrderApi:
     def _preview(self, call: Call) -> Response:
         with self._trading.now() as exchange:
             try:
-                tickets, _ = self._tickets(call, exchange)
-            except BadTicketError as why:
+                specs, _ = self._specs(call, exchange)
+            except BadOrder as why:
                 return _refused(why)
-            ticket = tickets[0]
+            spec = specs[0]
             why_not: str | None = None
             try:
-                exchange.check(tickets)
-            except RefusedError as refused:
+                exchange.check(specs)
+            except OrderRefused as refused:
                 why_not = str(refused)
-            ids = self._world.questions.raised(self._trading, exchange, [ticket], by_money=False)
-            return Json(self._outlook(exchange, ticket, why_not, ids))
+            ids = self._state.questions.raised(self._trading, exchange, [spec], by_money=False)
+            return Json(self._outlook(exchange, spec, why_not, ids))
 
     def _outlook(
-        self, exchange: Exchange, ticket: Ticket, why_not: str | None, ids: list[str]
+        self, exchange: Exchange, spec: OrderSpec, why_not: str | None, ids: list[str]
     ) -> dict[str, Any]:
-        contract = self._world.catalogue.contracts[ticket.conid]
-        price = exchange.reference(ticket)
-        value = price * ticket.quantity * unit(contract)
-        fee = exchange.commission(ticket, ticket.quantity)
+        contract = self._state.catalogue.contracts[spec.conid]
+        price = exchange.reference(spec)
+        value = price * spec.quantity * unit(contract)
+        fee = exchange.commission(spec, spec.quantity)
         totals = exchange.books.totals()
-        margin = exchange.margin(ticket, price)
-        held = exchange.books.position(ticket.conid)
-        change = ticket.quantity if ticket.side == "BUY" else -ticket.quantity
+        margin = exchange.margin(spec, price)
+        held = exchange.books.position(spec.conid)
+        change = spec.quantity if spec.side == "BUY" else -spec.quantity
         cost = fee * RATES[contract.currency]
-        unseen = ticket.conid not in self._world.session.fields or "o354" in ids
+        unseen = spec.conid not in self._state.session.fields or "o354" in ids
         return {
             "amount": {
-                "amount": f"{value:,.2f} {contract.currency} ({plain(ticket.quantity)} Shares)",
+                "amount": f"{value:,.2f} {contract.currency} ({plain(spec.quantity)} Shares)",
                 "commission": f"{fee:,.2f} {contract.currency}",
                 "total": f"{value + fee:,.2f} {contract.currency}",
             },
@@ -353,15 +353,15 @@ def _placed(order: Order) -> dict[str, Any]:
         "order_status": order.status,
         "encrypt_message": "1",
     }
-    if order.ticket.client_id:
-        answer["local_order_id"] = order.ticket.client_id
+    if order.spec.client_id:
+        answer["local_order_id"] = order.spec.client_id
     if order.parent_id is not None:
         answer["parent_order_id"] = str(order.parent_id)
     return answer
 
 
-def _refused(why: BadTicketError | RefusedError) -> Response:
-    status = why.status if isinstance(why, BadTicketError) else 200
+def _refused(why: BadOrder | OrderRefused) -> Response:
+    status = why.status if isinstance(why, BadOrder) else 200
     if not str(why):
         return Response(status_code=status)
     return Json({"error": str(why)}, status)

@@ -23,7 +23,7 @@ from .watchlists import WatchlistApi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 LOGIN_PATH = "/sso/Login?forwardTo=22&RL=1&ip2loc=US"
@@ -40,8 +40,8 @@ _BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", _BY_ITS
 class Api:
     """Answers calls under `/v1/api`."""
 
-    def __init__(self, world: World, login_url: Callable[[], str]) -> None:
-        self._world = world
+    def __init__(self, state: State, login_url: Callable[[], str]) -> None:
+        self._state = state
         self._login_url = login_url
         account = "/portfolio/([^/]+)"
         table: Routes = (
@@ -75,18 +75,18 @@ class Api:
             (methods.split(), re.compile(pattern), handler)
             for methods, pattern, handler in (*table, *self._more())
         ]
-        self._examples = Examples(world.account.account_id)
+        self._examples = Examples(state.account.account_id)
 
     def _more(self) -> Routes:
-        world = self._world
+        state = self._state
         groups = (
-            OrderApi(world),
-            ContractApi(world),
-            WatchlistApi(world),
-            AlertApi(world),
-            FyiApi(world),
-            ScannerApi(world),
-            ExtraApi(world),
+            OrderApi(state),
+            ContractApi(state),
+            WatchlistApi(state),
+            AlertApi(state),
+            FyiApi(state),
+            ScannerApi(state),
+            ExtraApi(state),
         )
         return tuple(route for group in groups for route in group.routes())
 
@@ -108,7 +108,7 @@ class Api:
 
     def _refuse(self, path: str) -> Response | None:
         """Return what a session that is not good enough for the path answers."""
-        session = self._world.session
+        session = self._state.session
         if not session.logged_in:
             if session.login_style == "redirect":
                 return Response(status_code=302, headers={"Location": self._login_url()})
@@ -124,23 +124,23 @@ class Api:
         return None
 
     def _auth_status(self, _call: Call) -> Response:
-        return Json(self._world.session.status(fail=True))
+        return Json(self._state.session.status(fail=True))
 
     def _ssodh_init(self, call: Call) -> Response:
         fields = call.fields
         if str(fields.get("publish")).lower() != "true":
             return Response(status_code=500)
-        session = self._world.session
+        session = self._state.session
         session.open_brokerage(compete=str(fields.get("compete")).lower() == "true")
         return Json(session.status(fail=False))
 
     def _reauthenticate(self, _call: Call) -> Response:
-        if not self._world.session.logged_in:
+        if not self._state.session.logged_in:
             return Json({"error": "not logged in"})
         return Json({"message": "triggered"})
 
     def _tickle(self, _call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         answer = Json(
             {
                 "session": session.token,
@@ -157,33 +157,33 @@ class Api:
         return answer
 
     def _logout(self, _call: Call) -> Response:
-        self._world.session.logout()
+        self._state.session.logout()
         return Json({"status": True})
 
     def _accounts(self, _call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         session.accounts_asked = True
-        body = self._world.account.properties(session.token, SERVER_INFO)
+        body = self._state.account.properties(session.token, SERVER_INFO)
         if not session.usable:
             body |= {"accounts": [], "acctProps": {}, "aliases": {}, "selectedAccount": ""}
         return Json(body)
 
     def _switch(self, call: Call) -> Response:
-        if call.fields.get("acctId") != self._world.account.account_id:
+        if call.fields.get("acctId") != self._state.account.account_id:
             return error("", 500)
         return Json({"success": "Account already set"})
 
     def _gains(self, _call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         known = session.gains_asked and session.usable
-        return Json(self._world.account.partitioned() if known else {"upnl": {}})
+        return Json(self._state.account.partitioned() if known else {"upnl": {}})
 
     def _snapshot(self, call: Call) -> Response:
         try:
             conids = _conids(call)
         except ValueError:
             return error("Bad Request: conids", 400)
-        session, quotes = self._world.session, self._world.quotes
+        session, quotes = self._state.session, self._state.quotes
         wanted = {name for name in call.query.get("fields", "").split(",") if name}
         asked: list[tuple[int, set[str]]] = []
         for conid in conids:
@@ -200,7 +200,7 @@ class Api:
         if query.get("direction") == "1":
             return error("Chart data unavailable", 500)
         try:
-            body = self._world.history.bars(
+            body = self._state.history.bars(
                 int(query.get("conid", "")),
                 query.get("period", "1w"),
                 query.get("bar", "1h"),
@@ -212,54 +212,54 @@ class Api:
         return Json(body)
 
     def _unsubscribe_all(self, _call: Call) -> Response:
-        self._world.session.fields.clear()
+        self._state.session.fields.clear()
         return Json({"unsubscribed": True})
 
     def _unsubscribe(self, call: Call) -> Response:
         conid = str(call.fields.get("conid", ""))
-        known = conid.isdecimal() and self._world.session.fields.pop(int(conid), None) is not None
+        known = conid.isdecimal() and self._state.session.fields.pop(int(conid), None) is not None
         return Json({"success": True}) if known else error("unknown", 404)
 
     def _stocks(self, call: Call) -> Response:
         symbols = [name for name in call.query.get("symbols", "").split(",") if name]
         if not symbols:
             return error("Bad Request: symbols", 400)
-        return Json({symbol: self._world.catalogue.stocks(symbol) for symbol in symbols})
+        return Json({symbol: self._state.catalogue.stocks(symbol) for symbol in symbols})
 
     def _secdef(self, call: Call) -> Response:
         try:
             conids = _conids(call)
         except ValueError:
             return error("Bad Request: conids", 400)
-        contracts = self._world.catalogue.contracts
+        contracts = self._state.catalogue.contracts
         return Json({"secdef": [contracts[c].secdef() for c in conids if c in contracts]})
 
     def _schedule(self, call: Call) -> Response:
-        catalogue = self._world.catalogue
+        catalogue = self._state.catalogue
         conid = catalogue.primary(call.query.get("symbol", ""))
         if conid is None or not call.query.get("assetClass"):
             return error("Bad Request: symbol or assetClass", 400)
-        return Json(schedule(catalogue.contracts[conid], self._world.clock.now()))
+        return Json(schedule(catalogue.contracts[conid], self._state.clock.now()))
 
     def _next_sessions(self, call: Call) -> Response:
         conid = call.query.get("conid", "")
-        if not conid.isdecimal() or int(conid) not in self._world.catalogue.contracts:
+        if not conid.isdecimal() or int(conid) not in self._state.catalogue.contracts:
             return error("Bad Request: conid", 400)
-        return Json(next_sessions(self._world.clock.now()))
+        return Json(next_sessions(self._state.clock.now()))
 
     def _portfolio_accounts(self, _call: Call) -> Response:
-        session = self._world.session
+        session = self._state.session
         session.portfolio_asked = True
-        return Json(self._world.account.listing() if session.serves_portfolio else [])
+        return Json(self._state.account.listing() if session.serves_portfolio else [])
 
     def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
         """Answer about the account in the path, or refuse another one.
 
         The body is empty while the list of accounts was not asked for in this session.
         """
-        if call.args[0] != self._world.account.account_id:
+        if call.args[0] != self._state.account.account_id:
             return Response(status_code=401)
-        session = self._world.session
+        session = self._state.session
         known = session.portfolio_asked and session.serves_portfolio
         return Json(body() if known else [])
 
@@ -270,33 +270,33 @@ class Api:
             return error("Bad Request: pageId", 400)
         sort, direction = call.query.get("sort"), call.query.get("direction", "a")
         return self._for_account(
-            call, lambda: self._world.account.page(number, sort or None, direction)
+            call, lambda: self._state.account.page(number, sort or None, direction)
         )
 
     def _position(self, call: Call) -> Response:
         wanted = call.args[1]
         return self._for_account(
             call,
-            lambda: self._world.account.position(int(wanted)) if wanted.isdecimal() else [],
+            lambda: self._state.account.position(int(wanted)) if wanted.isdecimal() else [],
         )
 
     def _positions2(self, call: Call) -> Response:
-        return self._for_account(call, self._world.account.uncached)
+        return self._for_account(call, self._state.account.uncached)
 
     def _invalidate(self, call: Call) -> Response:
         return self._for_account(call, lambda: {"message": "success"})
 
     def _ledger(self, call: Call) -> Response:
-        return self._for_account(call, self._world.account.ledger)
+        return self._for_account(call, self._state.account.ledger)
 
     def _summary(self, call: Call) -> Response:
-        return self._for_account(call, self._world.account.summary)
+        return self._for_account(call, self._state.account.summary)
 
     def _allocation(self, call: Call) -> Response:
-        return self._for_account(call, self._world.account.allocation)
+        return self._for_account(call, self._state.account.allocation)
 
     def _meta(self, call: Call) -> Response:
-        return self._for_account(call, lambda: self._world.account.listing()[0])
+        return self._for_account(call, lambda: self._state.account.listing()[0])
 
 
 def _conids(call: Call) -> list[int]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .._market.catalogue import Contract
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 _MAX_ROWS = 50
@@ -27,8 +27,8 @@ _FILTERS = {"priceAbove": "Price Above", "priceBelow": "Price Below"}
 class ScannerApi:
     """Scans the stocks that the simulated gateway knows, by their quotes."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     def routes(self) -> Routes:
         """Return what it answers."""
@@ -68,7 +68,7 @@ class ScannerApi:
         title, field, highest = scan
         rows = [
             (self._number(each, field), each)
-            for each in self._world.catalogue.known
+            for each in self._state.catalogue.known
             if each.is_us and self._passes(each, fields.get("filter"))
         ]
         rows.sort(key=lambda row: (row[0], row[1].conid), reverse=highest)
@@ -76,7 +76,7 @@ class ScannerApi:
         return Json({"contracts": contracts, "scan_data_column_name": title})
 
     def _number(self, contract: Contract, field: str) -> float:
-        text = str(self._world.quotes.fields(contract.conid, {field}).get(field, "0"))
+        text = str(self._state.quotes.fields(contract.conid, {field}).get(field, "0"))
         try:
             return float(text.strip("%CH+").replace(",", ""))
         except ValueError:

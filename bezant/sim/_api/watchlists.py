@@ -10,15 +10,15 @@ from starlette.responses import Response
 from .call import Call, Json, error
 
 if TYPE_CHECKING:
-    from .._state.state import World
+    from .._state.state import State
     from .call import Routes
 
 
 class WatchlistApi:
     """Keeps the user's watchlists."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._lists: dict[str, dict[str, Any]] = {}
         self._answers = itertools.count(1)
 
@@ -43,7 +43,7 @@ class WatchlistApi:
             for row in cast("list[object]", rows)
             if isinstance(row, dict)
         ]
-        now = int(self._world.clock.now() * 1000)
+        now = int(self._state.clock.now() * 1000)
         self._lists[number] = {"name": name, "conids": conids, "modified": now}
         return Json(self._head(number) | {"instruments": []})
 
@@ -64,7 +64,7 @@ class WatchlistApi:
         return Json(self._head(number) | {"instruments": rows})
 
     def _row(self, conid: str) -> dict[str, Any]:
-        contract = self._world.catalogue.contracts.get(int(conid)) if conid.isdecimal() else None
+        contract = self._state.catalogue.contracts.get(int(conid)) if conid.isdecimal() else None
         if contract is None:
             return {"C": conid} if conid else {"H": ""}
         return {

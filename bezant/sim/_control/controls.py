@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from .._market.orders import Execution, Order
     from .._scenario.scenario import Amount
     from .._state.session import LoginStyle, Session
-    from .._state.state import World
+    from .._state.state import State
 
 
 class MarketControls:
     """What the exchange knows and can be told, whatever a client was told."""
 
-    _world: World
+    _state: State
 
     @property
     def orders(self) -> list[Order]:
         """A copy of every order so far, in the order of placing, as they are now."""
-        with self._world.trading.now() as exchange:
+        with self._state.trading.now() as exchange:
             return [replace(each) for each in exchange.orders.values()]
 
     @property
     def executions(self) -> list[Execution]:
         """Every execution so far, in order."""
-        with self._world.trading.now() as exchange:
+        with self._state.trading.now() as exchange:
             return list(exchange.executions)
 
     @property
     def cash(self) -> dict[str, Decimal]:
         """The account's cash by currency."""
-        with self._world.trading.now() as exchange:
+        with self._state.trading.now() as exchange:
             return dict(exchange.books.cash)
 
     def position(self, contract: str | int) -> Decimal:
@@ -48,8 +48,8 @@ class MarketControls:
         Raises:
             ValueError: If there is no such contract.
         """
-        with self._world.trading.now() as exchange:
-            return exchange.books.position(find(self._world.catalogue, contract))
+        with self._state.trading.now() as exchange:
+            return exchange.books.position(find(self._state.catalogue, contract))
 
     def set_price(self, contract: str | int, last: Amount, *, size: int = 1_000_000) -> None:
         """Hold a contract's price still; orders that can trade at it do so at once.
@@ -64,7 +64,7 @@ class MarketControls:
         Raises:
             ValueError: If there is no such contract, or a number is out of range.
         """
-        self._world.trading.set_price(contract, last, size)
+        self._state.trading.set_price(contract, last, size)
 
     def free_price(self, contract: str | int) -> None:
         """Let a contract's price move by itself again.
@@ -75,7 +75,7 @@ class MarketControls:
         Raises:
             ValueError: If there is no such contract.
         """
-        self._world.trading.free_price(contract)
+        self._state.trading.free_price(contract)
 
     def halt(self, contract: str | int) -> None:
         """Stop the trading in a contract: its price stands still, orders wait.
@@ -86,7 +86,7 @@ class MarketControls:
         Raises:
             ValueError: If there is no such contract.
         """
-        self._world.trading.halt(contract)
+        self._state.trading.halt(contract)
 
     def resume(self, contract: str | int) -> None:
         """Let a contract be traded again.
@@ -97,7 +97,7 @@ class MarketControls:
         Raises:
             ValueError: If there is no such contract.
         """
-        self._world.trading.resume(contract)
+        self._state.trading.resume(contract)
 
     def ask(self, *message_ids: str) -> None:
         """Ask questions about the next order, one after the other, besides those it raises.
@@ -107,7 +107,7 @@ class MarketControls:
         Args:
             message_ids: The kinds of question, such as `o354`.
         """
-        self._world.questions.asked.append(list(message_ids))
+        self._state.questions.asked.append(list(message_ids))
 
 
 class SessionControls:

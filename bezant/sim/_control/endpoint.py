@@ -31,7 +31,7 @@ _FROM_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")
 _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "compete")
 
 
-class _WrongError(Exception):
+class _BadRequest(Exception):
     """A request that cannot be done; the text says what is allowed."""
 
     def __init__(self, text: str, status: int = 400) -> None:
@@ -75,7 +75,7 @@ class Control:
             # Some calls end the connection that they came by: nobody is to send another by it.
             ending = {"Connection": "close"} if request.method == "POST" else None
             return JSONResponse(self._find(request)(request, body), headers=ending)
-        except _WrongError as error:
+        except _BadRequest as error:
             return JSONResponse({"error": str(error)}, error.status)
         except (ValueError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
@@ -86,7 +86,7 @@ class Control:
             rest = "/faults/*"
         call = self._calls.get(f"{request.method} {rest}")
         if call is None:
-            raise _WrongError(f"no such call; there are {', '.join(self._calls)}", 404)
+            raise _BadRequest(f"no such call; there are {', '.join(self._calls)}", 404)
         return call
 
     def _refuse_strangers(self, request: Request) -> None:
@@ -96,10 +96,10 @@ class Control:
         except ValueError:
             here = False
         if not here:
-            raise _WrongError("the control endpoint answers to this machine only", 403)
+            raise _BadRequest("the control endpoint answers to this machine only", 403)
         if any(name in request.headers for name in _FROM_BROWSERS):
             # A page from anywhere could reach it through the browser of whoever runs the gateway.
-            raise _WrongError("the control endpoint does not answer to browsers", 403)
+            raise _BadRequest("the control endpoint does not answer to browsers", 403)
 
     # ---------------------------------------------------------------- what there is
 
@@ -147,11 +147,11 @@ class Control:
         given = _object(body, "state", "style")
         state = given.get("state")
         if state not in _STATES:
-            raise _WrongError(f"state must be one of {', '.join(_STATES)}")
+            raise _BadRequest(f"state must be one of {', '.join(_STATES)}")
         if state == "logout":
             self._gateway.logout(msgspec.convert(given.get("style", "redirect"), LoginStyle))
         elif "style" in given:
-            raise _WrongError("style goes with the state logout only")
+            raise _BadRequest("style goes with the state logout only")
         else:
             getattr(self._gateway, state)()
         return self._gateway.session_state
@@ -169,7 +169,7 @@ class Control:
     def _make_fault(self, request: Request, body: bytes) -> Any:
         name = request.url.path.rstrip("/").rpartition("/")[2]
         if name not in ON_DEMAND:
-            raise _WrongError(f"no fault {name!r}; there are {', '.join(ON_DEMAND)}", 404)
+            raise _BadRequest(f"no fault {name!r}; there are {', '.join(ON_DEMAND)}", 404)
         method = getattr(self._gateway.faults, name)
         return _shown(method(**_arguments(name, body)))
 
@@ -267,13 +267,13 @@ def _object(body: bytes, *allowed: str) -> dict[str, Any]:
     try:
         given: object = json.loads(body) if body.strip() else {}
     except RecursionError:
-        raise _WrongError("the body is nested too deep") from None
+        raise _BadRequest("the body is nested too deep") from None
     if not isinstance(given, dict):
-        raise _WrongError("the body must be a JSON object")
+        raise _BadRequest("the body must be a JSON object")
     members = cast("dict[str, Any]", given)
     unknown = [name for name in members if allowed and name not in allowed]
     if unknown:
-        raise _WrongError(f"unknown: {', '.join(unknown)}; allowed are {', '.join(allowed)}")
+        raise _BadRequest(f"unknown: {', '.join(unknown)}; allowed are {', '.join(allowed)}")
     return members
 
 
@@ -293,7 +293,7 @@ def _arguments(name: str, body: bytes) -> Mapping[str, Any]:
     given = _object(body, *(allowed or ("nothing",)))
     missing = [key for key in allowed if allowed[key] == "required" and key not in given]
     if missing:
-        raise _WrongError(f"{name} needs {', '.join(missing)}")
+        raise _BadRequest(f"{name} needs {', '.join(missing)}")
     return {key: _converted(key, value, hints[key]) for key, value in given.items()}
 
 
@@ -303,7 +303,7 @@ def _converted(name: str, value: Any, hint: Any) -> Any:
     try:
         return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        raise _WrongError(f"{name}: {error}") from None
+        raise _BadRequest(f"{name}: {error}") from None
 
 
 def _shown(fault: Fault) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from .._state.session import LoginStyle, check_style
 # Not for type checkers alone: the control endpoint reads the types of parameters.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
-from .stream import Ground, StreamFaults
+from .stream import FaultTargets, StreamFaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,8 @@ class Faults(StreamFaults):
     call them. Seconds are real ones, but for penalties, which keep to the gateway's clock.
     """
 
-    def __init__(self, ground: Ground) -> None:
-        super().__init__(ground)
+    def __init__(self, targets: FaultTargets) -> None:
+        super().__init__(targets)
         self._storm: Storm | None = None
 
     def __repr__(self) -> str:
@@ -68,8 +68,8 @@ class Faults(StreamFaults):
         """
         self._storm = None
         self._plan.clear()
-        self._ground.pacing.release()
-        for connection in self._ground.streams():
+        self._targets.pacing.release()
+        for connection in self._targets.streams():
             connection.call_off()
 
     def forget(self) -> None:
@@ -179,7 +179,7 @@ class Faults(StreamFaults):
         Raises:
             ValueError: If `seconds` is not more than 0.
         """
-        fault = Fault("penalty", seconds=self._ground.pacing.penalise(seconds))
+        fault = Fault("penalty", seconds=self._targets.pacing.penalise(seconds))
         self._plan.note(fault)
         return fault
 
@@ -195,7 +195,7 @@ class Faults(StreamFaults):
             ValueError: If `seconds` is negative.
         """
         fault = Fault("refuse", seconds=seconds)
-        self._ground.interrupt(seconds)
+        self._targets.interrupt(seconds)
         self._plan.note(fault)
         return fault
 
@@ -211,8 +211,8 @@ class Faults(StreamFaults):
         """
         check_style(style)
         fault = Fault("restart", seconds=seconds)
-        self._ground.interrupt(seconds)
-        self._ground.logout(style)
+        self._targets.interrupt(seconds)
+        self._targets.logout(style)
         self._plan.note(fault)
         return fault
 
@@ -242,7 +242,7 @@ class Faults(StreamFaults):
     def take(self, method: str, path: str) -> Taken:
         """Return what hits a request that has just arrived."""
         storm = self._storm
-        kind = storm.draw(streams=bool(self._ground.streams())) if storm is not None else None
+        kind = storm.draw(streams=bool(self._targets.streams())) if storm is not None else None
         if storm is None or kind is None:
             return self._plan.take(method, path)
         return self._strike(storm, kind, method, path)
@@ -266,7 +266,7 @@ class Faults(StreamFaults):
                 self.restart(_STORM_OUTAGE)
             case "logout":
                 self._plan.note(Fault("logout"))
-                self._ground.logout("redirect")
+                self._targets.logout("redirect")
             case "ws_silence":
                 self.ws_silence()
             case "ws_close":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class FaultTargets:
     """What faults take hold of.
 
     Attributes:
@@ -39,8 +39,8 @@ class Ground:
 class StreamFaults:
     """What can be made to go wrong with WebSockets."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, targets: FaultTargets) -> None:
+        self._targets = targets
         self._plan = Plan()
 
     def logout_after(self, messages: int, style: LoginStyle = "redirect") -> Fault:
@@ -62,9 +62,9 @@ class StreamFaults:
         def lose() -> None:
             if fault.waiting:
                 self._plan.note(fault, "GET", "/v1/api/ws")
-                self._ground.logout(style)
+                self._targets.logout(style)
 
-        for connection in self._ground.streams():
+        for connection in self._targets.streams():
             connection.call_after(messages, lose)
         return fault
 
@@ -129,7 +129,7 @@ class StreamFaults:
             msg = "messages must be at least 1"
             raise ValueError(msg)
         fault = Fault("ws_flood", times=None)
-        for connection in self._ground.streams():
+        for connection in self._targets.streams():
             connection.flood(messages, lambda count: self._plan.count(fault, count))
             self._plan.note(fault, "GET", connection.path, times=0)
         return fault
@@ -147,8 +147,8 @@ class StreamFaults:
     ) -> Fault:
         """Do something to every open WebSocket; each counts."""
         fault = Fault(kind, times=None)
-        for connection in self._ground.streams():
-            self._ground.run(work(connection))
+        for connection in self._targets.streams():
+            self._targets.run(work(connection))
             self._plan.note(fault, "GET", connection.path)
         fault.cancel()
         return fault

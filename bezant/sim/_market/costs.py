@@ -11,7 +11,7 @@ from .prices import CENT
 
 if TYPE_CHECKING:
     from .catalogue import Contract
-    from .orders import Ticket
+    from .orders import OrderSpec
 
 # asset class: for each unit, at least for an order
 _COMMISSIONS = {
@@ -29,22 +29,22 @@ def commission(contract: Contract, quantity: Decimal) -> Decimal:
     return max(least, each * quantity).quantize(CENT, ROUND_HALF_UP)
 
 
-def margin(contract: Contract, ticket: Ticket, held: Decimal, price: Decimal) -> Decimal:
+def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -> Decimal:
     """Return how much margin an order takes up, in the base currency; 0 when it closes.
 
     Args:
         contract: The contract.
-        ticket: The order.
+        spec: the order.
         held: How much of the contract is held; negative for short.
         price: The price at which the order is valued.
     """
-    along = held if ticket.side == "BUY" else -held
+    along = held if spec.side == "BUY" else -held
     # What is held the other way round is closed first, and frees as much.
-    opened = ticket.quantity + 2 * min(along, ZERO)
+    opened = spec.quantity + 2 * min(along, ZERO)
     if opened <= 0:
         return ZERO
     worth = opened * price * unit(contract) * RATES[contract.currency]
     if contract.asset_class == "FUT":
         return worth * FUTURES_MARGIN
-    bought = contract.asset_class == "OPT" and ticket.side == "BUY"
+    bought = contract.asset_class == "OPT" and spec.side == "BUY"
     return worth if bought else worth * MARGIN

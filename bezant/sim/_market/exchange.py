@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from . import calendar, costs
 from .matching import Matching
-from .orders import ZERO, Order, RefusedError
+from .orders import ZERO, Order, OrderRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from .catalogue import Contract
-    from .orders import Ticket
+    from .orders import OrderSpec
     from .prices import Market, Quote
 
 FIRST_ORDER = 1_370_093_238
@@ -53,23 +53,23 @@ class Exchange(Matching):
 
     # what it is worth
 
-    def margin(self, ticket: Ticket, price: Decimal) -> Decimal:
+    def margin(self, spec: OrderSpec, price: Decimal) -> Decimal:
         """Return how much margin an order takes up, in the base currency; 0 when it closes."""
-        contract = self._contracts[ticket.conid]
-        return costs.margin(contract, ticket, self.books.position(ticket.conid), price)
+        contract = self._contracts[spec.conid]
+        return costs.margin(contract, spec, self.books.position(spec.conid), price)
 
-    def reference(self, ticket: Ticket) -> Decimal:
+    def reference(self, spec: OrderSpec) -> Decimal:
         """Return the price at which an order is valued before it trades."""
-        if ticket.limit is not None:
-            return ticket.limit
-        if ticket.stop is not None:
-            return ticket.stop
-        quote = self.market.quote(ticket.conid, self.now)
-        return quote.ask if ticket.side == "BUY" else quote.bid
+        if spec.limit is not None:
+            return spec.limit
+        if spec.stop is not None:
+            return spec.stop
+        quote = self.market.quote(spec.conid, self.now)
+        return quote.ask if spec.side == "BUY" else quote.bid
 
     # what clients ask for
 
-    def check(self, tickets: Sequence[Ticket]) -> None:
+    def check(self, specs: Sequence[OrderSpec]) -> None:
         """Look whether orders that belong together can be placed.
 
         Raises:
@@ -78,20 +78,20 @@ class Exchange(Matching):
         placed = self._recent_ids()
         parents: set[str] = set()
         needed = ZERO
-        for ticket in tickets:
-            if ticket.conid not in self._contracts:
-                msg = f"no sec defs returned forSecDef {ticket.conid}"
-                raise RefusedError(msg)
-            if ticket.client_id and ticket.client_id in placed | parents:
-                msg = f"Local order ID={ticket.client_id} is already registered."
-                raise RefusedError(msg)
-            if ticket.parent and ticket.parent not in parents and not self._parent(ticket.parent):
-                msg = f"Parent order {ticket.parent} was not found or is done."
-                raise RefusedError(msg)
-            if ticket.client_id:
-                parents.add(ticket.client_id)
-            if not ticket.parent:
-                needed += self.margin(ticket, self.reference(ticket))
+        for spec in specs:
+            if spec.conid not in self._contracts:
+                msg = f"no sec defs returned forSecDef {spec.conid}"
+                raise OrderRefused(msg)
+            if spec.client_id and spec.client_id in placed | parents:
+                msg = f"Local order ID={spec.client_id} is already registered."
+                raise OrderRefused(msg)
+            if spec.parent and spec.parent not in parents and not self._parent(spec.parent):
+                msg = f"Parent order {spec.parent} was not found or is done."
+                raise OrderRefused(msg)
+            if spec.client_id:
+                parents.add(spec.client_id)
+            if not spec.parent:
+                needed += self.margin(spec, self.reference(spec))
         self._afford(needed)
 
     def _afford(self, needed: Decimal, but: Order | None = None) -> None:
@@ -100,7 +100,7 @@ class Exchange(Matching):
             return
         reserved = sum(
             (
-                self.margin(each.ticket, self.reference(each.ticket))
+                self.margin(each.spec, self.reference(each.spec))
                 for each in self._working.values()
                 if each.parent_id is None and each is not but
             ),
@@ -112,29 +112,29 @@ class Exchange(Matching):
                 f"The order is not accepted: it needs an initial margin of {needed:.2f} USD, "
                 f"and {left:.2f} USD are available."
             )
-            raise RefusedError(msg)
+            raise OrderRefused(msg)
 
-    def place(self, tickets: Sequence[Ticket]) -> list[Order]:
+    def place(self, specs: Sequence[OrderSpec]) -> list[Order]:
         """Place orders that belong together; they trade at once what they can.
 
         Raises:
             RefusedError: If one can't be placed; then none is.
         """
-        self.check(tickets)
+        self.check(specs)
         together = f"oca{next(self._groups)}"
         orders: list[Order] = []
-        for ticket in tickets:
-            order = Order(next(self._ids), ticket, self.now, updated=self.now)
-            if ticket.parent:
-                parent = self._parent(ticket.parent)
+        for spec in specs:
+            order = Order(next(self._ids), spec, self.now, updated=self.now)
+            if spec.parent:
+                parent = self._parent(spec.parent)
                 assert parent is not None  # noqa: S101 - checked above
                 order.parent_id = parent.order_id
                 # The children of a bracket exclude each other without being told so.
                 order.group_id = f"child{parent.order_id}"
-            elif ticket.group:
+            elif spec.group:
                 order.group_id = together
-            order.triggered = not ticket.waits
-            order.expires = self._expiry(ticket)
+            order.triggered = not spec.waits
+            order.expires = self._expiry(spec)
             self.orders[order.order_id] = self._working[order.order_id] = order
             orders.append(order)
         self._match()
@@ -144,51 +144,51 @@ class Exchange(Matching):
 
     def _end_immediate(self, order: Order) -> None:
         waits = order.parent_id in self._working
-        if order.ticket.tif == "IOC" and not order.done and not waits:
+        if order.spec.tif == "IOC" and not order.done and not waits:
             self._cancel(order, "What an IOC order can't trade at once is cancelled.")
 
-    def modify(self, order_id: int, ticket: Ticket) -> Order:
+    def modify(self, order_id: int, spec: OrderSpec) -> Order:
         """Change an order's price, quantity, time in force or type.
 
         Raises:
             RefusedError: If there is no such order, or it can't be changed so.
         """
         order = self._open(order_id)
-        old = order.ticket
+        old = order.spec
         if order.status == "PendingCancel":
             msg = f"Order {order_id} is being cancelled and can't be changed."
-            raise RefusedError(msg)
-        if (ticket.conid, ticket.side) != (old.conid, old.side):
+            raise OrderRefused(msg)
+        if (spec.conid, spec.side) != (old.conid, old.side):
             msg = "The contract and the side of an order can't be changed."
-            raise RefusedError(msg)
-        if ticket.quantity <= order.filled:
-            msg = f"The quantity can't be changed to {ticket.quantity}: {order.filled} are filled."
-            raise RefusedError(msg)
-        needed = self.margin(ticket, self.reference(ticket))
+            raise OrderRefused(msg)
+        if spec.quantity <= order.filled:
+            msg = f"The quantity can't be changed to {spec.quantity}: {order.filled} are filled."
+            raise OrderRefused(msg)
+        needed = self.margin(spec, self.reference(spec))
         if order.parent_id is None and needed > self.margin(old, self.reference(old)):
             self._afford(needed, order)
-        return self._change(order, ticket)
+        return self._change(order, spec)
 
     def reprice(self, order_id: int, limit: Decimal) -> None:
         """Let somebody change a limit where that can be, whatever the account has left."""
         order = self._working.get(order_id)
         if order is not None and order.status != "PendingCancel":
-            self._change(order, replace(order.ticket, limit=limit))
+            self._change(order, replace(order.spec, limit=limit))
 
-    def _change(self, order: Order, ticket: Ticket) -> Order:
-        old = order.ticket
-        trails = (ticket.trail, ticket.percent)
+    def _change(self, order: Order, spec: OrderSpec) -> Order:
+        old = order.spec
+        trails = (spec.trail, spec.percent)
         same = trails == (old.trail, old.percent)
-        if ticket.trail is not None and ticket.stop is None and same:
-            ticket = replace(ticket, stop=old.stop)
-        order.ticket = replace(
-            ticket, client_id=old.client_id, parent=old.parent, group=old.group
+        if spec.trail is not None and spec.stop is None and same:
+            spec = replace(spec, stop=old.stop)
+        order.spec = replace(
+            spec, client_id=old.client_id, parent=old.parent, group=old.group
         )  # fmt: skip
-        if not ticket.waits:
+        if not spec.waits:
             order.triggered = True
-        elif ticket.stop != old.stop or not same:
+        elif spec.stop != old.stop or not same:
             order.triggered = False
-        order.expires = self._expiry(ticket)
+        order.expires = self._expiry(spec)
         order.updated = self.now
         self._match()
         self._end_immediate(order)
@@ -210,10 +210,10 @@ class Exchange(Matching):
     def trade_against(self, order_id: int, quantity: Decimal) -> None:
         """Let somebody trade with a limit order at its limit, wherever the market is."""
         order = self._working.get(order_id)
-        if order is not None and order.ticket.limit is not None:
+        if order is not None and order.spec.limit is not None:
             # It may set children free.
             self._calm = 0.0
-            self._fill(order, min(quantity, order.remaining), order.ticket.limit)
+            self._fill(order, min(quantity, order.remaining), order.spec.limit)
 
     def set_quote(self, conid: int, quote: Quote) -> None:
         """Hold a contract's market still at a quote, and match against it.
@@ -223,7 +223,7 @@ class Exchange(Matching):
         """
         if conid not in self._contracts:
             msg = f"there is no contract {conid}"
-            raise RefusedError(msg)
+            raise OrderRefused(msg)
         self.market.pin(conid, quote)
         for side in ("BUY", "SELL"):
             self._taken.pop((conid, side), None)
@@ -236,10 +236,10 @@ class Exchange(Matching):
 
     # looking things up
 
-    def _expiry(self, ticket: Ticket) -> float:
-        if ticket.tif == "GTC":
+    def _expiry(self, spec: OrderSpec) -> float:
+        if spec.tif == "GTC":
             return calendar.end_of_next_quarter(self.now)
-        return calendar.end_of_day(self.now, extended=ticket.outside_rth)
+        return calendar.end_of_day(self.now, extended=spec.outside_rth)
 
     def _recent_ids(self) -> set[str]:
         """Return the clients' ids of what was placed within a day."""
@@ -247,12 +247,12 @@ class Exchange(Matching):
         for order in reversed(self.orders.values()):
             if order.placed <= self.now - _DAY:
                 break
-            found.add(order.ticket.client_id)
+            found.add(order.spec.client_id)
         return found
 
     def _parent(self, name: str) -> Order | None:
         for order in reversed(self._working.values()):
-            if name in (order.ticket.client_id, str(order.order_id)):
+            if name in (order.spec.client_id, str(order.order_id)):
                 return order
         return None
 
@@ -260,8 +260,8 @@ class Exchange(Matching):
         order = self.orders.get(order_id)
         if order is None:
             msg = f"OrderID {order_id} doesn't exist"
-            raise RefusedError(msg)
+            raise OrderRefused(msg)
         if order.done:
             msg = f"Order {order_id} is {order.status} and can't be changed or cancelled."
-            raise RefusedError(msg)
+            raise OrderRefused(msg)
         return order

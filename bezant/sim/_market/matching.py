@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .books import Totals
     from .catalogue import Contract
-    from .orders import Side, Status, Ticket
+    from .orders import OrderSpec, Side, Status
     from .prices import Market
 
 _MAX_STEPS = 2000
@@ -84,11 +84,11 @@ class Matching:
             ).net_liquidation
         return self._day_base
 
-    def commission(self, ticket: Ticket, quantity: Decimal) -> Decimal:
+    def commission(self, spec: OrderSpec, quantity: Decimal) -> Decimal:
         """Return what it costs to trade so much of an order."""
         if not self._commissions:
             return ZERO
-        return costs.commission(self._contracts[ticket.conid], quantity)
+        return costs.commission(self._contracts[spec.conid], quantity)
 
     # the passing of time
 
@@ -140,22 +140,22 @@ class Matching:
     def _idle_until(self, order: Order) -> float:
         if order.parent_id in self._working:
             return math.inf
-        ticket = order.ticket
-        buying = ticket.side == "BUY"
-        if ticket.trail is not None and not order.triggered:
-            between = trailing.still_between(ticket)
-            return self.now if between is None else self._within(ticket, *between)
+        spec = order.spec
+        buying = spec.side == "BUY"
+        if spec.trail is not None and not order.triggered:
+            between = trailing.still_between(spec)
+            return self.now if between is None else self._within(spec, *between)
         if not order.triggered:
             # A stop is for the worse, a limit for the better.
-            price, above = ticket.stop, buying
+            price, above = spec.stop, buying
         else:
-            price, above = ticket.limit, not buying
+            price, above = spec.limit, not buying
         if price is None:
             return self.now
-        return self._within(ticket, *((None, price) if above else (price, None)))
+        return self._within(spec, *((None, price) if above else (price, None)))
 
-    def _within(self, ticket: Ticket, low: Decimal | None, high: Decimal | None) -> float:
-        return self.market.within(ticket.conid, self.now, low, high)
+    def _within(self, spec: OrderSpec, low: Decimal | None, high: Decimal | None) -> float:
+        return self.market.within(spec.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
         """Do what is due by a time, each at its own time, and stop there."""
@@ -190,35 +190,35 @@ class Matching:
         """Trade what an order can; tells whether it did."""
         if order.done:
             return False
-        ticket = order.ticket
+        spec = order.spec
         cancelling = order.cancels_at is not None
-        extended = ticket.outside_rth and ticket.limit is not None
+        extended = spec.outside_rth and spec.limit is not None
         if (
             order.parent_id in self._working
-            or self.market.is_halted(ticket.conid)
+            or self.market.is_halted(spec.conid)
             or not self.market.is_open(self.now, extended=extended)
         ):
             if not cancelling:
                 self._set(order, "PreSubmitted")
             return False
-        quote = self.market.quote(ticket.conid, self.now)
-        buying = ticket.side == "BUY"
+        quote = self.market.quote(spec.conid, self.now)
+        buying = spec.side == "BUY"
         if not order.triggered:
-            if ticket.trail is not None:
-                ticket = self._followed(order, quote.last)
-            stop = ticket.stop or ZERO
+            if spec.trail is not None:
+                spec = self._followed(order, quote.last)
+            stop = spec.stop or ZERO
             order.triggered = quote.last >= stop if buying else quote.last <= stop
         if not cancelling:
             self._set(order, "Submitted" if order.triggered else "PreSubmitted")
         if not order.triggered:
             return False
         price = quote.ask if buying else quote.bid
-        if ticket.kind == "MIDPRICE":
+        if spec.kind == "MIDPRICE":
             price = ((quote.bid + quote.ask) / 2).quantize(CENT)
-        limit = ticket.limit
+        limit = spec.limit
         if limit is not None and (price > limit if buying else price < limit):
             return False
-        key = (ticket.conid, ticket.side)
+        key = (spec.conid, spec.side)
         there = Decimal(quote.ask_size if buying else quote.bid_size)
         quantity = min(order.remaining, there - self._taken.get(key, ZERO))
         if quantity <= 0:
@@ -227,25 +227,25 @@ class Matching:
         self._fill(order, quantity, price)
         return True
 
-    def _followed(self, order: Order, last: Decimal) -> Ticket:
+    def _followed(self, order: Order, last: Decimal) -> OrderSpec:
         """Move a stop that trails to where the market has brought it."""
-        ticket = trailing.follow(order.ticket, last)
-        if ticket is not order.ticket:
-            order.ticket = ticket
+        spec = trailing.follow(order.spec, last)
+        if spec is not order.spec:
+            order.spec = spec
             order.updated = self.now
-        return ticket
+        return spec
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
-        ticket = order.ticket
+        spec = order.spec
         total = order.filled + quantity
         # The least is due for the order and not for each of its parts.
-        fee = max(self.commission(ticket, total) - order.commission, ZERO)
+        fee = max(self.commission(spec, total) - order.commission, ZERO)
         execution = Execution(
             f"0000e0d5.{len(self.executions) + 1:08x}.01.01",
             order.order_id,
-            ticket.client_id,
-            ticket.conid,
-            ticket.side,
+            spec.client_id,
+            spec.conid,
+            spec.side,
             quantity,
             price,
             fee,
@@ -254,7 +254,7 @@ class Matching:
         # Before the books change.
         self._begun_with()
         self.executions.append(execution)
-        self.books.apply(self._contracts[ticket.conid], execution)
+        self.books.apply(self._contracts[spec.conid], execution)
         order.average_price = (order.average_price * order.filled + price * quantity) / total
         order.commission += fee
         order.filled = total
@@ -275,8 +275,8 @@ class Matching:
                 continue
             if order.filled:
                 # No more than what the parent has brought.
-                quantity = min(child.ticket.quantity, order.filled)
-                child.ticket = replace(child.ticket, quantity=quantity)
+                quantity = min(child.spec.quantity, order.filled)
+                child.spec = replace(child.spec, quantity=quantity)
             else:
                 self._cancel(child, "Its parent was cancelled.")
 

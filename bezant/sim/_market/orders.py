@@ -15,12 +15,12 @@ ZERO = Decimal(0)
 DONE: frozenset[Status] = frozenset({"Filled", "Cancelled"})
 
 
-class RefusedError(Exception):
+class OrderRefused(Exception):
     """The exchange does not take an order, a change or a cancellation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class OrderSpec:
     """What an order is to be.
 
     Attributes:
@@ -66,7 +66,7 @@ class Order:
 
     Attributes:
         order_id: The exchange's id.
-        ticket: What it is to be, changes included.
+        spec: what it is to be, changes included.
         placed: When it was placed, in seconds since 1970.
         status: As on the wire: `PreSubmitted` while it waits for its parent, its stop or the
             market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
@@ -83,7 +83,7 @@ class Order:
     """
 
     order_id: int
-    ticket: Ticket
+    spec: OrderSpec
     placed: float
     status: Status = "Submitted"
     filled: Decimal = ZERO
@@ -100,7 +100,7 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """How much is left to fill."""
-        return self.ticket.quantity - self.filled
+        return self.spec.quantity - self.filled
 
     @property
     def done(self) -> bool:

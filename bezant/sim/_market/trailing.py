@@ -9,35 +9,35 @@ from typing import TYPE_CHECKING
 from .prices import CENT
 
 if TYPE_CHECKING:
-    from .orders import Ticket
+    from .orders import OrderSpec
 
 _ONE = Decimal(1)
 _ZERO = Decimal(0)
 
 
-def follow(ticket: Ticket, last: Decimal) -> Ticket:
+def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
     """Return an order with its stop where the market has brought it, the limit with it.
 
     It is the same object where nothing has moved.
     """
-    trail = ticket.trail or _ZERO
-    distance = last * trail / 100 if ticket.percent else trail
-    wanted = last + distance if ticket.side == "BUY" else last - distance
+    trail = spec.trail or _ZERO
+    distance = last * trail / 100 if spec.percent else trail
+    wanted = last + distance if spec.side == "BUY" else last - distance
     wanted = max(CENT, wanted.quantize(CENT, ROUND_HALF_UP))
-    old = ticket.stop
-    if old is not None and (wanted >= old if ticket.side == "BUY" else wanted <= old):
-        return ticket
-    limit = ticket.limit
+    old = spec.stop
+    if old is not None and (wanted >= old if spec.side == "BUY" else wanted <= old):
+        return spec
+    limit = spec.limit
     if limit is not None and old is not None:
         limit = max(CENT, limit + wanted - old)
-    return replace(ticket, stop=wanted, limit=limit)
+    return replace(spec, stop=wanted, limit=limit)
 
 
-def still_between(ticket: Ticket) -> tuple[Decimal, Decimal] | None:
+def still_between(spec: OrderSpec) -> tuple[Decimal, Decimal] | None:
     """Return the prices between which the stop is neither moved nor reached; None without one."""
-    stop, trail = ticket.stop, ticket.trail or _ZERO
+    stop, trail = spec.stop, spec.trail or _ZERO
     if stop is None:
         return None
-    if ticket.side == "BUY":
-        return (stop / (_ONE + trail / 100) if ticket.percent else stop - trail), stop
-    return stop, (stop / (_ONE - trail / 100) if ticket.percent else stop + trail)
+    if spec.side == "BUY":
+        return (stop / (_ONE + trail / 100) if spec.percent else stop - trail), stop
+    return stop, (stop / (_ONE - trail / 100) if spec.percent else stop + trail)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
-from .._market.orders import Ticket
+from .._market.orders import OrderSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ class Working:
     tif: Tif = "GTC"
     client_id: str = ""
 
-    def ticket(self, conid: int) -> Ticket:
+    def spec(self, conid: int) -> OrderSpec:
         """Return the order as the exchange takes it.
 
         Raises:
@@ -103,7 +103,7 @@ class Working:
                 f"and of prices for {self.kind}: {' and '.join(wanted) or 'none'}"
             )
             raise ValueError(msg)
-        return Ticket(
+        return OrderSpec(
             conid=conid,
             side=self.side,
             kind=self.kind,

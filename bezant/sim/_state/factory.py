@@ -10,8 +10,8 @@ from .._scenario.scenario import Scenario
 from .._wire_forms.account import Account
 from .._wire_forms.bars import History
 from .._wire_forms.quotes import Quotes
-from .questions import Questions
-from .state import World
+from .questions import QuestionRules
+from .state import State
 from .trading import Trading
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class StateFactory:
     """What a gateway was told; see `SimulatedGateway`.
 
     Raises:
@@ -43,7 +43,7 @@ class Recipe:
             msg = "intervals must be positive, and ready_delay must not be negative"
             raise ValueError(msg)
 
-    def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> World:
+    def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> State:
         """Make a world.
 
         Args:
@@ -58,7 +58,7 @@ class Recipe:
         trading = Trading(
             catalogue, clock, scenario or Scenario(), seed=self.seed, interval=self.quote_interval
         )
-        return World(
+        return State(
             clock=clock,
             session=session,
             catalogue=catalogue,
@@ -66,7 +66,7 @@ class Recipe:
             history=History(trading),
             account=Account(self.account_id, trading, clock),
             trading=trading,
-            questions=Questions(self.seed),
+            questions=QuestionRules(self.seed),
             quote_interval=self.quote_interval,
             heartbeat_interval=self.heartbeat_interval,
             ready_delay=self.ready_delay,

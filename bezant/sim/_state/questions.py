@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .._market.exchange import Exchange
-    from .._market.orders import Ticket
+    from .._market.orders import OrderSpec
     from .trading import Trading
 
 MAX_SUPPRESSED = 51
@@ -43,7 +43,7 @@ class _Pending:
 
 
 @dataclass(slots=True)
-class Questions:
+class QuestionRules:
     """Which questions there are, and which of them wait for an answer.
 
     Attributes:
@@ -60,32 +60,32 @@ class Questions:
         self._random = random.Random(f"{self.seed}/questions")
 
     def raised(
-        self, trading: Trading, exchange: Exchange, tickets: Sequence[Ticket], *, by_money: bool
+        self, trading: Trading, exchange: Exchange, specs: Sequence[OrderSpec], *, by_money: bool
     ) -> list[str]:
         """Return the kinds of question that orders raise, in the order of asking."""
         found: dict[str, None] = {}
         scenario = trading.scenario
-        for ticket in tickets:
-            contract = trading.catalogue.contracts[ticket.conid]
-            blind = ticket.conid in trading.without_data
-            last = exchange.market.quote(ticket.conid, exchange.now).last
-            limit = ticket.limit
-            capped = ticket.kind == "MIDPRICE"
-            if limit is not None and not (ticket.parent or blind or capped):
+        for spec in specs:
+            contract = trading.catalogue.contracts[spec.conid]
+            blind = spec.conid in trading.without_data
+            last = exchange.market.quote(spec.conid, exchange.now).last
+            limit = spec.limit
+            capped = spec.kind == "MIDPRICE"
+            if limit is not None and not (spec.parent or blind or capped):
                 # To either side, as the real ones ask.
                 far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
                 if far:
                     found["o163"] = None
             if blind:
                 found["o354"] = None
-            if ticket.quantity > exact(scenario.size_limit):
+            if spec.quantity > exact(scenario.size_limit):
                 found["o383"] = None
-            value = exchange.reference(ticket) * ticket.quantity * unit(contract)
+            value = exchange.reference(spec) * spec.quantity * unit(contract)
             if value * RATES[contract.currency] > exact(scenario.value_limit):
                 found["o451"] = None
-            if ticket.kind == "MKT" and not exchange.market.is_open(exchange.now):
+            if spec.kind == "MKT" and not exchange.market.is_open(exchange.now):
                 found["o10151"] = None
-            if ticket.waits and not ticket.parent:
+            if spec.waits and not spec.parent:
                 found["o10331"] = None
         if by_money:
             found["o10223"] = None

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from .._wire_forms.account import Account
     from .._wire_forms.bars import History
     from .._wire_forms.quotes import Quotes
-    from .questions import Questions
+    from .questions import QuestionRules
     from .session import Session
     from .trading import Trading
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class State:
     """The parts of the simulation, and the times that streams keep to (in simulated seconds)."""
 
     clock: Clock
@@ -27,7 +27,7 @@ class World:
     history: History
     account: Account
     trading: Trading
-    questions: Questions
+    questions: QuestionRules
     quote_interval: float
     heartbeat_interval: float
     ready_delay: float

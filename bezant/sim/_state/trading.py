@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._market.books import RATES
 from .._market.exchange import Exchange
-from .._market.orders import RefusedError, Ticket
+from .._market.orders import OrderRefused, OrderSpec
 from .._market.prices import Market, spread
 from .._scenario.scenario import exact, find, seeded
 
@@ -76,14 +76,14 @@ class Trading:
             )
         for order in scenario.orders or ():
             try:
-                exchange.place([order.ticket(find(catalogue, order.contract))])
-            except RefusedError as why:
+                exchange.place([order.spec(find(catalogue, order.contract))])
+            except OrderRefused as why:
                 msg = f"the scenario's order {order!r} can't be placed: {why}"
                 raise ValueError(msg) from why
         self._activity: _Activity | None = None
         if scenario.orders is None and scenario.held is None:
             # An account without the means for the two orders goes without them.
-            with contextlib.suppress(RefusedError):
+            with contextlib.suppress(OrderRefused):
                 self._activity = _Activity(exchange, catalogue)
 
     @contextlib.contextmanager
@@ -134,8 +134,8 @@ class _Activity:
         self._every = exchange.market.interval * _STEPS
         self._done = 0
         self._limit = Decimal(455)
-        tickets = [
-            Ticket(
+        specs = [
+            OrderSpec(
                 conid=find(catalogue, symbol),
                 side="BUY",
                 kind="LMT",
@@ -146,7 +146,7 @@ class _Activity:
             )
             for symbol, quantity, limit in (("AAPL", _TOTAL, 250), ("MSFT", 10, 455))
         ]
-        self._filled, self._repriced = (exchange.place([each])[0].order_id for each in tickets)
+        self._filled, self._repriced = (exchange.place([each])[0].order_id for each in specs)
 
     def run(self, now: float) -> None:
         due = int((now - self._begin) / self._every)
@@ -160,8 +160,8 @@ class _Activity:
         exchange = self._exchange
         if exchange.orders[self._filled].remaining > 1:
             exchange.trade_against(self._filled, Decimal(1))
-        ticket = exchange.orders[self._repriced].ticket
-        if ticket.limit == self._limit:
+        spec = exchange.orders[self._repriced].spec
+        if spec.limit == self._limit:
             # Not changed by the client meanwhile.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

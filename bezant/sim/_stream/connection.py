@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from .._state.state import World
+    from .._state.state import State
 
 _LOG = logging.getLogger("bezant.sim")
 _CALL_TIMEOUT = 5.0
@@ -41,7 +41,7 @@ class WsConnection:
         silent: Whether nothing is sent any more, though the connection is open.
     """
 
-    def __init__(self, websocket: WebSocket, world: World, slots: asyncio.Semaphore) -> None:
+    def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
         self.path: str = websocket.url.path
         self.query: dict[str, str] = dict(websocket.query_params)
         self.headers: dict[str, str] = dict(websocket.headers)
@@ -56,9 +56,9 @@ class WsConnection:
         self._after: tuple[int, Callable[[], None]] | None = None
         self._websocket = websocket
         self._link = link_of(websocket.scope)
-        self._world = world
+        self._state = state
         self._slots = slots
-        self._feeds = Feeds(world)
+        self._feeds = Feeds(state)
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -188,7 +188,7 @@ class WsConnection:
     async def _on_message(self, text: str) -> None:
         if not self.ready:
             self.dropped.append(text)
-        elif self._world.session.authenticated or text.startswith(("tic", "ech")):
+        elif self._state.session.authenticated or text.startswith(("tic", "ech")):
             for data in self._feeds.handle(text):
                 await self._emit(data)
 
@@ -201,21 +201,21 @@ class WsConnection:
 
     async def _stream(self) -> None:
         """Become ready, then send heartbeats and changes until cancelled."""
-        world = self._world
-        await world.clock.sleep(world.ready_delay)
-        if not world.session.logged_in:
+        state = self._state
+        await state.clock.sleep(state.ready_delay)
+        if not state.session.logged_in:
             # The real one accepts the upgrade by itself: without a login nothing ever comes.
             return
         async with self._slots:
-            began = world.clock.elapsed()
+            began = state.clock.elapsed()
             await self._emit(
                 encode({"topic": "system", "success": USERNAME, "isFT": False, "isPaper": True})
             )
             self.ready = True
-            sts = world.session.sts()
+            sts = state.session.sts()
             sts["args"] |= SERVER_INFO | {"username": USERNAME}
             await self._emit(encode(sts))
-            properties = world.account.properties(world.session.token, SERVER_INFO)
+            properties = state.account.properties(state.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._heartbeat(began))
@@ -223,17 +223,17 @@ class WsConnection:
 
     async def _heartbeat(self, began: float) -> None:
         def beat() -> list[bytes]:
-            return [encode({"topic": "system", "hb": int(self._world.clock.now() * 1000)})]
+            return [encode({"topic": "system", "hb": int(self._state.clock.now() * 1000)})]
 
-        await self._repeat(began, self._world.heartbeat_interval, beat)
+        await self._repeat(began, self._state.heartbeat_interval, beat)
 
     async def _tick(self, began: float) -> None:
-        await self._repeat(began, self._world.quote_interval, self._feeds.tick)
+        await self._repeat(began, self._state.quote_interval, self._feeds.tick)
 
     async def _repeat(
         self, began: float, interval: float, tell: Callable[[], Iterable[bytes]]
     ) -> None:
-        clock = self._world.clock
+        clock = self._state.clock
         while True:
             await clock.sleep_until(began + interval)
             # Counted from before the work: a clock moved on meanwhile is not missed.

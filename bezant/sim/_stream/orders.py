@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._market.orders import Order
-    from .._state.state import World
+    from .._state.state import State
 
 Message = dict[str, Any]
 _DAY = 86_400.0
@@ -34,8 +34,8 @@ def texts(given: object) -> list[str]:
 class OrderFeed:
     """What was told of each order: the whole once, then what changes."""
 
-    def __init__(self, world: World, given: dict[str, Any]) -> None:
-        self._world = world
+    def __init__(self, state: State, given: dict[str, Any]) -> None:
+        self._state = state
         # "PreSubmitted" and "pre_submitted" both occur.
         self._wanted = {each.replace("_", "").lower() for each in texts(given.get("filters"))} - {
             "sortbytime"
@@ -47,12 +47,12 @@ class OrderFeed:
 
     def tick(self) -> Iterator[Message]:
         """Yield what changed since the last tick."""
-        world = self._world
-        if world.session.orders_filtered:
+        state = self._state
+        if state.session.orders_filtered:
             # A filtered list over REST silences the stream until one is forced.
             return
-        since = world.clock.now() - _DAY
-        with world.trading.now() as exchange:
+        since = state.clock.now() - _DAY
+        with state.trading.now() as exchange:
             rows = [
                 delta
                 for order in exchange.orders.values()
@@ -63,15 +63,15 @@ class OrderFeed:
 
     def _change(self, order: Order, since: float) -> Message | None:
         told = self._told.get(order.order_id)
-        state = (order.status, order.filled, order.ticket, order.updated)
+        state = (order.status, order.filled, order.spec, order.updated)
         if told is not None and told[0] == state:
             return None
         if told is None and order.done and order.updated < since:
             return None
         if self._wanted and order.status.lower() not in self._wanted:
             return None
-        contract = self._world.catalogue.contracts[order.ticket.conid]
-        row = order_row(order, contract, self._world.account.account_id)
+        contract = self._state.catalogue.contracts[order.spec.conid]
+        row = order_row(order, contract, self._state.account.account_id)
         self._told[order.order_id] = (state, row)
         old = told[1] if told is not None else {}
         delta = {key: value for key, value in row.items() if old.get(key) != value}
@@ -81,23 +81,23 @@ class OrderFeed:
 class TradeFeed:
     """Which executions were told."""
 
-    def __init__(self, world: World, given: dict[str, Any]) -> None:
-        self._world = world
+    def __init__(self, state: State, given: dict[str, Any]) -> None:
+        self._state = state
         days: object = given.get("days")
-        self._since = world.clock.now() - (days if isinstance(days, int) else 1) * _DAY
+        self._since = state.clock.now() - (days if isinstance(days, int) else 1) * _DAY
         self._told = 0
         if given.get("realtimeUpdatesOnly") is True:
-            with world.trading.now() as exchange:
+            with state.trading.now() as exchange:
                 self._told = len(exchange.executions)
 
     def tick(self) -> Iterator[Message]:
         """Yield the executions since the last tick."""
-        world = self._world
-        with world.trading.now() as exchange:
+        state = self._state
+        with state.trading.now() as exchange:
             fresh = exchange.executions[self._told :]
             self._told = len(exchange.executions)
         rows = [
-            execution_row(each, world.catalogue.contracts[each.conid], world.account.account_id)
+            execution_row(each, state.catalogue.contracts[each.conid], state.account.account_id)
             for each in fresh
             if each.when >= self._since
         ]

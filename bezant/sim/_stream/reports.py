@@ -10,7 +10,7 @@ from .orders import arguments, texts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._state.state import World
+    from .._state.state import State
 
 _MAX_BARS = 5
 _LADDER_ROWS = 5
@@ -38,11 +38,11 @@ Message = dict[str, Any]
 class Topics:
     """What was asked for, and what was sent of it."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._summaries: dict[str, _Report] = {}
         self._ledgers: dict[str, _Report] = {}
-        self._reported = world.clock.elapsed()
+        self._reported = state.clock.elapsed()
         self._bars: dict[str, str] = {}
         self._ladders: dict[str, dict[int, Message]] = {}
         self._served = 0
@@ -83,8 +83,8 @@ class Topics:
 
     def tick(self) -> Iterator[Message]:
         """Yield what changed since the last tick."""
-        now = self._world.clock.elapsed()
-        if now - self._reported >= _REPORTS_EVERY * self._world.quote_interval:
+        now = self._state.clock.elapsed()
+        if now - self._reported >= _REPORTS_EVERY * self._state.quote_interval:
             self._reported = now
             for account, report in self._summaries.items():
                 yield from self._summary(account, report)
@@ -99,14 +99,14 @@ class Topics:
     def _summary(self, account: str, report: _Report) -> Iterator[Message]:
         rows = [
             {"key": f"{key}-S", "monetaryValue": number, "currency": "USD", "severity": 0}
-            for key, number in self._world.account.amounts().items()
+            for key, number in self._state.account.amounts().items()
         ]
         fresh = [each for each in report.of(rows) if len(each) > 1]
         if fresh:
             yield {"topic": f"ssd+{account}", "result": self._stamped(fresh)}
 
     def _ledger(self, account: str, report: _Report) -> Message:
-        parts = self._world.account.ledger()
+        parts = self._state.account.ledger()
         rows = [
             {
                 "key": f"LedgerList{name}",
@@ -129,12 +129,12 @@ class Topics:
         return {"topic": f"sld+{account}", "result": self._stamped(report.of(rows))}
 
     def _stamped(self, rows: list[Message]) -> list[Message]:
-        now = int(self._world.clock.now())
+        now = int(self._state.clock.now())
         return [{"key": row["key"], "timestamp": now} | row for row in rows]
 
     def _history(self, target: str, given: dict[str, Any]) -> Iterator[Message]:
         try:
-            body = self._world.history.bars(
+            body = self._state.history.bars(
                 int(target.partition("@")[0]),
                 str(given.get("period", "1d")),
                 str(given.get("bar", "5min")),
@@ -152,7 +152,7 @@ class Topics:
     def _ladder(self, target: str) -> Iterator[Message]:
         try:
             conid = int(target.split("+")[1])
-            last = self._world.quotes.last(conid)
+            last = self._state.quotes.last(conid)
         except (ValueError, IndexError):
             return
         if last is None:

@@ -15,7 +15,7 @@ from .reports import BEGINNINGS, ENDS, Topics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._state.state import World
+    from .._state.state import State
 
 # Real topics that this simulation takes and leaves unanswered.
 _SILENT = frozenset({"blt", "ntf", "shs"})
@@ -42,14 +42,14 @@ class _MarketData:
 class Feeds:
     """The subscriptions of one connection."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: State) -> None:
+        self._state = state
         self._market_data: dict[int, _MarketData] = {}
         self._orders: OrderFeed | None = None
         self._trades: TradeFeed | None = None
         self._pnl_told = 0.0
         self._pnl: dict[str, Any] | None = None
-        self._topics = Topics(world)
+        self._topics = Topics(state)
 
     def clear(self) -> None:
         """Forget all subscriptions, as the gateway does with the session they belong to."""
@@ -57,7 +57,7 @@ class Feeds:
         self._orders = None
         self._trades = None
         self._pnl = None
-        self._topics = Topics(self._world)
+        self._topics = Topics(self._state)
 
     def handle(self, text: str) -> Iterator[bytes]:
         """Take a command and yield what is answered at once."""
@@ -70,18 +70,18 @@ class Feeds:
             target, _, options = rest.partition("+")
             yield from self._on_market_data(topic, target, options)
         elif topic == "sor":
-            self._orders = OrderFeed(self._world, arguments(rest))
+            self._orders = OrderFeed(self._state, arguments(rest))
             yield from map(encode, self._orders.tick())
         elif topic == "uor":
             self._orders = None
         elif topic == "str":
-            self._trades = TradeFeed(self._world, arguments(rest))
+            self._trades = TradeFeed(self._state, arguments(rest))
             yield from map(encode, self._trades.tick())
         elif topic == "utr":
             self._trades = None
         elif topic == "spl":
             self._pnl = {}
-            self._world.session.gains_asked = True
+            self._state.session.gains_asked = True
             yield from self._pnl_changes()
         elif topic == "upl":
             self._pnl = None
@@ -98,8 +98,8 @@ class Feeds:
         for feed in (self._orders, self._trades):
             if feed is not None:
                 yield from map(encode, feed.tick())
-        world = self._world
-        if world.clock.elapsed() - self._pnl_told >= _PNL_EVERY * world.quote_interval:
+        state = self._state
+        if state.clock.elapsed() - self._pnl_told >= _PNL_EVERY * state.quote_interval:
             yield from self._pnl_changes()
         yield from map(encode, self._topics.tick())
 
@@ -112,7 +112,7 @@ class Feeds:
 
     def endless(self) -> Iterator[bytes]:
         """Yield quotes without end: of what is subscribed to, or else of the first contract."""
-        conids = sorted(self._market_data) or [self._world.catalogue.known[0].conid]
+        conids = sorted(self._market_data) or [self._state.catalogue.known[0].conid]
         for number, conid in enumerate(itertools.cycle(conids)):
             yield (
                 b'{"topic":"smd+%d","conid":%d,"conidEx":"%d","_updated":%d,"server_id":"q0",'
@@ -121,8 +121,8 @@ class Feeds:
 
     def oversized(self, size: int) -> bytes:
         """Return a message that is longer than `size` bytes."""
-        conid = self._world.catalogue.known[0].conid
-        head = self._world.quotes.head(conid)
+        conid = self._state.catalogue.known[0].conid
+        head = self._state.quotes.head(conid)
         return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})
 
     def _on_market_data(self, topic: str, target: str, options: str) -> Iterator[bytes]:
@@ -133,20 +133,20 @@ class Feeds:
         except (ValueError, AttributeError, TypeError, RecursionError):
             yield _error(f"Invalid arguments: {topic}+{target}+{options}")
             return
-        fields = self._world.session.fields
+        fields = self._state.session.fields
         if topic == "umd":
             self._market_data.pop(conid, None)
             fields.pop(conid, None)
             return
         fields.setdefault(conid, set()).update(wanted)
-        feed = _MarketData(target, self._world.clock.elapsed() + self._world.market_data_lifetime)
-        feed.sent = self._world.quotes.fields(conid, fields[conid])
+        feed = _MarketData(target, self._state.clock.elapsed() + self._state.market_data_lifetime)
+        feed.sent = self._state.quotes.fields(conid, fields[conid])
         self._market_data[conid] = feed
         values = {name: value for name, value in feed.sent.items() if name in wanted}
         yield self._quote(conid, feed, values)
 
     def _quote(self, conid: int, feed: _MarketData, values: dict[str, Any]) -> bytes:
-        head = self._world.quotes.head(conid)
+        head = self._state.quotes.head(conid)
         return encode(
             head
             | {"conidEx": feed.conid_ex, "6119": head["server_id"], "topic": f"smd+{conid}"}
@@ -154,14 +154,14 @@ class Feeds:
         )
 
     def _market_data_changes(self) -> Iterator[bytes]:
-        now = self._world.clock.elapsed()
+        now = self._state.clock.elapsed()
         for conid, feed in list(self._market_data.items()):
             if now >= feed.ends:
                 # No message says so on the wire either.
                 del self._market_data[conid]
-        fields = self._world.session.fields
+        fields = self._state.session.fields
         feeds = list(self._market_data.items())
-        found = self._world.quotes.many((conid, fields.get(conid, ())) for conid, _ in feeds)
+        found = self._state.quotes.many((conid, fields.get(conid, ())) for conid, _ in feeds)
         for (conid, feed), values in zip(feeds, found, strict=True):
             delta = {name: new for name, new in values.items() if feed.sent.get(name) != new}
             feed.sent = values
@@ -172,8 +172,8 @@ class Feeds:
     def _pnl_changes(self) -> Iterator[bytes]:
         if self._pnl is None:
             return
-        account = self._world.account
-        self._pnl_told = self._world.clock.elapsed()
+        account = self._state.account
+        self._pnl_told = self._state.clock.elapsed()
         values = account.gains()
         delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
         self._pnl = values

@@ -42,30 +42,30 @@ def _venue(contract: Contract) -> str:
 
 
 def _prices(order: Order) -> str:
-    ticket = order.ticket
-    shown = [money(each) for each in (ticket.stop, ticket.limit) if each is not None]
-    return " ".join([_KINDS[ticket.kind][0], *shown])
+    spec = order.spec
+    shown = [money(each) for each in (spec.stop, spec.limit) if each is not None]
+    return " ".join([_KINDS[spec.kind][0], *shown])
 
 
 def describe(order: Order, contract: Contract) -> str:
     """Say in words what an order is."""
-    ticket = order.ticket
-    verb = {"BUY": "Buy", "SELL": "Sell"}[ticket.side]
+    spec = order.spec
+    verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
     if order.status == "Filled":
-        verb = {"BUY": "Bought", "SELL": "Sold"}[ticket.side]
-    tif = _TIFS[ticket.tif][0]
-    return f"{verb} {plain(ticket.quantity)} {contract.symbol} {_prices(order)}, {tif}"
+        verb = {"BUY": "Bought", "SELL": "Sold"}[spec.side]
+    tif = _TIFS[spec.tif][0]
+    return f"{verb} {plain(spec.quantity)} {contract.symbol} {_prices(order)}, {tif}"
 
 
 def _sizes(order: Order) -> str:
-    total = plain(order.ticket.quantity)
+    total = plain(order.spec.quantity)
     return f"{plain(order.filled)}/{total}" if order.filled and order.remaining else total
 
 
 def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
     """Return an order as the list of orders and the `sor` topic show it."""
-    ticket = order.ticket
-    price = ticket.limit if ticket.limit is not None else ticket.stop
+    spec = order.spec
+    price = spec.limit if spec.limit is not None else spec.stop
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
     row: dict[str, Any] = {
         "acct": account,
@@ -82,30 +82,30 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         "listingExchange": _venue(contract),
         "remainingQuantity": float(order.remaining),
         "filledQuantity": float(order.filled),
-        "totalSize": float(ticket.quantity),
+        "totalSize": float(spec.quantity),
         "companyName": contract.name,
         "status": order.status,
         "order_ccp_status": order.status,
-        "origOrderType": _KINDS[ticket.kind][1],
+        "origOrderType": _KINDS[spec.kind][1],
         "supportsTaxOpt": "1",
         "lastExecutionTime": time.strftime("%y%m%d%H%M%S", time.gmtime(order.updated)),
-        "orderType": _KINDS[ticket.kind][0],
+        "orderType": _KINDS[spec.kind][0],
         "bgColor": background,
         "fgColor": foreground,
         "isEventTrading": "0",
         "price": "" if price is None else money(price),
-        "timeInForce": _TIFS[ticket.tif][1],
+        "timeInForce": _TIFS[spec.tif][1],
         "lastExecutionTime_r": int(order.updated) * 1000,
-        "side": ticket.side,
+        "side": spec.side,
     }
     if contract.asset_class != "STK":
         row["description2"] = contract.title
-    if ticket.client_id:
-        row["order_ref"] = ticket.client_id
+    if spec.client_id:
+        row["order_ref"] = spec.client_id
     if order.filled:
         row["avgPrice"] = money(order.average_price)
-    if ticket.limit is not None and ticket.stop is not None:
-        row["auxPrice"] = money(ticket.stop)
+    if spec.limit is not None and spec.stop is not None:
+        row["auxPrice"] = money(spec.stop)
     if order.parent_id is not None:
         row["parentId"] = order.parent_id
     if order.status == "Cancelled" and order.reason:
@@ -115,9 +115,9 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
 
 def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any]:
     """Return an order as its own status call shows it: numbers as texts."""
-    ticket = order.ticket
+    spec = order.spec
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
-    price = ticket.limit if ticket.limit is not None else ticket.stop
+    price = spec.limit if spec.limit is not None else spec.stop
     description = describe(order, contract)
     body: dict[str, Any] = {
         "sub_type": None,
@@ -127,7 +127,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "conidex": str(contract.conid),
         "conid": contract.conid,
         "symbol": contract.symbol,
-        "side": ticket.side[0],
+        "side": spec.side[0],
         "contract_description_1": contract.symbol,
         "listing_exchange": _venue(contract),
         "is_event_trading": "0",
@@ -135,22 +135,22 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "order_status": order.status,
         "order_ccp_status": order.status,
         "order_status_description": f"Order {order.status}",
-        "order_type": _KINDS[ticket.kind][1],
+        "order_type": _KINDS[spec.kind][1],
         "size": str(float(order.remaining)),
         "filled_quantity": str(float(order.filled)),
         "cum_fill": str(float(order.filled)),
         "remaining_quantity": str(float(order.remaining)),
-        "total_size": str(float(ticket.quantity)),
+        "total_size": str(float(spec.quantity)),
         "total_cash_size": "0.0",
         "currency": contract.currency,
         "account": account,
-        "tif": ticket.tif,
+        "tif": spec.tif,
         "bg_color": background,
         "fg_color": foreground,
         "order_not_editable": order.done,
         "editable_fields": "" if order.done else "\x1e",
         "cannot_cancel_order": order.done,
-        "outside_rth": ticket.outside_rth,
+        "outside_rth": spec.outside_rth,
         "all_or_none": False,
         "deactivate_order": False,
         "use_price_mgmt_algo": False,
