@@ -192,7 +192,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _sim(options: argparse.Namespace) -> int:
     if _missing(*_SIMULATION):
         return _UNUSABLE
-    from .sim import _cli as sim
+    from .sim import _command as sim
 
     return sim.run(
         options.port,

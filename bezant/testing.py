@@ -154,7 +154,7 @@ def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
 
 def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
     from bezant.sim import SimulatedGateway, load_scenario
-    from bezant.sim._scenario_file import clock_of
+    from bezant.sim._scenario.files import clock_of
 
     own = {name: value for name, value in options.items() if name not in ("client", "time")}
     with _naming_the_marker():

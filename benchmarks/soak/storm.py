@@ -238,7 +238,7 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
         and (len(numbers) > 2 or not any(numbers[0] < each < numbers[1] for each in accounts_asked))
     ]
     check(sent and not twice, f"sent twice: {twice[:5]}")
-    exchange = Counter(each.ticket.client_id for each in gateway.orders)
+    exchange = Counter(each.spec.client_id for each in gateway.orders)
     check(max(exchange.values()) == 1, "an order stands there twice")
     for name, outcome in log.orders.items():
         if outcome == "placed":
@@ -246,7 +246,7 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
         elif outcome != "OutcomeUnknown":
             check(exchange[name] == 0, f"{name} was said to have failed ({outcome}) and is there")
     check(set(exchange) <= set(log.orders), "an order that nobody has placed")
-    ended = {each.ticket.client_id: each.status for each in gateway.orders}
+    ended = {each.spec.client_id: each.status for each in gateway.orders}
     for name, outcome in log.cancelled.items():
         going = ended[name] in ("PendingCancel", "Cancelled")
         if outcome == "cancelled":

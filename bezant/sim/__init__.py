@@ -13,20 +13,20 @@ with SimulatedGateway(positions=250) as gateway:
 """
 
 try:
-    from bezant.sim._catalogue import Contract
-    from bezant.sim._clock import Clock
-    from bezant.sim._enforcer import Pacing
-    from bezant.sim._exchange.orders import Execution, Order, Ticket
-    from bezant.sim._fault_plan import Fault, FaultKind, Injected, When
-    from bezant.sim._faults import Faults
-    from bezant.sim._gateway import SimulatedGateway
-    from bezant.sim._pacing import Arrival, Judge, Violation
-    from bezant.sim._recorded import RecordedRequest
-    from bezant.sim._scenario import Held, Scenario, Working
-    from bezant.sim._scenario_file import ScenarioError, load_scenario
-    from bezant.sim._session import LoginStyle
-    from bezant.sim._storm import EVERY_KIND, Storm, StormKind
-    from bezant.sim._ws import WsConnection
+    from ._edge.recording import RecordedRequest
+    from ._faults.faults import Faults
+    from ._faults.plan import Fault, FaultKind, Injected, When
+    from ._faults.storm import EVERY_KIND, Storm, StormKind
+    from ._gateway import SimulatedGateway
+    from ._limits.enforcement import Pacing
+    from ._limits.judge import Arrival, Judge, Violation
+    from ._market.catalogue import Contract
+    from ._market.orders import Execution, Order, OrderSpec
+    from ._scenario.clock import Clock
+    from ._scenario.files import ScenarioError, load_scenario
+    from ._scenario.scenario import Held, Scenario, Working
+    from ._state.session import LoginStyle
+    from ._stream.connection import WsConnection
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] not in {"h11", "starlette", "trustme", "uvicorn"}:
         raise
@@ -50,6 +50,7 @@ __all__ = [
     "Judge",
     "LoginStyle",
     "Order",
+    "OrderSpec",
     "Pacing",
     "RecordedRequest",
     "Scenario",
@@ -57,7 +58,6 @@ __all__ = [
     "SimulatedGateway",
     "Storm",
     "StormKind",
-    "Ticket",
     "Violation",
     "When",
     "Working",

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezant.sim._certificate import certificate
-from bezant.sim._clock import Clock
-from bezant.sim._control import Control
-from bezant.sim._controls import MarketControls, SessionControls
-from bezant.sim._edge import Edge
-from bezant.sim._enforcer import Pacing
-from bezant.sim._faults import Faults
-from bezant.sim._pacing import DEFAULT_GROWTH, DEFAULT_PENALTY
-from bezant.sim._recipe import Recipe
-from bezant.sim._recorded import API, RecordedRequest
-from bezant.sim._rest import LOGIN_PATH, Api
-from bezant.sim._server import ServerThread
-from bezant.sim._session import Session
-from bezant.sim._ws import WsConnection
-from bezant.sim._ws_faults import Ground
+from ._api.router import LOGIN_PATH, Api
+from ._control.controls import MarketControls, SessionControls
+from ._control.endpoint import Control
+from ._edge.app import Edge
+from ._edge.recording import API, RecordedRequest
+from ._faults.faults import Faults
+from ._faults.stream import FaultTargets
+from ._limits.enforcement import Pacing
+from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
+from ._scenario.clock import Clock
+from ._state.factory import StateFactory
+from ._state.session import Session
+from ._stream.connection import WsConnection
+from ._transport.certificate import certificate
+from ._transport.server import ServerThread
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from bezant.sim._scenario import Scenario
+    from ._scenario.scenario import Scenario
 
 _MAX_STREAMS = 5
 _MAX_CLOSED = 1000
@@ -80,7 +80,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         pacing: Literal["off", "enforced"] = "off",
         control: bool = True,
     ) -> None:
-        self._recipe = Recipe(
+        self._factory = StateFactory(
             account_id=account_id,
             positions=positions,
             seed=seed,
@@ -102,13 +102,13 @@ class SimulatedGateway(MarketControls, SessionControls):
         self._clock = Clock() if clock is None else clock
         self._session = Session(seed, self._session_changed)
         self._scenario = scenario
-        self._world = self._recipe.make(self._session, self._clock, scenario)
+        self._state = self._factory.make(self._session, self._clock, scenario)
         self._pacing = Pacing(self._clock.elapsed)
         self._enforced = pacing == "enforced"
         if self._enforced:
             self._pacing.enforce()
         self._faults = Faults(
-            Ground(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
+            FaultTargets(self._open_streams, self._run, self._interrupt, self.logout, self._pacing)
         )
         self._api = self._make_api()
         self._edge = Edge(
@@ -122,7 +122,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         )
 
     def _make_api(self) -> Api:
-        return Api(self._world, lambda: self.root_url + LOGIN_PATH)
+        return Api(self._state, lambda: self.root_url + LOGIN_PATH)
 
     def __repr__(self) -> str:
         where = "not started" if self._port is None else self.root_url
@@ -146,7 +146,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             The gateway itself.
 
         Raises:
-            OSError: If it can't listen, for one because the port is in use.
+            OSError: If it cannot listen, for one because the port is in use.
             RuntimeError: If it is running already.
         """
         if self._thread is not None:
@@ -177,7 +177,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             ValueError: If the scenario names a contract that there is not.
         """
         begin = self._scenario if scenario is None else scenario
-        world = self._recipe.make(self._session, self._clock, begin)
+        state = self._factory.make(self._session, self._clock, begin)
         for connection in self._open_streams():
             self._run(connection.break_off())
         self._connections.clear()
@@ -185,7 +185,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         self._pacing.off()
         if self._enforced:
             self._pacing.enforce()
-        self._world = world
+        self._state = state
         self._api = self._make_api()
         self._edge.use(self._api)
         self._session.login()
@@ -225,7 +225,7 @@ class SimulatedGateway(MarketControls, SessionControls):
     @property
     def account_id(self) -> str:
         """The account's id."""
-        return self._world.account.account_id
+        return self._state.account.account_id
 
     @property
     def clock(self) -> Clock:
@@ -296,7 +296,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         return self._pacing
 
     async def _serve_websocket(self, websocket: WebSocket) -> None:
-        connection = WsConnection(websocket, self._world, self._slots)
+        connection = WsConnection(websocket, self._state, self._slots)
         closed = [each for each in self._connections if each.closed]
         for each in closed[: max(0, len(closed) - _MAX_CLOSED)]:
             self._connections.remove(each)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
-from bezant.sim._edge import _BODY_METHODS, Edge, _page
-from bezant.sim._gateway import SimulatedGateway
-from bezant.sim._recorded import API, RecordedRequest
+from ._edge.app import _BODY_METHODS, Edge, _page
+from ._edge.recording import API, RecordedRequest
+from ._gateway import SimulatedGateway
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from starlette.websockets import WebSocket
 
-    from bezant.sim._enforcer import Pacing
-    from bezant.sim._faults import Faults
-    from bezant.sim._rest import Api
-    from bezant.sim._scenario import Scenario
-    from bezant.sim._session import Session
+    from ._api.router import Api
+    from ._faults.faults import Faults
+    from ._limits.enforcement import Pacing
+    from ._scenario.scenario import Scenario
+    from ._state.session import Session
 
 OWN_AGENT = "ClientPortalGW/1"
 """The User-Agent of what the gateway asks of its own accord."""
@@ -93,7 +93,7 @@ class SimulatedUpstream(SimulatedGateway):
             The gateway itself.
 
         Raises:
-            OSError: If it can't listen, for one because the port is in use.
+            OSError: If it cannot listen, for one because the port is in use.
             RuntimeError: If it is running already.
         """
         super().start()

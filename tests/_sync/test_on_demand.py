@@ -21,7 +21,7 @@ from bezant import (
 )
 from bezant.models.orders import OrderTicket
 from bezant.sim import SimulatedGateway
-from bezant.sim._fault_plan import When
+from bezant.sim._faults.plan import When
 from tests.support._sync import until
 
 APPLE = 265598

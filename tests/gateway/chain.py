@@ -11,7 +11,7 @@ from bezant.sim._upstream import SimulatedUpstream
 
 if TYPE_CHECKING:
     from bezant.sim import Scenario
-    from bezant.sim._recipe import Recipe
+    from bezant.sim._state.factory import StateFactory
     from tests.gateway.real import RealGateway
 
 
@@ -23,7 +23,7 @@ class Chain(SimulatedUpstream):
     """
 
     real: RealGateway
-    _usual: Recipe | None = None
+    _usual: StateFactory | None = None
 
     @property
     def port(self) -> int:
@@ -44,19 +44,19 @@ class Chain(SimulatedUpstream):
         return str(self.real.ca_file)
 
     def prepare(
-        self, *, scenario: Scenario | None = None, clock: Clock | None = None, **recipe: Any
+        self, *, scenario: Scenario | None = None, clock: Clock | None = None, **options: Any
     ) -> None:
         """Be as new for the next test.
 
         Args:
             scenario: What the account holds.
             clock: The time that the account and the streams go by; the present by default.
-            recipe: Arguments of a simulated gateway that are not as ever: intervals, positions.
+            options: arguments of `SimulatedGateway` that differ from the usual ones.
         """
         if self._thread is None:
             self.start()
         if self._usual is None:
-            self._usual = self._recipe
+            self._usual = self._factory
         deadline = time.monotonic() + 0.3
         while not all(each.closed for each in self.ws_connections):
             if time.monotonic() > deadline:
@@ -64,6 +64,6 @@ class Chain(SimulatedUpstream):
                 for each in self.ws_connections:
                     each.close()
             time.sleep(0.005)
-        self._recipe = dataclasses.replace(self._usual, **recipe)
+        self._factory = dataclasses.replace(self._usual, **options)
         self._clock = Clock() if clock is None else clock
         self.reset(scenario)

@@ -12,7 +12,7 @@ import pytest
 from bezant import OutcomeUnknown, Refused
 from bezant.models.orders import OrderTicket
 from bezant.sim import Clock, Held, Scenario
-from bezant.sim._fault_plan import When
+from bezant.sim._faults.plan import When
 from tests.gateway.chain import Chain
 from tests.gateway.twins import Twin
 

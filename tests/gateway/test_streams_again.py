@@ -66,8 +66,8 @@ async def test_market_data_is_renewed(
     module = importlib.import_module(f"tests._{kind}.test_stream_faults")
 
     @contextmanager
-    def behind_the_real_one(**recipe: Any) -> Iterator[Chain]:
-        gateway.prepare(**recipe)
+    def behind_the_real_one(**options: Any) -> Iterator[Chain]:
+        gateway.prepare(**options)
         yield gateway
 
     monkeypatch.setattr(module, "SimulatedGateway", behind_the_real_one)

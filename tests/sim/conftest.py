@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from bezant.sim import SimulatedGateway
-from bezant.sim._certificate import certificate
+from bezant.sim._transport.certificate import certificate
 
 INTERVAL = 0.01
 

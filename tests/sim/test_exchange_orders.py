@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezant.sim._exchange import calendar
-from bezant.sim._exchange.exchange import FIRST_ORDER, Exchange
-from bezant.sim._exchange.orders import Order, RefusedError, Ticket
-from bezant.sim._exchange.prices import Hours, Market, Path, spread
+from bezant.sim._market import calendar
+from bezant.sim._market.exchange import FIRST_ORDER, Exchange
+from bezant.sim._market.orders import Order, OrderRefused, OrderSpec
+from bezant.sim._market.prices import Hours, Market, Path, spread
 
 from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
 
@@ -31,7 +31,7 @@ def at(here: Exchange, last: float | str, size: int = 1000, conid: int = 1) -> N
     here.set_quote(conid, spread(Decimal(str(last)), size, size, 100))
 
 
-def ticket(side: str = "BUY", quantity: int = 10, kind: str = "LMT", **options: Any) -> Ticket:
+def spec(side: str = "BUY", quantity: int = 10, kind: str = "LMT", **options: Any) -> OrderSpec:
     for name in ("limit", "stop"):
         if name in options:
             options[name] = Decimal(str(options[name]))
@@ -41,30 +41,30 @@ def ticket(side: str = "BUY", quantity: int = 10, kind: str = "LMT", **options: 
         "kind": kind,
         "quantity": Decimal(quantity),
     } | options
-    return Ticket(**given)
+    return OrderSpec(**given)
 
 
-def place(here: Exchange, *tickets: Ticket) -> list[Order]:
-    return here.place(tickets)
+def place(here: Exchange, *specs: OrderSpec) -> list[Order]:
+    return here.place(specs)
 
 
 def test_market_order() -> None:
     here = exchange()
-    [order] = place(here, ticket(kind="MKT"))
+    [order] = place(here, spec(kind="MKT"))
     assert (order.order_id, status(order), filled(order)) == (FIRST_ORDER, "Filled", 10)
     [done] = here.executions
     assert (done.price, done.commission) == (Decimal("100.01"), Decimal(1))
     assert done.when == NOON
     assert here.books.cash["USD"] == Decimal(100_000) - Decimal("1000.10") - 1
     assert here.books.position(1) == 10
-    [sold] = place(here, ticket("SELL", 4, "MKT"))
+    [sold] = place(here, spec("SELL", 4, "MKT"))
     assert sold.average_price == Decimal("99.99")
     assert here.books.position(1) == 6
 
 
 def test_limit_order_waits_for_its_price() -> None:
     here = exchange()
-    [order] = place(here, ticket(limit=99, tif="GTC"))
+    [order] = place(here, spec(limit=99, tif="GTC"))
     assert (status(order), here.working) == ("Submitted", [order])
     at(here, "99.5")
     assert filled(order) == 0
@@ -75,8 +75,8 @@ def test_limit_order_waits_for_its_price() -> None:
 def test_large_orders_fill_in_parts() -> None:
     here = exchange()
     at(here, 100, size=30)
-    [order] = place(here, ticket(quantity=70, limit=101))
-    [other] = place(here, ticket(quantity=20, limit=101))
+    [order] = place(here, spec(quantity=70, limit=101))
+    [other] = place(here, spec(quantity=20, limit=101))
     assert (filled(order), filled(other)) == (30, 0)
     here.advance(NOON + 0.5)
     assert (filled(order), status(order)) == (60, "Submitted")
@@ -90,8 +90,8 @@ def test_large_orders_fill_in_parts() -> None:
 
 def test_stop_orders() -> None:
     here = exchange()
-    [stop] = place(here, ticket("SELL", kind="STP", stop=95))
-    [limited] = place(here, ticket("BUY", kind="STOP_LIMIT", stop=105, limit=106))
+    [stop] = place(here, spec("SELL", kind="STP", stop=95))
+    [limited] = place(here, spec("BUY", kind="STOP_LIMIT", stop=105, limit=106))
     assert status(stop) == status(limited) == "PreSubmitted"
     at(here, "94.5")
     assert (status(stop), stop.average_price) == ("Filled", Decimal("94.49"))
@@ -105,16 +105,16 @@ def test_stop_orders() -> None:
 def test_immediate_or_cancel() -> None:
     here = exchange()
     at(here, 100, size=4)
-    [order] = place(here, ticket(limit=101, tif="IOC"))
+    [order] = place(here, spec(limit=101, tif="IOC"))
     assert (status(order), filled(order)) == ("Cancelled", 4)
     assert "IOC" in order.reason
 
 
 def test_day_orders_end_with_the_day() -> None:
     here = exchange()
-    [day] = place(here, ticket(limit=50))
-    [longer] = place(here, ticket(limit=50, outside_rth=True))
-    [good] = place(here, ticket(limit=50, tif="GTC"))
+    [day] = place(here, spec(limit=50))
+    [longer] = place(here, spec(limit=50, outside_rth=True))
+    [good] = place(here, spec(limit=50, tif="GTC"))
     close = calendar.last_session(NOON).closes
     here.advance(close - 1)
     assert status(day) == "Submitted"
@@ -130,7 +130,7 @@ def test_day_orders_end_with_the_day() -> None:
 
 def test_cancelling_takes_a_while() -> None:
     here = exchange()
-    [order] = place(here, ticket(limit=90))
+    [order] = place(here, spec(limit=90))
     here.cancel(order.order_id)
     assert status(order) == "PendingCancel"
     here.cancel(order.order_id)
@@ -138,16 +138,16 @@ def test_cancelling_takes_a_while() -> None:
     assert status(order) == "PendingCancel"
     here.advance(NOON + 1)
     assert (status(order), order.updated) == ("Cancelled", NOON + 0.25)
-    with pytest.raises(RefusedError, match="is Cancelled"):
+    with pytest.raises(OrderRefused, match="is Cancelled"):
         here.cancel(order.order_id)
-    with pytest.raises(RefusedError, match="doesn't exist"):
+    with pytest.raises(OrderRefused, match="doesn't exist"):
         here.cancel(5)
 
 
 def test_what_is_due_happens_in_its_order() -> None:
     here = exchange()
-    [day] = place(here, ticket(limit=90))
-    [other] = place(here, ticket(limit=90))
+    [day] = place(here, spec(limit=90))
+    [other] = place(here, spec(limit=90))
     here.cancel(other.order_id)
     # In one long step.
     here._due(NOON + 86_400)
@@ -157,7 +157,7 @@ def test_what_is_due_happens_in_its_order() -> None:
 
 def test_an_order_can_fill_while_it_is_cancelled() -> None:
     here = exchange()
-    [order] = place(here, ticket(limit=90))
+    [order] = place(here, spec(limit=90))
     here.cancel(order.order_id)
     at(here, 80)
     assert status(order) == "Filled"
@@ -168,26 +168,26 @@ def test_an_order_can_fill_while_it_is_cancelled() -> None:
 def test_modify() -> None:
     here = exchange()
     at(here, 100, size=4)
-    [order] = place(here, ticket(limit=101, client_id="mine"))
-    wanted = ticket(limit=90, quantity=20)
+    [order] = place(here, spec(limit=101, client_id="mine"))
+    wanted = spec(limit=90, quantity=20)
     here.modify(order.order_id, wanted)
     here.advance(NOON + 5)
-    assert (filled(order), order.ticket.client_id) == (4, "mine")
+    assert (filled(order), order.spec.client_id) == (4, "mine")
     for wrong in (
         replace(wanted, side="SELL"), replace(wanted, conid=2), replace(wanted, quantity=Decimal(4))
     ):  # fmt: skip
-        with pytest.raises(RefusedError):
+        with pytest.raises(OrderRefused):
             here.modify(order.order_id, wrong)
-    here.modify(order.order_id, ticket(kind="MKT", quantity=6))
+    here.modify(order.order_id, spec(kind="MKT", quantity=6))
     assert status(order) == "Filled"
-    with pytest.raises(RefusedError, match="is Filled"):
+    with pytest.raises(OrderRefused, match="is Filled"):
         here.modify(order.order_id, wanted)
-    [stop] = place(here, ticket("SELL", kind="STP", stop=95))
-    here.modify(stop.order_id, ticket("SELL", kind="STP", stop=101, quantity=3))
+    [stop] = place(here, spec("SELL", kind="STP", stop=95))
+    here.modify(stop.order_id, spec("SELL", kind="STP", stop=101, quantity=3))
     assert (stop.triggered, filled(stop)) == (True, 3)
-    [last] = place(here, ticket(limit=90))
+    [last] = place(here, spec(limit=90))
     here.cancel(last.order_id)
-    with pytest.raises(RefusedError, match="being cancelled"):
+    with pytest.raises(OrderRefused, match="being cancelled"):
         here.modify(last.order_id, wanted)
 
 
@@ -202,9 +202,9 @@ def filled(order: Order) -> float:
 def bracket(here: Exchange, limit: float = 99) -> list[Order]:
     return place(
         here,
-        ticket(limit=limit, client_id="parent"),
-        ticket("SELL", limit=110, parent="parent", tif="GTC"),
-        ticket("SELL", kind="STP", stop=95, parent="parent", tif="GTC"),
+        spec(limit=limit, client_id="parent"),
+        spec("SELL", limit=110, parent="parent", tif="GTC"),
+        spec("SELL", kind="STP", stop=95, parent="parent", tif="GTC"),
     )
 
 
@@ -237,26 +237,26 @@ def test_bracket_whose_parent_ends() -> None:
     here.advance(NOON + 0.3)
     # What was filled is still to be protected, and no more than that.
     assert (status(parent), filled(parent)) == ("Cancelled", 3)
-    assert gain.ticket.quantity == loss.ticket.quantity == 3
+    assert gain.spec.quantity == loss.spec.quantity == 3
 
 
 def test_child_of_an_order_that_works_already() -> None:
     here = exchange()
-    [parent] = place(here, ticket(limit=99, client_id="first"))
-    [child] = place(here, ticket("SELL", limit=120, parent=str(parent.order_id)))
+    [parent] = place(here, spec(limit=99, client_id="first"))
+    [child] = place(here, spec("SELL", limit=120, parent=str(parent.order_id)))
     assert child.parent_id == parent.order_id
-    with pytest.raises(RefusedError, match="Parent order"):
-        place(here, ticket(limit=99, parent="nobody"))
+    with pytest.raises(OrderRefused, match="Parent order"):
+        place(here, spec(limit=99, parent="nobody"))
 
 
 def test_one_of_a_group() -> None:
     here = exchange()
     low, high = place(
         here,
-        ticket(limit=99, group=True, tif="GTC"),
-        ticket(conid=1, limit=98, group=True, tif="GTC"),
+        spec(limit=99, group=True, tif="GTC"),
+        spec(conid=1, limit=98, group=True, tif="GTC"),
     )
-    [apart] = place(here, ticket(limit=97, tif="GTC"))
+    [apart] = place(here, spec(limit=97, tif="GTC"))
     at(here, 97, size=5)
     assert (filled(low), status(low), filled(high), status(high)) == (
         5,
@@ -269,38 +269,38 @@ def test_one_of_a_group() -> None:
 
 def test_what_is_refused() -> None:
     here = exchange()
-    with pytest.raises(RefusedError, match="no sec defs"):
-        place(here, ticket(conid=77, limit=5))
-    place(here, ticket(limit=50, client_id="a"))
-    with pytest.raises(RefusedError, match="already registered"):
-        place(here, ticket(limit=50, client_id="a"))
-    with pytest.raises(RefusedError, match="already registered"):
-        place(here, ticket(limit=50, client_id="b"), ticket(limit=51, client_id="b"))
+    with pytest.raises(OrderRefused, match="no sec defs"):
+        place(here, spec(conid=77, limit=5))
+    place(here, spec(limit=50, client_id="a"))
+    with pytest.raises(OrderRefused, match="already registered"):
+        place(here, spec(limit=50, client_id="a"))
+    with pytest.raises(OrderRefused, match="already registered"):
+        place(here, spec(limit=50, client_id="b"), spec(limit=51, client_id="b"))
     assert len(here.orders) == 1
     here.advance(NOON + 90_000)
-    place(here, ticket(limit=50, client_id="a"))
-    with pytest.raises(RefusedError):
+    place(here, spec(limit=50, client_id="a"))
+    with pytest.raises(OrderRefused):
         here.set_quote(77, spread(Decimal(1), 1, 1, 1))
 
 
 def test_buying_power() -> None:
     here = exchange(cash=1000)
-    with pytest.raises(RefusedError, match=r"initial margin of 1000\.10 USD, and 1000\.00"):
-        here.check([ticket("BUY", 40, "MKT")])
-    [order] = place(here, ticket(quantity=20, limit=90, tif="GTC"))
+    with pytest.raises(OrderRefused, match=r"initial margin of 1000\.10 USD, and 1000\.00"):
+        here.check([spec("BUY", 40, "MKT")])
+    [order] = place(here, spec(quantity=20, limit=90, tif="GTC"))
     # What works already takes up its part.
-    with pytest.raises(RefusedError, match=r"550\.00 USD are available"):
-        place(here, ticket(quantity=30, limit=90))
-    with pytest.raises(RefusedError, match="initial margin"):
-        here.modify(order.order_id, ticket(quantity=50, limit=90))
-    here.modify(order.order_id, ticket(quantity=40, limit=90))
+    with pytest.raises(OrderRefused, match=r"550\.00 USD are available"):
+        place(here, spec(quantity=30, limit=90))
+    with pytest.raises(OrderRefused, match="initial margin"):
+        here.modify(order.order_id, spec(quantity=50, limit=90))
+    here.modify(order.order_id, spec(quantity=40, limit=90))
     at(here, 89)
     assert status(order) == "Filled"
     # Closing needs nothing; going as far to the other side does neither.
-    assert here.margin(ticket("SELL", 40, "MKT"), Decimal(89)) == 0
-    assert here.margin(ticket("SELL", 80, "MKT"), Decimal(89)) == 0
-    assert here.margin(ticket("SELL", 84, "MKT"), Decimal(100)) == 100
-    option = ticket(conid=OPTION.conid, quantity=1, limit=4)
+    assert here.margin(spec("SELL", 40, "MKT"), Decimal(89)) == 0
+    assert here.margin(spec("SELL", 80, "MKT"), Decimal(89)) == 0
+    assert here.margin(spec("SELL", 84, "MKT"), Decimal(100)) == 100
+    option = spec(conid=OPTION.conid, quantity=1, limit=4)
     assert here.margin(option, Decimal(4)) == 400
     assert here.margin(replace(option, side="SELL"), Decimal(4)) == 100
     assert here.margin(replace(option, conid=FUTURE.conid), Decimal(5000)) == 25_000
@@ -310,8 +310,8 @@ def test_buying_power() -> None:
 def test_outside_the_hours() -> None:
     day = calendar.last_session(NOON)
     here = exchange(hours="regular", now=day.closes + 60.0)
-    [market] = place(here, ticket(kind="MKT"))
-    [limit] = place(here, ticket(limit=120, outside_rth=True))
+    [market] = place(here, spec(kind="MKT"))
+    [limit] = place(here, spec(limit=120, outside_rth=True))
     assert (status(market), status(limit)) == ("PreSubmitted", "Filled")
     here.advance(calendar.following(day).opens - 1.0)
     assert status(market) == "PreSubmitted"
@@ -327,7 +327,7 @@ def test_daily_gain() -> None:
     prior = here.market.path(1).last(close)
     at(here, 101)
     assert here.daily_gain == 100 * (101 - prior)
-    place(here, ticket("SELL", 100, "MKT"))
+    place(here, spec("SELL", 100, "MKT"))
     assert here.daily_gain == 100 * (Decimal("100.99") - prior) - 1
     assert here.books.totals().realized == 100 * (Decimal("100.99") - 90) - 1
     here.advance(NOON + 86_400)
@@ -337,7 +337,7 @@ def test_daily_gain() -> None:
 
 def test_trading_against_an_order() -> None:
     here = exchange()
-    [order] = place(here, ticket(limit=90))
+    [order] = place(here, spec(limit=90))
     here.trade_against(order.order_id, Decimal(3))
     assert (filled(order), float(order.average_price)) == (3, 90)
     here.trade_against(order.order_id, Decimal(30))
@@ -349,7 +349,7 @@ def test_trading_against_an_order() -> None:
 def test_time_passes_in_long_steps_too() -> None:
     one = exchange()
     one.market.unpin(1)
-    [order] = place(one, ticket(limit="99.5", tif="GTC"))
+    [order] = place(one, spec(limit="99.5", tif="GTC"))
     one.advance(NOON + 3 * 86_400)
     one.advance(NOON)
     assert one.now == NOON + 3 * 86_400
@@ -400,11 +400,11 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
             if kind.startswith("TRAIL"):
                 options |= {"trail": abs(price - 100) + Decimal("0.1"), "percent": kind[-1] == "%"}
                 kind = kind.strip("%")
-            sent = [ticket(side, 3000, kind if kind != "BRACKET" else "LMT", **options)]
+            sent = [spec(side, 3000, kind if kind != "BRACKET" else "LMT", **options)]
             if kind == "BRACKET":
                 other = "SELL" if side == "BUY" else "BUY"
                 sent = [replace(sent[0], client_id=f"b{number}")]
-                sent.append(ticket(other, 3000, limit=price, parent=f"b{number}"))
+                sent.append(spec(other, 3000, limit=price, parent=f"b{number}"))
             place(here, *sent)
         for part in range(1, parts + 1):
             here.advance(now + seconds * part / parts)
@@ -416,11 +416,11 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
 
 
 def levels(order: Order) -> tuple[float, float]:
-    return float(order.ticket.stop or 0), float(order.ticket.limit or 0)
+    return float(order.spec.stop or 0), float(order.spec.limit or 0)
 
 
-def trailing(side: str, trail: float | str, kind: str = "TRAIL", **options: Any) -> Ticket:
-    return ticket(side, 10, kind, trail=Decimal(str(trail)), **options)
+def trailing(side: str, trail: float | str, kind: str = "TRAIL", **options: Any) -> OrderSpec:
+    return spec(side, 10, kind, trail=Decimal(str(trail)), **options)
 
 
 def test_a_stop_that_trails_goes_one_way() -> None:
@@ -437,7 +437,7 @@ def test_a_stop_that_trails_goes_one_way() -> None:
 
     [order] = place(here, trailing("BUY", 2))
     at(here, 90)
-    assert order.ticket.stop == 92
+    assert order.spec.stop == 92
     at(here, "91.99")
     assert status(order) == "PreSubmitted"
     at(here, 94)
@@ -473,13 +473,13 @@ def test_the_limit_goes_with_the_stop_until_it_is_reached() -> None:
 def test_a_trail_begins_when_its_parent_has_filled() -> None:
     here = exchange()
     parent, child = place(
-        here, ticket(limit=95, client_id="p"), trailing("SELL", 1, parent="p")
+        here, spec(limit=95, client_id="p"), trailing("SELL", 1, parent="p")
     )  # fmt: skip
     at(here, 110)
-    assert child.ticket.stop is None
+    assert child.spec.stop is None
     at(here, 94)
     assert (status(parent), status(child)) == ("Filled", "PreSubmitted")
-    assert child.ticket.stop == 93
+    assert child.spec.stop == 93
 
 
 def test_changing_a_stop_that_trails() -> None:
@@ -488,19 +488,19 @@ def test_changing_a_stop_that_trails() -> None:
     at(here, 105)
     # Without a stop of its own, it goes on from where it is; with another distance, anew.
     at(here, 104)
-    here.modify(order.order_id, replace(order.ticket, quantity=Decimal(5), stop=None))
+    here.modify(order.order_id, replace(order.spec, quantity=Decimal(5), stop=None))
     assert (levels(order), order.remaining) == ((103, 0), Decimal(5))
-    here.modify(order.order_id, replace(order.ticket, trail=Decimal(4), stop=None))
-    assert order.ticket.stop == 100
-    here.modify(order.order_id, ticket("SELL", kind="LMT", limit=110))
+    here.modify(order.order_id, replace(order.spec, trail=Decimal(4), stop=None))
+    assert order.spec.stop == 100
+    here.modify(order.order_id, spec("SELL", kind="LMT", limit=110))
     assert (status(order), order.triggered) == ("Submitted", True)
 
 
 def test_midprice() -> None:
     here = exchange()
-    [order] = place(here, ticket(kind="MIDPRICE"))
+    [order] = place(here, spec(kind="MIDPRICE"))
     assert (status(order), order.average_price) == ("Filled", Decimal(100))
-    [capped] = place(here, ticket(kind="MIDPRICE", limit=99))
+    [capped] = place(here, spec(kind="MIDPRICE", limit=99))
     assert status(capped) == "Submitted"
     at(here, "98.50")
     assert (status(capped), capped.average_price) == ("Filled", Decimal("98.50"))
@@ -508,13 +508,13 @@ def test_midprice() -> None:
 
 def test_a_change_that_takes_up_more_margin_has_to_be_afforded() -> None:
     here = exchange(cash=1000)
-    [order] = place(here, ticket(limit=90, quantity=40))
-    with pytest.raises(RefusedError, match="initial margin"):
-        here.modify(order.order_id, replace(order.ticket, limit=Decimal(105)))
-    assert here.modify(order.order_id, replace(order.ticket, limit=Decimal(95))).ticket.limit == 95
+    [order] = place(here, spec(limit=90, quantity=40))
+    with pytest.raises(OrderRefused, match="initial margin"):
+        here.modify(order.order_id, replace(order.spec, limit=Decimal(105)))
+    assert here.modify(order.order_id, replace(order.spec, limit=Decimal(95))).spec.limit == 95
     # Whatever became of the account meanwhile, less is always allowed.
     here.books.cash["USD"] = Decimal(-1000)
-    assert here.modify(order.order_id, replace(order.ticket, quantity=Decimal(30))).remaining == 30
+    assert here.modify(order.order_id, replace(order.spec, quantity=Decimal(30))).remaining == 30
 
 
 def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,7 +528,7 @@ def test_a_day_with_an_order_far_from_the_market_is_short(monkeypatch: pytest.Mo
 
     here = exchange()
     here.market.unpin(1)
-    place(here, ticket(limit=70, tif="GTC"), ticket("SELL", 10, limit=140, tif="GTC"))
+    place(here, spec(limit=70, tif="GTC"), spec("SELL", 10, limit=140, tif="GTC"))
     monkeypatch.setattr(Path, "last", counted)
     here.advance(NOON + 900)
     assert looked < 10

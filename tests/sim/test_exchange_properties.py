@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bezant.sim._exchange.exchange import Exchange
-from bezant.sim._exchange.orders import Kind, Order, RefusedError, Side, Ticket, Tif
-from bezant.sim._exchange.prices import Market, spread
+from bezant.sim._market.exchange import Exchange
+from bezant.sim._market.orders import Kind, Order, OrderRefused, OrderSpec, Side, Tif
+from bezant.sim._market.prices import Market, spread
 
 from .test_exchange_parts import CONTRACTS, NOON
 
@@ -28,13 +28,13 @@ SIDES: tuple[Side, ...] = ("BUY", "SELL")
 
 
 @st.composite
-def tickets(draw: st.DrawFn) -> Ticket:
+def specs(draw: st.DrawFn) -> OrderSpec:
     conid = draw(conids)
     scale = Decimal(str(CONTRACTS[conid].price)) / 100
     kind = draw(st.sampled_from(get_args(Kind)))
     trails = kind in ("TRAIL", "TRAILLMT")
     tifs: tuple[Tif, ...] = ("DAY", "GTC", "IOC")
-    return Ticket(
+    return OrderSpec(
         conid=conid,
         side=draw(st.sampled_from(SIDES)),
         kind=kind,
@@ -65,20 +65,20 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.done: dict[int, Order] = {}
         self.stops: dict[tuple[int, object], Decimal] = {}
 
-    def attempt(self, *wanted: Ticket) -> None:
-        with contextlib.suppress(RefusedError):
+    def attempt(self, *wanted: OrderSpec) -> None:
+        with contextlib.suppress(OrderRefused):
             self.here.place(wanted)
 
-    @rule(ticket=tickets())
-    def place(self, ticket: Ticket) -> None:
-        self.attempt(ticket)
+    @rule(spec=specs())
+    def place(self, spec: OrderSpec) -> None:
+        self.attempt(spec)
 
-    @rule(many=st.lists(tickets(), min_size=2, max_size=4))
-    def place_a_group(self, many: list[Ticket]) -> None:
+    @rule(many=st.lists(specs(), min_size=2, max_size=4))
+    def place_a_group(self, many: list[OrderSpec]) -> None:
         self.attempt(*(replace(each, group=True) for each in many))
 
-    @rule(parent=tickets(), children=st.lists(tickets(), min_size=1, max_size=2))
-    def place_a_bracket(self, parent: Ticket, children: list[Ticket]) -> None:
+    @rule(parent=specs(), children=st.lists(specs(), min_size=1, max_size=2))
+    def place_a_bracket(self, parent: OrderSpec, children: list[OrderSpec]) -> None:
         self.names += 1
         name = f"parent-{self.names}"
         side: Side = "SELL" if parent.side == "BUY" else "BUY"
@@ -91,16 +91,16 @@ class ExchangeMachine(RuleBasedStateMachine):
     def cancel(self, number: int) -> None:
         if self.here.orders:
             order_id = list(self.here.orders)[number % len(self.here.orders)]
-            with contextlib.suppress(RefusedError):
+            with contextlib.suppress(OrderRefused):
                 self.here.cancel(order_id)
 
-    @rule(number=st.integers(0, 100), ticket=tickets())
-    def modify(self, number: int, ticket: Ticket) -> None:
+    @rule(number=st.integers(0, 100), spec=specs())
+    def modify(self, number: int, spec: OrderSpec) -> None:
         if self.here.orders:
             order = list(self.here.orders.values())[number % len(self.here.orders)]
-            old = order.ticket
-            with contextlib.suppress(RefusedError):
-                self.here.modify(order.order_id, replace(ticket, conid=old.conid, side=old.side))
+            old = order.spec
+            with contextlib.suppress(OrderRefused):
+                self.here.modify(order.order_id, replace(spec, conid=old.conid, side=old.side))
 
     @rule(conid=conids, price=prices, size=st.integers(0, 300))
     def move(self, conid: int, price: Decimal, size: int) -> None:
@@ -149,7 +149,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     def executions_are_what_was_filled(self) -> None:
         for order in self.here.orders.values():
             parts = [each for each in self.here.executions if each.order_id == order.order_id]
-            assert sum(each.quantity for each in parts) == order.filled <= order.ticket.quantity
+            assert sum(each.quantity for each in parts) == order.filled <= order.spec.quantity
             assert (order.status == "Filled") == (not order.remaining)
             assert sum(each.commission for each in parts) == order.commission
             assert order.done == (order not in self.here.working)
@@ -157,7 +157,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def no_fill_is_worse_than_its_limit(self) -> None:
         for each in self.here.executions[self.seen :]:
-            limit = self.here.orders[each.order_id].ticket.limit
+            limit = self.here.orders[each.order_id].spec.limit
             if limit is not None:
                 assert each.price <= limit if each.side == "BUY" else each.price >= limit
         self.seen = len(self.here.executions)
@@ -166,13 +166,13 @@ class ExchangeMachine(RuleBasedStateMachine):
     def a_stop_that_trails_goes_the_orders_way(self) -> None:
         stops: dict[tuple[int, object], Decimal] = {}
         for order in self.here.orders.values():
-            ticket = order.ticket
-            if ticket.trail is None or ticket.stop is None:
+            spec = order.spec
+            if spec.trail is None or spec.stop is None:
                 continue
-            place = (order.order_id, (ticket.trail, ticket.percent, ticket.quantity, ticket.limit))
-            stops[place] = ticket.stop
-            before = self.stops.get(place, ticket.stop)
-            assert ticket.stop <= before if ticket.side == "BUY" else ticket.stop >= before
+            place = (order.order_id, (spec.trail, spec.percent, spec.quantity, spec.limit))
+            stops[place] = spec.stop
+            before = self.stops.get(place, spec.stop)
+            assert spec.stop <= before if spec.side == "BUY" else spec.stop >= before
         self.stops = stops
 
     @invariant()

@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bezant.sim import SimulatedGateway, _certificate, _cli, _server
+from bezant.sim import SimulatedGateway, _command
+from bezant.sim._transport import certificate, uvicorn
 from tests.support.processes import hearing_ctrl_c
 
 
@@ -58,11 +59,11 @@ def test_nothing_is_left_after_with() -> None:
 def test_start_after_the_first_is_quick() -> None:
     with SimulatedGateway(positions=0):
         pass
-    made = _certificate._mint.cache_info().misses  # the keys are what takes long
+    made = certificate._mint.cache_info().misses  # the keys are what takes long
     for _ in range(5):
         with SimulatedGateway():
             pass
-    assert _certificate._mint.cache_info().misses == made
+    assert certificate._mint.cache_info().misses == made
 
 
 def test_stop_drops_what_is_open_at_once(
@@ -138,7 +139,7 @@ def test_methods_of_a_connection_after_the_end_do_nothing(
 
 
 def test_port_in_use(gateway: SimulatedGateway) -> None:
-    with pytest.raises(OSError, match=f"can't listen on 127.0.0.1 port {gateway.port}") as caught:
+    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {gateway.port}") as caught:
         SimulatedGateway(port=gateway.port).start()
     assert caught.value.errno == errno.EADDRINUSE
 
@@ -147,7 +148,7 @@ def test_a_server_that_does_not_come_up_is_an_error(monkeypatch: pytest.MonkeyPa
     async def fail(_self: object, sockets: object = None) -> None:
         raise ValueError("no loop today")
 
-    monkeypatch.setattr(_server._Uvicorn, "startup", fail)
+    monkeypatch.setattr(uvicorn.Server, "startup", fail)
     gateway = SimulatedGateway(positions=0)
     with pytest.raises(OSError, match="did not start") as caught:
         gateway.start()
@@ -182,7 +183,7 @@ def test_tls_versions(gateway: SimulatedGateway) -> None:
     older = ssl.create_default_context(cadata=gateway.certificate_pem.decode())
     older.maximum_version = ssl.TLSVersion.TLSv1_2
     assert connected(gateway, older) == "TLSv1.2"
-    from bezant.sim._certificate import certificate
+    from bezant.sim._transport.certificate import certificate
 
     assert certificate().context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert certificate().context.maximum_version is ssl.TLSVersion.TLSv1_2
@@ -220,8 +221,8 @@ def test_command_in_the_foreground(
         return False
 
     waits: list[float] = []
-    monkeypatch.setattr(_cli, "_Never", type("Never", (), {"wait": interrupt}))
-    assert _cli.run(0, positions=3, seed=5) == 0
+    monkeypatch.setattr(_command, "_Never", type("Never", (), {"wait": interrupt}))
+    assert _command.run(0, positions=3, seed=5) == 0
     out = capsys.readouterr().out
     assert "https://127.0.0.1:" in out
     assert "DU1234567" in out
@@ -231,14 +232,14 @@ def test_command_in_the_foreground(
 def test_command_where_the_port_is_taken(
     gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _cli.run(gateway.port) == 1
-    assert "can't listen" in capsys.readouterr().err
+    assert _command.run(gateway.port) == 1
+    assert "cannot listen" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process is POSIX")
 def test_ctrl_c_ends_the_command_with_0() -> None:
     root = pathlib.Path(__file__).parents[2]
-    code = "import sys; from bezant.sim._cli import run; sys.exit(run(0, positions=0))"
+    code = "import sys; from bezant.sim._command import run; sys.exit(run(0, positions=0))"
     with hearing_ctrl_c():
         started = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -273,6 +274,6 @@ def test_another_missing_module_is_not_blamed_on_the_extra(
     for name in list(sys.modules):
         if name.startswith("bezant.sim"):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "bezant.sim._quotes", None)
-    with pytest.raises(ModuleNotFoundError, match="_quotes"):
+    monkeypatch.setitem(sys.modules, "bezant.sim._wire_forms.quotes", None)
+    with pytest.raises(ModuleNotFoundError, match="quotes"):
         importlib.import_module("bezant.sim")

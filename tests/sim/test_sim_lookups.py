@@ -14,7 +14,7 @@ from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
 from bezant.models.watchlists import WatchlistRow
 from bezant.sim import SimulatedGateway
-from bezant.sim._exchange.books import RATES
+from bezant.sim._market.books import RATES
 
 AAPL = 265598
 

@@ -13,7 +13,7 @@ import pytest
 from bezant import AsyncClient, Client, NotFound
 from bezant.operations import OPERATIONS, OperationEntry
 from bezant.sim import SimulatedGateway
-from bezant.sim._examples import Examples, answer_type, find
+from bezant.sim._api.examples import Examples, answer_type, find
 
 # What has to be there before it can be found comes first; what ends something comes last.
 _FIRST = ("create_", "submit_", "preview_")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from bezant.sim import Clock, Contract, Held, Scenario, SimulatedGateway, Working
-from bezant.sim._exchange.books import Books
+from bezant.sim._market.books import Books
 
 ACCOUNT = "DU1234567"
 APPLE = 265598
@@ -166,13 +166,13 @@ def test_modify_and_cancel(gateway: SimulatedGateway, trader: httpx.Client) -> N
     [changed] = trader.post(path, json=row(price=248, quantity=20, tif="GTC")).json()
     assert changed["order_id"] == placed["order_id"]
     [order] = gateway.orders
-    assert (order.ticket.limit, order.ticket.quantity) == (Decimal(248), Decimal(20))
-    assert order.ticket.client_id == "x"
+    assert (order.spec.limit, order.spec.quantity) == (Decimal(248), Decimal(20))
+    assert order.spec.client_id == "x"
     [asked] = trader.post(path, json=row(price=100, tif="GTC")).json()
     assert asked["messageIds"] == ["o163"]
     [changed] = trader.post(f"/iserver/reply/{asked['id']}", json={"confirmed": True}).json()
     assert changed["order_status"] == "Submitted"
-    assert gateway.orders[0].ticket.limit == 100
+    assert gateway.orders[0].spec.limit == 100
     answer = trader.delete(path)
     assert answer.json() == {
         "msg": "Request was submitted", "order_id": int(placed["order_id"]), "conid": -1,
@@ -331,7 +331,7 @@ def test_trailing_stops(gateway: SimulatedGateway, trader: httpx.Client, open_ws
     assert (status["order_type"], status["price"]) == ("TRAILING_STOP", "255.00")
     change = row("SELL", 20, kind="TRAIL", trailingAmt=5, trailingType="amt")
     trader.post(f"/iserver/account/{ACCOUNT}/order/{number}", json=change)
-    assert gateway.orders[0].ticket.stop == 255
+    assert gateway.orders[0].spec.stop == 255
     gateway.set_price("AAPL", 255)
     assert statuses(gateway) == ["Filled", "PreSubmitted"]
     assert gateway.position("AAPL") == 80
@@ -346,7 +346,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     # A cap that is far away asks nothing.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
     assert waiting["order_status"] == "Submitted"
-    [future, *_] = gateway._world.catalogue.futures("ES")
+    [future, *_] = gateway._state.catalogue.futures("ES")
     more: dict[str, Any] = {"conid": future.conid, "manualIndicator": True, "extOperator": "me"}
     refused = place(trader, row(kind="MIDPRICE", **more))["error"]
     assert refused == "Order type MIDPRICE is not supported for this contract"
@@ -611,7 +611,7 @@ def test_an_order_counts_though_its_answer_is_lost(
         with context.wrap_socket(bare) as connection:
             connection.sendall(request + body)
             until(lambda: gateway.orders)
-    assert [each.ticket.client_id for each in gateway.orders] == ["lost"]
+    assert [each.spec.client_id for each in gateway.orders] == ["lost"]
     assert len(gateway.executions) == 1
     assert [each["order_ref"] for each in orders(trader).values()] == ["lost"]
 
@@ -688,10 +688,10 @@ def test_no_orders_without_means_or_beside_positions_that_are_given() -> None:
 def test_the_two_orders_change_until_the_client_does_it() -> None:
     gateway = SimulatedGateway(clock=Clock.by_hand(), scenario=Scenario(prices={"MSFT": 467}))
     filled, repriced = gateway.orders
-    assert (filled.filled, repriced.ticket.limit) == (Decimal(0), Decimal(455))
+    assert (filled.filled, repriced.spec.limit) == (Decimal(0), Decimal(455))
     gateway.clock.advance(10)
     filled, repriced = gateway.orders
-    assert (filled.filled, repriced.ticket.limit) == (Decimal(5), Decimal("455.5"))
+    assert (filled.filled, repriced.spec.limit) == (Decimal(5), Decimal("455.5"))
     gateway.clock.advance(3600)
     filled, repriced = gateway.orders
     assert (filled.filled, filled.status) == (Decimal(99), "Submitted")
@@ -702,14 +702,14 @@ def test_the_order_that_is_repriced_costs_no_look_at_the_whole_account(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gateway = SimulatedGateway(clock=Clock.by_hand())
-    before = gateway.orders[1].ticket.limit
+    before = gateway.orders[1].spec.limit
 
     def looked(books: Books) -> None:
         raise AssertionError(books)
 
     monkeypatch.setattr(Books, "totals", looked)
     gateway.clock.advance(3)
-    assert gateway.orders[1].ticket.limit != before
+    assert gateway.orders[1].spec.limit != before
 
 
 def test_a_new_gateway_is_quick() -> None:

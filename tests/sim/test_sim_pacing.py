@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from bezant import Client, RateLimited
 from bezant._core.http.operation import Operation
 from bezant._core.pacing.limiter import QueuedCall, RateLimiter
-from bezant.sim import Clock, Judge, Pacing, SimulatedGateway, _edge
-from bezant.sim._pacing import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
+from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
+from bezant.sim._edge import app
+from bezant.sim._limits.judge import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
 FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
 HERE = "127.0.0.1"
@@ -245,7 +246,7 @@ def test_five_at_the_same_time_on_the_socket(
             await asyncio.sleep(0.01)
         return True
 
-    monkeypatch.setattr(_edge, "_pause", held)
+    monkeypatch.setattr(app, "_pause", held)
     gateway.enforce_pacing(penalty=0)
     slow = gateway.faults.slow(1, "/marketdata/history", times=5)
 

@@ -17,7 +17,7 @@ from bezant.sim import (
     Working,
     load_scenario,
 )
-from bezant.sim._scenario_file import clock_of, parse_scenario
+from bezant.sim._scenario.files import clock_of, parse_scenario
 
 WHOLE = """
 hours = "regular"

@@ -12,9 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from bezant.sim import _wire
+from bezant.sim._transport.uvicorn import HttpProtocol, WebSocketProtocol
 
-CHANGED = f"uvicorn {uvicorn.__version__} has changed, see bezant/sim/_wire.py and _server.py: "
+CHANGED = f"uvicorn {uvicorn.__version__} has changed, see bezant/sim/_transport/uvicorn.py: "
 
 
 def state() -> tuple[uvicorn.Config, ServerState]:
@@ -39,9 +39,9 @@ def test_a_websocket_has_the_state_of_its_request() -> None:
     config, shared = state()
     loop = asyncio.new_event_loop()
     try:
-        request = _wire.HttpProtocol(config, shared, {"more": 1}, loop)
+        request = HttpProtocol(config, shared, {"more": 1}, loop)
         given = request.app_state
-        socket = _wire.WebSocketProtocol(config, shared, given, loop)
+        socket = WebSocketProtocol(config, shared, given, loop)
         assert given["more"] == 1, f"{CHANGED}app_state is not what the protocol was made with"
         assert socket.link is request.link
     finally:

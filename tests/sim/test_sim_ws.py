@@ -430,7 +430,7 @@ def test_a_stream_that_fails_ends_in_the_log(
     def fails(*_: object) -> None:
         raise KeyError("broken")
 
-    monkeypatch.setattr(connection._world.account, "properties", fails)
+    monkeypatch.setattr(connection._state.account, "properties", fails)
     ws = open_ws(ready=False)
     with pytest.raises(ConnectionClosed):
         ws.message("act")

@@ -24,7 +24,7 @@ def test_it_places_an_order_once(bot: Bot, ibkr_gateway: SimulatedGateway) -> No
     order_id = bot.buy("AAPL", Decimal(10), Decimal(200))
     assert bot.buy("AAPL", Decimal(10), Decimal(200)) == order_id
     (order,) = ibkr_gateway.orders
-    assert (order.order_id, order.ticket.limit) == (order_id, 200)
+    assert (order.order_id, order.spec.limit) == (order_id, 200)
     assert bot.held("AAPL") == 0
 
 

@@ -1,0 +1,306 @@
+"""The operations about contracts: search, definitions, chains, rules, currencies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._market.books import RATES
+from .call import Call, Json, error
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from .._market.catalogue import Contract
+    from .._state.state import State
+    from .call import Routes
+
+# What a currency is traded as: against the dollar, and its contract.
+_PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
+_ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
+    ("Adaptive", "Adaptive", (("adaptivePriority", "String", ["Urgent", "Normal", "Patient"]),)),
+    ("Twap", "TWAP", (("startTime", "Time", []), ("endTime", "Time", []))),
+    ("Vwap", "VWAP", (("maxPctVol", "Double", []), ("noTakeLiq", "Boolean", []))),
+)
+_SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
+
+
+class ContractApi:
+    """Answers about the contracts of the catalogue."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def routes(self) -> Routes:
+        """Return what it answers."""
+        contract = "/iserver/contract/([^/]+)"
+        return (
+            ("GET POST", "/iserver/secdef/search", self._search),
+            ("GET", "/iserver/secdef/strikes", self._strikes),
+            ("GET", "/iserver/secdef/info", self._info_of_chain),
+            ("GET", "/iserver/secdef/bond-filters", self._bond_filters),
+            ("GET", f"{contract}/info", self._info),
+            ("GET", f"{contract}/info-and-rules", self._info_and_rules),
+            ("GET", f"{contract}/algos", self._algos),
+            ("POST", "/iserver/contract/rules", self._rules),
+            ("GET", "/trsrv/futures", self._futures),
+            ("GET", "/trsrv/all-conids", self._all_conids),
+            ("GET", "/iserver/currency/pairs", self._pairs),
+            ("GET", "/iserver/exchangerate", self._exchange_rate),
+        )
+
+    def _search(self, call: Call) -> Response:
+        asked: dict[str, Any] = {**call.query, **(call.fields if call.method == "POST" else {})}
+        symbol = str(asked.get("symbol", "")).strip()
+        if not symbol:
+            return error("symbol is a required parameter", 400)
+        kind = str(asked.get("secType") or "STK").upper()
+        if kind not in _SEARCHED:
+            return error(f"Invalid security type: {kind}", 400)
+        by_name = str(asked.get("name", "")).lower() == "true"
+        found = self._state.catalogue.search(symbol, by_name=by_name)
+        if not found:
+            return error(f"No symbol found for {symbol!r}", 400)
+        return Json([self._hit(contract) for contract in found])
+
+    def _hit(self, contract: Contract) -> dict[str, Any]:
+        sections: list[dict[str, Any]] = [{"secType": "STK", "exchange": f"{contract.exchange};"}]
+        months = self._state.catalogue.months(contract.conid)
+        if months:
+            sections.append({"secType": "OPT", "months": ";".join(months), "exchange": "SMART;"})
+        return {
+            "conid": str(contract.conid),
+            "companyHeader": f"{contract.name} - {contract.exchange}",
+            "companyName": contract.name,
+            "symbol": contract.symbol,
+            "description": contract.exchange,
+            "restricted": None,
+            "sections": sections,
+        }
+
+    def _strikes(self, call: Call) -> Response:
+        try:
+            chain = self._chain(call)
+        except ValueError:
+            return error("Bad Request: conid", 400)
+        sides = {"call": "C", "put": "P"}
+        return Json(
+            {
+                name: sorted({each.strike for each in chain if each.right == right})
+                for name, right in sides.items()
+            }
+        )
+
+    def _info_of_chain(self, call: Call) -> Response:
+        try:
+            chain = self._chain(call)
+            strike = float(call.query["strike"]) if call.query.get("strike") else None
+        except ValueError:
+            return error("Bad Request: conid or strike", 400)
+        right = call.query.get("right", "")
+        rows = [
+            {
+                "conid": each.conid,
+                "symbol": each.symbol,
+                "secType": each.asset_class,
+                "exchange": call.query.get("exchange") or each.exchange,
+                "listingExchange": None,
+                "right": each.right,
+                "strike": each.strike,
+                "currency": each.currency,
+                "cusip": None,
+                "coupon": "No Coupon",
+                "desc1": each.symbol,
+                "desc2": each.title,
+                "maturityDate": each.expiry,
+                "multiplier": f"{each.multiplier:g}",
+                "tradingClass": each.symbol,
+                "validExchanges": "SMART,CBOE,AMEX",
+            }
+            for each in chain
+            if strike in (None, each.strike) and right in ("", each.right)
+        ]
+        if not rows:
+            return error("no contracts retrieved", 400)
+        return Json(rows)
+
+    def _chain(self, call: Call) -> list[Contract]:
+        conid = int(call.query.get("conid", ""))
+        return self._state.catalogue.chain(conid, call.query.get("month", ""))
+
+    def _bond_filters(self, _call: Call) -> Response:
+        filters = [
+            {"displayText": "Exchange", "columnId": 0, "options": [{"value": "SMART"}]},
+            {"displayText": "Currency", "columnId": 5, "options": [{"value": "USD"}]},
+        ]
+        return Json({"bondFilters": filters})
+
+    def _contract(self, text: str) -> Contract | None:
+        return self._state.catalogue.contracts.get(int(text)) if text.isdecimal() else None
+
+    def _info(self, call: Call) -> Response:
+        contract = self._contract(call.args[0])
+        return _unknown() if contract is None else Json(_info(contract))
+
+    def _info_and_rules(self, call: Call) -> Response:
+        contract = self._contract(call.args[0])
+        if contract is None:
+            return _unknown()
+        is_buy = call.query.get("isBuy", "true").lower() == "true"
+        return Json(_info(contract) | {"rules": self._rules_of(contract, buy=is_buy)})
+
+    def _rules(self, call: Call) -> Response:
+        fields = call.fields
+        contract = self._contract(str(fields.get("conid", "")))
+        if contract is None:
+            return _unknown()
+        is_buy = str(fields.get("isBuy", True)).lower() == "true"
+        return Json(self._rules_of(contract, buy=is_buy))
+
+    def _rules_of(self, contract: Contract, *, buy: bool) -> dict[str, Any]:
+        stock = contract.asset_class == "STK"
+        types = ["limit", "market", "stop", "stop_limit", "trailing_stop", "trailing_stop_limit"]
+        if stock:
+            types.append("midprice")
+        return {
+            "algoEligible": stock,
+            "overnightEligible": stock and contract.is_us,
+            "costReport": False,
+            "canTradeAcctIds": [self._state.account.account_id],
+            "error": None,
+            "orderTypes": types,
+            "ibAlgoTypes": ["limit"] if stock else [],
+            "fraqTypes": ["limit", "market"] if stock and contract.is_us else [],
+            "forceOrderPreview": False,
+            "cqtTypes": ["limit", "market"] if stock else [],
+            "orderDefaults": {"LMT": {"LP": f"{contract.price:.2f}"}},
+            "orderTypesOutside": ["limit", "stop_limit"],
+            "defaultSize": 100 if stock else 1,
+            "cashSize": 0.0,
+            "sizeIncrement": 1,
+            "tifTypes": ["IOC/MARKET,LIMIT", "GTC/o,a", "DAY/o,a"],
+            "tifDefaults": {"TIF": "DAY", "SIZE": "100.00"},
+            "limitPrice": contract.price,
+            "stopprice": round(contract.price * (1.05 if buy else 0.95), 2),
+            "orderOrigination": None,
+            "preview": True,
+            "displaySize": None,
+            "fraqInt": 4 if stock else 0,
+            "cashCcy": contract.currency,
+            "cashQtyIncr": 500,
+            "priceMagnifier": None,
+            "negativeCapable": False,
+            "incrementType": 1,
+            "incrementRules": [{"lowerEdge": 0.0, "increment": 0.01}],
+            "hasSecondary": True,
+            "modTypes": None,
+            "increment": 0.01,
+            "incrementDigits": 2,
+        }
+
+    def _algos(self, call: Call) -> Response:
+        if self._contract(call.args[0]) is None:
+            return _unknown()
+        wanted = [name for name in call.query.get("algos", "").split(";") if name]
+        with_params = call.query.get("addParams") == "1"
+        described = call.query.get("addDescription") == "1"
+        rows: list[dict[str, Any]] = []
+        for name, title, params in _ALGOS:
+            if wanted and name not in wanted:
+                continue
+            row: dict[str, Any] = {"id": name, "name": title}
+            if described:
+                row["description"] = f"Simulated {title}"
+            if with_params:
+                row["parameters"] = [
+                    {"id": key, "name": key, "valueClassName": kind, "required": "false"}
+                    | {"guiRank": rank}
+                    | ({"legalStrings": legal} if legal else {})
+                    for rank, (key, kind, legal) in enumerate(params, 1)
+                ]
+            rows.append(row)
+        return Json({"algos": rows})
+
+    def _futures(self, call: Call) -> Response:
+        symbols = [name for name in call.query.get("symbols", "").split(",") if name]
+        if not symbols:
+            return error("Bad Request: symbols", 400)
+        return Json({name: self._months_of(name) for name in symbols})
+
+    def _months_of(self, symbol: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "symbol": each.symbol,
+                "conid": each.conid,
+                "underlyingConid": each.underlying,
+                "expirationDate": int(each.expiry or 0),
+                "ltd": int(each.expiry or 0),
+                "shortFuturesCutOff": int(each.expiry or 0),
+                "longFuturesCutOff": int(each.expiry or 0),
+            }
+            for each in self._state.catalogue.futures(symbol)
+        ]
+
+    def _all_conids(self, call: Call) -> Response:
+        exchange = call.query.get("exchange", "")
+        if not exchange:
+            return error("Bad Request: exchange", 400)
+        rows = [
+            {"ticker": each.symbol, "conid": each.conid, "exchange": each.exchange}
+            for each in self._state.catalogue.contracts.values()
+            if each.exchange == exchange and each.asset_class == "STK"
+        ]
+        return Json(rows)
+
+    def _pairs(self, call: Call) -> Response:
+        currency = call.query.get("currency", "")
+        pairs = [
+            {"symbol": name, "conid": conid, "ccyPair": name.replace(currency, "").strip(".")}
+            for name, conid in _PAIRS
+            if currency in name.split(".")
+        ]
+        return Json({currency: pairs}) if pairs else error("Bad Request: currency", 400)
+
+    def _exchange_rate(self, call: Call) -> Response:
+        try:
+            source, target = (RATES[call.query.get(name, "")] for name in ("source", "target"))
+        except KeyError:
+            return error("Invalid currency pair", 400)
+        return Json({"rate": round(float(source / target), 8)})
+
+
+def _unknown() -> Response:
+    return error("Contract not found", 404)
+
+
+def _info(contract: Contract) -> dict[str, Any]:
+    derivative = contract.asset_class != "STK"
+    return {
+        "cfi_code": "",
+        "symbol": contract.symbol,
+        "cusip": None,
+        "expiry_full": (contract.expiry or "")[:6] or None,
+        "con_id": contract.conid,
+        "maturity_date": contract.expiry,
+        "industry": "Simulated",
+        "instrument_type": contract.asset_class,
+        "trading_class": contract.symbol,
+        "valid_exchanges": f"SMART,{contract.exchange}",
+        "allow_sell_long": False,
+        "is_zero_commission_security": False,
+        "local_symbol": contract.symbol,
+        "contract_clarification_type": None,
+        "classifier": None,
+        "currency": contract.currency,
+        "text": contract.title if derivative else None,
+        "underlying_con_id": contract.underlying,
+        "r_t_h": True,
+        "multiplier": f"{contract.multiplier:g}" if derivative else None,
+        "strike": f"{contract.strike:g}" if contract.strike else None,
+        "right": contract.right,
+        "underlying_issuer": None,
+        "contract_month": None,
+        "company_name": contract.name,
+        "smart_available": contract.is_us,
+        "exchange": "SMART" if contract.is_us else contract.exchange,
+        "category": "Simulated",
+    }

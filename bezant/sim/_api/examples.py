@@ -1,0 +1,204 @@
+"""Answers of operations that the simulation has no state for: made up from their models.
+
+The values are invented by the fields' names and types, and are the same each time.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import types
+import typing
+import zlib
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ...operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...operations import OperationEntry
+
+PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
+_DEEPEST = 6
+_MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
+_BINARY = "BinaryResponse"
+
+# The first that the field's name holds decides; names in Python and on the wire both count.
+_TEXTS: tuple[tuple[str, str], ...] = (
+    ("conid", "265598"),
+    ("email", "trader@example.com"),
+    ("phone", "+1-555-0100"),
+    ("timezone", "America/New_York"),
+    ("time_zone", "America/New_York"),
+    ("timestamp", "20260304-15:00:00"),
+    ("time", "20260304-15:00:00"),
+    ("period", "1D"),
+    ("currency", "USD"),
+    ("ccy", "USD"),
+    ("cash_cur", "USD"),
+    ("country", "US"),
+    ("exchange", "NASDAQ"),
+    ("ticker", "AAPL"),
+    ("symbol", "AAPL"),
+    ("sec_type", "STK"),
+    ("asset_class", "STK"),
+    ("side", "BUY"),
+    ("order_type", "LMT"),
+    ("time_in_force", "DAY"),
+    ("company", "APPLE INC"),
+    ("url", "https://example.com/"),
+    ("link", "https://example.com/"),
+    ("date", "20260304"),
+    ("expiry", "20260319"),
+    ("maturity", "20260319"),
+    ("year", "2026"),
+    ("month", "202603"),
+    ("status", "ACTIVE"),
+    ("state", "ACTIVE"),
+    ("price", "100.00"),
+    ("amount", "100.00"),
+    ("margin", "100.00"),
+    ("equity", "100.00"),
+    ("value", "100.00"),
+    ("color", "#000000"),
+    ("name", "Simulated"),
+    ("title", "Simulated"),
+    ("desc", "Simulated"),
+    ("message", "Simulated"),
+    ("text", "Simulated"),
+)
+_LEFT_OUT = re.compile(r"error|fail|reject|exception", re.IGNORECASE)
+
+
+class Examples:
+    """Answers any operation of the table.
+
+    Args:
+        account_id: The account that stands wherever an answer names one.
+    """
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+
+    def answer(self, method: str, path: str) -> tuple[bytes, str] | None:
+        """Return body and content type of an operation's answer; None where there is none such.
+
+        Args:
+            method: The HTTP method.
+            path: The path, below `/v1/api` or, for operations that hang off the host, below it.
+        """
+        entry = find(method, path)
+        if entry is None:
+            return None
+        kind = answer_type(entry)
+        if kind is type(None):
+            return b"", "text/plain; charset=utf-8"
+        if getattr(kind, "__name__", "") == _BINARY:
+            return PDF, "application/pdf"
+        return msgspec.json.encode(self.example(kind, "")), "application/json; charset=utf-8"
+
+    def example(self, kind: Any, name: str, depth: int = 0) -> Any:
+        """Return a value of a type.
+
+        Args:
+            kind: The type.
+            name: What the field that holds it is called.
+            depth: How deep in the answer it stands.
+        """
+        kind = _plain(kind)
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self._struct(kind, depth)
+        if origin is list:
+            return [self.example(arguments[0], name, depth + 1)] if depth < _DEEPEST else []
+        if origin is dict:
+            key = self._account_id if "acc" in name.lower() or not name else "sample"
+            return {key: self.example(arguments[1], name, depth + 1)} if depth < _DEEPEST else {}
+        if kind is bool:
+            return True
+        if kind is int:
+            return self._whole(name)
+        if kind in (Decimal, float):
+            return 1 + zlib.crc32(name.encode()) % 99_900 / 100
+        if kind is str:
+            return self._text(name)
+        # The document says nothing of it.
+        return {} if depth else {"message": "Simulated"}
+
+    def _struct(self, kind: type[msgspec.Struct], depth: int) -> dict[str, Any]:
+        if depth >= _DEEPEST:
+            return {}
+        hints = _hints(kind)
+        return {
+            field.encode_name: self.example(
+                hints[field.name], f"{field.name} {field.encode_name}", depth + 1
+            )
+            for field in msgspec.structs.fields(kind)
+            if not _LEFT_OUT.search(f"{field.name} {field.encode_name}")
+        }
+
+    def _whole(self, name: str) -> int:
+        lower = name.lower()
+        if "conid" in lower or "con_id" in lower:
+            return 265598
+        if lower.partition(" ")[0].endswith("_ms"):
+            return _MOMENT * 1000
+        if any(part in lower for part in ("time", "opening", "closing")):
+            return _MOMENT
+        if any(part in lower for part in ("date", "day", "cutoff")):
+            return 20260304
+        return zlib.crc32(name.encode()) % 90 + 10
+
+    def _text(self, name: str) -> str:
+        lower = name.lower()
+        if "account" in lower or "acct" in lower:
+            return self._account_id
+        if lower.rpartition(" ")[2].isdigit():
+            return "100.00"
+        return next((text for part, text in _TEXTS if part in lower), "sample")
+
+
+def _plain(kind: Any) -> Any:
+    """Return what a type is where it is neither missing nor empty."""
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return kind
+    empty = (type(None), msgspec.UnsetType)
+    return next(each for each in typing.get_args(kind) if each not in empty)
+
+
+@functools.cache
+def _hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+@functools.cache
+def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
+    def order(entry: OperationEntry) -> int:
+        return entry.path.count("{")
+
+    return [
+        (entry.method, re.compile(re.sub(r"\{[^}]*\}", "[^/]+", entry.path)), entry)
+        for entry in sorted(OPERATIONS.values(), key=order)
+    ]
+
+
+def find(method: str, path: str) -> OperationEntry | None:
+    """Return the operation that a call is, the one with the fewest parameters where several fit."""
+    for wanted, pattern, entry in _table():
+        if wanted == method and pattern.fullmatch(path):
+            return entry
+    return None
+
+
+@functools.cache
+def answer_type(entry: OperationEntry) -> Any:
+    """Return what the method of an operation returns."""
+    module = importlib.import_module(f"bezant._sync.api.{entry.group}")
+    name = "".join(part.title() for part in entry.group.split("_")) + "Api"
+    method = getattr(getattr(module, name), entry.python_name)
+    return typing.get_type_hints(method)["return"]

@@ -1,0 +1,171 @@
+"""Order tickets: from the wire's words to what the exchange takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from .._market.orders import OrderSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._market.catalogue import Contract
+    from .._market.orders import Kind, Side, Tif
+
+_SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
+_KINDS: dict[str, Kind] = {
+    "MKT": "MKT",
+    "MARKET": "MKT",
+    "LMT": "LMT",
+    "LIMIT": "LMT",
+    "STP": "STP",
+    "STOP": "STP",
+    "STOP_LIMIT": "STOP_LIMIT",
+    "TRAIL": "TRAIL",
+    "TRAILLMT": "TRAILLMT",
+    "MIDPRICE": "MIDPRICE",
+}
+_OTHER_KINDS = {"MOC", "LOC", "RELATIVE"}
+# What the fields `price` and `auxPrice` are of each type, and whether they may be left out.
+_LIMITS = {"LMT": "price", "STOP_LIMIT": "price", "TRAILLMT": "price", "MIDPRICE": "price"}
+_STOPS = {"STP": "price", "TRAIL": "price", "STOP_LIMIT": "auxPrice", "TRAILLMT": "auxPrice"}
+_MAY_LACK = {"MIDPRICE", "TRAIL"}
+_TIFS: dict[str, Tif] = {"DAY": "DAY", "GTC": "GTC", "IOC": "IOC"}
+_MAX_ID = 64
+_TOO_MUCH = 10**10
+_CENT = Decimal("0.01")
+
+
+class BadOrder(Exception):
+    """A ticket that is refused before the exchange sees it, with the answer's status."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A ticket that could be read; the quantity is still to be made of money in some."""
+
+    spec: OrderSpec
+    money: Decimal | None
+
+
+def _number(row: Mapping[str, Any], name: str) -> Decimal | None:
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(value, bool) or not number.is_finite() or abs(number) >= _TOO_MUCH:
+        msg = f"parameter {name} with incorrect type"
+        raise BadOrder(msg)
+    return number
+
+
+def _conid(row: Mapping[str, Any]) -> int:
+    value = row.get("conid")
+    if value is None:
+        value = str(row.get("conidex") or "").partition("@")[0]
+    if value in (None, ""):
+        msg = "conid or conidex is required"
+        raise BadOrder(msg)
+    text = str(value)
+    if isinstance(value, (bool, float)) or not text.isdecimal():
+        msg = "parameter conid with incorrect type"
+        raise BadOrder(msg)
+    return int(text)
+
+
+def _price(row: Mapping[str, Any], name: str) -> Decimal:
+    price = _number(row, name)
+    if price is None or price <= 0 or price % _CENT:
+        msg = "Invalid order price fields"
+        raise BadOrder(msg, 200)
+    return price
+
+
+def _price_of(row: Mapping[str, Any], kind: Kind, fields: Mapping[str, str]) -> Decimal | None:
+    field = fields.get(kind)
+    if field is None or (kind in _MAY_LACK and row.get(field) in (None, "")):
+        return None
+    return _price(row, field)
+
+
+def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
+    """Return how far a stop trails, and whether in per cent."""
+    amount, kind = _number(row, "trailingAmt"), row.get("trailingType")
+    percent = kind == "%"
+    if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):
+        msg = "Invalid trailing amount or type"
+        raise BadOrder(msg, 200)
+    if not percent and amount % _CENT:
+        msg = "Invalid order price fields"
+        raise BadOrder(msg, 200)
+    return amount, percent
+
+
+def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]) -> Request:
+    """Read one ticket.
+
+    Raises:
+        BadTicketError: If it can't be read, or asks for what is not simulated.
+    """
+    conid = _conid(row)
+    if row.get("acctId") not in (None, "", account):
+        msg = f"account {row['acctId']} is not available"
+        raise BadOrder(msg)
+    side = _SIDES.get(str(row.get("side") or "").upper())
+    if side is None:
+        msg = "Invalid Side"
+        raise BadOrder(msg)
+    name = str(row.get("orderType") or "").upper()
+    kind = _KINDS.get(name)
+    if kind is None:
+        known = name in _OTHER_KINDS
+        msg = f"Order type {name} is not supported for this contract" if known else ""
+        raise BadOrder(msg or "Unknown order type", 200 if known else 400)
+    tif = _TIFS.get(str(row.get("tif") or "").upper())
+    if tif is None:
+        msg = (
+            f"{str(row.get('tif') or 'null').lower()} time in force is not supported for this order"
+        )
+        raise BadOrder(msg, 200)
+    contract = contracts.get(conid)
+    future = contract is not None and contract.asset_class == "FUT"
+    if future and (row.get("manualIndicator") is None or not row.get("extOperator")):
+        raise BadOrder("")
+    quantity, money = _number(row, "quantity"), _number(row, "cashQty")
+    if (quantity is None) == (money is None) or (quantity or money or Decimal(0)) <= 0:
+        msg = "quantity or cashQty is required, and has to be above 0"
+        raise BadOrder(msg)
+    client_id = str(row.get("cOID") or "")
+    if len(client_id) > _MAX_ID:
+        msg = f"cOID is longer than {_MAX_ID} characters"
+        raise BadOrder(msg)
+    if kind == "MIDPRICE" and contract is not None and contract.asset_class != "STK":
+        msg = f"Order type {name} is not supported for this contract"
+        raise BadOrder(msg, 200)
+    trail, percent = _trail(row) if kind in ("TRAIL", "TRAILLMT") else (None, False)
+    spec = OrderSpec(
+        conid=conid,
+        side=side,
+        kind=kind,
+        quantity=quantity or Decimal(1),
+        limit=_price_of(row, kind, _LIMITS),
+        stop=_price_of(row, kind, _STOPS),
+        tif=tif,
+        outside_rth=row.get("outsideRTH") is True,
+        client_id=client_id,
+        parent=str(row.get("parentId") or ""),
+        group=row.get("isSingleGroup") is True,
+        trail=trail,
+        percent=percent,
+    )
+    return Request(spec, money)

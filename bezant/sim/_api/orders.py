@@ -1,0 +1,371 @@
+"""The REST operations of orders: placing, questions, changes, cancellations, lists."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.responses import Response
+
+from .._market.books import RATES, unit
+from .._market.orders import OrderRefused
+from .._state.questions import MAX_SUPPRESSED
+from .._wire_forms.account import amount
+from .._wire_forms.orders import execution_row, order_row, plain, status_body
+from .call import Call, Json, error
+from .order_requests import BadOrder, Request, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._market.exchange import Exchange
+    from .._market.orders import Order, OrderSpec
+    from .._state.state import State
+    from .call import Routes
+
+_DAY = 86_400.0
+_MAX_DAYS = 7
+_ALL = -1
+# what a filter says: what an order's status says
+FILTERS = {
+    "inactive": "Inactive",
+    "pending_submit": "PendingSubmit",
+    "pre_submitted": "PreSubmitted",
+    "submitted": "Submitted",
+    "filled": "Filled",
+    "pending_cancel": "PendingCancel",
+    "cancelled": "Cancelled",
+    "warn_state": "WarnState",
+}
+
+
+class OrderApi:
+    """Answers the calls about orders and executions."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._trading = state.trading
+
+    def routes(self) -> Routes:
+        """Return what is answered here."""
+        account = "/iserver/account/([^/]+)"
+        return (
+            ("GET", "/iserver/account/orders", self._primed(self._orders)),
+            ("GET", "/iserver/account/trades", self._primed(self._trades)),
+            ("GET", "/iserver/account/order/status/([^/]+)", self._primed(self._status)),
+            ("POST", f"{account}/orders", self._primed(self._place)),
+            ("POST", f"{account}/orders/whatif", self._primed(self._preview)),
+            ("POST", f"{account}/order/([^/]+)", self._primed(self._modify)),
+            ("DELETE", f"{account}/order/([^/]+)", self._primed(self._cancel)),
+            ("POST", "/iserver/reply/([^/]+)", self._reply),
+            ("POST", "/iserver/questions/suppress", self._suppress),
+            ("POST", "/iserver/questions/suppress/reset", self._reset),
+        )
+
+    def _primed(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
+        """Refuse while the accounts were not asked for in this session."""
+
+        def answer(call: Call) -> Response:
+            if not self._state.session.accounts_asked:
+                return error("Please query /accounts first", 500)
+            return handler(call)
+
+        return answer
+
+    @property
+    def _account(self) -> str:
+        return self._state.account.account_id
+
+    # lists
+
+    def _orders(self, call: Call) -> Response:
+        session = self._state.session
+        forced = call.query.get("force") == "true"
+        first = not session.orders_asked
+        session.orders_asked = True
+        filters = [each for each in call.query.get("filters", "").split(",") if each]
+        if forced:
+            session.orders_filtered = False
+        elif filters:
+            session.orders_filtered = True
+        if forced or first or not session.usable:
+            return Json({"orders": [], "snapshot": False})
+        if not self._is_mine(call):
+            return Json({"orders": [], "snapshot": True})
+        wanted = {FILTERS.get(each.lower(), each) for each in filters} - {"sort_by_time"}
+        since = self._state.clock.now() - _DAY
+        with self._trading.now() as exchange:
+            found = [
+                order
+                for order in exchange.orders.values()
+                if (not order.done or order.updated >= since)
+                and (not wanted or order.status in wanted)
+            ]
+            if "sort_by_time" in filters:
+                found.sort(key=lambda order: -order.updated)
+            rows = [self._row(order) for order in found]
+        return Json({"orders": rows, "snapshot": True})
+
+    def _is_mine(self, call: Call) -> bool:
+        """Say whether a list is requested without an account, or for the simulated account."""
+        return call.query.get("accountId", self._account) == self._account
+
+    def _row(self, order: Order) -> dict[str, Any]:
+        contract = self._state.catalogue.contracts[order.spec.conid]
+        return order_row(order, contract, self._account)
+
+    def _trades(self, call: Call) -> Response:
+        session = self._state.session
+        first, session.trades_asked = not session.trades_asked, True
+        days = call.query.get("days", "")
+        count = min(int(days), _MAX_DAYS) if days.isdecimal() else 1
+        if first or not session.usable or not self._is_mine(call):
+            return Json([])
+        since = self._state.clock.now() - count * _DAY
+        contracts = self._state.catalogue.contracts
+        with self._trading.now() as exchange:
+            rows = [
+                execution_row(each, contracts[each.conid], self._account)
+                for each in exchange.executions
+                if each.when >= since
+            ]
+        return Json(rows)
+
+    def _status(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            order = exchange.orders.get(_whole(call.args[0]))
+            if order is None:
+                return error(f"Order {call.args[0]} was not found", 400)
+            contract = self._state.catalogue.contracts[order.spec.conid]
+            return Json(status_body(order, contract, self._account))
+
+    # placing
+
+    def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
+        """Return the orders of a body, and whether one is for an amount of money."""
+        if call.args[0] != self._account:
+            msg = f"account {call.args[0]} is not available"
+            raise BadOrder(msg)
+        try:
+            rows = cast("list[dict[str, Any]]", json.loads(call.body)["orders"])
+            rows = [dict(each) for each in rows]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            msg = "Failed to parse body as JSON"
+            raise BadOrder(msg) from None
+        if not rows:
+            msg = "orders is required"
+            raise BadOrder(msg)
+        found = [self._spec(row, exchange) for row in rows]
+        return [spec for spec, _ in found], any(by_money for _, by_money in found)
+
+    def _spec(self, row: dict[str, Any], exchange: Exchange) -> tuple[OrderSpec, bool]:
+        contracts = self._state.catalogue.contracts
+        request: Request = read(row, self._account, contracts)
+        spec = request.spec
+        if spec.conid not in contracts:
+            msg = f"no sec defs returned forSecDef {spec.conid}"
+            raise BadOrder(msg, 200)
+        if request.money is None:
+            return spec, False
+        quantity = request.money // exchange.reference(spec)
+        if quantity < 1:
+            msg = "The amount of money does not buy one unit."
+            raise BadOrder(msg, 200)
+        return replace(spec, quantity=quantity), True
+
+    def _place(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            try:
+                specs, by_money = self._specs(call, exchange)
+                exchange.check(specs)
+            except (BadOrder, OrderRefused) as why:
+                return _refused(why)
+            return self._ask(
+                exchange,
+                specs,
+                lambda: [_placed(each) for each in _children_first(self._entered(specs))],
+                by_money=by_money,
+            )
+
+    def _entered(self, specs: list[OrderSpec]) -> list[Order]:
+        with self._trading.now() as exchange:
+            return exchange.place(specs)
+
+    def _ask(
+        self,
+        exchange: Exchange,
+        specs: list[OrderSpec],
+        act: Callable[[], list[dict[str, Any]]],
+        *,
+        by_money: bool = False,
+    ) -> Response:
+        """Act, after the questions that have to be answered first."""
+
+        def go_on() -> Response:
+            try:
+                return Json(act())
+            except OrderRefused as why:
+                return _refused(why)
+
+        session, questions = self._state.session, self._state.questions
+        ids = questions.raised(self._trading, exchange, specs, by_money=by_money)
+        ids = [each for each in [*ids, *questions.extra()] if each not in session.suppressed]
+        if not ids:
+            return go_on()
+        return Json([questions.begin(ids, session.token, self._state.clock.now(), go_on)])
+
+    def _reply(self, call: Call) -> Response:
+        confirmed = call.fields.get("confirmed")
+        name = call.args[0]
+        answer = self._state.questions.reply(
+            name,
+            self._state.session.token,
+            self._state.clock.now(),
+            confirmed=confirmed is True or str(confirmed).lower() == "true",
+        )
+        if isinstance(answer, Response):
+            return answer
+        if isinstance(answer, dict):
+            return Json([answer])
+        if answer == "gone":
+            return error("Service Unavailable", 503)
+        text = "Order not confirmed" if answer == "refused" else f"reply id not found: '{name}'"
+        return Json({"error": text})
+
+    def _suppress(self, call: Call) -> Response:
+        ids = call.fields.get("messageIds")
+        if not isinstance(ids, list) or not 0 < len(cast("list[object]", ids)) <= MAX_SUPPRESSED:
+            return Response(status_code=500)
+        self._state.session.suppressed.update(map(str, cast("list[object]", ids)))
+        return Json({"status": "submitted"})
+
+    def _reset(self, _call: Call) -> Response:
+        self._state.session.suppressed.clear()
+        return Json({"status": "submitted"})
+
+    # changing
+
+    def _modify(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            order_id = _whole(call.args[1])
+            order = exchange.orders.get(order_id)
+            if order is None or call.args[0] != self._account:
+                return error(f"OrderID {call.args[1]} doesn't exist", 400)
+            try:
+                row = {"conid": order.spec.conid} | {
+                    name: value for name, value in call.fields.items() if value is not None
+                }
+                spec, by_money = self._spec(row, exchange)
+            except BadOrder as why:
+                return _refused(why)
+
+            def act() -> list[dict[str, Any]]:
+                with self._trading.now() as later:
+                    return [_placed(later.modify(order_id, spec))]
+
+            return self._ask(exchange, [spec], act, by_money=by_money)
+
+    def _cancel(self, call: Call) -> Response:
+        account, number = call.args[0], call.args[1]
+        order_id = _ALL if number == str(_ALL) else _whole(number)
+        with self._trading.now() as exchange:
+            if account != self._account:
+                return error(f"OrderID {number} doesn't exist", 400)
+            try:
+                if order_id == _ALL:
+                    for order in exchange.working:
+                        exchange.cancel(order.order_id)
+                else:
+                    exchange.cancel(order_id)
+            except OrderRefused as why:
+                return error(str(why), 400)
+        return Json(
+            {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
+        )
+
+    # looking ahead
+
+    def _preview(self, call: Call) -> Response:
+        with self._trading.now() as exchange:
+            try:
+                specs, _ = self._specs(call, exchange)
+            except BadOrder as why:
+                return _refused(why)
+            spec = specs[0]
+            why_not: str | None = None
+            try:
+                exchange.check(specs)
+            except OrderRefused as refused:
+                why_not = str(refused)
+            ids = self._state.questions.raised(self._trading, exchange, [spec], by_money=False)
+            return Json(self._outlook(exchange, spec, why_not, ids))
+
+    def _outlook(
+        self, exchange: Exchange, spec: OrderSpec, why_not: str | None, ids: list[str]
+    ) -> dict[str, Any]:
+        contract = self._state.catalogue.contracts[spec.conid]
+        price = exchange.reference(spec)
+        value = price * spec.quantity * unit(contract)
+        fee = exchange.commission(spec, spec.quantity)
+        totals = exchange.books.totals()
+        margin = exchange.margin(spec, price)
+        held = exchange.books.position(spec.conid)
+        change = spec.quantity if spec.side == "BUY" else -spec.quantity
+        cost = fee * RATES[contract.currency]
+        unseen = spec.conid not in self._state.session.fields or "o354" in ids
+        return {
+            "amount": {
+                "amount": f"{value:,.2f} {contract.currency} ({plain(spec.quantity)} Shares)",
+                "commission": f"{fee:,.2f} {contract.currency}",
+                "total": f"{value + fee:,.2f} {contract.currency}",
+            },
+            "equity": _figures(totals.net_liquidation, -cost),
+            "initial": _figures(totals.margin, margin),
+            "maintenance": _figures(totals.margin, margin),
+            "position": {
+                "current": plain(held),
+                "change": plain(change),
+                "after": plain(held + change),
+            },
+            "warn": "21/There is no market data for this contract yet." if unseen else None,
+            "error": why_not,
+        }
+
+
+def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
+    return {
+        "current": f"{amount(current):,.2f}",
+        "change": f"{amount(change):,.2f}",
+        "after": f"{amount(current + change):,.2f}",
+    }
+
+
+def _children_first(orders: list[Order]) -> list[Order]:
+    """Return orders as they are answered: a bracket's exits before its entry, as recorded."""
+    return sorted(orders, key=lambda order: order.parent_id is None)
+
+
+def _placed(order: Order) -> dict[str, Any]:
+    answer = {
+        "order_id": str(order.order_id),
+        "order_status": order.status,
+        "encrypt_message": "1",
+    }
+    if order.spec.client_id:
+        answer["local_order_id"] = order.spec.client_id
+    if order.parent_id is not None:
+        answer["parent_order_id"] = str(order.parent_id)
+    return answer
+
+
+def _refused(why: BadOrder | OrderRefused) -> Response:
+    status = why.status if isinstance(why, BadOrder) else 200
+    if not str(why):
+        return Response(status_code=status)
+    return Json({"error": str(why)}, status)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,97 @@
+"""The simulated gateway as a command."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Literal
+
+from ._control.endpoint import CONTROL
+from ._gateway import SimulatedGateway
+from ._scenario.files import clock_of, load_scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_Never = threading.Event
+
+
+def run(
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    positions: int = 250,
+    seed: int = 0,
+    scenario: str | Path | None = None,
+    time: str = "live",
+    pacing: Literal["off", "enforced"] = "off",
+) -> int:
+    """Run a simulated gateway in the foreground until Ctrl-C.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        host: The address to listen on.
+        positions: How many positions the account holds.
+        seed: What contracts, positions and prices are drawn from.
+        scenario: A TOML file with positions, prices, cash and orders.
+        time: `live`, `hand`, or `fast=60` for a minute in a second.
+        pacing: `enforced` answers 429 to requests beyond IBKR's limits.
+
+    Returns:
+        The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or the scenario or the time
+        can't be used.
+    """
+    try:
+        gateway = SimulatedGateway(
+            host=host,
+            port=port,
+            positions=positions,
+            seed=seed,
+            scenario=None if scenario is None else load_scenario(scenario),
+            clock=clock_of(time),
+            pacing=pacing,
+        )
+        gateway.start()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"bezant: {error}\n")
+        return 1
+    try:
+        drawn = f"{positions} positions, seed {seed}"
+        account = f"Account {gateway.account_id}, {drawn if scenario is None else scenario}"
+        sys.stdout.write(
+            f"Simulated gateway on {gateway.base_url}\n"
+            f"{account}; time {time}, pacing {pacing}\n{_what_to_try(gateway)}"
+            "Stop it with Ctrl-C.\n"
+        )
+        sys.stdout.flush()
+        _wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        gateway.stop()
+    return 0
+
+
+def _what_to_try(gateway: SimulatedGateway) -> str:
+    control = gateway.root_url + CONTROL
+    return f"""
+Try: curl -sk -X POST -d '' {gateway.base_url}/iserver/auth/status
+
+In Python:
+  import bezant
+  with bezant.Client("{gateway.base_url}") as client:
+      print(client.all_positions("{gateway.account_id}"))
+
+Control it, and make things go wrong:
+  curl -sk {control}/
+  curl -sk {control}/state
+  curl -sk {control}/faults/drop_next -d '{{"path": "/tickle", "when": "after"}}'
+
+"""
+
+
+def _wait() -> None:
+    # In slices: on Windows a wait without an end does not hear Ctrl-C.
+    never = _Never()
+    while not never.wait(0.5):
+        pass

@@ -1,0 +1,236 @@
+"""Faults that wait for their request, and the record of those that have happened."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .._limits.judge import MAX_RECORDED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FaultKind = Literal[
+    "fail",
+    "drop",
+    "silence",
+    "slow",
+    "penalty",
+    "refuse",
+    "restart",
+    "logout",
+    "ws_silence",
+    "ws_close",
+    "ws_drop",
+    "ws_half_open",
+    "ws_fragment",
+    "ws_oversize",
+    "ws_flood",
+    "end_market_data",
+]
+"""What can go wrong on demand."""
+
+When = Literal["before", "during", "after"]
+"""The moment of a fault: before the request is handled, with half of the answer sent, or after it
+was handled, with nothing of the answer sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A fault that happened.
+
+    Attributes:
+        kind: What went wrong.
+        when: The moment, for `drop` and `silence`; else "before".
+        method: The request's method; empty where no request was hit.
+        path: The request's path, with `/v1/api`; empty where no request was hit.
+        at: `time.monotonic()` of the moment.
+        number: Which it is of all that happened, from 1.
+    """
+
+    kind: FaultKind
+    when: When
+    method: str
+    path: str
+    at: float
+    number: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the control endpoint does."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Fault:
+    """A fault that was asked for: how often it has happened, and a way to call it off.
+
+    Attributes:
+        kind: What goes wrong.
+        path: What the path of a request that it hits ends with; empty for any.
+        method: The method of a request that it hits; None for any.
+        when: The moment, for `drop` and `silence`.
+        hits: How often it has happened.
+    """
+
+    def __init__(
+        self,
+        kind: FaultKind,
+        *,
+        path: str = "",
+        method: str | None = None,
+        when: When = "before",
+        times: int | None = 1,
+        seconds: float = 0.0,
+        answer: tuple[int, bytes, dict[str, str]] = (503, b"", {}),
+    ) -> None:
+        if times is not None and times < 1:
+            msg = "times must be at least 1, or None for every time"
+            raise ValueError(msg)
+        if when not in ("before", "during", "after"):
+            msg = f"when must be 'before', 'during' or 'after', not {when!r}"
+            raise ValueError(msg)
+        if not 0 <= seconds < float("inf"):
+            msg = "seconds must be 0 or more"
+            raise ValueError(msg)
+        self.kind: FaultKind = kind
+        self.path: str = path
+        self.method: str | None = method.upper() if method is not None else None
+        self.when: When = when
+        self.hits: int = 0
+        self.seconds: float = seconds
+        self.answer: tuple[int, bytes, dict[str, str]] = answer
+        self._left = times
+
+    def __repr__(self) -> str:
+        where = " ".join(filter(None, (self.method, self.path or "any path")))
+        return f"<Fault {self.kind} {self.when}, {where}: happened {self.hits} times>"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it will hit another request."""
+        return self._left is None or self._left > 0
+
+    def cancel(self) -> None:
+        """Hit no more requests."""
+        self._left = 0
+
+    def fits(self, method: str, path: str) -> bool:
+        """Tell whether it hits a request."""
+        right = self.method in (None, method) and path.endswith(self.path)
+        return right and self.waiting
+
+    def hit(self, times: int = 1) -> None:
+        """Count that it has happened."""
+        self.hits += times
+        if self._left is not None:
+            self._left = max(0, self._left - times)
+
+
+class Taken(NamedTuple):
+    """What happens to a request: seconds to wait first, and then a fault or none."""
+
+    delay: float = 0.0
+    fault: Fault | None = None
+
+
+class Plan:
+    """All faults that were asked for. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._happened: deque[Injected] = deque(maxlen=MAX_RECORDED)
+        self._number = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, fault: Fault) -> Fault:
+        """Have a fault wait for its requests."""
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def take(self, method: str, path: str) -> Taken:
+        """Return what hits a request: all delays, and the first other fault."""
+        delay = 0.0
+        chosen: Fault | None = None
+        with self._lock:
+            for fault in self._faults:
+                if not fault.fits(method, path) or (chosen is not None and fault.kind != "slow"):
+                    continue
+                if fault.kind == "slow":
+                    delay += fault.seconds
+                else:
+                    chosen = fault
+                self._note(fault, method, path)
+            self._faults = [fault for fault in self._faults if fault.waiting]
+        return Taken(delay, chosen)
+
+    def note(self, fault: Fault, method: str = "", path: str = "", times: int = 1) -> Injected:
+        """Record a fault that has happened."""
+        with self._lock:
+            return self._note(fault, method, path, times)
+
+    def count(self, fault: Fault, times: int) -> None:
+        """Count what stands in the record already."""
+        with self._lock:
+            fault.hit(times)
+            self._counts[fault.kind] += times
+
+    def _note(self, fault: Fault, method: str, path: str, times: int = 1) -> Injected:
+        fault.hit(times)
+        self._counts[fault.kind] += times
+        self._number += 1
+        now = time.monotonic()
+        injected = Injected(fault.kind, fault.when, method, path, now, self._number)
+        self._happened.append(injected)
+        return injected
+
+    @property
+    def waiting(self) -> list[Fault]:
+        """The faults that will hit more requests."""
+        with self._lock:
+            return [fault for fault in self._faults if fault.waiting]
+
+    @property
+    def happened(self) -> list[Injected]:
+        """What happened so far, in order."""
+        with self._lock:
+            return list(self._happened)
+
+    @property
+    def number(self) -> int:
+        """How many have happened."""
+        return self._number
+
+    def since(self, number: int) -> list[Injected]:
+        """Return what happened after so many."""
+        found: list[Injected] = []
+        with self._lock:
+            for each in reversed(self._happened):
+                if each.number <= number:
+                    break
+                found.append(each)
+        return found[::-1]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each kind happened."""
+        with self._lock:
+            return dict(self._counts)
+
+    def clear(self) -> None:
+        """Call off what waits; what happened stays on record."""
+        with self._lock:
+            for fault in self._faults:
+                fault.cancel()
+            self._faults.clear()
+
+    def forget(self) -> None:
+        """Call off what waits, and forget what happened."""
+        self.clear()
+        with self._lock:
+            self._happened.clear()
+            self._counts.clear()
+            self._number = 0

@@ -1,0 +1,143 @@
+"""Faults at random, the same ones for the same seed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from .plan import Injected
+
+StormKind = Literal[
+    "fail",
+    "drop_before",
+    "drop_during",
+    "drop_after",
+    "slow",
+    "silence",
+    "penalty",
+    "restart",
+    "logout",
+    "ws_silence",
+    "ws_close",
+    "ws_drop",
+    "ws_half_open",
+    "ws_fragment",
+    "ws_oversize",
+    "end_market_data",
+]
+"""What a storm may do."""
+
+CALM: tuple[StormKind, ...] = (
+    "fail",
+    "drop_before",
+    "drop_during",
+    "drop_after",
+    "slow",
+    "ws_close",
+    "ws_drop",
+    "ws_fragment",
+    "end_market_data",
+)
+"""What a storm does by default: nothing that needs a new login or that lasts."""
+
+EVERY_KIND: tuple[StormKind, ...] = (
+    *CALM,
+    "silence",
+    "penalty",
+    "restart",
+    "logout",
+    "ws_silence",
+    "ws_half_open",
+    "ws_oversize",
+)
+_ON_STREAMS = frozenset(kind for kind in EVERY_KIND if kind.startswith("ws_")) | {"end_market_data"}
+
+
+class Storm:
+    """A storm that is under way, and the report of what it did.
+
+    As a context manager it ends with the block.
+
+    Attributes:
+        seed: What it is drawn from.
+        one_in: Every how many requests something goes wrong.
+        requests: How many requests it has seen.
+    """
+
+    def __init__(
+        self, seed: int, one_in: int, kinds: Sequence[StormKind], end: Callable[[Storm], None]
+    ) -> None:
+        if one_in < 1:
+            msg = "one_in must be at least 1"
+            raise ValueError(msg)
+        unknown = [kind for kind in kinds if kind not in EVERY_KIND]
+        if unknown or not kinds:
+            msg = f"kinds must be some of {', '.join(EVERY_KIND)}; not {unknown or 'none'}"
+            raise ValueError(msg)
+        self.seed: int = seed
+        self.one_in: int = one_in
+        self.requests: int = 0
+        self._kinds: tuple[StormKind, ...] = tuple(kinds)
+        self._random = random.Random(f"{seed}/storm")
+        self._lock = threading.Lock()
+        self._injected: list[Injected] = []
+        self._end = end
+
+    def __repr__(self) -> str:
+        return (
+            f"<Storm seed {self.seed}, one in {self.one_in}: {len(self._injected)} faults "
+            f"in {self.requests} requests>"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Do no more."""
+        self._end(self)
+
+    @property
+    def injected(self) -> list[Injected]:
+        """What it did so far, in order."""
+        with self._lock:
+            return list(self._injected)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often it did what."""
+        return Counter(each.kind for each in self.injected)
+
+    def draw(self, *, streams: bool) -> StormKind | None:
+        """Return what happens to the request that has just arrived.
+
+        Args:
+            streams: Whether a WebSocket is open: without one, nothing can happen to it.
+        """
+        with self._lock:
+            self.requests += 1
+            if self.requests % self.one_in:
+                return None
+            kinds: list[StormKind] = [
+                kind for kind in self._kinds if streams or kind not in _ON_STREAMS
+            ]
+            return self._random.choice(kinds) if kinds else None
+
+    def note(self, injected: Injected) -> None:
+        """Put what happened into the report."""
+        with self._lock:
+            self._injected.append(injected)

@@ -1,0 +1,213 @@
+"""The account's books: positions at average cost, cash by currency, profit and loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from .orders import ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .catalogue import Contract
+    from .orders import Execution
+
+BASE = "USD"
+RATES: Mapping[str, Decimal] = {
+    "USD": Decimal(1),
+    "EUR": Decimal("1.17"),
+    "GBP": Decimal("1.34"),
+    "CHF": Decimal("1.25"),
+    "CAD": Decimal("0.72"),
+    "MXN": Decimal("0.054"),
+    "JPY": Decimal("0.0064"),
+}
+"""What one unit of a currency is worth in the base currency; it does not change."""
+
+MARGIN = Decimal("0.25")
+FUTURES_MARGIN = Decimal("0.1")
+_ONE = Decimal(1)
+
+
+def unit(contract: Contract) -> Decimal:
+    """Return what the price of a contract is multiplied by."""
+    return Decimal(str(contract.multiplier)) if contract.multiplier else _ONE
+
+
+@dataclass(slots=True)
+class Holding:
+    """A position in one contract; in the contract's currency.
+
+    Attributes:
+        contract: The contract.
+        quantity: How much is held; negative when short.
+        cost: What it has cost, commissions included; negative when short.
+        realized: What was gained by closing today, commissions deducted.
+        unit: What a price is multiplied by.
+    """
+
+    contract: Contract
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realized: Decimal = ZERO
+    unit: Decimal = _ONE
+
+    @property
+    def average_cost(self) -> Decimal:
+        """What one contract has cost on average."""
+        return self.cost / self.quantity if self.quantity else ZERO
+
+    def value(self, mark: Decimal) -> Decimal:
+        """Return what it is worth at a price; futures are not paid for, and worth their gain."""
+        worth = self.quantity * mark * self.unit
+        return worth - self.cost if self.contract.asset_class == "FUT" else worth
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Return what closing at a price would gain."""
+        return self.quantity * mark * self.unit - self.cost
+
+    def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
+        """Take a trade into the position; returns what the cash changes by.
+
+        Args:
+            signed: How much; negative when sold.
+            price: The price of one unit.
+            commission: What the trade cost.
+        """
+        against = self.quantity and (signed > 0) != (self.quantity > 0)
+        size = min(abs(signed), abs(self.quantity)) if against else ZERO
+        closing = size if signed > 0 else -size
+        opening = signed - closing
+        gain = ZERO
+        if closing:
+            share = size / abs(signed)
+            basis = self.cost * (size / abs(self.quantity))
+            gain = -closing * price * self.unit - basis - commission * share
+            self.realized += gain
+            self.cost -= basis
+            commission_left = commission * (_ONE - share)
+        else:
+            commission_left = commission
+        self.quantity += signed
+        if not self.quantity:
+            self.cost = ZERO
+        if opening:
+            self.cost += opening * price * self.unit + commission_left
+        if self.contract.asset_class == "FUT":
+            # Not paid for: closing pays out the gain, opening costs nothing but its commission,
+            # which is in the position's cost and is paid when that is realised.
+            return gain
+        return -signed * price * self.unit - commission
+
+
+class Books:
+    """Cash and positions of one account.
+
+    Args:
+        cash: The cash by currency.
+        mark: The price that a contract is valued at now.
+    """
+
+    def __init__(self, cash: Mapping[str, Decimal], mark: Callable[[int], Decimal]) -> None:
+        self.cash: dict[str, Decimal] = dict(cash)
+        self.holdings: dict[int, Holding] = {}
+        self._mark = mark
+
+    def hold(
+        self, contract: Contract, quantity: Decimal, price: Decimal, realized: Decimal = ZERO
+    ) -> None:
+        """Put a position into the books that was bought before they began."""
+        per = unit(contract)
+        self.holdings[contract.conid] = Holding(
+            contract, quantity, quantity * price * per, realized, per
+        )
+
+    def apply(self, contract: Contract, execution: Execution) -> None:
+        """Take an execution into the books."""
+        holding = self.holdings.get(contract.conid)
+        if holding is None:
+            holding = self.holdings[contract.conid] = Holding(contract, unit=unit(contract))
+        signed = execution.quantity if execution.side == "BUY" else -execution.quantity
+        change = holding.trade(signed, execution.price, execution.commission)
+        self.cash[contract.currency] = self.cash.get(contract.currency, ZERO) + change
+
+    def new_day(self) -> None:
+        """Forget what was realised yesterday, and the positions that were closed."""
+        for conid, holding in list(self.holdings.items()):
+            holding.realized = ZERO
+            if not holding.quantity:
+                del self.holdings[conid]
+
+    def position(self, conid: int) -> Decimal:
+        """Return how much of a contract is held."""
+        holding = self.holdings.get(conid)
+        return ZERO if holding is None else holding.quantity
+
+    def mark(self, holding: Holding) -> Decimal:
+        """Return the price that a position is valued at now."""
+        return self._mark(holding.contract.conid)
+
+    @property
+    def base_cash(self) -> Decimal:
+        """The cash of all currencies, in the base currency."""
+        return sum((amount * RATES[name] for name, amount in self.cash.items()), ZERO)
+
+    def totals(self) -> Totals:
+        """Add everything up, in the base currency, at the present prices."""
+        return self.totals_at(self._mark)
+
+    def totals_at(self, mark: Callable[[int], Decimal]) -> Totals:
+        """Add everything up, in the base currency, at given prices."""
+        market = futures = margin = unrealized = realized = gross = ZERO
+        for conid, holding in self.holdings.items():
+            rate = RATES[holding.contract.currency]
+            realized += holding.realized * rate
+            if not holding.quantity:
+                continue
+            price = mark(conid)
+            worth = holding.quantity * price * holding.unit * rate
+            unrealized += worth - holding.cost * rate
+            if holding.contract.asset_class == "FUT":
+                futures += worth - holding.cost * rate
+                margin += abs(worth) * FUTURES_MARGIN
+            else:
+                market += worth
+                gross += abs(worth)
+                margin += abs(worth) * MARGIN
+        cash = self.base_cash
+        return Totals(cash, market, futures, gross, margin, unrealized, realized)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The account in the base currency.
+
+    Attributes:
+        cash: The cash of all currencies.
+        market_value: The value of all positions but futures.
+        futures: The unrealised gain of futures.
+        gross: The value of all positions but futures, the short ones counted positive.
+        margin: What has to be kept for the positions.
+        unrealized: What closing everything would gain.
+        realized: What was gained by closing today.
+    """
+
+    cash: Decimal
+    market_value: Decimal
+    futures: Decimal
+    gross: Decimal
+    margin: Decimal
+    unrealized: Decimal
+    realized: Decimal
+
+    @property
+    def net_liquidation(self) -> Decimal:
+        """Cash and the value of all positions."""
+        return self.cash + self.market_value + self.futures
+
+    @property
+    def available(self) -> Decimal:
+        """What is left above the margin."""
+        return self.net_liquidation - self.margin

@@ -1,0 +1,50 @@
+"""What trading costs and takes up: commissions and margins."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from .books import FUTURES_MARGIN, MARGIN, RATES, unit
+from .orders import ZERO
+from .prices import CENT
+
+if TYPE_CHECKING:
+    from .catalogue import Contract
+    from .orders import OrderSpec
+
+# asset class: for each unit, at least for an order
+_COMMISSIONS = {
+    "STK": (Decimal("0.005"), Decimal(1)),
+    "OPT": (Decimal("0.65"), Decimal(1)),
+    "FUT": (Decimal("2.25"), ZERO),
+}
+
+
+def commission(contract: Contract, quantity: Decimal) -> Decimal:
+    """Return what it costs to trade so much of an order, in the contract's currency."""
+    if not quantity:
+        return ZERO
+    each, least = _COMMISSIONS[contract.asset_class]
+    return max(least, each * quantity).quantize(CENT, ROUND_HALF_UP)
+
+
+def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -> Decimal:
+    """Return how much margin an order takes up, in the base currency; 0 when it closes.
+
+    Args:
+        contract: The contract.
+        spec: the order.
+        held: How much of the contract is held; negative for short.
+        price: The price at which the order is valued.
+    """
+    along = held if spec.side == "BUY" else -held
+    # What is held the other way round is closed first, and frees as much.
+    opened = spec.quantity + 2 * min(along, ZERO)
+    if opened <= 0:
+        return ZERO
+    worth = opened * price * unit(contract) * RATES[contract.currency]
+    if contract.asset_class == "FUT":
+        return worth * FUTURES_MARGIN
+    bought = contract.asset_class == "OPT" and spec.side == "BUY"
+    return worth if bought else worth * MARGIN

@@ -1,0 +1,267 @@
+"""Prices: for every contract a path that is known at any time, past or to come."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from . import calendar
+from .noise import Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .catalogue import Contract
+
+Hours = Literal["always", "regular"]
+"""When there is trading: at any time, or in the regular sessions of US stocks only."""
+
+CENT = Decimal("0.01")
+_LEVEL = Decimal(500)
+# By how much a price in whole cents may differ from the exact one.
+_CLOSE = 0.006
+# The waves in how much is traded: what they are drawn by, and their lengths.
+_TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a contract costs at a moment.
+
+    `bid_size` and `ask_size` are all that can be traded until the market's next step.
+    """
+
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    bid_size: int
+    ask_size: int
+    last_size: int
+
+
+class Path:
+    """The prices of one contract."""
+
+    __slots__ = ("_base", "_cells", "_noise", "_rate", "_start", "contract")
+
+    def __init__(
+        self, contract: Contract, price: Decimal, seed: int, interval: float, start: float
+    ) -> None:
+        self.contract: Contract = contract
+        self._noise = Noise(hash((seed, contract.conid)), interval)
+        self._start = self._noise.at(start)
+        self._base = float(price)
+        self._rate = self._noise.whole(9, 0, 20, 2500)
+        self._cells: list[tuple[int, int, int]] = [(-1, 0, 0)] * len(_TRADED)
+
+    def last(self, when: float) -> Decimal:
+        """Return the last price at a time."""
+        return Decimal(f"{self.price(when):.2f}")
+
+    def price(self, when: float) -> float:
+        """Return the last price as a number for charts: in cents, at least one."""
+        moved = self._base * math.exp(self._noise.at(when) - self._start)
+        return max(0.01, round(moved, 2))
+
+    def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
+        """Return until when the price surely stays between two others; `when` if it may not."""
+        below, above = -math.inf, math.inf
+        if low is not None:
+            below = self._noise_of(float(low) + _CLOSE)
+        if high is not None:
+            above = self._noise_of(float(high) - _CLOSE)
+        return self._noise.within(when, below, above)
+
+    def _noise_of(self, price: float) -> float:
+        # Nothing costs less than a cent.
+        return math.log(price / self._base) + self._start if price > _CLOSE else -math.inf
+
+    def quote(self, last: Decimal, step: int) -> Quote:
+        """Return the market around the last price."""
+        draw = self._noise.whole
+        low, high, unit = (1, 15, 100) if self.contract.asset_class == "STK" else (2, 60, 1)
+        return spread(
+            last,
+            draw(0, step, low, high) * unit,
+            draw(1, step, low, high) * unit,
+            draw(2, step, low, high // 2) * unit,
+        )
+
+    def volume(self, begin: float, end: float) -> int:
+        """Return how much was traded between two times; parts add up to the whole."""
+        return self.traded(end) - self.traded(begin)
+
+    def traded(self, when: float) -> int:
+        """Return how much was traded up to a time, counted from far back."""
+        swing = 0.0
+        for number, (wave, length) in enumerate(_TRADED):
+            place = when / length
+            cell = int(place)
+            known, begin, end = self._cells[number]
+            if known != cell:
+                begin = self._noise.whole(wave, cell, 0, 1000)
+                end = self._noise.whole(wave, cell + 1, 0, 1000)
+                self._cells[number] = (cell, begin, end)
+            # Shallow enough that the sum never falls.
+            swing += length * 0.0003 * (begin + (end - begin) * (place - cell))
+        return int(self._rate * (when + swing) / 100)
+
+
+def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
+    """Return a market around a price: a cent to either side, two where it is dear."""
+    half = CENT if last < _LEVEL else 2 * CENT
+    return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
+
+
+class Market:
+    """The markets of all contracts, and the times at which there is trading.
+
+    Args:
+        contracts: The contracts by conid; more may be added to it later.
+        prices: Where prices begin that do not begin at the contract's own, by conid.
+        seed: What the paths are drawn from.
+        interval: Seconds between two changes.
+        start: When it begins, in seconds since 1970.
+        hours: When there is trading.
+    """
+
+    def __init__(
+        self,
+        contracts: Mapping[int, Contract],
+        *,
+        prices: Mapping[int, Decimal] | None = None,
+        seed: int = 0,
+        interval: float = 0.5,
+        start: float = 0.0,
+        hours: Hours = "always",
+    ) -> None:
+        self._contracts = contracts
+        self._prices = dict(prices or {})
+        self._seed = seed
+        self._interval = interval
+        self._start = start
+        self.hours: Hours = hours
+        self.version: int = 0
+        """Another number whenever a market was held still or let go."""
+        self._paths: dict[int, Path] = {}
+        self._lasts: dict[int, tuple[int, Decimal]] = {}
+        self._quotes: dict[int, tuple[int, Quote]] = {}
+        self._pinned: dict[int, Quote] = {}
+        self._halted: dict[int, Quote] = {}
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two changes."""
+        return self._interval
+
+    def step(self, now: float) -> int:
+        """Return the number of the market's step at a time; the first is 0."""
+        return int((now - self._start) / self._interval + 1e-6)
+
+    def time_of(self, step: int) -> float:
+        """Return when a step begins."""
+        return self._start + step * self._interval
+
+    def is_open(self, now: float, *, extended: bool = False) -> bool:
+        """Tell whether there is trading at a time."""
+        return self.hours == "always" or calendar.is_open(now, extended=extended)
+
+    def effective(self, now: float) -> float:
+        """Return the time whose price holds at a time: outside the hours that of the close."""
+        if self.hours == "always":
+            return now
+        return min(now, calendar.last_session(now).closes)
+
+    def path(self, conid: int) -> Path:
+        """Return the path of a contract.
+
+        Raises:
+            KeyError: If there is no such contract.
+        """
+        path = self._paths.get(conid)
+        if path is None:
+            contract = self._contracts[conid]
+            price = self._prices.get(conid) or Decimal(f"{contract.price:.2f}")
+            start = self.effective(self._start)
+            path = Path(contract, price, self._seed, self._interval, start)
+            self._paths[conid] = path
+        return path
+
+    def quote(self, conid: int, now: float) -> Quote:
+        """Return the market of a contract at a time.
+
+        Raises:
+            KeyError: If there is no such contract.
+        """
+        still = self._still(conid)
+        if still is not None:
+            return still
+        step = self.step(now)
+        known = self._quotes.get(conid)
+        if known is not None and known[0] == step:
+            return known[1]
+        quote = self.path(conid).quote(self.last(conid, now), step)
+        self._quotes[conid] = (step, quote)
+        return quote
+
+    def last(self, conid: int, now: float) -> Decimal:
+        """Return the last price of a contract at a time.
+
+        Raises:
+            KeyError: If there is no such contract.
+        """
+        still = self._still(conid)
+        if still is not None:
+            return still.last
+        step = self.step(now)
+        known = self._lasts.get(conid)
+        if known is not None and known[0] == step:
+            return known[1]
+        last = self.path(conid).last(self.effective(self.time_of(step)))
+        self._lasts[conid] = (step, last)
+        return last
+
+    def _still(self, conid: int) -> Quote | None:
+        return self._halted.get(conid) or self._pinned.get(conid)
+
+    def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
+        """Return until when the last price surely stays between two others; `now` if it may not.
+
+        Where there are hours, it is not beyond their next beginning or end.
+        """
+        # What holds now is the price of the step's beginning.
+        begun = self.time_of(self.step(now))
+        if self._still(conid) is not None or self.effective(begun) < begun:
+            last = self.last(conid, now)
+            inside = (low is None or low < last) and (high is None or last < high)
+            calm = math.inf if inside else now
+        else:
+            calm = max(now, self.path(conid).within(begun, low, high))
+        return calm if self.hours == "always" else min(calm, calendar.next_bound(now))
+
+    def pin(self, conid: int, quote: Quote) -> None:
+        """Hold a contract's market still."""
+        self.path(conid)
+        self._pinned[conid] = quote
+        self.version += 1
+
+    def halt(self, conid: int, now: float) -> None:
+        """Stop the trading in a contract; its market stands still."""
+        self._halted[conid] = self.quote(conid, now)
+        self.version += 1
+
+    def resume(self, conid: int) -> None:
+        """Let a contract be traded again."""
+        self._halted.pop(conid, None)
+        self.version += 1
+
+    def is_halted(self, conid: int) -> bool:
+        """Tell whether the trading in a contract was stopped."""
+        return conid in self._halted
+
+    def unpin(self, conid: int) -> None:
+        """Let a contract's market move again; from where its path is meanwhile."""
+        self._pinned.pop(conid, None)
+        self.version += 1

@@ -1,0 +1,43 @@
+"""Stops that follow the market, as long as it goes the order's way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from .prices import CENT
+
+if TYPE_CHECKING:
+    from .orders import OrderSpec
+
+_ONE = Decimal(1)
+_ZERO = Decimal(0)
+
+
+def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
+    """Return an order with its stop where the market has brought it, the limit with it.
+
+    It is the same object where nothing has moved.
+    """
+    trail = spec.trail or _ZERO
+    distance = last * trail / 100 if spec.percent else trail
+    wanted = last + distance if spec.side == "BUY" else last - distance
+    wanted = max(CENT, wanted.quantize(CENT, ROUND_HALF_UP))
+    old = spec.stop
+    if old is not None and (wanted >= old if spec.side == "BUY" else wanted <= old):
+        return spec
+    limit = spec.limit
+    if limit is not None and old is not None:
+        limit = max(CENT, limit + wanted - old)
+    return replace(spec, stop=wanted, limit=limit)
+
+
+def still_between(spec: OrderSpec) -> tuple[Decimal, Decimal] | None:
+    """Return the prices between which the stop is neither moved nor reached; None without one."""
+    stop, trail = spec.stop, spec.trail or _ZERO
+    if stop is None:
+        return None
+    if spec.side == "BUY":
+        return (stop / (_ONE + trail / 100) if spec.percent else stop - trail), stop
+    return stop, (stop / (_ONE - trail / 100) if spec.percent else stop + trail)

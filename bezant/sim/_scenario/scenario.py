@@ -1,0 +1,192 @@
+"""What a simulated gateway begins with."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Literal
+
+from .._market.orders import OrderSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .._market.catalogue import Catalogue, Contract
+    from .._market.orders import Side, Tif
+    from .._market.prices import Hours
+
+Amount = Decimal | int | float | str
+"""A number; floats are taken as they are written, so that 0.1 is a tenth."""
+
+
+def exact(amount: Amount) -> Decimal:
+    """Return a number as a decimal.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        number = Decimal(str(amount))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        msg = f"not a number: {amount!r}"
+        raise ValueError(msg)
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A position that the account begins with.
+
+    Attributes:
+        contract: The symbol of a stock, or the conid.
+        quantity: How much; negative for short.
+        average_price: What one unit has cost; the present price where it is None.
+        realized: What was realised in the contract today.
+    """
+
+    contract: str | int
+    quantity: Amount
+    average_price: Amount | None = None
+    realized: Amount = 0
+
+
+_PRICES: Mapping[str, tuple[str, ...]] = {
+    "MKT": (),
+    "LMT": ("limit",),
+    "STP": ("stop",),
+    "STOP_LIMIT": ("limit", "stop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """An order that works from the beginning.
+
+    Attributes:
+        contract: The symbol of a stock, or the conid.
+        side: `BUY` or `SELL`.
+        quantity: How much.
+        limit: The limit of `LMT` and `STOP_LIMIT`.
+        stop: The price at which `STP` and `STOP_LIMIT` begin to work.
+        kind: `LMT`, `MKT`, `STP` or `STOP_LIMIT`.
+        tif: `GTC`, `DAY` or `IOC`.
+        client_id: The client's own id of it.
+    """
+
+    contract: str | int
+    side: Side
+    quantity: Amount
+    limit: Amount | None = None
+    stop: Amount | None = None
+    kind: Literal["LMT", "MKT", "STP", "STOP_LIMIT"] = "LMT"
+    tif: Tif = "GTC"
+    client_id: str = ""
+
+    def spec(self, conid: int) -> OrderSpec:
+        """Return the order as the exchange takes it.
+
+        Raises:
+            ValueError: If the quantity is not above 0, or the order lacks a price of its type or
+                has one that its type does not know.
+        """
+        wanted = _PRICES.get(self.kind)
+        if wanted is None:
+            msg = f"the order {self!r} needs a kind that is one of {', '.join(_PRICES)}"
+            raise ValueError(msg)
+        given = tuple(name for name in ("limit", "stop") if getattr(self, name) is not None)
+        if exact(self.quantity) <= 0 or given != wanted:
+            msg = (
+                f"the order {self!r} needs a quantity above 0, "
+                f"and of prices for {self.kind}: {' and '.join(wanted) or 'none'}"
+            )
+            raise ValueError(msg)
+        return OrderSpec(
+            conid=conid,
+            side=self.side,
+            kind=self.kind,
+            quantity=exact(self.quantity),
+            limit=None if self.limit is None else exact(self.limit),
+            stop=None if self.stop is None else exact(self.stop),
+            tif=self.tif,
+            client_id=self.client_id,
+        )
+
+
+def _some_cash() -> Mapping[str, Amount]:
+    return {"USD": Decimal("971869.6"), "EUR": Decimal(12500)}
+
+
+def _no_prices() -> Mapping[str | int, Amount]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a simulated gateway begins with, and the rules of its exchange.
+
+    Attributes:
+        contracts: Contracts that there are besides those that there always are.
+        held: The positions. None draws as many from the seed as the gateway is told.
+        cash: The cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
+        prices: Where prices begin, by symbol or conid; the others begin where they always do.
+        orders: The orders that work. None for two that change a little now and then, so that a
+            stream has something to tell: one is filled share by share, the other is repriced.
+            Where `held` is given None is for no orders.
+        hours: `always`, or `regular` for the sessions of US stocks only: 09:30 to 16:00 in New
+            York, without weekends and holidays. Outside them prices stand still.
+        commissions: Whether executions cost a commission.
+        cancel_delay: Simulated seconds that a cancellation takes.
+        price_limit: By how many per cent a limit may differ from the last price without a
+            question (`o163`).
+        size_limit: Above which quantity there is a question (`o383`).
+        value_limit: Above which value in the base currency there is a question (`o451`).
+        without_data: Symbols or conids without market data: no quotes, and a question (`o354`).
+    """
+
+    contracts: Sequence[Contract] = ()
+    held: Sequence[Held] | None = None
+    cash: Mapping[str, Amount] = field(default_factory=_some_cash)
+    prices: Mapping[str | int, Amount] = field(default_factory=_no_prices)
+    orders: Sequence[Working] | None = None
+    hours: Hours = "always"
+    commissions: bool = True
+    cancel_delay: float = 0.25
+    price_limit: Amount = 3
+    size_limit: Amount = 10_000
+    value_limit: Amount = 1_000_000
+    without_data: frozenset[str | int] = frozenset()
+
+
+def seeded(contracts: Sequence[Contract], seed: int) -> list[Held]:
+    """Draw a position for each contract."""
+    rng = random.Random(f"{seed}/positions")
+    # One position was closed today and is still listed, as the wire does.
+    last = len(contracts) - 1 if len(contracts) > 1 else -1
+    held: list[Held] = []
+    for index, contract in enumerate(contracts):
+        derivative = contract.asset_class != "STK"
+        size = rng.choice((-5, -2, 1, 3, 10, 20)) if derivative else rng.randrange(1, 900)
+        price = round(contract.price * rng.uniform(0.8, 1.15), 4)
+        if index == last:
+            held.append(Held(contract.conid, 0, price, round(rng.uniform(-500, 500), 2)))
+        else:
+            held.append(Held(contract.conid, size, price))
+    return held
+
+
+def find(catalogue: Catalogue, contract: str | int) -> int:
+    """Return the conid of a contract named by its symbol or conid.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    conid = contract if isinstance(contract, int) else catalogue.primary(contract)
+    if conid is None or conid not in catalogue.contracts:
+        msg = (
+            f"the simulated gateway has no contract {contract!r}: give a stock's symbol or a conid"
+        )
+        raise ValueError(msg)
+    return conid

@@ -1,0 +1,138 @@
+"""The questions that an order raises before it is placed."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._market.books import RATES, unit
+from .._scenario.scenario import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.responses import Response
+
+    from .._market.exchange import Exchange
+    from .._market.orders import OrderSpec
+    from .trading import Trading
+
+MAX_SUPPRESSED = 51
+_LIFETIME = 60.0
+_REMEMBERED = 1000
+_TEXTS = {
+    "o163": "The limit price is further from the market than the percentage that was set.",
+    "o354": "There is no market data for this contract: the order is blind.",
+    "o383": "The quantity is above the size limit that was set.",
+    "o451": "The value of the order is above the limit that was set.",
+    "o10151": "The market is closed: a market order will trade at whatever price it opens with.",
+    "o10223": "The order is for an amount of money: the quantity follows from the price.",
+    "o10331": "A stop order trades at the market once its stop is reached, at any price.",
+}
+
+
+@dataclass(slots=True)
+class _Pending:
+    ids: list[str]
+    session: str
+    ends: float
+    go_on: Callable[[], Response]
+
+
+@dataclass(slots=True)
+class QuestionRules:
+    """Which questions there are, and which of them wait for an answer.
+
+    Attributes:
+        asked: What the next orders are asked besides what they raise themselves, by order.
+    """
+
+    seed: int
+    asked: list[list[str]] = field(default_factory=list[list[str]])
+    _waiting: dict[str, _Pending] = field(default_factory=dict[str, _Pending])
+    _gone: deque[str] = field(default_factory=lambda: deque[str](maxlen=_REMEMBERED))
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(f"{self.seed}/questions")
+
+    def raised(
+        self, trading: Trading, exchange: Exchange, specs: Sequence[OrderSpec], *, by_money: bool
+    ) -> list[str]:
+        """Return the kinds of question that orders raise, in the order of asking."""
+        found: dict[str, None] = {}
+        scenario = trading.scenario
+        for spec in specs:
+            contract = trading.catalogue.contracts[spec.conid]
+            blind = spec.conid in trading.without_data
+            last = exchange.market.quote(spec.conid, exchange.now).last
+            limit = spec.limit
+            capped = spec.kind == "MIDPRICE"
+            if limit is not None and not (spec.parent or blind or capped):
+                # To either side, as the real ones ask.
+                far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
+                if far:
+                    found["o163"] = None
+            if blind:
+                found["o354"] = None
+            if spec.quantity > exact(scenario.size_limit):
+                found["o383"] = None
+            value = exchange.reference(spec) * spec.quantity * unit(contract)
+            if value * RATES[contract.currency] > exact(scenario.value_limit):
+                found["o451"] = None
+            if spec.kind == "MKT" and not exchange.market.is_open(exchange.now):
+                found["o10151"] = None
+            if spec.waits and not spec.parent:
+                found["o10331"] = None
+        if by_money:
+            found["o10223"] = None
+        return list(found)
+
+    def extra(self) -> list[str]:
+        """Take the kinds of question that the next order is asked because a test says so."""
+        return self.asked.pop(0) if self.asked else []
+
+    def begin(
+        self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
+    ) -> dict[str, Any]:
+        """Ask the first of some questions; whatever waited for an answer is dropped."""
+        self._gone.extend(self._waiting)
+        self._waiting.clear()
+        return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
+
+    def _ask(self, pending: _Pending) -> dict[str, Any]:
+        name = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        self._waiting[name] = pending
+        kind = pending.ids.pop(0)
+        text = _TEXTS.get(kind, f"The order raises question {kind}.")
+        return {
+            "id": name,
+            "message": [f"{text}\nAre you sure you want to submit this order?"],
+            "isSuppressed": False,
+            "messageIds": [kind],
+            "messageOptions": ["Yes", "No"],
+        }
+
+    def reply(
+        self, name: str, session: str, now: float, *, confirmed: bool
+    ) -> dict[str, Any] | Response | str:
+        """Take an answer.
+
+        Returns:
+            The next question, what placing the order says, or else why there is no order:
+            `unknown`, `gone` or `refused`.
+        """
+        pending = self._waiting.pop(name, None)
+        if pending is None:
+            return "gone" if name in self._gone else "unknown"
+        self._gone.append(name)
+        if pending.session != session or now > pending.ends:
+            return "gone"
+        if not confirmed:
+            return "refused"
+        if pending.ids:
+            return self._ask(pending)
+        return pending.go_on()

@@ -1,0 +1,167 @@
+"""The account and its exchange, brought up to the clock's time before anyone looks."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from .._market.books import RATES
+from .._market.exchange import Exchange
+from .._market.orders import OrderRefused, OrderSpec
+from .._market.prices import Market, spread
+from .._scenario.scenario import exact, find, seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .._market.catalogue import Catalogue
+    from .._scenario.clock import Clock
+    from .._scenario.scenario import Amount, Scenario
+
+_STEPS = 4
+_TOTAL = 100
+
+
+class Trading:
+    """One account at one exchange. Any thread may use it, one at a time."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        clock: Clock,
+        scenario: Scenario,
+        *,
+        seed: int,
+        interval: float,
+    ) -> None:
+        unknown = set(scenario.cash) - set(RATES)
+        if unknown:
+            msg = f"unknown currency {min(unknown)!r}: use one of {', '.join(RATES)}"
+            raise ValueError(msg)
+        for contract in scenario.contracts:
+            catalogue.add(contract)
+        self.catalogue = catalogue
+        self.scenario = scenario
+        self.without_data: set[int] = {find(catalogue, each) for each in scenario.without_data}
+        self._clock = clock
+        self._lock = threading.RLock()
+        now = clock.now()
+        market = Market(
+            catalogue.contracts,
+            prices={find(catalogue, k): exact(price) for k, price in scenario.prices.items()},
+            seed=seed,
+            interval=interval,
+            start=now,
+            hours=scenario.hours,
+        )
+        exchange = self._exchange = Exchange(
+            market,
+            catalogue.contracts,
+            {name: exact(amount) for name, amount in scenario.cash.items()},
+            now=now,
+            cancel_delay=scenario.cancel_delay,
+            commissions=scenario.commissions,
+        )
+        held = seeded(catalogue.held, seed) if scenario.held is None else scenario.held
+        for each in held:
+            contract = catalogue.contracts[find(catalogue, each.contract)]
+            price = each.average_price
+            exchange.books.hold(
+                contract,
+                exact(each.quantity),
+                market.quote(contract.conid, now).last if price is None else exact(price),
+                exact(each.realized),
+            )
+        for order in scenario.orders or ():
+            try:
+                exchange.place([order.spec(find(catalogue, order.contract))])
+            except OrderRefused as why:
+                msg = f"the scenario's order {order!r} can't be placed: {why}"
+                raise ValueError(msg) from why
+        self._activity: _Activity | None = None
+        if scenario.orders is None and scenario.held is None:
+            # An account without the means for the two orders goes without them.
+            with contextlib.suppress(OrderRefused):
+                self._activity = _Activity(exchange, catalogue)
+
+    @contextlib.contextmanager
+    def now(self) -> Generator[Exchange, None, None]:
+        """Hold the exchange, as it is at the present; nobody else changes it meanwhile."""
+        with self._lock:
+            now = self._clock.now()
+            if self._activity is not None:
+                self._activity.run(now)
+            self._exchange.advance(now)
+            yield self._exchange
+
+    def set_price(self, contract: str | int, last: Amount, size: int) -> None:
+        """Hold a contract's market still at a price."""
+        conid = find(self.catalogue, contract)
+        price = exact(last)
+        if not (price > 0 and size >= 0):
+            msg = "a price must be above 0, and a size must not be negative"
+            raise ValueError(msg)
+        with self.now() as exchange:
+            exchange.set_quote(conid, spread(price, size, size, min(size, 100)))
+
+    def halt(self, contract: str | int) -> None:
+        """Stop the trading in a contract."""
+        with self.now() as exchange:
+            exchange.market.halt(find(self.catalogue, contract), exchange.now)
+
+    def resume(self, contract: str | int) -> None:
+        """Let a contract be traded again."""
+        with self.now() as exchange:
+            exchange.resume(find(self.catalogue, contract))
+
+    def free_price(self, contract: str | int) -> None:
+        """Let a contract's market move again."""
+        with self.now() as exchange:
+            exchange.market.unpin(find(self.catalogue, contract))
+
+
+class _Activity:
+    """Two orders that somebody else changes: one is filled share by share, one is repriced.
+
+    The last share is left, so that both keep working.
+    """
+
+    def __init__(self, exchange: Exchange, catalogue: Catalogue) -> None:
+        self._exchange = exchange
+        self._begin = exchange.now
+        self._every = exchange.market.interval * _STEPS
+        self._done = 0
+        self._limit = Decimal(455)
+        specs = [
+            OrderSpec(
+                conid=find(catalogue, symbol),
+                side="BUY",
+                kind="LMT",
+                quantity=Decimal(quantity),
+                limit=Decimal(limit),
+                tif="GTC",
+                client_id=f"sim-{symbol.lower()}",
+            )
+            for symbol, quantity, limit in (("AAPL", _TOTAL, 250), ("MSFT", 10, 455))
+        ]
+        self._filled, self._repriced = (exchange.place([each])[0].order_id for each in specs)
+
+    def run(self, now: float) -> None:
+        due = int((now - self._begin) / self._every)
+        # After a long rest only the latest changes.
+        for number in range(max(self._done + 1, due - _TOTAL), due + 1):
+            self._exchange.advance(self._begin + number * self._every)
+            self._change(number)
+        self._done = due
+
+    def _change(self, number: int) -> None:
+        exchange = self._exchange
+        if exchange.orders[self._filled].remaining > 1:
+            exchange.trade_against(self._filled, Decimal(1))
+        spec = exchange.orders[self._repriced].spec
+        if spec.limit == self._limit:
+            # Not changed by the client meanwhile.
+            self._limit = 455 + Decimal(number % 20) / 10
+            exchange.reprice(self._repriced, self._limit)

@@ -1,0 +1,277 @@
+"""A WebSocket connection to the simulated gateway, seen from the gateway's side."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from starlette.websockets import WebSocketDisconnect
+
+from .._state.session import SERVER_INFO, USERNAME
+from .._transport.link import frame, link_of
+from .subscriptions import Feeds, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from starlette.websockets import WebSocket
+
+    from .._state.state import State
+
+_LOG = logging.getLogger("bezant.sim")
+_CALL_TIMEOUT = 5.0
+_MAX_FRAME = 65_536
+_BATCH = 256
+
+
+class WsConnection:
+    """One client's WebSocket. A test may call its methods from any thread but the gateway's.
+
+    Attributes:
+        path: The path that the client asked for, with `/v1/api`.
+        query: The query parameters of the handshake.
+        headers: The headers of the handshake, under lower-case names.
+        received: Every message from the client, in order of arrival.
+        dropped: Those of `received` that the gateway ignored because it was not ready yet.
+        ready: Whether the `system` message with `success` was sent.
+        closed: Whether the connection has ended, or is being closed by the gateway.
+        silent: Whether nothing is sent any more, though the connection is open.
+    """
+
+    def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
+        self.path: str = websocket.url.path
+        self.query: dict[str, str] = dict(websocket.query_params)
+        self.headers: dict[str, str] = dict(websocket.headers)
+        self.received: list[str] = []
+        self.dropped: list[str] = []
+        self.ready: bool = False
+        self.closed: bool = False
+        self.silent: bool = False
+        self._sent = 0
+        self._broken = 0
+        self._pieces = 2
+        self._after: tuple[int, Callable[[], None]] | None = None
+        self._websocket = websocket
+        self._link = link_of(websocket.scope)
+        self._state = state
+        self._slots = slots
+        self._feeds = Feeds(state)
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def sent(self) -> int:
+        """The number of messages sent to the client so far."""
+        return self._sent
+
+    def send(self, data: bytes | str) -> None:
+        """Send a message to the client; as a binary frame, like all others.
+
+        Does nothing when the connection is closed.
+        """
+        self._call(self._emit(data.encode() if isinstance(data, str) else data))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection from the gateway's side.
+
+        Args:
+            code: The close code. The real gateway sends 1000 whatever the cause.
+            reason: The close reason.
+        """
+        self._call(self._close(code, reason))
+
+    def silence(self) -> None:
+        """Send nothing any more, and keep the connection open."""
+        self.silent = True
+
+    def drop(self) -> None:
+        """Break TCP without a Close frame, as the gateway does when it ends."""
+        self._call(self.break_off())
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        if self.closed:
+            work.close()
+            return
+        try:
+            begun = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            # The gateway has ended.
+            work.close()
+            return
+        # Cancelled: the gateway was stopped meanwhile.
+        with contextlib.suppress(concurrent.futures.CancelledError):
+            begun.result(_CALL_TIMEOUT)
+
+    # What `Faults` does to it. Coroutines run on the server's loop.
+
+    async def break_off(self) -> None:
+        """Break TCP without a Close frame."""
+        self.closed = True
+        await self._link.leave()
+
+    async def go_silent(self) -> None:
+        """Send nothing any more."""
+        self.silent = True
+
+    async def go_deaf(self) -> None:
+        """Send nothing and read nothing any more."""
+        self.silent = True
+        self._link.deafen()
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close it."""
+        await self._close(code, reason)
+
+    async def go_to_pieces(self, times: int, pieces: int) -> None:
+        """Send the next messages in pieces."""
+        self._broken, self._pieces = times, pieces
+
+    async def send_oversized(self, *, cut: bool) -> None:
+        """Send a message that is longer than the gateway passes on."""
+        data = self._feeds.oversized(_MAX_FRAME)
+        if not cut:
+            # The gateway closes at a frame that is too long, and passes nothing of it on.
+            await self._close(1000, "")
+            return
+        for begin in range(0, len(data), _MAX_FRAME):
+            await self._send_frame(data[begin : begin + _MAX_FRAME])
+
+    async def end_market_data(self, conid: int | None) -> None:
+        """Forget market data subscriptions without a word."""
+        self._feeds.end_market_data(conid)
+
+    def call_after(self, messages: int, then: Callable[[], None]) -> None:
+        """Do something when so many more messages were sent."""
+        self._after = (self._sent + messages, then)
+
+    def call_off(self) -> None:
+        """Forget what the next messages are to bring."""
+        self._after = None
+        self._broken = 0
+
+    def flood(self, messages: int, sent: Callable[[int], None]) -> None:
+        """Send market data as fast as the client takes it; tell how much was sent."""
+        if not self.closed and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._flood(messages, sent), self._loop)
+
+    async def _flood(self, messages: int, sent: Callable[[int], None]) -> None:
+        quotes = self._feeds.endless()
+        for begin in range(0, messages, _BATCH):
+            count = min(_BATCH, messages - begin)
+            batch = b"".join(frame(next(quotes)) for _ in range(count))
+            # Counted first: whoever has read a frame is to find it counted.
+            self._sent += count
+            sent(count)
+            if self.silent or self.closed or not await self._link.write(batch):
+                return
+            await asyncio.sleep(0)
+
+    async def serve(self) -> None:
+        """Take messages from the client until it goes."""
+        stream: asyncio.Task[None] | None = None
+        try:
+            await self._websocket.accept()
+            stream = asyncio.create_task(self._stream_until_it_fails())
+            while (event := await self._websocket.receive())["type"] == "websocket.receive":
+                data = event.get("bytes")
+                text = event["text"] if data is None else data.decode(errors="replace")
+                self.received.append(text)
+                await self._on_message(text)
+        finally:
+            self.closed = True
+            if stream is not None:
+                stream.cancel()
+                await asyncio.wait([stream])
+
+    async def _on_message(self, text: str) -> None:
+        if not self.ready:
+            self.dropped.append(text)
+        elif self._state.session.authenticated or text.startswith(("tic", "ech")):
+            for data in self._feeds.handle(text):
+                await self._emit(data)
+
+    async def _stream_until_it_fails(self) -> None:
+        try:
+            await self._stream()
+        except Exception:  # noqa: BLE001 - told to the log, with the connection gone
+            _LOG.exception("A stream of the simulated gateway has failed")
+            await self.break_off()
+
+    async def _stream(self) -> None:
+        """Become ready, then send heartbeats and changes until cancelled."""
+        state = self._state
+        await state.clock.sleep(state.ready_delay)
+        if not state.session.logged_in:
+            # The real one accepts the upgrade by itself: without a login nothing ever comes.
+            return
+        async with self._slots:
+            began = state.clock.elapsed()
+            await self._emit(
+                encode({"topic": "system", "success": USERNAME, "isFT": False, "isPaper": True})
+            )
+            self.ready = True
+            sts = state.session.sts()
+            sts["args"] |= SERVER_INFO | {"username": USERNAME}
+            await self._emit(encode(sts))
+            properties = state.account.properties(state.session.token, SERVER_INFO)
+            await self._emit(encode({"topic": "act", "args": properties}))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._heartbeat(began))
+                both.create_task(self._tick(began))
+
+    async def _heartbeat(self, began: float) -> None:
+        def beat() -> list[bytes]:
+            return [encode({"topic": "system", "hb": int(self._state.clock.now() * 1000)})]
+
+        await self._repeat(began, self._state.heartbeat_interval, beat)
+
+    async def _tick(self, began: float) -> None:
+        await self._repeat(began, self._state.quote_interval, self._feeds.tick)
+
+    async def _repeat(
+        self, began: float, interval: float, tell: Callable[[], Iterable[bytes]]
+    ) -> None:
+        clock = self._state.clock
+        while True:
+            await clock.sleep_until(began + interval)
+            # Counted from before the work: a clock moved on meanwhile is not missed.
+            began = clock.elapsed()
+            for data in tell():
+                await self._emit(data)
+
+    async def session_changed(self, sts: dict[str, Any]) -> None:
+        """Drop the subscriptions, which belonged to the session as it was, and tell the client."""
+        self._feeds.clear()
+        if self.ready:
+            await self._emit(encode(sts))
+
+    async def _emit(self, data: bytes) -> None:
+        if self._broken and len(data) >= self._pieces:
+            self._broken -= 1
+            size = -(-len(data) // self._pieces)
+            for begin in range(0, len(data), size):
+                await self._send_frame(data[begin : begin + size])
+        else:
+            await self._send_frame(data)
+        if self._after is not None and self._sent >= self._after[0]:
+            (_, then), self._after = self._after, None
+            then()
+
+    async def _send_frame(self, data: bytes) -> None:
+        if self.closed or self.silent:
+            return
+        # Counted first: whoever has read the frame is to find it counted.
+        self._sent += 1
+        try:
+            await self._websocket.send_bytes(data)
+        except (WebSocketDisconnect, RuntimeError):
+            # The client went while the frame was under way.
+            self._sent -= 1
+            self.closed = True
+
+    async def _close(self, code: int, reason: str) -> None:
+        if not self.closed:
+            self.closed = True
+            await self._websocket.close(code, reason)

@@ -1,0 +1,46 @@
+"""The certificate of the simulated gateway."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import threading
+from dataclasses import dataclass
+
+import trustme
+
+_minting = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """TLS context of the server, and the CA certificate that verifies it.
+
+    Attributes:
+        context: the server's TLS context
+        ca_pem: the CA certificate as PEM
+    """
+
+    context: ssl.SSLContext
+    ca_pem: bytes
+
+
+def certificate() -> Certificate:
+    """Return the certificate for localhost, 127.0.0.1 and ::1.
+
+    It is made once per process, because that takes longer than the rest of a start.
+    """
+    with _minting:
+        return _mint()
+
+
+@functools.lru_cache(maxsize=1)
+def _mint() -> Certificate:
+    ca = trustme.CA(organization_name="bezant simulated gateway")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # IBKR's gateway speaks nothing else.
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    leaf = ca.issue_cert("localhost", "127.0.0.1", "::1")
+    # The parameter's type names pyOpenSSL, which need not be installed.
+    leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    return Certificate(context, ca.cert_pem.bytes())

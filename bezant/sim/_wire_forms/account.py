@@ -1,0 +1,353 @@
+"""The simulated account in the wire's spelling: positions, ledger, summary."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from .._market.books import BASE, RATES
+
+if TYPE_CHECKING:
+    from .._market.books import Holding, Totals
+    from .._scenario.clock import Clock
+    from .._state.trading import Trading
+
+PAGE_SIZE = 100
+LEVERAGE = 4
+_ZERO = Decimal(0)
+_LEDGER_ZEROS = (
+    "commoditymarketvalue",
+    "corporatebondsmarketvalue",
+    "warrantsmarketvalue",
+    "moneyfunds",
+    "funds",
+    "issueroptionsmarketvalue",
+    "tbondsmarketvalue",
+    "futureoptionmarketvalue",
+    "cashbalancefxsegment",
+    "tbillsmarketvalue",
+    "dividends",
+    "cryptocurrencyvalue",
+    "interest",
+)
+
+
+def amount(number: Decimal) -> float:
+    """Return an amount of money as the wire's number."""
+    return round(float(number), 2)
+
+
+class _Part:
+    """What there is in one currency."""
+
+    def __init__(self, cash: Decimal) -> None:
+        self.cash = cash
+        self.values: dict[str, Decimal] = dict.fromkeys(("STK", "OPT", "FUT"), _ZERO)
+        self.unrealized = self.realized = _ZERO
+
+    def add(self, kind: str, value: Decimal, unrealized: Decimal, realized: Decimal) -> None:
+        self.values[kind] += value
+        self.unrealized += unrealized
+        self.realized += realized
+
+
+class Account:
+    """What one account holds, read from the exchange's books at each call."""
+
+    def __init__(self, account_id: str, trading: Trading, clock: Clock) -> None:
+        self.account_id = account_id
+        self._trading = trading
+        self._clock = clock
+
+    def _row(self, holding: Holding, mark: Decimal, index: int) -> dict[str, Any]:
+        contract = holding.contract
+        derivative = contract.asset_class != "STK"
+        cost = holding.average_cost
+        row: dict[str, Any] = {
+            "acctId": self.account_id,
+            "conid": contract.conid,
+            "contractDesc": contract.title,
+            "position": float(holding.quantity),
+            "mktPrice": float(mark),
+            "mktValue": amount(holding.quantity * mark * holding.unit),
+            "currency": contract.currency,
+            "avgCost": round(float(cost), 6),
+            "avgPrice": round(float(cost / holding.unit), 6),
+            "realizedPnl": amount(holding.realized),
+            "unrealizedPnl": amount(holding.unrealized(mark)),
+            "exchs": None,
+            "expiry": contract.expiry,
+            "putOrCall": contract.right,
+            "multiplier": contract.multiplier if derivative else None,
+            "strike": contract.strike,
+            "exerciseStyle": None,
+            "conExchMap": [],
+            "assetClass": contract.asset_class,
+            "undConid": contract.underlying,
+            "model": "",
+        }
+        if index % 2 == 0:
+            # The wire has a long form of a row too, and spells some values another way in it.
+            row |= {
+                "multiplier": contract.multiplier,
+                "strike": f"{contract.strike:g}",
+                "ticker": contract.symbol,
+                "name": contract.name,
+                "isUS": contract.is_us,
+                "isEventContract": False,
+                "fullName": contract.title,
+                "listingExchange": contract.exchange,
+                "countryCode": contract.country,
+                "type": "COMMON" if not derivative else "",
+                "hasOptions": not derivative and contract.is_us,
+                "pageSize": PAGE_SIZE,
+            }
+        return row
+
+    def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
+        """Return a page of positions; without `sort` the number is ignored, as on the wire."""
+        with self._trading.now() as exchange:
+            books = exchange.books
+            numbered = list(enumerate(books.holdings.values()))
+            if sort is not None:
+                if number < 0:
+                    return []
+
+                def place(each: tuple[int, Holding]) -> tuple[Any, int]:
+                    holding = each[1]
+                    key = holding.quantity if sort == "position" else holding.contract.title
+                    return key, holding.contract.conid
+
+                numbered.sort(key=place, reverse=direction == "d")
+                numbered = numbered[number * PAGE_SIZE : (number + 1) * PAGE_SIZE]
+            return [self._row(held, books.mark(held), index) for index, held in numbered]
+
+    def position(self, conid: int) -> list[dict[str, Any]]:
+        """Return the position in one contract, as a list of none or one."""
+        with self._trading.now() as exchange:
+            holding = exchange.books.holdings.get(conid)
+            return [] if holding is None else [self._row(holding, exchange.books.mark(holding), 0)]
+
+    def uncached(self) -> list[dict[str, Any]]:
+        """Return all positions in the form of `/portfolio2`."""
+        now = int(self._clock.now())
+        return [
+            {
+                "position": row["position"],
+                "conid": str(row["conid"]),
+                "avgCost": row["avgCost"],
+                "avgPrice": row["avgPrice"],
+                "currency": row["currency"],
+                "description": row["contractDesc"],
+                "isLastToLoq": False,
+                "marketPrice": row["mktPrice"],
+                "marketValue": row["mktValue"],
+                "realizedPnl": row["realizedPnl"],
+                "secType": row["assetClass"],
+                "timestamp": now,
+                "unrealizedPnl": row["unrealizedPnl"],
+                "assetClass": row["assetClass"],
+                "sector": None,
+                "group": None,
+                "model": "",
+            }
+            for row in self.page(0, None, "a")
+        ]
+
+    def totals(self) -> Totals:
+        """Return the account's figures in the base currency."""
+        with self._trading.now() as exchange:
+            return exchange.books.totals()
+
+    def gains(self) -> dict[str, Any]:
+        """Return profit and loss as the `spl` topic does."""
+        with self._trading.now() as exchange:
+            totals = exchange.books.totals()
+            daily = exchange.gained(totals)
+        return {
+            "rowType": 1,
+            "dpl": amount(daily),
+            "nl": amount(totals.net_liquidation),
+            "upl": amount(totals.unrealized),
+            "uel": amount(totals.available),
+            "mv": amount(totals.market_value),
+        }
+
+    def partitioned(self) -> dict[str, Any]:
+        """Return profit and loss as `GET /iserver/account/pnl/partitioned` does."""
+        gains = self.gains()
+        gains["el"] = gains.pop("uel")
+        return {"upnl": {f"{self.account_id}.Core": gains}}
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the cash report: a part per currency, and their aggregate BASE."""
+        with self._trading.now() as exchange:
+            books = exchange.books
+            parts = {name: _Part(cash) for name, cash in books.cash.items()}
+            base = _Part(books.base_cash)
+            for holding in books.holdings.values():
+                contract = holding.contract
+                part = parts.setdefault(contract.currency, _Part(_ZERO))
+                mark, rate = books.mark(holding), RATES[contract.currency]
+                figures = holding.value(mark), holding.unrealized(mark), holding.realized
+                part.add(contract.asset_class, *figures)
+                base.add(contract.asset_class, *(each * rate for each in figures))
+            report = {
+                name: self._report(part, name, float(RATES[name])) for name, part in parts.items()
+            }
+            return report | {"BASE": self._report(base, "BASE", 1)}
+
+    def _report(self, part: _Part, name: str, rate: float) -> dict[str, Any]:
+        values = part.values
+        return dict.fromkeys(_LEDGER_ZEROS, 0.0) | {
+            "settledcash": amount(part.cash),
+            "cashbalance": amount(part.cash),
+            "exchangerate": rate,
+            "sessionid": 1,
+            "netliquidationvalue": amount(part.cash + sum(values.values(), _ZERO)),
+            "unrealizedpnl": amount(part.unrealized),
+            "realizedpnl": amount(part.realized),
+            "stockmarketvalue": amount(values["STK"]),
+            "stockoptionmarketvalue": amount(values["OPT"]),
+            "futuremarketvalue": amount(values["FUT"]),
+            "futuresonlypnl": amount(values["FUT"]),
+            "currency": name,
+            "acctcode": self.account_id,
+            "key": "LedgerList",
+            "timestamp": int(self._clock.now()),
+            "severity": 0,
+            "secondkey": name,
+            "endofbundle": 1,
+        }
+
+    def amounts(self) -> dict[str, float]:
+        """Return the figures of the summary, by their names on the WebSocket."""
+        totals = self.totals()
+        net, left = totals.net_liquidation, totals.available
+        return {
+            "NetLiquidation": amount(net),
+            "EquityWithLoanValue": amount(net),
+            "TotalCashValue": amount(totals.cash),
+            "SettledCash": amount(totals.cash),
+            "GrossPositionValue": amount(totals.gross),
+            "InitMarginReq": amount(totals.margin),
+            "MaintMarginReq": amount(totals.margin),
+            "AvailableFunds": amount(left),
+            "ExcessLiquidity": amount(left),
+            "BuyingPower": amount(left * LEVERAGE),
+            "AccruedCash": 0.0,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the account summary: an object per key."""
+        now = int(self._clock.now() * 1000)
+        body: dict[str, Any] = {
+            key.lower(): {
+                "amount": number,
+                "currency": BASE,
+                "isNull": False,
+                "timestamp": now,
+                "value": str(number),
+                "severity": 0,
+            }
+            for key, number in self.amounts().items()
+        }
+        for key, text in (("accountcode", self.account_id), ("accounttype", "INDIVIDUAL")):
+            body[key] = {
+                "amount": 0.0,
+                "currency": None,
+                "isNull": False,
+                "timestamp": now,
+                "value": text,
+                "severity": 0,
+            }
+        return body
+
+    def allocation(self) -> dict[str, Any]:
+        """Return what the account is made of, long and short."""
+        kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
+        others: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
+        with self._trading.now() as exchange:
+            books = exchange.books
+            for each in books.holdings.values():
+                value = each.value(books.mark(each)) * RATES[each.contract.currency]
+                if value:
+                    side = "long" if value > 0 else "short"
+                    for part, key in ((kinds, each.contract.asset_class), (others, "Others")):
+                        part[side][key] = part[side].get(key, _ZERO) + value
+            cash = books.base_cash
+        kinds["long" if cash >= 0 else "short"]["CASH"] = cash
+        return {
+            name: {side: {key: amount(sums[key]) for key in sums} for side, sums in parts.items()}
+            for name, parts in (("assetClass", kinds), ("sector", others), ("group", others))
+        }
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the account as `GET /portfolio/accounts` does."""
+        return [
+            {
+                "id": self.account_id,
+                "PrepaidCrypto-Z": False,
+                "PrepaidCrypto-P": False,
+                "brokerageAccess": True,
+                "accountId": self.account_id,
+                "accountVan": self.account_id,
+                "accountTitle": "Simulated Account",
+                "displayName": "Simulated Account",
+                "accountAlias": None,
+                "accountStatus": 1769922000000,
+                "currency": "USD",
+                "type": "DEMO",
+                "tradingType": "STKNOPT",
+                "businessType": "INDEPENDENT",
+                "category": "",
+                "ibEntity": "IBLLC-US",
+                "faclient": False,
+                "clearingStatus": "O",
+                "covestor": False,
+                "noClientTrading": False,
+                "trackVirtualFXPortfolio": False,
+                "acctCustType": "INDIVIDUAL",
+                "parent": {
+                    "mmc": [],
+                    "accountId": "",
+                    "isMParent": False,
+                    "isMChild": False,
+                    "isMultiplex": False,
+                },
+                "desc": self.account_id,
+            }
+        ]
+
+    def properties(self, token: str, server: dict[str, str]) -> dict[str, Any]:
+        """Return the account as `GET /iserver/accounts` and the `act` message do."""
+        flags = {
+            "hasChildAccounts": False,
+            "supportsCashQty": True,
+            "liteUnderPro": False,
+            "noFXConv": False,
+            "isProp": False,
+            "supportsFractions": True,
+            "allowCustomerTime": False,
+            "autoFx": False,
+        }
+        return {
+            "accounts": [self.account_id],
+            "acctProps": {self.account_id: flags},
+            "aliases": {self.account_id: self.account_id},
+            "allowFeatures": {
+                "showGFIS": True,
+                "allowFXConv": True,
+                "allowCrypto": False,
+                "snapshotRefreshTimeout": 30,
+                "allowedAssetTypes": "STK,OPT,FUT",
+            },
+            "chartPeriods": {kind: ["*"] for kind in ("STK", "OPT", "FUT")},
+            "groups": [],
+            "profiles": [],
+            "selectedAccount": self.account_id,
+            "serverInfo": server,
+            "sessionId": token[:8],
+            "isFT": False,
+            "isPaper": True,
+        }

@@ -1,0 +1,250 @@
+"""Historical bars, cut from the same prices that quotes come from."""
+
+from __future__ import annotations
+
+import calendar as months
+import datetime as dt
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._market import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._market.calendar import Session
+    from .._market.catalogue import Contract
+    from .._market.exchange import Exchange
+    from .._market.prices import Path
+    from .._state.trading import Trading
+
+_MAX_BARS = 1000
+_MAX_KEPT = 20_000
+_FACTOR = 100
+_SAMPLES = 6
+# A unit below a day is so many seconds of trading, another so many trading days.
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+_DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
+_TRADING_DAY = 23_400
+_LONGEST = 15 * _DAYS["y"] * _TRADING_DAY
+_EARLIEST = 1_199_145_600.0  # 2008
+_LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A bar to be: what `t` says, and the trading that is in it."""
+
+    t: int
+    begin: float
+    end: float
+
+
+def _parse(text: str) -> tuple[int, str]:
+    match = re.fullmatch(r"(\d+)([a-z]+)", text)
+    if match is None or match[2] not in _SECONDS | _DAYS or not int(match[1]):
+        msg = f"not a period: {text!r}"
+        raise ValueError(msg)
+    number, unit = int(match[1]), match[2]
+    if number * (_SECONDS.get(unit) or _DAYS[unit] * _TRADING_DAY) > _LONGEST:
+        msg = f"too long: {text!r}"
+        raise ValueError(msg)
+    return number, unit
+
+
+def moment(text: str) -> float:
+    """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
+
+    Raises:
+        ValueError: If it is written another way, or there are no prices of that time.
+    """
+    when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
+    if when < _EARLIEST:
+        msg = f"too early: {text!r}"
+        raise ValueError(msg)
+    return when
+
+
+def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
+    if extended:
+        return session.extended_opens, session.extended_closes
+    return session.opens, session.closes
+
+
+def _latest(end: float, *, extended: bool) -> Session:
+    """Return the session whose hours run at a time, or the last one whose did."""
+    session = calendar.last_session(end)
+    after = calendar.following(session)
+    return after if extended and after.extended_opens < end else session
+
+
+def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
+    """Yield bars shorter than a day from `end` back, session by session."""
+    session = _latest(end, extended=extended)
+    while True:
+        opens, closes = _hours(session, extended=extended)
+        last = min(closes, end)
+        for number in reversed(range(int(-(-(last - opens) // length)))):
+            begin = opens + number * length
+            yield _Span(int(begin), begin, min(begin + length, last))
+        session = calendar.previous(session)
+
+
+def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
+    """Yield bars of days, weeks or months from `end` back."""
+    session = calendar.last_session(end)
+    while True:
+        last = session
+        if unit == "d":
+            for _ in range(size - 1):
+                session = calendar.previous(session)
+            yield _Span(session.opens, session.opens, min(last.closes, end))
+            session = calendar.previous(session)
+            continue
+        first = last.date
+        if unit == "w":
+            first -= dt.timedelta(days=first.weekday() + 7 * (size - 1))
+        else:
+            months_back = first.year * 12 + first.month - size
+            first = dt.date(months_back // 12, months_back % 12 + 1, 1)
+        while (before := calendar.previous(session)).date >= first:
+            session = before
+        t = months.timegm(first.timetuple())
+        yield _Span(t, session.opens, min(last.closes, end))
+        session = calendar.previous(session)
+
+
+def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
+    """Return the time at which a period begins that ends at `end`."""
+    session = _latest(end, extended=extended)
+    if unit in _DAYS:
+        for _ in range(span * _DAYS[unit] - 1):
+            session = calendar.previous(session)
+        return session.opens if not extended else session.extended_opens
+    left = span * _SECONDS[unit]
+    while True:
+        opens, closes = _hours(session, extended=extended)
+        there = min(closes, end) - opens
+        if there >= left:
+            return min(closes, end) - left
+        left -= max(0, int(there))
+        session = calendar.previous(session)
+
+
+class History:
+    """The bars of every contract."""
+
+    def __init__(self, trading: Trading) -> None:
+        self._trading = trading
+        # Bars that have ended, which do not change.
+        self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
+
+    def bars(
+        self,
+        conid: int,
+        period: str,
+        bar: str,
+        *,
+        until: float | None = None,
+        extended: bool = False,
+    ) -> dict[str, Any]:
+        """Return the bars of a contract up to now, or to a time before.
+
+        Raises:
+            KeyError: If there is no such contract.
+            ValueError: If the period or the bar size can't be read.
+        """
+        (span, span_unit), (size, unit) = _parse(period), _parse(bar)
+        if unit == "y":
+            msg = f"not a bar size: {bar!r}"
+            raise ValueError(msg)
+        with self._trading.now() as exchange:
+            path = exchange.market.path(conid)
+            end = exchange.now if until is None else min(until, exchange.now)
+            length = size * (_SECONDS.get(unit) or _LENGTHS[unit])
+            spans = (
+                _within_days(length, end, extended=extended)
+                if unit in _SECONDS
+                else _by_days(size, unit, end)
+            )
+            begin = _count(span, span_unit, end, extended=extended)
+            rows: list[dict[str, Any]] = []
+            for each in spans:
+                if rows and each.end <= begin:
+                    break
+                if each.end > each.begin:
+                    rows.append(self._bar(exchange, path, each))
+                if len(rows) == _MAX_BARS:
+                    break
+        rows.reverse()
+        return _body(path.contract, rows, period, length, extended=extended)
+
+    def _bar(self, exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
+        place = path.contract.conid, span
+        known = self._kept.get(place)
+        if known is None:
+            known = _bar(exchange, path, span)
+            if span.end < exchange.now:
+                if len(self._kept) >= _MAX_KEPT:
+                    self._kept.clear()
+                self._kept[place] = known
+        return known
+
+
+def _body(
+    contract: Contract, rows: list[dict[str, Any]], period: str, length: int, *, extended: bool
+) -> dict[str, Any]:
+    high = max(rows, key=lambda row: row["h"])
+    low = min(rows, key=lambda row: row["l"])
+    return {
+        "serverId": str(contract.conid % 100_000),
+        "symbol": contract.symbol,
+        "text": contract.name,
+        "priceFactor": _FACTOR,
+        "startTime": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(rows[0]["t"] / 1000)),
+        "high": _extreme(high, "h", rows),
+        "low": _extreme(low, "l", rows),
+        "timePeriod": period,
+        "barLength": length,
+        "mdAvailability": "S",
+        "mktDataDelay": 0,
+        "outsideRth": extended,
+        "tradingDayDuration": 390,
+        "volumeFactor": _FACTOR,
+        "priceDisplayRule": 1,
+        "priceDisplayValue": "2",
+        "negativeCapable": False,
+        "messageVersion": 2,
+        "points": len(rows) - 1,
+        "travelTime": 10,
+        "data": rows,
+    }
+
+
+def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
+    market = exchange.market
+    width = span.end - span.begin
+    prices = [
+        path.price(market.effective(span.begin + width * number / _SAMPLES))
+        for number in range(_SAMPLES + 1)
+    ]
+    if span.end == exchange.now:
+        # What the stream says now, be it held still by hand.
+        prices[-1] = float(market.quote(path.contract.conid, exchange.now).last)
+    begin, end = market.effective(span.begin), market.effective(span.end)
+    return {
+        "o": prices[0],
+        "c": prices[-1],
+        "h": max(prices),
+        "l": min(prices),
+        "v": path.volume(begin, end) / _FACTOR,
+        "t": span.t * 1000,
+    }
+
+
+def _extreme(row: dict[str, Any], key: str, data: list[dict[str, Any]]) -> str:
+    """Write price, volume and minutes since the first bar, as the wire does."""
+    minutes = (row["t"] - data[0]["t"]) // 60_000
+    return f"{round(row[key] * _FACTOR)}/{row['v']}/{minutes}"

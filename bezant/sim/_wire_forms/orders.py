@@ -1,0 +1,218 @@
+"""Orders and executions in the wire's spelling."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from .._market.catalogue import Contract
+    from .._market.orders import Execution, Order
+
+# the exchange's name: in an order's row, in its original type
+_KINDS = {
+    "MKT": ("Market", "MARKET"),
+    "LMT": ("Limit", "LIMIT"),
+    "STP": ("Stop", "STOP"),
+    "STOP_LIMIT": ("Stop Limit", "STOP_LIMIT"),
+    "TRAIL": ("Trailing Stop", "TRAILING_STOP"),
+    "TRAILLMT": ("Trailing Stop Limit", "TRAILING_STOP_LIMIT"),
+    "MIDPRICE": ("MidPrice", "MIDPRICE"),
+}
+_TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
+_COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
+_FIRM = "SIMULATED"
+
+
+def plain(number: Decimal) -> str:
+    """Write a number without needless noughts."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(number: Decimal) -> str:
+    """Write an amount with two places."""
+    return f"{number:.2f}"
+
+
+def _venue(contract: Contract) -> str:
+    return "NASDAQ.NMS" if contract.exchange == "NASDAQ" else contract.exchange
+
+
+def _prices(order: Order) -> str:
+    spec = order.spec
+    shown = [money(each) for each in (spec.stop, spec.limit) if each is not None]
+    return " ".join([_KINDS[spec.kind][0], *shown])
+
+
+def describe(order: Order, contract: Contract) -> str:
+    """Say in words what an order is."""
+    spec = order.spec
+    verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
+    if order.status == "Filled":
+        verb = {"BUY": "Bought", "SELL": "Sold"}[spec.side]
+    tif = _TIFS[spec.tif][0]
+    return f"{verb} {plain(spec.quantity)} {contract.symbol} {_prices(order)}, {tif}"
+
+
+def _sizes(order: Order) -> str:
+    total = plain(order.spec.quantity)
+    return f"{plain(order.filled)}/{total}" if order.filled and order.remaining else total
+
+
+def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
+    """Return an order as the list of orders and the `sor` topic show it."""
+    spec = order.spec
+    price = spec.limit if spec.limit is not None else spec.stop
+    background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
+    row: dict[str, Any] = {
+        "acct": account,
+        "conidex": str(contract.conid),
+        "conid": contract.conid,
+        "account": account,
+        "orderId": order.order_id,
+        "cashCcy": contract.currency,
+        "sizeAndFills": _sizes(order),
+        "orderDesc": describe(order, contract),
+        "description1": contract.symbol,
+        "ticker": contract.symbol,
+        "secType": contract.asset_class,
+        "listingExchange": _venue(contract),
+        "remainingQuantity": float(order.remaining),
+        "filledQuantity": float(order.filled),
+        "totalSize": float(spec.quantity),
+        "companyName": contract.name,
+        "status": order.status,
+        "order_ccp_status": order.status,
+        "origOrderType": _KINDS[spec.kind][1],
+        "supportsTaxOpt": "1",
+        "lastExecutionTime": time.strftime("%y%m%d%H%M%S", time.gmtime(order.updated)),
+        "orderType": _KINDS[spec.kind][0],
+        "bgColor": background,
+        "fgColor": foreground,
+        "isEventTrading": "0",
+        "price": "" if price is None else money(price),
+        "timeInForce": _TIFS[spec.tif][1],
+        "lastExecutionTime_r": int(order.updated) * 1000,
+        "side": spec.side,
+    }
+    if contract.asset_class != "STK":
+        row["description2"] = contract.title
+    if spec.client_id:
+        row["order_ref"] = spec.client_id
+    if order.filled:
+        row["avgPrice"] = money(order.average_price)
+    if spec.limit is not None and spec.stop is not None:
+        row["auxPrice"] = money(spec.stop)
+    if order.parent_id is not None:
+        row["parentId"] = order.parent_id
+    if order.status == "Cancelled" and order.reason:
+        row["order_cancellation_by_system_reason"] = order.reason
+    return row
+
+
+def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any]:
+    """Return an order as its own status call shows it: numbers as texts."""
+    spec = order.spec
+    background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
+    price = spec.limit if spec.limit is not None else spec.stop
+    description = describe(order, contract)
+    body: dict[str, Any] = {
+        "sub_type": None,
+        "request_id": str(order.order_id % 100_000),
+        "server_id": "0",
+        "order_id": order.order_id,
+        "conidex": str(contract.conid),
+        "conid": contract.conid,
+        "symbol": contract.symbol,
+        "side": spec.side[0],
+        "contract_description_1": contract.symbol,
+        "listing_exchange": _venue(contract),
+        "is_event_trading": "0",
+        "order_desc": description,
+        "order_status": order.status,
+        "order_ccp_status": order.status,
+        "order_status_description": f"Order {order.status}",
+        "order_type": _KINDS[spec.kind][1],
+        "size": str(float(order.remaining)),
+        "filled_quantity": str(float(order.filled)),
+        "cum_fill": str(float(order.filled)),
+        "remaining_quantity": str(float(order.remaining)),
+        "total_size": str(float(spec.quantity)),
+        "total_cash_size": "0.0",
+        "currency": contract.currency,
+        "account": account,
+        "tif": spec.tif,
+        "bg_color": background,
+        "fg_color": foreground,
+        "order_not_editable": order.done,
+        "editable_fields": "" if order.done else "\x1e",
+        "cannot_cancel_order": order.done,
+        "outside_rth": spec.outside_rth,
+        "all_or_none": False,
+        "deactivate_order": False,
+        "use_price_mgmt_algo": False,
+        "sec_type": contract.asset_class,
+        "order_description": description.replace(f" {contract.symbol}", "", 1),
+        "order_description_with_contract": description,
+        "clearing_id": _FIRM,
+        "clearing_name": _FIRM,
+        "alert_active": 0,
+        "child_order_type": "0",
+        "order_clearing_account": account,
+        "size_and_fills": _sizes(order),
+        "exit_strategy_display_price": "" if price is None else money(price),
+        "exit_strategy_chart_description": "",
+        "exit_strategy_tool_availability": "1",
+        "allowed_duplicate_opposite": True,
+        "order_time": time.strftime("%y%m%d%H%M%S", time.gmtime(order.placed)),
+    }
+    if price is not None:
+        body["price"] = money(price)
+    if order.filled:
+        names = ("fill_price", "average_price", "avg_fill_price", "last_fill_price")
+        body |= dict.fromkeys(names, money(order.average_price))
+    return body
+
+
+def execution_row(execution: Execution, contract: Contract, account: str) -> dict[str, Any]:
+    """Return an execution as the list of trades and the `str` topic show it."""
+    buying = execution.side == "BUY"
+    size, price = plain(execution.quantity), money(execution.price)
+    venue = "ISLAND" if contract.asset_class == "STK" else contract.exchange
+    multiplier = contract.multiplier or 1.0
+    row: dict[str, Any] = {
+        "execution_id": execution.execution_id,
+        "symbol": contract.symbol,
+        "supports_tax_opt": "1",
+        "side": "B" if buying else "S",
+        "order_description": f"{'Bot' if buying else 'Sold'} {size} @ {price} on {venue}",
+        "order_id": execution.order_id,
+        "trade_time": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(execution.when)),
+        "trade_time_r": int(execution.when) * 1000,
+        "size": float(execution.quantity),
+        "price": price,
+        "submitter": "simulated",
+        "exchange": venue,
+        "commission": money(execution.commission),
+        "net_amount": round(float(execution.quantity * execution.price) * multiplier, 2),
+        "account": account,
+        "accountCode": account,
+        "account_allocation_name": account,
+        "company_name": contract.name,
+        "contract_description_1": contract.symbol,
+        "sec_type": contract.asset_class,
+        "listing_exchange": _venue(contract),
+        "conid": contract.conid,
+        "conidEx": str(contract.conid),
+        "clearing_id": _FIRM,
+        "clearing_name": _FIRM,
+        "open_close": "???",
+        "liquidation_trade": "0",
+        "is_event_trading": "0",
+    }
+    if execution.client_id:
+        row["order_ref"] = execution.client_id
+    return row
