@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 from bezant import (
     AmbiguousSymbol,
     Client,
-    HttpTimeout,
+    ConnectionLost,
     InvalidRequest,
     SymbolCache,
     SymbolNotFound,
@@ -88,20 +89,36 @@ def test_one_lookup_in_flight_for_each_symbol(gateway: SimulatedGateway) -> None
         assert gateway.count("GET", "/trsrv/stocks") == 1
 
 
-def test_a_failed_lookup_is_shared_and_not_remembered(raw: RawGateway) -> None:
+def test_a_failed_lookup_is_shared_and_not_remembered(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = b'{"X":[{"name":"ONE","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]}]}'
-    raw.script(
-        lambda request, peer: peer.silence(),
-        lambda request, peer: peer.json(body),
-    )
-    with Client(raw.base_url, timeout=1.5) as client:
+    over = threading.Event()
+    waiting: list[object] = []
+
+    def resets(request: RawRequest, peer: Peer) -> None:
+        over.wait(60)
+        peer.reset()
+
+    raw.script(resets, lambda request, peer: peer.json(body))
+    with Client(raw.base_url, timeout=60) as client:
         cache = SymbolCache(client)
         first = later(lambda: cache.conid_for("X"))
         until(lambda: raw.requests)
-        results = gather(*[lambda: cache.conid_for("X") for _ in range(5)])
-        assert all(isinstance(each, HttpTimeout) for each in results)
-        with pytest.raises(HttpTimeout):
-            result(first)
+        [flight] = cache._flights._flights.values()
+        wait = flight.done.wait
+
+        def noting() -> None:
+            waiting.append(object())
+            wait()
+
+        monkeypatch.setattr(flight.done, "wait", noting)
+        others = [later(lambda: cache.conid_for("X")) for _ in range(5)]
+        until(lambda: len(waiting) == 5)
+        over.set()
+        for each in (first, *others):
+            with pytest.raises(ConnectionLost):
+                result(each)
         assert len(raw.requests) == 1
         assert cache.conid_for("X") == 1
 

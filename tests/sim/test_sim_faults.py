@@ -84,7 +84,7 @@ def test_silence_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: ht
     gateway.faults.silence(STATUS, when="during", times=1)
     pieces: list[bytes] = []
     with pytest.raises(httpx.ReadTimeout):
-        read_into(pieces, api, STATUS, 0.5)
+        read_into(pieces, api, STATUS, 2)
     assert b"".join(pieces).startswith(b'{"authenticated"')
     assert api.get(STATUS).status_code == 200
 
@@ -173,8 +173,11 @@ def test_faults_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[...,
     with pytest.raises(Exception):  # noqa: B017 - what a reset looks like differs
         open_ws()
     silent = gateway.faults.silence("/ws", times=1)
-    with pytest.raises(TimeoutError):
-        open_ws(open_timeout=0.5)
+    for seconds in (0.5, 5, 50):
+        with pytest.raises(TimeoutError):
+            open_ws(open_timeout=seconds)
+        if silent.hits:
+            break  # on a slow machine the time may be over before it comes to that
     gateway.faults.slow(0.02, "/ws", times=1)
     open_ws()
     assert (dropped.hits, silent.hits) == (1, 1)
@@ -238,7 +241,7 @@ def test_a_storm_of_everything_ends(
     until: Callable[..., None],
 ) -> None:
     kinds: Any = ("restart", "logout", "silence", "ws_oversize", "ws_half_open")
-    api.timeout = httpx.Timeout(0.1)
+    api.timeout = httpx.Timeout(0.3)
     open_ws()
     storm = gateway.faults.storm(3, one_in=1, kinds=kinds)
     ends = time.monotonic() + 60
