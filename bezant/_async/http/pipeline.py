@@ -259,7 +259,7 @@ class AsyncPipeline:
                     _logger.warning("%s; it is sent once more", error)
                     settings = await self._ask_accounts(error, settings, deadline)
                     continue
-                pause = retry.pause(attempt, rt.chance())
+                pause = retry.BACKOFF.delay(attempt, rt.chance())
                 if (
                     not retry.may_repeat(error, operation)
                     or attempt > settings.retries

@@ -7,9 +7,11 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from ..._core.http.backoff import Backoff
 from ..._core.http.messages import Request
 from ..._core.http.unknown_outcome import OrderCall
 from ..._core.pacing.order_turns import (
@@ -42,8 +44,7 @@ _logger = logging.getLogger("bezant.http")
 # A call ends at its timeout; the gateway may still be busy with it for a moment.
 _GRACE: Final = 5.0
 # The shared state is polled, because other processes send no wake-up.
-_FIRST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 0.25
+_POLL: Final = Backoff(0.02, 0.25)
 
 
 class OrderTurn:
@@ -110,7 +111,7 @@ class OrderTurn:
                 self._turns.refresh(blocker, self._change(self._limit_store, change))
                 if blocker.over:
                     continue
-                seconds = min(seconds, _LONGEST_PAUSE)
+                seconds = min(seconds, _POLL.maximum)
             left = deadline - rt.monotonic()
             if left <= 0 or blocker.holder == turn.holder:
                 raise busy(blocker, self._request.operation, rt.monotonic())
@@ -120,16 +121,14 @@ class OrderTurn:
         if self._limit_store is None:
             return
         lease = min(longest, LONGEST_WAIT) + self._settings.timeout + _GRACE
-        pause = _FIRST_PAUSE
-        while True:
+        for polls in count(1):
             taken = self._take(self._limit_store, turn, lease)
             if taken.blocker is None:
                 return
             left = deadline - rt.monotonic()
             if left <= 0:
                 raise taken.blocker(self._request.operation)
-            rt.sleep(min(pause, left))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            rt.sleep(min(_POLL.delay(polls), left))
 
     def _take(self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float) -> Taken:
         """Begin the turn among all processes, or renew its lease."""

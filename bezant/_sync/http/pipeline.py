@@ -258,7 +258,7 @@ class Pipeline:
                     _logger.warning("%s; it is sent once more", error)
                     settings = self._ask_accounts(error, settings, deadline)
                     continue
-                pause = retry.pause(attempt, rt.chance())
+                pause = retry.BACKOFF.delay(attempt, rt.chance())
                 if (
                     not retry.may_repeat(error, operation)
                     or attempt > settings.retries
