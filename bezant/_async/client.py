@@ -20,6 +20,7 @@ from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import AsyncClientBase
 from .http.permit import patience
+from .waiting import AsyncPolling
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
@@ -393,12 +394,11 @@ class AsyncClient(AsyncClientBase):
         Raises:
             InvalidRequest: a conid is not a whole number, or there is none.
         """
-        from .._core.marketdata.snapshots import FIRST_PAUSE, SNAPSHOT, Quotes, next_pause
+        from .._core.marketdata.snapshots import POLL, SNAPSHOT, Quotes
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)
-        deadline = rt.monotonic() + timeout
-        pause = FIRST_PAUSE
+        polling = AsyncPolling(POLL, timeout)
         while True:
             for batch in quotes.batches():
                 asked = {"conids": batch, "fields": quotes.codes}
@@ -406,7 +406,5 @@ class AsyncClient(AsyncClientBase):
                     SNAPSHOT, list[object], self._settings, params=asked
                 )
                 quotes.add(batch, rows)
-            if quotes.complete or rt.monotonic() + pause >= deadline:
+            if quotes.complete or not await polling.pause():
                 return quotes.found()
-            await rt.sleep(pause)
-            pause = next_pause(pause)

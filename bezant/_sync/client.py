@@ -21,6 +21,7 @@ from ..models._portfolio import Account, Position
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
 from .http.permit import patience
+from .waiting import Polling
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
@@ -392,18 +393,15 @@ class Client(ClientBase):
         Raises:
             InvalidRequest: a conid is not a whole number, or there is none.
         """
-        from .._core.marketdata.snapshots import FIRST_PAUSE, SNAPSHOT, Quotes, next_pause
+        from .._core.marketdata.snapshots import POLL, SNAPSHOT, Quotes
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)
-        deadline = rt.monotonic() + timeout
-        pause = FIRST_PAUSE
+        polling = Polling(POLL, timeout)
         while True:
             for batch in quotes.batches():
                 asked = {"conids": batch, "fields": quotes.codes}
                 rows = self._pipeline.call(SNAPSHOT, list[object], self._settings, params=asked)
                 quotes.add(batch, rows)
-            if quotes.complete or rt.monotonic() + pause >= deadline:
+            if quotes.complete or not polling.pause():
                 return quotes.found()
-            rt.sleep(pause)
-            pause = next_pause(pause)

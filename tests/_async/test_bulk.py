@@ -178,7 +178,7 @@ async def test_it_waits_for_as_long_as_its_turn_takes(
         async def fetch_rarely(number: int) -> Any:
             return await client.request("GET", f"/fyi/{number}")
 
-        with pytest.raises(PacingError, match=r"more than max_wait \(0\.05 s\)"):
+        with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
             await client.gather(fetch_rarely, range(9), max_wait=0.05)
         # Only the calls of a bulk map wait so long.
         for _ in range(3):

@@ -22,7 +22,7 @@ from tests.support.redis_server import redis_server
 # <async-only>
 import asyncio  # isort: skip
 from bezant._core.pacing.shared import Shared  # isort: skip
-from bezant._runtime._shared.stores import change_file  # isort: skip
+from bezant._runtime._shared.stores import FileStore  # isort: skip
 # </async-only>
 
 PLACED = b'[{"order_id":"7","order_status":"Submitted"}]'
@@ -253,7 +253,7 @@ async def test_a_cancelled_read_that_was_held_back_leaves_nothing_behind(
         def left(shared: Shared, _: float) -> int:
             return len(shared.flights)
 
-        await until(lambda: change_file(pacing, left) == 0)
+        await until(lambda: FileStore(pacing).change(left) == 0)
     assert other.requests == []
 
 
@@ -272,7 +272,7 @@ async def test_cancelled_orders_leave_no_turn_in_the_store(raw: RawGateway, tmp_
         def left(shared: Shared, _: float) -> int:
             return len(shared.turns)
 
-        await until(lambda: change_file(pacing, left) == 0)
+        await until(lambda: FileStore(pacing).change(left) == 0)
 
 
 # </async-only>

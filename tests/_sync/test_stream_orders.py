@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bezant import Client, Gap, OrdersUnknown, OrderUpdate, Reconnected, WsClient
+from bezant._core.http.backoff import Backoff
 from bezant._core.stream import order_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
@@ -111,7 +112,7 @@ def no_pacing(raw: RawGateway) -> Client:
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_check, "QUIET", 0.15)
-    monkeypatch.setattr(order_check, "_RETRY_FROM", 0.02)
+    monkeypatch.setattr(order_check, "_RETRY", Backoff(0.02, 60.0))
     monkeypatch.setattr(order_check, "_STATUS_PAUSE", 0.0)
 
 

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
+from redis import Redis, WatchError
 
 import bezant
 from bezant._async.http.permit import AsyncPermit, AsyncPermitGuard
@@ -61,21 +63,21 @@ def where(store: str, url: BaseUrl = URL) -> PacingStore:
 
 def flights(place: PacingStore) -> int:
     """Return how many slots are occupied in the store."""
-    ledger = _sync.SharedLimitStore(place)
+    limit_store = _sync.SharedLimitStore(place)
     try:
-        return ledger.change(lambda shared, now: len(shared.flights))
+        return limit_store.change(lambda shared, now: len(shared.flights))
     finally:
-        ledger.close()
+        limit_store.close()
 
 
 def ask(place: PacingStore) -> None:
     """Open a question of another process, for which calls are held back as long as they may be."""
-    ledger = _sync.SharedLimitStore(place)
+    limit_store = _sync.SharedLimitStore(place)
     asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, heard=1.0)
     try:
-        ledger.change(lambda shared, now: shared.turns.update({"other": asked}))
+        limit_store.change(lambda shared, now: shared.turns.update({"other": asked}))
     finally:
-        ledger.close()
+        limit_store.close()
 
 
 def assert_idle(limiter: ProcessRateLimiter) -> None:
@@ -119,13 +121,13 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
     ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
     limiter = ProcessRateLimiter()
-    ledger = _sync.SharedLimitStore(place)
+    limit_store = _sync.SharedLimitStore(place)
     number = 0
     reached: list[bool] = [True]
     while reached:
         number += 1 if place.kind == "file" else 3  # a server takes longer to ask
         reached.clear()
-        turn = Permit(limiter, LIMITED, settings, ledger, None, hold)
+        turn = Permit(limiter, LIMITED, settings, limit_store, None, hold)
         sys.setprofile(interrupter(number, reached))
         try:
             with contextlib.suppress(KeyboardInterrupt), PermitGuard(turn), turn:
@@ -134,7 +136,7 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
             sys.setprofile(None)
         assert flights(place) == 0, number
         assert_idle(limiter)
-    ledger.close()
+    limit_store.close()
     gc.collect()
     assert number > 50
 
@@ -168,11 +170,11 @@ async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
     ask(place)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
     limiter = ProcessRateLimiter()
-    ledger = _async.SharedLimitStore(place)
+    limit_store = _async.SharedLimitStore(place)
     dice = random.Random(times)
 
     async def one() -> None:
-        turn = AsyncPermit(limiter, READ, settings, ledger, None, hold)
+        turn = AsyncPermit(limiter, READ, settings, limit_store, None, hold)
         async with AsyncPermitGuard(turn), turn:
             await asyncio.sleep(0.0005)
 
@@ -185,7 +187,7 @@ async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
                 task.cancel()
                 await asyncio.sleep(0)
         await asyncio.wait(tasks)
-    await ledger.aclose()
+    await limit_store.aclose()
     assert flights(place) == 0
     assert_idle(limiter)
 
@@ -212,21 +214,21 @@ async def test_cancelled_calls_leave_no_slot(raw: RawGateway, store: str) -> Non
 
 
 async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
-    """`asyncio.run` cancels every task at its end, those of the ledger, too."""
+    """`asyncio.run` cancels every task at its end, those of the store, too."""
     place = where(store)
     settings = Settings(URL, Tls("none"), pacing_store=place, timeout=300)
 
     def run(pauses: int) -> None:
         async def main() -> None:
-            ledger = _async.SharedLimitStore(place)
+            limit_store = _async.SharedLimitStore(place)
 
             async def one() -> None:
-                turn = AsyncPermit(ProcessRateLimiter(), READ, settings, ledger)
+                turn = AsyncPermit(ProcessRateLimiter(), READ, settings, limit_store)
                 try:
                     async with AsyncPermitGuard(turn), turn:
                         await asyncio.sleep(10)
                 finally:
-                    await ledger.aclose()
+                    await limit_store.aclose()
 
             task = asyncio.create_task(one())
             for _ in range(pauses):
@@ -246,19 +248,20 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
     with redis_server(tmp_path) as url:
         place = where(url)
         claim = shared_pacing.Reservation("late", "", (), limiter.READ, lease=300)
-        first, second = _async.SharedLimitStore(place), _async.SharedLimitStore(place)
-        async with first._redis.pipeline() as pipe:
+        made: Any = Redis
+        client = made.from_url(url)
+        store = _async.SharedLimitStore(place)
+        with client, client.pipeline() as pipe:
             key = f"bezant:pacing:{place.name}"
-            await pipe.watch(key)
-            shared = shared_pacing.load(await pipe.get(key))
+            pipe.watch(key)
+            shared = shared_pacing.load(None)
             assert shared_pacing.reserve(shared, 1e9, claim) is None
             pipe.multi()
             pipe.set(key, shared_pacing.dump(shared))
-            await second.settle(
+            await store.settle(
                 lambda shared, now: shared_pacing.release(shared, now, "late"), "late"
             )
-            with pytest.raises(Exception, match="Watched"):
-                await pipe.execute()
-        await first.aclose()
-        await second.aclose()
+            with pytest.raises(WatchError):
+                pipe.execute()
+        await store.aclose()
         assert flights(place) == 0

@@ -105,15 +105,15 @@ def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
     """Return until when places are held, the earliest first."""
     _, place = choose_pacing(store, BaseUrl.parse(raw.base_url), {})
     assert place is not None
-    ledger = SharedLimitStore(place)
+    limit_store = SharedLimitStore(place)
     try:
-        return ledger.change(
+        return limit_store.change(
             lambda shared, now: sorted(
                 each.since + each.lease for each in shared.flights.values() if each.kind == READ
             )
         )
     finally:
-        ledger.close()
+        limit_store.close()
 
 
 _PLACES = """

@@ -1,4 +1,4 @@
-"""Waiting for an account's turn before an order is sent."""
+"""Order turn of one call: waits until no other order of the account is open."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from ..._core.http.backoff import Backoff
 from ..._core.http.messages import Request
 from ..._core.http.unknown_outcome import OrderCall
 from ..._core.pacing.order_turns import (
@@ -38,11 +40,10 @@ from .permit import patience
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
-# A call is over after its timeout; the gateway may still be busy with it for a moment.
+# A call ends at its timeout; the gateway may still be busy with it for a moment.
 _GRACE: Final = 5.0
 # The shared state is polled, because other processes send no wake-up.
-_FIRST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 0.25
+_POLL: Final = Backoff(0.02, 0.25)
 
 
 class AsyncOrderTurn:
@@ -59,9 +60,9 @@ class AsyncOrderTurn:
         settings: Settings,
         kind: OrderCall,
         names: tuple[str, ...],
-        ledger: rt.SharedLimitStore | None = None,
+        limit_store: rt.SharedLimitStore | None = None,
     ) -> None:
-        self._ledger = ledger
+        self._limit_store = limit_store
         self._shared = False
         self._notices: list[str] = []
         self._turns = turns
@@ -83,7 +84,7 @@ class AsyncOrderTurn:
                 self._turns.begin_reply(self._turn, self._call, caller)
             return self
         token = os.urandom(16).hex()
-        # Kept before it is queued: an interrupt may come as soon as it is.
+        # Assigned before it is queued, because an interrupt may come right after that.
         turn = AccountTurn.of(self._request, self._call, caller, self._names, token)
         self._turn = turn
         try:
@@ -103,94 +104,96 @@ class AsyncOrderTurn:
             blocker, seconds = self._turns.blocker(turn)
             if blocker is None:
                 continue
-            if blocker.shared and not blocker.calls and self._ledger is not None:
+            if blocker.shared and not blocker.calls and self._limit_store is not None:
                 # Another process may have replied to the question.
                 change = partial(questions_of, token=blocker.token)
-                self._turns.refresh(blocker, await self._change(self._ledger, change))
+                self._turns.refresh(blocker, await self._change(self._limit_store, change))
                 if blocker.over:
                     continue
-                seconds = min(seconds, _LONGEST_PAUSE)
+                seconds = min(seconds, _POLL.maximum)
             left = deadline - rt.monotonic()
             if left <= 0 or blocker.holder == turn.holder:
                 raise busy(blocker, self._request.operation, rt.monotonic())
             await waker.wait(min(left, max(seconds, 0.01), LONGEST_WAIT))
         for expired in self._turns.take_expired():
             _logger.warning("%s", ran_out(expired))
-        if self._ledger is None:
+        if self._limit_store is None:
             return
         lease = min(longest, LONGEST_WAIT) + self._settings.timeout + _GRACE
-        pause = _FIRST_PAUSE
-        while True:
-            taken = await self._take(self._ledger, turn, lease)
+        for polls in count(1):
+            taken = await self._take(self._limit_store, turn, lease)
             if taken.blocker is None:
                 return
             left = deadline - rt.monotonic()
             if left <= 0:
                 raise taken.blocker(self._request.operation)
-            await rt.sleep(min(pause, left))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await rt.sleep(min(_POLL.delay(polls), left))
 
-    async def _take(self, ledger: rt.SharedLimitStore, turn: AccountTurn, lease: float) -> Taken:
-        """Ask all processes for the turn, or renew its lease."""
+    async def _take(
+        self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float
+    ) -> Taken:
+        """Begin the turn among all processes, or renew its lease."""
         self._shared = True
-        taken = await self._change(ledger, partial(take_turn, turn=turn, lease=lease))
+        taken = await self._change(limit_store, partial(take_turn, turn=turn, lease=lease))
         turn.shared = turn.shared or taken.blocker is None
         for notice in taken.notices:
             _logger.warning("%s", notice)
             self._notices.append(notice)
         return taken
 
-    async def _change(self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], T]) -> T:
+    async def _change(
+        self, limit_store: rt.SharedLimitStore, change: Callable[[Shared, float], T]
+    ) -> T:
         try:
-            return await ledger.change(change, self._name)
-        except StoreError as trouble:
+            return await limit_store.change(change, self._name)
+        except StoreError as error:
             raise PacingError(
-                f"{trouble}, so that it is not known what other processes send; nothing was sent",
+                f"{error}, so that it is not known what other processes send; nothing was sent",
                 operation=self._request.operation.name,
                 retry_after=1.0,
-            ) from trouble
+            ) from error
 
     async def _tell_all(
-        self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], None]
+        self, limit_store: rt.SharedLimitStore, change: Callable[[Shared, float], None]
     ) -> None:
         try:
-            await ledger.settle(change, self._name)
-        except StoreError as trouble:  # the turn ends with its lease
-            _logger.warning("%s", trouble)
+            await limit_store.settle(change, self._name)
+        except StoreError as error:  # the turn ends with its lease
+            _logger.warning("%s", error)
 
     @property
     def _name(self) -> str:
-        """Names this call's changes of what processes share."""
+        """Name of this call's changes of the shared state."""
         return f"order turn {id(self._call)}"
 
     async def sending(self) -> None:
-        """Note that the request may leave from now on.
+        """Record that the request may be sent from now on.
 
         Raises:
             AccountBusy: the lease of the turn ended while it waited for a slot, and another
                 process's order came first.
             PacingError: the shared state cannot be used.
         """
-        if self._ledger is not None:
+        if self._limit_store is not None:
             lease = self._settings.timeout + _GRACE
             if self._question:
                 token = self._turn.token if self._turn is not None else ""
                 change = partial(extend_turn, token=token, question=self._question, lease=lease)
                 self._shared = True
-                await self._tell_all(self._ledger, change)
+                await self._tell_all(self._limit_store, change)
             elif self._turn is not None:
-                taken = await self._take(self._ledger, self._turn, lease)
+                taken = await self._take(self._limit_store, self._turn, lease)
                 if taken.blocker is not None:
                     raise taken.blocker(self._request.operation)
         self._outcome = Outcome.LOST
 
     def answered(self, body: bytes) -> None:
-        """Note a response."""
+        """Record a response."""
         self._told = told_by(body)
         self._outcome = Outcome.ANSWERED
 
     def failed(self, error: BezantError, *, untouched: bool) -> None:
-        """Note an error.
+        """Record an error.
 
         Args:
             error: the error.
@@ -210,11 +213,11 @@ class AsyncOrderTurn:
         await self.leave()
 
     async def leave(self) -> None:
-        """Note how the call ended; nothing happens where that was done before."""
+        """Record how the call ended. Doing so twice is fine."""
         try:
             await self._leave()
         except BaseException:
-            # An interrupt or a cancellation in the middle; twice does no harm.
+            # An interrupt or a cancellation in the middle. Recording twice does no harm.
             await self._leave()
             raise
 
@@ -222,20 +225,20 @@ class AsyncOrderTurn:
         turn = self._turn
         if turn is not None:
             self._turns.finish(turn, self._call, self._outcome, self._told, self._question)
-        if self._shared and self._ledger is not None:
-            await self._tell(self._ledger, "" if turn is None else turn.token)
+        if self._shared and self._limit_store is not None:
+            await self._tell(self._limit_store, "" if turn is None else turn.token)
         self._shared = False
         self._turn = None
 
-    async def _tell(self, ledger: rt.SharedLimitStore, token: str) -> None:
-        """Tell all processes how the call ended."""
+    async def _tell(self, limit_store: rt.SharedLimitStore, token: str) -> None:
+        """Record in the shared state how the call ended."""
         found: list[bool] = []
 
         def change(shared: Shared, now: float) -> None:
             there = finish_turn(shared, now, token, self._outcome, self._told, self._question)
             found.append(there)
 
-        await self._tell_all(ledger, change)
+        await self._tell_all(limit_store, change)
         asked = self._told is not None and self._told.questions
         if asked and found and not found[-1]:
             _logger.warning(
@@ -246,7 +249,7 @@ class AsyncOrderTurn:
 
 
 class AsyncOrderTurnGuard:
-    """Gives a turn back where an interrupt came just as the turn itself was to do that.
+    """Ends a turn's call if an interrupt came just before the turn's own ``__exit__``.
 
     Python handles signals at the start of any function, ``__exit__`` included.
     """
@@ -267,11 +270,11 @@ class AsyncOrderTurnGuard:
 
 
 async def hold_back(turns: rt.OrderTurns, seconds: float) -> float:
-    """Wait a moment while a question is open that another thread or task has to answer.
+    """Wait a moment while an order question of another thread or task is open.
 
     Args:
         turns: the order turns of this process.
-        seconds: how long to wait at most.
+        seconds: longest wait.
 
     Returns:
         How many of the seconds are left.

@@ -1,4 +1,4 @@
-"""Waiting for one's turn in front of a gateway."""
+"""Permit to send one request, within the rate limits."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from ...errors import PacingError, RateLimited
 
 _logger = logging.getLogger("bezant.pacing")
 
-# How long a bulk map's calls may wait; None where the client's own max_wait holds.
+# How long the calls of a bulk map may wait for a permit; None for the client's max_wait.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
-# A call is over after its time-out; the gateway may still be busy with it for a moment.
+# A call ends at its timeout; the gateway may still be busy with it for a moment.
 _GRACE: Final = 5.0
 
 
 class AsyncPermit:
-    """One call's turn: waits until it comes, and gives it back at the end of its context.
+    """Context of one request: waits for a permit to send it, and releases the permit at the end.
 
-    First the process's own queue decides, which knows who is more urgent; then, where there is one,
-    the ledger that is shared with other processes.
+    The process's own queue decides first, because it knows the priorities. Then the store that
+    several processes share, if there is one, has to agree.
 
     Attributes:
-        queued: its place in the queue, until it has been given back.
+        queued: the request in the queue; None after the release.
     """
 
     def __init__(
@@ -50,89 +50,92 @@ class AsyncPermit:
         limiter: rt.ProcessRateLimiter,
         operation: Operation,
         settings: Settings,
-        ledger: rt.SharedLimitStore | None = None,
+        limit_store: rt.SharedLimitStore | None = None,
         order_turns: rt.OrderTurns | None = None,
         hold: float = 0.0,
     ) -> None:
         self._limiter = limiter
         self._operation = operation
         self._settings = settings
-        self._ledger = ledger
+        self._limit_store = limit_store
         self._order_turns = order_turns
-        # For how many seconds it may still be held back for questions of other processes.
+        # Seconds for which questions of other processes may still hold the call back.
         self._hold = hold
         self.queued: QueuedCall | None = None
         self._began = 0.0
-        self._went = 0.0
+        self._sent_at = 0.0
         self._token = ""
 
     async def __aenter__(self) -> None:
         if not self._settings.pacing:
             return
         self._began = rt.monotonic()
-        # Kept before it is queued: an interrupt may come as soon as it is.
+        # Assigned before it is queued, because an interrupt may come right after that.
         queued = self.queued = QueuedCall.of(self._operation)
         try:
             wait = self._limiter.enter(queued, self)
             if wait and queued.is_urgent:
                 await self._announce(wait)
             if wait > 1:
-                _logger.info("%s waits %.1f s for its turn", self._operation.name, wait)
+                _logger.info("%s waits %.1f s for a rate limit", self._operation.name, wait)
             while True:
                 while not queued.granted:
                     self._check(wait)
                     waker = rt.Waker()
                     wait = self._limiter.seconds_until(queued, waker.wake)
                     if not queued.granted:
-                        # At least a moment: those in flight may be what it waits for.
+                        # At least a moment: it may wait for a response to a request in flight.
                         await waker.wait(max(wait, 0.01))
                         wait = self._limiter.seconds_until(queued)
-                asked = rt.monotonic()
-                refusal = await self._ask_others(queued)
-                if refusal is None:
-                    self._went = rt.monotonic()
+                asked_at = rt.monotonic()
+                denied = await self._reserve(queued)
+                if denied is None:
+                    self._sent_at = rt.monotonic()
                     return
-                if refusal.question:
-                    wait = await self._hold_back(queued, refusal, asked)
+                if denied.question:
+                    wait = await self._hold_back(queued, denied, asked_at)
                     continue
-                if refusal.penalty:
-                    self._limiter.penalise(refusal.seconds)
-                wait = self._limiter.postpone(queued, refusal)
+                if denied.penalty:
+                    self._limiter.penalise(denied.seconds)
+                wait = self._limiter.postpone(queued, denied)
         except BaseException:
             await self.leave()
             raise
 
-    async def _hold_back(self, queued: QueuedCall, refusal: Denied, asked: float) -> float:
-        """Wait a moment for another process's question, outside the queue; return to the queue.
+    async def _hold_back(self, queued: QueuedCall, denied: Denied, asked_at: float) -> float:
+        """Wait outside the queue for an order question of another process, then queue again.
 
         Args:
             queued: the call.
-            refusal: how long to wait.
-            asked: when it asked for a slot.
+            denied: the denial, which says how long to wait.
+            asked_at: when the store was asked for a slot.
+
+        Returns:
+            The seconds that the call still has to wait at least.
         """
         self._limiter.withdraw(queued)
-        await rt.sleep(refusal.seconds)
-        spent = rt.monotonic() - asked
+        await rt.sleep(denied.seconds)
+        spent = rt.monotonic() - asked_at
         self._hold -= spent
-        self._began += spent  # max_wait is about the limits
+        self._began += spent  # max_wait limits the wait for rate limits only
         return self._limiter.enter(queued, self)
 
     async def _announce(self, wait: float) -> None:
-        """Have the reads of other processes let an urgent call pass that waits in this one."""
-        if self._ledger is None:
+        """Ask the reads of other processes to let this waiting urgent call pass."""
+        if self._limit_store is None:
             return
         self._token = os.urandom(16).hex()
-        with contextlib.suppress(StoreError):  # asking for a slot will tell
+        with contextlib.suppress(StoreError):  # `_reserve` reports it
             change = partial(announce, token=self._token, seconds=wait)
-            await self._ledger.change(change, self._token)
+            await self._limit_store.change(change, self._token)
 
-    async def _ask_others(self, queued: QueuedCall) -> Denied | None:
-        """Ask for a place among all processes."""
-        if self._ledger is None:
+    async def _reserve(self, queued: QueuedCall) -> Denied | None:
+        """Reserve a slot in the shared store; return the denial if that fails."""
+        if self._limit_store is None:
             return None
         self._token = self._token or os.urandom(16).hex()
         lease = self._settings.timeout + _GRACE
-        claim = Reservation.of(
+        reservation = Reservation.of(
             queued,
             self._token,
             lease,
@@ -141,22 +144,22 @@ class AsyncPermit:
             known=frozenset() if self._order_turns is None else self._order_turns.questions,
         )
         try:
-            return await self._ledger.change(partial(reserve, claim=claim), self._token)
-        except StoreError as trouble:
-            if queued.is_tickle:  # one a minute breaks no limit, and without it the session ends
-                _logger.warning("%s; a tickle goes all the same", trouble)
+            return await self._limit_store.change(partial(reserve, claim=reservation), self._token)
+        except StoreError as error:
+            if queued.is_tickle:  # one per minute is within every limit, and keeps the session
+                _logger.warning("%s; the tickle is sent anyway", error)
                 return None
             raise PacingError(
-                f"{trouble}, so that it is not known what other processes send; nothing was sent",
+                f"{error}, so that it is not known what other processes send; nothing was sent",
                 operation=self._operation.name,
                 retry_after=1.0,
-            ) from trouble
+            ) from error
 
     def _check(self, wait: float) -> None:
-        """Give up where the turn does not come in time."""
+        """Raise if the permit cannot come in time."""
         penalty = self._limiter.penalty_left
         patient = patience.get()
-        # A penalty is waited out by nobody: it may be lengthened meanwhile.
+        # No call waits for a penalty, because the penalty may be extended.
         longest = self._settings.max_wait if patient is None or penalty else patient
         if rt.monotonic() - self._began + wait > longest:
             self._give_up(wait, penalty, longest)
@@ -164,13 +167,13 @@ class AsyncPermit:
     def _give_up(self, wait: float, penalty: float, longest: float) -> NoReturn:
         if penalty:
             text = (
-                f"the gateway said that there were too many requests; nothing is sent to it for "
-                f"{penalty:.0f} s, because going on lengthens the penalty"
+                f"the gateway reported too many requests; nothing is sent to it for "
+                f"{penalty:.0f} s, because further requests extend the penalty"
             )
         else:
             text = (
-                f"IBKR's limits allow this call in {wait:.1f} s, which is more than max_wait "
-                f"({longest:g} s) allows to wait"
+                f"IBKR's rate limits allow this call in {wait:.1f} s, which exceeds max_wait "
+                f"({longest:g} s); try again later or raise max_wait"
             )
         raise PacingError(text, operation=self._operation.name, retry_after=wait)
 
@@ -184,22 +187,22 @@ class AsyncPermit:
             return
         answered_in: float | None = None
         try:
-            if isinstance(exc, RateLimited):  # before anybody else is let go
+            if isinstance(exc, RateLimited):  # before another call gets the slot
                 self._limiter.penalise(exc.retry_after)
-                _logger.warning("%s; nothing is sent to this gateway meanwhile", exc)
-                if self._ledger is not None:
+                _logger.warning("%s; nothing is sent to this gateway until then", exc)
+                if self._limit_store is not None:
                     change = partial(penalise, seconds=exc.retry_after)
-                    await self._tell(self._ledger, change, f"{self._token} penalty")
+                    await self._settle(self._limit_store, change, f"{self._token} penalty")
             if exc_type is None:
-                answered_in = rt.monotonic() - self._went
+                answered_in = rt.monotonic() - self._sent_at
         finally:
             await self.leave(answered_in)
 
     async def leave(self, answered_in: float | None = None) -> None:
-        """Give the turn back; nothing happens where that was done before.
+        """Release the permit. Doing so twice is fine.
 
         Args:
-            answered_in: after how many seconds it was answered as it should be; None if it was not.
+            answered_in: seconds until the response; None if the call failed.
         """
         queued = self.queued
         if queued is None:
@@ -209,8 +212,8 @@ class AsyncPermit:
             if self._token:
                 await self._release(queued)
         except BaseException:
-            # An interrupt or a cancellation in the middle. Twice does no harm; half done, the
-            # slot would be occupied for as long as the process lives.
+            # An interrupt or a cancellation in the middle. Releasing twice does no harm; half
+            # released, the slot would stay occupied for as long as the process lives.
             self._limiter.leave(queued)
             if self._token:
                 await self._release(queued)
@@ -218,30 +221,29 @@ class AsyncPermit:
         self.queued = None
 
     async def _release(self, queued: QueuedCall) -> None:
-        if self._ledger is not None:
+        if self._limit_store is not None:
             change = partial(release, token=self._token, return_time=queued.return_time)
-            await self._tell(self._ledger, change, self._token)
+            await self._settle(self._limit_store, change, self._token)
 
-    async def _tell(
-        self, ledger: rt.SharedLimitStore, change: Callable[[Shared, float], None], token: str
+    async def _settle(
+        self, limit_store: rt.SharedLimitStore, change: Callable[[Shared, float], None], token: str
     ) -> None:
         try:
-            await ledger.settle(change, token)
-        except StoreError as trouble:  # the call itself is over, and its place ends by itself
-            _logger.warning("%s", trouble)
+            await limit_store.settle(change, token)
+        except StoreError as error:  # the call has ended, and its slot expires
+            _logger.warning("%s", error)
 
 
 class AsyncPermitGuard:
-    """Gives a turn back where an interrupt has come just as the turn itself was to do that.
+    """Releases a permit if an interrupt came just before the permit's own ``__exit__``.
 
-    Python looks for signals whenever it begins to run a function, such as the one that ends a
-    context.
+    Python handles signals at the start of any function, ``__exit__`` included.
     """
 
-    __slots__ = ("_turn",)
+    __slots__ = ("_permit",)
 
-    def __init__(self, turn: AsyncPermit) -> None:
-        self._turn = turn
+    def __init__(self, permit: AsyncPermit) -> None:
+        self._permit = permit
 
     async def __aenter__(self) -> None:
         pass
@@ -252,5 +254,5 @@ class AsyncPermitGuard:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._turn.queued is not None:
-            await self._turn.leave()
+        if self._permit.queued is not None:
+            await self._permit.leave()

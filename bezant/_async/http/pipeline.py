@@ -84,9 +84,9 @@ class AsyncPipeline:
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
         self.limiter: rt.ProcessRateLimiter = rt.limiter_for(settings.base_url.gateway_key)
-        self.ledger: rt.SharedLimitStore | None = None
+        self.limit_store: rt.SharedLimitStore | None = None
         if settings.pacing_store is not None:
-            self.ledger = rt.SharedLimitStore(settings.pacing_store)
+            self.limit_store = rt.SharedLimitStore(settings.pacing_store)
         self.workers: list[AsyncStoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -166,7 +166,9 @@ class AsyncPipeline:
         kind = order_call(operation)
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
             names = self._questions.names(request)
-            turn = AsyncOrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
+            turn = AsyncOrderTurn(
+                self.order_turns, request, settings, kind, names, self.limit_store
+            )
             async with AsyncOrderTurnGuard(turn), turn:
                 return await self._attempts(request, kind, type_, settings, turn=turn)
         if not waits_for_questions(operation, kind):
@@ -212,7 +214,7 @@ class AsyncPipeline:
             answer: Response | None = None
             try:
                 permit = AsyncPermit(
-                    self.limiter, operation, settings, self.ledger, self.order_turns, hold
+                    self.limiter, operation, settings, self.limit_store, self.order_turns, hold
                 )
                 async with AsyncPermitGuard(permit), permit:
                     hold = 0.0
@@ -257,7 +259,7 @@ class AsyncPipeline:
                     _logger.warning("%s; it is sent once more", error)
                     settings = await self._ask_accounts(error, settings, deadline)
                     continue
-                pause = retry.pause(attempt, rt.chance())
+                pause = retry.BACKOFF.delay(attempt, rt.chance())
                 if (
                     not retry.may_repeat(error, operation)
                     or attempt > settings.retries
@@ -562,8 +564,8 @@ class AsyncPipeline:
         self.workers.clear()
         if self._transport is not None:
             closing.append(self._transport.aclose)
-        if self.ledger is not None:
-            closing.append(self.ledger.aclose)
+        if self.limit_store is not None:
+            closing.append(self.limit_store.aclose)
         for close in closing:
             try:
                 await close()

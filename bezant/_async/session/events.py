@@ -10,6 +10,7 @@ from ..._core.settings.checks import check_seconds
 from ..._runtime import _async as rt
 from ...errors import InvalidRequest
 from ..http.pipeline import AsyncPipeline
+from ..waiting import wait_for
 
 
 class AsyncSessionEvents:
@@ -22,13 +23,13 @@ class AsyncSessionEvents:
     def __init__(self, pipeline: AsyncPipeline) -> None:
         self._pipeline = pipeline
         self._changes: deque[SessionChange] = deque()
-        self._bell = rt.Notifier()
+        self._notifier = rt.Notifier()
         self._entered = False
         self._ended = False
 
     def _take_in(self, change: SessionChange) -> None:
         self._changes.append(change)
-        self._bell.ring()
+        self._notifier.ring()
 
     async def __aenter__(self) -> Self:
         self._pipeline.check()
@@ -49,7 +50,7 @@ class AsyncSessionEvents:
             self._pipeline.session_listeners.remove(self._take_in)
         if self in self._pipeline.workers:
             self._pipeline.workers.remove(self)
-        self._bell.ring()
+        self._notifier.ring()
 
     async def next_change(self, timeout: float | None = None) -> SessionChange | None:
         """Return the next change.
@@ -64,15 +65,13 @@ class AsyncSessionEvents:
             check_seconds("timeout", timeout)
         if not self._entered:
             raise InvalidRequest("use the session's events in a with statement")
-        deadline = None if timeout is None else rt.monotonic() + timeout
-        while True:
-            heard = self._bell.count
-            if self._changes:
-                return self._changes.popleft()
-            left = None if deadline is None else deadline - rt.monotonic()
-            if self._ended or (left is not None and left <= 0):
-                return None
-            await self._bell.wait(heard, left)
+        try:
+            return await wait_for(self._notifier, self._take, lambda: self._ended, timeout)
+        except TimeoutError:
+            return None
+
+    def _take(self) -> SessionChange | None:
+        return self._changes.popleft() if self._changes else None
 
     def __aiter__(self) -> Self:
         return self

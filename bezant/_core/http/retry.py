@@ -1,4 +1,4 @@
-"""Which failures are tried again, and after how long."""
+"""Retries: which failed calls are sent again, and after which pauses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ...errors import (
     OutcomeUnknown,
     UpstreamError,
 )
+from .backoff import Backoff
 from .operation import Operation
 from .unknown_outcome import ASK_FIRST, OrderCall
 
-_FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 4.0
-# What is sent once more when the gateway did nothing but ask for its accounts.
+# Full jitter: clients that failed together must not come back together.
+BACKOFF: Final = Backoff(0.25, 4.0, jitter=(0.0, 1.0))
+# Sent once more if the gateway did nothing but ask for its accounts.
 SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL, OrderCall.PREVIEW)
 
 
 def may_repeat(error: BezantError, operation: Operation) -> bool:
-    """Say whether a failed call is made again: never one that has an effect."""
+    """Return whether a failed call is retried; calls with side effects never are."""
     if not operation.idempotent or not error.retryable:
         return False
     if asks_for_accounts(error):
@@ -31,13 +32,8 @@ def may_repeat(error: BezantError, operation: Operation) -> bool:
     return isinstance(error, ConnectFailed | ConnectionLost | HttpTimeout | UpstreamError)
 
 
-def pause(attempt: int, chance: float) -> float:
-    """Return the seconds before the next attempt: anything up to a limit that doubles."""
-    return chance * min(_FIRST_PAUSE * 2.0 ** (attempt - 1), _LONGEST_PAUSE)
-
-
 def asks_for_accounts(error: BezantError) -> bool:
-    """Say whether the gateway wants its accounts asked for first, whatever the status."""
+    """Return whether the gateway wants its accounts requested first, whatever the status."""
     if not isinstance(error, ApiError | OutcomeUnknown):
         return False
     return ASK_FIRST in error.message.lower()

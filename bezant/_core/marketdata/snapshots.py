@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from ..._wire import converters
 from ...errors import InvalidRequest
 from ...models.stream import MarketData
+from ..http.backoff import Backoff
 from ..http.operation import Operation
 from .fields import MarketDataFields
 
@@ -15,8 +16,7 @@ SNAPSHOT: Final = Operation("GET", "/iserver/marketdata/snapshot", idempotent=Tr
 # What IBKR takes in one call.
 MAX_CONTRACTS: Final = 100
 
-FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 1.0
+POLL: Final = Backoff(0.1, 1.0)
 _AVAILABILITY: Final = "6509"
 
 
@@ -93,8 +93,3 @@ def _conid_of(row: dict[str, Any]) -> int:
         return converters.to_int(row.get("conid")) or 0
     except (ValueError, ArithmeticError):
         return 0
-
-
-def next_pause(pause: float) -> float:
-    """Return the pause after this one."""
-    return min(pause * 2, _LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""The keepalive's bookkeeping: what happened last, and whether that is news."""
+"""State of the keepalive: the last results, and which of them its user hears of."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from ...errors import BezantError, SessionError
 from ...models._session import Tickle
+from ..http.backoff import Backoff
 from ..http.session_calls import TICKLE
 from .status import error_for
 
@@ -15,21 +16,21 @@ _SLOWEST: Final = 5.0
 
 
 class Change(Enum):
-    """What the keepalive's user is told."""
+    """Change that the keepalive's callbacks report."""
 
     LOST = "lost"
     RESTORED = "restored"
 
 
 class KeepaliveState:
-    """What is known from the tickles so far.
+    """Results of the tickles so far.
 
     Attributes:
-        last_success: when the session last answered that it can be used, None for never.
-        last_failure: when it last did not, None for never.
-        last_error: why it did not, None for never.
-        failures: how many tickles in a row have failed.
-        lost: whether the session is lost now.
+        last_success: time of the last tickle that found a usable session; None for never.
+        last_failure: time of the last tickle that did not; None for never.
+        last_error: error of the last tickle that failed; None for never.
+        failures: failed tickles in a row.
+        lost: whether the session is lost.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class KeepaliveState:
         self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
-        """Take a tickle's answer; the flags in it may say that the session is lost."""
+        """Take the response to a tickle; its flags may say that the session is lost."""
         status = tickle.status
         if status is not None and (error := error_for(status, TICKLE)) is not None:
             return self.failed(error, now)
@@ -54,11 +55,11 @@ class KeepaliveState:
         return None
 
     def failed(self, error: BezantError, now: float) -> Change | None:
-        """Take a tickle's failure."""
+        """Take the error of a tickle."""
         self.last_failure = now
         self.last_error = error
         self.failures += 1
-        # Another thing is wrong when the login goes after the brokerage session.
+        # The loss of the login is news even after that of the brokerage session.
         needs_login = isinstance(error, SessionError) and error.needs_login
         if self.lost and (self._told_login or not needs_login):
             return None
@@ -67,10 +68,10 @@ class KeepaliveState:
         return Change.LOST
 
     def pause(self, interval: float) -> float:
-        """Return the seconds until the next tickle: more where many have failed in a row.
+        """Return the seconds until the next tickle; more after several failures in a row.
 
-        A few may fail in passing, and the session lives for five minutes without; after that only
-        somebody who logs in helps.
+        The session survives five minutes without a tickle, so that a few failures do no harm. After
+        that only a login helps.
         """
-        doublings = min(max(self.failures - _PATIENT_FAILURES, 0), 8)
-        return interval * min(2.0**doublings, _SLOWEST)
+        backoff = Backoff(interval, _SLOWEST * interval)
+        return backoff.delay(max(self.failures - _PATIENT_FAILURES, 0) + 1)

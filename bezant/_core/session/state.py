@@ -17,14 +17,14 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
+from ..http.backoff import Backoff
 from ..http.operation import Operation
 from ..http.session_calls import AUTH_STATUS, LOG_IN
 from .status import error_for
 
-# How often a session that is not ready is looked at: soon at first, because a gateway that has just
-# been logged in to takes about three seconds.
-FIRST_POLL: Final = 0.25
-SLOWEST_POLL: Final = 2.0
+# Pauses between polls of a session that is not ready: short at first, because the gateway takes
+# about three seconds after a login.
+POLL: Final = Backoff(0.25, 2.0, factor=1.5)
 # Longer than a session takes to be established after a login.
 _STUCK: Final = 5.0
 
@@ -265,8 +265,3 @@ def state_of(error: BezantError) -> SessionState:
 def patience(timeout: float) -> float:
     """Return the seconds to wait for a session to be established before opening it again."""
     return min(timeout / 2, _STUCK)
-
-
-def next_poll(pause: float) -> float:
-    """Return the pause after this one, while a session is not ready."""
-    return min(pause * 1.5, SLOWEST_POLL)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import msgspec
 
 from ...models.stream import OrderUpdate
+from ..http.backoff import Backoff
 from .order_book import OrderBook, plain_status
 
 if TYPE_CHECKING:
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
 QUIET: Final = 1.0
 # A statuses filter hides an order that leaves them, so REST is asked from time to time.
 FILTERED_INTERVAL: Final = 60.0
-_RETRY_FROM: Final = 5.0
-_RETRY_TO: Final = 60.0
+_RETRY: Final = Backoff(5.0, 60.0)
 # The gateway answers with errors after a dense run of such calls.
 _STATUS_PAUSE: Final = 0.1
-_UNCONFIRMED_FROM: Final = 30.0
-_UNCONFIRMED_TO: Final = 600.0
+_UNCONFIRMED: Final = Backoff(30.0, 600.0)
 
 
 class Ask(NamedTuple):
@@ -145,9 +144,8 @@ class OrderCheck:
         self._again = True
         self._due = math.inf if self._statuses is None else now + FILTERED_INTERVAL
         if self._book.unconfirmed:
-            pause = min(_UNCONFIRMED_FROM * 2**self._rounds, _UNCONFIRMED_TO)
-            self._rounds = min(self._rounds + 1, 10)
-            self._due = min(self._due, now + pause)
+            self._rounds += 1
+            self._due = min(self._due, now + _UNCONFIRMED.delay(self._rounds))
         self._book.settle()
 
     def take_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
@@ -185,9 +183,8 @@ class OrderCheck:
         if ask.number != self._number:
             return
         self._stage = _Stage.LIST
-        pause = min(_RETRY_FROM * 2**self._failures, _RETRY_TO)
-        self._failures = min(self._failures + 1, 10)
-        self._due = now + max(pause, at_least)
+        self._failures += 1
+        self._due = now + max(_RETRY.delay(self._failures), at_least)
 
 
 def _list_row(order: LiveOrder) -> dict[str, Any]:

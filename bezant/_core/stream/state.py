@@ -24,7 +24,6 @@ from ...models.stream import (
     System,
 )
 from ..decoding.drift import Report
-from .backoff import Backoff
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
 from .live_state import LiveQuote, LiveState
@@ -33,6 +32,7 @@ from .order_check import Ask, OrderCheck
 from .parser import parse
 from .phases import TRANSITIONS, Event, Phase, Timing
 from .readiness import Readiness
+from .reconnection import Reconnection
 from .subscriptions import Interest, SubscriptionRegistry
 from .topic import SubscriptionRequest, TicReply, check_command
 from .topics.orders import ORDERS
@@ -109,7 +109,7 @@ class StreamState:
         self.new_session: Secret | None = None
         self._tickled = tickled
         self._readiness = Readiness(self._timing)
-        self._backoff = Backoff(self._timing, random, now)
+        self._reconnection = Reconnection(self._timing, random, now)
         self._offset = wall - now
         self._tokens: deque[Secret] = deque()
         self._held: deque[str] = deque()
@@ -181,7 +181,7 @@ class StreamState:
         since = self.moment(self.last_heard)
         was_open = self.phase in (Phase.WAITING, Phase.READY)
         if self.phase is Phase.READY:
-            self._backoff.opened()
+            self._reconnection.opened()
         self._offset = wall - now
         if not self._move(Event.LOST, now):
             return
@@ -189,11 +189,11 @@ class StreamState:
         if was_open and self._since is None:
             self._since, self._reason = since, reason
         if ran >= self._timing.good_run:
-            self._backoff.held()
+            self._reconnection.held()
             self._said_lost = False
         if session:
             self._say_lost(reason, now)
-        self._backoff.lost(now)
+        self._reconnection.lost(now)
         self._confirmations.clear()
         self._tokens.clear()
         self._outgoing.clear()
@@ -281,7 +281,9 @@ class StreamState:
         if again:
             self.reconnects += 1
             moment = self.moment(now)
-            self.message_buffer.put(Reconnected(attempts=self._backoff.attempts, at=moment), moment)
+            self.message_buffer.put(
+                Reconnected(attempts=self._reconnection.attempts, at=moment), moment
+            )
         self._next_tic = now + self._timing.tic_interval
         self._session_since = now - self._timing.tic_interval
         self._ask_for_all(now)
@@ -500,9 +502,9 @@ class StreamState:
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
-            pause = self._backoff.left(now)
+            pause = self._reconnection.left(now)
             if not pause:
-                self._backoff.attempt()
+                self._reconnection.attempt()
                 self._move(Event.DUE, now)
             return pause
         if phase is Phase.WAITING:

@@ -1,10 +1,15 @@
-"""Where what several processes share about a gateway is kept: what both sides of the pair use."""
+"""Stores of the state that several processes share: a SQLite file or a Redis server.
+
+Both block the calling thread, and serve both sides of the pair: asyncio calls them in a thread of
+its own. A change reads the state, changes it and writes it in one transaction.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..._core.pacing.shared import Denied, Shared, StoreError, dump, load
 from ..._core.settings.connection import PacingStore
@@ -13,98 +18,180 @@ from ...errors import InvalidRequest
 T = TypeVar("T")
 Change = Callable[[Shared, float], T]
 
-# A change takes well under a millisecond; more means that something hangs.
+# A change takes well under a millisecond; if it takes this many seconds, something hangs.
 PATIENCE = 5.0
-# What nobody has touched for so long holds nothing that still matters.
-KEPT = 3600
+# Redis deletes a state that nobody has changed for this many seconds.
+_KEPT = 3600
 
 
-def change_file(store: PacingStore, change: Change[T]) -> T:
-    """Change what is kept in a file, in one step.
+class LimitStore(Protocol):
+    """One kind of store."""
 
-    SQLite's lock belongs to the process: the system takes it back when the process dies.
+    def change(self, change: Change[T], *, always: bool = False) -> T:
+        """Change the state in one transaction, and return the result of ``change``.
 
-    Raises:
-        StoreError: the file cannot be used.
-    """
-    import sqlite3  # few need it, and it takes a while to load
+        Args:
+            change: changes the state; it may be called more than once.
+            always: write the state even if it is unchanged.
 
-    try:
-        database = sqlite3.connect(store.where, timeout=PATIENCE, isolation_level=None)
-        try:
-            # Losing the last second to a power cut does no harm.
-            database.execute("PRAGMA synchronous=OFF")
-            database.execute("BEGIN IMMEDIATE")
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS pacing (name TEXT PRIMARY KEY, state BLOB)"
-            )
-            row = database.execute(
-                "SELECT state FROM pacing WHERE name = ?", (store.name,)
-            ).fetchone()
-            shared = load(row and row[0])
-            result = change(shared, time.time())
-            if _is_unchanged(result):
-                return result
-            database.execute(
-                "INSERT OR REPLACE INTO pacing VALUES (?, ?)", (store.name, dump(shared))
-            )
-            database.execute("COMMIT")
-            return result
-        finally:  # also after an interrupt: an open transaction would keep everybody out
-            database.close()
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"the file {store.where!r} cannot be used: {error}") from error
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connections, after the changes that are under way."""
+        ...
 
 
-def redis_key(store: PacingStore) -> str:
-    """Return the key under which a gateway's state is kept."""
-    return f"bezant:pacing:{store.name}"
-
-
-def redis_options() -> dict[str, Any]:
-    """Return how a Redis client is made.
+def open_store(place: PacingStore) -> LimitStore:
+    """Return the store that the settings name. It connects with the first change.
 
     Raises:
-        InvalidRequest: the package is not there.
+        InvalidRequest: it needs a package that is not installed.
     """
-    try:
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError as error:
-        raise InvalidRequest(
-            'pacing="redis://..." needs the package redis: pip install "bezant[redis]"'
-        ) from error
-    return {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE,
-            "retry": Retry(NoBackoff(), 1)}  # fmt: skip
+    return RedisStore(place) if place.kind == "redis" else FileStore(place)
 
 
-def next_state(
-    raw: Any, clock: Any, change: Change[T], *, always: bool = False
-) -> tuple[bytes | None, T]:
-    """Apply a change to what Redis answered; return the new bytes and the change's result.
+def _apply(raw: bytes | None, now: float, change: Change[T]) -> tuple[bytes | None, T]:
+    """Apply a change to the stored bytes; return the new bytes and the result.
 
-    There are no new bytes where nothing has changed.
-
-    Args:
-        raw: the bytes that are kept, None for none.
-        clock: the server's time as seconds and microseconds.
-        change: what to do.
-        always: whether there are new bytes even so. Writing them ends every transaction that is
-            still on its way to the server, such as the reservation of a call that was cancelled.
+    There are no new bytes if nothing has to be written: waiting processes ask often, and would
+    keep the others from writing.
     """
     shared = load(raw)
-    result = change(shared, clock[0] + clock[1] / 1_000_000)
-    if _is_unchanged(result):
+    result = change(shared, now)
+    if isinstance(result, Denied) and not result.noted:
         return None, result
-    data = dump(shared)
-    return (None if data == raw and not always else data), result
+    return dump(shared), result
 
 
-def _is_unchanged(result: object) -> bool:
-    # Whoever waits asks often, and would keep those who go from writing.
-    return isinstance(result, Denied) and not result.noted
+class FileStore:
+    """SQLite file. The system releases SQLite's lock when the process that holds it dies."""
+
+    def __init__(self, place: PacingStore) -> None:
+        self._place = place
+
+    def change(self, change: Change[T], *, always: bool = False) -> T:
+        """Change the state in one transaction; see `LimitStore`."""
+        import sqlite3  # slow to import, and rarely needed
+
+        del always  # an unfinished transaction ends with its connection
+        place = self._place
+        try:
+            database = sqlite3.connect(place.where, timeout=PATIENCE, isolation_level=None)
+            try:
+                # Losing the last second in a power failure does no harm.
+                database.execute("PRAGMA synchronous=OFF")
+                database.execute("BEGIN IMMEDIATE")
+                database.execute(
+                    "CREATE TABLE IF NOT EXISTS pacing (name TEXT PRIMARY KEY, state BLOB)"
+                )
+                row = database.execute(
+                    "SELECT state FROM pacing WHERE name = ?", (place.name,)
+                ).fetchone()
+                data, result = _apply(row and row[0], time.time(), change)
+                if data is not None:
+                    database.execute(
+                        "INSERT OR REPLACE INTO pacing VALUES (?, ?)", (place.name, data)
+                    )
+                    database.execute("COMMIT")
+                return result
+            finally:  # also after an interrupt: an open transaction would block all processes
+                database.close()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"cannot use the file {place.where!r} for the rate limits: {error}"
+            ) from error
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its change."""
 
 
-def redis_trouble(error: Exception) -> StoreError:
-    """Return the trouble of a Redis server that cannot be used; its URL may hold a password."""
-    return StoreError(f"the Redis server cannot be used: {type(error).__name__}")
+class RedisStore:
+    """State under one key of a Redis server, changed by optimistic transactions."""
+
+    def __init__(self, place: PacingStore) -> None:
+        try:
+            import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+        except ImportError as error:
+            raise InvalidRequest(
+                'pacing="redis://..." needs the package redis: pip install "bezant[redis]"'
+            ) from error
+        client: Any = redis.Redis
+        self._client: Any = client.from_url(
+            place.where,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 1),
+        )
+        self._key = f"bezant:pacing:{place.name}"
+        # Changes of one process never compete for the server: the loser has to start again.
+        self._one = threading.Lock()
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closing = False
+
+    def change(self, change: Change[T], *, always: bool = False) -> T:
+        """Change the state in one transaction; see `LimitStore`.
+
+        ``always`` makes every transaction fail that is still on its way to the server, such as the
+        reservation of a call that was cancelled: the key that it watches changes.
+        """
+        import redis
+
+        try:
+            with self._lock:
+                self._users += 1
+            with self._one:
+                return self._transact(change, always=always)
+        except redis.RedisError as error:
+            # The text may hold the URL, and that a password.
+            raise StoreError(
+                f"cannot use the Redis server for the rate limits: {type(error).__name__}"
+            ) from error
+        finally:
+            with self._lock:
+                self._users -= 1
+                last = self._closing and not self._users
+            if last:
+                self._client.close()
+
+    def _transact(self, change: Change[T], *, always: bool) -> T:
+        import redis
+
+        deadline = time.monotonic() + PATIENCE
+        with self._client.pipeline() as pipe:
+            try:
+                while time.monotonic() < deadline:
+                    pipe.watch(self._key)
+                    raw, clock = pipe.get(self._key), pipe.time()
+                    data, result = _apply(raw, clock[0] + clock[1] / 1_000_000, change)
+                    if data is None or (data == raw and not always):
+                        return result
+                    pipe.multi()
+                    pipe.set(self._key, data, ex=_KEPT)
+                    try:
+                        pipe.execute()
+                    except redis.WatchError:  # another process was faster
+                        continue
+                    return result
+            except Exception:
+                raise
+            except BaseException:
+                # After an interrupt between a command and its reply, the next command would read
+                # that reply.
+                if pipe.connection is not None:
+                    pipe.connection.disconnect()
+                raise
+        raise StoreError("the Redis server is too busy for the rate limits")
+
+    def close(self) -> None:
+        """Close the connections, after the changes that are under way."""
+        with self._lock:
+            self._closing = True
+            idle = not self._users
+        if idle:
+            self._client.close()

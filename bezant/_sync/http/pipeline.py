@@ -85,9 +85,9 @@ class Pipeline:
         self.owner: rt.Owner = rt.Owner()
         self.closed: bool = False
         self.limiter: rt.ProcessRateLimiter = rt.limiter_for(settings.base_url.gateway_key)
-        self.ledger: rt.SharedLimitStore | None = None
+        self.limit_store: rt.SharedLimitStore | None = None
         if settings.pacing_store is not None:
-            self.ledger = rt.SharedLimitStore(settings.pacing_store)
+            self.limit_store = rt.SharedLimitStore(settings.pacing_store)
         self.workers: list[Stoppable] = []
         self._lock = rt.StateLock()
         self._transport: rt.HttpTransport | None = None
@@ -167,7 +167,7 @@ class Pipeline:
         kind = order_call(operation)
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
             names = self._questions.names(request)
-            turn = OrderTurn(self.order_turns, request, settings, kind, names, self.ledger)
+            turn = OrderTurn(self.order_turns, request, settings, kind, names, self.limit_store)
             with OrderTurnGuard(turn), turn:
                 return self._attempts(request, kind, type_, settings, turn=turn)
         if not waits_for_questions(operation, kind):
@@ -213,7 +213,7 @@ class Pipeline:
             answer: Response | None = None
             try:
                 permit = Permit(
-                    self.limiter, operation, settings, self.ledger, self.order_turns, hold
+                    self.limiter, operation, settings, self.limit_store, self.order_turns, hold
                 )
                 with PermitGuard(permit), permit:
                     hold = 0.0
@@ -258,7 +258,7 @@ class Pipeline:
                     _logger.warning("%s; it is sent once more", error)
                     settings = self._ask_accounts(error, settings, deadline)
                     continue
-                pause = retry.pause(attempt, rt.chance())
+                pause = retry.BACKOFF.delay(attempt, rt.chance())
                 if (
                     not retry.may_repeat(error, operation)
                     or attempt > settings.retries
@@ -561,8 +561,8 @@ class Pipeline:
         self.workers.clear()
         if self._transport is not None:
             closing.append(self._transport.close)
-        if self.ledger is not None:
-            closing.append(self.ledger.close)
+        if self.limit_store is not None:
+            closing.append(self.limit_store.close)
         for close in closing:
             try:
                 close()

@@ -11,6 +11,7 @@ from ..._core.settings.checks import check_seconds
 from ..._runtime import _sync as rt
 from ...errors import InvalidRequest
 from ..http.pipeline import Pipeline
+from ..waiting import wait_for
 
 
 class SessionEvents:
@@ -23,13 +24,13 @@ class SessionEvents:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._changes: deque[SessionChange] = deque()
-        self._bell = rt.Notifier()
+        self._notifier = rt.Notifier()
         self._entered = False
         self._ended = False
 
     def _take_in(self, change: SessionChange) -> None:
         self._changes.append(change)
-        self._bell.ring()
+        self._notifier.ring()
 
     def __enter__(self) -> Self:
         self._pipeline.check()
@@ -50,7 +51,7 @@ class SessionEvents:
             self._pipeline.session_listeners.remove(self._take_in)
         if self in self._pipeline.workers:
             self._pipeline.workers.remove(self)
-        self._bell.ring()
+        self._notifier.ring()
 
     def next_change(self, timeout: float | None = None) -> SessionChange | None:
         """Return the next change.
@@ -65,15 +66,13 @@ class SessionEvents:
             check_seconds("timeout", timeout)
         if not self._entered:
             raise InvalidRequest("use the session's events in a with statement")
-        deadline = None if timeout is None else rt.monotonic() + timeout
-        while True:
-            heard = self._bell.count
-            if self._changes:
-                return self._changes.popleft()
-            left = None if deadline is None else deadline - rt.monotonic()
-            if self._ended or (left is not None and left <= 0):
-                return None
-            self._bell.wait(heard, left)
+        try:
+            return wait_for(self._notifier, self._take, lambda: self._ended, timeout)
+        except TimeoutError:
+            return None
+
+    def _take(self) -> SessionChange | None:
+        return self._changes.popleft() if self._changes else None
 
     def __iter__(self) -> Self:
         return self

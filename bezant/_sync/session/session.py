@@ -11,12 +11,11 @@ from typing import Any, Literal, cast
 from ..._core.http.session_calls import AUTH_STATUS, INIT, TICKLE
 from ..._core.session.calendar import REGIONS, next_midnight
 from ..._core.session.state import (
-    FIRST_POLL,
+    POLL,
     BrokerageState,
     LoginState,
     SessionChange,
     SessionState,
-    next_poll,
     patience,
 )
 from ..._core.session.status import cannot_open, refused
@@ -39,6 +38,7 @@ from ...errors import (
 )
 from ...models._session import AuthStatus, Tickle
 from ..http.pipeline import Pipeline
+from ..waiting import Polling
 from .events import SessionEvents
 
 _logger = logging.getLogger("bezant.session")
@@ -185,8 +185,7 @@ class Session:
             HttpError: the gateway did not answer when the time was up.
         """
         check_seconds("timeout", timeout)
-        deadline = rt.monotonic() + timeout
-        pause = FIRST_POLL
+        polling = Polling(POLL, timeout)
         while True:
             error: BezantError | None
             try:
@@ -196,12 +195,10 @@ class Session:
                     return status
             except (SessionError, HttpError) as failure:
                 error = failure
-            if rt.monotonic() + pause >= deadline:
+            if not polling.pause():
                 if isinstance(error, SessionError):
                     error.login_url = self._settings.base_url.root
                 raise error
-            rt.sleep(pause)
-            pause = next_poll(pause)
 
     def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.

@@ -14,6 +14,7 @@ from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError, WsTimeout
 from ...models.stream import Message, StreamStats
 from ..client import Client
+from ..waiting import wait_for
 from .subscribing import Subscribing
 from .worker import StreamWorker
 
@@ -152,23 +153,20 @@ class WsClient(Subscribing):
 
     def _wait_for_message(self, timeout: float | None) -> Message | None:
         worker = self._stream_worker
-        deadline = None if timeout is None else rt.monotonic() + timeout
-        while True:
-            heard = worker.bell.count
-            ended = worker.ended
-            if worker.drifts:
-                self._tell_drifts()
-            message = worker.take()
-            if message is not None:
-                return message
-            if ended:
-                error, worker.error = worker.error, None
-                if error is not None:
-                    raise error
-                return None
-            left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
-            if not worker.bell.wait(heard, left):
-                raise WsTimeout("no message came in time")
+        try:
+            message = wait_for(worker.bell, self._take, lambda: worker.ended, timeout)
+        except TimeoutError:
+            raise WsTimeout("no message came in time") from None
+        if message is None:
+            error, worker.error = worker.error, None
+            if error is not None:
+                raise error
+        return message
+
+    def _take(self) -> Message | None:
+        if self._stream_worker.drifts:
+            self._tell_drifts()
+        return self._stream_worker.take()
 
     def _tell_drifts(self) -> None:
         drifts = list(self._stream_worker.drifts)

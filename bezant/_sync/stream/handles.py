@@ -12,9 +12,9 @@ from ..._core.settings.checks import check_seconds
 from ..._core.stream.live_state import LiveQuote
 from ..._core.stream.order_book import OrderBook
 from ..._core.stream.subscriptions import Interest
-from ..._runtime import _sync as rt
 from ...errors import OrdersUnknown
 from ...models.stream import MarketData, OrderUpdate
+from ..waiting import wait_for
 from .worker import StreamWorker
 
 if TYPE_CHECKING:
@@ -55,16 +55,11 @@ def _changed(worker: StreamWorker, has: Callable[[], bool], timeout: float | Non
     """Wait for a change; return False if the timeout or the end of the stream comes first."""
     if timeout is not None:
         check_seconds("timeout", timeout)
-    deadline = None if timeout is None else rt.monotonic() + timeout
-    while True:
-        heard = worker.bell.count
-        if has():
-            return True
-        if worker.ended:
-            return False
-        left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
-        if not worker.bell.wait(heard, left):
-            return has()
+    try:
+        found = wait_for(worker.bell, lambda: has() or None, lambda: worker.ended, timeout)
+    except TimeoutError:
+        return has()
+    return found is not None
 
 
 class Quote(Subscription):

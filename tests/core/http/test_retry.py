@@ -41,11 +41,12 @@ def test_what_is_made_again(error: errors.BezantError, again: bool) -> None:
 
 
 def test_the_pause_doubles_up_to_a_limit() -> None:
-    assert [retry.pause(attempt, 1.0) for attempt in range(1, 8)] == [
+    pause = retry.BACKOFF.delay
+    assert [pause(attempt, 1.0) for attempt in range(1, 8)] == [
         0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0,
     ]  # fmt: skip
-    assert retry.pause(3, 0.0) == 0.0
-    assert retry.pause(3, 0.5) == 0.5
+    assert pause(3, 0.0) == 0.0
+    assert pause(3, 0.5) == 0.5
 
 
 @pytest.mark.parametrize(

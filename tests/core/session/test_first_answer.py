@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bezant import UNSET, InvalidRequest, MarketDataFields
-from bezant._core.marketdata.snapshots import Quotes, next_pause
+from bezant._core.marketdata.snapshots import POLL, Quotes
 from bezant._core.session.first_answer import brings_nothing, is_open, may_be_incomplete
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
@@ -100,7 +100,5 @@ def test_contracts_that_nobody_can_ask_for() -> None:
 
 
 def test_pauses_grow_to_a_second() -> None:
-    pauses = [0.1]
-    for _ in range(6):
-        pauses.append(next_pause(pauses[-1]))
+    pauses = [POLL.delay(polls) for polls in range(1, 8)]
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]

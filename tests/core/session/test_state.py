@@ -10,13 +10,12 @@ import pytest
 from bezant import errors
 from bezant._core.session.calendar import next_midnight
 from bezant._core.session.state import (
-    SLOWEST_POLL,
+    POLL,
     BrokerageState,
     LoginState,
     SessionChange,
     SessionMachine,
     SessionState,
-    next_poll,
     patience,
     state_of,
 )
@@ -128,11 +127,10 @@ def test_a_tickle_tells_more(machine: SessionMachine) -> None:
 
 
 def test_polling_slows_down() -> None:
-    pause = 0.25
-    for _ in range(20):
-        assert next_poll(pause) >= pause
-        pause = next_poll(pause)
-    assert pause == SLOWEST_POLL
+    pauses = [POLL.delay(polls) for polls in range(1, 20)]
+    assert pauses[0] == 0.25
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == POLL.maximum
 
 
 def test_midnight_across_a_change_of_the_clocks() -> None:

@@ -1,0 +1,62 @@
+"""Waiting with a timeout: for something that a notifier announces, or by polling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .._core.http.backoff import Backoff
+from .._runtime import _async as rt
+
+T = TypeVar("T")
+
+
+async def wait_for(
+    notifier: rt.Notifier,
+    take: Callable[[], T],
+    ended: Callable[[], bool],
+    timeout: float | None,
+) -> T:
+    """Wait until there is something to take, and return it.
+
+    Args:
+        notifier: rings whenever there may be something to take, and at the end.
+        take: returns what there is; None if there is nothing yet.
+        ended: whether nothing more can come.
+        timeout: seconds to wait; None for no limit.
+
+    Returns:
+        None if nothing more can come.
+
+    Raises:
+        TimeoutError: nothing came in time.
+    """
+    deadline = None if timeout is None else rt.monotonic() + timeout
+    while True:
+        heard = notifier.count
+        # Read before taking: something may come just before the end.
+        over = ended()
+        found = take()
+        if found is not None or over:
+            return found
+        left = None if deadline is None else max(deadline - rt.monotonic(), 0.0)
+        if not await notifier.wait(heard, left):
+            raise TimeoutError
+
+
+class AsyncPolling:
+    """Pauses between polls, up to a deadline."""
+
+    def __init__(self, backoff: Backoff, timeout: float) -> None:
+        self._backoff = backoff
+        self._deadline = rt.monotonic() + timeout
+        self._polls = 0
+
+    async def pause(self) -> bool:
+        """Wait before the next poll; return False at once if that would be too late."""
+        self._polls += 1
+        seconds = self._backoff.delay(self._polls)
+        if rt.monotonic() + seconds >= self._deadline:
+            return False
+        await rt.sleep(seconds)
+        return True

@@ -1,0 +1,44 @@
+"""Reconnection of a stream: when the next attempt is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..http.backoff import Backoff
+from .phases import Timing
+
+
+class Reconnection:
+    """Attempts to connect again, with a backoff that only a lasting connection resets.
+
+    Attributes:
+        attempts: attempts since the stream was last open.
+    """
+
+    def __init__(self, timing: Timing, random: Callable[[], float], now: float) -> None:
+        self.attempts = 0
+        self._backoff = Backoff(timing.backoff_from, timing.backoff_to, jitter=(0.75, 1.25))
+        self._random = random
+        self._failures = 0
+        self._due = now
+
+    def opened(self) -> None:
+        """Record that the stream was open."""
+        self.attempts = 0
+
+    def held(self) -> None:
+        """Reset the backoff, because the connection held for long enough."""
+        self._failures = 0
+
+    def lost(self, now: float) -> None:
+        """Record that the connection was lost, or could not be made."""
+        self._failures += 1
+        self._due = now + self._backoff.delay(self._failures, self._random())
+
+    def left(self, now: float) -> float:
+        """Return the seconds until the next attempt; 0 if it is due."""
+        return max(self._due - now, 0.0)
+
+    def attempt(self) -> None:
+        """Record an attempt."""
+        self.attempts += 1
