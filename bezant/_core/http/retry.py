@@ -1,4 +1,4 @@
-"""Which failures are tried again, and after how long."""
+"""Retries: which failures are retried, and after how long."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ...errors import (
     OutcomeUnknown,
     UpstreamError,
 )
-from .operation import Operation
-from .unknown_outcome import ASK_FIRST, OrderCall
+from .operation import Operation, OrderCall
+from .unknown_outcome import ASK_FIRST
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 4.0
 # What is sent once more when the gateway did nothing but ask for its accounts.
-SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL, OrderCall.PREVIEW)
+SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL)
 
 
 def may_repeat(error: BezantError, operation: Operation) -> bool:
-    """Say whether a failed call is made again: never one that has an effect."""
+    """Say whether a failed call is retried: never a call with side effects."""
     if not operation.idempotent or not error.retryable:
         return False
     if asks_for_accounts(error):

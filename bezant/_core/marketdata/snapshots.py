@@ -8,10 +8,8 @@ from typing import Any, Final, cast
 from ..._wire import converters
 from ...errors import InvalidRequest
 from ...models.stream import MarketData
-from ..http.operation import Operation
 from .fields import MarketDataFields
 
-SNAPSHOT: Final = Operation("GET", "/iserver/marketdata/snapshot", idempotent=True)
 # What IBKR takes in one call.
 MAX_CONTRACTS: Final = 100
 

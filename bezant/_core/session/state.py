@@ -17,9 +17,9 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
+from ..http.error_mapping import LOG_IN
 from ..http.operation import Operation
-from ..http.session_calls import AUTH_STATUS, LOG_IN
-from .status import error_for
+from .status import AUTH_STATUS, error_for
 
 # How often a session that is not ready is looked at: soon at first, because a gateway that has just
 # been logged in to takes about three seconds.

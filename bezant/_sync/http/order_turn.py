@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from ..._core.http.messages import Request
-from ..._core.http.unknown_outcome import OrderCall
+from ..._core.http.operation import OrderCall
 from ..._core.pacing.order_turns import (
     AccountTurn,
     Outcome,
