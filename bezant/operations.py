@@ -14,9 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
-from ._core.operations._table import ROWS
+from ._core.operations._base import Endpoint
+from ._core.operations._index import OPERATIONS as _PLACES
+from ._core.operations._lookup import find, value_at
 from ._wire.redaction import shown
 from .errors import InvalidRequest
 
@@ -27,16 +29,15 @@ class OperationEntry(NamedTuple):
     """An operation.
 
     Attributes:
-        id: IBKR's operation id; one of ours, which starts with ``undocumented``, where the
-            operation stands in no document.
+        id: IBKR's operation id; ``undocumented...`` if IBKR's document lacks the operation.
         method: HTTP method.
-        path: path template, below ``/v1/api``; one that starts with ``/gw`` or ``/oauth2`` hangs
-            off the host.
+        path: path template below ``/v1/api``; a path that starts with ``/gw`` or ``/oauth2`` is
+            below the host's root.
         group: its group in ``client.api``.
         python_name: its method there.
         summary: what it does.
         idempotent: whether sending it twice has the same effect as sending it once.
-        pacing: the bucket of a limit of its own; empty where only the session's limit holds.
+        limit: key of its own rate limit; empty where only the session's limit holds.
     """
 
     id: str
@@ -46,20 +47,32 @@ class OperationEntry(NamedTuple):
     python_name: str
     summary: str
     idempotent: bool
-    pacing: str
+    limit: str
 
     def __str__(self) -> str:
         return f"{self.group}.{self.python_name}: {self.method} {self.path}"
 
 
-def _entry(row: tuple[str, str, str, str, bool, str, str]) -> OperationEntry:
-    id_, call, group, name, idempotent, pacing, summary = row
-    method, _, path = call.partition(" ")
-    return OperationEntry(id_, method, path, group, name, summary, idempotent, pacing)
+def _entry(place: str) -> OperationEntry:
+    endpoint = cast("Endpoint", value_at(place))
+    operation = endpoint.operation
+    group, _, constant = place.partition(".")
+    return OperationEntry(
+        endpoint.id,
+        operation.method,
+        operation.path,
+        group,
+        constant.lower(),
+        endpoint.summary,
+        operation.idempotent,
+        operation.limit,
+    )
 
+
+_ENTRIES: Final = {place: _entry(place) for place in _PLACES.values()}
 
 OPERATIONS: Final[Mapping[str, OperationEntry]] = MappingProxyType(
-    {entry.id: entry for entry in map(_entry, ROWS)}
+    {entry.id: entry for entry in _ENTRIES.values()}
 )
 """All operations, by IBKR's operation id."""
 
@@ -72,10 +85,10 @@ def by_path(method: str, path: str) -> OperationEntry | None:
     Args:
         method: HTTP method.
         path: a path template with any names for its parameters, or a path with values in their
-            places; ``/v1/api`` in front of it is ignored.
+            places; a leading ``/v1/api`` is ignored.
 
     Returns:
-        The operation whose path fits with the fewest parameters, or None.
+        The operation with the fewest parameters whose path fits, or None.
 
     Raises:
         InvalidRequest: an argument is no text.
@@ -84,19 +97,7 @@ def by_path(method: str, path: str) -> OperationEntry | None:
         if not isinstance(given, str):
             raise InvalidRequest(f"{name} must be text, not {shown(given)}")
     wanted = path.split("?")[0].removeprefix("/v1/api").rstrip("/")
-    found = [
-        (entry.path.count("{"), entry)
-        for entry in OPERATIONS.values()
-        if entry.method == method.upper() and _fits(entry.path, wanted)
-    ]
-    return min(found)[1] if found else None
-
-
-def _fits(template: str, path: str) -> bool:
-    theirs, ours = path.split("/"), template.split("/")
-    return len(theirs) == len(ours) and all(
-        a == b or (b.startswith("{") and a != "") for a, b in zip(theirs, ours, strict=True)
-    )
+    return _ENTRIES.get(find(method.upper(), wanted) or "")
 
 
 def search(words: str) -> list[OperationEntry]:

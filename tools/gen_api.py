@@ -1,9 +1,9 @@
-"""Write the models, the endpoint table and the methods of every operation.
+"""Write the models, the row and the method of every operation, and the rate limits.
 
 `python tools/gen_api.py DOCUMENT` reads IBKR's OpenAPI document and the overlay beside this file,
 renders every file in memory and writes those whose bytes change; with `--check` it compares and
 writes nothing: stale, missing and orphan files fail. Without a document `--check` says so and
-compares the committed table with the committed digest.
+compares the committed index with the committed digest.
 
 `python tools/gen_api.py --diff DOCUMENT` prints what another version of the document would change:
 operations and fields added, removed, changed.
@@ -43,13 +43,19 @@ else:
 
 COMMAND = "python tools/gen_api.py DOCUMENT"
 DEFAULT = "../shared/spec/ibkr-openapi-2.29.json"
-ENDPOINTS = "bezant/_core/operations"
+OPERATIONS = "bezant/_core/operations"
 API = "bezant/_async/api"
 MODELS = "bezant/models"
 PAGE = "docs/api-reference.md"
-TABLE = f"{ENDPOINTS}/_table.py"
+INDEX = f"{OPERATIONS}/_index.py"
+LIMITS = "bezant/_core/pacing/limits.py"
 DIGEST = f"{overlay.FOLDER}/digest.toml"
-BY_HAND = frozenset({f"{ENDPOINTS}/__init__.py", f"{ENDPOINTS}/_base.py", f"{API}/_base.py"})
+BY_HAND = frozenset(
+    {
+        *(f"{OPERATIONS}/{name}.py" for name in ("__init__", "_base", "_arrange", "_lookup")),
+        f"{API}/_base.py",
+    }
+)
 
 
 @dataclass
@@ -73,7 +79,8 @@ def digest(calls: Sequence[str]) -> str:
 def texts_of(made: plan.Plan) -> dict[str, str]:
     """The text of every file, not yet formatted."""
     texts = {
-        TABLE: render.table(made),
+        INDEX: render.index(made),
+        LIMITS: render.limits(made),
         f"{API}/__init__.py": render.api_index(made),
         PAGE: render.page(made),
         DIGEST: digest([each.call for each in made.operations]),
@@ -82,7 +89,7 @@ def texts_of(made: plan.Plan) -> dict[str, str]:
         texts[f"{MODELS}/{group}.py"] = render.models(made, group)
     for group in made.groups:
         if made.of(group):
-            texts[f"{ENDPOINTS}/{group}.py"] = render.endpoints(made, group)
+            texts[f"{OPERATIONS}/{group}.py"] = render.operations(made, group)
             texts[f"{API}/{group}.py"] = render.api(made, group)
     return texts
 
@@ -109,7 +116,7 @@ def generate(root: Path, file: Path, *, absent_is_wrong: bool = True) -> Result:
 def orphans(result: Result) -> list[str]:
     """Generated files that come from nothing."""
     found: list[str] = []
-    for folder in (ENDPOINTS, API, MODELS):
+    for folder in (OPERATIONS, API, MODELS):
         for file in sorted((result.root / folder).glob("*.py")):
             path = file.relative_to(result.root).as_posix()
             ours = folder != MODELS or file.read_text(encoding="utf-8").startswith(render.HEADER)
@@ -148,13 +155,13 @@ def write(result: Result) -> list[str]:
 
 
 def check_digest(root: Path) -> list[Problem]:
-    """Compares the committed table with the committed digest."""
-    if not (root / TABLE).is_file() or not (root / DIGEST).is_file():
-        return [Problem(DIGEST, "the table or its digest is missing")]
-    rows = runpy.run_path(str(root / TABLE))["ROWS"]
+    """Compares the committed index with the committed digest."""
+    if not (root / INDEX).is_file() or not (root / DIGEST).is_file():
+        return [Problem(DIGEST, "the index or its digest is missing")]
+    rows = runpy.run_path(str(root / INDEX))["OPERATIONS"]
     wanted = tomllib.loads((root / DIGEST).read_text(encoding="utf-8"))
-    found = tomllib.loads(digest([row[1] for row in rows]))
-    return [] if found == wanted else [Problem(DIGEST, f"does not fit {TABLE}")]
+    found = tomllib.loads(digest(list(rows)))
+    return [] if found == wanted else [Problem(DIGEST, f"does not fit {INDEX}")]
 
 
 def _skip(root: Path, file: Path) -> int:

@@ -19,6 +19,7 @@ from bezant._core.http.error_mapping import raise_status
 from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
+from bezant._core.operations.orders import SUBMIT_NEW_ORDERS
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.framing import frame_end, plain_messages
 from bezant._core.stream.handshake import check_head
@@ -34,7 +35,7 @@ _SIZE: Final = 1_000_000
 _QUICK_SIZE: Final = 20_000
 
 READ: Final = Operation("GET", "/things", idempotent=True)
-ORDER: Final = Operation("POST", "/iserver/account/{accountId}/orders", idempotent=False)
+ORDER: Final = SUBMIT_NEW_ORDERS.operation
 
 
 def texts() -> dict[str, str]:

@@ -215,11 +215,14 @@ class AsyncClientBase:
 
         Raises:
             InvalidRequest: refused before anything was sent.
-            OutcomeUnknown: a call other than GET failed after it may have been sent, or its answer
-                could not be read.
+            OutcomeUnknown: a call with side effects failed after it may have been sent, or its
+                response could not be read. A call that `bezant.operations` does not know counts as
+                one unless it is a GET.
             BezantError: the kind that says what went wrong.
         """
-        operation = raw_operation(method, path, self._settings)
+        from .._core.operations._lookup import known
+
+        operation = known(raw_operation(method, path, self._settings))
         check_type(type, operation)
         return await self._pipeline.call(operation, type, self._settings, params=params, json=json)
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from .._core.http import session_calls as session_rules
 from .._core.http.operation import Operation
 from .._core.http.request import fill_path
+from .._core.operations.session import GET_BROKERAGE_STATUS, LOGOUT, TICKLE
 from .._core.portfolio import positions as position_rules
 from .._core.session import prerequisites
-from .._core.session.evidence import ORDERS, TRADES, no_accounts
+from .._core.session.evidence import no_accounts
 from .._core.session.first_answer import check_account, is_open, list_key, may_be_incomplete, needed
 from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
@@ -75,7 +75,7 @@ class Client(ClientBase):
         Raises:
             NotAuthenticated: the login is gone.
         """
-        return self._pipeline.call(session_rules.AUTH_STATUS, AuthStatus, self._settings)
+        return self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
 
     def health(self) -> AuthStatus:
         """Return the session's flags if it can be used, else raise what is wrong.
@@ -102,14 +102,14 @@ class Client(ClientBase):
 
     def tickle(self) -> Tickle:
         """Keep the session alive once (``POST /tickle``) and return what the gateway says."""
-        return self._pipeline.call(session_rules.TICKLE, Tickle, self._settings)
+        return self._pipeline.call(TICKLE.operation, Tickle, self._settings)
 
     def logout(self) -> None:
         """End the gateway's session (``POST /logout``).
 
         Only a login in the browser opens a new one.
         """
-        self._pipeline.call(session_rules.LOGOUT, None, self._settings)  # type: ignore[arg-type]
+        self._pipeline.call(LOGOUT.operation, None, self._settings)  # type: ignore[arg-type]
         self._pipeline.forget_session()
 
     def keepalive(
@@ -253,6 +253,8 @@ class Client(ClientBase):
         return self._orders(account_id, open_only=True)
 
     def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
+        from .._core.operations.orders import GET_OPEN_ORDERS
+
         def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
             answer = self.api.orders.get_open_orders(account_id=account)
             return answer.orders or [], may_be_incomplete(answer)
@@ -260,7 +262,7 @@ class Client(ClientBase):
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
             return [order for order in orders if is_open(order)] if open_only else orders
 
-        orders = self._listed(ORDERS, account_id, ask, wanted)
+        orders = self._listed(GET_OPEN_ORDERS.operation, account_id, ask, wanted)
         found = wanted(orders)
         if not found:
             listed = {order.order_id for order in orders}
@@ -286,13 +288,15 @@ class Client(ClientBase):
             SessionError: the session cannot be used.
             InvalidRequest: an argument cannot be used.
         """
+        from .._core.operations.orders import GET_TRADE_HISTORY
+
         check_count("days", days, 0)
 
         def ask(account: str | None) -> tuple[list[Trade], bool]:
             trades = self.api.orders.get_trade_history(days=days, account_id=account)
             return trades, may_be_incomplete(trades)
 
-        found = self._listed(TRADES, account_id, ask, lambda trades: trades)
+        found = self._listed(GET_TRADE_HISTORY.operation, account_id, ask, lambda trades: trades)
         if not found:
             error = self._pipeline.lacks_executions(account_id, days)
             if error is not None:
@@ -393,7 +397,8 @@ class Client(ClientBase):
         Raises:
             InvalidRequest: a conid is not a whole number, or there is none.
         """
-        from .._core.marketdata.snapshots import POLL, SNAPSHOT, Quotes
+        from .._core.marketdata.snapshots import POLL, Quotes
+        from .._core.operations.market_data import GET_MD_SNAPSHOT
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)
@@ -401,7 +406,9 @@ class Client(ClientBase):
         while True:
             for batch in quotes.batches():
                 asked = {"conids": batch, "fields": quotes.codes}
-                rows = self._pipeline.call(SNAPSHOT, list[object], self._settings, params=asked)
+                rows = self._pipeline.call(
+                    GET_MD_SNAPSHOT.operation, list[object], self._settings, params=asked
+                )
                 quotes.add(batch, rows)
             if quotes.complete or not polling.pause():
                 return quotes.found()

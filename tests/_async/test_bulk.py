@@ -144,12 +144,12 @@ async def test_closing_the_client_ends_it(raw: RawGateway) -> None:
 async def test_it_can_be_ended_while_it_waits_for_its_turn(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(1, 900),))
+    monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(1, 900),))
     raw.script(echo)
     async with AsyncClient(raw.base_url, pacing=True) as client:
 
         async def fetch(number: int) -> Any:
-            return await client.request("GET", f"/trsrv/{number}")
+            return await client.request("GET", f"/fyi/disclaimer/{number}")
 
         started = time.monotonic()
         async with client.map(fetch, range(9)) as outcomes:
@@ -163,20 +163,20 @@ async def test_it_can_be_ended_while_it_waits_for_its_turn(
 async def test_it_waits_for_as_long_as_its_turn_takes(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(3, 0.15),))
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/fyi/*"), (limits.Limit(3, 600.0),))
+    monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(3, 0.15),))
+    monkeypatch.setitem(limits.LIMITS, "GET /fyi/unreadnumber", (limits.Limit(3, 600.0),))
     raw.script(echo)
     async with AsyncClient(raw.base_url, pacing=True, max_wait=0.05) as client:
 
         async def fetch(number: int) -> Any:
-            return await client.request("GET", f"/trsrv/{number}")
+            return await client.request("GET", f"/fyi/disclaimer/{number}")
 
         started = time.monotonic()
         assert len(await client.gather(fetch, range(9))) == 9
         assert 0.4 <= time.monotonic() - started < 30
 
         async def fetch_rarely(number: int) -> Any:
-            return await client.request("GET", f"/fyi/{number}")
+            return await client.request("GET", "/fyi/unreadnumber", params={"n": number})
 
         with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
             await client.gather(fetch_rarely, range(9), max_wait=0.05)

@@ -59,7 +59,7 @@ async def test_all_clients_of_a_gateway_share_its_limits(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = limits.Limit(1, 600.0)
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/portfolio/accounts"), (limit,))
+    monkeypatch.setitem(limits.LIMITS, "GET /portfolio/accounts", (limit,))
     raw.script(good)
     async with (
         AsyncClient(raw.base_url, pacing=True) as first,
@@ -270,6 +270,16 @@ async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
+async def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None:
+    raw.script(reset, unavailable, good, unavailable)
+    async with AsyncClient(raw.base_url, retries=2) as client:
+        await client.request("POST", "/iserver/contract/rules", json={})
+        assert len(raw.requests) == 3
+        with pytest.raises(OutcomeUnknown):  # nothing is known of this path
+            await client.request("POST", "/iserver/contract/nothing", json={})
+    assert len(raw.requests) == 4
+
+
 async def test_an_unknown_outcome_names_the_orders(raw: RawGateway) -> None:
     raw.script(good, unavailable, reset)
     two = {"orders": [{"cOID": "my-1", "conid": 1}, {"conid": 2}, {"cOID": "my-2"}]}
@@ -351,7 +361,7 @@ async def test_a_request_counts_from_its_answer_where_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it arrived is not known before: it may have waited for its connection that long."""
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(2, 0.2),))
+    monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 
     def late(request: RawRequest, peer: Peer) -> None:
@@ -365,6 +375,8 @@ async def test_a_request_counts_from_its_answer_where_that_is_late(
 
     raw.script(late, late, note)
     async with AsyncClient(raw.base_url, pacing=True) as client:
-        results = await gather(*[lambda: client.request("GET", "/trsrv/x") for _ in range(4)])
+        results = await gather(
+            *[lambda: client.request("GET", "/fyi/disclaimer/x") for _ in range(4)]
+        )
     assert results == ["x"] * 4
     assert moments[2] - moments[0] > 0.2

@@ -170,7 +170,7 @@ def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
     gateway = Gateway(raw, "U1", "U2", "U3")
     limits = (pacing.Limit(1, 0.1),)
     for path in (ORDERS, TRADES):
-        monkeypatch.setitem(pacing._LIMITS, ("GET", path), limits)
+        monkeypatch.setitem(pacing.LIMITS, f"GET {path}", limits)
     with Client(raw.base_url, pacing=True, max_wait=0.28) as client:
         for call in (client.orders, client.open_orders, client.trades):
             with pytest.raises(PacingError, match="each of 3 accounts takes") as caught:
@@ -189,7 +189,7 @@ def test_a_single_account_that_may_not_be_asked_for_in_time(
 ) -> None:
     gateway = Gateway(raw, "U1")
     gateway.answers[ORDERS] = {"orders": [], "snapshot": False}
-    monkeypatch.setitem(pacing._LIMITS, ("GET", ORDERS), (pacing.Limit(1, 60),))
+    monkeypatch.setitem(pacing.LIMITS, f"GET {ORDERS}", (pacing.Limit(1, 60),))
     with Client(raw.base_url, pacing=True, max_wait=0.05) as client:
         with pytest.raises(PacingError):
             client.open_orders()

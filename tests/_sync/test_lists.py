@@ -162,7 +162,7 @@ def test_a_session_that_is_established_later_starts_the_lists_anew(
 def test_asking_again_waits_for_its_turn(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(limits._LIMITS, ("GET", ORDERS), (limits.Limit(1, 0.1),))
+    monkeypatch.setitem(limits.LIMITS, f"GET {ORDERS}", (limits.Limit(1, 0.1),))
     with Client(gateway.base_url, pacing=True) as client:
         buy(client, "249")
         began = time.monotonic()
@@ -174,7 +174,7 @@ def test_what_may_not_be_asked_again_soon_is_an_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (ORDERS, TRADES):
-        monkeypatch.setitem(limits._LIMITS, ("GET", path), (limits.Limit(1, 600.0),))
+        monkeypatch.setitem(limits.LIMITS, f"GET {path}", (limits.Limit(1, 600.0),))
     with Client(gateway.base_url, pacing=True, max_wait=0.1) as client:
         buy(client, "249")
         for call in (client.open_orders, client.trades):

@@ -341,7 +341,7 @@ def test_nor_does_its_second_send(raw: RawGateway) -> None:
 @pytest.mark.parametrize("path", ["/iserver/account/DU1/orders/whatif"])
 def test_previews_have_prerequisites(raw: RawGateway, path: str) -> None:
     serve(raw, says(b"{}"), asking(), says(b"{}"))
-    with Client(raw.base_url, retries=0) as client:
+    with Client(raw.base_url, retries=1) as client:
         client.request("POST", path, json={})
         client.request("POST", path, json={})
     assert sent(raw) == ["accounts", "POST", "POST", "accounts", "POST"]

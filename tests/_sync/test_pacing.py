@@ -60,7 +60,7 @@ def test_all_clients_of_a_gateway_share_its_limits(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = limits.Limit(1, 600.0)
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/portfolio/accounts"), (limit,))
+    monkeypatch.setitem(limits.LIMITS, "GET /portfolio/accounts", (limit,))
     raw.script(good)
     with (
         Client(raw.base_url, pacing=True) as first,
@@ -271,6 +271,16 @@ def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
+def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None:
+    raw.script(reset, unavailable, good, unavailable)
+    with Client(raw.base_url, retries=2) as client:
+        client.request("POST", "/iserver/contract/rules", json={})
+        assert len(raw.requests) == 3
+        with pytest.raises(OutcomeUnknown):  # nothing is known of this path
+            client.request("POST", "/iserver/contract/nothing", json={})
+    assert len(raw.requests) == 4
+
+
 def test_an_unknown_outcome_names_the_orders(raw: RawGateway) -> None:
     raw.script(good, unavailable, reset)
     two = {"orders": [{"cOID": "my-1", "conid": 1}, {"conid": 2}, {"cOID": "my-2"}]}
@@ -352,7 +362,7 @@ def test_a_request_counts_from_its_answer_where_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it arrived is not known before: it may have waited for its connection that long."""
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/trsrv/*"), (limits.Limit(2, 0.2),))
+    monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 
     def late(request: RawRequest, peer: Peer) -> None:
@@ -366,6 +376,6 @@ def test_a_request_counts_from_its_answer_where_that_is_late(
 
     raw.script(late, late, note)
     with Client(raw.base_url, pacing=True) as client:
-        results = gather(*[lambda: client.request("GET", "/trsrv/x") for _ in range(4)])
+        results = gather(*[lambda: client.request("GET", "/fyi/disclaimer/x") for _ in range(4)])
     assert results == ["x"] * 4
     assert moments[2] - moments[0] > 0.2

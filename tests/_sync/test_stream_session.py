@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bezant import Client, Gap, Message, Reconnected, System, WsClient, WsTimeout
-from bezant._core.http.session_calls import TICKLE
+from bezant._core.operations.session import TICKLE
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._sync.concurrency import Connecting, connecting
@@ -90,14 +90,14 @@ def test_another_session_on_the_socket_means_a_login(
     with Client(raw.base_url, pacing=False) as client, stream(client) as ws:
         ws.subscribe_pnl()
         until(lambda: "spl+{}" in gateway.commands)
-        client._pipeline.started(TICKLE)
+        client._pipeline.started(TICKLE.operation)
         gateway.session = gateway.socket_session = NEW
         (gap,) = [each for each in read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in again" in gap.reason
         until(lambda: gateway.commands.count("spl+{}") == 2)
         # The client asks again for what this session has not seen.
         until(lambda: client._pipeline.session_token == NEW)
-        assert client._pipeline.is_new(TICKLE)
+        assert client._pipeline.is_new(TICKLE.operation)
         assert gateway.connections == 1
     assert NEW not in caplog.text
 

@@ -17,6 +17,7 @@ import pytest
 import bezant.models
 from bezant._core import operations
 from bezant._core.operations._base import Endpoint
+from bezant._core.operations._index import OPERATIONS
 from bezant.models._base import Model
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -48,6 +49,16 @@ ENDPOINTS: list[Endpoint] = [
 BY_CALL = {each.operation.name: each for each in ENDPOINTS}
 
 
+def group_of(endpoint: Endpoint) -> str:
+    """Return the name of an endpoint's group."""
+    return OPERATIONS[endpoint.operation.name].partition(".")[0]
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """Return the name of an endpoint's method."""
+    return OPERATIONS[endpoint.operation.name].partition(".")[2].lower()
+
+
 def class_of(group: str, kind: str) -> type:
     """Return a group's class in one of the trees."""
     module = importlib.import_module(f"bezant._{kind}.api.{group}")
@@ -59,7 +70,7 @@ def class_of(group: str, kind: str) -> type:
 
 def answer_of(endpoint: Endpoint) -> Any:
     """Return the type that a method promises to return."""
-    method = getattr(class_of(endpoint.group, "async"), endpoint.name)
+    method = getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))
     return typing.get_type_hints(method)["return"]
 
 

@@ -14,7 +14,7 @@ def test_by_id() -> None:
     entry = OPERATIONS["getPortfolioSummary"]
     assert (entry.group, entry.python_name) == ("portfolio", "get_portfolio_summary")
     assert str(entry) == "portfolio.get_portfolio_summary: GET /portfolio/{accountId}/summary"
-    assert OPERATIONS["getOpenOrders"].pacing == "GET /iserver/account/orders"
+    assert OPERATIONS["getOpenOrders"].limit == "GET /iserver/account/orders"
     assert not OPERATIONS["submitNewOrder"].idempotent
     with pytest.raises(TypeError):
         OPERATIONS["x"] = entry  # type: ignore[index]

@@ -24,7 +24,8 @@ from bezant._core.operations import (
     scanner,
     session,
 )
-from bezant._core.operations._base import Endpoint, arrange, text_of
+from bezant._core.operations._arrange import arrange, text_of
+from bezant._core.operations._base import Endpoint
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings

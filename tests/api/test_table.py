@@ -16,9 +16,11 @@ import pytest
 import bezant
 import bezant.models
 from bezant import operations
+from bezant._core.http.operation import Operation, OrderCall
 from bezant._core.operations._base import Endpoint
-from bezant._core.operations._table import ROWS
-from bezant._core.pacing.limits import limits_of
+from bezant._core.operations._index import OPERATIONS, RAW
+from bezant._core.operations._lookup import find, known, row_at
+from bezant._core.pacing.limits import LIMITS
 
 from .catalogue import (
     ADDITIONS,
@@ -29,7 +31,9 @@ from .catalogue import (
     MODELS,
     answer_of,
     class_of,
+    group_of,
     is_sent,
+    name_of,
     shared,
 )
 
@@ -71,11 +75,11 @@ def test_the_committed_digest_keeps_the_count() -> None:
 
 def test_ids_and_methods_are_unique() -> None:
     assert len({each.id for each in ENDPOINTS}) == len(ENDPOINTS)
-    assert len({(each.group, each.name) for each in ENDPOINTS}) == len(ENDPOINTS)
+    assert len({(group_of(each), name_of(each)) for each in ENDPOINTS}) == len(ENDPOINTS)
 
 
 def test_the_public_table_says_the_same() -> None:
-    assert len(ROWS) == len(operations.OPERATIONS) == len(ENDPOINTS)
+    assert len(OPERATIONS) == len(operations.OPERATIONS) == len(ENDPOINTS)
     for each in ENDPOINTS:
         entry = operations.OPERATIONS[each.id]
         assert (entry.id, entry.method, entry.path) == (
@@ -83,13 +87,17 @@ def test_the_public_table_says_the_same() -> None:
             each.operation.method,
             each.operation.path,
         )
-        assert (entry.group, entry.python_name) == (each.group, each.name)
-        assert (entry.idempotent, entry.pacing) == (each.operation.idempotent, each.pacing)
+        assert (entry.group, entry.python_name) == (group_of(each), name_of(each))
+        assert (entry.idempotent, entry.limit, entry.summary) == (
+            each.operation.idempotent,
+            each.operation.limit,
+            each.summary,
+        )
 
 
 @each_endpoint
 def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
-    method = getattr(class_of(endpoint.group, "async"), endpoint.name)
+    method = getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))
     placed = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body]
     placed += ["query"] if endpoint.extra else []
     placed += ["body"] if endpoint.sends in ("whole", "signed") else []
@@ -99,7 +107,6 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters.values())
     for name in endpoint.path:
         assert parameters[name].default is inspect.Parameter.empty
-    assert endpoint.answer == method.__annotations__["return"]
     answer_of(endpoint)  # its names can be found
     template = endpoint.operation.path
     assert set(endpoint.path.values()) == {part.split("}")[0] for part in template.split("{")[1:]}
@@ -108,7 +115,9 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
 
 @each_endpoint
 def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
-    documentation = inspect.getdoc(getattr(class_of(endpoint.group, "async"), endpoint.name)) or ""
+    documentation = (
+        inspect.getdoc(getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))) or ""
+    )
     assert f"``{endpoint.operation.name}``" in documentation
     assert "Raises:" in documentation
     for name in [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body]:
@@ -117,15 +126,70 @@ def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
     assert unknown is not endpoint.operation.idempotent
 
 
-@each_endpoint
-def test_pacing_keys_are_the_buckets_that_calls_are_counted_in(endpoint: Endpoint) -> None:
-    assert endpoint.pacing == limits_of(endpoint.operation.method, endpoint.operation.path)[0]
+def test_every_limit_belongs_to_an_operation() -> None:
+    rows = [row_at(place) for place in (*OPERATIONS.values(), *RAW.values())]
+    assert {each.limit for each in rows} == {"", *LIMITS}
+
+
+def test_only_calls_that_are_not_idempotent_concern_orders() -> None:
+    for place in (*OPERATIONS.values(), *RAW.values()):
+        operation = row_at(place)
+        if operation.effect == "order":
+            assert not operation.idempotent
+            assert operation.priority in ("order", "cancel")
+        else:
+            assert operation.order is None
+        if not operation.idempotent and operation.method != "POST":
+            assert operation.effect != "none", operation.name
+
+
+def raw(method: str, path: str) -> Operation:
+    return Operation(method, path, idempotent=method == "GET", effect="account")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "place"),
+    [
+        ("GET", "/portfolio/DU1/ledger", "portfolio.GET_PORTFOLIO_LEDGER"),
+        ("GET", "/portfolio/{a}/ledger", "portfolio.GET_PORTFOLIO_LEDGER"),
+        ("GET", "/portfolio/positions/1", "portfolio.GET_POSITIONS_FOR_CONID"),
+        ("POST", "/iserver/account/orders", "orders.SUBMIT_ORDERS_OF_ACCOUNTS"),
+        ("POST", "/iserver/account/orders/group", "orders.SUBMIT_ORDERS_OF_GROUP"),
+        ("POST", "/iserver/account/DU1/orders", "orders.SUBMIT_NEW_ORDERS"),
+        ("POST", "/iserver/account/DU1/order", "orders.SUBMIT_ONE_ORDER"),
+        ("POST", "/iserver/account/DU1/order/whatif", "orders.PREVIEW_ONE_ORDER"),
+        ("POST", "/iserver/%61ccount/D%2FU/orders", "orders.SUBMIT_NEW_ORDERS"),
+        ("POST", "/iserver/account%2FDU1/orders", "orders.SUBMIT_NEW_ORDERS"),
+        ("GET", "/tickle", "session.TICKLE_BY_GET"),
+        ("PATCH", "/tickle", None),
+        ("GET", "/portfolio//ledger", None),
+        ("POST", "/iserver/%61ccount/nothing/at/all", None),
+    ],
+)
+def test_a_raw_call_finds_its_row(method: str, path: str, place: str | None) -> None:
+    assert find(method, path) == place
+    operation = raw(method, path)
+    found = known(operation)
+    if place is None:
+        assert found is operation
+    else:
+        row = row_at(place)
+        assert (found.method, found.path) == (method, path)
+        assert (found.effect, found.order) == (row.effect, row.order)
+        assert (found.requires, found.limit) == (row.requires, row.limit)
+
+
+def test_a_raw_call_keeps_its_host_and_shape() -> None:
+    modify = known(raw("POST", "/iserver/account/DU1/order/7"))
+    assert (modify.order, modify.wrap_as) == (OrderCall.PLACE, "")
+    signed = known(raw("GET", "/gw/api/v1/accounts"))
+    assert (signed.effect, signed.root) == ("none", False)
 
 
 def test_what_has_an_effect_is_never_sent_twice() -> None:
     effective = ("place", "submit", "create", "cancel", "modify", "delete", "confirm", "transfer")
     for each in ENDPOINTS:
-        if each.name.split("_")[0] in effective:
+        if name_of(each).split("_")[0] in effective:
             assert not each.operation.idempotent, each.operation.name
         if each.operation.method == "GET":
             assert each.operation.idempotent, each.operation.name
@@ -141,7 +205,7 @@ def test_both_trees_have_the_same_methods(group: str) -> None:
         }
 
     assert signatures("async") == signatures("sync")
-    assert len(signatures("async")) == sum(each.group == group for each in ENDPOINTS)
+    assert len(signatures("async")) == sum(group_of(each) == group for each in ENDPOINTS)
 
 
 def test_nothing_is_written_in_ibkrs_words() -> None:
@@ -194,23 +258,28 @@ def loaded(code: str) -> list[str]:
 
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
-    assert loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api") == []
+    names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
+    # The rows that the client itself needs, without their methods and models.
+    own = {"_base", "accounts", "portfolio", "session"}
+    assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 
 
 def test_a_group_loads_alone() -> None:
     code = "import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api.portfolio"
     names = loaded(code)
     assert "bezant._sync.api.portfolio" in names
-    left = [
-        each for each in names if each.rsplit(".", 1)[1] not in ("portfolio", "_base", "common")
-    ]
-    assert left == []
+    own = ("accounts", "portfolio", "session")
+    kept = ("_arrange", "_base", "common", *own)
+    assert [each for each in names if each.rsplit(".", 1)[1] not in kept] == []
+    assert [
+        each for each in names if "api." in each and each.endswith(("accounts", "session"))
+    ] == []
 
 
 def test_the_public_table_loads_no_model() -> None:
     code = "import bezant.operations as o; assert len(o.OPERATIONS) == 191"
     assert [each for each in loaded(code) if "models" in each] == []
-    assert set(loaded(code)) <= {"bezant._core.operations._table"}
+    assert [each for each in loaded(code) if "api" in each] == []
 
 
 def test_models_are_frozen_and_exported() -> None:

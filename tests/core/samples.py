@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bezant._core.decoding.drift import Drift
 from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
+from bezant._core.operations._lookup import known
 
 READ = Operation("GET", "/things/{thingId}", idempotent=True)
 WRITE = Operation("POST", "/orders", idempotent=False)
@@ -117,6 +118,11 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
+
+
+def row(method: str, path: str) -> Operation:
+    """Return the row of a raw call."""
+    return known(Operation(method, path, idempotent=method == "GET"))
 
 
 class Drifts(list[Drift]):

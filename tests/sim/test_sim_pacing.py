@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bezant import Client, RateLimited
 from bezant._core.http.operation import Operation
+from bezant._core.operations._lookup import known
 from bezant._core.pacing.limiter import QueuedCall, RateLimiter
 from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
 from bezant.sim._edge import app
@@ -183,7 +184,7 @@ def test_what_the_client_lets_go_is_let_through(
     for (method, path), count, pause in steps:
         now += pause
         for _ in range(count):
-            pacer.enter(QueuedCall.of(Operation(method, path, idempotent=True)))
+            pacer.enter(QueuedCall.of(known(Operation(method, path, idempotent=True))))
         for ticket in pacer.dispatch(now):
             operation = ticket.operation
             assert judge.arrive(operation.method, operation.path, HERE, now), judge.violations

@@ -112,7 +112,7 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "things.toml").write_text(GROUP)
     (tmp_path / "document.json").write_text(json.dumps(content()))
-    for each in (gen_api.ENDPOINTS, gen_api.API, gen_api.MODELS):
+    for each in (gen_api.OPERATIONS, gen_api.API, gen_api.MODELS):
         (tmp_path / each).mkdir(parents=True)
     return tmp_path
 
@@ -224,14 +224,14 @@ def test_a_changed_file_is_stale(
 
 def test_orphans(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(project, source(project))
-    (project / gen_api.ENDPOINTS / "old.py").write_text("")
+    (project / gen_api.OPERATIONS / "old.py").write_text("")
     shutil.copy(project / gen_api.MODELS / "things.py", project / gen_api.MODELS / "old.py")
     (project / gen_api.MODELS / "by_hand.py").write_text("x = 1\n")
     (project / gen_api.API / "_base.py").write_text("x = 1\n")
     assert run(project, "--check", source(project)) == 1
     told = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in told] == [
-        f"{gen_api.ENDPOINTS}/old.py",
+        f"{gen_api.OPERATIONS}/old.py",
         f"{gen_api.MODELS}/old.py",
     ]
     assert run(project, source(project)) == 0
@@ -242,10 +242,10 @@ def test_orphans(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_digest_notices_a_lost_operation(project: Path) -> None:
     run(project, source(project))
     assert run(project, "--check", "nowhere.json") == 0
-    table = project / gen_api.TABLE
-    table.write_text(table.read_text().replace("/things/file", "/things/other"))
+    index = project / gen_api.INDEX
+    index.write_text(index.read_text().replace("/things/file", "/things/other"))
     assert run(project, "--check", "nowhere.json") == 1
-    table.unlink()
+    index.unlink()
     assert run(project, "--check", "nowhere.json") == 1
 
 
@@ -263,14 +263,81 @@ def test_what_the_files_hold(project: Path) -> None:
     assert "parts: Sequence[MakeThingBodyPart] | None = None" in api
     assert "async def get_file(self) -> BinaryResponse:" in api
     assert '"""Return a thing.\n\n        It is what it is.' in api
-    endpoints = (project / gen_api.ENDPOINTS / "things.py").read_text()
-    assert 'Operation("POST", "/things", idempotent=False)' in endpoints
+    endpoints = (project / gen_api.OPERATIONS / "things.py").read_text()
+    assert 'Operation("POST", "/things", idempotent=False, effect="account")' in endpoints
     assert (project / gen_api.PAGE).read_text().count("\n| `") == 3
+
+
+LIMITS = """
+[gateway.slots]
+value = 4
+doc = "Most calls in flight."
+
+[session]
+count = 10
+seconds = 1
+
+[calls]
+"* /things/{id}" = [{ count = 1, seconds = 5 }, { count = 9, seconds = 60.5 }]
+"""
+ROWS = """
+order = "cancel"
+requires = "accounts"
+
+["DELETE /things/{thingId}"]
+raw = true
+name = "delete_thing"
+summary = "Delete a thing."
+about_session = "login"
+
+["GET /state"]
+id = "undocumented_state"
+summary = "Return the state."
+priority = "tickle"
+first_answer = "may be empty"
+lists = "accounts"
+answer_any = true
+"""
+
+
+def test_what_is_known_of_an_operation(project: Path) -> None:
+    append(project, ROWS)
+    append(project, LIMITS, "limits")
+    assert run(project, source(project)) == 1  # a GET cannot cancel
+    group = project / overlay.FOLDER / "things.toml"
+    text = group.read_text().replace("binary = true\n", "binary = true\nidempotent = false\n")
+    group.write_text(text)
+    assert run(project, source(project)) == 0
+    rows = " ".join((project / gen_api.OPERATIONS / "things.py").read_text().split())
+    assert 'effect="order", order=OrderCall.CANCEL, requires="accounts"' in rows
+    assert 'idempotent=False, effect="account"' in rows
+    assert 'limit="* /things/{id}"' in rows
+    assert 'priority="tickle", may_be_empty=True, lists="accounts"' in rows
+    assert "# Delete a thing. DELETE_THING = Operation(" in rows
+    assert 'about_session="login"' in rows
+    limits = (project / gen_api.LIMITS).read_text()
+    assert "# Most calls in flight.\nSLOTS: Final = 4\n" in limits
+    assert "SESSION_LIMIT: Final = Limit(10, 1.0)" in limits
+    assert "Limit(1, 5.0)" in limits
+    assert "Limit(9, 60.5)" in limits
+    index = (project / gen_api.INDEX).read_text()
+    assert '"DELETE /things/{thingId}": "things.DELETE_THING"' in index
+    assert "delete_thing" not in (project / gen_api.API / "things.py").read_text()
+    assert run(project, "--check", "nowhere.json") == 0
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\neffect = "all"', "effect must be"),
+        ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"', "not idempotent"),
+        (
+            '["POST /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"\neffect = "none"',
+            "has the effect order",
+        ),
+        ('["GET /m"]\nraw = true\nsummary = "X."', "has no name"),
+        ('["GET /m"]\nraw = true\nname = "m"\nsummary = "X."\nbinary = true', "unknown key"),
+        ('["GET /m"]\nraw = true\nname = "get_thing"\nsummary = "X."', "two methods"),
         ('["GET /more"]\nid = "x"\nsummary = "X."', "the document has no such operation"),
         ('["GET /things/{id}"]\nid = "x"\nsummary = "X."', "stands twice"),
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nnonsense = 1', "unknown key"),
@@ -290,7 +357,7 @@ def test_a_wrong_overlay_is_refused(
     append(project, f"\n{text}\n")
     assert run(project, source(project)) == 1
     assert told in capsys.readouterr().err
-    assert not (project / gen_api.TABLE).exists()
+    assert not (project / gen_api.INDEX).exists()
 
 
 @pytest.mark.parametrize(
@@ -300,6 +367,7 @@ def test_a_wrong_overlay_is_refused(
         ("schemas", '"thing" = { nonsense = 1 }', "unknown key"),
         ("glossary", '"nothing" = { doc = "X" }', "'nothing' stands nowhere"),
         ("other", "", "has no title"),
+        ("limits", '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]', "'GET /m' is no operation"),
         ("schemas", '"thing" = { fields = { size = { name = "str" } } }', "cannot be called str"),
     ],
 )

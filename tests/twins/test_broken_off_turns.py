@@ -18,6 +18,7 @@ from redis import Redis, WatchError
 import bezant
 from bezant._async.http.permit import AsyncPermit, AsyncPermitGuard
 from bezant._core.http.operation import Operation
+from bezant._core.operations.scanner import GET_SCANNER_PARAMETERS
 from bezant._core.pacing import limiter, limits, order_turns
 from bezant._core.pacing import shared as shared_pacing
 from bezant._core.pacing.limits import Limit
@@ -32,7 +33,7 @@ from tests.support.raw import Peer, RawGateway, RawRequest
 from tests.support.redis_server import redis_server
 
 READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
-LIMITED = Operation("GET", "/iserver/scanner/params", idempotent=True)
+LIMITED = GET_SCANNER_PARAMETERS.operation
 URL = BaseUrl.parse("http://127.0.0.1:1")
 
 
@@ -51,7 +52,7 @@ def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     none = Limit(1_000_000, 1.0)
     monkeypatch.setattr(shared_pacing, "SESSION_LIMIT", none)
     monkeypatch.setattr(limiter.RateLimiter.__init__, "__defaults__", (none,))
-    monkeypatch.setitem(limits._LIMITS, ("GET", "/iserver/scanner/params"), (none,))
+    monkeypatch.setitem(limits.LIMITS, LIMITED.limit, (none,))
     monkeypatch.setattr(order_turns, "READS_WAIT", 1e12)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from bezant import AccountBusy, AsyncClient, Client
 from bezant._core.http.messages import Request
-from bezant._core.http.unknown_outcome import OrderCall
+from bezant._core.http.operation import OrderCall
 from bezant._core.operations import orders
 from bezant._core.pacing.order_turns import AccountTurn, Outcome
 from bezant._runtime._shared.order_turns import OrderTurns, order_turns_for

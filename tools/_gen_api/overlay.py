@@ -16,14 +16,29 @@ from .problem import Problem
 
 FOLDER = "tools/api_overlay"
 FIELD_TABLE = "bezant/_wire/market_data_fields.py"
-SPECIAL = ("digest", "glossary", "pacing", "schemas")
+SPECIAL = ("digest", "glossary", "limits", "schemas")
 OPERATION_KEYS = frozenset(
     {
-        *("added", "answer", "answer_any", "answer_like", "binary", "call", "group", "id"),
-        *("idempotent", "like", "name", "parameters", "params", "refusal", "starts", "summary"),
+        *("about_session", "added", "answer", "answer_any", "answer_like", "binary", "call"),
+        *("effect", "first_answer", "group", "id", "idempotent", "like", "lists", "name"),
+        *("order", "parameters", "params", "priority", "raw", "refusal", "requires", "summary"),
         *("text", "wrap"),
     }
 )
+# Allowed values of the keys of an operation that name one of a few.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "about_session": ("login", "state"),
+    "effect": ("none", "order", "account", "session"),
+    "first_answer": ("may be empty",),
+    "lists": ("accounts", "orders", "order", "executions"),
+    "order": ("place", "reply", "cancel"),
+    "priority": ("tickle", "cancel", "order", "read"),
+    "requires": ("accounts", "trading accounts"),
+}
+RAW_KEYS = OPERATION_KEYS - {
+    *("added", "answer", "answer_any", "answer_like", "binary", "first_answer", "id", "like"),
+    *("parameters", "params", "text", "wrap"),
+}
 SCHEMA_KEYS = frozenset({"as", "doc", "fields", "market_data", "name", "numbers"})
 FIELD_KEYS = frozenset(
     {"default", "doc", "drop", "name", "place", "required", "secret", "type", "wire"}
@@ -39,7 +54,7 @@ class Overlay:
         operations: by normalised call.
         schemas: corrections by place.
         glossary: names, types and words by wire name.
-        pacing: buckets of limits beside the session's; `*` for a segment or any method.
+        limits: the content of `limits.toml`.
         recorded: what recordings showed, by call.
         market_data: names of market data fields by IBKR's id.
         used: places and words that were looked up with success.
@@ -49,7 +64,7 @@ class Overlay:
     operations: dict[str, Json] = field(default_factory=dict)
     schemas: dict[str, Json] = field(default_factory=dict)
     glossary: dict[str, Json] = field(default_factory=dict)
-    pacing: frozenset[str] = frozenset()
+    limits: Json = field(default_factory=dict)
     recorded: dict[str, Evidence] = field(default_factory=dict)
     market_data: dict[str, str] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
@@ -100,7 +115,7 @@ def read(root: Path) -> Overlay:
         for key, each in table.items():
             for unknown in each.keys() - keys:
                 overlay.problems.add(Problem(FOLDER, f"{key!r} has an unknown key {unknown!r}"))
-    overlay.pacing = frozenset(_toml(folder / "pacing.toml").get("keys", ()))
+    overlay.limits = _toml(folder / "limits.toml")
     recorded = folder / "recorded.json"
     if recorded.is_file():
         content = json.loads(recorded.read_text(encoding="utf-8"))
@@ -126,9 +141,14 @@ def _add_group(overlay: Overlay, group: str, content: Json) -> None:
             continue
         if normal(call) in overlay.operations:
             overlay.problems.add(Problem(file, f"{call}: stands twice in the overlay"))
-        for key in ("id", "summary"):
+        raw = bool(entry.get("raw"))
+        for key in ("name" if raw else "id", "summary"):
             if not entry.get(key):
                 overlay.problems.add(Problem(file, f"{call}: has no {key}"))
-        for unknown in entry.keys() - OPERATION_KEYS:
+        for unknown in entry.keys() - (RAW_KEYS if raw else OPERATION_KEYS):
             overlay.problems.add(Problem(file, f"{call}: unknown key {unknown!r}"))
+        for key, allowed in CHOICES.items():
+            if key in entry and entry[key] not in allowed:
+                text = f"{call}: {key} must be one of {', '.join(allowed)}, not {entry[key]!r}"
+                overlay.problems.add(Problem(file, text))
         overlay.operations[normal(call)] = {**entry, "group": group, "call": call}

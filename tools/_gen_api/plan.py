@@ -55,7 +55,11 @@ class Parameter:
 
 @dataclass(eq=False)
 class Operation:
-    """An operation to be written."""
+    """An operation to be written.
+
+    Attributes:
+        limit: key of its limit in `limits.toml`; empty where only the session's limit holds.
+    """
 
     call: str
     id: str
@@ -63,14 +67,20 @@ class Operation:
     name: str
     summary: str
     idempotent: bool
-    pacing: str
+    limit: str
+    effect: str
+    order: str = ""
+    requires: str = ""
+    priority: str = "read"
+    about_session: str = ""
+    may_be_empty: bool = False
+    lists: str = ""
     parameters: list[Parameter] = field(default_factory=list)
     sends: str = ""
     answer: Shape | None = None
     kind: str = "json"  # or: none, text, binary
     wrap_as: str = ""
     refusal: str = ""
-    starts: bool = False
     source: Call | None = None
 
     @property
@@ -97,7 +107,9 @@ class Plan:
 
     Attributes:
         groups: titles by group.
-        operations: all of them, by group and path.
+        operations: all that have a method, by group and path.
+        raw: those that only raw calls make, by group and path.
+        limits: the content of `limits.toml`.
         models: objects by group, the inner ones before the outer ones.
         homes: group of each object.
         sent: objects that are sent and never received.
@@ -106,6 +118,8 @@ class Plan:
 
     groups: dict[str, str] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
+    raw: list[Operation] = field(default_factory=list)
+    limits: Json = field(default_factory=dict)
     models: dict[str, list[Record]] = field(default_factory=dict)
     homes: dict[int, str] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
@@ -125,7 +139,8 @@ class Planner:
         self.document = document
         self.overlay = overlay
         self.reader = Reader(document, overlay)
-        self.plan = Plan(dict(sorted(overlay.groups.items())))
+        self.plan = Plan(dict(sorted(overlay.groups.items())), limits=overlay.limits)
+        self.limited: set[str] = set()
         self.by_call: dict[str, Operation] = {}
 
     def make(self) -> Plan:
@@ -139,6 +154,11 @@ class Planner:
                 self.plan.problems.add(Problem(FOLDER, text))
         for key, entry in self.overlay.operations.items():
             source = self.document.calls.get(key)
+            if entry.get("raw"):
+                if source:
+                    self._problem(f"{source.key}: the document has it, so it is not raw")
+                self.plan.raw.append(self._row(entry, None))
+                continue
             known = entry.get("added") or entry["id"].startswith("undocumented_")
             if source is None and not known:
                 self.plan.absent.append(entry["call"])
@@ -146,7 +166,8 @@ class Planner:
             operation = self._operation(entry, source)
             self.by_call[key] = operation
             self.plan.operations.append(operation)
-        self.plan.operations.sort(key=lambda each: (each.group, each.path, each.method))
+        for each in (self.plan.operations, self.plan.raw):
+            each.sort(key=lambda one: (one.group, one.path, one.method))
         self._share_answers()
         for operation in self.plan.operations:
             self._look_alike(operation)
@@ -160,22 +181,39 @@ class Planner:
     def _entry(self, operation: Operation) -> Json:
         return self.overlay.operations[normal(operation.call)]
 
+    def _row(self, entry: Json, call: Call | None) -> Operation:
+        """An operation with all that is known of it but its parameters and its answer."""
+        text: str = entry["call"]
+        order = str(entry.get("order", ""))
+        idempotent = bool(entry.get("idempotent", text.split(" ")[0] in READS))
+        effect = str(entry.get("effect") or ("order" if order else ""))
+        effect = effect or ("none" if idempotent else "account")
+        if (effect == "order" and idempotent) or (order and effect != "order"):
+            self._problem(f"{text}: a call with orders has the effect order, and is not idempotent")
+        priority = "cancel" if order == "cancel" else "order" if effect == "order" else "read"
+        return Operation(
+            call=call.key if call else text,
+            id=call.id if call and call.id else str(entry.get("id", "")),
+            group=entry["group"],
+            name=str(entry.get("name") or names.snake(entry["id"])),
+            summary=entry["summary"],
+            idempotent=idempotent,
+            limit=self._limit(text),
+            effect=effect,
+            order=order,
+            requires=str(entry.get("requires", "")),
+            priority=str(entry.get("priority", priority)),
+            about_session=str(entry.get("about_session", "")),
+            may_be_empty="first_answer" in entry,
+            lists=str(entry.get("lists", "")),
+            refusal=str(entry.get("refusal", "")),
+            source=call,
+        )
+
     def _operation(self, entry: Json, call: Call | None) -> Operation:
         text: str = entry["call"]
         method = text.split(" ")[0]
-        name = str(entry.get("name") or names.snake(entry["id"]))
-        operation = Operation(
-            call=call.key if call else text,
-            id=call.id if call and call.id else entry["id"],
-            group=entry["group"],
-            name=name,
-            summary=entry["summary"],
-            idempotent=bool(entry.get("idempotent", method in READS)),
-            pacing=self._pacing(text),
-            refusal=str(entry.get("refusal", "")),
-            starts=bool(entry.get("starts")),
-            source=call,
-        )
+        operation = self._row(entry, call)
         if not call:
             operation.parameters += [
                 Parameter(*self._word(wire, {}), "path", Scalar("str"), required=True, doc="")
@@ -209,13 +247,14 @@ class Planner:
         self._answer(operation, entry, call)
         return operation
 
-    def _pacing(self, text: str) -> str:
-        """The bucket that a call is counted in, as the pacing itself finds it."""
-        method, path = text.split(" ")
-        head = path.rpartition("/")[0]
-        for key in (text, f"{method} {head}/*", f"* {path}"):
-            if key in self.overlay.pacing:
-                return key
+    def _limit(self, text: str) -> str:
+        """The key of a call's limit; those that are used are noted."""
+        method, path = normal(text).split(" ")
+        for key in self.plan.limits.get("calls", {}):
+            its, pattern = normal(key).split(" ")
+            if its in ("*", method) and pattern == path:
+                self.limited.add(key)
+                return str(key)
         return ""
 
     def _problem(self, text: str) -> None:
@@ -415,7 +454,9 @@ class Planner:
                 self.reader.settle_record(record)
 
     def _check(self) -> None:
-        methods: set[tuple[str, str]] = set()
+        for key in self.plan.limits.get("calls", {}).keys() - self.limited:
+            self._problem(f"limits.toml: {key!r} is no operation")
+        methods: set[tuple[str, str]] = {(each.group, each.name) for each in self.plan.raw}
         ids: set[str] = set()
         for operation in self.plan.operations:
             if (operation.group, operation.name) in methods:

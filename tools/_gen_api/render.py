@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 
 from . import names
+from .document import Json
 from .placing import direct
 from .plan import COMMON, Operation, Parameter, Plan
 from .shapes import PYTHON, Field, ListOf, MapOf, OneOf, Record, Scalar, Shape, records
@@ -188,33 +189,57 @@ def _record_doc(plan: Plan, record: Record, *, sent: bool) -> str:
     return f"Part of `{parent}`."
 
 
-# The endpoint table.
+# The rows of operations.
 
 
-def endpoints(plan: Plan, group: str) -> str:
-    """A module of the endpoint table."""
-    found = plan.of(group)
+def operations(plan: Plan, group: str) -> str:
+    """A module of rows."""
+    found, raw = plan.of(group), [each for each in plan.raw if each.group == group]
     text = f'{HEADER}"""{plan.groups[group]}"""\n\nfrom __future__ import annotations\n\n'
-    errors = sorted({each.refusal for each in found if each.refusal})
+    errors = sorted({each.refusal for each in (*found, *raw) if each.refusal})
     if errors:
         text += f"from ...errors import {', '.join(errors)}\n"
-    text += "from ..http.operation import Operation\nfrom ._base import Endpoint\n\n"
-    return text + "\n".join(_endpoint(each) for each in found)
+    calls = "Operation, OrderCall" if any(each.order for each in (*found, *raw)) else "Operation"
+    text += f"from ..http.operation import {calls}\nfrom ._base import Endpoint\n\n"
+    rows = [_endpoint(each) for each in found]
+    rows += [f"# {each.summary}\n{each.constant} = {_operation(each)}\n" for each in raw]
+    return text + "\n".join(rows)
+
+
+def _operation(operation: Operation) -> str:
+    facts = [f'"{operation.method}", "{operation.path}", idempotent={operation.idempotent}']
+    if operation.root:
+        facts.append("root=True")
+    if operation.wrap_as:
+        facts.append(f'wrap_as="{operation.wrap_as}"')
+    if operation.refusal:
+        facts.append(f"refusal={operation.refusal}")
+    if operation.effect != "none":
+        facts.append(f'effect="{operation.effect}"')
+    if operation.order:
+        facts.append(f"order=OrderCall.{operation.order.upper()}")
+    if operation.requires:
+        facts.append(f'requires="{operation.requires}"')
+    if operation.limit:
+        facts.append(f'limit="{operation.limit}"')
+    if operation.priority != "read":
+        facts.append(f'priority="{operation.priority}"')
+    if operation.may_be_empty:
+        facts.append("may_be_empty=True")
+    if operation.lists:
+        facts.append(f'lists="{operation.lists}"')
+    if operation.about_session:
+        facts.append(f'about_session="{operation.about_session}"')
+    return f"Operation({', '.join(facts)})"
 
 
 def _endpoint(operation: Operation) -> str:
-    flags = f"idempotent={operation.idempotent}"
-    if operation.root:
-        flags += ", root=True"
-    if operation.wrap_as:
-        flags += f', wrap_as="{operation.wrap_as}"'
-    if operation.refusal:
-        flags += f", refusal={operation.refusal}"
+    lines = textwrap.wrap(operation.summary.replace('"', '\\"'), WIDTH - 15, drop_whitespace=False)
+    summary = "\n".join(f'"{line}"' for line in lines)
+    summary = f"({summary})" if len(lines) > 1 else summary
     text = f"{operation.constant} = Endpoint(\n"
-    text += f'    id="{operation.id}",\n    group="{operation.group}",\n'
-    text += f'    name="{operation.name}",\n'
-    text += f'    operation=Operation("{operation.method}", "{operation.path}", {flags}),\n'
-    text += f'    answer="{answer_text(operation)}",\n'
+    text += f'    id="{operation.id}",\n    summary={summary},\n'
+    text += f"    operation={_operation(operation)},\n"
     for place in ("path", "query", "header", "body"):
         found = [each for each in operation.parameters if _kept(each.place) == place]
         if found:
@@ -232,10 +257,6 @@ def _endpoint(operation: Operation) -> str:
         text += "    extra=True,\n"
     if operation.sends:
         text += f'    sends="{operation.sends}",\n'
-    if operation.starts:
-        text += "    starts=True,\n"
-    if operation.pacing:
-        text += f'    pacing="{operation.pacing}",\n'
     return f"{text})\n"
 
 
@@ -262,19 +283,46 @@ def answer_text(operation: Operation) -> str:
     return type_text(operation.answer)
 
 
-def table(plan: Plan) -> str:
-    """The table of all operations, without their details."""
-    text = (
-        f'{HEADER}"""All operations: id, call, group, method, idempotent, pacing, summary."""\n\n'
-    )
-    text += "from __future__ import annotations\n\nfrom typing import Final\n\n"
-    text += "ROWS: Final[tuple[tuple[str, str, str, str, bool, str, str], ...]] = (\n"
-    for each in plan.operations:
-        row = (each.id, each.call, each.group, each.name, each.idempotent, each.pacing)
-        cells = ", ".join(f'"{cell}"' if isinstance(cell, str) else str(cell) for cell in row)
-        summary = each.summary.replace('"', '\\"')
-        text += f'    ({cells}, "{summary}"),\n'
-    return text + ")\n"
+def index(plan: Plan) -> str:
+    """The module that says where the row of each operation is."""
+    text = f'{HEADER}"""Index of the rows: module and constant by call."""\n\n'
+    text += "from __future__ import annotations\n\n"
+    text += "from collections.abc import Mapping\nfrom typing import Final\n\n"
+    for title, name, found in (
+        ("Operations that have a method.", "OPERATIONS", plan.operations),
+        ("Operations that only raw calls make.", "RAW", plan.raw),
+    ):
+        text += f"# {title}\n{name}: Final[Mapping[str, str]] = {{\n"
+        for each in found:
+            row = f'    "{each.call}": "{each.group}.{each.constant}",\n'
+            text += row if len(row) <= WIDTH else row.replace(': "', ': (\n"').replace('",', '"),')
+        text += "}\n\n"
+    return text
+
+
+# The limits.
+
+
+def limits(plan: Plan) -> str:
+    """The module of the rate limits."""
+    found = plan.limits
+    text = f'{HEADER}"""IBKR\'s published rate limits, and the limits of the gateway."""\n\n'
+    text += "from __future__ import annotations\n\n"
+    text += "from collections.abc import Mapping\nfrom typing import Final\n\n"
+    text += 'from .window import Limit\n\n__all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]\n\n'
+    for name, each in found.get("gateway", {}).items():
+        text += wrapped(each["doc"], "# ") + f"\n{name.upper()}: Final = {each['value']!r}\n"
+    if session := found.get("session"):
+        text += f"# All requests of a session together.\nSESSION_LIMIT: Final = {_limit(session)}\n"
+    text += "# Limits of one operation, by the `limit` of its row.\n"
+    text += "LIMITS: Final[Mapping[str, tuple[Limit, ...]]] = {\n"
+    for key, rows in found.get("calls", {}).items():
+        text += f'    "{key}": ({"".join(f"{_limit(each)}, " for each in rows)}),\n'
+    return text + "}\n"
+
+
+def _limit(row: Json) -> str:
+    return f"Limit({row['count']}, {float(row['seconds'])})"
 
 
 # The methods.

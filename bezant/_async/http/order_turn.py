@@ -12,7 +12,7 @@ from typing import Final, Self, TypeVar
 
 from ..._core.http.backoff import Backoff
 from ..._core.http.messages import Request
-from ..._core.http.unknown_outcome import OrderCall
+from ..._core.http.operation import OrderCall
 from ..._core.pacing.order_turns import (
     AccountTurn,
     Outcome,

@@ -15,17 +15,14 @@ from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
 from ..._core.http.messages import Request, Response, TransportError
-from ..._core.http.operation import Operation
+from ..._core.http.operation import Operation, OrderCall
 from ..._core.http.request import build
 from ..._core.http.response import read
-from ..._core.http.session_calls import SESSION_PATHS
 from ..._core.http.unknown_outcome import (
     AskedOrders,
-    OrderCall,
     broken_off,
     failed_reply,
     is_decline,
-    order_call,
 )
 from ..._core.pacing import order_turns
 from ..._core.pacing.order_turns import waits_for_questions
@@ -163,7 +160,7 @@ class AsyncPipeline:
             json=json,
             cookies=self._cookies.header(),
         )
-        kind = order_call(operation)
+        kind = operation.order
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
             names = self._questions.names(request)
             turn = AsyncOrderTurn(
@@ -171,7 +168,7 @@ class AsyncPipeline:
             )
             async with AsyncOrderTurnGuard(turn), turn:
                 return await self._attempts(request, kind, type_, settings, turn=turn)
-        if not waits_for_questions(operation, kind):
+        if not waits_for_questions(operation):
             hold = 0.0
         elif hold is None:
             hold = order_turns.READS_WAIT
@@ -291,7 +288,7 @@ class AsyncPipeline:
 
     def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
         """Draw an error's consequences for the session and for what has to be asked first."""
-        about = operation.path in SESSION_PATHS
+        about = operation.about_session == "state"
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
             self._prerequisites.clear()
@@ -454,7 +451,7 @@ class AsyncPipeline:
         try:
             result = read(answer, operation, type_, drifts.append)
         except Refused as refused:
-            if not is_decline(request, refused) or order_call(operation) is not OrderCall.REPLY:
+            if not is_decline(request, refused) or operation.order is not OrderCall.REPLY:
                 raise
             result = cast("T", refused.response)
         self._prerequisites.answered(operation.path, rt.monotonic())

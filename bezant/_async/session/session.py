@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from ..._core.http.session_calls import AUTH_STATUS, INIT, TICKLE
+from ..._core.operations.session import GET_BROKERAGE_STATUS, INITIALIZE_SESSION, TICKLE
 from ..._core.session.calendar import REGIONS, next_midnight
 from ..._core.session.state import (
     POLL,
@@ -166,7 +166,7 @@ class AsyncSession:
             BezantError: something else went wrong than the session or the connection.
         """
         try:
-            await self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+            await self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
         except (SessionError, HttpError) as error:
             _logger.debug("%s", error)
         return self.state
@@ -188,7 +188,9 @@ class AsyncSession:
         while True:
             error: BezantError | None
             try:
-                status = await self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+                status = await self._pipeline.call(
+                    GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings
+                )
                 error = self._pipeline.session.error_for(status)
                 if error is None:
                     return status
@@ -226,10 +228,12 @@ class AsyncSession:
 
         async def open_it() -> AuthStatus:
             # A gateway that has just been logged in to may deny it once; a tickle knows better.
-            tickle = await pipeline.call(TICKLE, Tickle, self._settings)
+            tickle = await pipeline.call(TICKLE.operation, Tickle, self._settings)
             status = tickle.status
             if status is None:
-                status = await pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+                status = await pipeline.call(
+                    GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings
+                )
             if status.authenticated is True:
                 if not isinstance(pipeline.session.error_for(status), NotEstablished):
                     return await self.wait_ready(timeout)
@@ -249,7 +253,9 @@ class AsyncSession:
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = await pipeline.call(INIT, anything, self._settings, json=body)
+            answer = await pipeline.call(
+                INITIALIZE_SESSION.operation, anything, self._settings, json=body
+            )
         except (BadRequest, Refused, UpstreamError) as failure:
             cause = failure
             error: SessionError | None = cannot_open(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..._core.decoding.drift import Drift
 from ..._core.http.request import cookie_header
-from ..._core.http.session_calls import TICKLE
+from ..._core.operations.session import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
@@ -113,7 +113,7 @@ class AsyncStreamWorker:
         client = self.client
         tickle = await client.tickle()
         if tickle.status is not None:
-            trouble = error_for(tickle.status, TICKLE)
+            trouble = error_for(tickle.status, TICKLE.operation)
             if trouble is not None and not tickle.status.ready:
                 trouble.login_url = client.gateway_root
                 raise trouble
@@ -275,7 +275,7 @@ class AsyncStreamWorker:
         except BezantError as error:
             reason = error.message
         else:
-            if tickle.status is None or error_for(tickle.status, TICKLE) is None:
+            if tickle.status is None or error_for(tickle.status, TICKLE.operation) is None:
                 session = Secret(tickle.session or "")
                 _logger.warning(
                     "the gateway has sent no system message for %.0f s: it may have five "

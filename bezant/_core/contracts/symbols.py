@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ...models._contracts import ContractDefinitions, Listing, StockCompany
-from ..http.operation import Operation
+from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
 
-STOCKS = Operation("GET", "/trsrv/stocks", idempotent=True)
-DEFINITIONS = Operation("GET", "/trsrv/secdef", idempotent=True)
+STOCKS: Final = GET_STOCKS_BY_SYMBOL.operation
+DEFINITIONS: Final = GET_INSTRUMENT_DEFINITION.operation
 
 # IBKR takes up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200

@@ -30,9 +30,11 @@ from ...errors import (
 from .error_body import reason
 from .messages import Response, TransportError, Trouble
 from .operation import Operation
-from .session_calls import LOG_IN, LOGIN_PATHS, OPEN_IT
 from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
 
+# How to reopen the brokerage session, and how to log in.
+OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
+LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 # What login pages have and error pages do not.
 _LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
@@ -65,11 +67,11 @@ def raise_known(text: str, operation: Operation) -> None:
 
 def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
     """Return the error for a refusal that is about the login, or only about this call."""
-    if operation.path in LOGIN_PATHS:
+    if operation.about_session:
         return NotAuthenticated(f"{text}; {LOG_IN}", operation=operation.name)
     name = operation.name
     hint = ""
-    if "{accountid}" in name.lower() or "/portfolio/" in name:
+    if operation.requires == "accounts" or "{accountid}" in name.lower():
         # The gateway answers 401 for an account that it does not know, too.
         hint = "; it answers the same for an account id that the user name cannot see"
     error = NotAuthenticated(

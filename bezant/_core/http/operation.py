@@ -1,23 +1,46 @@
-"""One operation of CPAPI."""
+"""Operation: the row that holds everything known about one call of CPAPI."""
 
 from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
 
 from ..._wire.record import Record
 from ...errors import Refused
 
 
+class OrderCall(Enum):
+    """What a call does with an order."""
+
+    PLACE = "place or modify"
+    REPLY = "reply"
+    CANCEL = "cancel"
+
+
 class Operation(Record, frozen=True):
     """One call of CPAPI.
+
+    Rows are generated from ``tools/api_overlay``. The defaults fit a call without side effects and
+    prerequisites.
 
     Attributes:
         method: HTTP method.
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
         idempotent: whether sending it twice has the same effect as sending it once.
-        root: whether the path hangs off the host's root and not off the base path.
-        wrap_as: what an answer of the other outer shape stands for. ``[]``: an object is a list
+        root: whether the path is relative to the host's root and not to the base path.
+        wrap_as: how to read a response of the other outer shape. ``[]``: an object is a list
             of one. A field's name: a list is an object with that field.
-        refusal: what an error inside an answer with status 200 is raised as.
-        name: how errors and logs name it.
+        refusal: error class for an error inside a response with status 200.
+        effect: its side effects; ``account`` stands for all but orders and sessions.
+        order: its action on the order that its request or response names.
+        requires: the accounts that a session has to query first.
+        limit: key of its own rate limit; empty where only the session's limit holds.
+        priority: its place in the queue, and which slots it may use.
+        may_be_empty: whether the first response of a session may be empty although there are rows.
+        lists: the content of its response, to check empty lists against; ``order`` is one order.
+        about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
+            ``state``: its errors tell the state of the session, too.
+        name: names it in errors and logs.
     """
 
     method: str
@@ -26,6 +49,14 @@ class Operation(Record, frozen=True):
     root: bool = False
     wrap_as: str = ""
     refusal: type[Refused] = Refused
+    effect: Literal["none", "order", "account", "session"] = "none"
+    order: OrderCall | None = None
+    requires: Literal["", "accounts", "trading accounts"] = ""
+    limit: str = ""
+    priority: Literal["tickle", "cancel", "order", "read"] = "read"
+    may_be_empty: bool = False
+    lists: Literal["", "accounts", "orders", "order", "executions"] = ""
+    about_session: Literal["", "login", "state"] = ""
 
     @property
     def name(self) -> str:

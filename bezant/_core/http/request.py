@@ -54,9 +54,9 @@ def fill_path(template: str, values: Mapping[str, object]) -> str:
 
 
 def raw_operation(method: str, path: str, settings: Settings) -> Operation:
-    """Turn a user's own method and path into an operation.
+    """Return the operation of a raw call, as if nothing were known of its path.
 
-    The path stands below the base path; one that repeats the base path is accepted.
+    The path is below the base path; a path that repeats the base path is accepted.
 
     Raises:
         InvalidRequest: the method or the path cannot be sent.
@@ -79,7 +79,8 @@ def raw_operation(method: str, path: str, settings: Settings) -> Operation:
     if any(unquote(segment) in ("", ".", "..") for segment in path[1:].split("/")):
         raise InvalidRequest("path must not have empty or dot segments")
     method = method.upper()
-    return Operation(method, path, method in _READS)
+    reads = method in _READS
+    return Operation(method, path, idempotent=reads, effect="none" if reads else "account")
 
 
 def build(

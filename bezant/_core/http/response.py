@@ -26,7 +26,7 @@ from .error_mapping import (
 from .files import BinaryResponse, binary
 from .messages import Response
 from .operation import Operation
-from .unknown_outcome import check_told, is_order, unreadable
+from .unknown_outcome import check_told, unreadable
 
 T = TypeVar("T")
 
@@ -159,7 +159,7 @@ def _value(response: Response, operation: Operation, type_: type[T], report: Rep
         if "html" in response.headers.get("content-type", "").lower() and is_login_page(response):
             refuse_html(response, operation)
         return cast("T", binary(response, operation))
-    if wanted is Any and not body.strip() and (response.status == 204 or not is_order(operation)):
+    if wanted is Any and not body.strip() and (response.status == 204 or operation.order is None):
         return cast("T", None)
     refuse_html(response, operation)
     if wanted is None or wanted is type(None):
@@ -167,7 +167,7 @@ def _value(response: Response, operation: Operation, type_: type[T], report: Rep
     if operation.wrap_as:
         body = _as_expected(body, operation.wrap_as)
     found = decode(body, type_, operation=operation.name, report=report)
-    if is_order(operation):
+    if operation.order is not None:
         check_told(found, body, operation)
     return found
 

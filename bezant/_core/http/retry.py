@@ -14,13 +14,13 @@ from ...errors import (
     UpstreamError,
 )
 from .backoff import Backoff
-from .operation import Operation
-from .unknown_outcome import ASK_FIRST, OrderCall
+from .operation import Operation, OrderCall
+from .unknown_outcome import ASK_FIRST
 
 # Full jitter: clients that failed together must not come back together.
 BACKOFF: Final = Backoff(0.25, 4.0, jitter=(0.0, 1.0))
 # Sent once more if the gateway did nothing but ask for its accounts.
-SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL, OrderCall.PREVIEW)
+SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL)
 
 
 def may_repeat(error: BezantError, operation: Operation) -> bool:

@@ -1,11 +1,10 @@
-"""Calls with an effect: what to say of it where their answer does not, and of which orders."""
+"""Errors for calls with side effects whose response does not tell the result."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from enum import Enum
 from typing import Final, cast
 from urllib.parse import unquote
 
@@ -23,13 +22,9 @@ from ...errors import (
 )
 from ..decoding.decoder import loads
 from .messages import Request
-from .operation import Operation
+from .operation import Operation, OrderCall
 from .request import client_order_ids
 
-# The account may be missing: the oldest form of placing names it in the tickets.
-_ORDER: Final = re.compile(r"/iserver/account/(?:[^/]+/)?orders?(?:/|$)")
-_REPLIES: Final = "/iserver/reply/"
-_PREVIEW: Final = "/whatif"
 _DECLINED: Final = "order not confirmed"
 # In lower case, as part of an error: the gateway lacks a prerequisite.
 ASK_FIRST: Final = "please query /accounts first"
@@ -39,45 +34,16 @@ _REPLY: Final = re.compile(r"/iserver/reply/([^/?]+)")
 _REMEMBERED: Final = 256
 
 
-class OrderCall(Enum):
-    """What a call does with an order."""
-
-    PLACE = "place or modify"
-    REPLY = "reply"
-    CANCEL = "cancel"
-    PREVIEW = "preview"
-
-
-def order_call(operation: Operation) -> OrderCall | None:
-    """Return what a call does with an order; None for calls without side effects and all others."""
-    if operation.idempotent or not operation.path.startswith("/iserver/"):
-        return None
-    path = unquote(operation.path)
-    if path.startswith(_REPLIES):
-        return OrderCall.REPLY
-    if _ORDER.match(path) is None:
-        return None
-    if operation.method == "DELETE":
-        return OrderCall.CANCEL
-    return OrderCall.PREVIEW if path.endswith(_PREVIEW) else OrderCall.PLACE
-
-
-def is_order(operation: Operation) -> bool:
-    """Say whether a call places, changes, confirms or cancels an order."""
-    return order_call(operation) is not None
-
-
 def advice(operation: Operation) -> str:
-    """Return what to do about a call with an effect that may have been carried out."""
-    kind = order_call(operation)
-    what = LOOK_FIRST if kind is not None else "look before you send it again"
-    asks = kind is OrderCall.PLACE or kind is OrderCall.REPLY
+    """Return what to do about a call with side effects that may have been carried out."""
+    what = LOOK_FIRST if operation.effect == "order" else "look before you send it again"
+    asks = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
     also = ", and a question about it may be open" if asks else ""
     return f"it may have been carried out{also}: {what}"
 
 
 def unreadable(error: DecodeError, operation: Operation, status: int | None) -> OutcomeUnknown:
-    """Return the error for an answer that cannot be read, of a call with an effect."""
+    """Return the error for an unreadable response to a call with side effects."""
     unknown = OutcomeUnknown(
         f"{error.message}; {advice(operation)}", operation=operation.name, status=status
     )

@@ -9,10 +9,8 @@ from ..._wire import converters
 from ...errors import InvalidRequest
 from ...models.stream import MarketData
 from ..http.backoff import Backoff
-from ..http.operation import Operation
 from .fields import MarketDataFields
 
-SNAPSHOT: Final = Operation("GET", "/iserver/marketdata/snapshot", idempotent=True)
 # What IBKR takes in one call.
 MAX_CONTRACTS: Final = 100
 

@@ -1,1 +1,0 @@
-"""The endpoint table: one value for each operation, a module for each group."""

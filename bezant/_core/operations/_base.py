@@ -1,23 +1,13 @@
-"""What an endpoint is, and how a call is made of it and a method's arguments."""
+"""An operation with its parameters: what a method of `client.api` calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Final, NamedTuple, cast
-from urllib.parse import urlencode
 
 import msgspec
-from msgspec import UNSET
 
 from ..._wire.record import Record
-from ...errors import InvalidRequest
-from ..http.messages import Payload
 from ..http.operation import Operation
-from ..http.request import encode_body, fill_path
-
-JWT = "application/jwt"
-FORM = "application/x-www-form-urlencoded"
 
 
 def _no_names() -> Mapping[str, str]:
@@ -25,33 +15,29 @@ def _no_names() -> Mapping[str, str]:
 
 
 class Endpoint(Record, eq=False, frozen=True):
-    """An operation and where its parameters go.
+    """An operation and its parameters.
+
+    Its module is its group in ``client.api``, and its constant the name of its method.
 
     Attributes:
-        id: IBKR's operation id; one of ours where the operation stands in no document.
-        group: the group's name in ``client.api``.
-        name: the method's name.
+        id: IBKR's operation id; our own id if IBKR's document lacks the operation.
+        summary: one sentence about it.
         operation: the call.
-        answer: the type of the answer, as text.
         path: wire names of path parameters by Python name.
         query: wire names of query parameters.
         header: names of headers.
-        body: wire names of a body's fields.
-        kinds: what can be sent in those fields, by Python name: ``int``, ``decimal``, ``bool``,
-            ``str``, or a list of them (``list[str]``, ``list[any]``).
+        body: wire names of the fields of a body.
+        kinds: types of those fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``, or a
+            list of them (``list[str]``, ``list[any]``).
         extra: whether ``query`` may hold more query values, under IBKR's own names.
-        sends: how the body is made. ``fields``: an object of parameters; ``form``: a form of them;
-            ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as it
-            is given; empty for none.
-        starts: whether the first answer of a session may be empty because it only starts a list.
-        pacing: the bucket of a limit of its own; empty where only the session's limit holds.
+        sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
+            ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
+            text; empty for no body.
     """
 
     id: str
-    group: str
-    name: str
+    summary: str
     operation: Operation
-    answer: str
     path: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     query: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
@@ -59,121 +45,3 @@ class Endpoint(Record, eq=False, frozen=True):
     kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""
-    starts: bool = False
-    pacing: str = ""
-
-
-class Arranged(NamedTuple):
-    """A call's parts: path below the base, query values, body."""
-
-    path: str
-    params: dict[str, object] | None
-    json: object
-
-
-def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Put a method's arguments where they belong; what is None or UNSET was not given.
-
-    Raises:
-        InvalidRequest: a value cannot be sent.
-    """
-    path = fill_path(
-        endpoint.operation.path, {wire: values[name] for name, wire in endpoint.path.items()}
-    )
-    params = _given(endpoint.query, values)
-    extra = values.get("query") if endpoint.extra else None
-    if isinstance(extra, Mapping):
-        params.update(cast("Mapping[str, object]", extra))
-    headers = {key: str(value) for key, value in _given(endpoint.header, values).items()}
-    return Arranged(path, params or None, _payload(endpoint, values, tuple(headers.items())))
-
-
-def _given(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
-    return {
-        wire: values[name]
-        for name, wire in names.items()
-        if values[name] is not None and values[name] is not UNSET
-    }
-
-
-def _payload(
-    endpoint: Endpoint, values: Mapping[str, object], headers: tuple[tuple[str, str], ...]
-) -> object:
-    name = endpoint.operation.name
-    match endpoint.sends:
-        case "fields":
-            _refuse_unfit(endpoint, values)
-            json: object = _given(endpoint.body, values)
-        case "whole":
-            json = values["body"]
-        case "signed":
-            json = values["body"]
-            if isinstance(json, str):
-                return Payload(_ascii(json, name), JWT, headers)
-        case "form":
-            text = {key: str(value) for key, value in _given(endpoint.body, values).items()}
-            return Payload(urlencode(text).encode(), FORM, headers)
-        case _:
-            return Payload(headers=headers) if headers else UNSET
-    if json is None or json is UNSET or isinstance(json, bytes):
-        raise InvalidRequest("body must be given, and not as bytes", operation=name)
-    return Payload(encode_body(json, name), headers=headers) if headers else json
-
-
-_KINDS: Final[Mapping[str, Any]] = {
-    "int": int,
-    "decimal": Decimal,
-    "bool": bool,
-    "str": str,
-    "list[int]": list[int],
-    "list[decimal]": list[Decimal],
-    "list[bool]": list[bool],
-    "list[str]": list[str],
-    "list[any]": list[Any],
-}
-
-
-def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
-    """Refuse what a field cannot mean: True as a price, a text that is no number.
-
-    Raises:
-        InvalidRequest: there is one.
-    """
-    for name in _given({name: name for name in endpoint.kinds}, values):
-        value = values[name]
-        kind = type(value).__name__  # not the value, which may be a secret
-        try:
-            plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
-            meant = msgspec.convert(plain, _KINDS[endpoint.kinds[name]], strict=False)
-        except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            what = str(error)
-        else:
-            if isinstance(value, bytes | bytearray | memoryview):
-                what = "decode it first"
-            elif isinstance(meant, Decimal) and not meant.is_finite():
-                what = "it is not finite"
-            else:
-                continue
-        raise InvalidRequest(
-            f"{name} cannot be this {kind}: {what}", operation=endpoint.operation.name
-        )
-
-
-def _ascii(text: str, operation: str) -> bytes:
-    try:
-        content = text.encode("ascii")
-    except UnicodeEncodeError:
-        content = b""
-    if not content.strip():
-        raise InvalidRequest("body is no signed JWT", operation=operation)
-    return content
-
-
-def text_of(text: str) -> str:
-    """Return a text answer: what stands in the quotes where it came as a JSON string."""
-    if text.startswith('"'):
-        try:
-            return msgspec.json.decode(text.strip(), type=str)
-        except (msgspec.MsgspecError, ValueError):
-            return text
-    return text

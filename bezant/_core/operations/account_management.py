@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
-    group="account_management",
-    name="get_request_file",
+    summary="Return the file that an account was opened with, or the answer to it.",
     operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True),
-    answer="AccountFile",
     query={
         "account_id": "accountId",
         "external_id": "externalId",
@@ -20,37 +18,35 @@ GET_REQUEST_FILE = Endpoint(
 
 UPDATE_ACCOUNTS = Endpoint(
     id="patch_gw_api_v1_accounts",
-    group="account_management",
-    name="update_accounts",
-    operation=Operation("PATCH", "/gw/api/v1/accounts", idempotent=False, root=True),
-    answer="RequestReceipt",
+    summary="Change accounts as a signed request says.",
+    operation=Operation(
+        "PATCH", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+    ),
     sends="signed",
 )
 
 CREATE_ACCOUNTS = Endpoint(
     id="post_gw_api_v1_accounts",
-    group="account_management",
-    name="create_accounts",
-    operation=Operation("POST", "/gw/api/v1/accounts", idempotent=False, root=True),
-    answer="RequestReceipt",
+    summary="Open accounts as a signed application says.",
+    operation=Operation(
+        "POST", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+    ),
     sends="signed",
 )
 
 SUBMIT_DOCUMENTS = Endpoint(
     id="post_gw_api_v1_accounts_documents",
-    group="account_management",
-    name="submit_documents",
-    operation=Operation("POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True),
-    answer="RequestReceipt",
+    summary="Hand in signed documents of an account.",
+    operation=Operation(
+        "POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True, effect="account"
+    ),
     sends="signed",
 )
 
 GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
-    group="account_management",
-    name="get_login_messages",
+    summary="Return messages that users were shown when they logged in.",
     operation=Operation("GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True),
-    answer="LoginMessages",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -63,10 +59,8 @@ GET_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
-    group="account_management",
-    name="get_account_statuses",
+    summary="Return the states of accounts opened in a span of days.",
     operation=Operation("GET", "/gw/api/v1/accounts/status", idempotent=True, root=True),
-    answer="AccountStatuses",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -78,12 +72,10 @@ GET_ACCOUNT_STATUSES = Endpoint(
 
 GET_ACCOUNT_DETAILS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_details",
-    group="account_management",
-    name="get_account_details",
+    summary="Return everything that is on file about an account.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/details", idempotent=True, root=True
     ),
-    answer="AccountDetails",
     path={
         "account_id": "accountId",
     },
@@ -91,10 +83,8 @@ GET_ACCOUNT_DETAILS = Endpoint(
 
 GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
-    group="account_management",
-    name="get_identity_check",
+    summary="Return where an applicant proves who they are.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True),
-    answer="IdentityCheck",
     path={
         "account_id": "accountId",
     },
@@ -102,12 +92,10 @@ GET_IDENTITY_CHECK = Endpoint(
 
 GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_accountid_login_messages",
-    group="account_management",
-    name="get_account_login_messages",
+    summary="Return messages that an account's users were shown when they logged in.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/login-messages", idempotent=True, root=True
     ),
-    answer="LoginMessages",
     path={
         "account_id": "accountId",
     },
@@ -118,12 +106,10 @@ GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_status",
-    group="account_management",
-    name="get_account_status",
+    summary="Return the state of an account.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/status", idempotent=True, root=True
     ),
-    answer="AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -131,12 +117,14 @@ GET_ACCOUNT_STATUS = Endpoint(
 
 UPDATE_ACCOUNT_STATUS = Endpoint(
     id="patch_gw_api_v1_accounts_accountid_status",
-    group="account_management",
-    name="update_account_status",
+    summary="Change the state of an account.",
     operation=Operation(
-        "PATCH", "/gw/api/v1/accounts/{accountId}/status", idempotent=False, root=True
+        "PATCH",
+        "/gw/api/v1/accounts/{accountId}/status",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -145,10 +133,8 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
 
 GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
-    group="account_management",
-    name="get_tasks",
+    summary="Return what is left to do before an account is approved or may trade.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True),
-    answer="AccountTasks",
     path={
         "account_id": "accountId",
     },
@@ -159,12 +145,14 @@ GET_TASKS = Endpoint(
 
 UPDATE_TASKS = Endpoint(
     id="patch_gw_api_v1_accounts_accountid_tasks",
-    group="account_management",
-    name="update_tasks",
+    summary="Change the state of an account's tasks.",
     operation=Operation(
-        "PATCH", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=False, root=True
+        "PATCH",
+        "/gw/api/v1/accounts/{accountId}/tasks",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="list[TaskAction]",
     path={
         "account_id": "accountId",
     },
@@ -173,12 +161,14 @@ UPDATE_TASKS = Endpoint(
 
 ASSIGN_TASKS = Endpoint(
     id="post_gw_api_v1_accounts_accountid_tasks",
-    group="account_management",
-    name="assign_tasks",
+    summary="Assign tasks to an account.",
     operation=Operation(
-        "POST", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=False, root=True
+        "POST",
+        "/gw/api/v1/accounts/{accountId}/tasks",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="list[TaskAction]",
     path={
         "account_id": "accountId",
     },

@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 GET_ACCOUNT_OWNERS = Endpoint(
     id="getAccountOwners",
-    group="accounts",
-    name="get_account_owners",
+    summary="Return who owns an account and who may sign for it.",
     operation=Operation("GET", "/acesws/{accountId}/signatures-and-owners", idempotent=True),
-    answer="AccountOwners",
     path={
         "account_id": "accountId",
     },
@@ -19,10 +17,10 @@ GET_ACCOUNT_OWNERS = Endpoint(
 
 SET_ACTIVE_ACCOUNT = Endpoint(
     id="setActiveAccount",
-    group="accounts",
-    name="set_active_account",
-    operation=Operation("POST", "/iserver/account", idempotent=False),
-    answer="AccountSwitch",
+    summary="Make an account the one that calls without an account id mean.",
+    operation=Operation(
+        "POST", "/iserver/account", idempotent=False, effect="account", requires="trading accounts"
+    ),
     body={
         "account_id": "acctId",
     },
@@ -34,19 +32,27 @@ SET_ACTIVE_ACCOUNT = Endpoint(
 
 GET_PNL = Endpoint(
     id="getPnl",
-    group="accounts",
-    name="get_pnl",
-    operation=Operation("GET", "/iserver/account/pnl/partitioned", idempotent=True),
-    answer="PnlToday",
-    pacing="GET /iserver/account/pnl/partitioned",
+    summary="Return the day's profit and loss by account; empty until it was streamed once.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/pnl/partitioned",
+        idempotent=True,
+        requires="trading accounts",
+        limit="GET /iserver/account/pnl/partitioned",
+    ),
 )
 
 GET_DYNAMIC_ACCOUNTS = Endpoint(
     id="getDynamicAccounts",
-    group="accounts",
-    name="get_dynamic_accounts",
-    operation=Operation("GET", "/iserver/account/search/{searchPattern}", idempotent=True),
-    answer="AccountSearch",
+    summary=(
+        "Return the accounts whose id matches a pattern, for users who pick accounts by search."
+    ),
+    operation=Operation(
+        "GET",
+        "/iserver/account/search/{searchPattern}",
+        idempotent=True,
+        requires="trading accounts",
+    ),
     path={
         "search_pattern": "searchPattern",
     },
@@ -54,10 +60,10 @@ GET_DYNAMIC_ACCOUNTS = Endpoint(
 
 GET_ACCOUNT_SUMMARY = Endpoint(
     id="getAccountSummary",
-    group="accounts",
-    name="get_account_summary",
-    operation=Operation("GET", "/iserver/account/{accountId}/summary", idempotent=True),
-    answer="AccountSummary",
+    summary="Return an account's balances and margins in its base currency.",
+    operation=Operation(
+        "GET", "/iserver/account/{accountId}/summary", idempotent=True, requires="trading accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -65,12 +71,13 @@ GET_ACCOUNT_SUMMARY = Endpoint(
 
 GET_FUND_SUMMARY = Endpoint(
     id="getFundSummary",
-    group="accounts",
-    name="get_fund_summary",
+    summary="Return what an account has available to trade and to withdraw, by segment.",
     operation=Operation(
-        "GET", "/iserver/account/{accountId}/summary/available_funds", idempotent=True
+        "GET",
+        "/iserver/account/{accountId}/summary/available_funds",
+        idempotent=True,
+        requires="trading accounts",
     ),
-    answer="dict[str, SegmentFunds]",
     path={
         "account_id": "accountId",
     },
@@ -78,10 +85,13 @@ GET_FUND_SUMMARY = Endpoint(
 
 GET_BALANCE_SUMMARY = Endpoint(
     id="getBalanceSummary",
-    group="accounts",
-    name="get_balance_summary",
-    operation=Operation("GET", "/iserver/account/{accountId}/summary/balances", idempotent=True),
-    answer="dict[str, SegmentBalances]",
+    summary="Return an account's balances, by segment.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/{accountId}/summary/balances",
+        idempotent=True,
+        requires="trading accounts",
+    ),
     path={
         "account_id": "accountId",
     },
@@ -89,10 +99,13 @@ GET_BALANCE_SUMMARY = Endpoint(
 
 GET_MARGIN_SUMMARY = Endpoint(
     id="getMarginSummary",
-    group="accounts",
-    name="get_margin_summary",
-    operation=Operation("GET", "/iserver/account/{accountId}/summary/margins", idempotent=True),
-    answer="dict[str, SegmentMargins]",
+    summary="Return an account's margin requirements, by segment.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/{accountId}/summary/margins",
+        idempotent=True,
+        requires="trading accounts",
+    ),
     path={
         "account_id": "accountId",
     },
@@ -100,12 +113,13 @@ GET_MARGIN_SUMMARY = Endpoint(
 
 GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
     id="getAccountMarketSummary",
-    group="accounts",
-    name="get_account_market_summary",
+    summary="Return what an account holds by kind of product, by currency.",
     operation=Operation(
-        "GET", "/iserver/account/{accountId}/summary/market_value", idempotent=True
+        "GET",
+        "/iserver/account/{accountId}/summary/market_value",
+        idempotent=True,
+        requires="trading accounts",
     ),
-    answer="dict[str, MarketValues]",
     path={
         "account_id": "accountId",
     },
@@ -113,18 +127,14 @@ GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
 
 GET_BROKERAGE_ACCOUNTS = Endpoint(
     id="getBrokerageAccounts",
-    group="accounts",
-    name="get_brokerage_accounts",
-    operation=Operation("GET", "/iserver/accounts", idempotent=True),
-    answer="BrokerageAccounts",
+    summary="Return the accounts that may trade; orders and quotes need this call first.",
+    operation=Operation("GET", "/iserver/accounts", idempotent=True, lists="accounts"),
 )
 
 SET_DYNAMIC_ACCOUNT = Endpoint(
     id="setDynamicAccount",
-    group="accounts",
-    name="set_dynamic_account",
-    operation=Operation("POST", "/iserver/dynaccount", idempotent=False),
-    answer="AccountSwitch",
+    summary="Make an account that a search found the active one.",
+    operation=Operation("POST", "/iserver/dynaccount", idempotent=False, effect="account"),
     body={
         "account_id": "acctId",
     },

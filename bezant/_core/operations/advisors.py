@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 GET_MODEL_PRESETS = Endpoint(
     id="getModelPresets",
-    group="advisors",
-    name="get_model_presets",
+    summary="Return how orders of model portfolios are made.",
     operation=Operation("POST", "/fa/fa-preset/get", idempotent=True),
-    answer="ModelPresets",
     body={
         "request_id": "reqID",
     },
@@ -23,10 +21,8 @@ GET_MODEL_PRESETS = Endpoint(
 
 SET_MODEL_PRESETS = Endpoint(
     id="setModelPresets",
-    group="advisors",
-    name="set_model_presets",
-    operation=Operation("POST", "/fa/fa-preset/save", idempotent=False),
-    answer="ModelPresetsSaved",
+    summary="Change how orders of model portfolios are made.",
+    operation=Operation("POST", "/fa/fa-preset/save", idempotent=False, effect="account"),
     body={
         "avoid_negative_cash_in_independent": "avoidNegativeCashInIndependent",
         "close_divest_independent_position": "closeDivestIndependentPosition",
@@ -58,10 +54,8 @@ SET_MODEL_PRESETS = Endpoint(
 
 GET_ACCOUNTS_IN_MODEL = Endpoint(
     id="getAccountsInModel",
-    group="advisors",
-    name="get_accounts_in_model",
+    summary="Return the accounts invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/accounts-details", idempotent=True),
-    answer="AccountsInModel",
     body={
         "calc_pnls": "calcPnls",
         "model": "model",
@@ -77,10 +71,8 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
 
 SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
     id="setAccountinvestmentInModel",
-    group="advisors",
-    name="set_account_investment_in_model",
-    operation=Operation("POST", "/fa/model/invest-divest", idempotent=False),
-    answer="ModelInvestment",
+    summary="Invest accounts in a model portfolio, or take money out of it.",
+    operation=Operation("POST", "/fa/model/invest-divest", idempotent=False, effect="account"),
     body={
         "account_list": "accountList",
         "model": "model",
@@ -96,10 +88,8 @@ SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
 
 GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
     id="getInvestedAccountsInModel",
-    group="advisors",
-    name="get_invested_accounts_in_model",
+    summary="Return what each account has invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/invest-divest-positions", idempotent=True),
-    answer="InvestedAccounts",
     body={
         "model": "model",
         "request_id": "reqID",
@@ -115,10 +105,8 @@ GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
 
 GET_ALL_MODELS = Endpoint(
     id="getAllmodels",
-    group="advisors",
-    name="get_all_models",
+    summary="Return the model portfolios.",
     operation=Operation("POST", "/fa/model/list", idempotent=True),
-    answer="Models",
     body={
         "request_id": "reqID",
     },
@@ -130,10 +118,8 @@ GET_ALL_MODELS = Endpoint(
 
 GET_ALL_MODEL_POSITIONS = Endpoint(
     id="getAllModelPositions",
-    group="advisors",
-    name="get_all_model_positions",
+    summary="Return a model portfolio's positions against their targets.",
     operation=Operation("POST", "/fa/model/positions", idempotent=True),
-    answer="ModelPositions",
     body={
         "limit": "limit",
         "model": "model",
@@ -153,10 +139,8 @@ GET_ALL_MODEL_POSITIONS = Endpoint(
 
 SET_MODEL_TARGET_POSITIONS = Endpoint(
     id="setModelTargetPositions",
-    group="advisors",
-    name="set_model_target_positions",
-    operation=Operation("POST", "/fa/model/save", idempotent=False),
-    answer="ModelTargetsSaved",
+    summary="Set a model portfolio's target positions.",
+    operation=Operation("POST", "/fa/model/save", idempotent=False, effect="account"),
     body={
         "cash_targets": "cashTargets",
         "description": "desc",
@@ -178,10 +162,10 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
 
 SUBMIT_MODEL_ORDERS = Endpoint(
     id="submitModelOrders",
-    group="advisors",
-    name="submit_model_orders",
-    operation=Operation("POST", "/fa/model/submit-transfers", idempotent=False),
-    answer="ModelOrdersSubmitted",
+    summary="Send the orders that bring accounts to their models' targets.",
+    operation=Operation(
+        "POST", "/fa/model/submit-transfers", idempotent=False, effect="order", priority="order"
+    ),
     body={
         "fp_order_id": "fpOrderId",
         "request_id": "reqID",
@@ -195,10 +179,8 @@ SUBMIT_MODEL_ORDERS = Endpoint(
 
 GET_MODEL_SUMMARY = Endpoint(
     id="getModelSummarySingle",
-    group="advisors",
-    name="get_model_summary",
+    summary="Return one model portfolio in short.",
     operation=Operation("POST", "/fa/model/summary", idempotent=True),
-    answer="ModelSummary",
     body={
         "model": "model",
         "request_id": "reqID",
@@ -212,26 +194,30 @@ GET_MODEL_SUMMARY = Endpoint(
 
 GET_ALLOCATABLE_SUBACCOUNTS = Endpoint(
     id="getAllocatableSubaccounts",
-    group="advisors",
-    name="get_allocatable_subaccounts",
-    operation=Operation("GET", "/iserver/account/allocation/accounts", idempotent=True),
-    answer="AllocatableAccounts",
+    summary="Return the sub-accounts that orders can be allocated to, with their equity.",
+    operation=Operation(
+        "GET", "/iserver/account/allocation/accounts", idempotent=True, requires="trading accounts"
+    ),
 )
 
 GET_ALLOCATION_GROUPS = Endpoint(
     id="getAllocationGroups",
-    group="advisors",
-    name="get_allocation_groups",
-    operation=Operation("GET", "/iserver/account/allocation/group", idempotent=True),
-    answer="AllocationGroups",
+    summary="Return the allocation groups.",
+    operation=Operation(
+        "GET", "/iserver/account/allocation/group", idempotent=True, requires="trading accounts"
+    ),
 )
 
 CREATE_ALLOCATION_GROUP = Endpoint(
     id="createAllocationGroup",
-    group="advisors",
-    name="create_allocation_group",
-    operation=Operation("POST", "/iserver/account/allocation/group", idempotent=False),
-    answer="Success",
+    summary="Create an allocation group.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/allocation/group",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     body={
         "accounts": "accounts",
         "default_method": "default_method",
@@ -247,10 +233,14 @@ CREATE_ALLOCATION_GROUP = Endpoint(
 
 MODIFY_ALLOCATION_GROUP = Endpoint(
     id="modifyAllocationGroup",
-    group="advisors",
-    name="modify_allocation_group",
-    operation=Operation("PUT", "/iserver/account/allocation/group", idempotent=False),
-    answer="Success",
+    summary="Change an allocation group; its members are replaced.",
+    operation=Operation(
+        "PUT",
+        "/iserver/account/allocation/group",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     body={
         "accounts": "accounts",
         "default_method": "default_method",
@@ -268,10 +258,14 @@ MODIFY_ALLOCATION_GROUP = Endpoint(
 
 DELETE_ALLOCATION_GROUP = Endpoint(
     id="deleteAllocationGroup",
-    group="advisors",
-    name="delete_allocation_group",
-    operation=Operation("POST", "/iserver/account/allocation/group/delete", idempotent=False),
-    answer="Success",
+    summary="Delete an allocation group.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/allocation/group/delete",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     body={
         "name": "name",
     },
@@ -283,10 +277,13 @@ DELETE_ALLOCATION_GROUP = Endpoint(
 
 GET_ALLOCATION_GROUP = Endpoint(
     id="getSingleAllocationGroup",
-    group="advisors",
-    name="get_allocation_group",
-    operation=Operation("POST", "/iserver/account/allocation/group/single", idempotent=True),
-    answer="AllocationGroup",
+    summary="Return one allocation group with its members.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/allocation/group/single",
+        idempotent=True,
+        requires="trading accounts",
+    ),
     body={
         "name": "name",
     },
@@ -298,18 +295,22 @@ GET_ALLOCATION_GROUP = Endpoint(
 
 GET_ALLOCATION_PRESETS = Endpoint(
     id="getAllocationPresets",
-    group="advisors",
-    name="get_allocation_presets",
-    operation=Operation("GET", "/iserver/account/allocation/presets", idempotent=True),
-    answer="AllocationPresets",
+    summary="Return the presets of allocations.",
+    operation=Operation(
+        "GET", "/iserver/account/allocation/presets", idempotent=True, requires="trading accounts"
+    ),
 )
 
 SET_ALLOCATION_PRESETS = Endpoint(
     id="setAllocationPreset",
-    group="advisors",
-    name="set_allocation_presets",
-    operation=Operation("POST", "/iserver/account/allocation/presets", idempotent=False),
-    answer="Success",
+    summary="Change the presets of allocations.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/allocation/presets",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     body={
         "default_method_for_all": "default_method_for_all",
         "group_auto_close_positions": "group_auto_close_positions",

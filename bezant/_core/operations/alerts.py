@@ -8,10 +8,10 @@ from ._base import Endpoint
 
 GET_ALERT_DETAILS = Endpoint(
     id="getAlertDetails",
-    group="alerts",
-    name="get_alert_details",
-    operation=Operation("GET", "/iserver/account/alert/{alertId}", idempotent=True),
-    answer="Alert",
+    summary="Return one alert with its conditions.",
+    operation=Operation(
+        "GET", "/iserver/account/alert/{alertId}", idempotent=True, requires="trading accounts"
+    ),
     path={
         "alert_id": "alertId",
     },
@@ -22,18 +22,22 @@ GET_ALERT_DETAILS = Endpoint(
 
 GET_MTA_DETAILS = Endpoint(
     id="getMtaDetails",
-    group="alerts",
-    name="get_mta_details",
-    operation=Operation("GET", "/iserver/account/mta", idempotent=True, wrap_as="[]"),
-    answer="list[Alert]",
+    summary="Return the mobile trading assistant's alert; its order id changes with every read.",
+    operation=Operation(
+        "GET", "/iserver/account/mta", idempotent=True, wrap_as="[]", requires="trading accounts"
+    ),
 )
 
 CREATE_ALERT = Endpoint(
     id="createAlert",
-    group="alerts",
-    name="create_alert",
-    operation=Operation("POST", "/iserver/account/{accountId}/alert", idempotent=False),
-    answer="AlertCreated",
+    summary="Create an alert, or change the one whose order id is given.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/{accountId}/alert",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     path={
         "account_id": "accountId",
     },
@@ -70,10 +74,14 @@ CREATE_ALERT = Endpoint(
 
 ACTIVATE_ALERT = Endpoint(
     id="activateAlert",
-    group="alerts",
-    name="activate_alert",
-    operation=Operation("POST", "/iserver/account/{accountId}/alert/activate", idempotent=False),
-    answer="AlertActivated",
+    summary="Switch an alert on or off.",
+    operation=Operation(
+        "POST",
+        "/iserver/account/{accountId}/alert/activate",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     path={
         "account_id": "accountId",
     },
@@ -90,10 +98,14 @@ ACTIVATE_ALERT = Endpoint(
 
 DELETE_ALERT = Endpoint(
     id="deleteAlert",
-    group="alerts",
-    name="delete_alert",
-    operation=Operation("DELETE", "/iserver/account/{accountId}/alert/{alertId}", idempotent=False),
-    answer="AlertDeleted",
+    summary="Delete an alert, or all of an account with the id 0.",
+    operation=Operation(
+        "DELETE",
+        "/iserver/account/{accountId}/alert/{alertId}",
+        idempotent=False,
+        effect="account",
+        requires="trading accounts",
+    ),
     path={
         "account_id": "accountId",
         "alert_id": "alertId",
@@ -103,12 +115,14 @@ DELETE_ALERT = Endpoint(
 
 GET_ALL_ALERTS = Endpoint(
     id="getAllAlerts",
-    group="alerts",
-    name="get_all_alerts",
+    summary="Return an account's alerts, without their conditions.",
     operation=Operation(
-        "GET", "/iserver/account/{accountId}/alerts", idempotent=True, wrap_as="[]"
+        "GET",
+        "/iserver/account/{accountId}/alerts",
+        idempotent=True,
+        wrap_as="[]",
+        requires="trading accounts",
     ),
-    answer="list[AlertRow]",
     path={
         "account_id": "accountId",
     },

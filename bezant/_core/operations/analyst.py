@@ -8,19 +8,15 @@ from ._base import Endpoint
 
 CREATE_ALLOCATION = Endpoint(
     id="createAllocation",
-    group="analyst",
-    name="create_allocation",
+    summary="Return allocations of portfolios.",
     operation=Operation("POST", "/pa/allocation", idempotent=False),
-    answer="Any",
     sends="whole",
 )
 
 GET_PERFORMANCE_ALL_PERIODS = Endpoint(
     id="getPerformanceAllPeriods",
-    group="analyst",
-    name="get_performance_all_periods",
-    operation=Operation("POST", "/pa/allperiods", idempotent=True),
-    answer="dict[str, Any]",
+    summary="Return performance over every period, under each account's id.",
+    operation=Operation("POST", "/pa/allperiods", idempotent=True, limit="POST /pa/allperiods"),
     query={
         "param": "param",
     },
@@ -31,15 +27,12 @@ GET_PERFORMANCE_ALL_PERIODS = Endpoint(
         "account_ids": "list[str]",
     },
     sends="fields",
-    pacing="POST /pa/allperiods",
 )
 
 GET_PERFORMANCE = Endpoint(
     id="getSinglePerformancePeriod",
-    group="analyst",
-    name="get_performance",
-    operation=Operation("POST", "/pa/performance", idempotent=True),
-    answer="Performance",
+    summary="Return performance over one period.",
+    operation=Operation("POST", "/pa/performance", idempotent=True, limit="POST /pa/performance"),
     body={
         "account_ids": "acctIds",
         "period": "period",
@@ -49,15 +42,12 @@ GET_PERFORMANCE = Endpoint(
         "period": "str",
     },
     sends="fields",
-    pacing="POST /pa/performance",
 )
 
 GET_TRANSACTIONS = Endpoint(
     id="getTransactions",
-    group="analyst",
-    name="get_transactions",
-    operation=Operation("POST", "/pa/transactions", idempotent=True),
-    answer="Transactions",
+    summary="Return transactions in one contract.",
+    operation=Operation("POST", "/pa/transactions", idempotent=True, limit="POST /pa/transactions"),
     body={
         "account_ids": "acctIds",
         "conids": "conids",
@@ -71,5 +61,7 @@ GET_TRANSACTIONS = Endpoint(
         "days": "int",
     },
     sends="fields",
-    pacing="POST /pa/transactions",
 )
+
+# Return balances of accounts; IBKR's page of limits names it.
+GET_SUMMARY = Operation("POST", "/pa/summary", idempotent=True, limit="POST /pa/summary")

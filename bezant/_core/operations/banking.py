@@ -8,10 +8,10 @@ from ._base import Endpoint
 
 CREATE_BANK_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_bank_instructions",
-    group="banking",
-    name="create_bank_instruction",
-    operation=Operation("POST", "/gw/api/v1/bank-instructions", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Set up or remove a bank instruction.",
+    operation=Operation(
+        "POST", "/gw/api/v1/bank-instructions", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -20,10 +20,8 @@ CREATE_BANK_INSTRUCTION = Endpoint(
 
 QUERY_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_query",
-    group="banking",
-    name="query_bank_instructions",
+    summary="Return bank instructions, or the recurring ones with their history.",
     operation=Operation("POST", "/gw/api/v1/bank-instructions/query", idempotent=True, root=True),
-    answer="BankInstructionQueryResult",
     query={
         "client_id": "client-id",
     },
@@ -32,10 +30,10 @@ QUERY_BANK_INSTRUCTIONS = Endpoint(
 
 CREATE_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_bulk",
-    group="banking",
-    name="create_bank_instructions",
-    operation=Operation("POST", "/gw/api/v1/bank-instructions:bulk", idempotent=False, root=True),
-    answer="InstructionSetAccepted",
+    summary="Set up or remove several bank instructions.",
+    operation=Operation(
+        "POST", "/gw/api/v1/bank-instructions:bulk", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -44,12 +42,10 @@ CREATE_BANK_INSTRUCTIONS = Endpoint(
 
 GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
     id="get_gw_api_v1_client_instructions_clientinstructionid",
-    group="banking",
-    name="get_instruction_by_client_id",
+    summary="Return the state of an instruction, by the id that its sender gave it.",
     operation=Operation(
         "GET", "/gw/api/v1/client-instructions/{clientInstructionId}", idempotent=True, root=True
     ),
-    answer="InstructionState",
     path={
         "client_instruction_id": "clientInstructionId",
     },
@@ -60,10 +56,10 @@ GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
 
 TRANSFER_ASSET = Endpoint(
     id="post_gw_api_v1_external_asset_transfers",
-    group="banking",
-    name="transfer_asset",
-    operation=Operation("POST", "/gw/api/v1/external-asset-transfers", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Move a position from or to another broker.",
+    operation=Operation(
+        "POST", "/gw/api/v1/external-asset-transfers", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -72,12 +68,14 @@ TRANSFER_ASSET = Endpoint(
 
 TRANSFER_ASSETS = Endpoint(
     id="post_gw_api_v1_external_asset_transfers_bulk",
-    group="banking",
-    name="transfer_assets",
+    summary="Move several positions from or to another broker.",
     operation=Operation(
-        "POST", "/gw/api/v1/external-asset-transfers:bulk", idempotent=False, root=True
+        "POST",
+        "/gw/api/v1/external-asset-transfers:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -86,10 +84,10 @@ TRANSFER_ASSETS = Endpoint(
 
 TRANSFER_CASH = Endpoint(
     id="post_gw_api_v1_external_cash_transfers",
-    group="banking",
-    name="transfer_cash",
-    operation=Operation("POST", "/gw/api/v1/external-cash-transfers", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Deposit or withdraw money.",
+    operation=Operation(
+        "POST", "/gw/api/v1/external-cash-transfers", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -98,12 +96,10 @@ TRANSFER_CASH = Endpoint(
 
 QUERY_CASH_TRANSFERS = Endpoint(
     id="post_gw_api_v1_external_cash_transfers_query",
-    group="banking",
-    name="query_cash_transfers",
+    summary="Return what can be withdrawn, or contributions to retirement accounts.",
     operation=Operation(
         "POST", "/gw/api/v1/external-cash-transfers/query", idempotent=True, root=True
     ),
-    answer="CashTransferQueryResult",
     query={
         "client_id": "client-id",
     },
@@ -112,12 +108,14 @@ QUERY_CASH_TRANSFERS = Endpoint(
 
 TRANSFER_CASH_IN_BULK = Endpoint(
     id="post_gw_api_v1_external_cash_transfers_bulk",
-    group="banking",
-    name="transfer_cash_in_bulk",
+    summary="Deposit or withdraw money several times.",
     operation=Operation(
-        "POST", "/gw/api/v1/external-cash-transfers:bulk", idempotent=False, root=True
+        "POST",
+        "/gw/api/v1/external-cash-transfers:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -126,12 +124,10 @@ TRANSFER_CASH_IN_BULK = Endpoint(
 
 GET_INSTRUCTION_SET = Endpoint(
     id="get_gw_api_v1_instruction_sets_instructionsetid",
-    group="banking",
-    name="get_instruction_set",
+    summary="Return the states of all instructions of a set.",
     operation=Operation(
         "GET", "/gw/api/v1/instruction-sets/{instructionSetId}", idempotent=True, root=True
     ),
-    answer="InstructionSet",
     path={
         "instruction_set_id": "instructionSetId",
     },
@@ -142,10 +138,10 @@ GET_INSTRUCTION_SET = Endpoint(
 
 CANCEL_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_instructions_cancel",
-    group="banking",
-    name="cancel_instruction",
-    operation=Operation("POST", "/gw/api/v1/instructions/cancel", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Cancel an instruction.",
+    operation=Operation(
+        "POST", "/gw/api/v1/instructions/cancel", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -154,10 +150,10 @@ CANCEL_INSTRUCTION = Endpoint(
 
 CANCEL_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_instructions_cancel_bulk",
-    group="banking",
-    name="cancel_instructions",
-    operation=Operation("POST", "/gw/api/v1/instructions/cancel:bulk", idempotent=False, root=True),
-    answer="InstructionSetAccepted",
+    summary="Cancel several instructions.",
+    operation=Operation(
+        "POST", "/gw/api/v1/instructions/cancel:bulk", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -166,10 +162,10 @@ CANCEL_INSTRUCTIONS = Endpoint(
 
 QUERY_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_instructions_query",
-    group="banking",
-    name="query_instructions",
+    summary=(
+        "Ask for an account's recent instructions; the answer is fetched by the instruction's id."
+    ),
     operation=Operation("POST", "/gw/api/v1/instructions/query", idempotent=True, root=True),
-    answer="InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -178,12 +174,10 @@ QUERY_INSTRUCTIONS = Endpoint(
 
 GET_INSTRUCTION = Endpoint(
     id="get_gw_api_v1_instructions_instructionid",
-    group="banking",
-    name="get_instruction",
+    summary="Return the state of an instruction.",
     operation=Operation(
         "GET", "/gw/api/v1/instructions/{instructionId}", idempotent=True, root=True
     ),
-    answer="InstructionState",
     path={
         "instruction_id": "instructionId",
     },
@@ -194,10 +188,10 @@ GET_INSTRUCTION = Endpoint(
 
 TRANSFER_ASSET_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_asset_transfers",
-    group="banking",
-    name="transfer_asset_internally",
-    operation=Operation("POST", "/gw/api/v1/internal-asset-transfers", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Move a position between two accounts at IBKR.",
+    operation=Operation(
+        "POST", "/gw/api/v1/internal-asset-transfers", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -206,12 +200,14 @@ TRANSFER_ASSET_INTERNALLY = Endpoint(
 
 TRANSFER_ASSETS_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_asset_transfers_bulk",
-    group="banking",
-    name="transfer_assets_internally",
+    summary="Move several positions between accounts at IBKR.",
     operation=Operation(
-        "POST", "/gw/api/v1/internal-asset-transfers:bulk", idempotent=False, root=True
+        "POST",
+        "/gw/api/v1/internal-asset-transfers:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -220,10 +216,10 @@ TRANSFER_ASSETS_INTERNALLY = Endpoint(
 
 TRANSFER_CASH_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_cash_transfers",
-    group="banking",
-    name="transfer_cash_internally",
-    operation=Operation("POST", "/gw/api/v1/internal-cash-transfers", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Move money between two accounts at IBKR.",
+    operation=Operation(
+        "POST", "/gw/api/v1/internal-cash-transfers", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -232,12 +228,14 @@ TRANSFER_CASH_INTERNALLY = Endpoint(
 
 TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
     id="post_gw_api_v1_internal_cash_transfers_bulk",
-    group="banking",
-    name="transfer_cash_internally_in_bulk",
+    summary="Move money between accounts at IBKR several times.",
     operation=Operation(
-        "POST", "/gw/api/v1/internal-cash-transfers:bulk", idempotent=False, root=True
+        "POST",
+        "/gw/api/v1/internal-cash-transfers:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -246,10 +244,10 @@ TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
 
 TRANSFER_ASSET_V2 = Endpoint(
     id="createExternalAssetTransfersV2",
-    group="banking",
-    name="transfer_asset_v2",
-    operation=Operation("POST", "/gw/api/v2/external-asset-transfers", idempotent=False, root=True),
-    answer="InstructionAccepted",
+    summary="Move a position from or to another broker, second version.",
+    operation=Operation(
+        "POST", "/gw/api/v2/external-asset-transfers", idempotent=False, root=True, effect="account"
+    ),
     query={
         "client_id": "client-id",
     },
@@ -258,12 +256,14 @@ TRANSFER_ASSET_V2 = Endpoint(
 
 TRANSFER_ASSETS_V2 = Endpoint(
     id="bulkExternalAssetTransfersV2",
-    group="banking",
-    name="transfer_assets_v2",
+    summary="Move several positions from or to another broker, second version.",
     operation=Operation(
-        "POST", "/gw/api/v2/external-asset-transfers:bulk", idempotent=False, root=True
+        "POST",
+        "/gw/api/v2/external-asset-transfers:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },

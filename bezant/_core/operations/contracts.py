@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 GET_TRADING_SCHEDULE = Endpoint(
     id="getTradingSchedule",
-    group="contracts",
-    name="get_trading_schedule",
+    summary="Return a contract's trading hours for the coming days, in epoch seconds.",
     operation=Operation("GET", "/contract/trading-schedule", idempotent=True),
-    answer="TradingHours",
     query={
         "conid": "conid",
         "exchange": "exchange",
@@ -20,10 +18,8 @@ GET_TRADING_SCHEDULE = Endpoint(
 
 GET_CONTRACT_RULES = Endpoint(
     id="getContractRules",
-    group="contracts",
-    name="get_contract_rules",
+    summary="Return what orders a contract allows: types, times in force, sizes and increments.",
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True),
-    answer="ContractRules",
     body={
         "conid": "conid",
         "is_buy": "isBuy",
@@ -41,10 +37,8 @@ GET_CONTRACT_RULES = Endpoint(
 
 GET_ALGOS_BY_INSTRUMENT = Endpoint(
     id="getAlgosByInstrument",
-    group="contracts",
-    name="get_algos_by_instrument",
+    summary="Return the order algorithms that a contract can be traded with.",
     operation=Operation("GET", "/iserver/contract/{conid}/algos", idempotent=True),
-    answer="Algos",
     path={
         "conid": "conid",
     },
@@ -57,10 +51,8 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
 
 GET_INSTRUMENT_INFO = Endpoint(
     id="getInstrumentInfo",
-    group="contracts",
-    name="get_instrument_info",
+    summary="Return what is known of a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True),
-    answer="ContractInfo",
     path={
         "conid": "conid",
     },
@@ -68,10 +60,8 @@ GET_INSTRUMENT_INFO = Endpoint(
 
 GET_INFO_AND_RULES = Endpoint(
     id="getInfoAndRules",
-    group="contracts",
-    name="get_info_and_rules",
+    summary="Return what is known of a contract, and what orders it allows.",
     operation=Operation("GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True),
-    answer="ContractInfoAndRules",
     path={
         "conid": "conid",
     },
@@ -79,10 +69,8 @@ GET_INFO_AND_RULES = Endpoint(
 
 GET_CURRENCY_PAIRS = Endpoint(
     id="getCurrencyPairs",
-    group="contracts",
-    name="get_currency_pairs",
+    summary="Return the currency pairs that can be traded with a currency.",
     operation=Operation("GET", "/iserver/currency/pairs", idempotent=True),
-    answer="dict[str, list[CurrencyPair]]",
     query={
         "currency": "currency",
     },
@@ -90,10 +78,8 @@ GET_CURRENCY_PAIRS = Endpoint(
 
 GET_EXCHANGE_RATE = Endpoint(
     id="getExchangeRates",
-    group="contracts",
-    name="get_exchange_rate",
+    summary="Return the rate between two currencies.",
     operation=Operation("GET", "/iserver/exchangerate", idempotent=True),
-    answer="ExchangeRate",
     query={
         "target": "target",
         "source": "source",
@@ -102,10 +88,8 @@ GET_EXCHANGE_RATE = Endpoint(
 
 GET_BOND_FILTERS = Endpoint(
     id="getBondFilters",
-    group="contracts",
-    name="get_bond_filters",
+    summary="Return what an issuer's bonds can be narrowed down by.",
     operation=Operation("GET", "/iserver/secdef/bond-filters", idempotent=True),
-    answer="BondFilters",
     query={
         "symbol": "symbol",
         "issuer_id": "issuerId",
@@ -114,10 +98,8 @@ GET_BOND_FILTERS = Endpoint(
 
 GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
-    group="contracts",
-    name="get_contract_info",
+    summary="Return the contracts of an underlying, month, strike and right.",
     operation=Operation("GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]"),
-    answer="list[ContractRow]",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -132,10 +114,10 @@ GET_CONTRACT_INFO = Endpoint(
 
 SEARCH_CONTRACTS = Endpoint(
     id="getContractSymbols",
-    group="contracts",
-    name="search_contracts",
+    summary=(
+        "Search for underlyings by symbol or company name; the order of the rows means nothing."
+    ),
     operation=Operation("GET", "/iserver/secdef/search", idempotent=True),
-    answer="list[SearchHit]",
     query={
         "symbol": "symbol",
         "sec_type": "secType",
@@ -150,10 +132,8 @@ SEARCH_CONTRACTS = Endpoint(
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
-    group="contracts",
-    name="search_contracts_from_body",
+    summary="Search for underlyings by symbol or company name, asked in a body.",
     operation=Operation("POST", "/iserver/secdef/search", idempotent=True),
-    answer="list[SearchHit]",
     body={
         "fund": "fund",
         "fund_family_conid_ex": "fundFamilyConidEx",
@@ -179,10 +159,8 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
 
 GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
-    group="contracts",
-    name="get_contract_strikes",
+    summary="Return the strikes of an underlying's options or warrants in a month.",
     operation=Operation("GET", "/iserver/secdef/strikes", idempotent=True),
-    answer="Strikes",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -193,10 +171,8 @@ GET_CONTRACT_STRIKES = Endpoint(
 
 GET_CONIDS_BY_EXCHANGE = Endpoint(
     id="getConidsByExchange",
-    group="contracts",
-    name="get_conids_by_exchange",
+    summary="Return every contract that an exchange lists.",
     operation=Operation("GET", "/trsrv/all-conids", idempotent=True),
-    answer="list[ExchangeListing]",
     query={
         "exchange": "exchange",
         "asset_class": "assetClass",
@@ -205,10 +181,8 @@ GET_CONIDS_BY_EXCHANGE = Endpoint(
 
 GET_FUTURES_BY_SYMBOL = Endpoint(
     id="getFutureBySymbol",
-    group="contracts",
-    name="get_futures_by_symbol",
+    summary="Return the futures that have not expired, by root symbol.",
     operation=Operation("GET", "/trsrv/futures", idempotent=True),
-    answer="dict[str, list[FutureContract]]",
     query={
         "symbols": "symbols",
         "exchange": "exchange",
@@ -217,10 +191,8 @@ GET_FUTURES_BY_SYMBOL = Endpoint(
 
 GET_INSTRUMENT_DEFINITION = Endpoint(
     id="getInstrumentDefinition",
-    group="contracts",
-    name="get_instrument_definition",
+    summary="Return the definitions of up to 200 contracts.",
     operation=Operation("GET", "/trsrv/secdef", idempotent=True),
-    answer="InstrumentDefinitions",
     query={
         "conids": "conids",
     },
@@ -228,10 +200,8 @@ GET_INSTRUMENT_DEFINITION = Endpoint(
 
 GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
     id="getTradingSchedule_get_trsrv_secdef_schedule",
-    group="contracts",
-    name="get_trading_schedule_by_symbol",
+    summary="Return the trading hours of a symbol on each of its venues.",
     operation=Operation("GET", "/trsrv/secdef/schedule", idempotent=True),
-    answer="list[VenueSchedule]",
     query={
         "asset_class": "assetClass",
         "symbol": "symbol",
@@ -242,10 +212,8 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
 
 GET_STOCKS_BY_SYMBOL = Endpoint(
     id="getStockBySymbol",
-    group="contracts",
-    name="get_stocks_by_symbol",
+    summary="Return the companies and listings that a symbol stands for, on all exchanges.",
     operation=Operation("GET", "/trsrv/stocks", idempotent=True),
-    answer="dict[str, list[StockIssuer]]",
     query={
         "symbols": "symbols",
     },

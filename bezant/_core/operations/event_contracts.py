@@ -8,18 +8,14 @@ from ._base import Endpoint
 
 GET_FORECAST_CATEGORIES = Endpoint(
     id="getForecastCategories",
-    group="event_contracts",
-    name="get_forecast_categories",
+    summary="Return the categories of event contracts with their markets.",
     operation=Operation("GET", "/forecast/category/tree", idempotent=True),
-    answer="CategoryTree",
 )
 
 GET_FORECAST_CONTRACT = Endpoint(
     id="getForecastContract",
-    group="event_contracts",
-    name="get_forecast_contract",
+    summary="Return one event contract: its question, sides and payout.",
     operation=Operation("GET", "/forecast/contract/details", idempotent=True),
-    answer="ForecastContract",
     query={
         "conid": "conid",
     },
@@ -27,10 +23,8 @@ GET_FORECAST_CONTRACT = Endpoint(
 
 GET_FORECAST_MARKET = Endpoint(
     id="getForecastMarkets",
-    group="event_contracts",
-    name="get_forecast_market",
+    summary="Return all contracts of a market.",
     operation=Operation("GET", "/forecast/contract/market", idempotent=True),
-    answer="ForecastMarket",
     query={
         "underlying_conid": "underlyingConid",
         "exchange": "exchange",
@@ -39,10 +33,8 @@ GET_FORECAST_MARKET = Endpoint(
 
 GET_FORECAST_RULES = Endpoint(
     id="getForecastRules",
-    group="event_contracts",
-    name="get_forecast_rules",
+    summary="Return how an event contract is decided and paid.",
     operation=Operation("GET", "/forecast/contract/rules", idempotent=True),
-    answer="ForecastRules",
     query={
         "conid": "conid",
     },
@@ -50,10 +42,10 @@ GET_FORECAST_RULES = Endpoint(
 
 GET_FORECAST_SCHEDULE = Endpoint(
     id="getForecastSchedule",
-    group="event_contracts",
-    name="get_forecast_schedule",
+    summary=(
+        "Return an event contract's weekly trading hours, in its exchange's time, 12-hour clock."
+    ),
     operation=Operation("GET", "/forecast/contract/schedules", idempotent=True),
-    answer="ForecastSchedule",
     query={
         "conid": "conid",
     },

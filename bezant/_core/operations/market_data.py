@@ -8,18 +8,16 @@ from ._base import Endpoint
 
 OPEN_HMDS_BRIDGE = Endpoint(
     id="undocumented_post_hmds_auth_init",
-    group="market_data",
-    name="open_hmds_bridge",
+    summary="Open the bridge to the historical data farm.",
     operation=Operation("POST", "/hmds/auth/init", idempotent=True),
-    answer="Any",
 )
 
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
-    group="market_data",
-    name="get_hmds_history",
+    summary=(
+        "Return historical bars from the historical data farm; not found until its bridge is open."
+    ),
     operation=Operation("GET", "/hmds/history", idempotent=True),
-    answer="Any",
     query={
         "conid": "conid",
         "period": "period",
@@ -31,10 +29,13 @@ GET_HMDS_HISTORY = Endpoint(
 
 GET_MD_HISTORY = Endpoint(
     id="getMdHistory",
-    group="market_data",
-    name="get_md_history",
-    operation=Operation("GET", "/iserver/marketdata/history", idempotent=True),
-    answer="History",
+    summary="Return historical bars of a contract, 1000 at most.",
+    operation=Operation(
+        "GET",
+        "/iserver/marketdata/history",
+        idempotent=True,
+        limit="GET /iserver/marketdata/history",
+    ),
     query={
         "conid": "conid",
         "period": "period",
@@ -45,28 +46,28 @@ GET_MD_HISTORY = Endpoint(
         "direction": "direction",
         "source": "source",
     },
-    pacing="GET /iserver/marketdata/history",
 )
 
 GET_MD_SNAPSHOT = Endpoint(
     id="getMdSnapshot",
-    group="market_data",
-    name="get_md_snapshot",
-    operation=Operation("GET", "/iserver/marketdata/snapshot", idempotent=True),
-    answer="list[Snapshot]",
+    summary="Return quotes of up to 100 contracts; the first call for one brings no prices yet.",
+    operation=Operation(
+        "GET",
+        "/iserver/marketdata/snapshot",
+        idempotent=True,
+        requires="trading accounts",
+        limit="GET /iserver/marketdata/snapshot",
+    ),
     query={
         "conids": "conids",
         "fields": "fields",
     },
-    pacing="GET /iserver/marketdata/snapshot",
 )
 
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
-    group="market_data",
-    name="close_md_stream",
+    summary="End the quotes of one contract.",
     operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
-    answer="Success",
     body={
         "conid": "conid",
     },
@@ -78,8 +79,6 @@ CLOSE_MD_STREAM = Endpoint(
 
 CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
-    group="market_data",
-    name="close_all_md_streams",
+    summary="End all quotes.",
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
-    answer="Unsubscribed",
 )

@@ -8,19 +8,22 @@ from ._base import Endpoint
 
 GET_FYI_DELIVERY = Endpoint(
     id="getFyiDelivery",
-    group="notifications",
-    name="get_fyi_delivery",
-    operation=Operation("GET", "/fyi/deliveryoptions", idempotent=True),
-    answer="DeliveryOptions",
-    pacing="GET /fyi/deliveryoptions",
+    summary="Return where notifications are sent to.",
+    operation=Operation(
+        "GET", "/fyi/deliveryoptions", idempotent=True, limit="GET /fyi/deliveryoptions"
+    ),
 )
 
 MODIFY_FYI_DELIVERY = Endpoint(
     id="modifyFyiDelivery",
-    group="notifications",
-    name="modify_fyi_delivery",
-    operation=Operation("POST", "/fyi/deliveryoptions/device", idempotent=False),
-    answer="FyiReceipt",
+    summary="Switch delivery to a device on or off.",
+    operation=Operation(
+        "POST",
+        "/fyi/deliveryoptions/device",
+        idempotent=False,
+        effect="account",
+        limit="POST /fyi/deliveryoptions/device",
+    ),
     body={
         "device_id": "deviceId",
         "device_name": "deviceName",
@@ -34,111 +37,120 @@ MODIFY_FYI_DELIVERY = Endpoint(
         "ui_name": "str",
     },
     sends="fields",
-    pacing="POST /fyi/deliveryoptions/device",
 )
 
 MODIFY_FYI_EMAILS = Endpoint(
     id="modifyFyiEmails",
-    group="notifications",
-    name="modify_fyi_emails",
-    operation=Operation("PUT", "/fyi/deliveryoptions/email", idempotent=False),
-    answer="FyiReceipt",
+    summary="Switch delivery by e-mail on or off.",
+    operation=Operation(
+        "PUT",
+        "/fyi/deliveryoptions/email",
+        idempotent=False,
+        effect="account",
+        limit="PUT /fyi/deliveryoptions/email",
+    ),
     query={
         "enabled": "enabled",
     },
-    pacing="PUT /fyi/deliveryoptions/email",
 )
 
 DELETE_FYI_DEVICE = Endpoint(
     id="deleteFyiDevice",
-    group="notifications",
-    name="delete_fyi_device",
-    operation=Operation("DELETE", "/fyi/deliveryoptions/{deviceId}", idempotent=False),
-    answer="None",
+    summary="Forget a device.",
+    operation=Operation(
+        "DELETE",
+        "/fyi/deliveryoptions/{deviceId}",
+        idempotent=False,
+        effect="account",
+        limit="DELETE /fyi/deliveryoptions/{deviceId}",
+    ),
     path={
         "device_id": "deviceId",
     },
-    pacing="DELETE /fyi/deliveryoptions/*",
 )
 
 GET_FYI_DISCLAIMER = Endpoint(
     id="getFyiDisclaimerss",
-    group="notifications",
-    name="get_fyi_disclaimer",
-    operation=Operation("GET", "/fyi/disclaimer/{typecode}", idempotent=True),
-    answer="FyiDisclaimer",
+    summary="Return the disclaimer of a kind of notification.",
+    operation=Operation(
+        "GET", "/fyi/disclaimer/{typecode}", idempotent=True, limit="GET /fyi/disclaimer/{typecode}"
+    ),
     path={
         "type_code": "typecode",
     },
-    pacing="GET /fyi/disclaimer/*",
 )
 
 READ_FYI_DISCLAIMER = Endpoint(
     id="readFyiDisclaimer",
-    group="notifications",
-    name="read_fyi_disclaimer",
-    operation=Operation("PUT", "/fyi/disclaimer/{typecode}", idempotent=False),
-    answer="FyiReceipt",
+    summary="Mark the disclaimer of a kind of notification as read.",
+    operation=Operation(
+        "PUT",
+        "/fyi/disclaimer/{typecode}",
+        idempotent=False,
+        effect="account",
+        limit="PUT /fyi/disclaimer/{typecode}",
+    ),
     path={
         "type_code": "typecode",
     },
-    pacing="PUT /fyi/disclaimer/*",
 )
 
 GET_ALL_FYIS = Endpoint(
     id="getAllFyis",
-    group="notifications",
-    name="get_all_fyis",
-    operation=Operation("GET", "/fyi/notifications", idempotent=True),
-    answer="list[Fyi]",
+    summary="Return the newest notifications.",
+    operation=Operation(
+        "GET", "/fyi/notifications", idempotent=True, limit="GET /fyi/notifications"
+    ),
     query={
         "max_": "max",
         "include": "include",
         "exclude": "exclude",
         "id_": "id",
     },
-    pacing="GET /fyi/notifications",
 )
 
 GET_MORE_FYIS = Endpoint(
     id="undocumented_get_fyi_notifications_more",
-    group="notifications",
-    name="get_more_fyis",
-    operation=Operation("GET", "/fyi/notifications/more", idempotent=True),
-    answer="list[Fyi]",
+    summary="Return the notifications after one that was seen.",
+    operation=Operation(
+        "GET", "/fyi/notifications/more", idempotent=True, limit="GET /fyi/notifications/more"
+    ),
     query={
         "id_": "id",
     },
-    pacing="GET /fyi/notifications/more",
 )
 
 READ_FYI_NOTIFICATION = Endpoint(
     id="readFyiNotification",
-    group="notifications",
-    name="read_fyi_notification",
-    operation=Operation("PUT", "/fyi/notifications/{notificationID}", idempotent=False),
-    answer="FyiRead",
+    summary="Mark a notification as read.",
+    operation=Operation(
+        "PUT",
+        "/fyi/notifications/{notificationID}",
+        idempotent=False,
+        effect="account",
+        limit="PUT /fyi/notifications/{notificationID}",
+    ),
     path={
         "notification_id": "notificationID",
     },
-    pacing="PUT /fyi/notifications/*",
 )
 
 GET_FYI_SETTINGS = Endpoint(
     id="getFyiSettings",
-    group="notifications",
-    name="get_fyi_settings",
-    operation=Operation("GET", "/fyi/settings", idempotent=True),
-    answer="list[FyiSetting]",
-    pacing="GET /fyi/settings",
+    summary="Return the kinds of notification and which are switched on.",
+    operation=Operation("GET", "/fyi/settings", idempotent=True, limit="GET /fyi/settings"),
 )
 
 MODIFY_FYI_NOTIFICATION = Endpoint(
     id="modifyFyiNotification",
-    group="notifications",
-    name="modify_fyi_notification",
-    operation=Operation("POST", "/fyi/settings/{typecode}", idempotent=False),
-    answer="FyiReceipt",
+    summary="Switch a kind of notification on or off.",
+    operation=Operation(
+        "POST",
+        "/fyi/settings/{typecode}",
+        idempotent=False,
+        effect="account",
+        limit="POST /fyi/settings/{typecode}",
+    ),
     path={
         "type_code": "typecode",
     },
@@ -149,14 +161,10 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
         "enabled": "bool",
     },
     sends="fields",
-    pacing="POST /fyi/settings/*",
 )
 
 GET_UNREAD_FYIS = Endpoint(
     id="getUnreadFyis",
-    group="notifications",
-    name="get_unread_fyis",
-    operation=Operation("GET", "/fyi/unreadnumber", idempotent=True),
-    answer="UnreadFyis",
-    pacing="GET /fyi/unreadnumber",
+    summary="Return how many notifications are unread.",
+    operation=Operation("GET", "/fyi/unreadnumber", idempotent=True, limit="GET /fyi/unreadnumber"),
 )

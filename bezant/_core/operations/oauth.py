@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
-    group="oauth",
-    name="request_access_token",
-    operation=Operation("POST", "/oauth/access_token", idempotent=False),
-    answer="AccessToken",
+    summary="Trade an authorised request token for an access token (OAuth 1.0a).",
+    operation=Operation("POST", "/oauth/access_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
     },
@@ -19,10 +17,8 @@ REQUEST_ACCESS_TOKEN = Endpoint(
 
 REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
-    group="oauth",
-    name="request_live_session_token",
-    operation=Operation("POST", "/oauth/live_session_token", idempotent=False),
-    answer="LiveSessionToken",
+    summary="Ask for a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
+    operation=Operation("POST", "/oauth/live_session_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
     },
@@ -30,10 +26,8 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
 
 REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
-    group="oauth",
-    name="request_temporary_token",
-    operation=Operation("POST", "/oauth/request_token", idempotent=False),
-    answer="RequestToken",
+    summary="Ask for a request token, the first step of OAuth 1.0a.",
+    operation=Operation("POST", "/oauth/request_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
     },
@@ -41,10 +35,10 @@ REQUEST_TEMPORARY_TOKEN = Endpoint(
 
 GENERATE_TOKEN = Endpoint(
     id="generateToken",
-    group="oauth",
-    name="generate_token",
-    operation=Operation("POST", "/oauth2/api/v1/token", idempotent=False, root=True),
-    answer="Token",
+    summary="Ask for an access token (OAuth 2.0).",
+    operation=Operation(
+        "POST", "/oauth2/api/v1/token", idempotent=False, root=True, effect="session"
+    ),
     body={
         "client_assertion": "clientAssertion",
         "client_assertion_type": "clientAssertionType",

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from ...errors import PreviewRefused
-from ..http.operation import Operation
+from ..http.operation import Operation, OrderCall
 from ._base import Endpoint
 
 GET_ORDER_STATUS = Endpoint(
     id="getOrderStatus",
-    group="orders",
-    name="get_order_status",
-    operation=Operation("GET", "/iserver/account/order/status/{orderId}", idempotent=True),
-    answer="OrderStatus",
+    summary="Return the state of one order.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/order/status/{orderId}",
+        idempotent=True,
+        requires="trading accounts",
+        lists="order",
+    ),
     path={
         "order_id": "orderId",
     },
@@ -20,39 +24,52 @@ GET_ORDER_STATUS = Endpoint(
 
 GET_OPEN_ORDERS = Endpoint(
     id="getOpenOrders",
-    group="orders",
-    name="get_open_orders",
-    operation=Operation("GET", "/iserver/account/orders", idempotent=True),
-    answer="LiveOrders",
+    summary="Return the day's orders, open and done; an empty first list is asked for again.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/orders",
+        idempotent=True,
+        requires="trading accounts",
+        limit="GET /iserver/account/orders",
+        may_be_empty=True,
+        lists="orders",
+    ),
     query={
         "filters": "filters",
         "force": "force",
         "account_id": "accountId",
     },
-    starts=True,
-    pacing="GET /iserver/account/orders",
 )
 
 GET_TRADE_HISTORY = Endpoint(
     id="getTradeHistory",
-    group="orders",
-    name="get_trade_history",
-    operation=Operation("GET", "/iserver/account/trades", idempotent=True),
-    answer="list[Trade]",
+    summary="Return executions of the last days; an empty first list is asked for again.",
+    operation=Operation(
+        "GET",
+        "/iserver/account/trades",
+        idempotent=True,
+        requires="trading accounts",
+        limit="GET /iserver/account/trades",
+        may_be_empty=True,
+        lists="executions",
+    ),
     query={
         "days": "days",
         "account_id": "accountId",
     },
-    starts=True,
-    pacing="GET /iserver/account/trades",
 )
 
 CANCEL_OPEN_ORDER = Endpoint(
     id="cancelOpenOrder",
-    group="orders",
-    name="cancel_open_order",
-    operation=Operation("DELETE", "/iserver/account/{accountId}/order/{orderId}", idempotent=False),
-    answer="OrderCancellation",
+    summary="Ask for an order to be cancelled; it can still fill.",
+    operation=Operation(
+        "DELETE",
+        "/iserver/account/{accountId}/order/{orderId}",
+        idempotent=False,
+        effect="order",
+        order=OrderCall.CANCEL,
+        priority="cancel",
+    ),
     path={
         "account_id": "accountId",
         "order_id": "orderId",
@@ -66,12 +83,17 @@ CANCEL_OPEN_ORDER = Endpoint(
 
 MODIFY_OPEN_ORDER = Endpoint(
     id="modifyOpenOrder",
-    group="orders",
-    name="modify_open_order",
+    summary="Change an open order; wants the whole ticket, and the answer may be a question.",
     operation=Operation(
-        "POST", "/iserver/account/{accountId}/order/{orderId}", idempotent=False, wrap_as="[]"
+        "POST",
+        "/iserver/account/{accountId}/order/{orderId}",
+        idempotent=False,
+        wrap_as="[]",
+        effect="order",
+        order=OrderCall.PLACE,
+        requires="trading accounts",
+        priority="order",
     ),
-    answer="list[OrderReply]",
     path={
         "account_id": "accountId",
         "order_id": "orderId",
@@ -153,12 +175,17 @@ MODIFY_OPEN_ORDER = Endpoint(
 
 SUBMIT_NEW_ORDERS = Endpoint(
     id="submitNewOrder",
-    group="orders",
-    name="submit_new_orders",
+    summary="Place an order, or several that belong together; the answer may be a question.",
     operation=Operation(
-        "POST", "/iserver/account/{accountId}/orders", idempotent=False, wrap_as="[]"
+        "POST",
+        "/iserver/account/{accountId}/orders",
+        idempotent=False,
+        wrap_as="[]",
+        effect="order",
+        order=OrderCall.PLACE,
+        requires="trading accounts",
+        priority="order",
     ),
-    answer="list[OrderReply]",
     path={
         "account_id": "accountId",
     },
@@ -173,15 +200,16 @@ SUBMIT_NEW_ORDERS = Endpoint(
 
 PREVIEW_MARGIN_IMPACT = Endpoint(
     id="previewMarginImpact",
-    group="orders",
-    name="preview_margin_impact",
+    summary=(
+        "Return what an order would cost, without placing it; IBKR prices the first ticket only."
+    ),
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/orders/whatif",
         idempotent=True,
         refusal=PreviewRefused,
+        requires="trading accounts",
     ),
-    answer="OrderPreview",
     path={
         "account_id": "accountId",
     },
@@ -196,10 +224,10 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
 
 ACK_SERVER_PROMPT = Endpoint(
     id="ackServerPrompt",
-    group="orders",
-    name="ack_server_prompt",
-    operation=Operation("POST", "/iserver/notification", idempotent=False),
-    answer="str",
+    summary="Answer a question that came over the stream.",
+    operation=Operation(
+        "POST", "/iserver/notification", idempotent=False, effect="order", priority="order"
+    ),
     body={
         "order_id": "orderId",
         "request_id": "reqId",
@@ -215,10 +243,8 @@ ACK_SERVER_PROMPT = Endpoint(
 
 SUPPRESS_ORDER_REPLIES = Endpoint(
     id="suppressOrderReplies",
-    group="orders",
-    name="suppress_order_replies",
-    operation=Operation("POST", "/iserver/questions/suppress", idempotent=True),
-    answer="Status",
+    summary="Answer questions of some kinds with yes for the rest of the session.",
+    operation=Operation("POST", "/iserver/questions/suppress", idempotent=True, effect="session"),
     body={
         "message_ids": "messageIds",
     },
@@ -230,18 +256,24 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
 
 RESET_ORDER_SUPPRESSION = Endpoint(
     id="resetOrderSuppression",
-    group="orders",
-    name="reset_order_suppression",
-    operation=Operation("POST", "/iserver/questions/suppress/reset", idempotent=True),
-    answer="Status",
+    summary="Ask all questions again.",
+    operation=Operation(
+        "POST", "/iserver/questions/suppress/reset", idempotent=True, effect="session"
+    ),
 )
 
 CONFIRM_ORDER_REPLY = Endpoint(
     id="confirmOrderReply",
-    group="orders",
-    name="confirm_order_reply",
-    operation=Operation("POST", "/iserver/reply/{replyId}", idempotent=False, wrap_as="[]"),
-    answer="list[OrderReply]",
+    summary="Answer a question that an order raised; the answer may be another question.",
+    operation=Operation(
+        "POST",
+        "/iserver/reply/{replyId}",
+        idempotent=False,
+        wrap_as="[]",
+        effect="order",
+        order=OrderCall.REPLY,
+        priority="order",
+    ),
     path={
         "reply_id": "replyId",
     },
@@ -252,4 +284,46 @@ CONFIRM_ORDER_REPLY = Endpoint(
         "confirmed": "bool",
     },
     sends="fields",
+)
+
+# Place orders, each with its account in the ticket.
+SUBMIT_ORDERS_OF_ACCOUNTS = Operation(
+    "POST",
+    "/iserver/account/orders",
+    idempotent=False,
+    effect="order",
+    order=OrderCall.PLACE,
+    requires="trading accounts",
+    priority="order",
+)
+
+# Place orders for an allocation group.
+SUBMIT_ORDERS_OF_GROUP = Operation(
+    "POST",
+    "/iserver/account/orders/{faGroup}",
+    idempotent=False,
+    effect="order",
+    order=OrderCall.PLACE,
+    requires="trading accounts",
+    priority="order",
+)
+
+# Place one order.
+SUBMIT_ONE_ORDER = Operation(
+    "POST",
+    "/iserver/account/{accountId}/order",
+    idempotent=False,
+    effect="order",
+    order=OrderCall.PLACE,
+    requires="trading accounts",
+    priority="order",
+)
+
+# Return what one order would cost, without placing it.
+PREVIEW_ONE_ORDER = Operation(
+    "POST",
+    "/iserver/account/{accountId}/order/whatif",
+    idempotent=True,
+    refusal=PreviewRefused,
+    requires="trading accounts",
 )

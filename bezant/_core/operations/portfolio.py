@@ -8,19 +8,20 @@ from ._base import Endpoint
 
 GET_ALL_ACCOUNTS = Endpoint(
     id="getAllAccounts",
-    group="portfolio",
-    name="get_all_accounts",
-    operation=Operation("GET", "/portfolio/accounts", idempotent=True),
-    answer="list[PortfolioAccount]",
-    pacing="GET /portfolio/accounts",
+    summary="Return the accounts whose holdings can be seen; other portfolio calls need it first.",
+    operation=Operation(
+        "GET",
+        "/portfolio/accounts",
+        idempotent=True,
+        limit="GET /portfolio/accounts",
+        lists="accounts",
+    ),
 )
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
-    group="portfolio",
-    name="get_consolidated_allocation",
-    operation=Operation("POST", "/portfolio/allocation", idempotent=True),
-    answer="Allocation",
+    summary="Return what several accounts hold together, by asset class, sector and group.",
+    operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
     body={
         "account_ids": "acctIds",
     },
@@ -32,10 +33,10 @@ GET_CONSOLIDATED_ALLOCATION = Endpoint(
 
 GET_POSITIONS_FOR_CONID = Endpoint(
     id="getAllAccountsForConid",
-    group="portfolio",
-    name="get_positions_for_conid",
-    operation=Operation("GET", "/portfolio/positions/{conid}", idempotent=True),
-    answer="dict[str, list[PortfolioPosition]]",
+    summary="Return the positions in one contract, by account.",
+    operation=Operation(
+        "GET", "/portfolio/positions/{conid}", idempotent=True, requires="accounts"
+    ),
     path={
         "conid": "conid",
     },
@@ -43,19 +44,16 @@ GET_POSITIONS_FOR_CONID = Endpoint(
 
 GET_ALL_SUBACCOUNTS = Endpoint(
     id="getAllSubaccounts",
-    group="portfolio",
-    name="get_all_subaccounts",
-    operation=Operation("GET", "/portfolio/subaccounts", idempotent=True),
-    answer="list[PortfolioAccount]",
-    pacing="GET /portfolio/subaccounts",
+    summary="Return up to 100 sub-accounts of an advisor or broker.",
+    operation=Operation(
+        "GET", "/portfolio/subaccounts", idempotent=True, limit="GET /portfolio/subaccounts"
+    ),
 )
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
-    group="portfolio",
-    name="get_many_subaccounts",
+    summary="Return sub-accounts, 20 at a time.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
-    answer="SubaccountPage",
     query={
         "account_id": "accountId",
         "no_cache": "nocache",
@@ -64,10 +62,10 @@ GET_MANY_SUBACCOUNTS = Endpoint(
 
 GET_ASSET_ALLOCATION = Endpoint(
     id="getAssetAllocation",
-    group="portfolio",
-    name="get_asset_allocation",
-    operation=Operation("GET", "/portfolio/{accountId}/allocation", idempotent=True),
-    answer="Allocation",
+    summary="Return what an account holds by asset class, sector and group.",
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/allocation", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -78,10 +76,10 @@ GET_ASSET_ALLOCATION = Endpoint(
 
 GET_COMBO_POSITIONS = Endpoint(
     id="getComboPositions",
-    group="portfolio",
-    name="get_combo_positions",
-    operation=Operation("GET", "/portfolio/{accountId}/combo/positions", idempotent=True),
-    answer="list[ComboPosition]",
+    summary="Return positions that were entered as combinations, with their legs.",
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/combo/positions", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -92,10 +90,12 @@ GET_COMBO_POSITIONS = Endpoint(
 
 GET_PORTFOLIO_LEDGER = Endpoint(
     id="getPortfolioLedger",
-    group="portfolio",
-    name="get_portfolio_ledger",
-    operation=Operation("GET", "/portfolio/{accountId}/ledger", idempotent=True),
-    answer="dict[str, LedgerRow]",
+    summary=(
+        "Return balances by currency; ``BASE`` is the sum of all, so never add it to the others."
+    ),
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -103,10 +103,8 @@ GET_PORTFOLIO_LEDGER = Endpoint(
 
 GET_PORTFOLIO_METADATA = Endpoint(
     id="getPortfolioMetadata",
-    group="portfolio",
-    name="get_portfolio_metadata",
-    operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True),
-    answer="PortfolioAccount",
+    summary="Return one account's attributes.",
+    operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True, requires="accounts"),
     path={
         "account_id": "accountId",
     },
@@ -114,10 +112,10 @@ GET_PORTFOLIO_METADATA = Endpoint(
 
 GET_FIRST_POSITIONS = Endpoint(
     id="undocumented_get_portfolio_accountid_positions",
-    group="portfolio",
-    name="get_first_positions",
-    operation=Operation("GET", "/portfolio/{accountId}/positions", idempotent=True),
-    answer="list[PortfolioPosition]",
+    summary="Return the first page of an account's positions.",
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/positions", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -125,10 +123,10 @@ GET_FIRST_POSITIONS = Endpoint(
 
 INVALIDATE_POSITION_CACHE = Endpoint(
     id="invalidatePositionCache",
-    group="portfolio",
-    name="invalidate_position_cache",
-    operation=Operation("POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True),
-    answer="CacheInvalidated",
+    summary="Drop the gateway's cached positions of an account.",
+    operation=Operation(
+        "POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -136,10 +134,10 @@ INVALIDATE_POSITION_CACHE = Endpoint(
 
 GET_PAGINATED_POSITIONS = Endpoint(
     id="getPaginatedPositions",
-    group="portfolio",
-    name="get_paginated_positions",
-    operation=Operation("GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True),
-    answer="list[PortfolioPosition]",
+    summary="Return a page of up to 100 positions; send ``sort``, or the page may be ignored.",
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
         "page": "pageId",
@@ -154,10 +152,10 @@ GET_PAGINATED_POSITIONS = Endpoint(
 
 GET_PORTFOLIO_SUMMARY = Endpoint(
     id="getPortfolioSummary",
-    group="portfolio",
-    name="get_portfolio_summary",
-    operation=Operation("GET", "/portfolio/{accountId}/summary", idempotent=True),
-    answer="dict[str, SummaryFigure]",
+    summary="Return about 140 figures of an account by key, in its base currency.",
+    operation=Operation(
+        "GET", "/portfolio/{accountId}/summary", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountId",
     },
@@ -165,10 +163,10 @@ GET_PORTFOLIO_SUMMARY = Endpoint(
 
 GET_POSITION_BY_CONID = Endpoint(
     id="getPositionByConid",
-    group="portfolio",
-    name="get_position_by_conid",
-    operation=Operation("GET", "/portfolio/{accountid}/position/{conid}", idempotent=True),
-    answer="list[PortfolioPosition]",
+    summary="Return an account's position in one contract.",
+    operation=Operation(
+        "GET", "/portfolio/{accountid}/position/{conid}", idempotent=True, requires="accounts"
+    ),
     path={
         "account_id": "accountid",
         "conid": "conid",
@@ -177,10 +175,8 @@ GET_POSITION_BY_CONID = Endpoint(
 
 GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
-    group="portfolio",
-    name="get_uncached_positions",
+    summary="Return all positions of an account in one list, not from the cache.",
     operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
-    answer="list[UncachedPosition]",
     path={
         "account_id": "accountId",
     },

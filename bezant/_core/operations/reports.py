@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 GET_STATEMENT = Endpoint(
     id="post_gw_api_v1_statements",
-    group="reports",
-    name="get_statement",
+    summary="Return a statement as a file.",
     operation=Operation("POST", "/gw/api/v1/statements", idempotent=True, root=True),
-    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -20,10 +18,8 @@ GET_STATEMENT = Endpoint(
 
 GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
-    group="reports",
-    name="get_available_statements",
+    summary="Return the days, months and years for which there are statements.",
     operation=Operation("GET", "/gw/api/v1/statements/available", idempotent=True, root=True),
-    answer="AvailableStatements",
     query={
         "account_id": "accountId",
     },
@@ -34,10 +30,8 @@ GET_AVAILABLE_STATEMENTS = Endpoint(
 
 GET_TAX_DOCUMENT = Endpoint(
     id="post_gw_api_v1_tax_documents",
-    group="reports",
-    name="get_tax_document",
+    summary="Return a tax document as a file.",
     operation=Operation("POST", "/gw/api/v1/tax-documents", idempotent=True, root=True),
-    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -46,10 +40,8 @@ GET_TAX_DOCUMENT = Endpoint(
 
 GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
-    group="reports",
-    name="get_available_tax_documents",
+    summary="Return the tax documents that there are for a year.",
     operation=Operation("GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True),
-    answer="AvailableTaxForms",
     query={
         "account_id": "accountId",
         "year": "year",
@@ -61,10 +53,8 @@ GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
 
 GET_TRADE_CONFIRMATION = Endpoint(
     id="post_gw_api_v1_trade_confirmations",
-    group="reports",
-    name="get_trade_confirmation",
+    summary="Return trade confirmations as a file.",
     operation=Operation("POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True),
-    answer="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -73,12 +63,10 @@ GET_TRADE_CONFIRMATION = Endpoint(
 
 GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     id="get_gw_api_v1_trade_confirmations_available",
-    group="reports",
-    name="get_available_trade_confirmations",
+    summary="Return the days for which there are trade confirmations.",
     operation=Operation(
         "GET", "/gw/api/v1/trade-confirmations/available", idempotent=True, root=True
     ),
-    answer="AvailableTradeConfirmations",
     query={
         "account_id": "accountId",
     },

@@ -8,10 +8,10 @@ from ._base import Endpoint
 
 APPLY_CSV = Endpoint(
     id="applyCSV",
-    group="restrictions",
-    name="apply_csv",
-    operation=Operation("POST", "/gw/api/v1/restrictions", idempotent=False, root=True),
-    answer="CsvReceipt",
+    summary="Apply restrictions from a CSV that was verified.",
+    operation=Operation(
+        "POST", "/gw/api/v1/restrictions", idempotent=False, root=True, effect="account"
+    ),
     header={
         "authorization": "Authorization",
     },
@@ -20,75 +20,59 @@ APPLY_CSV = Endpoint(
 
 GET_ACCOUNT_RESTRICTIONS = Endpoint(
     id="getAccountRestrictions",
-    group="restrictions",
-    name="get_account_restrictions",
+    summary="Return the ids of an account's restrictions.",
     operation=Operation("GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
-    group="restrictions",
-    name="get_master_restriction_ids",
+    summary="Return the ids of the restrictions that the caller's master account made.",
     operation=Operation("GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_LIST_DETAILS = Endpoint(
     id="getListDetails",
-    group="restrictions",
-    name="get_list_details",
+    summary="Return one list of instruments.",
     operation=Operation("GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
-    group="restrictions",
-    name="get_master_list_ids",
+    summary="Return the ids of the lists that the caller's master account made.",
     operation=Operation("GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_RESTRICTION_DETAILS = Endpoint(
     id="getRestrictionDetails",
-    group="restrictions",
-    name="get_restriction_details",
+    summary="Return one restriction.",
     operation=Operation("GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_RESTRICTION_SCOPE = Endpoint(
     id="getRestrictionScope",
-    group="restrictions",
-    name="get_restriction_scope",
+    summary="Return whom a restriction covers.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/restriction-scope", idempotent=True, root=True
     ),
-    answer="Any",
     extra=True,
 )
 
 GET_USER_RESTRICTIONS = Endpoint(
     id="getUserRestrictions",
-    group="restrictions",
-    name="get_user_restrictions",
+    summary="Return the ids of a user's restrictions.",
     operation=Operation("GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 VERIFY_CSV = Endpoint(
     id="verifyCSV",
-    group="restrictions",
-    name="verify_csv",
+    summary="Verify restrictions in a CSV; nothing is changed.",
     operation=Operation("POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True),
-    answer="CsvReceipt",
     header={
         "authorization": "Authorization",
     },

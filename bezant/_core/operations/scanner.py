@@ -8,19 +8,18 @@ from ._base import Endpoint
 
 GET_SCANNER_PARAMETERS = Endpoint(
     id="getScannerParameters",
-    group="scanner",
-    name="get_scanner_parameters",
-    operation=Operation("GET", "/iserver/scanner/params", idempotent=True),
-    answer="ScannerParameters",
-    pacing="GET /iserver/scanner/params",
+    summary="Return what scanners there are; 200 kB, once in fifteen minutes.",
+    operation=Operation(
+        "GET", "/iserver/scanner/params", idempotent=True, limit="GET /iserver/scanner/params"
+    ),
 )
 
 GET_SCANNER_RESULTS = Endpoint(
     id="getScannerResults",
-    group="scanner",
-    name="get_scanner_results",
-    operation=Operation("POST", "/iserver/scanner/run", idempotent=True),
-    answer="ScanResult",
+    summary="Run a scanner and return up to 50 contracts.",
+    operation=Operation(
+        "POST", "/iserver/scanner/run", idempotent=True, limit="POST /iserver/scanner/run"
+    ),
     body={
         "filter_": "filter",
         "instrument": "instrument",
@@ -34,5 +33,4 @@ GET_SCANNER_RESULTS = Endpoint(
         "type_": "str",
     },
     sends="fields",
-    pacing="POST /iserver/scanner/run",
 )

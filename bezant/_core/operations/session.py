@@ -8,10 +8,14 @@ from ._base import Endpoint
 
 INITIALIZE_SESSION = Endpoint(
     id="initializeSession",
-    group="session",
-    name="initialize_session",
-    operation=Operation("POST", "/iserver/auth/ssodh/init", idempotent=False),
-    answer="BrokerageStatus",
+    summary="Open the brokerage session; ends one that works, so look at the status first.",
+    operation=Operation(
+        "POST",
+        "/iserver/auth/ssodh/init",
+        idempotent=False,
+        effect="session",
+        about_session="login",
+    ),
     body={
         "compete": "compete",
         "publish": "publish",
@@ -25,50 +29,52 @@ INITIALIZE_SESSION = Endpoint(
 
 GET_BROKERAGE_STATUS_BY_GET = Endpoint(
     id="undocumented_get_iserver_auth_status",
-    group="session",
-    name="get_brokerage_status_by_get",
-    operation=Operation("GET", "/iserver/auth/status", idempotent=True),
-    answer="BrokerageStatus",
+    summary="Return the brokerage session's flags, asked with GET.",
+    operation=Operation("GET", "/iserver/auth/status", idempotent=True, about_session="state"),
 )
 
 GET_BROKERAGE_STATUS = Endpoint(
     id="getBrokerageStatus",
-    group="session",
-    name="get_brokerage_status",
-    operation=Operation("POST", "/iserver/auth/status", idempotent=True),
-    answer="BrokerageStatus",
+    summary="Return the brokerage session's flags.",
+    operation=Operation("POST", "/iserver/auth/status", idempotent=True, about_session="state"),
 )
 
 REAUTHENTICATE = Endpoint(
     id="undocumented_post_iserver_reauthenticate",
-    group="session",
-    name="reauthenticate",
-    operation=Operation("POST", "/iserver/reauthenticate", idempotent=False),
-    answer="Any",
+    summary="Ask for the brokerage session to be renewed; deprecated by IBKR.",
+    operation=Operation("POST", "/iserver/reauthenticate", idempotent=False, effect="session"),
 )
 
 LOGOUT = Endpoint(
     id="logout",
-    group="session",
-    name="logout",
-    operation=Operation("POST", "/logout", idempotent=True),
-    answer="LoggedOut",
+    summary="End the session; only a login in the browser opens a new one.",
+    operation=Operation(
+        "POST", "/logout", idempotent=True, effect="session", about_session="login"
+    ),
 )
 
 GET_SESSION_VALIDATION = Endpoint(
     id="getSessionValidation",
-    group="session",
-    name="get_session_validation",
-    operation=Operation("GET", "/sso/validate", idempotent=True),
-    answer="SsoSession",
-    pacing="GET /sso/validate",
+    summary="Return what the login is good for, and renew it.",
+    operation=Operation(
+        "GET", "/sso/validate", idempotent=True, limit="GET /sso/validate", about_session="login"
+    ),
 )
 
 TICKLE = Endpoint(
     id="getSessionToken",
-    group="session",
-    name="tickle",
-    operation=Operation("POST", "/tickle", idempotent=True),
-    answer="TickleAnswer",
-    pacing="* /tickle",
+    summary="Keep the session alive, and return its token and flags.",
+    operation=Operation(
+        "POST",
+        "/tickle",
+        idempotent=True,
+        limit="* /tickle",
+        priority="tickle",
+        about_session="state",
+    ),
+)
+
+# Keep the session alive, asked with GET.
+TICKLE_BY_GET = Operation(
+    "GET", "/tickle", idempotent=True, limit="* /tickle", priority="tickle", about_session="state"
 )

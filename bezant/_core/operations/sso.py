@@ -8,10 +8,10 @@ from ._base import Endpoint
 
 CREATE_BROWSER_SESSION = Endpoint(
     id="post_gw_api_v1_sso_browser_sessions",
-    group="sso",
-    name="create_browser_session",
-    operation=Operation("POST", "/gw/api/v1/sso-browser-sessions", idempotent=False, root=True),
-    answer="BrowserSession",
+    summary="Open a browser session for a user.",
+    operation=Operation(
+        "POST", "/gw/api/v1/sso-browser-sessions", idempotent=False, root=True, effect="session"
+    ),
     header={
         "authorization": "authorization",
     },
@@ -20,10 +20,10 @@ CREATE_BROWSER_SESSION = Endpoint(
 
 CREATE_SESSION = Endpoint(
     id="post_gw_api_v1_sso_sessions",
-    group="sso",
-    name="create_session",
-    operation=Operation("POST", "/gw/api/v1/sso-sessions", idempotent=False, root=True),
-    answer="UserSession",
+    summary="Open a session for a user.",
+    operation=Operation(
+        "POST", "/gw/api/v1/sso-sessions", idempotent=False, root=True, effect="session"
+    ),
     header={
         "authorization": "authorization",
     },

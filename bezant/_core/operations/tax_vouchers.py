@@ -8,50 +8,42 @@ from ._base import Endpoint
 
 CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     id="createTaxVoucherRequests",
-    group="tax_vouchers",
-    name="create_tax_voucher_requests",
-    operation=Operation("POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True),
-    answer="Any",
+    summary="Ask for tax vouchers.",
+    operation=Operation(
+        "POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True, effect="account"
+    ),
     sends="signed",
 )
 
 GET_ACTIVE_COUNTRIES = Endpoint(
     id="getActiveCountryList",
-    group="tax_vouchers",
-    name="get_active_countries",
+    summary="Return the countries that vouchers can be had for.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/active-countries", idempotent=True, root=True
     ),
-    answer="Any",
     extra=True,
 )
 
 FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
-    group="tax_vouchers",
-    name="fetch_dividends",
+    summary="Return dividends that vouchers can be had for.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 GET_YEARS = Endpoint(
     id="getYears",
-    group="tax_vouchers",
-    name="get_years",
+    summary="Return the years that vouchers can be had for.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True),
-    answer="Any",
     extra=True,
 )
 
 DOWNLOAD_VOUCHER = Endpoint(
     id="downloadFile",
-    group="tax_vouchers",
-    name="download_voucher",
+    summary="Return a voucher as a file.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/{requestId}/download", idempotent=True, root=True
     ),
-    answer="BinaryResponse",
     path={
         "request_id": "requestId",
     },
@@ -59,12 +51,10 @@ DOWNLOAD_VOUCHER = Endpoint(
 
 GET_VOUCHER_STATE = Endpoint(
     id="getCurrentState",
-    group="tax_vouchers",
-    name="get_voucher_state",
+    summary="Return the state of a request for vouchers.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/{requestId}/state", idempotent=True, root=True
     ),
-    answer="Any",
     path={
         "request_id": "requestId",
     },

@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 QUERY_BALANCES = Endpoint(
     id="post_gw_api_v1_balances_query",
-    group="utilities",
-    name="query_balances",
+    summary="Return how much cash and equity an account has free.",
     operation=Operation("POST", "/gw/api/v1/balances/query", idempotent=True, root=True),
-    answer="FreeBalances",
     query={
         "client_id": "client-id",
     },
@@ -20,12 +18,10 @@ QUERY_BALANCES = Endpoint(
 
 GET_TRANSFER_BROKERS = Endpoint(
     id="get_gw_api_v1_enumerations_complex_asset_transfer",
-    group="utilities",
-    name="get_transfer_brokers",
+    summary="Return the brokers that positions can be moved from or to.",
     operation=Operation(
         "GET", "/gw/api/v1/enumerations/complex-asset-transfer", idempotent=True, root=True
     ),
-    answer="TransferBrokers",
     query={
         "client_id": "client-id",
         "instruction_type": "instructionType",
@@ -34,12 +30,10 @@ GET_TRANSFER_BROKERS = Endpoint(
 
 GET_ENUMERATION = Endpoint(
     id="get_gw_api_v1_enumerations_enumerationtype",
-    group="utilities",
-    name="get_enumeration",
+    summary="Return the values that a field of an application may have.",
     operation=Operation(
         "GET", "/gw/api/v1/enumerations/{enumerationType}", idempotent=True, root=True
     ),
-    answer="Enumeration",
     path={
         "enumeration_type": "enumerationType",
     },
@@ -57,10 +51,8 @@ GET_ENUMERATION = Endpoint(
 
 GET_FORMS = Endpoint(
     id="get_gw_api_v1_forms",
-    group="utilities",
-    name="get_forms",
+    summary="Return forms and their questions.",
     operation=Operation("GET", "/gw/api/v1/forms", idempotent=True, root=True),
-    answer="Forms",
     query={
         "form_numbers": "formNo",
         "get_docs": "getDocs",
@@ -73,10 +65,8 @@ GET_FORMS = Endpoint(
 
 GET_REQUIRED_FORMS = Endpoint(
     id="get_gw_api_v1_forms_required_forms",
-    group="utilities",
-    name="get_required_forms",
+    summary="Return the forms that an application needs.",
     operation=Operation("GET", "/gw/api/v1/forms/required-forms", idempotent=True, root=True),
-    answer="RequiredForms",
     query={
         "account_type": "accountType",
         "additional_account": "additionalAccount",
@@ -97,10 +87,8 @@ GET_REQUIRED_FORMS = Endpoint(
 
 GET_PARTICIPATING_BANKS = Endpoint(
     id="get_gw_api_v1_participating_banks",
-    group="utilities",
-    name="get_participating_banks",
+    summary="Return the banks that take part in a kind of transfer.",
     operation=Operation("GET", "/gw/api/v1/participating-banks", idempotent=True, root=True),
-    answer="ParticipatingBanks",
     query={
         "client_id": "client-id",
         "type_": "type",
@@ -109,10 +97,8 @@ GET_PARTICIPATING_BANKS = Endpoint(
 
 GET_REQUESTS = Endpoint(
     id="get_gw_api_v1_requests",
-    group="utilities",
-    name="get_requests",
+    summary="Return the requests that were made in a span of days.",
     operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True),
-    answer="RequestPage",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -124,12 +110,10 @@ GET_REQUESTS = Endpoint(
 
 GET_REQUEST_STATUS = Endpoint(
     id="getRequestsStatus",
-    group="utilities",
-    name="get_request_status",
+    summary="Return the state of a request.",
     operation=Operation(
         "GET", "/gw/api/v1/requests/{requestId}/status", idempotent=True, root=True
     ),
-    answer="RequestState",
     path={
         "request_id": "requestId",
     },
@@ -137,12 +121,14 @@ GET_REQUEST_STATUS = Endpoint(
 
 UPDATE_REQUEST_STATUS = Endpoint(
     id="patch_gw_api_v1_requests_requestid_status",
-    group="utilities",
-    name="update_request_status",
+    summary="Change the state of a request.",
     operation=Operation(
-        "PATCH", "/gw/api/v1/requests/{requestId}/status", idempotent=False, root=True
+        "PATCH",
+        "/gw/api/v1/requests/{requestId}/status",
+        idempotent=False,
+        root=True,
+        effect="account",
     ),
-    answer="RequestState",
     path={
         "request_id": "requestId",
     },
@@ -151,12 +137,10 @@ UPDATE_REQUEST_STATUS = Endpoint(
 
 CHECK_USER_NAME = Endpoint(
     id="get_gw_api_v1_validations_usernames_username",
-    group="utilities",
-    name="check_user_name",
+    summary="Return whether a user name is free and well formed.",
     operation=Operation(
         "GET", "/gw/api/v1/validations/usernames/{username}", idempotent=True, root=True
     ),
-    answer="UserNameCheck",
     path={
         "user_name": "username",
     },

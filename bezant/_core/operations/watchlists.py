@@ -8,10 +8,8 @@ from ._base import Endpoint
 
 DELETE_WATCHLIST = Endpoint(
     id="deleteWatchlist",
-    group="watchlists",
-    name="delete_watchlist",
-    operation=Operation("DELETE", "/iserver/watchlist", idempotent=False),
-    answer="WatchlistDeleted",
+    summary="Delete a watchlist.",
+    operation=Operation("DELETE", "/iserver/watchlist", idempotent=False, effect="account"),
     query={
         "id_": "id",
     },
@@ -19,10 +17,8 @@ DELETE_WATCHLIST = Endpoint(
 
 GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
-    group="watchlists",
-    name="get_watchlist",
+    summary="Return a watchlist; the details of its instruments come with the second call.",
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
-    answer="WatchlistDetails",
     query={
         "id_": "id",
     },
@@ -30,10 +26,8 @@ GET_WATCHLIST = Endpoint(
 
 CREATE_WATCHLIST = Endpoint(
     id="postNewWatchlist",
-    group="watchlists",
-    name="create_watchlist",
-    operation=Operation("POST", "/iserver/watchlist", idempotent=False),
-    answer="Watchlist",
+    summary="Create a watchlist; one whose id is in use is overwritten.",
+    operation=Operation("POST", "/iserver/watchlist", idempotent=False, effect="account"),
     body={
         "id_": "id",
         "name": "name",
@@ -49,10 +43,8 @@ CREATE_WATCHLIST = Endpoint(
 
 GET_ALL_WATCHLISTS = Endpoint(
     id="getAllWatchlists",
-    group="watchlists",
-    name="get_all_watchlists",
+    summary="Return the watchlists.",
     operation=Operation("GET", "/iserver/watchlists", idempotent=True),
-    answer="Watchlists",
     query={
         "scope": "SC",
     },

@@ -7,7 +7,6 @@ there are too many, so they are held back here, before they are sent.
 from __future__ import annotations
 
 import itertools
-import re
 from bisect import insort
 from collections.abc import Callable, Collection
 from typing import Final, Self
@@ -15,10 +14,17 @@ from typing import Final, Self
 import msgspec
 
 from ..http.operation import Operation
-from .limits import KEPT_FOR_TICKLE, MAX_IN_FLIGHT, PENALTY, SESSION_LIMIT, Limit, limits_of
+from .limits import (
+    KEPT_FOR_ORDERS,
+    KEPT_FOR_TICKLE,
+    LIMITS,
+    MAX_IN_FLIGHT,
+    PENALTY,
+    SESSION_LIMIT,
+    Limit,
+)
 from .window import Window, latest
 
-KEPT_FOR_ORDERS: Final = 1
 # Answers to an operation that must have been seen before they tell how quick one can be.
 _ENOUGH: Final = 10
 # Operations whose answers' times are remembered: a raw call's path is an operation of its own.
@@ -28,16 +34,12 @@ _REMEMBERED: Final = 500
 TICKLE, CANCEL, ORDER, READ = range(4)
 _PRIORITIES: Final = {TICKLE: 0, CANCEL: 1, ORDER: 1, READ: 2}
 LEAST_URGENT: Final = _PRIORITIES[READ]
-_ORDERS = re.compile(r"/iserver/(?:account/[^/]+/orders?(?:/|$)|reply/|notification$)")
+_KINDS: Final = {"tickle": TICKLE, "cancel": CANCEL, "order": ORDER, "read": READ}
 
 
 def kind_of(operation: Operation) -> int:
     """Return whether a call is a tickle, a cancel, an order (or a reply), or anything else."""
-    if operation.path == "/tickle":
-        return TICKLE
-    if not operation.idempotent and _ORDERS.match(operation.path):
-        return CANCEL if operation.method == "DELETE" else ORDER
-    return READ
+    return _KINDS[operation.priority]
 
 
 def priority_of(kind: int) -> int:
@@ -126,9 +128,8 @@ class QueuedCall(msgspec.Struct, eq=False):
     @classmethod
     def of(cls, operation: Operation) -> Self:
         """Return a ticket for a call; `RateLimiter.enter` queues it."""
-        bucket, _ = limits_of(operation.method, operation.path)
         kind = kind_of(operation)
-        return cls(operation, bucket, kind, (priority_of(kind), next(_numbers)))
+        return cls(operation, operation.limit, kind, (priority_of(kind), next(_numbers)))
 
     @property
     def is_tickle(self) -> bool:
@@ -163,8 +164,7 @@ class RateLimiter:
         """Queue a call."""
         bucket = queued.bucket
         if bucket and bucket not in self._buckets:
-            _, limits = limits_of(queued.operation.method, queued.operation.path)
-            self._buckets[bucket] = [Window(limit) for limit in limits]
+            self._buckets[bucket] = [Window(limit) for limit in LIMITS[bucket]]
         self._queue(queued)
 
     def _queue(self, queued: QueuedCall) -> None:

@@ -20,8 +20,7 @@ from ..._wire.redaction import redact
 from ...errors import AccountBusy, ApiError, BezantError, OutcomeUnknown, SessionError
 from ..decoding.decoder import loads
 from ..http.messages import Request
-from ..http.operation import Operation
-from ..http.unknown_outcome import OrderCall
+from ..http.operation import Operation, OrderCall
 
 # Lifetime of an order question at the gateway, in seconds.
 QUESTION_LIFETIME: Final = 60.0
@@ -30,15 +29,13 @@ READS_WAIT: Final = 2.0
 _SHORT: Final = 100
 _PATH: Final = re.compile(r"/iserver/account/([^/]+)(?:/([^/]+))?")
 _REPLY: Final = re.compile(r"/iserver/reply/([^/]+)")
-# Prompts that IBKR sends on its own are answered here.
-_PROMPT: Final = "/iserver/notification"
 # Where the account is not known, it may be any.
 ANY: Final = ""
 
 
-def waits_for_questions(operation: Operation, kind: OrderCall | None) -> bool:
-    """Say whether a call waits a moment for an open question: all but those about orders."""
-    return kind in (None, OrderCall.PREVIEW) and operation.path != _PROMPT
+def waits_for_questions(operation: Operation) -> bool:
+    """Say whether a call waits a moment for an open question: all calls but orders do."""
+    return operation.effect != "order"
 
 
 def question_of(request: Request) -> str:

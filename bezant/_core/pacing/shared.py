@@ -12,7 +12,7 @@ import msgspec
 
 from ..._wire.record import Record
 from .limiter import READ, QueuedCall, has_slot, priority_of
-from .limits import PENALTY, SESSION_LIMIT, Limit, limits_of
+from .limits import LIMITS, PENALTY, SESSION_LIMIT, Limit
 from .shared_order_turns import SharedTurn, hold_back
 from .window import MARGIN, latest
 
@@ -102,9 +102,8 @@ class Reservation(Record, frozen=True):
         known: frozenset[str] = frozenset(),
     ) -> Reservation:
         """Return what a call claims."""
-        operation = queued.operation
-        bucket, limits = limits_of(operation.method, operation.path)
-        return cls(token, bucket, limits, queued.kind, lease, forgive, hold, known)
+        limits = LIMITS.get(queued.bucket, ())
+        return cls(token, queued.bucket, limits, queued.kind, lease, forgive, hold, known)
 
 
 class Denied(Record, frozen=True):
@@ -245,10 +244,7 @@ def _count_again(shared: Shared, flight: InFlight, when: float) -> None:
 
 
 def _limits_in(bucket: str) -> tuple[Limit, ...]:
-    if not bucket:
-        return (SESSION_LIMIT,)
-    method, _, path = bucket.partition(" ")
-    return limits_of(method, path)[1]
+    return LIMITS.get(bucket, ()) if bucket else (SESSION_LIMIT,)
 
 
 _decoder = msgspec.json.Decoder(Shared)

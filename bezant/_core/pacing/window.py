@@ -5,10 +5,17 @@ from __future__ import annotations
 from bisect import insort
 from typing import Final
 
-from .limits import Limit
+from ..._wire.record import Record
 
 # Requests arrive closer together than they were sent.
 MARGIN: Final = 0.05
+
+
+class Limit(Record, frozen=True):
+    """At most ``count`` requests in any ``seconds``."""
+
+    count: int
+    seconds: float
 
 
 class Window:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ...models._portfolio import Position
-from ..http.operation import Operation
+from ..operations.portfolio import GET_PAGINATED_POSITIONS
 
-POSITIONS = Operation("GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True)
+POSITIONS: Final = GET_PAGINATED_POSITIONS.operation
 
 PAGE_SIZE: Final = 100
 # IBKR's documents gave 30 for years; a page of exactly that many may not be the last.

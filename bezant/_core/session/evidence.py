@@ -15,14 +15,9 @@ import msgspec
 from ...errors import IncompleteList, NoAccounts
 from ..decoding.decoder import loads
 from ..http.messages import Request
-from ..http.operation import Operation
-from ..http.unknown_outcome import is_order
-from .prerequisites import ACCOUNTS, TRADING_ACCOUNTS
+from ..http.operation import Operation, OrderCall
+from .prerequisites import TRADING_ACCOUNTS
 
-ORDERS: Final = Operation("GET", "/iserver/account/orders", idempotent=True)
-TRADES: Final = Operation("GET", "/iserver/account/trades", idempotent=True)
-
-_STATUS: Final = "/iserver/account/order/status/"
 _ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
 _REPLY: Final = "/iserver/reply/"
 _FILLED: Final = "filled"
@@ -90,27 +85,22 @@ class Evidence:
     def answered(self, request: Request, body: bytes, now: float) -> None:
         """Take a successful response; `now` is in seconds since 1970."""
         operation = request.operation
-        path = operation.path
-        if not path.startswith(("/iserver/account", _REPLY, ACCOUNTS.path)):
-            return
-        names_accounts = path in (ACCOUNTS.path, TRADING_ACCOUNTS.path)
-        listed = path in (ORDERS.path, TRADES.path) or path.startswith(_STATUS)
-        placed = operation.method == "POST" and is_order(operation)
-        if not (names_accounts or listed or placed):
+        placed = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
+        if not (operation.lists or placed):
             return
         try:
             found: object = loads(body)
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
             found = None
-        if names_accounts:
-            self._accounts[path] = _account_ids(found)
-        elif placed:
+        if placed:
             self._placed(request, found, now)
-        elif path == TRADES.path:
+        elif operation.lists == "accounts":
+            self._accounts[operation.path] = _account_ids(found)
+        elif operation.lists == "executions":
             for row in _rows(found):
                 self._executed(row, now)
         else:
-            listing = _mapping(found).get("orders") if path == ORDERS.path else found
+            listing = _mapping(found).get("orders") if operation.lists == "orders" else found
             for row in _rows(listing):
                 self._told(row, now, new=False)
 
@@ -190,12 +180,14 @@ class Evidence:
         }
         if not missing:
             return None
+        from ..operations.orders import GET_OPEN_ORDERS  # few programs need it
+
         ids = tuple(missing)
         return IncompleteList(
             f"the list lacks {_names(missing)}, which this client placed or saw, and which is not "
             "known to have ended: do not take it for empty; ask again in a few seconds, or ask "
             f"client.api.orders.get_order_status(order_id={ids[0]})",
-            operation=ORDERS.name,
+            operation=GET_OPEN_ORDERS.operation.name,
             order_ids=ids,
         )
 
@@ -222,13 +214,15 @@ class Evidence:
         }
         if not executions and not filled:
             return None
+        from ..operations.orders import GET_TRADE_HISTORY  # few programs need it
+
         known = [f"execution {key}" for key in executions[:_NAMED]]
         if filled:
             known.append(f"those of {_names(filled)}")
         return IncompleteList(
             f"the list lacks {', '.join(known)}, which this client has seen: do not take it for "
             "empty; ask again in a few seconds, or for more days",
-            operation=TRADES.name,
+            operation=GET_TRADE_HISTORY.operation.name,
             order_ids=tuple(filled),
             execution_ids=executions,
         )

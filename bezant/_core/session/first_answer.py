@@ -14,7 +14,7 @@ from msgspec import Struct
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ..http.operation import Operation
-from ..pacing.limits import limits_of
+from ..pacing.limits import LIMITS
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, LiveOrders, Trade
@@ -52,7 +52,7 @@ def check_account(account_id: object) -> None:
 
 def needed(operation: Operation, calls: int) -> float:
     """Return the seconds that further calls may take by IBKR's limits, when one was just made."""
-    _, limits = limits_of(operation.method, operation.path)
+    limits = LIMITS.get(operation.limit, ())
     return max((limit.seconds / limit.count * calls for limit in limits), default=0.0)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from ...errors import BezantError, SessionError
 from ...models._session import Tickle
 from ..http.backoff import Backoff
-from ..http.session_calls import TICKLE
+from ..operations.session import TICKLE
 from .status import error_for
 
 _PATIENT_FAILURES: Final = 3
@@ -44,7 +44,7 @@ class KeepaliveState:
     def answered(self, tickle: Tickle, now: float) -> Change | None:
         """Take the response to a tickle; its flags may say that the session is lost."""
         status = tickle.status
-        if status is not None and (error := error_for(status, TICKLE)) is not None:
+        if status is not None and (error := error_for(status, TICKLE.operation)) is not None:
             return self.failed(error, now)
         self.last_success = now
         self.failures = 0

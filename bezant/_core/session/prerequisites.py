@@ -1,40 +1,26 @@
-"""Calls that others need first, and which of them this session has seen."""
+"""Prerequisites: calls that others need first, and which of them this session has made."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ..http.operation import Operation
-from ..http.unknown_outcome import OrderCall, order_call
+from ..http.operation import Operation, OrderCall
+from ..operations.accounts import GET_BROKERAGE_ACCOUNTS
+from ..operations.portfolio import GET_ALL_ACCOUNTS
 
-ACCOUNTS = Operation("GET", "/portfolio/accounts", idempotent=True)
-
-
-TRADING_ACCOUNTS: Final = Operation("GET", "/iserver/accounts", idempotent=True)
+ACCOUNTS: Final = GET_ALL_ACCOUNTS.operation
+TRADING_ACCOUNTS: Final = GET_BROKERAGE_ACCOUNTS.operation
 PREREQUISITES: Final = frozenset({ACCOUNTS.path, TRADING_ACCOUNTS.path})
-_AFTER_TRADING_ACCOUNTS = ("/iserver/account", "/iserver/marketdata/snapshot")
-# Nothing may delay them.
-_ALONE: Final = (OrderCall.CANCEL, OrderCall.REPLY)
+_ROWS: Final = {"": None, "accounts": ACCOUNTS, "trading accounts": TRADING_ACCOUNTS}
 
 
 def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that has to be made once in a session before this one.
+    """Return the call that a session has to make once before this one.
 
     Without it the gateway refuses (brokerage) or answers as if there were nothing (portfolio).
     Cancels and replies have none: they are sent at once, and the gateway asks if it needs it.
     """
-    path = operation.path
-    if order_call(operation) in _ALONE:
-        return None
-    if path.startswith("/portfolio/") and path not in (
-        "/portfolio/accounts",
-        "/portfolio/subaccounts",
-        "/portfolio/subaccounts2",
-    ):
-        return ACCOUNTS
-    if path.startswith(_AFTER_TRADING_ACCOUNTS) and path != TRADING_ACCOUNTS.path:
-        return TRADING_ACCOUNTS
-    return None
+    return _ROWS[operation.requires]
 
 
 # Seconds without an answer in which somebody may have logged out and in again, which nobody notices
@@ -71,7 +57,7 @@ class Prerequisites:
         A reply gets one only after the gateway has refused a call for want of it.
         """
         first = prerequisite(operation)
-        if self._wanted and order_call(operation) is OrderCall.REPLY:
+        if self._wanted and operation.order is OrderCall.REPLY:
             first = TRADING_ACCOUNTS
         return None if first is None or first.path in self._paths else first
 

@@ -18,9 +18,9 @@ from ...errors import (
 )
 from ...models._session import AuthStatus, Tickle
 from ..http.backoff import Backoff
+from ..http.error_mapping import LOG_IN
 from ..http.operation import Operation
-from ..http.session_calls import AUTH_STATUS, LOG_IN
-from .status import error_for
+from .status import AUTH_STATUS, error_for
 
 # Pauses between polls of a session that is not ready: short at first, because the gateway takes
 # about three seconds after a login.

@@ -7,8 +7,12 @@ from typing import Any, cast
 
 from ...errors import CompetingSession, NoSession, NotAuthenticated, NotEstablished, SessionError
 from ...models._session import AuthStatus
+from ..http.error_mapping import LOG_IN, OPEN_IT
 from ..http.operation import Operation
-from ..http.session_calls import AUTH_STATUS, INIT, LOG_IN, OPEN_IT
+from ..operations.session import GET_BROKERAGE_STATUS, INITIALIZE_SESSION
+
+AUTH_STATUS = GET_BROKERAGE_STATUS.operation
+INIT = INITIALIZE_SESSION.operation
 
 
 def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, cast
 
-from ..._core.operations._base import Endpoint, arrange, text_of
+from ..._core.operations._arrange import arrange, text_of
+from ..._core.operations._base import Endpoint
 from ..._core.session.first_answer import brings_nothing, is_empty, may_be_incomplete
 from ..._core.settings.settings import Settings
 from ..http.pipeline import Pipeline
@@ -24,13 +25,13 @@ class Group:
         path, params, json = arrange(endpoint, values)
         pipeline, operation = self._pipeline, endpoint.operation
         account = ""
-        if endpoint.starts:
+        if operation.may_be_empty:
             params, account = self._of_one_account(endpoint, params)
-        first = endpoint.starts and pipeline.is_new(operation, account)
+        first = operation.may_be_empty and pipeline.is_new(operation, account)
         answer = pipeline.call(
             operation, type_, self._settings, path=path, params=params, json=json
         )
-        if endpoint.starts:
+        if operation.may_be_empty:
             pipeline.started(operation, account)
         again = first and not brings_nothing(values) and may_be_incomplete(answer)
         if not again and is_empty(answer):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Self
 
-from ..._core.http.session_calls import TICKLE
+from ..._core.operations.session import TICKLE
 from ..._core.session.keepalive import Change, KeepaliveState
 from ..._core.settings.checks import check_callable
 from ..._runtime import _sync as rt
@@ -100,11 +100,11 @@ class Keepalive:
         error: BezantError | None = None
         change: Change | None
         try:
-            tickle = pipeline.call(TICKLE, Tickle, pipeline.settings)
+            tickle = pipeline.call(TICKLE.operation, Tickle, pipeline.settings)
         except BezantError as failure:
             error = failure
         except Exception as failure:
-            error = BezantError(f"unexpected: {failure!r}", operation=TICKLE.name)
+            error = BezantError(f"unexpected: {failure!r}", operation=TICKLE.operation.name)
             _logger.exception("the keepalive met an error that it does not know")
         else:
             change = self._state.answered(tickle, rt.wall_time())

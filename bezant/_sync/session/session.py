@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from ..._core.http.session_calls import AUTH_STATUS, INIT, TICKLE
+from ..._core.operations.session import GET_BROKERAGE_STATUS, INITIALIZE_SESSION, TICKLE
 from ..._core.session.calendar import REGIONS, next_midnight
 from ..._core.session.state import (
     POLL,
@@ -167,7 +167,7 @@ class Session:
             BezantError: something else went wrong than the session or the connection.
         """
         try:
-            self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+            self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
         except (SessionError, HttpError) as error:
             _logger.debug("%s", error)
         return self.state
@@ -189,7 +189,9 @@ class Session:
         while True:
             error: BezantError | None
             try:
-                status = self._pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+                status = self._pipeline.call(
+                    GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings
+                )
                 error = self._pipeline.session.error_for(status)
                 if error is None:
                     return status
@@ -227,10 +229,10 @@ class Session:
 
         def open_it() -> AuthStatus:
             # A gateway that has just been logged in to may deny it once; a tickle knows better.
-            tickle = pipeline.call(TICKLE, Tickle, self._settings)
+            tickle = pipeline.call(TICKLE.operation, Tickle, self._settings)
             status = tickle.status
             if status is None:
-                status = pipeline.call(AUTH_STATUS, AuthStatus, self._settings)
+                status = pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
             if status.authenticated is True:
                 if not isinstance(pipeline.session.error_for(status), NotEstablished):
                     return self.wait_ready(timeout)
@@ -250,7 +252,9 @@ class Session:
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = pipeline.call(INIT, anything, self._settings, json=body)
+            answer = pipeline.call(
+                INITIALIZE_SESSION.operation, anything, self._settings, json=body
+            )
         except (BadRequest, Refused, UpstreamError) as failure:
             cause = failure
             error: SessionError | None = cannot_open(

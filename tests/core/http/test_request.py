@@ -103,9 +103,9 @@ def test_path_values_keep_the_value_of_an_enumeration() -> None:
     ("method", "path", "expected"),
     [
         ("GET", "/iserver/accounts", Operation("GET", "/iserver/accounts", True)),
-        ("post", "iserver/reply/x", Operation("POST", "/iserver/reply/x", False)),
-        ("DELETE", "/v1/api/a/b", Operation("DELETE", "/a/b", False)),
-        ("PUT", "/v1/apix", Operation("PUT", "/v1/apix", False)),
+        ("post", "iserver/reply/x", Operation("POST", "/iserver/reply/x", False, effect="account")),
+        ("DELETE", "/v1/api/a/b", Operation("DELETE", "/a/b", False, effect="account")),
+        ("PUT", "/v1/apix", Operation("PUT", "/v1/apix", False, effect="account")),
         ("GET", "/a%2Fb", Operation("GET", "/a%2Fb", True)),
     ],
 )

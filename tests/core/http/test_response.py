@@ -45,7 +45,7 @@ from bezant._core.operations import orders
 from bezant.models._base import Model
 from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 
-from ..samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values
+from ..samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values, row
 
 LOGIN_PAGE = b'<!DOCTYPE html><title>Login</title><form action="/sso/Authenticator">'
 OTHER_PAGE = b"<html><head><title> Gateway is\nresting </title></head></html>"
@@ -276,7 +276,7 @@ def test_any_depth_of_nesting_gives_an_error_of_ours(status: int) -> None:
 
 def test_an_account_that_is_not_visible_is_named_as_a_cause_of_401() -> None:
     for path in ("/portfolio/{accountId}/ledger", "/iserver/account/{accountId}/summary"):
-        error = error_of(answer(status=401), Operation("GET", path, idempotent=True))
+        error = error_of(answer(status=401), row("GET", path))
         assert "account id" in str(error)
     assert "account id" not in str(error_of(answer(status=401), WRITE))
 

@@ -10,6 +10,8 @@ from bezant._core.http.operation import Operation
 from bezant._core.session import prerequisites
 from bezant._core.session.prerequisites import ACCOUNTS
 
+from ..samples import row
+
 READ = Operation("GET", "/x", idempotent=True)
 EFFECT = Operation("POST", "/x", idempotent=False)
 
@@ -60,16 +62,16 @@ def test_the_pause_doubles_up_to_a_limit() -> None:
         ("/portfolio2/DU1/positions", None),
         ("/iserver/accounts", None),
         ("/iserver/account/orders", prerequisites.TRADING_ACCOUNTS),
-        ("/iserver/account/DU1/orders", prerequisites.TRADING_ACCOUNTS),
+        ("/iserver/account/DU1/summary", prerequisites.TRADING_ACCOUNTS),
+        ("/iserver/account/DU1/nothing", None),
         ("/iserver/marketdata/snapshot", prerequisites.TRADING_ACCOUNTS),
         ("/iserver/marketdata/history", None),
-        ("/iserver/account/DU1/orders/whatif", prerequisites.TRADING_ACCOUNTS),
         ("/iserver/auth/status", None),
         ("/tickle", None),
     ],
 )
 def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
-    assert prerequisites.prerequisite(Operation("GET", path, idempotent=True)) is first
+    assert prerequisites.prerequisite(row("GET", path)) is first
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
     ],
 )
 def test_nothing_goes_before_a_cancel_or_a_reply(method: str, path: str, first: bool) -> None:
-    found = prerequisites.prerequisite(Operation(method, path, idempotent=False))
+    found = prerequisites.prerequisite(row(method, path))
     assert found is (prerequisites.TRADING_ACCOUNTS if first else None)
 
 

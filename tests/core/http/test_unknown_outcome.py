@@ -24,34 +24,27 @@ from bezant import (
 from bezant._core.http.error_mapping import did_nothing
 from bezant._core.http.files import BinaryResponse
 from bezant._core.http.messages import Request, Response
-from bezant._core.http.operation import Operation
+from bezant._core.http.operation import Operation, OrderCall
 from bezant._core.http.response import check_type, read
 from bezant._core.http.unknown_outcome import (
     AskedOrders,
-    OrderCall,
     _count,
     advice,
     broken_off,
     failed_reply,
     is_decline,
-    is_order,
     left_unknown,
     note_unknown,
-    order_call,
     unreadable,
 )
 from bezant._core.operations import orders, session
 from bezant.models.orders import OrderReply
 
-from ..samples import READ, WRITE, Drifts, answer
+from ..samples import READ, WRITE, Drifts, answer, row
 
 PLACE = orders.SUBMIT_NEW_ORDERS.operation
 REPLY = orders.CONFIRM_ORDER_REPLY.operation
 REPLIES = list[OrderReply]
-
-
-def raw(method: str, path: str) -> Operation:
-    return Operation(method, path, idempotent=method == "GET")
 
 
 @pytest.mark.parametrize(
@@ -61,18 +54,18 @@ def raw(method: str, path: str) -> Operation:
         (REPLY, True),
         (orders.MODIFY_OPEN_ORDER.operation, True),
         (orders.CANCEL_OPEN_ORDER.operation, True),
-        (raw("POST", "/iserver/account/U1/orders"), True),
-        (raw("POST", "/iserver/reply/abc"), True),
-        (raw("GET", "/iserver/account/U1/orders"), False),
+        (row("POST", "/iserver/account/U1/orders"), True),
+        (row("POST", "/iserver/reply/abc"), True),
+        (row("GET", "/iserver/account/U1/orders"), False),
         (orders.PREVIEW_MARGIN_IMPACT.operation, False),
         (session.INITIALIZE_SESSION.operation, False),
-        (raw("POST", "/iserver/account/U1/alert"), False),
-        (raw("POST", "/iserver/account/U1/ordersome"), False),
+        (row("POST", "/iserver/account/U1/alert"), False),
+        (row("POST", "/iserver/account/U1/ordersome"), False),
     ],
     ids=lambda each: each.name if isinstance(each, Operation) else "",
 )
 def test_what_is_an_order(operation: Operation, expected: bool) -> None:
-    assert is_order(operation) is expected
+    assert (operation.effect == "order") is expected
     assert ("look for the order before" in advice(operation)) is expected
 
 
@@ -105,22 +98,22 @@ def test_a_leg_that_was_refused_says_so() -> None:
         (orders.MODIFY_OPEN_ORDER.operation, OrderCall.PLACE),
         (orders.CANCEL_OPEN_ORDER.operation, OrderCall.CANCEL),
         (orders.PREVIEW_MARGIN_IMPACT.operation, None),
-        (raw("POST", "/iserver/account/U1/orders/whatif"), OrderCall.PREVIEW),
-        (raw("POST", "/iserver/account/U1/order/whatif"), OrderCall.PREVIEW),
-        (raw("POST", "/iserver/account/U1/order"), OrderCall.PLACE),
-        (raw("POST", "/iserver/account/orders"), OrderCall.PLACE),
-        (raw("POST", "/iserver/account/orders/mygroup"), OrderCall.PLACE),
-        (raw("POST", "/iserver/%61ccount/U1/orders"), OrderCall.PLACE),
-        (raw("DELETE", "/iserver/account/U1/order/-1"), OrderCall.CANCEL),
-        (raw("POST", "/iserver/account"), None),
-        (raw("POST", "/iserver/account/U1/alert"), None),
-        (raw("POST", "/portfolio/reply/x"), None),
-        (raw("GET", "/iserver/account/U1/orders"), None),
+        (row("POST", "/iserver/account/U1/orders/whatif"), None),
+        (row("POST", "/iserver/account/U1/order/whatif"), None),
+        (row("POST", "/iserver/account/U1/order"), OrderCall.PLACE),
+        (row("POST", "/iserver/account/orders"), OrderCall.PLACE),
+        (row("POST", "/iserver/account/orders/mygroup"), OrderCall.PLACE),
+        (row("POST", "/iserver/%61ccount/U1/orders"), OrderCall.PLACE),
+        (row("DELETE", "/iserver/account/U1/order/-1"), OrderCall.CANCEL),
+        (row("POST", "/iserver/account"), None),
+        (row("POST", "/iserver/account/U1/alert"), None),
+        (row("POST", "/portfolio/reply/x"), None),
+        (row("GET", "/iserver/account/U1/orders"), None),
     ],
     ids=lambda each: each.name if isinstance(each, Operation) else "",
 )
 def test_what_a_call_does_with_an_order(operation: Operation, expected: OrderCall | None) -> None:
-    assert order_call(operation) is expected
+    assert operation.order is expected
 
 
 ASKING = b'{"error":"Please query /accounts first","statusCode":500}'
@@ -239,7 +232,7 @@ def test_types_of_the_users_own() -> None:
     class Nothing(msgspec.Struct):
         pass
 
-    operation = raw("POST", "/iserver/account/U1/orders")
+    operation = row("POST", "/iserver/account/U1/orders")
     body = b'[{"order_id":1}]'
     assert read(answer(body), operation, list[Row], Drifts()) == [Row(1)]
     assert read(answer(body), operation, list[Nothing], Drifts()) == [Nothing()]

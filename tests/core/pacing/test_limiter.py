@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bezant._core.http.operation import Operation
 from bezant._core.pacing import limiter as kinds
 from bezant._core.pacing.limiter import (
-    KEPT_FOR_ORDERS,
     LEAST_URGENT,
     QueuedCall,
     RateLimiter,
@@ -22,21 +21,24 @@ from bezant._core.pacing.limiter import (
     priority_of,
 )
 from bezant._core.pacing.limits import (
+    KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
+    LIMITS,
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
     Limit,
-    limits_of,
 )
 from bezant._core.pacing.window import MARGIN, Window, latest
 
-READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
-HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
-ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
-PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
-CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
-TICKLE = Operation("POST", "/tickle", idempotent=True)
+from ..samples import row
+
+READ = row("GET", "/iserver/contract/1/info")
+HISTORY = row("GET", "/iserver/marketdata/history")
+ORDERS = row("GET", "/iserver/account/orders")
+PLACE = row("POST", "/iserver/account/DU1/orders")
+CANCEL = row("DELETE", "/iserver/account/DU1/order/7")
+TICKLE = row("POST", "/tickle")
 FACTS = Path(__file__).parents[4] / "shared" / "facts" / "pacing.json"
 
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
@@ -74,7 +76,7 @@ def test_no_window_is_ever_exceeded(
         arrived[ticket] = (ticket.went, now)
     assert_kept(list(arrived.values()), SESSION_LIMIT)
     for operation in (HISTORY, ORDERS, TICKLE):
-        _, limits = limits_of(operation.method, operation.path)
+        limits = LIMITS.get(operation.limit, ())
         for limit in limits:
             assert_kept(
                 [span for each, span in arrived.items() if each.operation is operation], limit
@@ -107,7 +109,7 @@ def test_no_window_is_exceeded_where_requests_arrive(
     arrived.sort(key=lambda each: each[0])
     assert_apart([at for at, _ in arrived], SESSION_LIMIT)
     for operation in (HISTORY, ORDERS, TICKLE):
-        for limit in limits_of(operation.method, operation.path)[1]:
+        for limit in LIMITS.get(operation.limit, ()):
             assert_apart([at for at, each in arrived if each is operation], limit)
 
 
@@ -214,7 +216,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
         now += 0.01
     assert last.granted
     assert now >= earliest - 0.011
-    _, limits = limits_of(operation.method, operation.path)
+    limits = LIMITS.get(operation.limit, ())
     best = max(((count - 1) // limit.count) * limit.seconds for limit in (SESSION_LIMIT, *limits))
     assert now <= best * 1.1 + 0.2
 
@@ -407,11 +409,11 @@ def test_a_penalty_holds_everything() -> None:
     ],
 )
 def test_which_limits_a_call_has(method: str, path: str, count: int) -> None:
-    assert len(limits_of(method, path)[1]) == count
+    assert len(LIMITS.get(row(method, path).limit, ())) == count
 
 
 def test_both_verbs_of_the_tickle_are_one() -> None:
-    assert limits_of("GET", "/tickle") == limits_of("POST", "/tickle")
+    assert row("GET", "/tickle").limit == row("POST", "/tickle").limit == "* /tickle"
 
 
 @pytest.mark.parametrize(
@@ -419,12 +421,12 @@ def test_both_verbs_of_the_tickle_are_one() -> None:
     [
         (TICKLE, 0),
         (PLACE, 1),
-        (Operation("POST", "/iserver/account/{accountId}/orders", idempotent=False), 1),
-        (Operation("DELETE", "/iserver/account/A/order/7", idempotent=False), 1),
-        (Operation("POST", "/iserver/reply/{replyId}", idempotent=False), 1),
-        (Operation("POST", "/iserver/notification", idempotent=False), 1),
-        (Operation("POST", "/iserver/account/A/orders/whatif", idempotent=True), 2),
-        (Operation("POST", "/iserver/watchlist", idempotent=False), 2),
+        (row("POST", "/iserver/account/{accountId}/orders"), 1),
+        (row("DELETE", "/iserver/account/A/order/7"), 1),
+        (row("POST", "/iserver/reply/{replyId}"), 1),
+        (row("POST", "/iserver/notification"), 1),
+        (row("POST", "/iserver/account/A/orders/whatif"), 2),
+        (row("POST", "/iserver/watchlist"), 2),
         (READ, 2),
     ],
 )
@@ -451,12 +453,12 @@ def test_a_window_opens_for_each_in_turn() -> None:
 def test_every_published_limit_is_kept() -> None:
     if not FACTS.exists():
         pytest.skip("the table of published limits is not beside this checkout")
-    for row in json.loads(FACTS.read_text())["endpoints"]:
-        _, limits = limits_of(row["method"], row["path"])
-        expected = [Limit(row["limit"], row["per_seconds"])]
-        if "and_limit" in row:
-            expected.append(Limit(row["and_limit"], row["and_per_seconds"]))
-        assert list(limits) == expected, row["path"]
+    for each in json.loads(FACTS.read_text())["endpoints"]:
+        limits = LIMITS.get(row(each["method"], each["path"]).limit, ())
+        expected = [Limit(each["limit"], each["per_seconds"])]
+        if "and_limit" in each:
+            expected.append(Limit(each["and_limit"], each["and_per_seconds"]))
+        assert list(limits) == expected, each["path"]
 
 
 def test_a_request_counts_from_its_answer_where_that_is_late() -> None:

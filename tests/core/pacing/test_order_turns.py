@@ -10,8 +10,7 @@ import pytest
 
 from bezant import BadRequest, HttpTimeout, NotAuthenticated, OutcomeUnknown, PacingError, Refused
 from bezant._core.http.messages import Request
-from bezant._core.http.operation import Operation
-from bezant._core.http.unknown_outcome import OrderCall
+from bezant._core.http.operation import Operation, OrderCall
 from bezant._core.operations import orders
 from bezant._core.pacing.order_turns import (
     ANY,
@@ -90,11 +89,10 @@ def test_the_question_of_a_reply() -> None:
 
 
 def test_which_calls_wait_for_questions() -> None:
-    read = Operation("GET", "/x", idempotent=True)
-    assert waits_for_questions(read, None)
-    assert waits_for_questions(PLACE, OrderCall.PREVIEW)
-    assert not waits_for_questions(PLACE, OrderCall.CANCEL)
-    assert not waits_for_questions(Operation("POST", "/iserver/notification", False), None)
+    assert waits_for_questions(Operation("GET", "/x", idempotent=True))
+    assert waits_for_questions(orders.PREVIEW_MARGIN_IMPACT.operation)
+    assert not waits_for_questions(orders.CANCEL_OPEN_ORDER.operation)
+    assert not waits_for_questions(orders.ACK_SERVER_PROMPT.operation)
 
 
 @pytest.mark.parametrize(

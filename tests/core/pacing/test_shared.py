@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant._core.http.operation import Operation
-from bezant._core.pacing.limiter import KEPT_FOR_ORDERS, LEAST_URGENT, QueuedCall, RateLimiter
+from bezant._core.pacing.limiter import LEAST_URGENT, QueuedCall, RateLimiter
 from bezant._core.pacing.limiter import READ as READ_KIND
 from bezant._core.pacing.limits import (
+    KEPT_FOR_ORDERS,
     KEPT_FOR_TICKLE,
+    LIMITS,
     MAX_IN_FLIGHT,
     PENALTY,
     SESSION_LIMIT,
     Limit,
-    limits_of,
 )
 from bezant._core.pacing.shared import (
     Denied,
@@ -31,12 +32,14 @@ from bezant._core.pacing.shared import (
 from bezant._core.pacing.shared_order_turns import SharedTurn
 from bezant._core.pacing.window import MARGIN
 
-READ = Operation("GET", "/iserver/contract/1/info", idempotent=True)
-HISTORY = Operation("GET", "/iserver/marketdata/history", idempotent=True)
-ORDERS = Operation("GET", "/iserver/account/orders", idempotent=True)
-PLACE = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
-CANCEL = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
-TICKLE = Operation("POST", "/tickle", idempotent=True)
+from ..samples import row
+
+READ = row("GET", "/iserver/contract/1/info")
+HISTORY = row("GET", "/iserver/marketdata/history")
+ORDERS = row("GET", "/iserver/account/orders")
+PLACE = row("POST", "/iserver/account/DU1/orders")
+CANCEL = row("DELETE", "/iserver/account/DU1/order/7")
+TICKLE = row("POST", "/tickle")
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, CANCEL, TICKLE])
 NUMBERS = iter(range(1_000_000_000))
 
@@ -75,7 +78,7 @@ def test_no_window_is_ever_exceeded(steps: list[tuple[Operation, float, bool]]) 
         now += pause
     assert_within([at for at, _ in went], SESSION_LIMIT)
     for operation in (HISTORY, ORDERS, TICKLE):
-        for limit in limits_of(operation.method, operation.path)[1]:
+        for limit in LIMITS.get(operation.limit, ()):
             assert_within([at for at, each in went if each is operation], limit)
 
 
@@ -97,7 +100,7 @@ def test_the_wait_that_is_told_is_exact(operation: Operation, count: int) -> Non
             while reserve(shared, now, wanted) is not None:  # several windows, one after the other
                 now += 0.05
         release(shared, now, wanted.token)
-    limits = (SESSION_LIMIT, *limits_of(operation.method, operation.path)[1])
+    limits = (SESSION_LIMIT, *LIMITS.get(operation.limit, ()))
     best = max((count - 1) // limit.count * limit.seconds for limit in limits)
     assert now - 1_000.0 <= best * 1.06 + 0.2
 

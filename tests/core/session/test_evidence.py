@@ -9,12 +9,13 @@ import pytest
 
 from bezant import IncompleteList
 from bezant._core.http.messages import Request
-from bezant._core.http.operation import Operation
 from bezant._core.session.evidence import Evidence, no_accounts
 from bezant._core.session.first_answer import check_account, is_empty, list_key, needed
 from bezant._core.session.prerequisites import ACCOUNTS, TRADING_ACCOUNTS
 from bezant.errors import InvalidRequest
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
+
+from ..samples import row
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -25,7 +26,7 @@ def told(
     evidence: Evidence, call: str, body: object, *, target: str = "", now: float = NOW
 ) -> None:
     method, path = call.split()
-    operation = Operation(method, path, method == "GET")
+    operation = row(method, path)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     evidence.answered(Request(operation, "/v1/api" + (target or path), []), data, now)
 
@@ -214,8 +215,8 @@ def test_what_helps_to_compare_lists() -> None:
     assert list_key(Trade(order_id=5, execution_id="a")) == "a"
     first, second = LiveOrder(), LiveOrder(ticker="X")
     assert list_key(first) != list_key(second)
-    assert needed(Operation("GET", "/iserver/account/orders", idempotent=True), 3) == 15
-    assert needed(Operation("GET", "/x", idempotent=True), 3) == 0
+    assert needed(row("GET", "/iserver/account/orders"), 3) == 15
+    assert needed(row("GET", "/x"), 3) == 0
     check_account("U1")
     for bad in ("", " ", None, 5):
         with pytest.raises(InvalidRequest, match="account_id must be text"):

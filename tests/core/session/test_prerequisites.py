@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bezant._core.http.operation import Operation
 from bezant._core.session.prerequisites import QUIET, TRADING_ACCOUNTS, Prerequisites
+
+from ..samples import row
 
 ACCOUNTS = "/portfolio/accounts"
 
@@ -57,9 +58,9 @@ def test_a_list_that_was_started_is_remembered_as_long() -> None:
 
 
 def test_a_reply_needs_what_the_gateway_has_asked_for() -> None:
-    reply = Operation("POST", "/iserver/reply/q1", idempotent=False)
-    cancel = Operation("DELETE", "/iserver/account/DU1/order/7", idempotent=False)
-    place = Operation("POST", "/iserver/account/DU1/orders", idempotent=False)
+    reply = row("POST", "/iserver/reply/q1")
+    cancel = row("DELETE", "/iserver/account/DU1/order/7")
+    place = row("POST", "/iserver/account/DU1/orders")
     made = primed()
     assert made.needed(place) is TRADING_ACCOUNTS
     assert made.needed(reply) is None

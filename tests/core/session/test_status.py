@@ -15,7 +15,7 @@ from bezant import (
     NotAuthenticated,
     NotEstablished,
 )
-from bezant._core.http.session_calls import AUTH_STATUS, LOGOUT, TICKLE
+from bezant._core.operations.session import GET_BROKERAGE_STATUS, LOGOUT, TICKLE
 from bezant._core.session.status import error_for, refused
 
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
@@ -56,7 +56,7 @@ def test_flags(flags: dict[str, Any], kind: type[BezantError] | None) -> None:
 
 
 def test_the_gateways_words_and_the_call_are_in_the_error() -> None:
-    error = error_for(AuthStatus(authenticated=False, message="m1", fail="f1"), TICKLE)
+    error = error_for(AuthStatus(authenticated=False, message="m1", fail="f1"), TICKLE.operation)
     assert error is not None
     assert str(error).startswith("POST /tickle: ")
     assert "(m1 f1)" in str(error)
@@ -67,7 +67,7 @@ def test_no_flags_at_all_are_no_session() -> None:
 
 
 def test_session_calls_may_be_repeated() -> None:
-    assert all(each.idempotent for each in (AUTH_STATUS, TICKLE, LOGOUT))
+    assert all(each.operation.idempotent for each in (GET_BROKERAGE_STATUS, TICKLE, LOGOUT))
 
 
 CAPABILITY = "Force compete capability must be used together with compete flag"

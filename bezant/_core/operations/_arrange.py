@@ -1,0 +1,135 @@
+"""Turn the arguments of a method into the parts of its call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import UNSET
+
+from ...errors import InvalidRequest
+from ..http.messages import Payload
+from ..http.request import encode_body, fill_path
+from ._base import Endpoint
+
+JWT = "application/jwt"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Arranged(NamedTuple):
+    """A call's parts: path below the base, query values, body."""
+
+    path: str
+    params: dict[str, object] | None
+    json: object
+
+
+def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
+    """Put a method's arguments where they belong; None and UNSET are left out.
+
+    Raises:
+        InvalidRequest: a value cannot be sent.
+    """
+    path = fill_path(
+        endpoint.operation.path, {wire: values[name] for name, wire in endpoint.path.items()}
+    )
+    params = _given(endpoint.query, values)
+    extra = values.get("query") if endpoint.extra else None
+    if isinstance(extra, Mapping):
+        params.update(cast("Mapping[str, object]", extra))
+    headers = {key: str(value) for key, value in _given(endpoint.header, values).items()}
+    return Arranged(path, params or None, _payload(endpoint, values, tuple(headers.items())))
+
+
+def _given(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        wire: values[name]
+        for name, wire in names.items()
+        if values[name] is not None and values[name] is not UNSET
+    }
+
+
+def _payload(
+    endpoint: Endpoint, values: Mapping[str, object], headers: tuple[tuple[str, str], ...]
+) -> object:
+    name = endpoint.operation.name
+    match endpoint.sends:
+        case "fields":
+            _refuse_unfit(endpoint, values)
+            json: object = _given(endpoint.body, values)
+        case "whole":
+            json = values["body"]
+        case "signed":
+            json = values["body"]
+            if isinstance(json, str):
+                return Payload(_ascii(json, name), JWT, headers)
+        case "form":
+            text = {key: str(value) for key, value in _given(endpoint.body, values).items()}
+            return Payload(urlencode(text).encode(), FORM, headers)
+        case _:
+            return Payload(headers=headers) if headers else UNSET
+    if json is None or json is UNSET or isinstance(json, bytes):
+        raise InvalidRequest("body must be given, and not as bytes", operation=name)
+    return Payload(encode_body(json, name), headers=headers) if headers else json
+
+
+_KINDS: Final[Mapping[str, Any]] = {
+    "int": int,
+    "decimal": Decimal,
+    "bool": bool,
+    "str": str,
+    "list[int]": list[int],
+    "list[decimal]": list[Decimal],
+    "list[bool]": list[bool],
+    "list[str]": list[str],
+    "list[any]": list[Any],
+}
+
+
+def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
+    """Refuse values that do not fit their field: True as a price, text that is not a number.
+
+    Raises:
+        InvalidRequest: a value does not fit.
+    """
+    for name in _given({name: name for name in endpoint.kinds}, values):
+        value = values[name]
+        kind = type(value).__name__  # not the value, which may be a secret
+        try:
+            plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
+            meant = msgspec.convert(plain, _KINDS[endpoint.kinds[name]], strict=False)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            what = str(error)
+        else:
+            if isinstance(value, bytes | bytearray | memoryview):
+                what = "decode it first"
+            elif isinstance(meant, Decimal) and not meant.is_finite():
+                what = "it is not finite"
+            else:
+                continue
+        raise InvalidRequest(
+            f"{name} cannot be this {kind}: {what}", operation=endpoint.operation.name
+        )
+
+
+def _ascii(text: str, operation: str) -> bytes:
+    try:
+        content = text.encode("ascii")
+    except UnicodeEncodeError:
+        content = b""
+    if not content.strip():
+        raise InvalidRequest("body is no signed JWT", operation=operation)
+    return content
+
+
+def text_of(text: str) -> str:
+    """Return a text response, without the quotes of a JSON string."""
+    if text.startswith('"'):
+        try:
+            return msgspec.json.decode(text.strip(), type=str)
+        except (msgspec.MsgspecError, ValueError):
+            return text
+    return text
