@@ -53,7 +53,8 @@ async def test_an_order_whose_answer_is_lost(
 async def test_silence_is_a_time_out(gateway: SimulatedGateway) -> None:
     met: list[HttpError] = []
     async with AsyncClient(gateway.base_url, timeout=60) as client:
-        for number, when in enumerate(("before", "during", "after"), 1):
+        moments: list[When] = ["before", "during", "after"]
+        for number, when in enumerate(moments, 1):
             silence = gateway.faults.silence("/tickle", times=1, when=when)
             for seconds in (0.4, 4, 40):
                 try:

@@ -261,6 +261,7 @@ def test_a_reply_whose_prerequisite_fails_was_not_sent(raw: RawGateway) -> None:
 def test_nothing_was_placed_where_the_accounts_fail(
     raw: RawGateway, accounts: Script, cause: type[BezantError]
 ) -> None:
+    error: BezantError | None = None
     for seconds in (0.5, 5, 50) if cause is HttpTimeout else (60,):
         raw.requests.clear()
         raw._scripts.clear()
@@ -268,12 +269,13 @@ def test_nothing_was_placed_where_the_accounts_fail(
         with Client(raw.base_url, retries=0, timeout=seconds) as client:
             with pytest.raises(BezantError) as caught:
                 place(client)
-        if isinstance(caught.value, PrerequisiteFailed):
+        error = caught.value
+        if isinstance(error, PrerequisiteFailed):
             break  # on a slow machine the time may be over before it comes to that
-    assert isinstance(caught.value, PrerequisiteFailed)
-    assert "nothing was placed" in str(caught.value)
-    assert caught.value.retryable
-    assert isinstance(caught.value.__cause__, cause)
+    assert isinstance(error, PrerequisiteFailed)
+    assert "nothing was placed" in str(error)
+    assert error.retryable
+    assert isinstance(error.__cause__, cause)
     assert sent(raw) == ["accounts", "POST", "accounts"]
 
 

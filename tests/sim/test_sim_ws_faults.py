@@ -115,19 +115,19 @@ def test_the_login_is_lost_in_mid_stream(
     ws = open_ws()
     ws.send(f'smd+{AAPL}+{{"fields":["31","88"]}}')
     ws.message(f"smd+{AAPL}")
-    fault = gateway.faults.logout_after(5)
     assert api.get("/iserver/auth/status").status_code == 200
+    fault = gateway.faults.logout_after(5)
     assert ws.message("sts")["args"]["authenticated"] is False
     assert api.get("/iserver/auth/status").status_code == 302
     assert fault.hits == 1
-    assert [each["topic"] for each in ws.collect(0.1)] in (["system"], ["system"] * 2, [])
+    assert {each["topic"] for each in ws.collect(0.1)} <= {"system"}
 
 
 def test_calling_off_a_loss(gateway: SimulatedGateway, api: httpx.Client, open_ws: Open) -> None:
     ws = open_ws()
-    gateway.faults.logout_after(1)
+    gateway.faults.logout_after(10)
     gateway.faults.clear()
-    ws.message("system")
+    ws.topics(beats=11)
     assert api.get("/iserver/auth/status").status_code == 200
     assert gateway.faults.happened == []
 

@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 CONFTEST = """
     import threading
 
+    import bezant.testing
+
+    bezant.testing._TIMEOUT = 60  # a busy machine is not what these tests are about
+
     def pytest_sessionfinish():
         assert threading.active_count() == 1, threading.enumerate()
 """

@@ -18,6 +18,8 @@ from bezant._runtime._sync import sockets
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
+# On a busy machine a handshake takes long that this many bytes follow at once.
+PATIENT: dict[str, Any] = {"pacing": False, "timeout": 120, "connect_timeout": 100}
 SYSTEM = '{"topic":"system","success":"me"}'
 LONG = json.dumps({"topic": "long", "x": "y" * 2_000_000}).encode()
 SHORT = json.dumps({"topic": "long", "x": "y" * 60_000}).encode()
@@ -59,7 +61,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 def in_asyncio(raw: RawGateway) -> Any:
     async def main() -> object:
-        async with AsyncClient(raw.base_url, pacing=False) as client:
+        async with AsyncClient(raw.base_url, **PATIENT) as client:
             async with AsyncWsClient.connect(client) as ws:
                 while True:
                     message = await ws.next_message(timeout=120)
@@ -70,7 +72,7 @@ def in_asyncio(raw: RawGateway) -> Any:
 
 
 def in_threads(raw: RawGateway) -> Any:
-    with Client(raw.base_url, pacing=False) as client, WsClient.connect(client) as ws:
+    with Client(raw.base_url, **PATIENT) as client, WsClient.connect(client) as ws:
         while True:
             message = ws.next_message(timeout=120)
             if isinstance(message, Other | Gap):
