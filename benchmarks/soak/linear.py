@@ -22,7 +22,7 @@ from bezant._core.http.response import read
 from bezant._core.operations.orders import SUBMIT_NEW_ORDERS
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.stream.framing import frame_end, plain_messages
-from bezant._core.stream.handshake import check_head
+from bezant._core.stream.handshake import check_upgrade
 from bezant._core.stream.parser import parse
 from bezant._wire import converters
 from bezant._wire.redaction import redact
@@ -148,9 +148,8 @@ def readers() -> dict[str, Callable[[str], object]]:
 
     def head(text: str) -> None:
         with suppress(BezantError):
-            check_head(text.encode("utf-8", "replace"), root, b"")
-        with suppress(BezantError):
-            check_head(b"HTTP/1.1 " + text.encode("utf-8", "replace"), root, b"")
+            value = text.encode("utf-8", "replace")
+            check_upgrade(root, 101, [(b"connection", value), (value, b"upgrade")], b"")
 
     def everywhere(reader: Callable[[bytes], None]) -> Callable[[str], object]:
         def reads(text: str) -> None:

@@ -135,6 +135,10 @@ def test_importing_bezant_loads_nothing_heavy() -> None:
 
 LATE = (
     "asyncio",
+    "click",
+    "httpx",
+    "rich",
+    "websocket",
     "websockets",
     "zoneinfo",
     "bezant._async",
@@ -158,6 +162,19 @@ def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
     loaded = run("from bezant import Client; import sys; print(*sys.modules)").split()
     assert "bezant._sync.client" in loaded
     assert not [name for name in loaded if name.startswith(LATE)]
+    # Not even httpx, whose context checks certificates as strictly.
+    loaded = run("""
+        import sys
+        from bezant import Client, ConnectFailed
+        with Client("https://127.0.0.1:1", verify=True, pacing=False, retries=0) as client:
+            try:
+                client.accounts()
+            except ConnectFailed:
+                print(*sys.modules)
+    """).split()
+    names = ("click", "httpx", "rich", "websocket", "websockets", "bezant._core.stream")
+    assert "httpcore" in loaded
+    assert not [name for name in loaded if name.partition(".")[0] in names or name in names]
     code = """
         import sys
         from bezant import Client

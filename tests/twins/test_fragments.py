@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from bezant import AsyncClient, AsyncWsClient, Client, Gap, Other, WsClient
-from bezant._core.stream import framing
-from bezant._runtime._async import websocket
-from bezant._runtime._sync import sockets
+from bezant import AsyncClient, AsyncWsClient, Client, Gap, Other, WsClient, WsClosed
+from bezant._core.stream.framing import frame_end
+from bezant._runtime._shared import frames
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
@@ -102,71 +101,46 @@ def test_a_message_in_very_many_pieces(
     assert message.payload == json.loads(body)
 
 
-def test_asyncio_reads_a_long_frame_once(raw: RawGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("body", [LONG, SHORT], ids=["long", "plain"])
+def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
     """Its header is read a few times and its bytes are joined once, whatever the pieces are."""
     looked = 0
-    arrived = 0
-    frame_end = framing.frame_end
-    receive = websocket._Connection.data_received
-
-    def counting(*arguments: Any) -> Any:
-        nonlocal looked
-        looked += 1
-        return frame_end(*arguments)
-
-    def arriving(self: Any, data: bytes) -> None:
-        nonlocal arrived
-        arrived += 1
-        # One call of the transport may bring many of the pieces.
-        for at in range(0, len(data), 1000):
-            receive(self, data[at : at + 1000])
-
-    monkeypatch.setattr(websocket, "frame_end", counting)
-    monkeypatch.setattr(websocket._Connection, "data_received", arriving)
-    raw.script(tickle, pieces(frame(LONG), 1 << 20))
-    message = in_asyncio(raw)
-    assert isinstance(message, Other)
-    assert arrived > 1
-    assert looked < 20
-
-
-def test_threads_join_a_plain_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = 0
-    plain_messages = framing.plain_messages
 
     def counting(*arguments: Any) -> int:
         nonlocal looked
         looked += 1
-        return plain_messages(*arguments)
+        return frame_end(*arguments)
 
-    monkeypatch.setattr(sockets, "plain_messages", counting)
-    data = frame(SHORT)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        pipeline = sockets.PlainSocket(ours)
-        pipeline.settimeout(0.0)
-        waiting = [data[at : at + 100] for at in range(0, len(data), 100)]
-        monkeypatch.setattr(pipeline, "_read", lambda: waiting.pop(0))
-        found: list[bytes] = []
-        assert pipeline.take_messages(found.append)
-        assert found == [SHORT]
+    monkeypatch.setattr(frames, "frame_end", counting)
+    reader = frames.FrameReader("ws://gateway.test/ws")
+    data = frame(body)
+    for at in range(0, len(data), 100):
+        assert not reader.messages
+        reader.feed(data[at : at + 100])
+    assert reader.take() == [body]
     assert looked < 5
 
 
-def test_threads_keep_what_has_come_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        pipeline = sockets.PlainSocket(ours)
-        pipeline.settimeout(0.0)
-        found: list[bytes] = []
-        for at in range(0, len(data), 9_000):
-            theirs.sendall(data[at : at + 9_000])
-            while True:
-                try:
-                    if not pipeline.take_messages(found.append):
-                        break
-                except TimeoutError:
-                    break
-        assert found == [SHORT, b"next"]
-        assert pipeline.recv(2) + pipeline.recv(100) == frame(b"ping", 0x89)
+def test_what_has_come_is_kept_until_it_is_taken() -> None:
+    data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89) + frame(b"last")[:3]
+    reader = frames.FrameReader("ws://gateway.test/ws")
+    for at in range(0, len(data), 9_000):
+        reader.feed(data[at : at + 9_000])
+    assert reader.take() == [SHORT, b"next"]
+    assert reader.take() == []
+    pong = reader.to_send()
+    assert pong[0] == 0x8A
+    assert reader.to_send() == b""
+    reader.feed(b"ast")
+    assert reader.take() == [b"last"]
+
+
+def test_nothing_is_read_behind_the_end() -> None:
+    reader = frames.FrameReader("ws://gateway.test/ws")
+    reader.feed(frame(b"one") + frame(b"\x03\xe8bye", 0x88) + frame(b"two"))
+    reader.feed(frame(b"three"))
+    reader.feed(b"")
+    assert reader.take() == [b"one"]
+    assert isinstance(reader.error, WsClosed)
+    assert (reader.error.code, reader.error.reason) == (1000, "bye")
+    assert reader.to_send()[0] == 0x88

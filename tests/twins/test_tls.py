@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
 import bezant
 from bezant import InvalidRequest, TlsFailed, WsConnectFailed
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls, choose_tls
 from bezant._runtime._shared.tls import tls_context
+from bezant._runtime._sync.network import Backend
 from bezant.sim import SimulatedGateway
 
 
@@ -127,3 +133,54 @@ def test_one_context_for_each_setting() -> None:
     assert tls_context(Tls("insecure")) is not tls_context(Tls("verify"))
     assert tls_context(Tls("verify")).verify_mode is ssl.CERT_REQUIRED
     assert tls_context(Tls("verify")).check_hostname
+
+
+def test_tls_within_the_tls_of_a_proxy() -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "gateway.test").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    said = bytes(range(256)) * 800  # many records
+
+    def echo(listener: socket.socket) -> None:
+        sock, _ = listener.accept()
+        with server.wrap_socket(sock, server_side=True) as outer:
+            come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+            inner = server.wrap_bio(come, go, server_side=True)
+
+            def step(function: Callable[[], Any]) -> Any:
+                while True:
+                    try:
+                        result = function()
+                    except ssl.SSLWantReadError:
+                        outer.sendall(go.read())
+                        come.write(outer.recv(65536))
+                    else:
+                        outer.sendall(go.read())
+                        return result
+
+            step(inner.do_handshake)
+            heard = b""
+            while len(heard) < len(said):
+                heard += step(lambda: inner.read(65536))
+            for at in range(0, len(heard), 10_000):
+                step(partial(inner.write, heard[at : at + 10_000]))
+            outer.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=echo, args=(listener,), daemon=True)
+        thread.start()
+        backend = Backend()
+        plain = backend.connect_tcp("127.0.0.1", listener.getsockname()[1], 30)
+        plain.start_tls(client, "127.0.0.1", 30).start_tls(client, "gateway.test", 30)
+        stream = backend.upgraded()
+        assert stream is not None
+        stream.write(said, 30)
+        heard = b""
+        while len(heard) < len(said):
+            heard += stream.read(65536, 30)
+        assert heard == said
+        assert stream.is_clean
+        stream.close()
+        thread.join(30)

@@ -47,11 +47,6 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
     return start
 
 
-def may_be_plain(data: bytes) -> bool:
-    """Say whether the frame that begins the data is plain, as far as has come."""
-    return not data or (data[0] in _PLAIN and (len(data) < 2 or data[1] <= _TWO_BYTES))
-
-
 def frame_end(data: bytes, start: int, longest: int) -> int:
     """Return where the frame that begins at `start` ends, even if not all of it has come.
 

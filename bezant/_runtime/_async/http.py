@@ -60,7 +60,7 @@ class HttpTransport:
             detail = waiting_for(attempt)
             raise TransportError(Trouble.TIMEOUT, detail, sent=attempt.sent) from error
         except TRANSPORT_ERRORS as error:
-            if _current_task() is not task:
+            if current_task() is not task:
                 # The garbage collector ends this call after its event loop was closed, and httpcore
                 # has tried to await. There is no caller left to receive an error.
                 raise GeneratorExit from None
@@ -87,7 +87,8 @@ class HttpTransport:
         await asyncio.sleep(0)  # the event loop closes the sockets now
 
 
-def _current_task() -> asyncio.Task[Any] | None:
+def current_task() -> asyncio.Task[Any] | None:
+    """Return the running task; None where there is none, or no event loop."""
     try:
         return asyncio.current_task()
     except RuntimeError:

@@ -22,6 +22,16 @@ from .._shared.tls import tls_context
 from .network import Backend
 
 
+def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPool:
+    """Return a pool whose part is to make a connection, direct or through a proxy."""
+    return httpcore.AsyncConnectionPool(
+        ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
+        proxy=proxy_of(settings),
+        max_connections=1,
+        network_backend=backend,
+    )
+
+
 class Lane:
     """At most one connection, opened when it is first used and again after it was dropped.
 
@@ -33,12 +43,7 @@ class Lane:
         self.last_use: LastUse | None = None
         self._backend = Backend()
         self._origin = origin_of(settings)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
-            proxy=proxy_of(settings),
-            max_connections=1,
-            network_backend=self._backend,
-        )
+        self._pool = pool_for(settings, self._backend)
         self._connection: httpcore.AsyncConnectionInterface | None = None
 
     async def exchange(
@@ -80,7 +85,6 @@ class Lane:
             or not await stream.is_clean()
         ):
             self.drop()
-            # The pool's part is to make a connection, direct or through a proxy.
             connection = self._connection = self._pool.create_connection(self._origin)
         return connection
 

@@ -63,6 +63,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._writing_paused = False
         self._encrypted = False
         self._response: ResponseEnd | None = None
+        self._upgraded = False
 
     # asyncio calls these
 
@@ -99,11 +100,17 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._reader.set_result(None)
 
     def _wake_writer(self) -> None:
-        if self._writer is not None and not self._writer.done():
-            self._writer.set_result(None)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.set_result(None)
 
     def begin(self) -> None:
         """Expect the response to another request."""
+        self._response = None
+
+    def upgrade(self) -> None:
+        """Carry something else than HTTP from now on."""
+        self._upgraded = True
         self._response = None
 
     @property
@@ -140,6 +147,9 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what has come, at least a byte, or nothing at the end of the stream."""
+        left = self._backend.head_left
+        if left is not None and left <= 0:
+            raise httpcore.RemoteProtocolError("the head of the response is too long")
         if not self._buffer and not self._ended:
             self._reader = self._loop.create_future()
             try:
@@ -151,6 +161,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             del self._buffer[:max_bytes]
             if self._response is not None:
                 self._response.feed(data)
+            if left is not None:
+                self._backend.head_left = left - len(data)
             if self._reading_paused and len(self._buffer) < _HIGH_WATER // 2:
                 self._reading_paused = False
                 if self._transport is not None and not self._transport.is_closing():
@@ -167,7 +179,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         transport = self._transport
         if transport is None or transport.is_closing():
             raise httpcore.WriteError("the connection is closed") from self._error
-        if self._response is None:
+        if self._response is None and not self._upgraded:
             if self._buffer:
                 raise httpcore.RemoteProtocolError("data came before the request was sent")
             self._response = ResponseEnd()
@@ -175,11 +187,10 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._backend.attempt.sent = True
         transport.write(buffer)
         if self._writing_paused:
-            self._writer = self._loop.create_future()
-            try:
-                await self._writer
-            finally:
-                self._writer = None
+            if self._writer is None:
+                self._writer = self._loop.create_future()
+            # Several may wait: one that is cancelled leaves the others waiting.
+            await asyncio.shield(self._writer)
 
     async def aclose(self) -> None:
         """Drop the connection."""
@@ -247,18 +258,34 @@ class Backend(httpcore.AsyncNetworkBackend):
         attempt: the attempt that uses the connection.
         stream: the connection that was opened last.
         closed: whether opening is refused.
+        head_left: bytes that the head of a response to an upgrade may still have.
     """
 
     def __init__(self) -> None:
         self.closed = False
         self.attempt: Attempt | None = None
         self.stream: Stream | None = None
+        self.head_left: int | None = None
 
     def begin(self, attempt: Attempt) -> None:
         """Work for another attempt."""
         self.attempt = attempt
         if self.stream is not None:
             self.stream.begin()
+
+    def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
+        """Work for an attempt at opening a WebSocket, and take only so long a response's head."""
+        self.begin(attempt)
+        self.head_left = longest_head
+
+    def upgraded(self) -> Stream | None:
+        """Return the connection, which carries something else than HTTP from now on."""
+        self.attempt = None
+        self.head_left = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.upgrade()
+        return stream
 
     def drop(self) -> None:
         """Close the connection at once."""

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from ..._core.http.body import ACCEPTED_ENCODING
 from ..._core.http.messages import Request, Response, TransportError, Trouble
-from ..._core.settings.base_url import BaseUrl
 from ..._core.settings.settings import Settings
 from .http_packages import httpcore
 from .inspection import lock_inspections
@@ -21,12 +20,11 @@ from .library_logs import Extensions, Hide
 lock_inspections()
 
 
-def addresses(base_url: BaseUrl | str) -> list[str]:
+def addresses(host: str) -> list[str]:
     """Return the addresses to try for a host, in order.
 
     The gateway listens on IPv4 only, and some systems resolve localhost to ::1 first.
     """
-    host = base_url if isinstance(base_url, str) else base_url.host
     return ["127.0.0.1", "::1"] if host == "localhost" else [host]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from typing import TYPE_CHECKING
 
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
@@ -26,7 +27,9 @@ from .concurrency import (
 )
 from .http import HttpTransport
 from .store import SharedLimitStore
-from .websocket import WebSocket
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
 
 __all__ = [
     "Connecting",
@@ -53,6 +56,19 @@ __all__ = [
     "sleep",
     "wall_time",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the WebSocket, and with it the WebSocket libraries, with the first stream."""
+    if name != "WebSocket":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .websocket import WebSocket
+
+    return WebSocket
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def caller() -> object:

@@ -39,6 +39,16 @@ from .network import Backend
 _LOOK_AGAIN = 0.05
 
 
+def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
+    """Return a pool whose part is to make a connection, direct or through a proxy."""
+    return httpcore.ConnectionPool(
+        ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
+        proxy=proxy_of(settings),
+        max_connections=1,
+        network_backend=backend,
+    )
+
+
 class Lane:
     """At most one connection, opened when it is first used and again after it was dropped.
 
@@ -52,12 +62,7 @@ class Lane:
         self.last_use: LastUse | None = None
         self._backend = Backend()
         self._origin = origin_of(settings)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
-            proxy=proxy_of(settings),
-            max_connections=1,
-            network_backend=self._backend,
-        )
+        self._pool = pool_for(settings, self._backend)
         self._connection: httpcore.ConnectionInterface | None = None
 
     @property
@@ -103,7 +108,6 @@ class Lane:
             or not stream.is_clean
         ):
             self.drop()
-            # The pool's part is to make a connection, direct or through a proxy.
             connection = self._connection = self._pool.create_connection(self._origin)
         return connection
 

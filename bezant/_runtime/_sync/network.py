@@ -180,6 +180,7 @@ class Stream(httpcore.NetworkStream):
         self._closing = threading.RLock()
         self._closed = False
         self._response: ResponseEnd | None = None
+        self._upgraded = False
         backend.stream = self
 
     def _deadline(self, timeout: float | None, error: type[Exception]) -> float | None:
@@ -197,6 +198,11 @@ class Stream(httpcore.NetworkStream):
 
     def begin(self) -> None:
         """Expect the response to another request."""
+        self._response = None
+
+    def upgrade(self) -> None:
+        """Carry something else than HTTP from now on."""
+        self._upgraded = True
         self._response = None
 
     @property
@@ -225,6 +231,9 @@ class Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what comes, at least a byte, or nothing at the end of the stream."""
         deadline = self._deadline(timeout, httpcore.ReadTimeout)
+        left = self._backend.head_left
+        if left is not None and left <= 0:
+            raise httpcore.RemoteProtocolError("the head of the response is too long")
         try:
             data = self._pipe.receive(max_bytes, deadline)
         except TimeoutError as error:
@@ -233,6 +242,8 @@ class Stream(httpcore.NetworkStream):
             raise httpcore.ReadError(str(error)) from error
         if self._response is not None:
             self._response.feed(data)
+        if left is not None:
+            self._backend.head_left = left - len(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -240,7 +251,7 @@ class Stream(httpcore.NetworkStream):
         if not buffer:
             return
         deadline = self._deadline(timeout, httpcore.WriteTimeout)
-        if self._response is None:
+        if self._response is None and not self._upgraded:
             if not self.is_clean:
                 raise httpcore.RemoteProtocolError(
                     "the connection was closed, or data came, before the request was sent"
@@ -315,10 +326,12 @@ class Backend(httpcore.NetworkBackend):
 
     Attributes:
         stream: the connection that was opened last.
+        head_left: bytes that the head of a response to an upgrade may still have.
     """
 
     def __init__(self) -> None:
         self.stream: Stream | None = None
+        self.head_left: int | None = None
         # Weak: a call that was interrupted anywhere must not keep its lane.
         self._attempt: weakref.ref[Attempt] | None = None
 
@@ -332,6 +345,20 @@ class Backend(httpcore.NetworkBackend):
         self._attempt = weakref.ref(attempt)
         if self.stream is not None:
             self.stream.begin()
+
+    def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
+        """Work for an attempt at opening a WebSocket, and take only so long a response's head."""
+        self.begin(attempt)
+        self.head_left = longest_head
+
+    def upgraded(self) -> Stream | None:
+        """Return the connection, which carries something else than HTTP from now on."""
+        self._attempt = None
+        self.head_left = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.upgrade()
+        return stream
 
     def drop(self) -> None:
         """Close the connection."""

@@ -1,104 +1,56 @@
-"""The threads side's WebSocket, on the websocket-client library."""
+"""The threads side's WebSocket: an upgraded connection of httpcore and a reader of frames.
+
+websocket-client makes the frames that are sent: unlike the reader's protocol, it keeps no state, so
+that one thread may send while another one reads.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from collections.abc import Sequence
 
-import websocket
+from websocket import ABNF
 
-from ..._core.http.messages import TransportError
-from ..._core.settings.base_url import BaseUrl
 from ..._core.settings.settings import Settings
-from ..._core.stream.framing import MAX_MESSAGE
-from ..._core.stream.handshake import HEAD_END, MAX_HEAD, Header, check_head, request_head
+from ..._core.stream.handshake import MAX_HEAD, Header, check_upgrade
 from ..._wire.redaction import Secret
-from ...errors import WsClosed, WsConnectFailed, WsError, WsProtocolError, WsTimeout
-from .._shared.http import Attempt, addresses
-from .._shared.tls import tls_context
+from ...errors import WsClosed, WsTimeout
+from .._shared.frames import FrameReader
+from .._shared.http import TRANSPORT_ERRORS, Attempt, origin_of, proxy_of
+from .._shared.http_packages import httpcore
+from .._shared.library_logs import hide
+from .._shared.upgrade import (
+    UPGRADE_ERRORS,
+    network_stream,
+    tunnel_request,
+    upgrade_error_from,
+    upgrade_request,
+)
 from .concurrency import attempting
-from .sockets import PlainSocket, TlsSocket
+from .lanes import pool_for
+from .network import Backend, Stream
 
-# Messages that are handed over at a time.
-_BATCH = 1000
-# Bytes of a long message that are asked for at a time.
 _CHUNK = 64 * 1024
-
-
-class _Parts(websocket._abnf.continuous_frame):  # noqa: SLF001
-    """The parts of a message that came so far; the library copies them all for each one."""
-
-    @property
-    def length(self) -> int:
-        return len(self.cont_data[1]) if self.cont_data else 0
-
-    def add(self, frame: websocket.ABNF) -> None:
-        if not self.cont_data and not frame.fin:
-            frame.data = cast("Any", bytearray(cast("bytes", frame.data)))
-        super().add(frame)
-
-
-class _Frames(websocket._abnf.frame_buffer):  # noqa: SLF001
-    """The library's reader of frames, which by itself takes any length that a frame says it has."""
-
-    def __init__(self, recv: Callable[[int], bytes], parts: _Parts) -> None:
-        super().__init__(cast("Any", recv), skip_utf8_validation=True)
-        self._parts = parts
-        self._came = bytearray()
-
-    def recv_strict(self, bufsize: int) -> bytes:
-        # The library keeps every few bytes that come as an object of its own.
-        came = self._came
-        while len(came) < bufsize:
-            came += self.recv(min(_CHUNK, bufsize - len(came)))
-        self._came = bytearray()
-        return bytes(came)
-
-    def recv_length(self) -> None:
-        super().recv_length()
-        length = self.length or 0
-        header = cast("Any", self).header
-        if header[4] == websocket.ABNF.OPCODE_CONT:
-            length += self._parts.length
-        if length > MAX_MESSAGE:
-            raise websocket.WebSocketProtocolException(
-                f"a message of {length:,} bytes exceeds the limit of {MAX_MESSAGE:,}"
-            )
-
-
-class _Dialling:
-    """A handshake, for whoever has to stop it."""
-
-    def __init__(self) -> None:
-        self.sock: socket.socket | None = None
-        self.aborted = False
-
-    def abort(self) -> None:
-        self.aborted = True
-        _shut_down(self.sock)
+_SEND_TIMEOUT = 10.0
+# Seconds that a Close frame may take. The gateway never answers one, so nobody waits for that.
+_CLOSING_GRACE = 0.5
 
 
 class WebSocket:
     """One WebSocket connection."""
 
     def __init__(
-        self, connection: websocket.WebSocket, channel: PlainSocket, sock: socket.socket
+        self, stream: Stream, channel: httpcore.NetworkStream, frames: FrameReader
     ) -> None:
-        self._connection = connection
+        self._stream = stream
+        # The stream, behind the bytes that came with the response to the handshake.
         self._channel = channel
-        self._sock = sock
-        # Whether the library is in the middle of a message.
-        self._partial = False
+        self._frames = frames
         self._closed = False
-        self._failure: WsError | None = None
         self._reading = threading.Lock()
 
     @classmethod
@@ -110,11 +62,19 @@ class WebSocket:
             WsConnectFailed: the handshake did not succeed.
             WsTimeout: it did not succeed in time.
         """
-        dialling = _Dialling()
         attempt = Attempt(time.monotonic() + timeout, timeout)
-        attempt.stream = dialling
+        backend = Backend()
         with attempting(attempt):
-            return cls._open(settings, headers, timeout, dialling)
+            try:
+                return cls._open(settings, headers, timeout, attempt, backend)
+            except UPGRADE_ERRORS as error:
+                failure = upgrade_error_from(error, attempt, settings, timeout)
+            finally:
+                attempt.let_go()
+                if backend.attempt is not None:  # not opened; after Ctrl-C, too
+                    backend.drop()
+        # Without a cause: the libraries' frames hold the headers, with the session's token.
+        raise failure
 
     @classmethod
     def _open(
@@ -122,56 +82,19 @@ class WebSocket:
         settings: Settings,
         headers: Sequence[Header],
         timeout: float,
-        dialling: _Dialling,
+        attempt: Attempt,
+        backend: Backend,
     ) -> WebSocket:
-        base_url = settings.base_url
-        deadline = time.monotonic() + timeout
-        # It skips its UTF-8 check, which is written in Python: the decoder checks.
-        connection = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
-        connection.cont_frame = parts = _Parts(False, skip_utf8_validation=True)
-        recv: Any = cast("Any", connection)._recv  # noqa: SLF001
-        connection.frame_buffer = _Frames(recv, parts)
-        # Each read of the handshake has the whole time-out.
-        watchdog = threading.Timer(timeout, lambda: _shut_down(dialling.sock))
-        watchdog.daemon = True
-        watchdog.start()
-        opened = False
-        try:
-            sock = dialling.sock = _dial(settings, timeout)
-            if dialling.aborted:
-                _shut_down(sock)
-            left = max(deadline - time.monotonic(), 0.01)
-            if settings.tls.mode == "none":
-                channel = PlainSocket(sock)
-            else:
-                channel = TlsSocket(sock, tls_context(settings.tls), base_url.host, left)
-            _shake_hands(channel, settings, headers, deadline)
-            connection.sock = cast("Any", channel)
-            connection.connected = True
-        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
-            raise _late(base_url, timeout) from error
-        except TransportError as error:
-            raise WsConnectFailed(error.detail) from error
-        except ssl.SSLError as error:
-            if time.monotonic() >= deadline:
-                raise _late(base_url, timeout) from error
-            raise WsConnectFailed(
-                f"TLS with {base_url.root} failed: {error}; see the verify argument"
-            ) from error
-        except (websocket.WebSocketException, ValueError) as error:
-            if time.monotonic() >= deadline:
-                raise _late(base_url, timeout) from error
-            raise WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {error}") from error
-        except OSError as error:
-            raise WsConnectFailed(f"cannot connect to {base_url.root}: {error}") from error
-        else:
-            opened = True
-            return cls(connection, channel, sock)
-        finally:
-            if not opened and dialling.sock is not None:  # after Ctrl-C, too
-                dialling.sock.close()
-            watchdog.cancel()
-            watchdog.join()
+        key = os.urandom(16)
+        backend.begin_upgrade(attempt, MAX_HEAD)
+        connection = _connection(settings, timeout, backend)
+        response = connection.handle_request(upgrade_request(settings, headers, key, timeout, hide))
+        check_upgrade(settings.base_url, response.status, response.headers, key)
+        frames = FrameReader(settings.base_url.ws_url)
+        stream = backend.upgraded()
+        if stream is None:
+            raise WsClosed("the WebSocket is closed", code=1006)
+        return cls(stream, network_stream(response), frames)
 
     def receive(self, timeout: float) -> list[bytes]:
         """Return the messages that have come, at least one, whether as text or as binary.
@@ -181,59 +104,32 @@ class WebSocket:
             WsClosed: the socket is closed.
             WsProtocolError: what came is not WebSocket.
         """
+        deadline = time.monotonic() + timeout
+        frames = self._frames
         try:
             with self._reading:
-                return self._read_batch(time.monotonic() + timeout)
+                while not frames.messages and frames.error is None:
+                    self._read(deadline)
+                if frames.messages:
+                    return frames.take()
         finally:
             self._tidy()
+        raise frames.error or WsClosed("the WebSocket is closed", code=1006)
 
-    def _read_batch(self, deadline: float) -> list[bytes]:
-        batch: list[bytes] = []
+    def _read(self, deadline: float) -> None:
         try:
-            if self._failure is not None:
-                raise self._failure
-            if self._closed:
-                raise WsClosed("the WebSocket is closed", code=1006)
-            connection: Any = self._connection  # untyped there
-            receive = connection.recv_data
-            self._connection.settimeout(_left(deadline))
-            while len(batch) < _BATCH:
-                if not self._partial and self._channel.take_messages(batch.append):
-                    # What else has come is taken without waiting.
-                    self._connection.settimeout(0.0)
-                    continue
-                # The library reads what is not a plain message.
-                self._partial = True
-                opcode, data = receive(True)
-                self._partial = False
-                if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
-                    if not batch:
-                        # What else has come is taken without waiting.
-                        self._connection.settimeout(0.0)
-                    batch.append(bytes(data))
-                elif opcode == websocket.ABNF.OPCODE_CLOSE:
-                    raise _closed(data)
-                elif not batch:  # a ping, which has been answered
-                    self._connection.settimeout(_left(deadline))
-        except (TimeoutError, websocket.WebSocketTimeoutException) as error:
-            if not batch:
-                raise WsTimeout("no message came in time") from error
-        except WsError as error:
-            self._fail(error, batch)
-        except (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException) as error:
-            broken = WsProtocolError(f"the peer broke the WebSocket protocol: {error}")
-            self._fail(broken, batch)
-        except (websocket.WebSocketException, OSError, ValueError, AttributeError):
-            # AttributeError: websocket-client lets go of its socket when another thread closes.
-            self._fail(WsClosed("the WebSocket is closed (code 1006)", code=1006), batch)
-        return batch
-
-    def _fail(self, error: WsError, batch: list[bytes]) -> None:
-        """Close; what came before is handed over first."""
-        self._failure = error
-        self._shut_down()
-        if not batch:
-            raise error
+            data = b"" if self._closed else self._channel.read(_CHUNK, _left(deadline))
+        except (TimeoutError, httpcore.ReadTimeout) as error:
+            raise WsTimeout("no message came in time") from error
+        except TRANSPORT_ERRORS:
+            data = b""
+        frames = self._frames
+        frames.feed(data)
+        if answer := frames.to_send():
+            with contextlib.suppress(*TRANSPORT_ERRORS):
+                self._channel.write(answer, _SEND_TIMEOUT)
+        if frames.error is not None:
+            self._shut_down()
 
     def send(self, text: str | Secret) -> None:
         """Send one text message.
@@ -244,12 +140,14 @@ class WebSocket:
         if self._closed:
             raise WsClosed("the WebSocket is closed", code=1006)
         try:
-            self._connection.send(text.value if isinstance(text, Secret) else text)
-        except (websocket.WebSocketException, OSError, ValueError, AttributeError):
-            self._drop()
+            self._channel.write(
+                _text_frame(text.value if isinstance(text, Secret) else text), _SEND_TIMEOUT
+            )
+        except TRANSPORT_ERRORS:
+            self.abort()
         else:
             return
-        # Without a cause: the library's frames hold the text, which may be the session's token.
+        # Without a cause: the libraries' frames hold the text, which may be the session's token.
         raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
@@ -257,29 +155,23 @@ class WebSocket:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(websocket.WebSocketException, OSError, ValueError, AttributeError):
-            self._connection.settimeout(0.5)
-            # The gateway never answers a Close frame, so nobody waits for one.
-            self._connection.send_close()
-        self._drop()
+        with contextlib.suppress(*TRANSPORT_ERRORS):
+            self._channel.write(_close_frame(), _CLOSING_GRACE)
+        self.abort()
 
     def abort(self) -> None:
         """Drop the connection at once, from any thread."""
-        self._drop()
-
-    def _drop(self) -> None:
         self._shut_down()
         self._tidy()
 
     def _shut_down(self) -> None:
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+        self._stream.abort()
 
     def _tidy(self) -> None:
         # A reader in another thread still uses the file descriptor: it closes it on its way out.
         if self._closed and self._reading.acquire(blocking=False):
-            self._sock.close()
+            self._stream.close()
             self._reading.release()
 
 
@@ -290,74 +182,25 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _closed(data: bytes) -> WsClosed:
-    code, reason = 1005, ""
-    if len(data) >= 2:
-        code = struct.unpack("!H", data[:2])[0]
-        reason = data[2:].decode("utf-8", "replace")
-    return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)
+def _text_frame(text: str) -> bytes:
+    return ABNF.create_frame(text, ABNF.OPCODE_TEXT).format()
 
 
-def _late(base_url: BaseUrl, timeout: float) -> WsTimeout:
-    return WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s")
+def _close_frame() -> bytes:
+    return ABNF.create_frame(struct.pack("!H", 1000), ABNF.OPCODE_CLOSE).format()
 
 
-def _shut_down(sock: socket.socket | None) -> None:
-    """Wake whoever waits on the socket; they close it."""
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-def _shake_hands(
-    channel: PlainSocket, settings: Settings, headers: Sequence[Header], deadline: float
-) -> None:
-    # Not by websocket-client: it reads the answer byte by byte, however long that is, keeps cookies
-    # for the whole process, and its frames hold the token where a traceback is shown with locals.
-    base_url = settings.base_url
-    key = os.urandom(16)
-    agent: Header = ("User-Agent", settings.user_agent)
-    channel.send(request_head(base_url, [*headers, agent], key))
-    channel.settimeout(_left(deadline))
-    head = channel.take_head(HEAD_END, MAX_HEAD)
-    if head is None:
-        raise ValueError("it closes the connection in the middle of its answer")
-    check_head(head, base_url, key)
-
-
-def _dial(settings: Settings, timeout: float) -> socket.socket:
-    base_url = settings.base_url
-    timeout = min(timeout, settings.connect_timeout)
-    if settings.proxy:
-        return _dial_proxy(settings.proxy, base_url.host, base_url.port, timeout)
-    failure: OSError | None = None
-    for address in addresses(base_url):
-        try:
-            sock = socket.create_connection((address, base_url.port), timeout)
-        except OSError as error:
-            failure = failure or error
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-    raise failure or OSError(f"no address for {base_url.host}")
-
-
-def _dial_proxy(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
-    # websocket-client's own way through a proxy hands back a socket that is already in TLS.
-    from websocket import _http
-
-    parts = urlsplit(proxy)
-    options: Any = _http.proxy_info(  # type: ignore[no-untyped-call]
-        http_proxy_host=parts.hostname,
-        http_proxy_port=parts.port,
-        proxy_type=parts.scheme,
-        http_proxy_auth=(unquote(parts.username), unquote(parts.password or ""))
-        if parts.username
-        else None,
+def _connection(
+    settings: Settings, timeout: float, backend: Backend
+) -> httpcore.ConnectionInterface:
+    """Return a connection to the gateway, which opens itself, or a tunnel, which is open."""
+    proxy = proxy_of(settings)
+    if proxy is None or settings.base_url.scheme == "https":
+        return pool_for(settings, backend).create_connection(origin_of(settings))
+    there = httpcore.HTTPConnection(
+        proxy.url.origin, ssl_context=proxy.ssl_context, network_backend=backend
     )
-    sock = socket.create_connection((parts.hostname or "", parts.port or 80), timeout)
-    try:
-        return _http._tunnel(sock, host, port, options.auth)  # noqa: SLF001
-    except BaseException:
-        sock.close()
-        raise
+    response = there.handle_request(tunnel_request(settings, proxy, timeout, hide))
+    if not 200 <= response.status < 300:
+        raise httpcore.ProxyError(f"the proxy answers HTTP {response.status}")
+    return httpcore.HTTP11Connection(origin_of(settings), network_stream(response))
