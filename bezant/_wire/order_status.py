@@ -1,18 +1,71 @@
-"""Which states of an order are final, in the wire's spellings."""
+"""Order states: one row for each, with its spellings on the wire.
+
+Spellings differ: responses have ``PreSubmitted``, filters take ``pre_submitted``. They are compared
+without case, spaces and underscores.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-_FINISHED: Final = frozenset(
-    {
-        "apicancelled", "cancelled", "canceled", "expired", "filled", "inactive", "rejected",
-    }
-)  # fmt: skip
+from .record import Record
 
 
-def is_working(row: Mapping[str, Any]) -> bool:
-    """Say whether an order can still be filled."""
-    status = row.get("status")
-    return not isinstance(status, str) or status.strip().lower() not in _FINISHED
+class OrderState(Record, frozen=True):
+    """One state of an order.
+
+    Attributes:
+        spellings: how the gateway spells it, the usual spelling first.
+        working: whether the order may still be filled.
+        final: whether the order never changes any more.
+    """
+
+    spellings: tuple[str, ...]
+    working: bool = True
+    final: bool = False
+
+
+# A new order is Inactive for a moment, and a rejected order stays so: neither working nor final.
+INACTIVE: Final = OrderState(("Inactive",), working=False)
+PENDING_SUBMIT: Final = OrderState(("PendingSubmit",))
+PRE_SUBMITTED: Final = OrderState(("PreSubmitted",))
+SUBMITTED: Final = OrderState(("Submitted",))
+FILLED: Final = OrderState(("Filled",), working=False, final=True)
+# IBKR adds states without notice: an unknown one must not hide an order that may be filled.
+UNKNOWN: Final = OrderState(())
+
+STATES: Final[tuple[OrderState, ...]] = (
+    INACTIVE,
+    PENDING_SUBMIT,
+    PRE_SUBMITTED,
+    SUBMITTED,
+    # An order can still be filled until its cancellation is confirmed.
+    OrderState(("PendingCancel",)),
+    OrderState(("PreCancelled",)),
+    OrderState(("WarnState",)),
+    FILLED,
+    OrderState(("Cancelled", "Canceled", "ApiCancelled"), working=False, final=True),
+    OrderState(("Expired",), working=False, final=True),
+    OrderState(("Rejected",), working=False, final=True),
+)
+
+
+def plain_spelling(status: str) -> str:
+    """Return a status as it is compared: ``presubmitted`` for ``pre_submitted``."""
+    return "".join(status.replace("_", " ").split()).lower()
+
+
+_BY_SPELLING: Final[dict[str, OrderState]] = {
+    spelling: state
+    for state in STATES
+    for name in state.spellings
+    for spelling in (name, plain_spelling(name))
+}
+
+
+def state_of(status: object) -> OrderState:
+    """Return the state that a status names; `UNKNOWN` if it is missing or not in the table."""
+    if not isinstance(status, str):
+        return UNKNOWN
+    # The usual spelling is found without a conversion.
+    return _BY_SPELLING.get(status) or _BY_SPELLING.get(plain_spelling(status), UNKNOWN)

@@ -123,7 +123,7 @@ def read(root: Path) -> Overlay:
     fields = root / FIELD_TABLE
     if fields.is_file():
         rows = runpy.run_path(str(fields))["FIELDS"]
-        overlay.market_data = {code: name for code, name, _ in rows}
+        overlay.market_data = {code: name for code, name, *_ in rows}
     return overlay
 
 

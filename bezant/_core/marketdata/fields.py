@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
-from ..._wire.market_data_fields import ALIASES, CODES, NAMES
-from ..._wire.market_data_meanings import DOCS
+from ..._wire.market_data_fields import ALIASES, CODES, MEANINGS, NAMES
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
@@ -86,7 +85,7 @@ class MarketDataFields:
     @property
     def docs(self) -> dict[str, str]:
         """What each of the fields means, by our name; without those that have none."""
-        return {name: DOCS[name] for name in self.names if name in DOCS}
+        return {name: MEANINGS[name] for name in self.names if name in MEANINGS}
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -12,6 +12,14 @@ from urllib.parse import unquote
 
 import msgspec
 
+from ..._wire.order_status import (
+    FILLED,
+    INACTIVE,
+    PENDING_SUBMIT,
+    PRE_SUBMITTED,
+    SUBMITTED,
+    state_of,
+)
 from ...errors import IncompleteList, NoAccounts
 from ..decoding.decoder import loads
 from ..http.messages import Request
@@ -20,11 +28,8 @@ from .prerequisites import TRADING_ACCOUNTS
 
 _ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
 _REPLY: Final = "/iserver/reply/"
-_FILLED: Final = "filled"
-_ENDED: Final = frozenset({_FILLED, "apicancelled", "cancelled", "canceled", "expired", "rejected"})
-# The first status of a new order, and the last one of a refused order.
-_INACTIVE: Final = "inactive"
-_PENDING: Final = frozenset({"pendingsubmit", "submitted", "presubmitted"})
+# Details of an order that is Inactive for a moment only.
+_NOT_REJECTED: Final = (PENDING_SUBMIT, PRE_SUBMITTED, SUBMITTED)
 # Beyond it an order may have ended unseen and have left the day's list.
 _LIFETIME: Final = 12 * 3600.0
 _DAY: Final = 86_400.0
@@ -135,21 +140,22 @@ class Evidence:
         order_id = _number(row.get("order_id") or row.get("orderId"))
         if order_id is None:
             return
-        status = _word(row.get("status") or row.get("order_status"))
+        status = row.get("status") or row.get("order_status")
         order = self._orders.get(order_id)
         if order is None:
-            if not new or not (placed or status):
+            if not new or not (placed or _has_text(status)):
                 return
             order = _Order()
         _put(self._orders, order_id, order)
         order.account = account or _text(row, "acct", "account", "accountId") or order.account
         order.name = _text(row, "local_order_id", "order_ref") or order.name
         order.seen = now
-        order.filled = order.filled or status == _FILLED
-        order.ended = order.ended or status in _ENDED
-        if status:
-            detail = _word(row.get("order_ccp_status"))
-            order.inactive = status == _INACTIVE and not placed and detail not in _PENDING
+        state = state_of(status)
+        order.filled = order.filled or state is FILLED
+        order.ended = order.ended or state.final
+        if _has_text(status):
+            detail = state_of(row.get("order_ccp_status"))
+            order.inactive = state is INACTIVE and not placed and detail not in _NOT_REJECTED
 
     def _executed(self, row: Mapping[str, Any], now: float) -> None:
         key = row.get("execution_id")
@@ -305,8 +311,8 @@ def _text(row: Mapping[str, Any], *names: str) -> str:
     return ""
 
 
-def _word(value: object) -> str:
-    return "".join(value.split()).lower() if isinstance(value, str) else ""
+def _has_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _number(value: object) -> int | None:

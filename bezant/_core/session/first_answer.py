@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
+from ..._wire.order_status import INACTIVE, PENDING_SUBMIT, state_of
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ..http.operation import Operation
@@ -61,12 +62,10 @@ def is_open(order: LiveOrder) -> bool:
 
     A new order begins as Inactive, too, and stays so while its question waits for an answer.
     """
-    from ..._wire.order_status import is_working  # what an order's list is asked for without
-
-    detail = order.order_ccp_status if order.status == "Inactive" else None
-    if isinstance(detail, str) and detail.replace(" ", "").lower() == "pendingsubmit":
-        return True
-    return is_working({"status": order.status})
+    state = state_of(order.status)
+    return state.working or (
+        state is INACTIVE and state_of(order.order_ccp_status) is PENDING_SUBMIT
+    )
 
 
 def list_key(row: LiveOrder | Trade) -> object:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
-from ..._wire.order_status import is_working
+from ..._wire.order_status import plain_spelling, state_of
 from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
 from .topics.orders import order_from
 
 # Orders that are not working are kept for a while: a later message may tell more about them.
 MAX_ORDERS: Final = 5_000
-# The usual spellings, which are looked up faster.
-_WORKING: Final = ("Submitted", "PreSubmitted", "PendingSubmit", "PendingCancel")
-# A new order is "Inactive" for a moment, so that is not the end of it.
-_NOT_FINAL: Final = "inactive"
 
 _Row = dict[str, Any]
 
@@ -105,7 +101,7 @@ class OrderBook:
     def _put(self, order_id: int, row: _Row) -> None:
         self._rows[order_id] = row
         self._orders.pop(order_id, None)
-        if row.get("status") in _WORKING or is_working(row):
+        if state_of(row.get("status")).working:
             if order_id not in self._working:
                 self._finished.pop(order_id, None)
                 self._working[order_id] = None
@@ -157,12 +153,12 @@ class OrderBook:
                 continue
             listed.add(order_id)
             if old is None:
-                if statuses is None or plain_status(status) in statuses:
+                if statuses is None or plain_spelling(status) in statuses:
                     self._put(order_id, row)
                 continue
             newer = self._newer.get(order_id, {})
-            received = order_id in self._received and not (hiding or _is_final(row))
-            if "status" in newer or received or _is_final(old):
+            received = order_id in self._received and not (hiding or state_of(status).final)
+            if "status" in newer or received or state_of(old.get("status")).final:
                 # The stream is at least as new.
                 self._put(order_id, {**row, **old})
                 continue
@@ -222,12 +218,3 @@ class OrderBook:
         if order is None:
             order = self._orders[order_id] = order_from(self._rows[order_id], self._report)
         return order
-
-
-def _is_final(row: Mapping[str, Any]) -> bool:
-    return not is_working(row) and row["status"].strip().lower() != _NOT_FINAL
-
-
-def plain_status(status: str) -> str:
-    """Return a status as it can be compared: ``PreSubmitted`` and ``pre_submitted`` are one."""
-    return status.replace("_", "").replace(" ", "").lower()

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import msgspec
 
+from ..._wire.order_status import plain_spelling
 from ...models.stream import OrderUpdate
 from ..http.backoff import Backoff
-from .order_book import OrderBook, plain_status
+from .order_book import OrderBook
 
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
@@ -85,7 +86,7 @@ class OrderCheck:
             now: monotonic time.
         """
         filters = arguments.get("filters")
-        self._statuses = None if filters is None else frozenset(map(plain_status, filters))
+        self._statuses = None if filters is None else frozenset(map(plain_spelling, filters))
         self._recognisable = filters is None and not arguments.get("realtimeUpdatesOnly")
         self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
 from bezant._core.stream import order_book
 from bezant._core.stream.topics import ledger, trades
-from bezant._wire import order_status
+from bezant._wire.order_status import OrderState, state_of
 
 from ..samples import Drifts
 
@@ -42,20 +39,19 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
 def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_book, "MAX_ORDERS", 10)
     looked = 0
-    working = order_status.is_working
 
-    def counting(row: Mapping[str, Any]) -> bool:
+    def counting(status: object) -> OrderState:
         nonlocal looked
         looked += 1
-        return working(row)
+        return state_of(status)
 
-    monkeypatch.setattr(order_status, "is_working", counting)
+    monkeypatch.setattr(order_book, "state_of", counting)
     for status in ("Submitted", "WarnState", "Filled"):
         book = order_book.OrderBook(Drifts())
         looked = 0
         for number in range(100):
             book.update([order(number, status=status)])
-        assert looked <= 100
+        assert looked == 100
 
 
 def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
