@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from ._control.endpoint import CONTROL
+from ._edge.paths import CONTROL
 from ._gateway import SimulatedGateway
 from ._scenario.files import clock_of, load_scenario
 

@@ -9,14 +9,15 @@ from ._api.router import LOGIN_PATH, Api
 from ._control.controls import MarketControls, SessionControls
 from ._control.endpoint import Control
 from ._edge.app import Edge
-from ._edge.recording import API, RecordedRequest
+from ._edge.paths import API
+from ._edge.recording import RecordedRequest
 from ._faults.faults import Faults
 from ._faults.stream import FaultTargets
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
 from ._scenario.clock import Clock
-from ._state.factory import StateFactory
 from ._state.session import Session
+from ._state.state import StateFactory
 from ._stream.connection import WsConnection
 from ._transport.certificate import certificate
 from ._transport.server import ServerThread
@@ -225,7 +226,7 @@ class SimulatedGateway(MarketControls, SessionControls):
     @property
     def account_id(self) -> str:
         """The account's id."""
-        return self._state.account.account_id
+        return self._state.account_id
 
     @property
     def clock(self) -> Clock:

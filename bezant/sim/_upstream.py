@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
-from ._edge.app import _BODY_METHODS, Edge, _page
-from ._edge.recording import API, RecordedRequest
+from ._edge.app import BODY_METHODS, Edge, html_page
+from ._edge.paths import API
+from ._edge.recording import RecordedRequest
 from ._gateway import SimulatedGateway
 
 if TYPE_CHECKING:
@@ -203,10 +204,10 @@ class UpstreamEdge(Edge):
         recorded: RecordedRequest,
     ) -> Response | None:
         """Refuse what IBKR's servers refuse; the limits on lengths are the gateway's."""
-        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
-            return _page("Length Required", 411)
+        if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
+            return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
-            return _page("Access Denied", 403)
+            return html_page("Access Denied", 403)
         return None
 
     def _log_in(self) -> Response:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from .._wire_forms.account import Account
 from .call import Call, Json
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class ExtraApi:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._account = Account(state)
 
     def routes(self) -> Routes:
         """Return what it answers."""
@@ -34,7 +36,7 @@ class ExtraApi:
 
     @property
     def _account_id(self) -> str:
-        return self._state.account.account_id
+        return self._state.account_id
 
     def _search(self, call: Call) -> Response:
         pattern = call.args[0]
@@ -83,4 +85,4 @@ class ExtraApi:
 
     def _subaccounts(self, _call: Call) -> Response:
         page = {"total": 1, "pageSize": 20, "pageNum": 0}
-        return Json({"metadata": page, "subaccounts": self._state.account.listing()})
+        return Json({"metadata": page, "subaccounts": self._account.listing()})

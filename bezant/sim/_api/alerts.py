@@ -41,7 +41,7 @@ class AlertApi:
         )
 
     def _other(self, call: Call) -> Response | None:
-        if call.args[0] != self._state.account.account_id:
+        if call.args[0] != self._state.account_id:
             return Response(status_code=401)
         return None
 
@@ -101,7 +101,7 @@ class AlertApi:
             [
                 {
                     "order_id": number,
-                    "account": self._state.account.account_id,
+                    "account": self._state.account_id,
                     "alert_name": alert["fields"]["alertName"],
                     "alert_active": alert["active"],
                     "order_time": _moment(alert["created"]),
@@ -154,7 +154,7 @@ class AlertApi:
 
     def _head(self) -> dict[str, Any]:
         return {
-            "account": self._state.account.account_id,
+            "account": self._state.account_id,
             "alert_mta_currency": None,
             "alert_mta_defaults": None,
             "tool_id": None,

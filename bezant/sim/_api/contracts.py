@@ -165,7 +165,7 @@ class ContractApi:
             "algoEligible": stock,
             "overnightEligible": stock and contract.is_us,
             "costReport": False,
-            "canTradeAcctIds": [self._state.account.account_id],
+            "canTradeAcctIds": [self._state.account_id],
             "error": None,
             "orderTypes": types,
             "ibAlgoTypes": ["limit"] if stock else [],

@@ -76,7 +76,7 @@ class OrderApi:
 
     @property
     def _account(self) -> str:
-        return self._state.account.account_id
+        return self._state.account_id
 
     # lists
 

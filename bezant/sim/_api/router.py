@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from .._state.session import SERVER_INFO
-from .._wire_forms.bars import moment
+from .._wire_forms.account import Account
+from .._wire_forms.bars import History, moment
+from .._wire_forms.quotes import Quotes
 from .._wire_forms.trading_hours import next_sessions, schedule
 from .accounts import ExtraApi
 from .alerts import AlertApi
@@ -42,6 +44,9 @@ class Api:
 
     def __init__(self, state: State, login_url: Callable[[], str]) -> None:
         self._state = state
+        self._account = Account(state)
+        self._quotes = Quotes(state)
+        self._bars = History(state)
         self._login_url = login_url
         account = "/portfolio/([^/]+)"
         table: Routes = (
@@ -75,7 +80,7 @@ class Api:
             (methods.split(), re.compile(pattern), handler)
             for methods, pattern, handler in (*table, *self._more())
         ]
-        self._examples = Examples(state.account.account_id)
+        self._examples = Examples(state.account_id)
 
     def _more(self) -> Routes:
         state = self._state
@@ -163,27 +168,27 @@ class Api:
     def _accounts(self, _call: Call) -> Response:
         session = self._state.session
         session.accounts_asked = True
-        body = self._state.account.properties(session.token, SERVER_INFO)
+        body = self._account.properties(session.token, SERVER_INFO)
         if not session.usable:
             body |= {"accounts": [], "acctProps": {}, "aliases": {}, "selectedAccount": ""}
         return Json(body)
 
     def _switch(self, call: Call) -> Response:
-        if call.fields.get("acctId") != self._state.account.account_id:
+        if call.fields.get("acctId") != self._state.account_id:
             return error("", 500)
         return Json({"success": "Account already set"})
 
     def _gains(self, _call: Call) -> Response:
         session = self._state.session
         known = session.gains_asked and session.usable
-        return Json(self._state.account.partitioned() if known else {"upnl": {}})
+        return Json(self._account.partitioned() if known else {"upnl": {}})
 
     def _snapshot(self, call: Call) -> Response:
         try:
             conids = _conids(call)
         except ValueError:
             return error("Bad Request: conids", 400)
-        session, quotes = self._state.session, self._state.quotes
+        session, quotes = self._state.session, self._quotes
         wanted = {name for name in call.query.get("fields", "").split(",") if name}
         asked: list[tuple[int, set[str]]] = []
         for conid in conids:
@@ -200,7 +205,7 @@ class Api:
         if query.get("direction") == "1":
             return error("Chart data unavailable", 500)
         try:
-            body = self._state.history.bars(
+            body = self._bars.bars(
                 int(query.get("conid", "")),
                 query.get("period", "1w"),
                 query.get("bar", "1h"),
@@ -250,14 +255,14 @@ class Api:
     def _portfolio_accounts(self, _call: Call) -> Response:
         session = self._state.session
         session.portfolio_asked = True
-        return Json(self._state.account.listing() if session.serves_portfolio else [])
+        return Json(self._account.listing() if session.serves_portfolio else [])
 
     def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
         """Answer about the account in the path, or refuse another one.
 
         The body is empty while the list of accounts was not asked for in this session.
         """
-        if call.args[0] != self._state.account.account_id:
+        if call.args[0] != self._state.account_id:
             return Response(status_code=401)
         session = self._state.session
         known = session.portfolio_asked and session.serves_portfolio
@@ -269,34 +274,32 @@ class Api:
         except ValueError:
             return error("Bad Request: pageId", 400)
         sort, direction = call.query.get("sort"), call.query.get("direction", "a")
-        return self._for_account(
-            call, lambda: self._state.account.page(number, sort or None, direction)
-        )
+        return self._for_account(call, lambda: self._account.page(number, sort or None, direction))
 
     def _position(self, call: Call) -> Response:
         wanted = call.args[1]
         return self._for_account(
             call,
-            lambda: self._state.account.position(int(wanted)) if wanted.isdecimal() else [],
+            lambda: self._account.position(int(wanted)) if wanted.isdecimal() else [],
         )
 
     def _positions2(self, call: Call) -> Response:
-        return self._for_account(call, self._state.account.uncached)
+        return self._for_account(call, self._account.uncached)
 
     def _invalidate(self, call: Call) -> Response:
         return self._for_account(call, lambda: {"message": "success"})
 
     def _ledger(self, call: Call) -> Response:
-        return self._for_account(call, self._state.account.ledger)
+        return self._for_account(call, self._account.ledger)
 
     def _summary(self, call: Call) -> Response:
-        return self._for_account(call, self._state.account.summary)
+        return self._for_account(call, self._account.summary)
 
     def _allocation(self, call: Call) -> Response:
-        return self._for_account(call, self._state.account.allocation)
+        return self._for_account(call, self._account.allocation)
 
     def _meta(self, call: Call) -> Response:
-        return self._for_account(call, lambda: self._state.account.listing()[0])
+        return self._for_account(call, lambda: self._account.listing()[0])
 
 
 def _conids(call: Call) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from .._wire_forms.quotes import Quotes
 from .call import Call, Json, error
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ScannerApi:
     """Scans the stocks that the simulated gateway knows, by their quotes."""
 
     def __init__(self, state: State) -> None:
+        self._quotes = Quotes(state)
         self._state = state
 
     def routes(self) -> Routes:
@@ -76,7 +78,7 @@ class ScannerApi:
         return Json({"contracts": contracts, "scan_data_column_name": title})
 
     def _number(self, contract: Contract, field: str) -> float:
-        text = str(self._state.quotes.fields(contract.conid, {field}).get(field, "0"))
+        text = str(self._quotes.fields(contract.conid, {field}).get(field, "0"))
         try:
             return float(text.strip("%CH+").replace(",", ""))
         except ValueError:

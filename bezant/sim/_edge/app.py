@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket
 
 from .._api.call import Call
 from .._api.router import LOGIN_PAGE, LOGIN_PATH
-from .._control.endpoint import CONTROL
 from .._faults.connection import apply
 from .._limits.judge import MAX_RECORDED, TOO_MANY
 from .._transport.link import link_of
-from .recording import API, RecordedRequest
+from .paths import API, CONTROL
+from .recording import RecordedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ _AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
 _JSON = "application/json; charset=utf-8"
-_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Edge:
@@ -174,10 +174,10 @@ class Edge:
         if sum(len(name) + len(value) + 2 for name, value in request.headers.raw) > _MAX_HEADERS:
             return Response(status_code=400, headers=closing)
         # The gateway passes a chunked body on as none at all, without a length.
-        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
-            return _page("Length Required", 411)
+        if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
+            return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
-            return _page("Access Denied", 403)
+            return html_page("Access Denied", 403)
         return None
 
     def _answer(self, recorded: RecordedRequest) -> Response:
@@ -232,6 +232,6 @@ def _too_many() -> Response:
     return Response(b'{"error":"Too Many Requests"}', TOO_MANY, {"Content-Type": _JSON})
 
 
-def _page(title: str, status: int) -> Response:
+def html_page(title: str, status: int) -> Response:
     text = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(text, status, media_type="text/html")

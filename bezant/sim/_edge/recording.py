@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-API = "/v1/api"
+from .paths import API
 
 
 @dataclass(frozen=True, slots=True)

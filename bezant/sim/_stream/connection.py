@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from .._state.session import SERVER_INFO, USERNAME
 from .._transport.link import frame, link_of
+from .._wire_forms.account import Account
 from .subscriptions import Feeds, encode
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class WsConnection:
         self._state = state
         self._slots = slots
         self._feeds = Feeds(state)
+        self._account = Account(state)
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -215,7 +217,7 @@ class WsConnection:
             sts = state.session.sts()
             sts["args"] |= SERVER_INFO | {"username": USERNAME}
             await self._emit(encode(sts))
-            properties = state.account.properties(state.session.token, SERVER_INFO)
+            properties = self._account.properties(state.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._heartbeat(began))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._market.catalogue import Contract
     from .._market.exchange import Exchange
     from .._market.prices import Path
-    from .._state.trading import Trading
+    from .._state.state import State
 
 _MAX_BARS = 1000
 _MAX_KEPT = 20_000
@@ -136,8 +136,8 @@ def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
 class History:
     """The bars of every contract."""
 
-    def __init__(self, trading: Trading) -> None:
-        self._trading = trading
+    def __init__(self, state: State) -> None:
+        self._trading = state.trading
         # Bars that have ended, which do not change.
         self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
 
