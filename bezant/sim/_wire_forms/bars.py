@@ -58,7 +58,7 @@ def moment(text: str) -> float:
     """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
 
     Raises:
-        ValueError: If it is written another way, or there are no prices of that time.
+        ValueError: it is written another way, or there are no prices of that time.
     """
     when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
     if when < _EARLIEST:
@@ -153,8 +153,8 @@ class History:
         """Return the bars of a contract up to now, or to a time before.
 
         Raises:
-            KeyError: If there is no such contract.
-            ValueError: If the period or the bar size can't be read.
+            KeyError: there is no such contract.
+            ValueError: the period or the bar size can't be read.
         """
         (span, span_unit), (size, unit) = _parse(period), _parse(bar)
         if unit == "y":
