@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from ._control.endpoint import CONTROL
+from ._edge.paths import CONTROL
 from ._gateway import SimulatedGateway
 from ._scenario.files import clock_of, load_scenario
 
@@ -29,11 +29,11 @@ def run(
     """Run a simulated gateway in the foreground until Ctrl-C.
 
     Args:
-        port: The port to listen on; 0 takes a free one.
-        host: The address to listen on.
-        positions: How many positions the account holds.
-        seed: What contracts, positions and prices are drawn from.
-        scenario: A TOML file with positions, prices, cash and orders.
+        port: the port to listen on; 0 takes a free one.
+        host: the address to listen on.
+        positions: how many positions the account holds.
+        seed: what contracts, positions and prices are drawn from.
+        scenario: a TOML file with positions, prices, cash and orders.
         time: `live`, `hand`, or `fast=60` for a minute in a second.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits.
 

@@ -9,14 +9,15 @@ from ._api.router import LOGIN_PATH, Api
 from ._control.controls import MarketControls, SessionControls
 from ._control.endpoint import Control
 from ._edge.app import Edge
-from ._edge.recording import API, RecordedRequest
+from ._edge.paths import API
+from ._edge.recording import RecordedRequest
 from ._faults.faults import Faults
 from ._faults.stream import FaultTargets
 from ._limits.enforcement import Pacing
 from ._limits.judge import DEFAULT_GROWTH, DEFAULT_PENALTY
 from ._scenario.clock import Clock
-from ._state.factory import StateFactory
 from ._state.session import Session
+from ._state.state import StateFactory
 from ._stream.connection import WsConnection
 from ._transport.certificate import certificate
 from ._transport.server import ServerThread
@@ -41,25 +42,25 @@ class SimulatedGateway(MarketControls, SessionControls):
     and `stop`. All methods may be called from any thread.
 
     Args:
-        host: The address to listen on.
-        port: The port to listen on; 0 takes a free one.
-        positions: How many positions the account holds.
-        seed: What contracts, positions and prices are drawn from.
-        account_id: The account's id.
-        tls: Whether to speak TLS, as the real gateway does.
-        quote_interval: Seconds between two changes of a stream.
-        heartbeat_interval: Seconds between two heartbeats of a WebSocket.
-        ready_delay: Seconds from a WebSocket's opening to the message that says it is ready.
-        market_data_lifetime: Seconds after which a market data subscription ends silently.
-        scenario: What the account holds and how its exchange behaves, where that is not to be
+        host: the address to listen on.
+        port: the port to listen on; 0 takes a free one.
+        positions: how many positions the account holds.
+        seed: what contracts, positions and prices are drawn from.
+        account_id: the account's id.
+        tls: whether to speak TLS, as the real gateway does.
+        quote_interval: seconds between two changes of a stream.
+        heartbeat_interval: seconds between two heartbeats of a WebSocket.
+        ready_delay: seconds from a WebSocket's opening to the message that says it is ready.
+        market_data_lifetime: seconds after which a market data subscription ends silently.
+        scenario: what the account holds and how its exchange behaves, where that is not to be
             drawn from the seed.
-        clock: The time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
+        clock: the time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
             `Clock.by_hand()` moved by the test. Live by default.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
-        control: Whether there is a control endpoint at `/_control`, to this machine only.
+        control: whether there is a control endpoint at `/_control`, to this machine only.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: a number is out of range.
     """
 
     def __init__(
@@ -146,8 +147,8 @@ class SimulatedGateway(MarketControls, SessionControls):
             The gateway itself.
 
         Raises:
-            OSError: If it cannot listen, for one because the port is in use.
-            RuntimeError: If it is running already.
+            OSError: it cannot listen, for one because the port is in use.
+            RuntimeError: it is running already.
         """
         if self._thread is not None:
             msg = "the simulated gateway is running already"
@@ -171,10 +172,10 @@ class SimulatedGateway(MarketControls, SessionControls):
         The clock goes on, because time does not go back.
 
         Args:
-            scenario: What the account holds; None for what it was at the start.
+            scenario: what the account holds; None for what it was at the start.
 
         Raises:
-            ValueError: If the scenario names a contract that there is not.
+            ValueError: the scenario names a contract that there is not.
         """
         begin = self._scenario if scenario is None else scenario
         state = self._factory.make(self._session, self._clock, begin)
@@ -196,7 +197,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         """The port it listens on, or listened on last.
 
         Raises:
-            RuntimeError: If it was never started.
+            RuntimeError: it was never started.
         """
         if self._port is None:
             msg = "the simulated gateway was not started: it has no port yet"
@@ -225,7 +226,7 @@ class SimulatedGateway(MarketControls, SessionControls):
     @property
     def account_id(self) -> str:
         """The account's id."""
-        return self._state.account.account_id
+        return self._state.account_id
 
     @property
     def clock(self) -> Clock:
@@ -253,8 +254,8 @@ class SimulatedGateway(MarketControls, SessionControls):
         """Count the requests of an operation.
 
         Args:
-            method: The HTTP method.
-            path: The path, with or without `/v1/api`.
+            method: the HTTP method.
+            path: the path, with or without `/v1/api`.
         """
         return sum(request.is_for(method, path) for request in self.requests)
 
@@ -282,15 +283,15 @@ class SimulatedGateway(MarketControls, SessionControls):
         """Answer 429 to requests beyond IBKR's limits from now on.
 
         Args:
-            penalty: Seconds for which everything from the address is answered with 429 after it
+            penalty: seconds for which everything from the address is answered with 429 after it
                 has broken a limit; 0 for the one request only.
-            growth: By how much each further penalty of an address is longer.
+            growth: by how much each further penalty of an address is longer.
 
         Returns:
             What came of it: `violations`, `arrivals`, `penalty_left`.
 
         Raises:
-            ValueError: If `penalty` is negative or `growth` less than 1.
+            ValueError: `penalty` is negative or `growth` less than 1.
         """
         self._pacing.enforce(penalty, growth)
         return self._pacing

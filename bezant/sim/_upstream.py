@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
-from ._edge.app import _BODY_METHODS, Edge, _page
-from ._edge.recording import API, RecordedRequest
+from ._edge.app import BODY_METHODS, Edge, html_page
+from ._edge.paths import API
+from ._edge.recording import RecordedRequest
 from ._gateway import SimulatedGateway
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class SimulatedUpstream(SimulatedGateway):
     set: otherwise it would log in again in the middle of what is being tried.
 
     Args:
-        host: The address to listen on.
-        port: The port to listen on; 0 takes a free one. It keeps it over `stop` and `start`.
-        positions: How many positions the account holds.
-        seed: What contracts, positions and prices are drawn from.
-        account_id: The account's id.
-        quote_interval: Seconds between two changes of a stream.
-        heartbeat_interval: Seconds between two heartbeats of a WebSocket.
+        host: the address to listen on.
+        port: the port to listen on; 0 takes a free one. It keeps it over `stop` and `start`.
+        positions: how many positions the account holds.
+        seed: what contracts, positions and prices are drawn from.
+        account_id: the account's id.
+        quote_interval: seconds between two changes of a stream.
+        heartbeat_interval: seconds between two heartbeats of a WebSocket.
     """
 
     def __init__(
@@ -93,8 +94,8 @@ class SimulatedUpstream(SimulatedGateway):
             The gateway itself.
 
         Raises:
-            OSError: If it cannot listen, for one because the port is in use.
-            RuntimeError: If it is running already.
+            OSError: it cannot listen, for one because the port is in use.
+            RuntimeError: it is running already.
         """
         super().start()
         self._wanted_port = self._port or 0
@@ -125,10 +126,10 @@ class SimulatedUpstream(SimulatedGateway):
         The clock goes on, and the gateway in front of it stays logged in.
 
         Args:
-            scenario: What the account holds; None for what it was at the start.
+            scenario: what the account holds; None for what it was at the start.
 
         Raises:
-            ValueError: If the scenario names a contract that there is not.
+            ValueError: the scenario names a contract that there is not.
         """
         super().reset(scenario)
         self._upstream.fail_own_tickle = False
@@ -203,10 +204,10 @@ class UpstreamEdge(Edge):
         recorded: RecordedRequest,
     ) -> Response | None:
         """Refuse what IBKR's servers refuse; the limits on lengths are the gateway's."""
-        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
-            return _page("Length Required", 411)
+        if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
+            return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
-            return _page("Access Denied", 403)
+            return html_page("Access Denied", 403)
         return None
 
     def _log_in(self) -> Response:

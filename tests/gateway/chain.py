@@ -11,7 +11,7 @@ from bezant.sim._upstream import SimulatedUpstream
 
 if TYPE_CHECKING:
     from bezant.sim import Scenario
-    from bezant.sim._state.factory import StateFactory
+    from bezant.sim._state.state import StateFactory
     from tests.gateway.real import RealGateway
 
 

@@ -12,7 +12,7 @@ from bezant import UnexpectedRedirect
 from bezant.operations import OPERATIONS, OperationEntry, by_path
 from tests.gateway.chain import Chain
 from tests.gateway.twins import Twin, forget_questions
-from tests.sim.test_sim_operations import GROUPS, Caller, in_order
+from tests.sim.api.test_examples import GROUPS, Caller, in_order
 
 ROOTS = ("/gw/", "/oauth2/")
 """What hangs off the host is not passed on: the gateway redirects to IBKR's server."""

@@ -1,4 +1,4 @@
-"""Small operations with an answer from the state that fit nowhere else."""
+"""Operations of the user's accounts."""
 
 from __future__ import annotations
 
@@ -6,35 +6,54 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from .call import Call, Json
+from .._state.session import SERVER_INFO
+from .._wire_forms.account import Account
+from .call import Call, Json, error
 
 if TYPE_CHECKING:
     from .._state.state import State
     from .call import Routes
 
+
 _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulated"}
 
 
-class ExtraApi:
-    """Accounts that are looked up, the session behind the login, and the history bridge."""
+class AccountApi:
+    """Lists, finds and selects accounts; reports profit and loss."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._account = Account(state)
+        self._account_id = state.account_id
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         return (
+            ("GET", "/iserver/accounts", self._accounts),
+            ("POST", "/iserver/account", self._switch),
+            ("GET", "/iserver/account/pnl/partitioned", self._gains),
             ("GET", "/iserver/account/search/([^/]+)", self._search),
             ("POST", "/iserver/dynaccount", self._choose),
             ("GET", "/acesws/([^/]+)/signatures-and-owners", self._owners),
-            ("GET", "/sso/validate", self._validate),
-            ("POST", "/hmds/auth/init", self._bridge),
-            ("GET", "/portfolio/subaccounts2", self._subaccounts),
         )
 
-    @property
-    def _account_id(self) -> str:
-        return self._state.account.account_id
+    def _accounts(self, _call: Call) -> Response:
+        session = self._state.session
+        session.accounts_asked = True
+        body = self._account.properties(session.token, SERVER_INFO)
+        if not session.usable:
+            body |= {"accounts": [], "acctProps": {}, "aliases": {}, "selectedAccount": ""}
+        return Json(body)
+
+    def _switch(self, call: Call) -> Response:
+        if call.fields.get("acctId") != self._state.account_id:
+            return error("", 500)
+        return Json({"success": "Account already set"})
+
+    def _gains(self, _call: Call) -> Response:
+        session = self._state.session
+        known = session.gains_asked and session.usable
+        return Json(self._account.partitioned() if known else {"upnl": {}})
 
     def _search(self, call: Call) -> Response:
         pattern = call.args[0]
@@ -54,33 +73,3 @@ class ExtraApi:
         user |= {"userName": "simulated", "entity": _NAME | {"entityType": "INDIVIDUAL"}}
         applicant = {"signatures": [_NAME["entityName"]]}
         return Json({"accountId": self._account_id, "users": [user], "applicant": applicant})
-
-    def _validate(self, _call: Call) -> Response:
-        now = int(self._state.clock.now() * 1000)
-        return Json(
-            {
-                "USER_ID": 100000001,
-                "USER_NAME": "simulated",
-                "RESULT": True,
-                "AUTH_TIME": now,
-                "SF_ENABLED": False,
-                "IS_FREE_TRIAL": False,
-                "CREDENTIAL": "simulated",
-                "IP": "127.0.0.1",
-                "EXPIRES": 86_400_000,
-                "QUALIFIED_FOR_MOBILE_AUTH": None,
-                "LANDING_APP": "UNIVERSAL",
-                "IS_MASTER": False,
-                "lastAccessed": now,
-                "loginType": 2,
-                "PAPER_USER_NAME": "simulated",
-                "region": "NJ",
-            }
-        )
-
-    def _bridge(self, _call: Call) -> Response:
-        return Json(self._state.session.status(fail=False))
-
-    def _subaccounts(self, _call: Call) -> Response:
-        page = {"total": 1, "pageSize": 20, "pageNum": 0}
-        return Json({"metadata": page, "subaccounts": self._state.account.listing()})

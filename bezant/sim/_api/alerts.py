@@ -19,7 +19,7 @@ _BLACK, _WHITE = "#000000", "#FFFFFF"
 
 
 class AlertApi:
-    """Keeps the account's alerts. They never go off."""
+    """Stores the account's alerts. They never trigger."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -28,10 +28,10 @@ class AlertApi:
         self._requests = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         account = "/iserver/account/([^/]+)"
         return (
-            # In this order: an account may be called neither alert nor mta.
+            # In this order: `alert` and `mta` are not account ids.
             ("GET", "/iserver/account/alert/([^/]+)", self._get),
             ("GET", "/iserver/account/mta", self._mta),
             ("POST", f"{account}/alert", self._create),
@@ -41,7 +41,7 @@ class AlertApi:
         )
 
     def _other(self, call: Call) -> Response | None:
-        if call.args[0] != self._state.account.account_id:
+        if call.args[0] != self._state.account_id:
             return Response(status_code=401)
         return None
 
@@ -101,7 +101,7 @@ class AlertApi:
             [
                 {
                     "order_id": number,
-                    "account": self._state.account.account_id,
+                    "account": self._state.account_id,
                     "alert_name": alert["fields"]["alertName"],
                     "alert_active": alert["active"],
                     "order_time": _moment(alert["created"]),
@@ -154,7 +154,7 @@ class AlertApi:
 
     def _head(self) -> dict[str, Any]:
         return {
-            "account": self._state.account.account_id,
+            "account": self._state.account_id,
             "alert_mta_currency": None,
             "alert_mta_defaults": None,
             "tool_id": None,
@@ -169,7 +169,7 @@ class AlertApi:
         }
 
     def _mta(self, _call: Call) -> Response:
-        # Every account has one alert of IBKR's own, for its phone application.
+        # IBKR creates one alert per account for its mobile app.
         return Json(
             self._head()
             | {

@@ -1,4 +1,4 @@
-"""Calls and answers, as all operations have them."""
+"""Calls and responses of the API."""
 
 from __future__ import annotations
 
@@ -13,23 +13,31 @@ from starlette.responses import JSONResponse, Response
 
 
 class Json(JSONResponse):
-    """A JSON answer with the gateway's spelling of the content type."""
+    """JSON response with the gateway's content type."""
 
     media_type = "application/json; charset=utf-8"
 
     def render(self, content: Any) -> bytes:
-        """Write a body; several times as fast as the module of the standard library does."""
+        """Encode a body with msgspec, which is faster than the standard library."""
         return msgspec.json.encode(content)
 
 
 def error(text: str, status: int) -> Response:
-    """Return an error the way most operations report it."""
+    """Return an error in the form that most operations use."""
     return Json({"error": text, "statusCode": status}, status)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operation, with what was found in its path."""
+    """One call of an operation.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path after `/v1/api`.
+        query: the query parameters.
+        body: the body.
+        args: the values of the path's parameters.
+    """
 
     method: str
     path: str
@@ -39,7 +47,7 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The members of the body, whether it is JSON or a form."""
+        """The members of the body: a JSON object or a form."""
         try:
             return dict(json.loads(self.body))
         except (ValueError, TypeError, RecursionError):
@@ -48,4 +56,13 @@ class Call:
 
 Handler = Callable[[Call], Response]
 Routes = tuple[tuple[str, str, Handler], ...]
-"""Methods, the pattern of the path, and what answers."""
+"""For each operation: its methods, a pattern of its path, its handler."""
+
+
+def conids(call: Call) -> list[int]:
+    """Return the conids in a call's query, without the exchange after `@`.
+
+    Raises:
+        ValueError: one of them is not a number.
+    """
+    return [int(text.partition("@")[0]) for text in call.query.get("conids", "").split(",")]

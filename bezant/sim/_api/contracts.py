@@ -1,11 +1,12 @@
-"""The operations about contracts: search, definitions, chains, rules, currencies."""
+"""Operations of contracts: search, definitions, chains, rules, schedules, currencies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .._market.books import RATES
-from .call import Call, Json, error
+from .._wire_forms.trading_hours import next_sessions, schedule
+from .call import Call, Json, conids, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .call import Routes
 
-# What a currency is traded as: against the dollar, and its contract.
+# Currency pairs against the dollar, with their conids.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
 _ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
     ("Adaptive", "Adaptive", (("adaptivePriority", "String", ["Urgent", "Normal", "Patient"]),)),
@@ -25,13 +26,13 @@ _SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
 
 
 class ContractApi:
-    """Answers about the contracts of the catalogue."""
+    """Searches and describes the contracts of the catalogue."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         contract = "/iserver/contract/([^/]+)"
         return (
             ("GET POST", "/iserver/secdef/search", self._search),
@@ -46,6 +47,10 @@ class ContractApi:
             ("GET", "/trsrv/all-conids", self._all_conids),
             ("GET", "/iserver/currency/pairs", self._pairs),
             ("GET", "/iserver/exchangerate", self._exchange_rate),
+            ("GET", "/trsrv/stocks", self._stocks),
+            ("GET", "/trsrv/secdef", self._secdef),
+            ("GET", "/trsrv/secdef/schedule", self._schedule),
+            ("GET", "/contract/trading-schedule", self._next_sessions),
         )
 
     def _search(self, call: Call) -> Response:
@@ -165,7 +170,7 @@ class ContractApi:
             "algoEligible": stock,
             "overnightEligible": stock and contract.is_us,
             "costReport": False,
-            "canTradeAcctIds": [self._state.account.account_id],
+            "canTradeAcctIds": [self._state.account_id],
             "error": None,
             "orderTypes": types,
             "ibAlgoTypes": ["limit"] if stock else [],
@@ -266,6 +271,33 @@ class ContractApi:
         except KeyError:
             return error("Invalid currency pair", 400)
         return Json({"rate": round(float(source / target), 8)})
+
+    def _stocks(self, call: Call) -> Response:
+        symbols = [name for name in call.query.get("symbols", "").split(",") if name]
+        if not symbols:
+            return error("Bad Request: symbols", 400)
+        return Json({symbol: self._state.catalogue.stocks(symbol) for symbol in symbols})
+
+    def _secdef(self, call: Call) -> Response:
+        try:
+            wanted = conids(call)
+        except ValueError:
+            return error("Bad Request: conids", 400)
+        contracts = self._state.catalogue.contracts
+        return Json({"secdef": [contracts[c].secdef() for c in wanted if c in contracts]})
+
+    def _schedule(self, call: Call) -> Response:
+        catalogue = self._state.catalogue
+        conid = catalogue.primary(call.query.get("symbol", ""))
+        if conid is None or not call.query.get("assetClass"):
+            return error("Bad Request: symbol or assetClass", 400)
+        return Json(schedule(catalogue.contracts[conid], self._state.clock.now()))
+
+    def _next_sessions(self, call: Call) -> Response:
+        conid = call.query.get("conid", "")
+        if not conid.isdecimal() or int(conid) not in self._state.catalogue.contracts:
+            return error("Bad Request: conid", 400)
+        return Json(next_sessions(self._state.clock.now()))
 
 
 def _unknown() -> Response:

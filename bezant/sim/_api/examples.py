@@ -1,6 +1,6 @@
-"""Answers of operations that the simulation has no state for: made up from their models.
+"""Example responses for operations without state, made up from their models.
 
-The values are invented by the fields' names and types, and are the same each time.
+Names and types of the fields decide the values, which are the same each time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DEEPEST = 6
 _MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
 _BINARY = "BinaryResponse"
 
-# The first that the field's name holds decides; names in Python and on the wire both count.
+# The first part that a field's name contains decides, in Python or on the wire.
 _TEXTS: tuple[tuple[str, str], ...] = (
     ("conid", "265598"),
     ("email", "trader@example.com"),
@@ -76,26 +76,26 @@ _LEFT_OUT = re.compile(r"error|fail|reject|exception", re.IGNORECASE)
 
 
 class Examples:
-    """Answers any operation of the table.
+    """Makes up the response of any operation.
 
     Args:
-        account_id: The account that stands wherever an answer names one.
+        account_id: the account that responses name.
     """
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
 
     def answer(self, method: str, path: str) -> tuple[bytes, str] | None:
-        """Return body and content type of an operation's answer; None where there is none such.
+        """Return body and content type of an operation's response; None for an unknown operation.
 
         Args:
-            method: The HTTP method.
-            path: The path, below `/v1/api` or, for operations that hang off the host, below it.
+            method: the HTTP method.
+            path: the path after `/v1/api`, or after the host for operations at the root.
         """
         entry = find(method, path)
         if entry is None:
             return None
-        kind = answer_type(entry)
+        kind = response_type(entry)
         if kind is type(None):
             return b"", "text/plain; charset=utf-8"
         if getattr(kind, "__name__", "") == _BINARY:
@@ -106,9 +106,9 @@ class Examples:
         """Return a value of a type.
 
         Args:
-            kind: The type.
-            name: What the field that holds it is called.
-            depth: How deep in the answer it stands.
+            kind: the type.
+            name: the name of the field.
+            depth: the nesting depth.
         """
         kind = _plain(kind)
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -127,7 +127,7 @@ class Examples:
             return 1 + zlib.crc32(name.encode()) % 99_900 / 100
         if kind is str:
             return self._text(name)
-        # The document says nothing of it.
+        # The document does not describe it.
         return {} if depth else {"message": "Simulated"}
 
     def _struct(self, kind: type[msgspec.Struct], depth: int) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Examples:
 
 
 def _plain(kind: Any) -> Any:
-    """Return what a type is where it is neither missing nor empty."""
+    """Return a type without None and UNSET."""
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
         return kind
     empty = (type(None), msgspec.UnsetType)
@@ -188,7 +188,7 @@ def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
 
 
 def find(method: str, path: str) -> OperationEntry | None:
-    """Return the operation that a call is, the one with the fewest parameters where several fit."""
+    """Return the operation of a call; of several, the one with the fewest parameters."""
     for wanted, pattern, entry in _table():
         if wanted == method and pattern.fullmatch(path):
             return entry
@@ -196,8 +196,8 @@ def find(method: str, path: str) -> OperationEntry | None:
 
 
 @functools.cache
-def answer_type(entry: OperationEntry) -> Any:
-    """Return what the method of an operation returns."""
+def response_type(entry: OperationEntry) -> Any:
+    """Return the response type of an operation."""
     module = importlib.import_module(f"bezant._sync.api.{entry.group}")
     name = "".join(part.title() for part in entry.group.split("_")) + "Api"
     method = getattr(getattr(module, name), entry.python_name)

@@ -1,4 +1,4 @@
-"""Notifications (FYI): what there is to read, and which kinds are wanted."""
+"""Operations of notifications (FYI)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX = 10
 
 
 class FyiApi:
-    """Keeps notifications, and what the user wants to be told."""
+    """Stores notifications and the user's settings."""
 
     def __init__(self, state: State) -> None:
         now = int(state.clock.now())
@@ -46,7 +46,7 @@ class FyiApi:
         }
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         return (
             ("GET", "/fyi/unreadnumber", self._unread),
             ("GET", "/fyi/settings", self._settings),
@@ -121,9 +121,9 @@ class FyiApi:
 
     def _delete_device(self, call: Call) -> Response:
         self._devices.pop(call.args[0], None)
-        answer = Json(None)
-        answer.body = b""
-        return answer
+        response = Json(None)
+        response.body = b""
+        return response
 
     def _rows(self) -> list[dict[str, Any]]:
         return [notice | {"ID": number} for number, notice in self._notices.items()]

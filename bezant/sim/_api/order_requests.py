@@ -1,4 +1,4 @@
-"""Order tickets: from the wire's words to what the exchange takes."""
+"""Reads orders from a request body."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS: dict[str, Kind] = {
     "MIDPRICE": "MIDPRICE",
 }
 _OTHER_KINDS = {"MOC", "LOC", "RELATIVE"}
-# What the fields `price` and `auxPrice` are of each type, and whether they may be left out.
+# For each type, the field of its limit and of its stop, and whether they may be missing.
 _LIMITS = {"LMT": "price", "STOP_LIMIT": "price", "TRAILLMT": "price", "MIDPRICE": "price"}
 _STOPS = {"STP": "price", "TRAIL": "price", "STOP_LIMIT": "auxPrice", "TRAILLMT": "auxPrice"}
 _MAY_LACK = {"MIDPRICE", "TRAIL"}
@@ -39,7 +39,12 @@ _CENT = Decimal("0.01")
 
 
 class BadOrder(Exception):
-    """A ticket that is refused before the exchange sees it, with the answer's status."""
+    """An order that is refused before it reaches the exchange.
+
+    Args:
+        text: the error message.
+        status: the status of the response.
+    """
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -49,7 +54,12 @@ class BadOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A ticket that could be read; the quantity is still to be made of money in some."""
+    """An order from a request.
+
+    Attributes:
+        spec: the order; with `money`, its quantity is a placeholder.
+        money: the amount of money to trade for; None for an order by quantity.
+    """
 
     spec: OrderSpec
     money: Decimal | None
@@ -99,7 +109,7 @@ def _price_of(row: Mapping[str, Any], kind: Kind, fields: Mapping[str, str]) -> 
 
 
 def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
-    """Return how far a stop trails, and whether in per cent."""
+    """Return the distance of a trailing stop, and whether it is a percentage."""
     amount, kind = _number(row, "trailingAmt"), row.get("trailingType")
     percent = kind == "%"
     if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):
@@ -112,10 +122,10 @@ def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
 
 
 def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]) -> Request:
-    """Read one ticket.
+    """Read one order.
 
     Raises:
-        BadTicketError: If it can't be read, or asks for what is not simulated.
+        BadOrder: the order cannot be read, or its type is not simulated.
     """
     conid = _conid(row)
     if row.get("acctId") not in (None, "", account):

@@ -1,4 +1,4 @@
-"""The REST operations of orders: placing, questions, changes, cancellations, lists."""
+"""Operations of orders: placement, questions, changes, cancellation, lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _MAX_DAYS = 7
 _ALL = -1
-# what a filter says: what an order's status says
+# spelling in a filter: spelling in an order's status
 FILTERS = {
     "inactive": "Inactive",
     "pending_submit": "PendingSubmit",
@@ -42,41 +42,41 @@ FILTERS = {
 
 
 class OrderApi:
-    """Answers the calls about orders and executions."""
+    """Serves orders and executions."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._trading = state.trading
 
     def routes(self) -> Routes:
-        """Return what is answered here."""
+        """Return the operations of this module."""
         account = "/iserver/account/([^/]+)"
         return (
-            ("GET", "/iserver/account/orders", self._primed(self._orders)),
-            ("GET", "/iserver/account/trades", self._primed(self._trades)),
-            ("GET", "/iserver/account/order/status/([^/]+)", self._primed(self._status)),
-            ("POST", f"{account}/orders", self._primed(self._place)),
-            ("POST", f"{account}/orders/whatif", self._primed(self._preview)),
-            ("POST", f"{account}/order/([^/]+)", self._primed(self._modify)),
-            ("DELETE", f"{account}/order/([^/]+)", self._primed(self._cancel)),
+            ("GET", "/iserver/account/orders", self._after_accounts(self._orders)),
+            ("GET", "/iserver/account/trades", self._after_accounts(self._trades)),
+            ("GET", "/iserver/account/order/status/([^/]+)", self._after_accounts(self._status)),
+            ("POST", f"{account}/orders", self._after_accounts(self._place)),
+            ("POST", f"{account}/orders/whatif", self._after_accounts(self._preview)),
+            ("POST", f"{account}/order/([^/]+)", self._after_accounts(self._modify)),
+            ("DELETE", f"{account}/order/([^/]+)", self._after_accounts(self._cancel)),
             ("POST", "/iserver/reply/([^/]+)", self._reply),
             ("POST", "/iserver/questions/suppress", self._suppress),
             ("POST", "/iserver/questions/suppress/reset", self._reset),
         )
 
-    def _primed(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
-        """Refuse while the accounts were not asked for in this session."""
+    def _after_accounts(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
+        """Refuse calls until the session has requested the accounts."""
 
-        def answer(call: Call) -> Response:
+        def handle(call: Call) -> Response:
             if not self._state.session.accounts_asked:
                 return error("Please query /accounts first", 500)
             return handler(call)
 
-        return answer
+        return handle
 
     @property
     def _account(self) -> str:
-        return self._state.account.account_id
+        return self._state.account_id
 
     # lists
 
@@ -109,7 +109,7 @@ class OrderApi:
         return Json({"orders": rows, "snapshot": True})
 
     def _is_mine(self, call: Call) -> bool:
-        """Say whether a list is requested without an account, or for the simulated account."""
+        """Return whether a call names no account, or the simulated one."""
         return call.query.get("accountId", self._account) == self._account
 
     def _row(self, order: Order) -> dict[str, Any]:
@@ -141,10 +141,10 @@ class OrderApi:
             contract = self._state.catalogue.contracts[order.spec.conid]
             return Json(status_body(order, contract, self._account))
 
-    # placing
+    # placement
 
     def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
-        """Return the orders of a body, and whether one is for an amount of money."""
+        """Return the orders in a body, and whether one of them is for an amount of money."""
         if call.args[0] != self._account:
             msg = f"account {call.args[0]} is not available"
             raise BadOrder(msg)
@@ -201,7 +201,7 @@ class OrderApi:
         *,
         by_money: bool = False,
     ) -> Response:
-        """Act, after the questions that have to be answered first."""
+        """Do `act`, after the client has confirmed all questions."""
 
         def go_on() -> Response:
             try:
@@ -219,19 +219,19 @@ class OrderApi:
     def _reply(self, call: Call) -> Response:
         confirmed = call.fields.get("confirmed")
         name = call.args[0]
-        answer = self._state.questions.reply(
+        result = self._state.questions.reply(
             name,
             self._state.session.token,
             self._state.clock.now(),
             confirmed=confirmed is True or str(confirmed).lower() == "true",
         )
-        if isinstance(answer, Response):
-            return answer
-        if isinstance(answer, dict):
-            return Json([answer])
-        if answer == "gone":
+        if isinstance(result, Response):
+            return result
+        if isinstance(result, dict):
+            return Json([result])
+        if result == "gone":
             return error("Service Unavailable", 503)
-        text = "Order not confirmed" if answer == "refused" else f"reply id not found: '{name}'"
+        text = "Order not confirmed" if result == "refused" else f"reply id not found: '{name}'"
         return Json({"error": text})
 
     def _suppress(self, call: Call) -> Response:
@@ -245,7 +245,7 @@ class OrderApi:
         self._state.session.suppressed.clear()
         return Json({"status": "submitted"})
 
-    # changing
+    # changes
 
     def _modify(self, call: Call) -> Response:
         with self._trading.now() as exchange:
@@ -285,7 +285,7 @@ class OrderApi:
             {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
         )
 
-    # looking ahead
+    # preview
 
     def _preview(self, call: Call) -> Response:
         with self._trading.now() as exchange:
@@ -343,21 +343,21 @@ def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
 
 
 def _children_first(orders: list[Order]) -> list[Order]:
-    """Return orders as they are answered: a bracket's exits before its entry, as recorded."""
+    """Return orders in the order of a response: a bracket's exits come before its entry."""
     return sorted(orders, key=lambda order: order.parent_id is None)
 
 
 def _placed(order: Order) -> dict[str, Any]:
-    answer = {
+    body = {
         "order_id": str(order.order_id),
         "order_status": order.status,
         "encrypt_message": "1",
     }
     if order.spec.client_id:
-        answer["local_order_id"] = order.spec.client_id
+        body["local_order_id"] = order.spec.client_id
     if order.parent_id is not None:
-        answer["parent_order_id"] = str(order.parent_id)
-    return answer
+        body["parent_order_id"] = str(order.parent_id)
+    return body
 
 
 def _refused(why: BadOrder | OrderRefused) -> Response:

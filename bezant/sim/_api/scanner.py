@@ -1,9 +1,10 @@
-"""Market scanners: what can be asked, and which contracts come first by it."""
+"""Operations of market scanners."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from .._wire_forms.quotes import Quotes
 from .call import Call, Json, error
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .call import Routes
 
 _MAX_ROWS = 50
-# Code and title of a scan, the field that it goes by, and whether high values come first.
+# Code of a scan: its title, the field that it sorts by, whether high values come first.
 _SCANS = {
     "TOP_PERC_GAIN": ("Top % Gainers", "83", True),
     "TOP_PERC_LOSE": ("Top % Losers", "83", False),
@@ -25,13 +26,14 @@ _FILTERS = {"priceAbove": "Price Above", "priceBelow": "Price Below"}
 
 
 class ScannerApi:
-    """Scans the stocks that the simulated gateway knows, by their quotes."""
+    """Ranks the known stocks by their quotes."""
 
     def __init__(self, state: State) -> None:
+        self._quotes = Quotes(state)
         self._state = state
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         return (
             ("GET", "/iserver/scanner/params", self._params),
             ("POST", "/iserver/scanner/run", self._run),
@@ -76,7 +78,7 @@ class ScannerApi:
         return Json({"contracts": contracts, "scan_data_column_name": title})
 
     def _number(self, contract: Contract, field: str) -> float:
-        text = str(self._state.quotes.fields(contract.conid, {field}).get(field, "0"))
+        text = str(self._quotes.fields(contract.conid, {field}).get(field, "0"))
         try:
             return float(text.strip("%CH+").replace(",", ""))
         except ValueError:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class WatchlistApi:
-    """Keeps the user's watchlists."""
+    """Stores the user's watchlists."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._lists: dict[str, dict[str, Any]] = {}
-        self._answers = itertools.count(1)
+        self._message_ids = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return what it answers."""
+        """Return the operations of this module."""
         return (
             ("POST", "/iserver/watchlist", self._create),
             ("GET", "/iserver/watchlist", self._get),
@@ -34,7 +34,7 @@ class WatchlistApi:
     def _create(self, call: Call) -> Response:
         fields = call.fields
         name, rows = str(fields.get("name", "")), fields.get("rows")
-        # A list of the user's is known by a number; others are IBKR's own.
+        # A number identifies a user's list; other ids are IBKR's own lists.
         number = str(fields.get("id", ""))
         if not number.isdecimal() or not name or not isinstance(rows, list):
             return error("Bad Request: id, name or rows", 400)
@@ -100,4 +100,4 @@ class WatchlistApi:
         return Json({"data": data | {"user_lists": lists}, "action": "content", "MID": self._mid()})
 
     def _mid(self) -> str:
-        return str(next(self._answers))
+        return str(next(self._message_ids))

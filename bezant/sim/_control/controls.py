@@ -43,10 +43,10 @@ class MarketControls:
         """Return how much of a contract the account holds; negative for short.
 
         Args:
-            contract: The symbol of a stock, or the conid.
+            contract: the symbol of a stock, or the conid.
 
         Raises:
-            ValueError: If there is no such contract.
+            ValueError: there is no such contract.
         """
         with self._state.trading.now() as exchange:
             return exchange.books.position(find(self._state.catalogue, contract))
@@ -57,12 +57,12 @@ class MarketControls:
         Bid and ask are a cent beside it.
 
         Args:
-            contract: The symbol of a stock, or the conid.
-            last: The price.
-            size: How much can be bought, and sold, until the market's next step.
+            contract: the symbol of a stock, or the conid.
+            last: the price.
+            size: how much can be bought, and sold, until the market's next step.
 
         Raises:
-            ValueError: If there is no such contract, or a number is out of range.
+            ValueError: there is no such contract, or a number is out of range.
         """
         self._state.trading.set_price(contract, last, size)
 
@@ -70,10 +70,10 @@ class MarketControls:
         """Let a contract's price move by itself again.
 
         Args:
-            contract: The symbol of a stock, or the conid.
+            contract: the symbol of a stock, or the conid.
 
         Raises:
-            ValueError: If there is no such contract.
+            ValueError: there is no such contract.
         """
         self._state.trading.free_price(contract)
 
@@ -81,10 +81,10 @@ class MarketControls:
         """Stop the trading in a contract: its price stands still, orders wait.
 
         Args:
-            contract: The symbol of a stock, or the conid.
+            contract: the symbol of a stock, or the conid.
 
         Raises:
-            ValueError: If there is no such contract.
+            ValueError: there is no such contract.
         """
         self._state.trading.halt(contract)
 
@@ -92,10 +92,10 @@ class MarketControls:
         """Let a contract be traded again.
 
         Args:
-            contract: The symbol of a stock, or the conid.
+            contract: the symbol of a stock, or the conid.
 
         Raises:
-            ValueError: If there is no such contract.
+            ValueError: there is no such contract.
         """
         self._state.trading.resume(contract)
 
@@ -105,7 +105,7 @@ class MarketControls:
         Called again, the questions are for the order after it.
 
         Args:
-            message_ids: The kinds of question, such as `o354`.
+            message_ids: the kinds of question, such as `o354`.
         """
         self._state.questions.asked.append(list(message_ids))
 
@@ -124,7 +124,7 @@ class SessionControls:
         """End the login.
 
         Args:
-            style: How API calls are answered from now on: `redirect` (302 to the login page),
+            style: how API calls are answered from now on: `redirect` (302 to the login page),
                 `unauthorized` (401 without a body) or `html` (200 with the login page).
         """
         self._session.logout(style)

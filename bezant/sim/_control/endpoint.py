@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from starlette.responses import JSONResponse
 
+from .._edge.paths import CONTROL
 from .._faults.faults import ON_DEMAND, Faults
 from .._scenario.files import parse_scenario, scenario_of
 from .._state.session import LoginStyle
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from .._faults.storm import Storm
     from .._gateway import SimulatedGateway
 
-CONTROL = "/_control"
 _FROM_BROWSERS = ("origin", "sec-fetch-site", "sec-fetch-mode")
 _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "compete")
 

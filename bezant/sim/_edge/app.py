@@ -1,4 +1,4 @@
-"""The outside of the simulated gateway: what it does with a request before any operation."""
+"""ASGI application: handles a request before it reaches an operation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket
 
 from .._api.call import Call
 from .._api.router import LOGIN_PAGE, LOGIN_PATH
-from .._control.endpoint import CONTROL
 from .._faults.connection import apply
 from .._limits.judge import MAX_RECORDED, TOO_MANY
 from .._transport.link import link_of
-from .recording import API, RecordedRequest
+from .paths import API, CONTROL
+from .recording import RecordedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,16 +31,26 @@ if TYPE_CHECKING:
     from .._limits.enforcement import Pacing
 
 _OTHER_API = "/v1/portal/"
-# Operations that hang off the host.
+# Prefixes of operations outside of /v1/api.
 _AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
 _JSON = "application/json; charset=utf-8"
-_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Edge:
-    """The ASGI application: records requests, applies limits and faults, passes calls on."""
+    """Records requests, applies rate limits and faults, then passes calls to the API.
+
+    Args:
+        api: handles the calls.
+        login: logs in.
+        logout: ends the login.
+        serve_websocket: serves a WebSocket.
+        faults: the faults on demand.
+        pacing: the rate limits.
+        control: handles the control endpoint; None without one.
+    """
 
     def __init__(
         self,
@@ -63,17 +73,17 @@ class Edge:
         self._requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED)
 
     def use(self, api: Api) -> None:
-        """Have another state answer calls from now on."""
+        """Pass calls to another API from now on."""
         self._api = api
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """A copy of what was recorded so far."""
+        """The requests so far."""
         with self._lock:
             return list(self._requests)
 
     def clear_requests(self) -> None:
-        """Forget what was recorded."""
+        """Forget the requests so far."""
         with self._lock:
             self._requests.clear()
 
@@ -88,7 +98,7 @@ class Edge:
         except ClientDisconnect:
             return
         if "transfer-encoding" in request.headers:
-            # Chunked bodies get lost on the way through the real gateway.
+            # IBKR's gateway loses chunked request bodies.
             body = b""
         if self._control is not None and request.url.path.startswith(CONTROL):
             await self._control.answer(request, body)(scope, receive, send)
@@ -115,17 +125,17 @@ class Edge:
         if broken is not None and broken.when == "before":
             await apply(broken, None, request.scope, receive, send)
             return
-        answer = self._fault_at_edge(request, recorded)
-        if answer is None and fault is not None and broken is None:
-            answer = _failure(fault)
-        if answer is None:
-            answer = self._answer(recorded)
-        # The real gateway sends every body chunked.
-        del answer.headers["content-length"]
+        response = self._fault_at_edge(request, recorded)
+        if response is None and fault is not None and broken is None:
+            response = _failure(fault)
+        if response is None:
+            response = self._respond(recorded)
+        # IBKR's gateway sends every response chunked.
+        del response.headers["content-length"]
         if broken is not None:
-            await apply(broken, answer, request.scope, receive, send)
+            await apply(broken, response, request.scope, receive, send)
         else:
-            await answer(request.scope, receive, send)
+            await response(request.scope, receive, send)
 
     async def _upgrade(self, websocket: WebSocket, receive: Receive, send: Send) -> None:
         recorded = self._record(websocket, "GET", b"")
@@ -150,7 +160,7 @@ class Edge:
         }
         path = request.scope["path"]
         if path.startswith(_OTHER_API) and request.scope["type"] == "http":
-            # The gateway knows a second name for the same; not for its WebSocket.
+            # A second prefix works for calls, but not for the WebSocket.
             path = API + path[len(_OTHER_API) - 1 :]
             target = API + target[len(_OTHER_API) - 1 :]
         recorded = RecordedRequest(
@@ -174,18 +184,18 @@ class Edge:
         if sum(len(name) + len(value) + 2 for name, value in request.headers.raw) > _MAX_HEADERS:
             return Response(status_code=400, headers=closing)
         # The gateway passes a chunked body on as none at all, without a length.
-        if recorded.method in _BODY_METHODS and "content-length" not in recorded.headers:
-            return _page("Length Required", 411)
+        if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
+            return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
-            return _page("Access Denied", 403)
+            return html_page("Access Denied", 403)
         return None
 
-    def _answer(self, recorded: RecordedRequest) -> Response:
+    def _respond(self, recorded: RecordedRequest) -> Response:
         path = recorded.path
         if path.startswith((f"{API}/", *_AT_THE_ROOT)):
             cookies = [part.partition("=")[0].strip() for part in _cookies(recorded)]
             if len(cookies) != len(set(cookies)):
-                # Two values of one cookie read as two sessions.
+                # IBKR takes two values of one cookie for two sessions.
                 return Response(status_code=401)
             call = Call(recorded.method, path.removeprefix(API), recorded.query, recorded.body)
             return self._api.answer(call)
@@ -197,7 +207,7 @@ class Edge:
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
         if path == "/clear":
-            # Anybody who gets there ends the login, and needs none.
+            # This path ends the login, and needs none.
             self._logout()
             return Response("cleared", media_type="text/plain")
         version, _, rest = path[1:].partition("/")
@@ -214,7 +224,7 @@ def _cookies(recorded: RecordedRequest) -> list[str]:
 
 
 async def _pause(seconds: float, scope: Scope) -> bool:
-    """Wait; False where the gateway was stopped meanwhile."""
+    """Wait; return False if the gateway stops meanwhile."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
@@ -224,7 +234,7 @@ async def _pause(seconds: float, scope: Scope) -> bool:
 
 
 def _failure(fault: Fault) -> Response:
-    status, body, headers = fault.answer
+    status, body, headers = fault.response
     return Response(body, status, {"Content-Type": _JSON} | headers)
 
 
@@ -232,6 +242,6 @@ def _too_many() -> Response:
     return Response(b'{"error":"Too Many Requests"}', TOO_MANY, {"Content-Type": _JSON})
 
 
-def _page(title: str, status: int) -> Response:
+def html_page(title: str, status: int) -> Response:
     text = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Response(text, status, media_type="text/html")

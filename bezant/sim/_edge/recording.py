@@ -1,10 +1,10 @@
-"""What the simulated gateway remembers of the requests that it saw."""
+"""Requests as the simulated gateway recorded them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-API = "/v1/api"
+from .paths import API
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +12,12 @@ class RecordedRequest:
     """One request as it arrived, in the order of arrival.
 
     Attributes:
-        method: The HTTP method. A WebSocket upgrade is recorded as `GET`.
-        path: The decoded path, with `/v1/api`.
-        query: The query parameters; the last value wins where a name is repeated.
-        headers: The headers under lower-case names. Repeated headers are joined with a comma.
-        body: The body as the gateway would pass it on: empty where it was sent chunked.
-        target: The request target as it stood on the wire, percent-encoding and query included.
+        method: the HTTP method. A WebSocket upgrade is recorded as `GET`.
+        path: the decoded path, with `/v1/api`.
+        query: the query parameters; of a repeated name, the last value.
+        headers: the headers, with lower-case names. Repeated headers are joined with a comma.
+        body: the body as IBKR's gateway would forward it: empty if it was sent chunked.
+        target: the request target as sent, with percent-encoding and query.
     """
 
     method: str
@@ -28,10 +28,10 @@ class RecordedRequest:
     target: str = ""
 
     def is_for(self, method: str, path: str) -> bool:
-        """Tell whether this is a call of an operation.
+        """Return whether this is a call of an operation.
 
         Args:
-            method: The HTTP method, in any case.
-            path: The path, with or without `/v1/api`.
+            method: the HTTP method, in any case.
+            path: the path, with or without `/v1/api`.
         """
         return self.method == method.upper() and self.path in (path, API + path)

@@ -1,4 +1,4 @@
-"""Faults on demand: what can be made to go wrong with a simulated gateway."""
+"""Faults on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._state.session import LoginStyle, check_style
 
-# Not for type checkers alone: the control endpoint reads the types of parameters.
+# Needed at run time: the control endpoint reads the parameters' types.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import FaultTargets, StreamFaults
@@ -23,14 +23,14 @@ _STORM_PIECES = 3
 
 
 class Faults(StreamFaults):
-    """What can be made to go wrong, and what has.
+    """Faults on demand and at random, and a record of those that happened.
 
-    Faults that hit requests are named by what the path ends with (`path`, empty for every path) and
-    by the method (None for any); a WebSocket's handshake is a `GET` of `/ws`. They wait until a
-    request comes, in the order in which they were asked for. The others happen at once.
+    Faults of requests select them by a suffix of the path (`path`, empty for all) and by the method
+    (None for any); a WebSocket's handshake is a `GET` of `/ws`. They wait for a request, in the
+    order in which you add them. Other faults happen at once.
 
-    Each method returns a `Fault`, whose `hits` counts how often it has happened. Any thread may
-    call them. Seconds are real ones, but for penalties, which keep to the gateway's clock.
+    Each method returns a `Fault`, whose `hits` counts how often it has happened. All methods are
+    thread-safe. Seconds are real seconds, except for penalties, which follow the gateway's clock.
     """
 
     def __init__(self, targets: FaultTargets) -> None:
@@ -40,7 +40,7 @@ class Faults(StreamFaults):
     def __repr__(self) -> str:
         return f"<Faults {len(self.waiting)} waiting, {len(self.happened)} happened>"
 
-    # ---------------------------------------------------------------- what happened
+    # ---------------------------------------------------------------- record
 
     @property
     def waiting(self) -> list[Fault]:
@@ -49,7 +49,7 @@ class Faults(StreamFaults):
 
     @property
     def happened(self) -> list[Injected]:
-        """What went wrong so far, in order; the last 100,000."""
+        """The faults that happened, in order; the last 100,000."""
         return self._plan.happened
 
     @property
@@ -62,9 +62,9 @@ class Faults(StreamFaults):
         return self.counts.get(kind, 0)
 
     def clear(self) -> None:
-        """Call off the faults that wait, the storm and penalties; what happened stays on record.
+        """Cancel the faults that wait, the storm and penalties; keep the record.
 
-        Connections that were silenced stay so: on the real gateway they do not recover either.
+        Silenced connections stay silent: on IBKR's gateway they do not recover either.
         """
         self._storm = None
         self._plan.clear()
@@ -73,7 +73,7 @@ class Faults(StreamFaults):
             connection.call_off()
 
     def forget(self) -> None:
-        """Call everything off, and forget what happened."""
+        """Cancel everything, and clear the record."""
         self.clear()
         self._plan.forget()
 
@@ -89,21 +89,22 @@ class Faults(StreamFaults):
         *,
         method: str | None = None,
     ) -> Fault:
-        """Answer the next requests to a path with an error; WebSocket handshakes too.
+        """Answer the next requests to a path with an error, WebSocket handshakes included.
 
         Args:
-            path: What the path ends with.
-            status: The status to answer with.
-            body: The body to answer with.
-            times: How many requests are answered so.
-            headers: Headers to add to `Content-Type: application/json; charset=utf-8`.
-            method: The HTTP method; None for any.
+            path: suffix of the path.
+            status: the status to answer with.
+            body: the body to answer with.
+            times: how many requests it hits.
+            headers: headers to add to `Content-Type: application/json; charset=utf-8`.
+            method: the HTTP method; None for any.
 
         Raises:
-            ValueError: If `times` is less than 1.
+            ValueError: `times` is less than 1.
         """
-        answer = (status, body, dict(headers or {}))
-        return self._plan.add(Fault("fail", path=path, method=method, times=times, answer=answer))
+        response = (status, body, dict(headers or {}))
+        fault = Fault("fail", path=path, method=method, times=times, response=response)
+        return self._plan.add(fault)
 
     def drop_next(
         self,
@@ -116,14 +117,14 @@ class Faults(StreamFaults):
         """Break the connection of the next requests.
 
         Args:
-            path: What the path ends with.
-            times: How many requests are hit.
-            when: `before`: a TCP reset, and the request has no effect. `during`: it has, and half
-                of the answer is sent. `after`: it has, and the answer is lost in a TCP reset.
-            method: The HTTP method; None for any.
+            path: suffix of the path.
+            times: how many requests it hits.
+            when: `before`: a TCP reset; the request has no effect. `during`: it has, and half of
+                the response is sent. `after`: it has, and a TCP reset loses the response.
+            method: the HTTP method; None for any.
 
         Raises:
-            ValueError: If `times` is less than 1, or `when` is something else.
+            ValueError: `times` is less than 1, or `when` is something else.
         """
         return self._plan.add(Fault("drop", path=path, method=method, times=times, when=when))
 
@@ -135,17 +136,17 @@ class Faults(StreamFaults):
         when: When = "before",
         method: str | None = None,
     ) -> Fault:
-        """Never answer, and keep the connection open, as the real gateway does without a backend.
+        """Never respond, and keep the connection open, as IBKR's gateway does without a backend.
 
         Args:
-            path: What the path ends with.
-            times: How many requests are hit; None for all until `clear`.
-            when: `before`: the request has no effect. `during`: it has, and half of the answer is
-                sent. `after`: it has, and nothing is sent.
-            method: The HTTP method; None for any.
+            path: suffix of the path.
+            times: how many requests it hits; None for all until `clear`.
+            when: `before`: the request has no effect. `during`: it has, and half of the response
+                is sent. `after`: it has, and nothing is sent.
+            method: the HTTP method; None for any.
 
         Raises:
-            ValueError: If `times` is less than 1, or `when` is something else.
+            ValueError: `times` is less than 1, or `when` is something else.
         """
         return self._plan.add(Fault("silence", path=path, method=method, times=times, when=when))
 
@@ -157,27 +158,27 @@ class Faults(StreamFaults):
         times: int | None = None,
         method: str | None = None,
     ) -> Fault:
-        """Wait before requests are handled. A client that gives up meanwhile cancels nothing.
+        """Delay requests. A client that gives up meanwhile cancels nothing.
 
         Args:
-            seconds: How long.
-            path: What the path ends with.
-            times: How many requests are hit; None for all until `clear`.
-            method: The HTTP method; None for any.
+            seconds: how long.
+            path: suffix of the path.
+            times: how many requests it hits; None for all until `clear`.
+            method: the HTTP method; None for any.
 
         Raises:
-            ValueError: If `times` is less than 1, or `seconds` negative.
+            ValueError: `times` is less than 1, or `seconds` negative.
         """
         return self._plan.add(Fault("slow", path=path, method=method, times=times, seconds=seconds))
 
     def penalise(self, seconds: float = 600.0) -> Fault:
-        """Answer 429 to everything for a while, as IBKR does to an address that broke a limit.
+        """Answer 429 to all requests for a while, as IBKR does to an address that broke a limit.
 
         Args:
-            seconds: How long; doubled with each repetition.
+            seconds: how long; each repetition doubles it.
 
         Raises:
-            ValueError: If `seconds` is not more than 0.
+            ValueError: `seconds` is not more than 0.
         """
         fault = Fault("penalty", seconds=self._targets.pacing.penalise(seconds))
         self._plan.note(fault)
@@ -186,13 +187,13 @@ class Faults(StreamFaults):
     # ---------------------------------------------------------------- the gateway itself
 
     def refuse(self, seconds: float = 0.2) -> Fault:
-        """Drop all connections, and refuse new ones for a while. The session stays as it is.
+        """Drop all connections, and refuse new ones for a while. The session stays.
 
         Args:
-            seconds: How long.
+            seconds: how long.
 
         Raises:
-            ValueError: If `seconds` is negative.
+            ValueError: `seconds` is negative.
         """
         fault = Fault("refuse", seconds=seconds)
         self._targets.interrupt(seconds)
@@ -200,14 +201,14 @@ class Faults(StreamFaults):
         return fault
 
     def restart(self, seconds: float = 0.0, style: LoginStyle = "redirect") -> Fault:
-        """End and start anew: all connections drop, and nobody is logged in until `login`.
+        """Restart: drop all connections and end the login, until `login` is called.
 
         Args:
-            seconds: How long connections are refused meanwhile.
-            style: How API calls are answered until somebody logs in; see `logout`.
+            seconds: how long it refuses connections.
+            style: how it responds to API calls without a login; see `logout`.
 
         Raises:
-            ValueError: If `seconds` is negative, or there is no such style.
+            ValueError: `seconds` is negative, or there is no such style.
         """
         check_style(style)
         fault = Fault("restart", seconds=seconds)
@@ -216,21 +217,21 @@ class Faults(StreamFaults):
         self._plan.note(fault)
         return fault
 
-    # ---------------------------------------------------------------- at random
+    # ---------------------------------------------------------------- random faults
 
     def storm(self, seed: int = 0, one_in: int = 10, kinds: Sequence[StormKind] = CALM) -> Storm:
-        """Let something go wrong with every n-th request, until it is stopped or cleared.
+        """Inject a random fault with every n-th request, until the storm is stopped or cleared.
 
-        The same seed draws the same faults. What they are is in `Storm.injected`. A storm takes
-        the place of the one before.
+        The same seed draws the same faults; `Storm.injected` lists them. A new storm replaces the
+        one before.
 
         Args:
-            seed: What faults are drawn from.
-            one_in: Every how many requests something goes wrong; 1 for each.
-            kinds: What may go wrong. By default nothing that needs a new login or that lasts.
+            seed: the seed.
+            one_in: one fault in so many requests; 1 for each request.
+            kinds: the kinds to draw from. By default none that needs a new login or that lasts.
 
         Raises:
-            ValueError: If `one_in` is less than 1 or a kind is not known.
+            ValueError: `one_in` is less than 1 or a kind is not known.
         """
         self._storm = Storm(seed, one_in, kinds, self._end_storm)
         return self._storm
@@ -240,7 +241,7 @@ class Faults(StreamFaults):
             self._storm = None
 
     def take(self, method: str, path: str) -> Taken:
-        """Return what hits a request that has just arrived."""
+        """Return what happens to a request that has just arrived."""
         storm = self._storm
         kind = storm.draw(streams=bool(self._targets.streams())) if storm is not None else None
         if storm is None or kind is None:
@@ -310,4 +311,4 @@ ON_DEMAND = (
     "ws_flood",
     "end_market_data",
 )
-"""The methods of `Faults` that make something go wrong."""
+"""The methods of `Faults` that cause a fault."""

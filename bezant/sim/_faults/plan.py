@@ -1,4 +1,4 @@
-"""Faults that wait for their request, and the record of those that have happened."""
+"""Faults that wait for a request, and a record of those that happened."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FaultKind = Literal[
     "ws_flood",
     "end_market_data",
 ]
-"""What can go wrong on demand."""
+"""Kinds of faults on demand."""
 
 When = Literal["before", "during", "after"]
-"""The moment of a fault: before the request is handled, with half of the answer sent, or after it
-was handled, with nothing of the answer sent."""
+"""When a fault hits: before the request is handled, in the middle of the response, or after the
+request was handled but before any byte of the response is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Injected:
     """A fault that happened.
 
     Attributes:
-        kind: What went wrong.
-        when: The moment, for `drop` and `silence`; else "before".
-        method: The request's method; empty where no request was hit.
-        path: The request's path, with `/v1/api`; empty where no request was hit.
+        kind: what went wrong.
+        when: when it hit, for `drop` and `silence`; otherwise "before".
+        method: the request's method; empty if it hit no request.
+        path: the request's path, with `/v1/api`; empty if it hit no request.
         at: `time.monotonic()` of the moment.
-        number: Which it is of all that happened, from 1.
+        number: its number among all faults, from 1.
     """
 
     kind: FaultKind
@@ -59,19 +59,19 @@ class Injected:
     number: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as the control endpoint does."""
+        """Return the fields, as the control endpoint reports them."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 class Fault:
-    """A fault that was asked for: how often it has happened, and a way to call it off.
+    """A fault on demand. `hits` counts how often it has happened; `cancel` ends it.
 
     Attributes:
-        kind: What goes wrong.
-        path: What the path of a request that it hits ends with; empty for any.
-        method: The method of a request that it hits; None for any.
-        when: The moment, for `drop` and `silence`.
-        hits: How often it has happened.
+        kind: what goes wrong.
+        path: suffix of the paths that it hits; empty for any.
+        method: the method of the requests that it hits; None for any.
+        when: when it hits, for `drop` and `silence`.
+        hits: how often it has happened.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Fault:
         when: When = "before",
         times: int | None = 1,
         seconds: float = 0.0,
-        answer: tuple[int, bytes, dict[str, str]] = (503, b"", {}),
+        response: tuple[int, bytes, dict[str, str]] = (503, b"", {}),
     ) -> None:
         if times is not None and times < 1:
             msg = "times must be at least 1, or None for every time"
@@ -100,7 +100,7 @@ class Fault:
         self.when: When = when
         self.hits: int = 0
         self.seconds: float = seconds
-        self.answer: tuple[int, bytes, dict[str, str]] = answer
+        self.response: tuple[int, bytes, dict[str, str]] = response
         self._left = times
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ class Fault:
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Tell whether it hits a request."""
+        """Return whether it hits a request."""
         right = self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
 
@@ -129,14 +129,14 @@ class Fault:
 
 
 class Taken(NamedTuple):
-    """What happens to a request: seconds to wait first, and then a fault or none."""
+    """What happens to a request: a delay in seconds, then a fault or none."""
 
     delay: float = 0.0
     fault: Fault | None = None
 
 
 class Plan:
-    """All faults that were asked for. Any thread may use it."""
+    """The faults that wait, and those that happened. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,7 +146,7 @@ class Plan:
         self._counts: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> Fault:
-        """Have a fault wait for its requests."""
+        """Add a fault that waits for its requests."""
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -173,7 +173,7 @@ class Plan:
             return self._note(fault, method, path, times)
 
     def count(self, fault: Fault, times: int) -> None:
-        """Count what stands in the record already."""
+        """Add to the count of a fault that is already on record."""
         with self._lock:
             fault.hit(times)
             self._counts[fault.kind] += times
@@ -201,11 +201,11 @@ class Plan:
 
     @property
     def number(self) -> int:
-        """How many have happened."""
+        """How many faults have happened."""
         return self._number
 
     def since(self, number: int) -> list[Injected]:
-        """Return what happened after so many."""
+        """Return the faults after the first `number`."""
         found: list[Injected] = []
         with self._lock:
             for each in reversed(self._happened):
@@ -221,14 +221,14 @@ class Plan:
             return dict(self._counts)
 
     def clear(self) -> None:
-        """Call off what waits; what happened stays on record."""
+        """Cancel the faults that wait; keep the record."""
         with self._lock:
             for fault in self._faults:
                 fault.cancel()
             self._faults.clear()
 
     def forget(self) -> None:
-        """Call off what waits, and forget what happened."""
+        """Cancel the faults that wait, and clear the record."""
         self.clear()
         with self._lock:
             self._happened.clear()

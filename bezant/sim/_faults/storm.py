@@ -1,4 +1,4 @@
-"""Faults at random, the same ones for the same seed."""
+"""Random faults, reproducible by their seed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ StormKind = Literal[
     "ws_oversize",
     "end_market_data",
 ]
-"""What a storm may do."""
+"""Kinds of random faults."""
 
 CALM: tuple[StormKind, ...] = (
     "fail",
@@ -45,7 +45,7 @@ CALM: tuple[StormKind, ...] = (
     "ws_fragment",
     "end_market_data",
 )
-"""What a storm does by default: nothing that needs a new login or that lasts."""
+"""The default kinds of a storm: none that needs a new login or that lasts."""
 
 EVERY_KIND: tuple[StormKind, ...] = (
     *CALM,
@@ -61,14 +61,14 @@ _ON_STREAMS = frozenset(kind for kind in EVERY_KIND if kind.startswith("ws_")) |
 
 
 class Storm:
-    """A storm that is under way, and the report of what it did.
+    """A running storm of random faults, and its report.
 
-    As a context manager it ends with the block.
+    Leaving the block of `with` stops it.
 
     Attributes:
-        seed: What it is drawn from.
-        one_in: Every how many requests something goes wrong.
-        requests: How many requests it has seen.
+        seed: its seed.
+        one_in: one fault in so many requests.
+        requests: how many requests it has seen.
     """
 
     def __init__(
@@ -108,25 +108,25 @@ class Storm:
         self.stop()
 
     def stop(self) -> None:
-        """Do no more."""
+        """Inject no more faults."""
         self._end(self)
 
     @property
     def injected(self) -> list[Injected]:
-        """What it did so far, in order."""
+        """The injected faults, in order."""
         with self._lock:
             return list(self._injected)
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often it did what."""
+        """How often each kind happened."""
         return Counter(each.kind for each in self.injected)
 
     def draw(self, *, streams: bool) -> StormKind | None:
-        """Return what happens to the request that has just arrived.
+        """Draw a fault for the request that has just arrived; None for none.
 
         Args:
-            streams: Whether a WebSocket is open: without one, nothing can happen to it.
+            streams: whether a WebSocket is open; without one, no fault of WebSockets is drawn.
         """
         with self._lock:
             self.requests += 1
@@ -138,6 +138,6 @@ class Storm:
             return self._random.choice(kinds) if kinds else None
 
     def note(self, injected: Injected) -> None:
-        """Put what happened into the report."""
+        """Add a fault to the report."""
         with self._lock:
             self._injected.append(injected)

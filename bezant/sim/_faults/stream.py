@@ -1,4 +1,4 @@
-"""Faults of WebSockets, and what all faults take hold of."""
+"""Faults of WebSockets, and the targets of all faults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._state.session import LoginStyle, check_style
 
-# Not for type checkers alone: the control endpoint reads the types of parameters.
+# Needed at run time: the control endpoint reads the parameters' types.
 from .plan import Fault, FaultKind, Plan
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FaultTargets:
-    """What faults take hold of.
+    """What faults act on.
 
     Attributes:
-        streams: Returns the WebSockets that are open.
-        run: Runs a coroutine on the server's loop; waits for it, unless it is called there.
-        interrupt: Drops all connections and takes none for so many seconds.
-        logout: Ends the login.
-        pacing: Where penalties are kept.
+        streams: returns the open WebSockets.
+        run: runs a coroutine on the server's loop, and waits for it unless called there.
+        interrupt: drops all connections and refuses new ones for so many seconds.
+        logout: ends the login.
+        pacing: holds the penalties.
     """
 
     streams: Callable[[], list[WsConnection]]
@@ -37,21 +37,21 @@ class FaultTargets:
 
 
 class StreamFaults:
-    """What can be made to go wrong with WebSockets."""
+    """Faults of WebSockets on demand."""
 
     def __init__(self, targets: FaultTargets) -> None:
         self._targets = targets
         self._plan = Plan()
 
     def logout_after(self, messages: int, style: LoginStyle = "redirect") -> Fault:
-        """End the login in mid-stream: when so many more messages were sent over a WebSocket.
+        """End the login after a number of further messages on a WebSocket.
 
         Args:
-            messages: How many, on any one of the WebSockets that are open now.
-            style: How API calls are answered from then on; see `logout`.
+            messages: how many, on any WebSocket that is open now.
+            style: how it responds to API calls from then on; see `logout`.
 
         Raises:
-            ValueError: If `messages` is less than 1, or there is no such style.
+            ValueError: `messages` is less than 1, or there is no such style.
         """
         check_style(style)
         if messages < 1:
@@ -69,35 +69,35 @@ class StreamFaults:
         return fault
 
     def ws_silence(self) -> Fault:
-        """Send nothing more on any open WebSocket; each stays open, and answers pings."""
+        """Send no more messages on open WebSockets. They stay open and answer pings."""
         return self._on_streams("ws_silence", lambda each: each.go_silent())
 
     def ws_close(self, code: int = 1000, reason: str = "") -> Fault:
-        """Close every open WebSocket; the real gateway says 1000 without a reason for any cause.
+        """Close every open WebSocket. IBKR's gateway always sends 1000 without a reason.
 
         Args:
-            code: The close code.
-            reason: The close reason.
+            code: the close code.
+            reason: the close reason.
         """
         return self._on_streams("ws_close", lambda each: each.end(code, reason))
 
     def ws_drop(self) -> Fault:
-        """Break the TCP connection of every open WebSocket without a Close frame."""
+        """Abort the TCP connection of every open WebSocket without a Close frame."""
         return self._on_streams("ws_drop", lambda each: each.break_off())
 
     def ws_half_open(self) -> Fault:
-        """Let every open WebSocket go dead: TCP stays up, nothing is read, nothing answers."""
+        """Make every open WebSocket half-open: TCP stays up, but nothing is read or sent."""
         return self._on_streams("ws_half_open", lambda each: each.go_deaf())
 
     def ws_fragment(self, times: int = 1, pieces: int = 3) -> Fault:
-        """Send the next messages in pieces, each as a message of its own, as the gateway does.
+        """Split the next messages into pieces, each a message of its own, as IBKR's gateway does.
 
         Args:
-            times: How many messages of each open WebSocket.
-            pieces: In how many pieces.
+            times: how many messages of each open WebSocket.
+            pieces: into how many pieces.
 
         Raises:
-            ValueError: If `times` is less than 1, or `pieces` less than 2.
+            ValueError: `times` is less than 1, or `pieces` less than 2.
         """
         if times < 1 or pieces < 2:
             msg = "times must be at least 1, and pieces at least 2"
@@ -108,22 +108,22 @@ class StreamFaults:
         """Send a message of more than 64 KiB on every open WebSocket.
 
         Args:
-            cut: False: it comes as one frame, over which the gateway closes the connection (1000).
-                True: it comes in frames of 64 KiB, which the gateway passes on as messages.
+            cut: False: one frame, which makes the gateway close the connection (1000). True:
+                frames of 64 KiB, which the gateway forwards as messages.
         """
         return self._on_streams("ws_oversize", lambda each: each.send_oversized(cut=cut))
 
     def ws_flood(self, messages: int = 200_000) -> Fault:
-        """Send market data as fast as every open WebSocket takes it; returns at once.
+        """Send market data as fast as every open WebSocket accepts it; return at once.
 
-        It is quotes of the contracts that are subscribed to, or else of the first one that the
-        gateway knows. `hits` of the fault counts the messages that were sent so far.
+        The messages are quotes of the subscribed contracts, or of the first known contract. The
+        fault's `hits` counts the messages sent so far.
 
         Args:
-            messages: How many on each.
+            messages: how many on each WebSocket.
 
         Raises:
-            ValueError: If `messages` is less than 1.
+            ValueError: `messages` is less than 1.
         """
         if messages < 1:
             msg = "messages must be at least 1"
@@ -135,17 +135,17 @@ class StreamFaults:
         return fault
 
     def end_market_data(self, conid: int | None = None) -> Fault:
-        """End market data subscriptions before their time; no message says so, as on the wire.
+        """End market data subscriptions early, without a message, as IBKR does.
 
         Args:
-            conid: The contract; None for all.
+            conid: the contract; None for all.
         """
         return self._on_streams("end_market_data", lambda each: each.end_market_data(conid))
 
     def _on_streams(
         self, kind: FaultKind, work: Callable[[WsConnection], Coroutine[Any, Any, None]]
     ) -> Fault:
-        """Do something to every open WebSocket; each counts."""
+        """Run `work` for every open WebSocket; each one counts as a hit."""
         fault = Fault(kind, times=None)
         for connection in self._targets.streams():
             self._targets.run(work(connection))

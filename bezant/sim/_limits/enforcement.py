@@ -36,12 +36,12 @@ class Pacing:
         """Answer 429 to requests beyond IBKR's limits; counting begins anew.
 
         Args:
-            penalty: Seconds for which everything from the address is answered with 429 after it
+            penalty: seconds for which everything from the address is answered with 429 after it
                 has broken a limit. IBKR's pages say 10 to 15 minutes; 0 for the one request only.
-            growth: By how much each further penalty of an address is longer.
+            growth: by how much each further penalty of an address is longer.
 
         Raises:
-            ValueError: If `penalty` is negative or `growth` less than 1.
+            ValueError: `penalty` is negative or `growth` less than 1.
         """
         with self._lock:
             box = PenaltyBox(growth)

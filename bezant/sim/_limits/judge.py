@@ -36,10 +36,10 @@ class Arrival:
     """A request as the judge saw it.
 
     Attributes:
-        at: When it arrived, in seconds of the gateway's clock.
-        method: Its HTTP method.
-        path: Its path below `/v1/api`.
-        accepted: Whether it was let through.
+        at: when it arrived, in seconds of the gateway's clock.
+        method: its HTTP method.
+        path: its path below `/v1/api`.
+        accepted: whether it was let through.
     """
 
     at: float
@@ -53,13 +53,13 @@ class Violation:
     """A request that broke a limit.
 
     Attributes:
-        at: When it arrived, in seconds of the gateway's clock.
-        method: Its HTTP method.
-        path: Its path below `/v1/api`.
-        address: Whom the penalty is for.
-        limit: The limit, such as `GET /portfolio/accounts: 1 in 5 s`.
-        early: By how many seconds it came too early; 0 for too many at the same time.
-        penalty: The seconds for which nothing is answered to the address now.
+        at: when it arrived, in seconds of the gateway's clock.
+        method: its HTTP method.
+        path: its path below `/v1/api`.
+        address: whom the penalty is for.
+        limit: the limit, such as `GET /portfolio/accounts: 1 in 5 s`.
+        early: by how many seconds it came too early; 0 for too many at the same time.
+        penalty: the seconds for which nothing is answered to the address now.
     """
 
     at: float
@@ -158,9 +158,9 @@ class PenaltyBox:
         """Begin a penalty, and return its length: `seconds`, times the growth for each earlier one.
 
         Args:
-            address: Whom it is for; empty for everybody.
-            seconds: How long the first one is.
-            now: The time.
+            address: whom it is for; empty for everybody.
+            seconds: how long the first one is.
+            now: the time.
         """
         times = self._times[address] = self._times.get(address, 0) + 1
         try:
@@ -189,9 +189,9 @@ class Judge:
     from its address until the penalty is over. Refused requests do not count against the limits.
 
     Args:
-        penalty: Seconds of the first penalty of an address.
-        growth: By how much each further penalty of the same address is longer.
-        box: Where penalties are kept; by default one of its own.
+        penalty: seconds of the first penalty of an address.
+        growth: by how much each further penalty of the same address is longer.
+        box: where penalties are kept; by default one of its own.
     """
 
     def __init__(

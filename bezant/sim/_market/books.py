@@ -41,11 +41,11 @@ class Holding:
     """A position in one contract; in the contract's currency.
 
     Attributes:
-        contract: The contract.
-        quantity: How much is held; negative when short.
-        cost: What it has cost, commissions included; negative when short.
-        realized: What was gained by closing today, commissions deducted.
-        unit: What a price is multiplied by.
+        contract: the contract.
+        quantity: how much is held; negative when short.
+        cost: what it has cost, commissions included; negative when short.
+        realized: what was gained by closing today, commissions deducted.
+        unit: what a price is multiplied by.
     """
 
     contract: Contract
@@ -72,9 +72,9 @@ class Holding:
         """Take a trade into the position; returns what the cash changes by.
 
         Args:
-            signed: How much; negative when sold.
-            price: The price of one unit.
-            commission: What the trade cost.
+            signed: how much; negative when sold.
+            price: the price of one unit.
+            commission: what the trade cost.
         """
         against = self.quantity and (signed > 0) != (self.quantity > 0)
         size = min(abs(signed), abs(self.quantity)) if against else ZERO
@@ -106,8 +106,8 @@ class Books:
     """Cash and positions of one account.
 
     Args:
-        cash: The cash by currency.
-        mark: The price that a contract is valued at now.
+        cash: the cash by currency.
+        mark: the price that a contract is valued at now.
     """
 
     def __init__(self, cash: Mapping[str, Decimal], mark: Callable[[int], Decimal]) -> None:
@@ -185,13 +185,13 @@ class Totals:
     """The account in the base currency.
 
     Attributes:
-        cash: The cash of all currencies.
-        market_value: The value of all positions but futures.
-        futures: The unrealised gain of futures.
-        gross: The value of all positions but futures, the short ones counted positive.
-        margin: What has to be kept for the positions.
-        unrealized: What closing everything would gain.
-        realized: What was gained by closing today.
+        cash: the cash of all currencies.
+        market_value: the value of all positions but futures.
+        futures: the unrealised gain of futures.
+        gross: the value of all positions but futures, the short ones counted positive.
+        margin: what has to be kept for the positions.
+        unrealized: what closing everything would gain.
+        realized: what was gained by closing today.
     """
 
     cash: Decimal

@@ -70,17 +70,17 @@ class Contract:
 
     Attributes:
         conid: IBKR's id of it.
-        symbol: Its symbol; of a derivative the one of what it is of.
-        name: The company, or what it is.
-        exchange: Where it is listed, one of those that the simulated gateway knows.
-        price: The price at which it begins.
+        symbol: its symbol; of a derivative the one of what it is of.
+        name: the company, or what it is.
+        exchange: where it is listed, one of those that the simulated gateway knows.
+        price: the price at which it begins.
         asset_class: `STK`, `OPT` or `FUT`.
-        description: What a portfolio calls it; the symbol unless told.
-        multiplier: What the price is multiplied by; 0 for 1.
-        strike: The price at which an option is exercised.
-        expiry: When it ends, `YYYYMMDD`.
+        description: what a portfolio calls it; the symbol unless told.
+        multiplier: what the price is multiplied by; 0 for 1.
+        strike: the price at which an option is exercised.
+        expiry: when it ends, `YYYYMMDD`.
         right: `C` or `P` of an option.
-        underlying: The conid of what it is of.
+        underlying: the conid of what it is of.
     """
 
     conid: int
@@ -292,7 +292,7 @@ class Catalogue:
         """Take up another contract.
 
         Raises:
-            ValueError: If it can't be.
+            ValueError: it can't be.
         """
         problem = ""
         if contract.conid in self.contracts:

@@ -33,10 +33,10 @@ def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -
     """Return how much margin an order takes up, in the base currency; 0 when it closes.
 
     Args:
-        contract: The contract.
+        contract: the contract.
         spec: the order.
-        held: How much of the contract is held; negative for short.
-        price: The price at which the order is valued.
+        held: how much of the contract is held; negative for short.
+        price: the price at which the order is valued.
     """
     along = held if spec.side == "BUY" else -held
     # What is held the other way round is closed first, and frees as much.

@@ -28,12 +28,12 @@ class Exchange(Matching):
     `advance` has to be told the time before anything else is asked; time never goes back.
 
     Args:
-        market: The prices.
-        contracts: The contracts by conid.
-        cash: The account's cash by currency.
-        now: The present, in seconds since 1970.
-        cancel_delay: Seconds from asking for a cancellation to its taking place.
-        commissions: Whether executions cost a commission.
+        market: the prices.
+        contracts: the contracts by conid.
+        cash: the account's cash by currency.
+        now: the present, in seconds since 1970.
+        cancel_delay: seconds from asking for a cancellation to its taking place.
+        commissions: whether executions cost a commission.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Exchange(Matching):
         """Look whether orders that belong together can be placed.
 
         Raises:
-            RefusedError: If they can't.
+            RefusedError: they can't.
         """
         placed = self._recent_ids()
         parents: set[str] = set()
@@ -118,7 +118,7 @@ class Exchange(Matching):
         """Place orders that belong together; they trade at once what they can.
 
         Raises:
-            RefusedError: If one can't be placed; then none is.
+            RefusedError: one can't be placed; then none is.
         """
         self.check(specs)
         together = f"oca{next(self._groups)}"
@@ -151,7 +151,7 @@ class Exchange(Matching):
         """Change an order's price, quantity, time in force or type.
 
         Raises:
-            RefusedError: If there is no such order, or it can't be changed so.
+            RefusedError: there is no such order, or it can't be changed so.
         """
         order = self._open(order_id)
         old = order.spec
@@ -198,7 +198,7 @@ class Exchange(Matching):
         """Ask for an order to be cancelled; it can still fill until that takes place.
 
         Raises:
-            RefusedError: If there is no such order, or it is done.
+            RefusedError: there is no such order, or it is done.
         """
         order = self._open(order_id)
         if order.cancels_at is None:
@@ -219,7 +219,7 @@ class Exchange(Matching):
         """Hold a contract's market still at a quote, and match against it.
 
         Raises:
-            RefusedError: If there is no such contract.
+            RefusedError: there is no such contract.
         """
         if conid not in self._contracts:
             msg = f"there is no contract {conid}"

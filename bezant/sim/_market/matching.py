@@ -30,11 +30,11 @@ class Matching:
     `advance` has to be told the time before anything else is asked; time never goes back.
 
     Args:
-        market: The prices.
-        contracts: The contracts by conid.
-        cash: The account's cash by currency.
-        now: The present, in seconds since 1970.
-        commissions: Whether executions cost a commission.
+        market: the prices.
+        contracts: the contracts by conid.
+        cash: the account's cash by currency.
+        now: the present, in seconds since 1970.
+        commissions: whether executions cost a commission.
     """
 
     def __init__(

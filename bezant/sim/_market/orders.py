@@ -24,20 +24,20 @@ class OrderSpec:
     """What an order is to be.
 
     Attributes:
-        conid: The contract.
+        conid: the contract.
         side: `BUY` or `SELL`.
-        kind: The order's type.
-        quantity: How much.
-        limit: The limit of `LMT`, `STOP_LIMIT` and `TRAILLMT`, the cap of `MIDPRICE`.
-        stop: The price at which `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT` begin to work. That of
+        kind: the order's type.
+        quantity: how much.
+        limit: the limit of `LMT`, `STOP_LIMIT` and `TRAILLMT`, the cap of `MIDPRICE`.
+        stop: the price at which `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT` begin to work. That of
             the last two follows the market, and `TRAILLMT`'s limit follows the stop.
-        tif: How long it works.
-        outside_rth: Whether it works outside the regular session, too.
-        client_id: The client's own id of it (`cOID`), unique for a day.
-        parent: The `client_id` of the order that has to be filled first.
-        group: Whether the orders placed together cancel each other (OCA).
-        trail: How far the stop of `TRAIL` and `TRAILLMT` is from the market at most.
-        percent: Whether that is in per cent of the price.
+        tif: how long it works.
+        outside_rth: whether it works outside the regular session, too.
+        client_id: the client's own id of it (`cOID`), unique for a day.
+        parent: the `client_id` of the order that has to be filled first.
+        group: whether the orders placed together cancel each other (OCA).
+        trail: how far the stop of `TRAIL` and `TRAILLMT` is from the market at most.
+        percent: whether that is in per cent of the price.
     """
 
     conid: int
@@ -65,21 +65,21 @@ class Order:
     """An order and what became of it. Read it; only the exchange changes it.
 
     Attributes:
-        order_id: The exchange's id.
+        order_id: the exchange's id.
         spec: what it is to be, changes included.
-        placed: When it was placed, in seconds since 1970.
-        status: As on the wire: `PreSubmitted` while it waits for its parent, its stop or the
+        placed: when it was placed, in seconds since 1970.
+        status: as on the wire: `PreSubmitted` while it waits for its parent, its stop or the
             market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
-        filled: How much was filled.
-        average_price: What was paid on average for what was filled; 0 before.
-        commission: What its executions have cost.
-        updated: When it changed last, in seconds since 1970.
-        expires: When it ends unless filled, in seconds since 1970.
-        triggered: Whether its stop was reached; always true without one.
-        parent_id: The `order_id` of its parent, None without one.
-        group_id: What it shares with the orders that its execution cancels; None without any.
-        cancels_at: When a cancellation that was asked for takes place.
-        reason: Why it was cancelled, where that was not asked for.
+        filled: how much was filled.
+        average_price: what was paid on average for what was filled; 0 before.
+        commission: what its executions have cost.
+        updated: when it changed last, in seconds since 1970.
+        expires: when it ends unless filled, in seconds since 1970.
+        triggered: whether its stop was reached; always true without one.
+        parent_id: the `order_id` of its parent, None without one.
+        group_id: what it shares with the orders that its execution cancels; None without any.
+        cancels_at: when a cancellation that was asked for takes place.
+        reason: why it was cancelled, where that was not asked for.
     """
 
     order_id: int
@@ -113,15 +113,15 @@ class Execution:
     """A trade.
 
     Attributes:
-        execution_id: Its id, in the wire's spelling.
-        order_id: The order that was filled, wholly or in part.
-        client_id: The client's own id of the order, `""` without one.
-        conid: The contract.
+        execution_id: its id, in the wire's spelling.
+        order_id: the order that was filled, wholly or in part.
+        client_id: the client's own id of the order, `""` without one.
+        conid: the contract.
         side: `BUY` or `SELL`.
-        quantity: How much.
-        price: The price of one unit.
-        commission: What it cost.
-        when: The time, in seconds since 1970.
+        quantity: how much.
+        price: the price of one unit.
+        commission: what it cost.
+        when: the time, in seconds since 1970.
     """
 
     execution_id: str

@@ -119,12 +119,12 @@ class Market:
     """The markets of all contracts, and the times at which there is trading.
 
     Args:
-        contracts: The contracts by conid; more may be added to it later.
-        prices: Where prices begin that do not begin at the contract's own, by conid.
-        seed: What the paths are drawn from.
-        interval: Seconds between two changes.
-        start: When it begins, in seconds since 1970.
-        hours: When there is trading.
+        contracts: the contracts by conid; more may be added to it later.
+        prices: where prices begin that do not begin at the contract's own, by conid.
+        seed: what the paths are drawn from.
+        interval: seconds between two changes.
+        start: when it begins, in seconds since 1970.
+        hours: when there is trading.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class Market:
         """Return the path of a contract.
 
         Raises:
-            KeyError: If there is no such contract.
+            KeyError: there is no such contract.
         """
         path = self._paths.get(conid)
         if path is None:
@@ -193,7 +193,7 @@ class Market:
         """Return the market of a contract at a time.
 
         Raises:
-            KeyError: If there is no such contract.
+            KeyError: there is no such contract.
         """
         still = self._still(conid)
         if still is not None:
@@ -210,7 +210,7 @@ class Market:
         """Return the last price of a contract at a time.
 
         Raises:
-            KeyError: If there is no such contract.
+            KeyError: there is no such contract.
         """
         still = self._still(conid)
         if still is not None:

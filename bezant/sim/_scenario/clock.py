@@ -27,12 +27,12 @@ class Clock:
     ```
 
     Args:
-        speed: Simulated seconds per real second: 1 is live, 60 an hour in a minute. With 0 it
+        speed: simulated seconds per real second: 1 is live, 60 an hour in a minute. With 0 it
             stands still but for `advance`.
-        start: Where it begins, in seconds since 1970; the present by default.
+        start: where it begins, in seconds since 1970; the present by default.
 
     Raises:
-        ValueError: If `speed` is negative, or a number is not finite.
+        ValueError: `speed` is negative, or a number is not finite.
     """
 
     def __init__(self, *, speed: float = 1.0, start: float | None = None) -> None:
@@ -52,7 +52,7 @@ class Clock:
         """Make a clock that stands still until `advance` is called.
 
         Args:
-            start: Where it begins, in seconds since 1970. By default always at the same moment of
+            start: where it begins, in seconds since 1970. By default always at the same moment of
                 a trading day, so that a test sees the same prices each time.
         """
         return cls(speed=0.0, start=start)
@@ -78,10 +78,10 @@ class Clock:
         """Move the clock forward, whatever its speed; who sleeps until then wakes.
 
         Args:
-            seconds: By how many simulated seconds.
+            seconds: by how many simulated seconds.
 
         Raises:
-            ValueError: If `seconds` is negative or not finite: time does not go back.
+            ValueError: `seconds` is negative or not finite: time does not go back.
         """
         if not (math.isfinite(seconds) and seconds >= 0):
             msg = f"a clock can't be advanced by {seconds!r} seconds: give 0 or more"

@@ -32,7 +32,7 @@ def clock_of(text: str) -> Clock:
         text: `live`, `hand`, or `fast=60` for so many simulated seconds per second.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: it is something else.
     """
     name, _, speed = text.partition("=")
     if text == "live":
@@ -53,10 +53,10 @@ def load_scenario(path: str | Path) -> Scenario:
     """Read a scenario from a TOML file.
 
     Args:
-        path: The file.
+        path: the file.
 
     Raises:
-        ScenarioError: If the file does not exist, is no TOML, or holds a key or a value that is
+        ScenarioError: the file does not exist, is no TOML, or holds a key or a value that is
             not known.
     """
     path = Path(path)
@@ -75,11 +75,11 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
     """Read a scenario from the text of a TOML file.
 
     Args:
-        text: The text.
-        where: What errors call it.
+        text: the text.
+        where: what errors call it.
 
     Raises:
-        ScenarioError: If it is no TOML, or holds a key or a value that is not known.
+        ScenarioError: it is no TOML, or holds a key or a value that is not known.
     """
     try:
         given = tomllib.loads(text, parse_float=Decimal)
@@ -93,11 +93,11 @@ def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
     """Make a scenario of the keys and values of a file.
 
     Args:
-        given: What a TOML or JSON file holds.
-        where: What errors call it.
+        given: what a TOML or JSON file holds.
+        where: what errors call it.
 
     Raises:
-        ScenarioError: If a key or a value is not known.
+        ScenarioError: a key or a value is not known.
     """
     values = _read(given, _TOP, where)
     if "positions" in values:

@@ -24,7 +24,7 @@ def exact(amount: Amount) -> Decimal:
     """Return a number as a decimal.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: it is none.
     """
     try:
         number = Decimal(str(amount))
@@ -41,10 +41,10 @@ class Held:
     """A position that the account begins with.
 
     Attributes:
-        contract: The symbol of a stock, or the conid.
-        quantity: How much; negative for short.
-        average_price: What one unit has cost; the present price where it is None.
-        realized: What was realised in the contract today.
+        contract: the symbol of a stock, or the conid.
+        quantity: how much; negative for short.
+        average_price: what one unit has cost; the present price where it is None.
+        realized: what was realised in the contract today.
     """
 
     contract: str | int
@@ -66,14 +66,14 @@ class Working:
     """An order that works from the beginning.
 
     Attributes:
-        contract: The symbol of a stock, or the conid.
+        contract: the symbol of a stock, or the conid.
         side: `BUY` or `SELL`.
-        quantity: How much.
-        limit: The limit of `LMT` and `STOP_LIMIT`.
-        stop: The price at which `STP` and `STOP_LIMIT` begin to work.
+        quantity: how much.
+        limit: the limit of `LMT` and `STOP_LIMIT`.
+        stop: the price at which `STP` and `STOP_LIMIT` begin to work.
         kind: `LMT`, `MKT`, `STP` or `STOP_LIMIT`.
         tif: `GTC`, `DAY` or `IOC`.
-        client_id: The client's own id of it.
+        client_id: the client's own id of it.
     """
 
     contract: str | int
@@ -89,7 +89,7 @@ class Working:
         """Return the order as the exchange takes it.
 
         Raises:
-            ValueError: If the quantity is not above 0, or the order lacks a price of its type or
+            ValueError: the quantity is not above 0, or the order lacks a price of its type or
                 has one that its type does not know.
         """
         wanted = _PRICES.get(self.kind)
@@ -128,22 +128,22 @@ class Scenario:
     """What a simulated gateway begins with, and the rules of its exchange.
 
     Attributes:
-        contracts: Contracts that there are besides those that there always are.
-        held: The positions. None draws as many from the seed as the gateway is told.
-        cash: The cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
-        prices: Where prices begin, by symbol or conid; the others begin where they always do.
-        orders: The orders that work. None for two that change a little now and then, so that a
+        contracts: contracts that there are besides those that there always are.
+        held: the positions. None draws as many from the seed as the gateway is told.
+        cash: the cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
+        prices: where prices begin, by symbol or conid; the others begin where they always do.
+        orders: the orders that work. None for two that change a little now and then, so that a
             stream has something to tell: one is filled share by share, the other is repriced.
             Where `held` is given None is for no orders.
         hours: `always`, or `regular` for the sessions of US stocks only: 09:30 to 16:00 in New
             York, without weekends and holidays. Outside them prices stand still.
-        commissions: Whether executions cost a commission.
-        cancel_delay: Simulated seconds that a cancellation takes.
-        price_limit: By how many per cent a limit may differ from the last price without a
+        commissions: whether executions cost a commission.
+        cancel_delay: simulated seconds that a cancellation takes.
+        price_limit: by how many per cent a limit may differ from the last price without a
             question (`o163`).
-        size_limit: Above which quantity there is a question (`o383`).
-        value_limit: Above which value in the base currency there is a question (`o451`).
-        without_data: Symbols or conids without market data: no quotes, and a question (`o354`).
+        size_limit: above which quantity there is a question (`o383`).
+        value_limit: above which value in the base currency there is a question (`o451`).
+        without_data: symbols or conids without market data: no quotes, and a question (`o354`).
     """
 
     contracts: Sequence[Contract] = ()
@@ -181,7 +181,7 @@ def find(catalogue: Catalogue, contract: str | int) -> int:
     """Return the conid of a contract named by its symbol or conid.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: there is none.
     """
     conid = contract if isinstance(contract, int) else catalogue.primary(contract)
     if conid is None or conid not in catalogue.contracts:

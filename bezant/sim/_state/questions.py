@@ -47,7 +47,7 @@ class QuestionRules:
     """Which questions there are, and which of them wait for an answer.
 
     Attributes:
-        asked: What the next orders are asked besides what they raise themselves, by order.
+        asked: what the next orders are asked besides what they raise themselves, by order.
     """
 
     seed: int

@@ -22,7 +22,7 @@ def check_style(style: LoginStyle) -> None:
     """Look whether there is such a style.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: there is none.
     """
     if style not in ("redirect", "unauthorized", "html"):
         msg = f"unknown login style {style!r}: use 'redirect', 'unauthorized' or 'html'"

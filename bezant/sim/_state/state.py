@@ -1,34 +1,106 @@
-"""What REST and WebSocket share: the session, the account, the prices, the orders."""
+"""State of one simulated gateway, and how it is made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._market.catalogue import Catalogue
+from .._scenario.scenario import Scenario
+from .questions import QuestionRules
+from .trading import Trading
+
 if TYPE_CHECKING:
-    from .._market.catalogue import Catalogue
     from .._scenario.clock import Clock
-    from .._wire_forms.account import Account
-    from .._wire_forms.bars import History
-    from .._wire_forms.quotes import Quotes
-    from .questions import QuestionRules
     from .session import Session
-    from .trading import Trading
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The parts of the simulation, and the times that streams keep to (in simulated seconds)."""
+    """What REST and WebSocket share. Intervals are in simulated seconds.
 
+    Attributes:
+        account_id: the account's id.
+        clock: the time of the simulation.
+        session: login and brokerage session.
+        catalogue: the contracts that exist.
+        trading: the account and its exchange.
+        questions: confirmation questions for orders.
+        quote_interval: time between two changes of a stream.
+        heartbeat_interval: time between two heartbeats of a WebSocket.
+        ready_delay: time from a WebSocket's handshake until it accepts subscriptions.
+        market_data_lifetime: time until a market data subscription ends.
+    """
+
+    account_id: str
     clock: Clock
     session: Session
     catalogue: Catalogue
-    quotes: Quotes
-    history: History
-    account: Account
     trading: Trading
     questions: QuestionRules
     quote_interval: float
     heartbeat_interval: float
     ready_delay: float
     market_data_lifetime: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFactory:
+    """Makes the state of a gateway: at its start, and again at each reset.
+
+    Attributes:
+        account_id: the account's id.
+        positions: how many positions the account holds, unless a scenario lists them.
+        seed: seed of contracts, positions and prices.
+        quote_interval: see `State`.
+        heartbeat_interval: see `State`.
+        ready_delay: see `State`.
+        market_data_lifetime: see `State`.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    account_id: str
+    positions: int
+    seed: int
+    quote_interval: float
+    heartbeat_interval: float
+    ready_delay: float
+    market_data_lifetime: float
+
+    def __post_init__(self) -> None:
+        if self.positions < 0:
+            msg = "positions must not be negative"
+            raise ValueError(msg)
+        if self.quote_interval <= 0 or self.heartbeat_interval <= 0 or self.ready_delay < 0:
+            msg = "intervals must be positive, and ready_delay must not be negative"
+            raise ValueError(msg)
+
+    def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> State:
+        """Make a state.
+
+        Args:
+            session: its session.
+            clock: its clock.
+            scenario: what the account holds; None draws it from the seed.
+
+        Raises:
+            ValueError: the scenario names a contract that does not exist.
+        """
+        catalogue = Catalogue(self.seed, self.positions)
+        trading = Trading(
+            catalogue, clock, scenario or Scenario(), seed=self.seed, interval=self.quote_interval
+        )
+        return State(
+            account_id=self.account_id,
+            clock=clock,
+            session=session,
+            catalogue=catalogue,
+            trading=trading,
+            questions=QuestionRules(self.seed),
+            quote_interval=self.quote_interval,
+            heartbeat_interval=self.heartbeat_interval,
+            ready_delay=self.ready_delay,
+            market_data_lifetime=self.market_data_lifetime,
+        )

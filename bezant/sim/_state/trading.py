@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .._market.books import RATES
+from .._market.day import TradingDay
 from .._market.exchange import Exchange
 from .._market.orders import OrderRefused, OrderSpec
 from .._market.prices import Market, spread
@@ -16,6 +17,7 @@ from .._scenario.scenario import exact, find, seeded
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from .._market.calendar import Session
     from .._market.catalogue import Catalogue
     from .._scenario.clock import Clock
     from .._scenario.scenario import Amount, Scenario
@@ -80,6 +82,7 @@ class Trading:
             except OrderRefused as why:
                 msg = f"the scenario's order {order!r} can't be placed: {why}"
                 raise ValueError(msg) from why
+        self._days: dict[int, TradingDay] = {}
         self._activity: _Activity | None = None
         if scenario.orders is None and scenario.held is None:
             # An account without the means for the two orders goes without them.
@@ -95,6 +98,15 @@ class Trading:
                 self._activity.run(now)
             self._exchange.advance(now)
             yield self._exchange
+
+    def day(self, conid: int, session: Session) -> TradingDay:
+        """Return a contract's figures for a trading day. Call it inside `with trading.now()`."""
+        day = self._days.get(conid)
+        if day is None or day.session.date != session.date:
+            exchange = self._exchange
+            last = exchange.market.last(conid, exchange.now)
+            day = self._days[conid] = TradingDay(session, exchange.market.path(conid), last)
+        return day
 
     def set_price(self, contract: str | int, last: Amount, size: int) -> None:
         """Hold a contract's market still at a price."""

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from .._state.session import SERVER_INFO, USERNAME
 from .._transport.link import frame, link_of
+from .._wire_forms.account import Account
 from .subscriptions import Feeds, encode
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ class WsConnection:
     """One client's WebSocket. A test may call its methods from any thread but the gateway's.
 
     Attributes:
-        path: The path that the client asked for, with `/v1/api`.
-        query: The query parameters of the handshake.
-        headers: The headers of the handshake, under lower-case names.
-        received: Every message from the client, in order of arrival.
-        dropped: Those of `received` that the gateway ignored because it was not ready yet.
-        ready: Whether the `system` message with `success` was sent.
-        closed: Whether the connection has ended, or is being closed by the gateway.
-        silent: Whether nothing is sent any more, though the connection is open.
+        path: the path that the client asked for, with `/v1/api`.
+        query: the query parameters of the handshake.
+        headers: the headers of the handshake, under lower-case names.
+        received: every message from the client, in order of arrival.
+        dropped: those of `received` that the gateway ignored because it was not ready yet.
+        ready: whether the `system` message with `success` was sent.
+        closed: whether the connection has ended, or is being closed by the gateway.
+        silent: whether nothing is sent any more, though the connection is open.
     """
 
     def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
@@ -59,6 +60,7 @@ class WsConnection:
         self._state = state
         self._slots = slots
         self._feeds = Feeds(state)
+        self._account = Account(state)
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -77,8 +79,8 @@ class WsConnection:
         """Close the connection from the gateway's side.
 
         Args:
-            code: The close code. The real gateway sends 1000 whatever the cause.
-            reason: The close reason.
+            code: the close code. The real gateway sends 1000 whatever the cause.
+            reason: the close reason.
         """
         self._call(self._close(code, reason))
 
@@ -215,7 +217,7 @@ class WsConnection:
             sts = state.session.sts()
             sts["args"] |= SERVER_INFO | {"username": USERNAME}
             await self._emit(encode(sts))
-            properties = state.account.properties(state.session.token, SERVER_INFO)
+            properties = self._account.properties(state.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._heartbeat(began))

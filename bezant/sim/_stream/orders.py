@@ -71,7 +71,7 @@ class OrderFeed:
         if self._wanted and order.status.lower() not in self._wanted:
             return None
         contract = self._state.catalogue.contracts[order.spec.conid]
-        row = order_row(order, contract, self._state.account.account_id)
+        row = order_row(order, contract, self._state.account_id)
         self._told[order.order_id] = (state, row)
         old = told[1] if told is not None else {}
         delta = {key: value for key, value in row.items() if old.get(key) != value}
@@ -97,7 +97,7 @@ class TradeFeed:
             fresh = exchange.executions[self._told :]
             self._told = len(exchange.executions)
         rows = [
-            execution_row(each, state.catalogue.contracts[each.conid], state.account.account_id)
+            execution_row(each, state.catalogue.contracts[each.conid], state.account_id)
             for each in fresh
             if each.when >= self._since
         ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from .._wire_forms.account import Account
+from .._wire_forms.bars import History
+from .._wire_forms.quotes import Quotes
 from .orders import arguments, texts
 
 if TYPE_CHECKING:
@@ -40,10 +43,13 @@ class Topics:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._account = Account(state)
+        self._bars = History(state)
+        self._quotes = Quotes(state)
         self._summaries: dict[str, _Report] = {}
         self._ledgers: dict[str, _Report] = {}
         self._reported = state.clock.elapsed()
-        self._bars: dict[str, str] = {}
+        self._histories: dict[str, str] = {}
         self._ladders: dict[str, dict[int, Message]] = {}
         self._served = 0
 
@@ -73,7 +79,7 @@ class Topics:
             self._ledgers.pop(target, None)
             yield {"topic": f"uld+{target}", "result": "unsubscribed from ledger"}
         elif topic == "umh":
-            self._bars.pop(target, None)
+            self._histories.pop(target, None)
         else:
             self._ladders = {
                 name: rows
@@ -99,14 +105,14 @@ class Topics:
     def _summary(self, account: str, report: _Report) -> Iterator[Message]:
         rows = [
             {"key": f"{key}-S", "monetaryValue": number, "currency": "USD", "severity": 0}
-            for key, number in self._state.account.amounts().items()
+            for key, number in self._account.amounts().items()
         ]
         fresh = [each for each in report.of(rows) if len(each) > 1]
         if fresh:
             yield {"topic": f"ssd+{account}", "result": self._stamped(fresh)}
 
     def _ledger(self, account: str, report: _Report) -> Message:
-        parts = self._state.account.ledger()
+        parts = self._account.ledger()
         rows = [
             {
                 "key": f"LedgerList{name}",
@@ -134,7 +140,7 @@ class Topics:
 
     def _history(self, target: str, given: dict[str, Any]) -> Iterator[Message]:
         try:
-            body = self._state.history.bars(
+            body = self._bars.bars(
                 int(target.partition("@")[0]),
                 str(given.get("period", "1d")),
                 str(given.get("bar", "5min")),
@@ -142,17 +148,17 @@ class Topics:
             )
         except (KeyError, ValueError):
             body = {"data": list[Message](), "points": 0}
-        if len(self._bars) >= _MAX_BARS:
+        if len(self._histories) >= _MAX_BARS:
             return
         self._served += 1
         server_id = f"{self._served}{target.partition('@')[0]}"
-        self._bars[server_id] = target
+        self._histories[server_id] = target
         yield body | {"topic": f"smh+{target}", "serverId": server_id}
 
     def _ladder(self, target: str) -> Iterator[Message]:
         try:
             conid = int(target.split("+")[1])
-            last = self._state.quotes.last(conid)
+            last = self._quotes.last(conid)
         except (ValueError, IndexError):
             return
         if last is None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from .._wire_forms.account import Account
+from .._wire_forms.quotes import Quotes
 from .orders import OrderFeed, TradeFeed, arguments
 from .reports import BEGINNINGS, ENDS, Topics
 
@@ -50,6 +52,8 @@ class Feeds:
         self._pnl_told = 0.0
         self._pnl: dict[str, Any] | None = None
         self._topics = Topics(state)
+        self._account = Account(state)
+        self._quotes = Quotes(state)
 
     def clear(self) -> None:
         """Forget all subscriptions, as the gateway does with the session they belong to."""
@@ -122,7 +126,7 @@ class Feeds:
     def oversized(self, size: int) -> bytes:
         """Return a message that is longer than `size` bytes."""
         conid = self._state.catalogue.known[0].conid
-        head = self._state.quotes.head(conid)
+        head = self._quotes.head(conid)
         return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})
 
     def _on_market_data(self, topic: str, target: str, options: str) -> Iterator[bytes]:
@@ -140,13 +144,13 @@ class Feeds:
             return
         fields.setdefault(conid, set()).update(wanted)
         feed = _MarketData(target, self._state.clock.elapsed() + self._state.market_data_lifetime)
-        feed.sent = self._state.quotes.fields(conid, fields[conid])
+        feed.sent = self._quotes.fields(conid, fields[conid])
         self._market_data[conid] = feed
         values = {name: value for name, value in feed.sent.items() if name in wanted}
         yield self._quote(conid, feed, values)
 
     def _quote(self, conid: int, feed: _MarketData, values: dict[str, Any]) -> bytes:
-        head = self._state.quotes.head(conid)
+        head = self._quotes.head(conid)
         return encode(
             head
             | {"conidEx": feed.conid_ex, "6119": head["server_id"], "topic": f"smd+{conid}"}
@@ -161,7 +165,7 @@ class Feeds:
                 del self._market_data[conid]
         fields = self._state.session.fields
         feeds = list(self._market_data.items())
-        found = self._state.quotes.many((conid, fields.get(conid, ())) for conid, _ in feeds)
+        found = self._quotes.many((conid, fields.get(conid, ())) for conid, _ in feeds)
         for (conid, feed), values in zip(feeds, found, strict=True):
             delta = {name: new for name, new in values.items() if feed.sent.get(name) != new}
             feed.sent = values
@@ -172,11 +176,10 @@ class Feeds:
     def _pnl_changes(self) -> Iterator[bytes]:
         if self._pnl is None:
             return
-        account = self._state.account
         self._pnl_told = self._state.clock.elapsed()
-        values = account.gains()
+        values = self._account.gains()
         delta = {name: new for name, new in values.items() if self._pnl.get(name) != new}
         self._pnl = values
         if delta:
-            name = f"{account.account_id}.Core"
+            name = f"{self._state.account_id}.Core"
             yield encode({"topic": "spl", "args": {name: {"rowType": 1} | delta}})

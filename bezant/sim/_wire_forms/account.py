@@ -9,8 +9,7 @@ from .._market.books import BASE, RATES
 
 if TYPE_CHECKING:
     from .._market.books import Holding, Totals
-    from .._scenario.clock import Clock
-    from .._state.trading import Trading
+    from .._state.state import State
 
 PAGE_SIZE = 100
 LEVERAGE = 4
@@ -54,17 +53,17 @@ class _Part:
 class Account:
     """What one account holds, read from the exchange's books at each call."""
 
-    def __init__(self, account_id: str, trading: Trading, clock: Clock) -> None:
-        self.account_id = account_id
-        self._trading = trading
-        self._clock = clock
+    def __init__(self, state: State) -> None:
+        self._account_id = state.account_id
+        self._trading = state.trading
+        self._clock = state.clock
 
     def _row(self, holding: Holding, mark: Decimal, index: int) -> dict[str, Any]:
         contract = holding.contract
         derivative = contract.asset_class != "STK"
         cost = holding.average_cost
         row: dict[str, Any] = {
-            "acctId": self.account_id,
+            "acctId": self._account_id,
             "conid": contract.conid,
             "contractDesc": contract.title,
             "position": float(holding.quantity),
@@ -177,7 +176,7 @@ class Account:
         """Return profit and loss as `GET /iserver/account/pnl/partitioned` does."""
         gains = self.gains()
         gains["el"] = gains.pop("uel")
-        return {"upnl": {f"{self.account_id}.Core": gains}}
+        return {"upnl": {f"{self._account_id}.Core": gains}}
 
     def ledger(self) -> dict[str, Any]:
         """Return the cash report: a part per currency, and their aggregate BASE."""
@@ -212,7 +211,7 @@ class Account:
             "futuremarketvalue": amount(values["FUT"]),
             "futuresonlypnl": amount(values["FUT"]),
             "currency": name,
-            "acctcode": self.account_id,
+            "acctcode": self._account_id,
             "key": "LedgerList",
             "timestamp": int(self._clock.now()),
             "severity": 0,
@@ -252,7 +251,7 @@ class Account:
             }
             for key, number in self.amounts().items()
         }
-        for key, text in (("accountcode", self.account_id), ("accounttype", "INDIVIDUAL")):
+        for key, text in (("accountcode", self._account_id), ("accounttype", "INDIVIDUAL")):
             body[key] = {
                 "amount": 0.0,
                 "currency": None,
@@ -286,12 +285,12 @@ class Account:
         """Return the account as `GET /portfolio/accounts` does."""
         return [
             {
-                "id": self.account_id,
+                "id": self._account_id,
                 "PrepaidCrypto-Z": False,
                 "PrepaidCrypto-P": False,
                 "brokerageAccess": True,
-                "accountId": self.account_id,
-                "accountVan": self.account_id,
+                "accountId": self._account_id,
+                "accountVan": self._account_id,
                 "accountTitle": "Simulated Account",
                 "displayName": "Simulated Account",
                 "accountAlias": None,
@@ -315,7 +314,7 @@ class Account:
                     "isMChild": False,
                     "isMultiplex": False,
                 },
-                "desc": self.account_id,
+                "desc": self._account_id,
             }
         ]
 
@@ -332,9 +331,9 @@ class Account:
             "autoFx": False,
         }
         return {
-            "accounts": [self.account_id],
-            "acctProps": {self.account_id: flags},
-            "aliases": {self.account_id: self.account_id},
+            "accounts": [self._account_id],
+            "acctProps": {self._account_id: flags},
+            "aliases": {self._account_id: self._account_id},
             "allowFeatures": {
                 "showGFIS": True,
                 "allowFXConv": True,
@@ -345,7 +344,7 @@ class Account:
             "chartPeriods": {kind: ["*"] for kind in ("STK", "OPT", "FUT")},
             "groups": [],
             "profiles": [],
-            "selectedAccount": self.account_id,
+            "selectedAccount": self._account_id,
             "serverInfo": server,
             "sessionId": token[:8],
             "isFT": False,

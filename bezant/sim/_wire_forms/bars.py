@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._market.catalogue import Contract
     from .._market.exchange import Exchange
     from .._market.prices import Path
-    from .._state.trading import Trading
+    from .._state.state import State
 
 _MAX_BARS = 1000
 _MAX_KEPT = 20_000
@@ -58,7 +58,7 @@ def moment(text: str) -> float:
     """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
 
     Raises:
-        ValueError: If it is written another way, or there are no prices of that time.
+        ValueError: it is written another way, or there are no prices of that time.
     """
     when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
     if when < _EARLIEST:
@@ -136,8 +136,8 @@ def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
 class History:
     """The bars of every contract."""
 
-    def __init__(self, trading: Trading) -> None:
-        self._trading = trading
+    def __init__(self, state: State) -> None:
+        self._trading = state.trading
         # Bars that have ended, which do not change.
         self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
 
@@ -153,8 +153,8 @@ class History:
         """Return the bars of a contract up to now, or to a time before.
 
         Raises:
-            KeyError: If there is no such contract.
-            ValueError: If the period or the bar size can't be read.
+            KeyError: there is no such contract.
+            ValueError: the period or the bar size can't be read.
         """
         (span, span_unit), (size, unit) = _parse(period), _parse(bar)
         if unit == "y":

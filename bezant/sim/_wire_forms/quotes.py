@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from .._market import calendar
@@ -12,56 +11,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from .._market.catalogue import Contract
+    from .._market.day import TradingDay
     from .._market.exchange import Exchange
-    from .._market.prices import Market, Path, Quote
-    from .._scenario.clock import Clock
-    from .._state.trading import Trading
+    from .._market.prices import Market, Quote
+    from .._state.state import State
 
 AVAILABILITY = "RpB"
-_SAMPLES = 900.0
-
-
-class _Day:
-    """What a contract's trading day was like so far.
-
-    Its high and low are those of the regular session, and of what was told since.
-    """
-
-    def __init__(self, session: calendar.Session, path: Path, last: Decimal) -> None:
-        self.session = session
-        self._path = path
-        self._high = self._low = last
-        self._next = float(session.opens)
-
-    @functools.cached_property
-    def prior_close(self) -> Decimal:
-        return self._path.last(calendar.previous(self.session).closes)
-
-    @functools.cached_property
-    def open(self) -> Decimal:
-        return self._path.last(self.session.opens)
-
-    @functools.cached_property
-    def _traded_before(self) -> int:
-        return self._path.traded(self.session.opens)
-
-    def volume(self, now: float) -> int:
-        """Return how much was traded so far."""
-        return self._path.traded(max(now, self.session.opens)) - self._traded_before
-
-    def take(self, last: Decimal) -> None:
-        """Count a price that somebody was told: it may have been set by hand."""
-        if last > self._high:
-            self._high = last
-        elif last < self._low:
-            self._low = last
-
-    def range(self, now: float) -> tuple[Decimal, Decimal]:
-        """Return the lowest and the highest price so far."""
-        while self._next < min(now, self.session.closes):
-            self.take(self._path.last(self._next))
-            self._next += _SAMPLES
-        return self._low, self._high
 
 
 class _Row:
@@ -69,7 +24,7 @@ class _Row:
 
     __slots__ = ("_quote", "contract", "day", "last", "market", "now")
 
-    def __init__(self, contract: Contract, market: Market, now: float, day: _Day) -> None:
+    def __init__(self, contract: Contract, market: Market, now: float, day: TradingDay) -> None:
         self.contract = contract
         self.market = market
         self.now = now
@@ -138,10 +93,9 @@ _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
 class Quotes:
     """The market data of every contract in the catalogue."""
 
-    def __init__(self, trading: Trading, clock: Clock) -> None:
-        self._trading = trading
-        self._clock = clock
-        self._days: dict[int, _Day] = {}
+    def __init__(self, state: State) -> None:
+        self._trading = state.trading
+        self._clock = state.clock
 
     def _known(self, conid: int) -> bool:
         trading = self._trading
@@ -182,10 +136,7 @@ class Quotes:
     def _values(
         self, exchange: Exchange, session: calendar.Session, conid: int, wanted: Collection[str]
     ) -> dict[str, Any]:
-        day = self._days.get(conid)
-        if day is None or day.session.date != session.date:
-            path = exchange.market.path(conid)
-            day = self._days[conid] = _Day(session, path, exchange.market.last(conid, exchange.now))
+        day = self._trading.day(conid, session)
         contract = self._trading.catalogue.contracts[conid]
         row = _Row(contract, exchange.market, exchange.now, day)
         day.take(row.last)

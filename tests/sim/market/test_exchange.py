@@ -15,7 +15,7 @@ from bezant.sim._market.exchange import FIRST_ORDER, Exchange
 from bezant.sim._market.orders import Order, OrderRefused, OrderSpec
 from bezant.sim._market.prices import Hours, Market, Path, spread
 
-from .test_exchange_parts import CONTRACTS, FUTURE, NOON, OPTION, STOCK
+from .test_calendar_prices_books import CONTRACTS, FUTURE, NOON, OPTION, STOCK
 
 CASH = {"USD": Decimal(100_000)}
 

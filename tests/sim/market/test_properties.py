@@ -15,7 +15,7 @@ from bezant.sim._market.exchange import Exchange
 from bezant.sim._market.orders import Kind, Order, OrderRefused, OrderSpec, Side, Tif
 from bezant.sim._market.prices import Market, spread
 
-from .test_exchange_parts import CONTRACTS, NOON
+from .test_calendar_prices_books import CONTRACTS, NOON
 
 RATES = {"USD": Decimal(1), "EUR": Decimal("1.17")}
 CLOSE_ENOUGH = Decimal("1e-9")

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect as aconnect
 from websockets.exceptions import ConnectionClosed
 
 from bezant.sim import Clock, Scenario, SimulatedGateway, _gateway
+from bezant.sim._wire_forms.account import Account
 
 SMD_META = {"conid", "conidEx", "_updated", "server_id", "6119", "6509", "topic"}
 ACCOUNT = "DU1234567"
@@ -430,7 +431,7 @@ def test_a_stream_that_fails_ends_in_the_log(
     def fails(*_: object) -> None:
         raise KeyError("broken")
 
-    monkeypatch.setattr(connection._state.account, "properties", fails)
+    monkeypatch.setattr(Account, "properties", fails)
     ws = open_ws(ready=False)
     with pytest.raises(ConnectionClosed):
         ws.message("act")

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bezant.sim import SimulatedGateway
 
-from .conftest import Ws
+from ..conftest import Ws
 
 AAPL = 265598
 Open = Callable[..., Ws]

@@ -11,7 +11,8 @@ import pytest
 from bezant.sim import Clock, SimulatedGateway
 from bezant.sim._market import calendar
 from bezant.sim._scenario.clock import BY_HAND_START
-from bezant.sim._wire_forms.quotes import compact
+from bezant.sim._wire_forms.bars import History
+from bezant.sim._wire_forms.quotes import Quotes, compact
 
 FIELDS = "31,84,86,85,88,87,7762,82,83"
 META = {"conid", "conidEx", "server_id", "_updated", "6509"}
@@ -200,7 +201,7 @@ def test_history() -> None:
 def test_periods(period: str, bar: str, count: int, first: str) -> None:
     clock = Clock.by_hand()
     gateway = SimulatedGateway(clock=clock)
-    rows = gateway._state.history.bars(756733, period, bar)["data"]
+    rows = History(gateway._state).bars(756733, period, bar)["data"]
     zone = dt.UTC if first.endswith("0000") else calendar.ZONE
     times = [f"{dt.datetime.fromtimestamp(each['t'] / 1000, zone):%m%d %H%M}" for each in rows]
     assert (len(times), times[0]) == (count, first)
@@ -212,7 +213,7 @@ def test_periods(period: str, bar: str, count: int, first: str) -> None:
 def test_bars_of_the_hours_before_the_opening() -> None:
     """They are there while those hours run, and not only once the day has opened."""
     clock = Clock.by_hand(BY_HAND_START - 4.5 * 3600)
-    history = SimulatedGateway(clock=clock)._state.history
+    history = History(SimulatedGateway(clock=clock)._state)
     rows = history.bars(756733, "1h", "30min", extended=True)["data"]
     assert [row["t"] / 1000 - clock.now() for row in rows] == [-3600, -1800]
     [*_, last] = history.bars(756733, "1h", "30min")["data"]
@@ -221,7 +222,7 @@ def test_bars_of_the_hours_before_the_opening() -> None:
 
 def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:
     clock = Clock.by_hand()
-    history = SimulatedGateway(clock=clock)._state.history
+    history = History(SimulatedGateway(clock=clock)._state)
     clock.advance(100)
     before = history.bars(756733, "1d", "5min")["data"]
     clock.advance(300)
@@ -237,7 +238,7 @@ def test_the_high_and_low_are_of_the_whole_session() -> None:
 
     def told(*moments: float) -> dict[str, str]:
         clock = Clock.by_hand()
-        quotes = SimulatedGateway(clock=clock)._state.quotes
+        quotes = Quotes(SimulatedGateway(clock=clock)._state)
         rows: list[dict[str, str]] = []
         for moment in moments:
             clock.advance(moment)

@@ -21,7 +21,7 @@ from bezant.sim import Clock, Judge, Pacing, SimulatedGateway
 from bezant.sim._edge import app
 from bezant.sim._limits.judge import DEFAULT_PENALTY, MAX_RECORDED, PenaltyBox
 
-FACTS = Path(__file__).parents[3] / "shared" / "facts" / "pacing.json"
+FACTS = Path(__file__).parents[4] / "shared" / "facts" / "pacing.json"
 HERE = "127.0.0.1"
 CALLS = st.sampled_from(
     [

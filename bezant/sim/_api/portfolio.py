@@ -1,0 +1,93 @@
+"""Operations of the portfolio: positions, ledger, summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from .._wire_forms.account import Account
+from .call import Call, Json, error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._state.state import State
+    from .call import Routes
+
+
+class PortfolioApi:
+    """Reports positions, cash and figures of the account."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._account = Account(state)
+
+    def routes(self) -> Routes:
+        """Return the operations of this module."""
+        account = "/portfolio/([^/]+)"
+        return (
+            ("GET", "/portfolio/(?:accounts|subaccounts)", self._portfolio_accounts),
+            ("GET", f"{account}/positions(?:/([^/]*))?", self._positions),
+            ("POST", f"{account}/positions/invalidate", self._invalidate),
+            ("GET", f"{account}/position/([^/]+)", self._position),
+            ("GET", f"{account}/ledger", self._ledger),
+            ("GET", f"{account}/summary", self._summary),
+            ("GET", f"{account}/allocation", self._allocation),
+            ("GET", f"{account}/meta", self._meta),
+            ("GET", "/portfolio2/([^/]+)/positions", self._positions2),
+            ("GET", "/portfolio/subaccounts2", self._subaccounts),
+        )
+
+    def _portfolio_accounts(self, _call: Call) -> Response:
+        session = self._state.session
+        session.portfolio_asked = True
+        return Json(self._account.listing() if session.serves_portfolio else [])
+
+    def _for_account(self, call: Call, body: Callable[[], Any]) -> Response:
+        """Return a response about the account in the path; refuse any other account.
+
+        The body is empty until the session has requested the list of accounts.
+        """
+        if call.args[0] != self._state.account_id:
+            return Response(status_code=401)
+        session = self._state.session
+        known = session.portfolio_asked and session.serves_portfolio
+        return Json(body() if known else [])
+
+    def _positions(self, call: Call) -> Response:
+        try:
+            number = int(call.args[1] or "0")
+        except ValueError:
+            return error("Bad Request: pageId", 400)
+        sort, direction = call.query.get("sort"), call.query.get("direction", "a")
+        return self._for_account(call, lambda: self._account.page(number, sort or None, direction))
+
+    def _position(self, call: Call) -> Response:
+        wanted = call.args[1]
+        return self._for_account(
+            call,
+            lambda: self._account.position(int(wanted)) if wanted.isdecimal() else [],
+        )
+
+    def _positions2(self, call: Call) -> Response:
+        return self._for_account(call, self._account.uncached)
+
+    def _invalidate(self, call: Call) -> Response:
+        return self._for_account(call, lambda: {"message": "success"})
+
+    def _ledger(self, call: Call) -> Response:
+        return self._for_account(call, self._account.ledger)
+
+    def _summary(self, call: Call) -> Response:
+        return self._for_account(call, self._account.summary)
+
+    def _allocation(self, call: Call) -> Response:
+        return self._for_account(call, self._account.allocation)
+
+    def _meta(self, call: Call) -> Response:
+        return self._for_account(call, lambda: self._account.listing()[0])
+
+    def _subaccounts(self, _call: Call) -> Response:
+        page = {"total": 1, "pageSize": 20, "pageNum": 0}
+        return Json({"metadata": page, "subaccounts": self._account.listing()})

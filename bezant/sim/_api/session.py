@@ -1,0 +1,95 @@
+"""Operations of the session: status, login, tickle, logout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from .call import Call, Json
+
+if TYPE_CHECKING:
+    from .._state.state import State
+    from .call import Routes
+
+
+REAUTHENTICATE = "/iserver/reauthenticate"
+"""The gateway itself answers this call, also without a login."""
+
+
+class SessionApi:
+    """Reports and changes the login and the brokerage session."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def routes(self) -> Routes:
+        """Return the operations of this module."""
+        return (
+            ("GET POST", "/iserver/auth/status", self._auth_status),
+            ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
+            ("GET POST", REAUTHENTICATE, self._reauthenticate),
+            ("GET POST", "/tickle", self._tickle),
+            ("POST", "/logout", self._logout),
+            ("GET", "/sso/validate", self._validate),
+        )
+
+    def _auth_status(self, _call: Call) -> Response:
+        return Json(self._state.session.status(fail=True))
+
+    def _ssodh_init(self, call: Call) -> Response:
+        fields = call.fields
+        if str(fields.get("publish")).lower() != "true":
+            return Response(status_code=500)
+        session = self._state.session
+        session.open_brokerage(compete=str(fields.get("compete")).lower() == "true")
+        return Json(session.status(fail=False))
+
+    def _reauthenticate(self, _call: Call) -> Response:
+        if not self._state.session.logged_in:
+            return Json({"error": "not logged in"})
+        return Json({"message": "triggered"})
+
+    def _tickle(self, _call: Call) -> Response:
+        session = self._state.session
+        response = Json(
+            {
+                "session": session.token,
+                "ssoExpires": 86_400_000,
+                "collission": False,
+                "userId": 100000001,
+                "hmds": {"error": "no bridge"},
+                "iserver": {"authStatus": session.status(fail=False)},
+            }
+        )
+        # The same name with two paths: a cookie jar that is keyed by path sends both back.
+        response.set_cookie("x-sess-uuid", f"0.{session.token[:12]}", path="/", secure=True)
+        response.set_cookie("x-sess-uuid", f"1.{session.token[:12]}", path="/v1/api", secure=True)
+        return response
+
+    def _logout(self, _call: Call) -> Response:
+        self._state.session.logout()
+        return Json({"status": True})
+
+    def _validate(self, _call: Call) -> Response:
+        now = int(self._state.clock.now() * 1000)
+        return Json(
+            {
+                "USER_ID": 100000001,
+                "USER_NAME": "simulated",
+                "RESULT": True,
+                "AUTH_TIME": now,
+                "SF_ENABLED": False,
+                "IS_FREE_TRIAL": False,
+                "CREDENTIAL": "simulated",
+                "IP": "127.0.0.1",
+                "EXPIRES": 86_400_000,
+                "QUALIFIED_FOR_MOBILE_AUTH": None,
+                "LANDING_APP": "UNIVERSAL",
+                "IS_MASTER": False,
+                "lastAccessed": now,
+                "loginType": 2,
+                "PAPER_USER_NAME": "simulated",
+                "region": "NJ",
+            }
+        )
