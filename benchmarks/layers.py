@@ -67,7 +67,7 @@ def _prepare(client: Any, transport: Any) -> Any:
     pipeline: Any = client._pipeline
     pipeline._transport = transport
     # The queue as it is, but it never has to wait.
-    pipeline.limiter._pacer = RateLimiter(Limit(10**9, 1.0))
+    pipeline.limiter._limiter = RateLimiter(Limit(10**9, 1.0))
     return pipeline
 
 

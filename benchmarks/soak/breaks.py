@@ -218,7 +218,7 @@ def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool
     chance = random.Random(seed)
     client = bezant.Client(server.base_url, timeout=60, pacing=pacing, retries=0)
     if pacing:  # every slot is taken, but none is rationed
-        client._pipeline.limiter._pacer = RateLimiter(Limit(10**9, 0.001))
+        client._pipeline.limiter._limiter = RateLimiter(Limit(10**9, 0.001))
     with client, _alarm() as arm:
         began = time.monotonic()
         for _ in range(10):

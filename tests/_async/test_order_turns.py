@@ -346,9 +346,9 @@ async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk
         await place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         await pause(0.05)
-        pacer = client._pipeline.limiter._pacer
-        assert not pacer._in_flight
-        assert not pacer._waiting
+        limiter = client._pipeline.limiter._limiter
+        assert not limiter._in_flight
+        assert not limiter._waiting
         await client.request("GET", "/trsrv/x")
         await reply(client)
         for each in waiting:

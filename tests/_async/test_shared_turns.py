@@ -171,8 +171,8 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
         await read(first)
         await pause(0.15)
         assert other.requests == []
-        pacer = second._pipeline.limiter._pacer
-        await until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
+        limiter = second._pipeline.limiter._limiter
+        await until(lambda: not limiter._in_flight)  # they hold no slot meanwhile
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
             await result(each)
@@ -243,15 +243,15 @@ async def test_a_cancelled_read_that_was_held_back_leaves_nothing_behind(
             await asyncio.sleep(0.007 * number)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        pacer = second._pipeline.limiter._pacer
-        assert not pacer._in_flight
-        assert not pacer._waiting
-        assert not pacer._session._flying
+        limiter = second._pipeline.limiter._limiter
+        assert not limiter._in_flight
+        assert not limiter._waiting
+        assert not limiter._state.in_flight
         pacing = second._settings.pacing_store
         assert pacing is not None
 
         def left(shared: Shared, _: float) -> int:
-            return len(shared.flights)
+            return len(shared.in_flight)
 
         await until(lambda: FileStore(pacing).change(left) == 0)
     assert other.requests == []

@@ -339,9 +339,9 @@ def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> N
         place(client)
         waiting = [later(lambda: place(client)) for _ in range(4)]
         pause(0.05)
-        pacer = client._pipeline.limiter._pacer
-        assert not pacer._in_flight
-        assert not pacer._waiting
+        limiter = client._pipeline.limiter._limiter
+        assert not limiter._in_flight
+        assert not limiter._waiting
         client.request("GET", "/trsrv/x")
         reply(client)
         for each in waiting:

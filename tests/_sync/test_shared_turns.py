@@ -166,8 +166,8 @@ def test_reads_and_tickles_wait_for_the_question_of_another_process(
         read(first)
         pause(0.15)
         assert other.requests == []
-        pacer = second._pipeline.limiter._pacer
-        until(lambda: not pacer._in_flight)  # they hold no slot meanwhile
+        limiter = second._pipeline.limiter._limiter
+        until(lambda: not limiter._in_flight)  # they hold no slot meanwhile
         first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
             result(each)

@@ -261,7 +261,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     asyncio.run(elsewhere())
     for limiter, task in kept:
         assert task() is None
-        assert not limiter._pacer._in_flight
+        assert not limiter._limiter._in_flight
     assert unraisable == []
 
 
@@ -279,12 +279,12 @@ def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
 
     def collect() -> None:  # as where the garbage collector runs in the middle of a change
         limiter.leave(first)
-        woken.append(first in limiter._pacer._in_flight)
+        woken.append(first in limiter._limiter._in_flight)
 
     limiter.seconds_until(waiting, collect)
     limiter.leave(second)
     assert woken == [True]
-    assert first not in limiter._pacer._in_flight
+    assert first not in limiter._limiter._in_flight
 
 
 def test_slots_of_forgotten_calls_are_reclaimed() -> None:

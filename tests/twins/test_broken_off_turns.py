@@ -19,7 +19,7 @@ import bezant
 from bezant._async.http.permit import AsyncPermit, AsyncPermitGuard
 from bezant._core.http.operation import Operation
 from bezant._core.operations.scanner import GET_SCANNER_PARAMETERS
-from bezant._core.pacing import limiter, limits, order_turns
+from bezant._core.pacing import limiter, limits, order_turns, slots
 from bezant._core.pacing import shared as shared_pacing
 from bezant._core.pacing.limits import Limit
 from bezant._core.pacing.shared_order_turns import SharedTurn
@@ -62,11 +62,11 @@ def where(store: str, url: BaseUrl = URL) -> PacingStore:
     return found
 
 
-def flights(place: PacingStore) -> int:
+def in_flight(place: PacingStore) -> int:
     """Return how many slots are occupied in the store."""
     limit_store = _sync.SharedLimitStore(place)
     try:
-        return limit_store.change(lambda shared, now: len(shared.flights))
+        return limit_store.change(lambda shared, now: len(shared.in_flight))
     finally:
         limit_store.close()
 
@@ -82,12 +82,11 @@ def ask(place: PacingStore) -> None:
 
 
 def assert_idle(limiter: ProcessRateLimiter) -> None:
-    pacer = limiter._pacer
-    windows = [pacer._session, *(one for some in pacer._buckets.values() for one in some)]
-    assert not pacer._in_flight
-    assert not pacer._waiting
+    queue = limiter._limiter
+    assert not queue._in_flight
+    assert not queue._waiting
     assert not limiter._wakers
-    assert not any(window._flying for window in windows)
+    assert not queue._state.in_flight
 
 
 PACKAGE = str(Path(bezant.__file__).parent)
@@ -135,7 +134,7 @@ def test_an_interrupt_anywhere_in_a_turn_leaves_no_slot(store: str, hold: float)
                 pass
         finally:
             sys.setprofile(None)
-        assert flights(place) == 0, number
+        assert in_flight(place) == 0, number
         assert_idle(limiter)
     limit_store.close()
     gc.collect()
@@ -189,7 +188,7 @@ async def test_a_cancellation_anywhere_in_a_turn_leaves_no_slot(
                 await asyncio.sleep(0)
         await asyncio.wait(tasks)
     await limit_store.aclose()
-    assert flights(place) == 0
+    assert in_flight(place) == 0
     assert_idle(limiter)
 
 
@@ -211,7 +210,7 @@ async def test_cancelled_calls_leave_no_slot(raw: RawGateway, store: str) -> Non
                 for call in calls:
                     call.cancel()
                 await asyncio.wait(calls)
-    assert flights(where(store, BaseUrl.parse(raw.base_url))) == 0
+    assert in_flight(where(store, BaseUrl.parse(raw.base_url))) == 0
 
 
 async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
@@ -240,7 +239,7 @@ async def test_a_call_that_a_loop_ends_leaves_no_slot(store: str) -> None:
 
     for pauses in (0, 1, 2, 3, 5, 10):
         await asyncio.to_thread(run, pauses)
-        assert flights(place) == 0
+        assert in_flight(place) == 0
 
 
 @pytest.mark.usefixtures("_no_threads_left")
@@ -248,7 +247,7 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
     """It is still on its way to the server when its call is cancelled."""
     with redis_server(tmp_path) as url:
         place = where(url)
-        claim = shared_pacing.Reservation("late", "", (), limiter.READ, lease=300)
+        reservation = shared_pacing.Reservation("late", "", (), slots.READ, lease=300)
         made: Any = Redis
         client = made.from_url(url)
         store = _async.SharedLimitStore(place)
@@ -256,7 +255,7 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
             key = f"bezant:pacing:{place.name}"
             pipe.watch(key)
             shared = shared_pacing.load(None)
-            assert shared_pacing.reserve(shared, 1e9, claim) is None
+            assert shared_pacing.reserve(shared, 1e9, reservation) is None
             pipe.multi()
             pipe.set(key, shared_pacing.dump(shared))
             await store.settle(
@@ -265,4 +264,4 @@ async def test_a_reservation_that_arrives_after_its_release_does_not_stick(tmp_p
             with pytest.raises(WatchError):
                 pipe.execute()
         await store.aclose()
-        assert flights(place) == 0
+        assert in_flight(place) == 0

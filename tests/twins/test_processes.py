@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bezant
-from bezant._core.pacing.limiter import READ
+from bezant._core.pacing.slots import READ
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import choose_pacing
 from bezant._runtime._sync import SharedLimitStore
@@ -109,7 +109,7 @@ def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
     try:
         return limit_store.change(
             lambda shared, now: sorted(
-                each.since + each.lease for each in shared.flights.values() if each.kind == READ
+                each.sent_at + each.lease for each in shared.in_flight.values() if each.kind == READ
             )
         )
     finally:

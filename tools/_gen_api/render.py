@@ -309,7 +309,7 @@ def limits(plan: Plan) -> str:
     text = f'{HEADER}"""IBKR\'s published rate limits, and the limits of the gateway."""\n\n'
     text += "from __future__ import annotations\n\n"
     text += "from collections.abc import Mapping\nfrom typing import Final\n\n"
-    text += 'from .window import Limit\n\n__all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]\n\n'
+    text += 'from .limit import Limit\n\n__all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]\n\n'
     for name, each in found.get("gateway", {}).items():
         text += wrapped(each["doc"], "# ") + f"\n{name.upper()}: Final = {each['value']!r}\n"
     if session := found.get("session"):

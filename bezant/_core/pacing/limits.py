@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .window import Limit
+from .limit import Limit
 
 __all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]
 

@@ -1,7 +1,7 @@
-"""Pacing over several processes: what they share about one gateway, and the arithmetic on it.
+"""Rate limits of several processes: what their shared state has besides one process's.
 
-It is a value that is read, changed and written in one step, wherever it is kept. Nothing in it
-belongs to a process for ever: the place of one that died is free again when its call's time is up.
+The state is read, changed and written in one step, wherever it is kept. Nothing in it belongs to a
+process for good: the entries of a process that died expire.
 """
 
 from __future__ import annotations
@@ -11,74 +11,54 @@ from typing import Final
 import msgspec
 
 from ..._wire.record import Record
-from .limiter import READ, QueuedCall, has_slot, priority_of
-from .limits import LIMITS, PENALTY, SESSION_LIMIT, Limit
+from .limiter import QueuedCall, priority_of
+from .limits import LIMITS, SESSION_LIMIT, Limit
 from .shared_order_turns import SharedTurn, hold_back
-from .window import MARGIN, latest
+from .slots import READ
+from .state import MARGIN, InFlight, LimitState
 
-# Nobody tells another process that a place has become free.
+# Seconds until a process asks again for a slot: other processes send no wake-up.
 _LOOK_AGAIN: Final = 0.02
-# Nor that a question was answered.
+# The same for an order question that is open.
 _QUESTION_AGAIN: Final = 0.1
-# An urgent call that was refused tries again by then; if not, its process has died.
+# Seconds by which an urgent call tries again at the latest; after that its process has died.
 _OVERDUE: Final = 1.0
-# Urgent calls wait for the session's limit only: nobody is waited for any longer.
+# Urgent calls wait for the session's limit only, which takes no longer than this.
 _LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
 
 
 class StoreError(Exception):
-    """Where the shared state is kept cannot be used: what the runtime tells the core."""
+    """The store of the shared state cannot be used."""
 
 
-class InFlight(msgspec.Struct, array_like=True):
-    """A request on its way.
-
-    Attributes:
-        since: when it was let go.
-        lease: seconds after which it is over at the latest.
-        bucket: what it is counted in besides the session's limit.
-        counted: as of when it is counted there.
-        kind: what it is.
-    """
-
-    since: float
-    lease: float
-    bucket: str = ""
-    counted: float = 0.0
-    kind: int = READ
-
-
-class Shared(msgspec.Struct, omit_defaults=True):
-    """What all processes know of one gateway; times are seconds of the store's clock.
+class Shared(LimitState, omit_defaults=True):
+    """State of one gateway that several processes share; times are seconds of the store's clock.
 
     Attributes:
-        went: when requests were let go, by what limits them; "" is the session.
-        flights: requests on their way.
-        blocked_until: when the penalty is over.
+        arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
+        in_flight: requests in flight, by token.
+        blocked_until: end of the penalty for too many requests.
+        urgent: orders, cancels and tickles that wait, by token, with the end of their validity.
+            Reads leave them the next places in the session's window.
         turns: order turns, by token.
-        urgent: orders, cancels and tickles that wait, by token, and until when they count as
-            waiting. Reads leave them the next slots of the session's limit.
     """
 
-    went: dict[str, list[float]] = {}
-    flights: dict[str, InFlight] = {}
-    blocked_until: float = 0.0
-    urgent: dict[str, float] = {}
-    turns: dict[str, SharedTurn] = {}
+    urgent: dict[str, float] = {}  # noqa: RUF012 - msgspec copies it
+    turns: dict[str, SharedTurn] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class Reservation(Record, frozen=True):
-    """A request that wants to go.
+    """Request for a slot.
 
     Attributes:
-        token: names it among all processes.
-        bucket: what it is counted in besides the session's limit.
-        limits: the limits of that.
-        kind: what it is.
-        lease: seconds after which it is over at the latest.
+        token: names the call among all processes.
+        bucket: bucket that it counts in besides the session's; empty for none.
+        limits: limits of the bucket.
+        kind: kind of the call.
+        lease: seconds after which it ends, whatever became of its process.
         forgive: whether the user ended the penalty.
-        hold: seconds for which it may still be held back for questions of other processes.
-        known: the ids of the questions that its own process knows of.
+        hold: seconds for which order questions of other processes may still hold it back.
+        known: ids of the questions that its own process knows.
     """
 
     token: str
@@ -101,21 +81,20 @@ class Reservation(Record, frozen=True):
         hold: float = 0.0,
         known: frozenset[str] = frozenset(),
     ) -> Reservation:
-        """Return what a call claims."""
-        limits = LIMITS.get(queued.bucket, ())
-        return cls(token, queued.bucket, limits, queued.kind, lease, forgive, hold, known)
+        """Return the reservation that a queued call needs."""
+        return cls(token, queued.bucket, queued.limits, queued.kind, lease, forgive, hold, known)
 
 
 class Denied(Record, frozen=True):
-    """A request may not go yet.
+    """Denial of a reservation.
 
     Attributes:
-        seconds: how long it has to wait at least.
-        bucket: whose limit is full; "" for everybody's.
-        penalty: whether it is the gateway's penalty.
+        seconds: how long the call has to wait at least.
+        bucket: bucket whose limit is full; "" for the session's.
+        penalty: whether the gateway's penalty is the reason.
         priority: without a bucket, the most urgent priority that has to wait.
-        noted: whether the shared state has to be written: not where only the time has passed.
-        question: whether it waits for an open question. That keeps no other call back.
+        noted: whether the state has to be written, because more has changed than the time.
+        question: whether an open order question is the reason. It holds back no other call.
     """
 
     seconds: float
@@ -126,57 +105,52 @@ class Denied(Record, frozen=True):
     question: bool = False
 
 
-def reserve(shared: Shared, now: float, claim: Reservation) -> Denied | None:
-    """Let a request go now, or say how long it has to wait.
+def reserve(shared: Shared, now: float, reservation: Reservation) -> Denied | None:
+    """Grant a request, or return why it has to wait.
 
-    An urgent one that has to wait is remembered for a moment, so that reads of other processes
-    do not take what it waits for.
+    An urgent request that has to wait is recorded for a moment, so that reads of other processes
+    leave it the place that it waits for.
     """
-    _tidy(shared, now)
-    if claim.forgive:
+    _sweep(shared, now)
+    kind, forgive = reservation.kind, reservation.forgive
+    if forgive:
         shared.blocked_until = 0.0
     if now < shared.blocked_until:
         return Denied(shared.blocked_until - now, penalty=True)
-    if claim.token in shared.flights:
-        return None  # it was let go, and whoever asked did not hear of it
-    held = min(hold_back(shared, now, claim.known), claim.hold)
+    if reservation.token in shared.in_flight:
+        return None  # it was granted before, but its process did not learn of it
+    held = min(hold_back(shared, now, reservation.known), reservation.hold)
     if held > 0:
-        return Denied(min(held, _QUESTION_AGAIN), noted=claim.forgive, question=True)
-    refusal = _refusal(shared, now, claim)
-    if refusal is not None:
-        if claim.kind != READ and not refusal.bucket:
-            announce(shared, now, claim.token, refusal.seconds)
-        return refusal
-    for bucket in {claim.bucket, ""}:
-        shared.went.setdefault(bucket, []).append(now)
-    shared.flights[claim.token] = InFlight(now, claim.lease, claim.bucket, now, claim.kind)
-    shared.urgent.pop(claim.token, None)
-    return None
-
-
-def _refusal(shared: Shared, now: float, claim: Reservation) -> Denied | None:
-    is_read = claim.kind == READ
-    noted = claim.forgive or not is_read
-    priority = priority_of(claim.kind)
-    again = Denied(_LOOK_AGAIN, priority=priority, noted=noted)
-    urgent = len(shared.urgent) if is_read else 0
-    if not has_slot(claim.kind, [each.kind for each in shared.flights.values()], urgent):
-        return again
-    for bucket, limits in ((claim.bucket, claim.limits), ("", (SESSION_LIMIT,))):
-        went = shared.went.get(bucket, [])
-        wait = max((_until_free(went, limit, now) for limit in limits), default=0.0)
-        if wait > 0:
-            return Denied(wait, bucket, noted=noted)
-    if urgent and len(shared.went.get("", [])) + urgent >= SESSION_LIMIT.count:
-        return again
-    return None
+        return Denied(min(held, _QUESTION_AGAIN), noted=forgive, question=True)
+    is_read = kind == READ
+    full = shared.full(
+        kind,
+        reservation.bucket,
+        reservation.limits,
+        SESSION_LIMIT,
+        now,
+        urgent=len(shared.urgent) if is_read else 0,
+    )
+    if full is None:
+        request = InFlight(now, reservation.lease, reservation.bucket, kind)
+        shared.admit(reservation.token, request)
+        shared.urgent.pop(reservation.token, None)
+        return None
+    noted = forgive or not is_read
+    if full.bucket is None:
+        denied = Denied(_LOOK_AGAIN, priority=priority_of(kind), noted=noted)
+    else:
+        denied = Denied(full.seconds, full.bucket, noted=noted)
+    if not is_read and not full.bucket:
+        announce(shared, now, reservation.token, denied.seconds)
+    return denied
 
 
 def announce(shared: Shared, now: float, token: str, seconds: float) -> None:
-    """Note that an urgent call has to wait, so that reads let it pass.
+    """Record that an urgent call has to wait, so that reads let it pass.
 
     Args:
-        shared: what all processes know.
+        shared: the state.
         now: the time.
         token: names the call.
         seconds: how long it waits before it tries again.
@@ -185,62 +159,40 @@ def announce(shared: Shared, now: float, token: str, seconds: float) -> None:
 
 
 def release(shared: Shared, now: float, token: str, return_time: float = 0.0) -> None:
-    """Note that a request is over.
+    """Record the end of a request.
 
     Args:
-        shared: what all processes know.
+        shared: the state.
         now: the time.
         token: names the request.
-        return_time: the seconds that an answer takes at least after its request has arrived.
+        return_time: seconds that a response takes at least after the request has arrived.
     """
-    _tidy(shared, now)
+    _sweep(shared, now)
     shared.urgent.pop(token, None)
-    flight = shared.flights.pop(token, None)
-    if flight is not None:
-        _count_again(shared, flight, latest(flight.since, now, return_time))
+    shared.land(token, now, return_time)
 
 
 def penalise(shared: Shared, now: float, seconds: float | None) -> None:
-    """Hold everything back: the gateway has said that there were too many requests."""
-    until = now + (PENALTY if seconds is None else max(seconds, 1.0))
-    shared.blocked_until = max(shared.blocked_until, until)
+    """Block all requests, because the gateway reported too many."""
+    shared.penalise(now, seconds)
 
 
-def _until_free(went: list[float], limit: Limit, now: float) -> float:
-    if len(went) < limit.count:
-        return 0.0
-    return max(went[-limit.count] + limit.seconds + MARGIN - now, 0.0)
-
-
-def _tidy(shared: Shared, now: float) -> None:
-    """Forget what is over, and mend what a clock that was set back has left in the future."""
-    for token, flight in list(shared.flights.items()):
-        flight.since = min(flight.since, now)
-        if flight.since + flight.lease <= now:
-            del shared.flights[token]
-        else:
-            # It may have arrived just now: its answer has not come yet.
-            _count_again(shared, flight, min(latest(flight.counted, now), now))
+def _sweep(shared: Shared, now: float) -> None:
+    """Remove expired entries, and correct times that a clock that was set back left ahead."""
+    for token, request in list(shared.in_flight.items()):
+        request.sent_at = min(request.sent_at, now)
+        expires = request.sent_at + request.lease
+        if expires <= now:
+            shared.land(token, expires)  # it may have arrived as late as that
     for token, until in list(shared.urgent.items()):
         if not now < until <= now + _LONGEST_WAIT:
             del shared.urgent[token]
-    for bucket in list(shared.went):
-        limits = _limits_in(bucket)
-        longest = max((limit.seconds for limit in limits), default=0.0) + MARGIN
-        most = max((limit.count for limit in limits), default=0)
-        times = [min(at, now) for at in shared.went[bucket][-most:] if at + longest > now]
-        if times:
-            shared.went[bucket] = times
-        else:
-            del shared.went[bucket]
-
-
-def _count_again(shared: Shared, flight: InFlight, when: float) -> None:
-    """Count a request as of another moment than before."""
-    for bucket in {flight.bucket, ""}:
-        times = shared.went.get(bucket, [])
-        shared.went[bucket] = sorted(when if at == flight.counted else at for at in times)
-    flight.counted = when
+    for bucket, arrivals in list(shared.arrivals.items()):
+        shared.arrivals[bucket] = [min(at, now) for at in arrivals]
+        seconds = [limit.seconds for limit in _limits_in(bucket)]
+        shared.prune(bucket, max(seconds, default=0.0), now)
+        if not shared.arrivals[bucket]:
+            del shared.arrivals[bucket]
 
 
 def _limits_in(bucket: str) -> tuple[Limit, ...]:
@@ -251,7 +203,7 @@ _decoder = msgspec.json.Decoder(Shared)
 
 
 def load(data: bytes | None) -> Shared:
-    """Read what is shared; what cannot be read is as nothing."""
+    """Read a stored state; one that cannot be read counts as empty."""
     if data:
         try:
             return _decoder.decode(data)
@@ -261,5 +213,5 @@ def load(data: bytes | None) -> Shared:
 
 
 def dump(shared: Shared) -> bytes:
-    """Turn what is shared into bytes."""
+    """Return the bytes to store."""
     return msgspec.json.encode(shared)

@@ -1,4 +1,4 @@
-"""The queue in front of each gateway: one for the whole process, for both twins alike."""
+"""Rate limiters of the process: one for each gateway, shared by all clients of both twins."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..._core.pacing.shared import Denied
 
 
 class Stream(Protocol):
-    """Something that has a WebSocket open."""
+    """Owner of an open WebSocket."""
 
     @property
     def ended(self) -> bool:
-        """Whether it has it open no more."""
+        """Whether the WebSocket is closed."""
         ...
 
 
@@ -50,16 +50,16 @@ def _changing(
 
 
 class ProcessRateLimiter:
-    """A gateway's queue, safe for threads and event loops at once."""
+    """Rate limiter of one gateway, safe for threads and event loops at once."""
 
     def __init__(self) -> None:
         # Reentrant, because the garbage collector may end a forgotten call in a thread that has
-        # just taken the lock; `_holder` says which thread is in the middle of a change.
+        # just taken the lock; `_holder` is the thread that is in the middle of a change.
         self._lock = threading.RLock()
         self._holder = 0
-        # Calls that are over and still have to be taken out, by whoever has the lock.
-        self._over: deque[tuple[QueuedCall, float, float | None]] = deque()
-        self._pacer = RateLimiter()
+        # Calls that have ended; the thread that has the lock removes them.
+        self._ended: deque[tuple[QueuedCall, float, float | None]] = deque()
+        self._limiter = RateLimiter()
         self._wakers: dict[QueuedCall, Callable[[], None]] = {}
         self._forgiven = False
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
@@ -70,95 +70,95 @@ class ProcessRateLimiter:
 
         Args:
             queued: the call.
-            owner: what makes the call. Once that is gone, so is the call.
+            owner: object that makes the call; the call ends with it.
         """
         now = time.monotonic()
         queued.owner = weakref.ref(owner)
-        self._pacer.enter(queued)
+        self._limiter.enter(queued)
         self._dispatch(now)
         if not queued.granted:
             self._forget(now)
-        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
+        return 0.0 if queued.granted else self._limiter.seconds_until(queued, now)
 
     @_changing
     def seconds_until(self, queued: QueuedCall, wake: Callable[[], None] | None = None) -> float:
-        """Let go whoever may go; return how long this one still has to wait at least.
+        """Grant the calls that may be sent; return how long this one has to wait at least.
 
         Args:
             queued: the call.
-            wake: called when it may go; None leaves it as it is.
+            wake: called when the call is granted; None keeps the one from before.
         """
         now = time.monotonic()
         if wake is not None and not queued.granted:
             self._wakers[queued] = wake
         self._forget(now)
-        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
+        return 0.0 if queued.granted else self._limiter.seconds_until(queued, now)
 
     @_changing
-    def postpone(self, queued: QueuedCall, refusal: Denied) -> float:
-        """Queue a call again that other processes left no room for; return how long it has to wait.
+    def postpone(self, queued: QueuedCall, denied: Denied) -> float:
+        """Queue a call again that the shared store denied; return how long it has to wait.
 
         Args:
             queued: the call.
-            refusal: who has to wait, and for how long.
+            denied: the denial.
         """
         now = time.monotonic()
-        until = now + refusal.seconds
-        self._pacer.postpone(queued, refusal.bucket, until, refusal.priority)
+        until = now + denied.seconds
+        self._limiter.postpone(queued, denied.bucket, until, denied.priority)
         self._dispatch(now)
-        return 0.0 if queued.granted else self._pacer.seconds_until(queued, now)
+        return 0.0 if queued.granted else self._limiter.seconds_until(queued, now)
 
     @_changing
     def withdraw(self, queued: QueuedCall) -> None:
-        """Take out a call that was let go and did not go; `enter` queues it in its old place."""
-        self._pacer.withdraw(queued)
+        """Remove a granted call that was not sent; `enter` queues it in its old position."""
+        self._limiter.withdraw(queued)
         self._dispatch(time.monotonic())
 
     def leave(self, queued: QueuedCall, answered_in: float | None = None) -> None:
-        """Take a call out: it is done, or does not want to go any more.
+        """Remove a call: it has ended, or does not wait any longer.
 
-        An interrupt can end this half done: taking the same call out again completes it.
+        It may be called again, because an interrupt can come in the middle.
 
         Args:
             queued: the call.
-            answered_in: after how many seconds it was answered as it should be; None if it was not.
+            answered_in: seconds until the response; None if the call failed.
         """
-        self._over.append((queued, time.monotonic(), answered_in))
-        # The garbage collector ends forgotten calls in whatever thread it runs, which may be in
-        # the middle of a change: then the end of that change takes this call out, too.
+        self._ended.append((queued, time.monotonic(), answered_in))
+        # The garbage collector ends forgotten calls in any thread. If that is in the middle of a
+        # change, the end of the change removes this call, too.
         if self._holder != threading.get_ident():
             self._settle()
 
     @_changing
     def _settle(self) -> None:
-        """Take out the calls that are over."""
+        """Remove the calls that have ended."""
 
     def _take_out(self) -> None:
-        while self._over:
-            queued, now, answered_in = self._over[0]
+        while self._ended:
+            queued, now, answered_in = self._ended[0]
             self._wakers.pop(queued, None)
-            self._pacer.leave(queued, now, answered_in)
-            self._over.popleft()
+            self._limiter.leave(queued, now, answered_in)
+            self._ended.popleft()
             self._dispatch(now)
 
     def _forget(self, now: float) -> None:
         """Remove the calls that ended without notice, and dispatch the waiting ones."""
-        for queued in self._pacer.forgotten():
+        for queued in self._limiter.forgotten():
             self._wakers.pop(queued, None)
-            self._pacer.leave(queued, now)
+            self._limiter.leave(queued, now)
         self._dispatch(now)
 
     def _dispatch(self, now: float) -> None:
-        for queued in self._pacer.dispatch(now):
+        for queued in self._limiter.dispatch(now):
             wake = self._wakers.pop(queued, None)
             if wake is not None:
                 wake()
 
     @_changing
     def admit(self, stream: Stream) -> bool:
-        """Count a WebSocket that is about to be opened; False where there are enough already.
+        """Count a WebSocket that is about to be opened; return False if there are too many.
 
-        A forgotten one counts no longer, nor does one that has ended.
+        WebSockets that have ended, or that nothing refers to, do not count.
         """
         if sum(not each.ended for each in list(self._streams)) >= MAX_STREAMS:
             return False
@@ -167,26 +167,26 @@ class ProcessRateLimiter:
 
     @_changing
     def penalise(self, seconds: float | None) -> None:
-        """Hold everything back after a 429."""
-        self._pacer.penalise(time.monotonic(), seconds)
+        """Block all requests after a 429."""
+        self._limiter.penalise(time.monotonic(), seconds)
 
     @_changing
     def forgive(self) -> None:
         """End the penalty early."""
         now = time.monotonic()
-        self._pacer.forgive()
+        self._limiter.forgive()
         self._forgiven = True
         self._dispatch(now)
 
     def take_forgiveness(self) -> bool:
-        """Say, once, whether the user ended a penalty that other processes may keep."""
+        """Return, once, whether the user ended a penalty that other processes may keep."""
         forgiven, self._forgiven = self._forgiven, False
         return forgiven
 
     @property
     def penalty_left(self) -> float:
-        """Seconds until the penalty is over; 0 for none."""
-        return max(self._pacer.blocked_until - time.monotonic(), 0.0)
+        """Seconds until the penalty ends; 0 for none."""
+        return max(self._limiter.blocked_until - time.monotonic(), 0.0)
 
 
 _limiters: dict[str, ProcessRateLimiter] = {}
@@ -194,7 +194,7 @@ _limiters_lock = threading.Lock()
 
 
 def limiter_for(key: str) -> ProcessRateLimiter:
-    """Return the one queue in front of a gateway.
+    """Return the process's rate limiter of a gateway.
 
     Args:
         key: the gateway's `gateway_key`.
@@ -206,7 +206,7 @@ def limiter_for(key: str) -> ProcessRateLimiter:
         return limiter
 
 
-def _start_anew() -> None:
+def _reset_after_fork() -> None:
     # A lock that another thread held during the fork would stay locked in the child.
     global _limiters_lock
     _limiters_lock = threading.Lock()
@@ -214,4 +214,4 @@ def _start_anew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -145,7 +145,7 @@ class Permit:
             known=frozenset() if self._order_turns is None else self._order_turns.questions,
         )
         try:
-            return self._limit_store.change(partial(reserve, claim=reservation), self._token)
+            return self._limit_store.change(partial(reserve, reservation=reservation), self._token)
         except StoreError as error:
             if queued.is_tickle:  # one per minute is within every limit, and keeps the session
                 _logger.warning("%s; the tickle is sent anyway", error)

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bezant._core.http.operation import Operation
-from bezant._core.pacing import limiter as kinds
+from bezant._core.pacing import slots as kinds
 from bezant._core.pacing.limiter import (
     LEAST_URGENT,
     QueuedCall,
     RateLimiter,
     ResponseTimes,
-    has_slot,
     kind_of,
     priority_of,
 )
@@ -29,7 +28,8 @@ from bezant._core.pacing.limits import (
     SESSION_LIMIT,
     Limit,
 )
-from bezant._core.pacing.window import MARGIN, Window, latest
+from bezant._core.pacing.slots import has_slot
+from bezant._core.pacing.state import MARGIN, InFlight, LimitState
 
 from ..samples import row
 
@@ -44,10 +44,10 @@ FACTS = Path(__file__).parents[4] / "shared" / "facts" / "pacing.json"
 OPERATIONS = st.sampled_from([READ, HISTORY, ORDERS, PLACE, TICKLE])
 
 
-def enter(pacer: RateLimiter, operation: Operation) -> QueuedCall:
-    ticket = QueuedCall.of(operation)
-    pacer.enter(ticket)
-    return ticket
+def enter(limiter: RateLimiter, operation: Operation) -> QueuedCall:
+    queued = QueuedCall.of(operation)
+    limiter.enter(queued)
+    return queued
 
 
 @given(
@@ -56,24 +56,24 @@ def enter(pacer: RateLimiter, operation: Operation) -> QueuedCall:
 def test_no_window_is_ever_exceeded(
     steps: list[tuple[Operation, int, float, bool]],
 ) -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     now = 1000.0
     arrived: dict[QueuedCall, tuple[float, float]] = {}
-    flying: list[QueuedCall] = []
+    in_flight: list[QueuedCall] = []
     for operation, count, pause, landing in steps:
         for _ in range(count):
-            enter(pacer, operation)
+            enter(limiter, operation)
         now += pause
-        flying += pacer.dispatch(now)
-        others = [each for each in flying if not each.is_tickle]
-        assert len(flying) <= MAX_IN_FLIGHT
+        in_flight += limiter.dispatch(now)
+        others = [each for each in in_flight if not each.is_tickle]
+        assert len(in_flight) <= MAX_IN_FLIGHT
         assert len(others) <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE
-        while landing and flying:
-            ticket = flying.pop()
-            arrived[ticket] = (ticket.went, now)
-            pacer.leave(ticket, now)
-    for ticket in flying:
-        arrived[ticket] = (ticket.went, now)
+        while landing and in_flight:
+            queued = in_flight.pop()
+            arrived[queued] = (queued.went, now)
+            limiter.leave(queued, now)
+    for queued in in_flight:
+        arrived[queued] = (queued.went, now)
     assert_kept(list(arrived.values()), SESSION_LIMIT)
     for operation in (HISTORY, ORDERS, TICKLE):
         limits = LIMITS.get(operation.limit, ())
@@ -93,19 +93,19 @@ def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
     """As long as the way back takes half of the quickest answer, whatever the way there takes."""
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     now = 1000.0
     arrived: list[tuple[float, Operation]] = []
     quickest: dict[Operation, float] = {}
-    flying: list[tuple[float, float, QueuedCall]] = []
+    in_flight: list[tuple[float, float, QueuedCall]] = []
     for operation, pause, there, more, good in steps:
-        enter(pacer, operation)
+        enter(limiter, operation)
         now += pause
-        while flying and flying[0][0] <= now:
-            answered, seconds, ticket = flying.pop(0)
-            pacer.leave(ticket, answered, seconds if good else None)
-            _fly(pacer.dispatch(answered), answered, there, more, flying, arrived, quickest)
-        _fly(pacer.dispatch(now), now, there, more, flying, arrived, quickest)
+        while in_flight and in_flight[0][0] <= now:
+            answered, seconds, queued = in_flight.pop(0)
+            limiter.leave(queued, answered, seconds if good else None)
+            _fly(limiter.dispatch(answered), answered, there, more, in_flight, arrived, quickest)
+        _fly(limiter.dispatch(now), now, there, more, in_flight, arrived, quickest)
     arrived.sort(key=lambda each: each[0])
     assert_apart([at for at, _ in arrived], SESSION_LIMIT)
     for operation in (HISTORY, ORDERS, TICKLE):
@@ -114,22 +114,22 @@ def test_no_window_is_exceeded_where_requests_arrive(
 
 
 def _fly(
-    tickets: list[QueuedCall],
+    calls: list[QueuedCall],
     now: float,
     there: float,
     more: float,
-    flying: list[tuple[float, float, QueuedCall]],
+    in_flight: list[tuple[float, float, QueuedCall]],
     arrived: list[tuple[float, Operation]],
     quickest: dict[Operation, float],
 ) -> None:
-    for ticket in tickets:
+    for queued in calls:
         # The way back is as long as the way there at its quickest; what is done comes on top.
-        least = min(quickest.get(ticket.operation, there), there)
-        quickest[ticket.operation] = least
+        least = min(quickest.get(queued.operation, there), there)
+        quickest[queued.operation] = least
         seconds = there + least + more
-        arrived.append((now + there, ticket.operation))
-        flying.append((now + seconds, seconds, ticket))
-    flying.sort(key=lambda each: each[0])
+        arrived.append((now + there, queued.operation))
+        in_flight.append((now + seconds, seconds, queued))
+    in_flight.sort(key=lambda each: each[0])
 
 
 def assert_apart(times: list[float], limit: Limit) -> None:
@@ -138,19 +138,19 @@ def assert_apart(times: list[float], limit: Limit) -> None:
 
 
 def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     now = 0.0
 
     def window() -> float:
         """Send ten that are answered after 0.2 s; return when the next may go, after the first."""
         nonlocal now
         for _ in range(10):
-            ticket = enter(pacer, READ)
-            assert pacer.dispatch(now) == [ticket]
-            pacer.leave(ticket, now + 0.2, 0.2)
-        after = enter(pacer, READ)
-        wait = pacer.seconds_until(after, now)
-        pacer.leave(after, now)
+            queued = enter(limiter, READ)
+            assert limiter.dispatch(now) == [queued]
+            limiter.leave(queued, now + 0.2, 0.2)
+        after = enter(limiter, READ)
+        wait = limiter.seconds_until(after, now)
+        limiter.leave(after, now)
         now += wait
         return wait
 
@@ -160,13 +160,13 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
 
 
 def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
 
     def answer(seconds: float | None) -> float:
-        ticket = enter(pacer, READ)
-        pacer.dispatch(now)
-        pacer.leave(ticket, now, seconds)
-        return ticket.return_time
+        queued = enter(limiter, READ)
+        limiter.dispatch(now)
+        limiter.leave(queued, now, seconds)
+        return queued.return_time
 
     now = 0.0
     for each in range(30):
@@ -201,18 +201,18 @@ def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
 @settings(max_examples=30)
 @given(st.integers(1, 25), st.sampled_from([READ, HISTORY, ORDERS, TICKLE]))
 def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Operation) -> None:
-    pacer = RateLimiter()
-    tickets = [enter(pacer, operation) for _ in range(count)]
-    last = tickets[-1]
+    limiter = RateLimiter()
+    calls = [enter(limiter, operation) for _ in range(count)]
+    last = calls[-1]
     now = 0.0
     earliest = 0.0
     for _ in range(100_000):
-        for ticket in pacer.dispatch(now):
-            pacer.leave(ticket, now)
+        for queued in limiter.dispatch(now):
+            limiter.leave(queued, now)
         if last.granted:
             break
         # nobody goes earlier than was ever promised
-        earliest = max(earliest, now + pacer.seconds_until(last, now))
+        earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
     assert now >= earliest - 0.011
@@ -222,63 +222,63 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
 
 
 def test_the_session_limit() -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     for _ in range(25):
-        enter(pacer, READ)
+        enter(limiter, READ)
     counts = []
     for tenth in range(30):
-        granted = pacer.dispatch(tenth / 10)
+        granted = limiter.dispatch(tenth / 10)
         counts.append(len(granted))
-        for ticket in granted:
-            pacer.leave(ticket, tenth / 10)
+        for queued in granted:
+            limiter.leave(queued, tenth / 10)
     assert sum(counts) == 25
     assert sum(counts[:10]) == 10
 
 
 def test_a_full_bucket_lets_the_others_pass() -> None:
-    pacer = RateLimiter()
-    first, second, read = enter(pacer, ORDERS), enter(pacer, ORDERS), enter(pacer, READ)
-    assert pacer.dispatch(0.0) == [first, read]
-    assert pacer.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
-    pacer.leave(first, 0.01)
-    assert pacer.dispatch(5 + MARGIN - 0.001) == []
-    assert pacer.dispatch(5 + MARGIN) == [second]
+    limiter = RateLimiter()
+    first, second, read = enter(limiter, ORDERS), enter(limiter, ORDERS), enter(limiter, READ)
+    assert limiter.dispatch(0.0) == [first, read]
+    assert limiter.seconds_until(second, 0.0) == pytest.approx(5 + MARGIN)
+    limiter.leave(first, 0.01)
+    assert limiter.dispatch(5 + MARGIN - 0.001) == []
+    assert limiter.dispatch(5 + MARGIN) == [second]
 
 
 def test_a_tickle_comes_first_then_an_order_then_a_read() -> None:
-    pacer = RateLimiter()
-    read, order, tickle = enter(pacer, READ), enter(pacer, PLACE), enter(pacer, TICKLE)
-    assert pacer.dispatch(0.0) == [tickle, order, read]
+    limiter = RateLimiter()
+    read, order, tickle = enter(limiter, READ), enter(limiter, PLACE), enter(limiter, TICKLE)
+    assert limiter.dispatch(0.0) == [tickle, order, read]
 
 
 def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
-    pacer = RateLimiter()
-    reads = [enter(pacer, READ) for _ in range(6)]
-    assert pacer.dispatch(0.0) == reads[:2]
-    orders = [enter(pacer, PLACE) for _ in range(2)]
-    assert pacer.dispatch(0.0) == orders[:1]
-    tickle = enter(pacer, TICKLE)
-    assert pacer.dispatch(0.0) == [tickle]
-    assert pacer.dispatch(0.0) == []
-    pacer.leave(reads[0], 0.0)
-    assert pacer.dispatch(0.0) == [orders[1]]
-    pacer.leave(orders[0], 0.0)
-    assert pacer.dispatch(0.0) == [reads[2]]  # the tickle has its own slot
-    pacer.leave(tickle, 0.0)
-    assert pacer.dispatch(0.0) == []
+    limiter = RateLimiter()
+    reads = [enter(limiter, READ) for _ in range(6)]
+    assert limiter.dispatch(0.0) == reads[:2]
+    orders = [enter(limiter, PLACE) for _ in range(2)]
+    assert limiter.dispatch(0.0) == orders[:1]
+    tickle = enter(limiter, TICKLE)
+    assert limiter.dispatch(0.0) == [tickle]
+    assert limiter.dispatch(0.0) == []
+    limiter.leave(reads[0], 0.0)
+    assert limiter.dispatch(0.0) == [orders[1]]
+    limiter.leave(orders[0], 0.0)
+    assert limiter.dispatch(0.0) == [reads[2]]  # the tickle has its own slot
+    limiter.leave(tickle, 0.0)
+    assert limiter.dispatch(0.0) == []
 
 
 def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     for operation in (READ, READ, PLACE):
-        enter(pacer, operation)
-    assert len(pacer.dispatch(0.0)) == 3
-    second, cancel = enter(pacer, PLACE), enter(pacer, CANCEL)
-    assert pacer.dispatch(0.0) == [cancel]
-    tickle = enter(pacer, TICKLE)
-    assert pacer.dispatch(0.0) == []
-    pacer.leave(cancel, 0.1)
-    assert pacer.dispatch(0.1) == [tickle]
+        enter(limiter, operation)
+    assert len(limiter.dispatch(0.0)) == 3
+    second, cancel = enter(limiter, PLACE), enter(limiter, CANCEL)
+    assert limiter.dispatch(0.0) == [cancel]
+    tickle = enter(limiter, TICKLE)
+    assert limiter.dispatch(0.0) == []
+    limiter.leave(cancel, 0.1)
+    assert limiter.dispatch(0.1) == [tickle]
     assert not second.granted
 
 
@@ -287,12 +287,12 @@ KINDS = st.sampled_from([kinds.TICKLE, kinds.CANCEL, kinds.ORDER, kinds.READ])
 
 @given(st.lists(KINDS, max_size=60))
 def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
-    flying: list[int] = []
+    in_flight: list[int] = []
     for kind in wanted:
-        if has_slot(kind, flying):
-            flying.append(kind)
-    reads = flying.count(kinds.READ)
-    assert len(flying) <= MAX_IN_FLIGHT
+        if has_slot(kind, in_flight):
+            in_flight.append(kind)
+    reads = in_flight.count(kinds.READ)
+    assert len(in_flight) <= MAX_IN_FLIGHT
     assert reads <= MAX_IN_FLIGHT - KEPT_FOR_TICKLE - KEPT_FOR_ORDERS
     only_reads = [kinds.READ] * reads
     for kind in (kinds.TICKLE, kinds.CANCEL, kinds.ORDER):
@@ -301,7 +301,9 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
     assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
     # Whatever a read may do with so many urgent calls waiting, it may do with fewer.
     for urgent in range(1, 4):
-        assert not has_slot(kinds.READ, flying, urgent) or has_slot(kinds.READ, flying, urgent - 1)
+        assert not has_slot(kinds.READ, in_flight, urgent) or has_slot(
+            kinds.READ, in_flight, urgent - 1
+        )
 
 
 @given(
@@ -312,85 +314,85 @@ def test_an_order_goes_within_a_window_whatever_is_queued(
     reads: list[tuple[bool, float]], at: float
 ) -> None:
     """Slow and silent reads flood the queue; an order comes at any moment."""
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     for _ in range(50):
-        enter(pacer, READ)
-    now, flying, number = 0.0, list[tuple[float, QueuedCall]](), 0
+        enter(limiter, READ)
+    now, in_flight, number = 0.0, list[tuple[float, QueuedCall]](), 0
     order: QueuedCall | None = None
     entered = 0.0
     while order is None or not order.granted:
         if order is None and now >= at:
-            order = enter(pacer, PLACE)
+            order = enter(limiter, PLACE)
             entered = now
-        for ticket in pacer.dispatch(now):
+        for queued in limiter.dispatch(now):
             silent, seconds = reads[number % len(reads)]
             number += 1
-            flying.append((now + (1e9 if silent else seconds), ticket))
-        for each in [one for one in flying if one[0] <= now]:
-            flying.remove(each)
-            pacer.leave(each[1], now)
+            in_flight.append((now + (1e9 if silent else seconds), queued))
+        for each in [one for one in in_flight if one[0] <= now]:
+            in_flight.remove(each)
+            limiter.leave(each[1], now)
         now += 0.01
     assert order.went - entered <= SESSION_LIMIT.seconds + MARGIN + 0.02
 
 
 def test_a_pause_holds_a_priority_and_what_is_less_urgent() -> None:
-    pacer = RateLimiter()
-    read = enter(pacer, READ)
-    assert pacer.dispatch(0.0) == [read]
-    pacer.postpone(read, "", 3.0, LEAST_URGENT)
-    assert pacer.dispatch(1.0) == []
-    order = enter(pacer, PLACE)
-    assert pacer.seconds_until(order, 1.0) == 0
-    assert pacer.seconds_until(read, 1.0) == 2.0
-    assert pacer.dispatch(1.0) == [order]
-    pacer.postpone(order, "", 2.0, 1)
-    tickle = enter(pacer, TICKLE)
-    assert pacer.dispatch(1.0) == [tickle]
-    assert pacer.dispatch(2.0) == [order]
-    pacer.postpone(tickle, "", 9.0)
-    assert pacer.dispatch(8.0) == []
-    pacer.forgive()
-    assert pacer.dispatch(8.0) == [tickle, read]
+    limiter = RateLimiter()
+    read = enter(limiter, READ)
+    assert limiter.dispatch(0.0) == [read]
+    limiter.postpone(read, "", 3.0, LEAST_URGENT)
+    assert limiter.dispatch(1.0) == []
+    order = enter(limiter, PLACE)
+    assert limiter.seconds_until(order, 1.0) == 0
+    assert limiter.seconds_until(read, 1.0) == 2.0
+    assert limiter.dispatch(1.0) == [order]
+    limiter.postpone(order, "", 2.0, 1)
+    tickle = enter(limiter, TICKLE)
+    assert limiter.dispatch(1.0) == [tickle]
+    assert limiter.dispatch(2.0) == [order]
+    limiter.postpone(tickle, "", 9.0)
+    assert limiter.dispatch(8.0) == []
+    limiter.forgive()
+    assert limiter.dispatch(8.0) == [tickle, read]
 
 
 def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
-    pacer = RateLimiter()
-    first = enter(pacer, READ)
-    assert pacer.dispatch(0.0) == [first]
-    pacer.withdraw(first)
+    limiter = RateLimiter()
+    first = enter(limiter, READ)
+    assert limiter.dispatch(0.0) == [first]
+    limiter.withdraw(first)
     assert not first.granted
-    others = [enter(pacer, READ) for _ in range(3)]
-    assert pacer.dispatch(0.0) == others[:2]
-    pacer.enter(first)
-    pacer.leave(others[0], 0.1)
-    assert pacer.dispatch(0.1) == [first]
+    others = [enter(limiter, READ) for _ in range(3)]
+    assert limiter.dispatch(0.0) == others[:2]
+    limiter.enter(first)
+    limiter.leave(others[0], 0.1)
+    assert limiter.dispatch(0.1) == [first]
 
 
 def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
-    pacer = RateLimiter()
-    first, second, third = (enter(pacer, ORDERS) for _ in range(3))
-    pacer.dispatch(0.0)
-    assert pacer.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
-    pacer.leave(second, 0.0)
-    pacer.leave(second, 0.0)
-    assert pacer.seconds_until(third, 0.0) == pytest.approx(5 + MARGIN)
-    pacer.leave(first, 0.0)
-    assert pacer.dispatch(6.0) == [third]
+    limiter = RateLimiter()
+    first, second, third = (enter(limiter, ORDERS) for _ in range(3))
+    limiter.dispatch(0.0)
+    assert limiter.seconds_until(third, 0.0) == pytest.approx(2 * (5 + MARGIN))
+    limiter.leave(second, 0.0)
+    limiter.leave(second, 0.0)
+    assert limiter.seconds_until(third, 0.0) == pytest.approx(5 + MARGIN)
+    limiter.leave(first, 0.0)
+    assert limiter.dispatch(6.0) == [third]
 
 
 def test_a_penalty_holds_everything() -> None:
-    pacer = RateLimiter()
-    pacer.penalise(100.0, None)
-    ticket = enter(pacer, TICKLE)
-    assert pacer.dispatch(100.0) == []
-    assert pacer.seconds_until(ticket, 100.0) == PENALTY
-    pacer.penalise(100.0, 5.0)  # never shortened
-    assert pacer.seconds_until(ticket, 100.0) == PENALTY
-    pacer.forgive()
-    assert pacer.dispatch(100.0) == [ticket]
-    pacer.penalise(100.0, 0.0)
-    assert pacer.blocked_until == 101.0
-    assert pacer.dispatch(101.0) == []
+    limiter = RateLimiter()
+    limiter.penalise(100.0, None)
+    queued = enter(limiter, TICKLE)
+    assert limiter.dispatch(100.0) == []
+    assert limiter.seconds_until(queued, 100.0) == PENALTY
+    limiter.penalise(100.0, 5.0)  # never shortened
+    assert limiter.seconds_until(queued, 100.0) == PENALTY
+    limiter.forgive()
+    assert limiter.dispatch(100.0) == [queued]
+    limiter.penalise(100.0, 0.0)
+    assert limiter.blocked_until == 101.0
+    assert limiter.dispatch(101.0) == []
 
 
 @pytest.mark.parametrize(
@@ -435,19 +437,45 @@ def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
 
 
 def test_a_window_opens_for_each_in_turn() -> None:
-    window = Window(Limit(2, 10.0))
-    assert window.opens_for(0, 0.0) == window.opens_for(1, 0.0) == 0.0
-    assert window.opens_for(2, 0.0) == pytest.approx(10 + MARGIN)
-    window.add("a", 0.0)
-    window.add("b", 4.0)
-    assert window.opens_for(0, 5.0) == pytest.approx(10)  # neither has been answered
-    window.land("b", latest(4.0, 4.0))
-    window.land("a", latest(0.0, 0.01))
-    assert window.free(5.0) == 0
-    assert window.opens_for(0, 5.0) == pytest.approx(5 + MARGIN)
-    assert window.opens_for(1, 5.0) == pytest.approx(9 + MARGIN)
-    assert window.opens_for(2, 5.0) == pytest.approx(15 + 2 * MARGIN)
-    assert window.free(10 + MARGIN) == 1
+    state, limit = LimitState(), Limit(2, 10.0)
+    assert state.seconds_until_free("", limit, 0.0) == 0.0
+    assert state.seconds_until_free("", limit, 0.0, 1) == 0.0
+    assert state.seconds_until_free("", limit, 0.0, 2) == pytest.approx(10 + MARGIN)
+    state.admit("a", InFlight(0.0))
+    state.admit("b", InFlight(4.0))
+    assert state.seconds_until_free("", limit, 5.0) == pytest.approx(10)  # no response yet
+    state.land("b", 4.0)
+    state.land("a", 0.01)
+    assert state.seconds_until_free("", limit, 5.0) == pytest.approx(5 + MARGIN)
+    assert state.seconds_until_free("", limit, 5.0, 1) == pytest.approx(9 + MARGIN)
+    assert state.seconds_until_free("", limit, 5.0, 2) == pytest.approx(15 + 2 * MARGIN)
+    assert state.seconds_until_free("", limit, 10 + MARGIN) == 0.0
+    assert state.seconds_until_free("", limit, 10 + MARGIN, 1) > 0
+
+
+def test_only_the_requests_of_a_bucket_count_in_it() -> None:
+    state, limit = LimitState(), Limit(1, 10.0)
+    state.admit("a", InFlight(0.0, bucket="A"))
+    state.admit("b", InFlight(0.0, bucket="B"))
+    assert state.seconds_until_free("A", limit, 5.0) == pytest.approx(10)
+    state.land("a", 5.0)
+    assert state.seconds_until_free("A", limit, 6.0) == pytest.approx(9)
+    assert state.seconds_until_free("B", limit, 6.0) == pytest.approx(10)
+    assert state.seconds_until_free("C", limit, 6.0) == 0.0
+    assert state.seconds_until_free("", Limit(2, 10.0), 6.0) == pytest.approx(9)
+
+
+def test_arrivals_are_forgotten_when_they_no_longer_count() -> None:
+    state = LimitState()
+    for token, at in (("a", 0.0), ("b", 1.0)):
+        state.admit(token, InFlight(at))
+        state.land(token, at)
+        state.land(token, at)
+    state.prune("", 10.0, 10.0 + MARGIN)
+    assert state.arrivals == {"": [1.0]}
+    state.prune("", 10.0, 20.0)
+    state.prune("A", 10.0, 20.0)
+    assert state.arrivals == {"": []}
 
 
 def test_every_published_limit_is_kept() -> None:
@@ -461,32 +489,34 @@ def test_every_published_limit_is_kept() -> None:
         assert list(limits) == expected, each["path"]
 
 
-def test_a_request_counts_from_its_answer_where_that_is_late() -> None:
+def test_a_request_counts_from_its_response_if_that_is_late() -> None:
     """The first connection takes its time: ten that waited for it arrive together, and late."""
-    window = Window(Limit(2, 1.0))
-    window.add("a", 0.0)
-    window.add("b", 0.0)
-    window.land("a", latest(0.0, 0.3))
-    assert window.free(1.0 + MARGIN) == 0
-    assert window.free(1.3) == 1  # no later than a second after the answer
-    assert window.free(60.0) == 1  # the other one may still arrive
-    assert window.opens_for(1, 60.0) == pytest.approx(1.0)
-    window.forget("b")
-    assert window.free(60.0) == 2
+    state, limit = LimitState(), Limit(2, 1.0)
+    state.admit("a", InFlight(0.0))
+    state.admit("b", InFlight(0.0))
+    state.land("a", 0.3)
+    assert state.seconds_until_free("", limit, 1.0 + MARGIN) > 0
+    assert state.seconds_until_free("", limit, 1.3) == 0  # one second after the response
+    assert state.seconds_until_free("", limit, 1.3, 1) > 0
+    assert state.seconds_until_free("", limit, 60.0) == 0
+    # The other one may still arrive.
+    assert state.seconds_until_free("", limit, 60.0, 1) == pytest.approx(1.0)
+    state.withdraw("b")
+    assert state.seconds_until_free("", limit, 60.0, 1) == 0
 
 
 def test_a_call_that_nobody_makes_any_more_is_known() -> None:
-    pacer = RateLimiter()
+    limiter = RateLimiter()
     gone: list[bool] = []
-    kept, lost = (lambda: pacer), (lambda: None if gone else pacer)
-    tickets = [QueuedCall.of(READ) for _ in range(4)]
-    for ticket, owner in zip(tickets, (kept, lost, None, lost), strict=True):
-        ticket.owner = owner
-        pacer.enter(ticket)
-    assert sum(each.granted for each in pacer.dispatch(0.0)) == 2
-    assert pacer.forgotten() == []
+    kept, lost = (lambda: limiter), (lambda: None if gone else limiter)
+    calls = [QueuedCall.of(READ) for _ in range(4)]
+    for queued, owner in zip(calls, (kept, lost, None, lost), strict=True):
+        queued.owner = owner
+        limiter.enter(queued)
+    assert sum(each.granted for each in limiter.dispatch(0.0)) == 2
+    assert limiter.forgotten() == []
     gone.append(True)
-    assert set(map(id, pacer.forgotten())) == {id(tickets[1]), id(tickets[3])}
-    for ticket in pacer.forgotten():
-        pacer.leave(ticket, 0.0)
-    assert pacer.forgotten() == []
+    assert set(map(id, limiter.forgotten())) == {id(calls[1]), id(calls[3])}
+    for queued in limiter.forgotten():
+        limiter.leave(queued, 0.0)
+    assert limiter.forgotten() == []

@@ -1,0 +1,188 @@
+"""Rate limit state of one gateway, and the algorithm that decides whether a request may be sent.
+
+The state is a value. A process keeps one in memory; several processes share one in a SQLite file or
+on a Redis server, where a change reads it, changes it and writes it in one transaction.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from typing import Final, NamedTuple
+
+import msgspec
+
+from .limits import PENALTY, Limit
+from .slots import READ, has_slot
+
+# Seconds by which a window is longer than published: requests arrive closer together than they
+# were sent.
+MARGIN: Final = 0.05
+
+
+def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
+    """Return the latest time at which a request can have arrived, as its window counts it.
+
+    Args:
+        sent_at: when it was sent.
+        now: when its response came; or the present, while it is in flight.
+        return_time: seconds that a response takes at least after the request has arrived.
+    """
+    return max(sent_at, now - MARGIN - return_time)  # a window's length includes the margin
+
+
+class InFlight(msgspec.Struct, array_like=True):
+    """A request in flight.
+
+    Attributes:
+        sent_at: when it was sent.
+        lease: seconds after which it ends, whatever became of its process.
+        bucket: bucket that it counts in besides the session's; empty for none.
+        kind: kind of the call.
+    """
+
+    sent_at: float
+    lease: float = math.inf
+    bucket: str = ""
+    kind: int = READ
+
+
+class Full(NamedTuple):
+    """Why a request may not be sent yet.
+
+    Attributes:
+        seconds: time until its limit may have room, at least; 0 if it waits for a response.
+        bucket: bucket whose limit is full, "" for the session's; None if there is no slot.
+    """
+
+    seconds: float
+    bucket: str | None
+
+
+class LimitState(msgspec.Struct, omit_defaults=True):
+    """Requests that still count against the rate limits of one gateway.
+
+    IBKR counts a request when it arrives, which may be long after it was sent: a connection had to
+    be made first, or the gateway was busy. A request in flight therefore occupies its places in the
+    windows. The response shows that it has arrived: it then counts from the latest time at which
+    that can have happened.
+
+    Attributes:
+        arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.
+        in_flight: requests in flight, by token.
+        blocked_until: end of the penalty for too many requests.
+    """
+
+    arrivals: dict[str, list[float]] = {}
+    in_flight: dict[str, InFlight] = {}
+    blocked_until: float = 0.0
+
+    def full(
+        self,
+        kind: int,
+        bucket: str,
+        limits: tuple[Limit, ...],
+        session_limit: Limit,
+        now: float,
+        urgent: int = 0,
+    ) -> Full | None:
+        """Return why a request may not be sent now; None if it may.
+
+        Args:
+            kind: kind of the call.
+            bucket: bucket that it counts in besides the session's; empty for none.
+            limits: limits of the bucket.
+            session_limit: limit of the session.
+            now: the time.
+            urgent: urgent requests that wait in other processes; a read leaves them the next
+                slots and the next places in the session's window.
+        """
+        if not has_slot(kind, [each.kind for each in self.in_flight.values()], urgent):
+            return Full(0.0, None)
+        wait = 0.0
+        for limit in limits:
+            wait = max(wait, self.seconds_until_free(bucket, limit, now))
+        if wait > 0:
+            return Full(wait, bucket)
+        wait = self.seconds_until_free("", session_limit, now)
+        if wait > 0:
+            return Full(wait, "")
+        if urgent and self.seconds_until_free("", session_limit, now, urgent) > 0:
+            return Full(0.0, None)
+        return None
+
+    def seconds_until_free(self, bucket: str, limit: Limit, now: float, ahead: int = 0) -> float:
+        """Return the seconds until a limit has room for one more request, at least; 0 for now.
+
+        Args:
+            bucket: bucket of the limit.
+            limit: the limit.
+            now: the time.
+            ahead: requests that come first.
+        """
+        in_flight = self.in_flight.values()
+        flying = [each.bucket for each in in_flight].count(bucket) if bucket else len(in_flight)
+        arrivals = self.arrivals.get(bucket, ())
+        length = limit.seconds + MARGIN
+        left = limit.count - flying - ahead
+        if left > 0 and (len(arrivals) < left or arrivals[-left] + length <= now):
+            return 0.0
+        counted = [at for at in arrivals if at + length > now]
+        counted += [
+            latest_arrival(each.sent_at, now)
+            for each in in_flight
+            if not bucket or each.bucket == bucket
+        ]
+        counted.sort()
+        rounds, place = divmod(ahead + len(counted) - limit.count, limit.count)
+        # Requests that are sent from now on count until one window length after they were sent.
+        opened = counted[place] if place < len(counted) else now
+        return opened + length * (rounds + 1) - now
+
+    def admit(self, token: str, request: InFlight) -> None:
+        """Record a request that is sent now."""
+        self.in_flight[token] = request
+
+    def land(self, token: str, now: float, return_time: float = 0.0) -> None:
+        """Record the end of a request: its response, an error or a cancellation.
+
+        It may be called again, because an interrupt can come in the middle.
+
+        Args:
+            token: names the request.
+            now: the time.
+            return_time: seconds that a response takes at least after the request has arrived.
+        """
+        request = self.in_flight.get(token)
+        if request is not None:
+            arrived = latest_arrival(request.sent_at, now, return_time)
+            insort(self.arrivals.setdefault("", []), arrived)
+            if request.bucket:
+                insort(self.arrivals.setdefault(request.bucket, []), arrived)
+            del self.in_flight[token]
+
+    def withdraw(self, token: str) -> None:
+        """Remove a request that was not sent."""
+        self.in_flight.pop(token, None)
+
+    def prune(self, bucket: str, seconds: float, now: float) -> None:
+        """Remove the arrivals in a bucket that no longer count.
+
+        Args:
+            bucket: the bucket.
+            seconds: length of its longest limit.
+            now: the time.
+        """
+        arrivals = self.arrivals.get(bucket)
+        while arrivals and arrivals[0] + seconds + MARGIN <= now:
+            del arrivals[0]
+
+    def penalise(self, now: float, seconds: float | None) -> None:
+        """Block all requests, because the gateway reported too many.
+
+        Args:
+            now: the time.
+            seconds: length of the penalty; None for IBKR's.
+        """
+        until = now + (PENALTY if seconds is None else max(seconds, 1.0))
+        self.blocked_until = max(self.blocked_until, until)
