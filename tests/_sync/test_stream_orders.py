@@ -260,7 +260,7 @@ def test_failures_of_rest_are_waited_out(raw: RawGateway, caplog: pytest.LogCapt
         until(lambda: not ws.orders.known)
         assert wait(ws) == {}
         assert orders.count("/orders") == asked + 3
-    assert caplog.text.count("the orders cannot be asked for yet") == 2
+    assert caplog.text.count("the orders cannot be requested yet") == 2
 
 
 def test_an_unreadable_message_about_orders_is_made_up_for(raw: RawGateway) -> None:

@@ -1,4 +1,4 @@
-"""Streams."""
+"""WebSocket client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .worker import AsyncStreamWorker
 
 
 class AsyncWsClient(AsyncSubscribing):
-    """A stream of messages from the gateway that can be left running.
+    """Stream of messages from the gateway, which reconnects by itself.
 
     Made by ``AsyncWsClient.connect(client)``. Iterate over it for messages:
 
@@ -30,9 +30,8 @@ class AsyncWsClient(AsyncSubscribing):
             ...
     ```
 
-    Beside the program it reads the socket, keeps it alive, renews market data before IBKR ends it,
-    and makes a new connection when one is lost; a `Gap` then stands before the first message that
-    follows.
+    A worker in the background reads the socket, keeps it alive, renews market data before IBKR ends
+    it, and reconnects when a connection is lost. A `Gap` then comes before the next message.
     """
 
     def __init__(self, worker: AsyncStreamWorker) -> None:
@@ -45,17 +44,17 @@ class AsyncWsClient(AsyncSubscribing):
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended: nothing comes any more but what was not read yet."""
+        """Whether the stream has ended. You can still read the messages in its buffer."""
         return self._stream_worker.ended
 
     @property
     def close_reason(self) -> WsClosed | None:
-        """Why it ended by itself; None while it is open and after ``close()``."""
+        """Why the stream ended by itself; None while it is open and after ``close()``."""
         return self._stream_worker.close_reason
 
     @property
     def stats(self) -> StreamStats:
-        """How it is doing: what came, was merged or missed, and how far the reader is behind."""
+        """Statistics: messages received, merged and missed, and how far your program is behind."""
         state = self._stream_worker.state
         with self._stream_worker.lock:
             return StreamStats(
@@ -80,27 +79,27 @@ class AsyncWsClient(AsyncSubscribing):
     ) -> rt.Connecting[AsyncWsClient]:
         """Open a stream and wait until the gateway is ready on it.
 
-        The session comes from ``POST /tickle``, for each connection anew; address, certificates and
-        proxy are the client's.
+        Each connection gets its session from ``POST /tickle``. Address, certificates and proxy are
+        those of the client.
 
         Args:
-            client: whose session to use. Closing it does not close the stream, which then cannot
-                reconnect any more.
-            reconnect: whether to make a new connection when one is lost. False: the iteration ends.
+            client: the client whose session to use. Closing it does not close the stream, but the
+                stream can then not reconnect.
+            reconnect: whether to reconnect when a connection is lost. If False, the iteration ends.
             ready_timeout: seconds to wait for the gateway's ``system`` message.
-            buffer: how many messages that nobody has read are held. What comes beyond is counted
+            buffer: how many unread messages the stream holds. Further ones are dropped, and counted
                 in a `Gap` for each topic.
-            quote_backlog: how many quotes that nobody has read are held before those of one
-                contract are merged into one. With 0 a reader never gets an outdated quote; with
-                more it gets every single one, as long as it keeps up.
+            quote_backlog: how many unread quotes the stream holds before it merges those of one
+                contract. With 0 your program never gets an outdated quote; with more it gets every
+                quote as long as it keeps up.
 
         Raises:
-            NotAuthenticated: nobody is logged in.
+            NotAuthenticated: the gateway is not logged in.
             NoSession: the brokerage session is closed.
-            WsConnectFailed: the WebSocket could not be opened, or this process has five open to
-                the gateway already, which serves no more.
-            WsTimeout: it opened, but the gateway never became ready.
-            InvalidRequest: an argument cannot be used.
+            WsConnectFailed: the WebSocket could not be opened, or this process already has the
+                five streams that a gateway serves.
+            WsTimeout: the WebSocket opened, but the gateway did not become ready in time.
+            InvalidRequest: an argument is not valid.
         """
         if not isinstance(client, AsyncClient):
             raise InvalidRequest(
@@ -125,25 +124,28 @@ class AsyncWsClient(AsyncSubscribing):
         """Return the next message, or None when the stream has ended.
 
         Args:
-            timeout: seconds to wait; None for as long as it takes.
+            timeout: seconds to wait; None to wait without a limit.
 
         Raises:
-            WsTimeout: none came in time; or, without reconnection, the gateway fell silent.
-            WsProtocolError: without reconnection: what came is not WebSocket.
-            WsError: somebody else is waiting already.
+            WsTimeout: no message came in time; or, without reconnection, the gateway sent nothing
+                for too long.
+            WsProtocolError: without reconnection: the gateway's data are not valid WebSocket.
+            WsError: another reader is already waiting.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
         worker = self._stream_worker
         if worker.drifts:
-            self._tell_drifts()
+            self._report_drifts()
         message = worker.take()
         if message is not None:
             return message
         self._client._pipeline.owner.check()
         with worker.lock:
             if self._reading:
-                raise WsError("somebody else is already waiting for the next message")
+                raise WsError(
+                    "another reader is already waiting for the next message: use one reader"
+                )
             self._reading = True
         try:
             return await self._wait_for_message(timeout)
@@ -164,10 +166,10 @@ class AsyncWsClient(AsyncSubscribing):
 
     def _take(self) -> Message | None:
         if self._stream_worker.drifts:
-            self._tell_drifts()
+            self._report_drifts()
         return self._stream_worker.take()
 
-    def _tell_drifts(self) -> None:
+    def _report_drifts(self) -> None:
         drifts = list(self._stream_worker.drifts)
         del self._stream_worker.drifts[: len(drifts)]
         self._client._pipeline.report(drifts, strict=False)
@@ -185,7 +187,7 @@ class AsyncWsClient(AsyncSubscribing):
         return message
 
     async def aclose(self) -> None:
-        """Close the stream; whoever waits for a message gets None. Doing so twice is fine."""
+        """Close the stream; a reader that waits for a message gets None. You may call it twice."""
         if not self._client._pipeline.owner.inherited:
             await self._stream_worker.aclose()
 
@@ -199,7 +201,7 @@ class AsyncWsClient(AsyncSubscribing):
         worker = getattr(self, "_stream_worker", None)
         if worker is None or worker.ended or worker.client._pipeline.owner.inherited:
             return
-        # The worker must not go on for nobody.
+        # Nobody reads the stream any more, so the worker must stop.
         worker.abandon()
         warnings.warn(
             f"{self!r} was never closed; use it as a context manager",

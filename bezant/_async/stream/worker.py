@@ -1,4 +1,4 @@
-"""What keeps a stream's connection going beside the program."""
+"""Background worker of a stream: connects, reads, sends and reconnects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
 from ..._core.stream.handshake import Header
-from ..._core.stream.order_check import Ask
+from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
 from ..._core.stream.state import StreamState
 from ..._runtime import _async as rt
@@ -45,9 +45,9 @@ _HTTP_AND_HANDSHAKE = 5.0
 
 
 class AsyncStreamWorker:
-    """A stream's state, its socket, and the worker that reads it.
+    """State and socket of a stream, and the worker that reads the socket.
 
-    The worker holds this and not the stream, so that a forgotten stream can end it.
+    The worker holds this object and not the stream, so that a stream that nobody holds can end it.
     """
 
     def __init__(
@@ -81,17 +81,18 @@ class AsyncStreamWorker:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing comes any more."""
+        """Whether the stream has ended."""
         return self.state.phase is Phase.ENDED
 
     # Opening
 
     async def open(self) -> None:
-        """Make the first connection and wait until the gateway is ready on it.
+        """Connect for the first time and wait until the gateway is ready.
 
         Raises:
             SessionError: the gateway is not logged in.
-            WsConnectFailed: this process has as many open as the gateway serves, or it was refused.
+            WsConnectFailed: this process has as many streams as a gateway serves, or the gateway
+                refused the connection.
             WsError: the gateway was not ready in time.
         """
         limiter = self.client._pipeline.limiter
@@ -113,10 +114,10 @@ class AsyncStreamWorker:
         client = self.client
         tickle = await client.tickle()
         if tickle.status is not None:
-            trouble = error_for(tickle.status, TICKLE.operation)
-            if trouble is not None and not tickle.status.ready:
-                trouble.login_url = client.gateway_root
-                raise trouble
+            error = error_for(tickle.status, TICKLE.operation)
+            if error is not None and not tickle.status.ready:
+                error.login_url = client.gateway_root
+                raise error
         session = Secret(tickle.session or "")
         settings = client._settings
         headers: list[Header] = [("Origin", settings.base_url.root)]
@@ -161,7 +162,7 @@ class AsyncStreamWorker:
             while await self._step():
                 self._pass_on()
         except Exception as error:
-            _logger.exception("a stream met an error that it does not know")
+            _logger.exception("the stream failed with an unexpected error")
             self._end(WsError(f"unexpected: {error!r}"), str(error))
         finally:
             if self._socket is not None:
@@ -170,9 +171,9 @@ class AsyncStreamWorker:
             self._check_bell.ring()
 
     def _pass_on(self) -> None:
-        """Tell others of what the last step has found out."""
+        """Pass on what the last step has found."""
         state = self.state
-        if state.order_check.stirred:
+        if state.order_check.changed:
             self._check_bell.ring()
         session, state.new_session = state.new_session, None
         if session is not None:
@@ -182,7 +183,7 @@ class AsyncStreamWorker:
             self.client._pipeline.heard_session(session.value)
 
     async def _step(self) -> bool:
-        """Do what is next; False when there is nothing left to do."""
+        """Do the next step; return False if the stream has ended."""
         phase = self.state.phase
         socket = self._socket
         try:
@@ -240,10 +241,10 @@ class AsyncStreamWorker:
         with self.lock:
             socket, self._socket = self._socket, None
         if socket is not None:
-            _logger.warning("the stream lost its connection and makes another one")
+            _logger.warning("the stream lost its connection and reconnects")
             socket.abort()
             await socket.aclose()
-            # What came before may be waited for.
+            # A reader may be waiting for a message that came before.
             self.bell.ring()
 
     async def _connect_again(self) -> None:
@@ -267,7 +268,7 @@ class AsyncStreamWorker:
         self.bell.ring()
 
     async def _probe(self) -> None:
-        """Ask whether the gateway is still there: it may be waiting for another stream to end."""
+        """Check that the gateway still responds: it may be waiting for another stream to end."""
         session: Secret | None = None
         reason = "the gateway is no longer logged in"
         try:
@@ -279,7 +280,7 @@ class AsyncStreamWorker:
                 session = Secret(tickle.session or "")
                 _logger.warning(
                     "the gateway has sent no system message for %.0f s: it may have five "
-                    "WebSockets open already, so this one waits for its place",
+                    "WebSockets open already, so this one waits",
                     rt.monotonic() - self.state.last_heard,
                 )
         with self.lock:
@@ -293,10 +294,10 @@ class AsyncStreamWorker:
         with self.lock:
             self.state.end(reason, rt.monotonic())
 
-    # Whether the orders are complete
+    # Order check
 
     def check_orders(self) -> None:
-        """Have somebody ask for the orders where the stream does not tell them all."""
+        """Start the worker that requests orders which the stream does not send."""
         with self.lock:
             if self._checker is None and not self.ended:
                 self._checker = rt.Worker(self._check_orders, "bezant-orders")
@@ -308,33 +309,33 @@ class AsyncStreamWorker:
             with self.lock:
                 step = self.state.order_check.next(rt.monotonic())
             self.bell.ring()  # they may be known now
-            if not isinstance(step, Ask):
+            if not isinstance(step, OrderRequest):
                 await self._check_bell.wait(heard, step)
-            elif not await self._ask(step):
+            elif not await self._request_orders(step):
                 return
 
-    async def _ask(self, ask: Ask) -> bool:
-        """Ask for the list of orders or for one of them; False when the client is closed."""
+    async def _request_orders(self, request: OrderRequest) -> bool:
+        """Request the list of orders or one of them; return False if the client is closed."""
         check = self.state.order_check
         try:
-            if ask.order_id is None:
+            if request.order_id is None:
                 orders = await self._order_list()
                 with self.lock:
-                    self.state.take_order_list(ask, orders, rt.monotonic())
+                    self.state.take_order_list(request, orders, rt.monotonic())
             else:
-                status = await self._order_status(ask.order_id)
+                status = await self._order_status(request.order_id)
                 with self.lock:
-                    self.state.take_order_status(ask, status, rt.monotonic())
+                    self.state.take_order_status(request, status, rt.monotonic())
         except (ClientClosed, WrongContext):
             return False
         except Exception as error:
             if isinstance(error, BezantError):
-                _logger.info("the orders cannot be asked for yet: %s", error)
+                _logger.info("the orders cannot be requested yet: %s", error)
             else:
-                _logger.exception("asking for the orders met an error that it does not know")
+                _logger.exception("the request for orders failed with an unexpected error")
             pause = error.retry_after if isinstance(error, PacingError) else 0.0
             with self.lock:
-                check.failed(ask, rt.monotonic(), at_least=max(pause, self.client.penalty_left))
+                check.failed(request, rt.monotonic(), at_least=max(pause, self.client.penalty_left))
         for order_id in check.take_lost():
             _logger.warning(
                 "order %d was working before the stream was interrupted, and its status is unknown "
@@ -347,13 +348,13 @@ class AsyncStreamWorker:
         try:
             return await self.client.orders()
         except IncompleteList as error:
-            # Every order that the list lacks is asked for by its id.
+            # The status of each missing order is requested by its id.
             _logger.info("%s", error)
             return []
 
     async def _order_status(self, order_id: int) -> OrderStatus | None:
-        """Return an order's status; None where the gateway does not know it."""
-        # An unknown order takes the gateway five seconds: not several times that.
+        """Return an order's status; None if the gateway does not know it."""
+        # An unknown order takes the gateway 5 seconds: do not retry.
         client = self.client.with_options(retries=0)
         try:
             return await client.api.orders.get_order_status(order_id=order_id)
@@ -363,13 +364,13 @@ class AsyncStreamWorker:
             _logger.info("%s", error)
             return None
 
-    # What the stream asks for
+    # Commands and messages
 
     async def flush(self) -> None:
-        """Send what is due, in order.
+        """Send the commands that are due, in order.
 
         Raises:
-            WsError: it cannot be sent.
+            WsError: a command cannot be sent.
         """
         async with self._send_lock:
             while True:
@@ -381,12 +382,12 @@ class AsyncStreamWorker:
                 await socket.send(command)
 
     def take(self) -> Message | None:
-        """Return the oldest message that was not read yet."""
+        """Return the oldest unread message; None if there is none."""
         with self.lock:
             return self.state.message_buffer.take()
 
     def abandon(self) -> None:
-        """End it without waiting for that; from any thread."""
+        """End the stream without waiting; any thread may call it."""
         self._stopping.set()
         if self._socket is not None:
             self._socket.abort()

@@ -91,7 +91,7 @@ class LiveState:
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
             self._confirmations.confirm(ORDERS, orders[0])
-            self.order_check.told(now, fresh=self.orders.update(orders))
+            self.order_check.received(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
         """Take any message."""

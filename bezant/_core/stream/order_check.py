@@ -1,8 +1,8 @@
-"""Decides when the order book is complete, and what to ask REST for until it is.
+"""Order check: decides when the order book is complete, and what to request from REST until it is.
 
 The stream's snapshot of the orders has no end mark, may come in several messages, and does not come
-at all if there are no orders. It counts as complete when it holds every order that was working
-before, and no further order has come for a while. Otherwise REST is asked.
+at all if there are no orders. It counts as complete when it has every order that was working
+before, and no further order has come for a while. Otherwise the stream calls REST.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from .order_book import OrderBook
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
 
-# The bursts that the gateway begins a subscription with have been recorded to last 0.3 s.
+# The gateway begins a subscription with a burst of messages; recorded ones lasted 0.3 s.
 QUIET: Final = 1.0
-# A statuses filter hides an order that leaves them, so REST is asked from time to time.
+# A filter of statuses hides orders that leave them, so REST is called from time to time.
 FILTERED_INTERVAL: Final = 60.0
 _RETRY: Final = Backoff(5.0, 60.0)
-# The gateway answers with errors after a dense run of such calls.
+# The gateway returns errors after many such calls in a short time.
 _STATUS_PAUSE: Final = 0.1
 _UNCONFIRMED: Final = Backoff(30.0, 600.0)
 
 
-class Ask(NamedTuple):
-    """A question for REST.
+class OrderRequest(NamedTuple):
+    """A request to REST.
 
     Attributes:
-        number: counts the interruptions, so that late answers are dropped.
-        order_id: the order to ask for; None for the list of orders.
+        number: counts the interruptions, so that late responses are ignored.
+        order_id: the order whose status to request; None for the list of orders.
     """
 
     number: int
@@ -49,8 +49,8 @@ class Ask(NamedTuple):
 class _Stage(Enum):
     OFF = "nobody subscribes to orders, or there is no connection"
     SNAPSHOT = "the stream sends its list"
-    LIST = "the list is to be asked for"
-    STATUS = "single orders are to be asked for"
+    LIST = "the list has to be requested"
+    STATUS = "the status of single orders has to be requested"
     DONE = "complete"
 
 
@@ -58,8 +58,8 @@ class OrderCheck:
     """State machine that completes an order book after an interruption.
 
     Attributes:
-        stirred: whether the next step may be due earlier than `next` has said.
-        updates: orders whose status REST has corrected, until they are delivered.
+        changed: whether the next step may be due earlier than `next` has returned.
+        updates: orders whose status REST has corrected, until the stream delivers them.
     """
 
     def __init__(self, book: OrderBook) -> None:
@@ -69,16 +69,16 @@ class OrderCheck:
         self._due = math.inf
         self._statuses: frozenset[str] | None = None
         self._recognisable = True
-        self._to_ask: deque[int] = deque()
+        self._to_request: deque[int] = deque()
         self._failures = 0
         self._rounds = 0
         self._again = False
-        self.stirred: bool = False
+        self.changed: bool = False
         self.updates: list[OrderUpdate] = []
         self._lost: list[int] = []
 
     def start(self, arguments: Mapping[str, Any], reason: str, now: float) -> None:
-        """Begin: the subscription was sent just now.
+        """Begin: the subscription has just been sent.
 
         Args:
             arguments: the arguments of the subscription.
@@ -91,7 +91,7 @@ class OrderCheck:
         self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
 
     def stop(self, reason: str) -> None:
-        """End: no orders come now."""
+        """End: the stream receives no orders."""
         self._begin(_Stage.OFF, reason, math.inf)
 
     def _begin(self, stage: _Stage, reason: str, due: float) -> None:
@@ -99,46 +99,46 @@ class OrderCheck:
         self._number += 1
         self._stage = stage
         self._due = due
-        self._to_ask.clear()
+        self._to_request.clear()
         self._failures = self._rounds = 0
         self._again = False
-        self.stirred = True
+        self.changed = True
 
-    def told(self, now: float, *, fresh: bool) -> None:
-        """Note an update of the stream; `fresh` if it is the first of an order."""
+    def received(self, now: float, *, fresh: bool) -> None:
+        """Note an update of the stream; `fresh` if it is the first one of an order."""
         if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
             self._due = now + QUIET
 
-    def told_nothing(self, now: float) -> None:
+    def received_empty_list(self, now: float) -> None:
         """Note that the stream has sent an empty list of orders."""
         if self._stage is _Stage.SNAPSHOT:
             self._due = now
-            self.stirred = True
+            self.changed = True
 
     def missed(self, reason: str, now: float) -> None:
         """Note that a message about orders could not be read."""
         if self._stage is not _Stage.OFF:
             self._begin(_Stage.LIST, reason, now)
 
-    def next(self, now: float) -> Ask | float | None:
-        """Return what to ask for, or the seconds to wait for something to be due; None for ever."""
-        self.stirred = False
+    def next(self, now: float) -> OrderRequest | float | None:
+        """Return a request to send, or the seconds until one is due; None if none will be."""
+        self.changed = False
         if self._stage is _Stage.SNAPSHOT and now >= self._due:
             if self._recognisable and self._book.complete:
                 self._finish(now)
             else:
                 self._stage = _Stage.LIST
-        if self._stage is _Stage.STATUS and not self._to_ask:
+        if self._stage is _Stage.STATUS and not self._to_request:
             self._finish(now)
         if self._due == math.inf:
             return None
         if now < self._due:
             return self._due - now
         if self._stage is _Stage.STATUS:
-            return Ask(self._number, self._to_ask[0])
+            return OrderRequest(self._number, self._to_request[0])
         self._stage = _Stage.LIST
         self._book.begin_check()
-        return Ask(self._number)
+        return OrderRequest(self._number)
 
     def _finish(self, now: float) -> None:
         self._stage = _Stage.DONE
@@ -149,23 +149,23 @@ class OrderCheck:
             self._due = min(self._due, now + _UNCONFIRMED.delay(self._rounds))
         self._book.settle()
 
-    def take_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
-        """Take over REST's list of orders."""
-        if ask.number != self._number:
+    def take_list(self, request: OrderRequest, orders: Iterable[LiveOrder], now: float) -> None:
+        """Apply REST's list of orders."""
+        if request.number != self._number:
             return
         rows = [_list_row(order) for order in orders if isinstance(order.order_id, int)]
         changed, doubtful = self._book.take_list(rows, self._statuses, again=self._again)
         self.updates += changed
         self._failures = 0
-        self._to_ask = deque(doubtful)
+        self._to_request = deque(doubtful)
         self._stage = _Stage.STATUS
         self._due = now
 
-    def take_status(self, ask: Ask, status: OrderStatus | None, now: float) -> None:
-        """Take over what REST says about one order; None where it does not know it."""
-        if ask.number != self._number or ask.order_id is None:
+    def take_status(self, request: OrderRequest, status: OrderStatus | None, now: float) -> None:
+        """Apply REST's response about one order; None if REST does not know it."""
+        if request.number != self._number or request.order_id is None:
             return
-        order_id = self._to_ask.popleft()
+        order_id = self._to_request.popleft()
         known = order_id in self._book.unconfirmed
         update = self._book.take_status(order_id, _status_row(order_id, status))
         if update is not None:
@@ -175,13 +175,13 @@ class OrderCheck:
         self._due = now + _STATUS_PAUSE
 
     def take_lost(self) -> list[int]:
-        """Return, once, the orders whose status could not be found out."""
+        """Return the orders whose status REST could not tell, each once."""
         lost, self._lost = self._lost, []
         return lost
 
-    def failed(self, ask: Ask, now: float, *, at_least: float = 0.0) -> None:
-        """Note that REST could not be asked; it is asked again later."""
-        if ask.number != self._number:
+    def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
+        """Note that a request failed; it is repeated later."""
+        if request.number != self._number:
             return
         self._stage = _Stage.LIST
         self._failures += 1
@@ -194,7 +194,7 @@ def _list_row(order: LiveOrder) -> dict[str, Any]:
 
 
 def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
-    """Return an order's status as a row of the stream; None where it does not tell it."""
+    """Return an order's status as a row of the stream; None if it has none."""
     if status is None or not isinstance(status.order_status, str) or not status.order_status:
         return None
     row: dict[str, Any] = {"orderId": order_id, "status": status.order_status}

@@ -1,4 +1,4 @@
-"""How long what takes, and the phases of a connection."""
+"""Phases of a stream's connection, and its intervals and timeouts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ READY_TIMEOUT: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The times that a stream keeps to, in seconds.
+    """Intervals and timeouts of a stream, in seconds.
 
     Attributes:
-        ready_timeout: from an open socket to the gateway's ``system`` message; when a connection is
-            made again, until it is asked whether the gateway is still there.
-        queue_limit: for which a connection that is made again waits for that message at most.
-        tic_interval: between two signs of life; IBKR wants one a minute.
-        silence_limit: of silence, after which the connection is dead; the gateway sends something
-            every ten seconds.
-        renew_from: the earliest renewal of a market data subscription.
-        renew_to: the latest; IBKR ends one silently after about fifteen minutes.
-        confirm_after: until a market data subscription that was not answered is sent again.
-        backoff_from: before the first attempt to connect again.
+        ready_timeout: from an open socket to the gateway's ``system`` message. On a reconnection,
+            the time until the stream checks that the gateway still responds.
+        queue_limit: how long a reconnection waits for that message at most.
+        tic_interval: between two ``tic`` commands; IBKR requires one per minute.
+        silence_limit: without any message, after which the connection counts as dead; the gateway
+            sends a heartbeat every 10 seconds.
+        renew_from: until the earliest renewal of a market data subscription.
+        renew_to: until the latest renewal; IBKR ends a subscription silently after about 15
+            minutes.
+        confirm_after: until a market data subscription without a message is sent again.
+        backoff_from: before the first attempt to reconnect.
         backoff_to: between two attempts at most.
-        good_run: how long a connection must hold for the backoff to begin anew.
+        good_run: how long a connection must last for the backoff to start again at its minimum.
     """
 
     ready_timeout: float = READY_TIMEOUT
@@ -41,7 +42,7 @@ class Timing:
 
 
 class Phase(Enum):
-    """Where a stream is."""
+    """Phase of a stream."""
 
     CONNECTING = "connecting"
     WAITING = "waiting for the gateway"
@@ -51,16 +52,16 @@ class Phase(Enum):
 
 
 class Event(Enum):
-    """What moves it on."""
+    """Event that changes the phase."""
 
     OPENED = "the socket is open"
     SYSTEM = "the system message came"
     LOST = "the connection failed or was lost"
     DUE = "the backoff is over"
-    END = "nobody wants it any more"
+    END = "the stream is closed"
 
 
-# Every change of phase. An event that does not stand here changes nothing.
+# Every change of phase. Any other event changes nothing.
 TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
     (Phase.CONNECTING, Event.OPENED): Phase.WAITING,
     (Phase.CONNECTING, Event.LOST): Phase.BACKOFF,

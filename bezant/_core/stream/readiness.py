@@ -1,7 +1,7 @@
-"""Waiting for the gateway's ``system`` message on a new connection.
+"""Wait for the gateway's ``system`` message on a new connection.
 
-A gateway with five WebSockets open lets the next one wait, and a place that it gives to one that
-has gone meanwhile is lost: so the socket is kept for as long as the gateway lives.
+A gateway that serves five WebSockets makes the next one wait. If that one closes while it waits,
+its slot is lost. So the socket stays open as long as the gateway responds.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from .phases import Timing
 
 
 class Readiness:
-    """How long a connection has waited for its place, and when to ask after the gateway.
+    """How long a connection has waited for the message, and when to check the gateway.
 
     Attributes:
-        session: the token of the session that the connection was opened with.
-        probe_due: whether the gateway should be asked if it is still there.
+        session: token of the session in which the connection was opened.
+        probe_due: whether to check that the gateway still responds.
     """
 
     def __init__(self, timing: Timing) -> None:
@@ -25,14 +25,14 @@ class Readiness:
         self._probe_at = 0.0
 
     def opened(self, session: str, now: float) -> None:
-        """Begin to wait."""
+        """Start waiting."""
         self.session = session
         self.probe_due = False
         self._since = now
         self._probe_at = now + self._timing.ready_timeout
 
     def advance(self, now: float) -> float | None:
-        """Return the seconds until something is due; None where there has been enough waiting."""
+        """Return the seconds until something is due; None if the wait has reached its limit."""
         left = self._since + self._timing.queue_limit - now
         if left <= 0:
             return None
@@ -40,11 +40,11 @@ class Readiness:
         return max(min(left, self._probe_at - now), 0.0)
 
     def probed(self, session: str | None, reason: str, now: float) -> str:
-        """Take what the gateway has answered; return why to wait no longer, "" to go on."""
+        """Note the result of a check; return why to stop waiting, or "" to continue."""
         self.probe_due = False
         if session is None:
             return reason
         if session != self.session:
-            return "the gateway has another session meanwhile"
+            return "the gateway has another session now"
         self._probe_at = now + self._timing.ready_timeout
         return ""

@@ -28,7 +28,7 @@ from .buffer import MessageBuffer
 from .confirmations import Confirmations
 from .live_state import LiveQuote, LiveState
 from .order_book import NOT_SUBSCRIBED, OrderBook
-from .order_check import Ask, OrderCheck
+from .order_check import OrderCheck, OrderRequest
 from .parser import parse
 from .phases import TRANSITIONS, Event, Phase, Timing
 from .readiness import Readiness
@@ -117,7 +117,7 @@ class StreamState:
         self._since: datetime | None = None
         self._reason = ""
         self._early: list[Message] = []
-        self._said_lost = False
+        self._reported_loss = False
         self._logged_in = False
         self._heard_before = now
         self._changed_at = now
@@ -164,9 +164,9 @@ class StreamState:
             now: monotonic time.
             wall: the time of day.
         """
-        trouble = self._readiness.probed(session, reason, now)
-        if trouble and self.phase is Phase.WAITING:
-            self.lost(trouble, now, wall)
+        error = self._readiness.probed(session, reason, now)
+        if error and self.phase is Phase.WAITING:
+            self.lost(error, now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
         """Note that the connection was lost, or that an attempt to connect failed.
@@ -190,9 +190,9 @@ class StreamState:
             self._since, self._reason = since, reason
         if ran >= self._timing.good_run:
             self._reconnection.held()
-            self._said_lost = False
+            self._reported_loss = False
         if session:
-            self._say_lost(reason, now)
+            self._report_loss(reason, now)
         self._reconnection.lost(now)
         self._confirmations.clear()
         self._tokens.clear()
@@ -204,9 +204,9 @@ class StreamState:
         if not self._reconnect:
             self.end(reason, now)
 
-    def _say_lost(self, reason: str, now: float) -> None:
-        if not self._said_lost:
-            self._said_lost = True
+    def _report_loss(self, reason: str, now: float) -> None:
+        if not self._reported_loss:
+            self._reported_loss = True
             moment = self.moment(now)
             self.message_buffer.put(SessionLost(reason=reason, at=moment), moment)
 
@@ -286,7 +286,7 @@ class StreamState:
             )
         self._next_tic = now + self._timing.tic_interval
         self._session_since = now - self._timing.tic_interval
-        self._ask_for_all(now)
+        self._subscribe_to_all(now)
         self._outgoing.extend(self._held)
         self._held.clear()
 
@@ -309,20 +309,20 @@ class StreamState:
 
     def _on_status(self, status: SessionStatus, now: float) -> None:
         if status.authenticated is True:
-            self._said_lost = False
+            self._reported_loss = False
             if self.phase is Phase.READY and self._logged_in:
-                self._ask_anew(now)
+                self._subscribe_again(now)
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
-            said = status.fail or status.message
-            reason = redact(said) if said else "the gateway is no longer logged in"
+            text = status.fail or status.message
+            reason = redact(text) if text else "the gateway is no longer logged in"
             if self._reconnect:
                 # The subscriptions ended with the session: connect again.
                 self.lost(reason, now, now + self._offset, session=True)
             else:
-                self._say_lost(reason, now)
+                self._report_loss(reason, now)
 
-    def _ask_anew(self, now: float) -> None:
+    def _subscribe_again(self, now: float) -> None:
         """Subscribe to everything again: a new login has ended all subscriptions.
 
         The gateway reports the login once on each connection, and again only for another login.
@@ -333,9 +333,9 @@ class StreamState:
         self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
         self._live_state.outdate_quotes()
         self._confirmations.clear()
-        self._ask_for_all(now)
+        self._subscribe_to_all(now)
 
-    def _ask_for_all(self, now: float) -> None:
+    def _subscribe_to_all(self, now: float) -> None:
         for key in self._subscriptions.all_keys():
             self._send(key, now)
         if ORDERS.key in self._subscriptions:
@@ -356,7 +356,7 @@ class StreamState:
                 self._session_since = now
                 self._readiness.session = session
                 self.new_session = Secret(session)
-                self._ask_anew(now)
+                self._subscribe_again(now)
             return
         newest = self._tickled()
         if self._reconnect and newest not in ("", session, self._tickled_at_opening):
@@ -388,18 +388,22 @@ class StreamState:
                 _unknown("the gateway refuses to send them; the stream will subscribe again soon")
             )
         elif payload.get("args") == []:
-            self.order_check.told_nothing(now)
+            self.order_check.received_empty_list(now)
         else:
             self.order_check.missed(_unknown("a message about them could not be read"), now)
 
-    def take_order_list(self, ask: Ask, orders: Iterable[LiveOrder], now: float) -> None:
+    def take_order_list(
+        self, request: OrderRequest, orders: Iterable[LiveOrder], now: float
+    ) -> None:
         """Apply REST's list of orders."""
-        self.order_check.take_list(ask, orders, now)
+        self.order_check.take_list(request, orders, now)
         self._deliver_checked(now)
 
-    def take_order_status(self, ask: Ask, status: OrderStatus | None, now: float) -> None:
+    def take_order_status(
+        self, request: OrderRequest, status: OrderStatus | None, now: float
+    ) -> None:
         """Apply REST's response about one order; None if REST does not know it."""
-        self.order_check.take_status(ask, status, now)
+        self.order_check.take_status(request, status, now)
         self._deliver_checked(now)
 
     def _deliver_checked(self, now: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from bezant import OrderUpdate
 from bezant._core.stream import order_check
 from bezant._core.stream.order_book import OrderBook
-from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, Ask, OrderCheck
+from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, OrderCheck, OrderRequest
 from bezant.models.orders import LiveOrder, OrderStatus
 
 from ..samples import Drifts
@@ -38,11 +38,11 @@ class Stream:
         self.check.start(arguments, "started", now)
 
     def tell(self, now: float, *orders: OrderUpdate) -> None:
-        self.check.told(now, fresh=self.book.update(orders))
+        self.check.received(now, fresh=self.book.update(orders))
 
-    def ask(self, now: float) -> Ask:
+    def ask(self, now: float) -> OrderRequest:
         step = self.check.next(now)
-        assert isinstance(step, Ask), step
+        assert isinstance(step, OrderRequest), step
         return step
 
     def answer(self, now: float, *orders: LiveOrder) -> None:
@@ -93,9 +93,9 @@ def test_without_a_snapshot_rest_is_asked() -> None:
 
 def test_an_empty_snapshot_is_no_proof() -> None:
     stream = known_stream(order(1), order(2), order(3))
-    stream.check.stirred = False
-    stream.check.told_nothing(10)
-    assert stream.check.stirred
+    stream.check.changed = False
+    stream.check.received_empty_list(10)
+    assert stream.check.changed
     stream.answer(10, listed(1, "Filled"), listed(3))
     ask = stream.ask(10)
     assert ask.order_id == 2
@@ -108,7 +108,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
         (1, "Filled"),
         (2, "Cancelled"),
     ]
-    stream.check.told_nothing(11)
+    stream.check.received_empty_list(11)
     assert stream.book.known
 
 
@@ -216,7 +216,7 @@ def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
 def test_only_changes_are_no_snapshot() -> None:
     stream = known_stream(order(1), arguments={"realtimeUpdatesOnly": True})
     stream.tell(10, order(1))
-    stream.check.told_nothing(10)
+    stream.check.received_empty_list(10)
     stream.answer(10, listed(1), listed(2))
     assert stream.check.next(10) is None
     assert stream.statuses() == {1: "Submitted", 2: "Submitted"}

@@ -25,7 +25,7 @@ from bezant import (
     System,
     TradeUpdate,
 )
-from bezant._core.stream.order_check import QUIET, Ask
+from bezant._core.stream.order_check import QUIET, OrderRequest
 from bezant._core.stream.phases import TRANSITIONS, Event, Phase, Timing
 from bezant._core.stream.state import StreamState
 from bezant._core.stream.topic import MAX_COMMAND, SubscriptionRequest
@@ -454,7 +454,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.get(2) is None
     # The other one has not come: it may be working or not.
     assert stream.order_check.next(5) == QUIET
-    assert stream.order_check.next(5 + QUIET) == Ask(3)
+    assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known
     stream.end("closed", 9)
     assert "connect again" in stream.orders.reason
@@ -564,11 +564,11 @@ def test_orders_that_cannot_be_read_are_asked_for(message: bytes) -> None:
     assert not stream.orders.known
     assert "could not be read" in stream.orders.reason
     ask = stream.order_check.next(5)
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, OrderRequest)
     stream.take_order_list(ask, [LiveOrder(order_id=9, status="Submitted")], 5)
     read(stream)
     ask = stream.order_check.next(5)
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, OrderRequest)
     stream.take_order_status(ask, OrderStatus(order_status="Filled"), 6)
     (update,) = read(stream)
     assert isinstance(update, OrderUpdate)
@@ -597,7 +597,7 @@ def test_an_empty_list_of_orders_is_checked_at_once() -> None:
     stream = ready_state()
     stream.subscribe(orders.request(), now=0)
     stream.take_in([b'{"topic":"sor","args":[]}'], 0)
-    assert isinstance(stream.order_check.next(0), Ask)
+    assert isinstance(stream.order_check.next(0), OrderRequest)
 
 
 def test_orders_without_a_subscription_are_not_checked() -> None:
