@@ -1,8 +1,8 @@
-"""A simulated Client Portal Gateway, for tests and for trying things out without an account.
+"""Simulated Client Portal Gateway, for tests and for experiments without an account.
 
-`SimulatedGateway` listens on a real socket with TLS and speaks REST and WebSocket the way the
+`SimulatedGateway` listens on a real socket with TLS and behaves on REST and WebSocket as IBKR's
 Client Portal Gateway does, quirks included. It invents an account, positions and prices from a
-seed, so that two runs see the same data. It needs the optional extra: `pip install "bezant[sim]"`.
+seed, so that two runs see the same data. Install the extra: `pip install "bezant[sim]"`.
 
 ```python
 from bezant.sim import SimulatedGateway

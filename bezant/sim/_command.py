@@ -1,4 +1,4 @@
-"""The simulated gateway as a command."""
+"""The command `bezant sim`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def run(
     """Run a simulated gateway in the foreground until Ctrl-C.
 
     Args:
-        port: the port to listen on; 0 takes a free one.
-        host: the address to listen on.
+        port: port to listen on; 0 takes a free one.
+        host: address to listen on.
         positions: how many positions the account holds.
-        seed: what contracts, positions and prices are drawn from.
+        seed: seed of contracts, positions and prices.
         scenario: a TOML file with positions, prices, cash and orders.
-        time: `live`, `hand`, or `fast=60` for a minute in a second.
+        time: `live`, `hand`, or `fast=60` for one simulated minute per second.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits.
 
     Returns:
-        The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or the scenario or the time
-        can't be used.
+        The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or if the scenario or the
+        time is invalid.
     """
     try:
         gateway = SimulatedGateway(
@@ -91,7 +91,7 @@ Control it, and make things go wrong:
 
 
 def _wait() -> None:
-    # In slices: on Windows a wait without an end does not hear Ctrl-C.
+    # In slices: on Windows, Ctrl-C does not interrupt a wait without a timeout.
     never = _Never()
     while not never.wait(0.5):
         pass

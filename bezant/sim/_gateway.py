@@ -1,4 +1,4 @@
-"""The simulated gateway, put together."""
+"""The simulated gateway."""
 
 from __future__ import annotations
 
@@ -36,28 +36,27 @@ _MAX_CLOSED = 1000
 
 
 class SimulatedGateway(MarketControls, SessionControls):
-    """A stand-in for the Client Portal Gateway, on a real socket, with an invented account.
+    """Simulated Client Portal Gateway on a real socket, with an invented account.
 
-    It begins logged in, with a working brokerage session. Start it with `with`, or with `start`
-    and `stop`. All methods may be called from any thread.
+    It starts logged in, with an open brokerage session. Start it with `with`, or with `start` and
+    `stop`. All methods are thread-safe.
 
     Args:
-        host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
         positions: how many positions the account holds.
-        seed: what contracts, positions and prices are drawn from.
+        seed: seed of contracts, positions and prices.
         account_id: the account's id.
-        tls: whether to speak TLS, as the real gateway does.
+        tls: whether to use TLS, as IBKR's gateway does.
         quote_interval: seconds between two changes of a stream.
         heartbeat_interval: seconds between two heartbeats of a WebSocket.
-        ready_delay: seconds from a WebSocket's opening to the message that says it is ready.
-        market_data_lifetime: seconds after which a market data subscription ends silently.
-        scenario: what the account holds and how its exchange behaves, where that is not to be
-            drawn from the seed.
-        clock: the time that everything above goes by: `Clock()` as it is, `Clock(speed=60)` faster,
-            `Clock.by_hand()` moved by the test. Live by default.
+        ready_delay: seconds from a WebSocket's handshake to the message that says it is ready.
+        market_data_lifetime: seconds until a market data subscription ends, without a message.
+        scenario: what the account holds and how its exchange behaves; None draws it from the seed.
+        clock: the clock of the simulation: `Clock()` for real time, `Clock(speed=60)` for faster
+            time, `Clock.by_hand()` for time that only the test moves. Real time by default.
         pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
-        control: whether there is a control endpoint at `/_control`, to this machine only.
+        control: whether to serve the control endpoint `/_control`, to this machine only.
 
     Raises:
         ValueError: a number is out of range.
@@ -141,14 +140,14 @@ class SimulatedGateway(MarketControls, SessionControls):
         self.stop()
 
     def start(self) -> Self:
-        """Listen and serve; returns when requests are answered.
+        """Start to listen; return when it serves requests.
 
         Returns:
             The gateway itself.
 
         Raises:
-            OSError: it cannot listen, for one because the port is in use.
-            RuntimeError: it is running already.
+            OSError: it cannot listen, for example because the port is in use.
+            RuntimeError: it is already running.
         """
         if self._thread is not None:
             msg = "the simulated gateway is running already"
@@ -161,21 +160,21 @@ class SimulatedGateway(MarketControls, SessionControls):
         return self
 
     def stop(self) -> None:
-        """Drop all connections, as the real gateway does when it ends. May be called again."""
+        """Drop all connections and stop, as IBKR's gateway does when it ends. Idempotent."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
 
     def reset(self, scenario: Scenario | None = None) -> None:
-        """Begin anew: account, orders, lists, session, faults, pacing, requests and WebSockets.
+        """Reset account, orders, lists, session, faults, rate limits, requests and WebSockets.
 
-        The clock goes on, because time does not go back.
+        The clock keeps its time.
 
         Args:
-            scenario: what the account holds; None for what it was at the start.
+            scenario: what the account holds; None for the scenario of the start.
 
         Raises:
-            ValueError: the scenario names a contract that there is not.
+            ValueError: the scenario names a contract that does not exist.
         """
         begin = self._scenario if scenario is None else scenario
         state = self._factory.make(self._session, self._clock, begin)
@@ -194,10 +193,10 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def port(self) -> int:
-        """The port it listens on, or listened on last.
+        """The port that it listens on, or last listened on.
 
         Raises:
-            RuntimeError: it was never started.
+            RuntimeError: it was not started.
         """
         if self._port is None:
             msg = "the simulated gateway was not started: it has no port yet"
@@ -215,7 +214,7 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def base_url(self) -> str:
-        """The URL that a client is given."""
+        """The base URL for a client."""
         return self.root_url + API
 
     @property
@@ -230,20 +229,17 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def clock(self) -> Clock:
-        """The simulation's clock; `gateway.clock.advance(60)` moves it on by a minute."""
+        """The simulation's clock; `gateway.clock.advance(60)` moves it forward by a minute."""
         return self._clock
 
     @property
     def certificate_pem(self) -> bytes:
-        """The certificate of the CA, with which a client can verify the gateway."""
+        """The CA certificate as PEM, with which a client can verify the gateway."""
         return certificate().ca_pem
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far, in the order of arrival, WebSocket upgrades included.
-
-        Of more than 100,000 the oldest are forgotten.
-        """
+        """The last 100,000 requests in order of arrival, WebSocket handshakes included."""
         return self._edge.requests
 
     def clear_requests(self) -> None:
@@ -261,34 +257,31 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def ws_connections(self) -> list[WsConnection]:
-        """Every WebSocket since the start, in order of opening; closed ones stay in the list.
-
-        Of more than 1,000 closed ones the oldest are forgotten.
-        """
+        """Every WebSocket since the start, in order of opening, with the last 1,000 closed ones."""
         return list(self._connections)
 
     @property
     def faults(self) -> Faults:
-        """What can be made to go wrong with it, and what has."""
+        """Faults on demand, and a record of those that happened."""
         return self._faults
 
     @property
     def pacing(self) -> Pacing:
-        """Whether IBKR's limits on requests are enforced, and what came of it."""
+        """The enforcement of IBKR's rate limits, and its record."""
         return self._pacing
 
     def enforce_pacing(
         self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH
     ) -> Pacing:
-        """Answer 429 to requests beyond IBKR's limits from now on.
+        """Answer 429 to requests beyond IBKR's rate limits from now on.
 
         Args:
-            penalty: seconds for which everything from the address is answered with 429 after it
-                has broken a limit; 0 for the one request only.
-            growth: by how much each further penalty of an address is longer.
+            penalty: seconds for which an address that broke a limit gets 429 for every request; 0
+                for the one request only.
+            growth: factor by which each further penalty of an address is longer.
 
         Returns:
-            What came of it: `violations`, `arrivals`, `penalty_left`.
+            The record: `violations`, `arrivals`, `penalty_left`.
 
         Raises:
             ValueError: `penalty` is negative or `growth` less than 1.

@@ -1,8 +1,8 @@
-"""IBKR's side of the real Client Portal Gateway, as far as the gateway itself asks for it.
+"""Simulated servers of IBKR behind a real Client Portal Gateway.
 
-The real gateway is a proxy with a login of its own. Pointed at a `SimulatedUpstream` it logs in,
-stays logged in, and passes on the calls and WebSockets of its clients, so that a client can be
-tried against the real gateway without IBKR's servers.
+The real gateway is a proxy with a login of its own. If it is configured with the address of a
+`SimulatedUpstream`, it logs in there and forwards the calls and WebSockets of its clients. Tests
+can then run a client against the real gateway without IBKR's servers.
 """
 
 from __future__ import annotations
@@ -31,30 +31,29 @@ if TYPE_CHECKING:
     from ._state.session import Session
 
 OWN_AGENT = "ClientPortalGW/1"
-"""The User-Agent of what the gateway asks of its own accord."""
+"""The User-Agent of the gateway's own requests."""
 
 DISPATCHER = "/sso/Dispatcher"
-# Names that the gateway keeps in its jar; whatever else is set on /sso goes to the client only.
+# The gateway keeps these cookies; it forwards all others from /sso to the client only.
 _JAR = {"XYZAB": "jar-token", "USERID": "100000001"}
 
 
 class SimulatedUpstream(SimulatedGateway):
-    """What stands behind a real gateway: IBKR's login and the simulated account, on plain HTTP.
+    """IBKR's login and the simulated account behind a real gateway, on plain HTTP.
 
-    It begins logged out. A `POST /sso/Dispatcher` through the gateway logs in, after which the
-    gateway opens the brokerage session by itself within a moment.
+    It starts logged out. A `POST /sso/Dispatcher` through the gateway logs in; the gateway then
+    opens the brokerage session by itself.
 
-    `requests` holds what clients sent through the gateway, `own_requests` what the gateway asked
-    of its own accord.
+    `requests` holds the requests of clients, `own_requests` those of the gateway itself.
 
     The gateway's own tickle, every 30 s, succeeds even after `logout`, unless `fail_own_tickle` is
-    set: otherwise it would log in again in the middle of what is being tried.
+    set. Otherwise the gateway would log in again in the middle of a test.
 
     Args:
-        host: the address to listen on.
-        port: the port to listen on; 0 takes a free one. It keeps it over `stop` and `start`.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one, which `stop` and `start` keep.
         positions: how many positions the account holds.
-        seed: what contracts, positions and prices are drawn from.
+        seed: seed of contracts, positions and prices.
         account_id: the account's id.
         quote_interval: seconds between two changes of a stream.
         heartbeat_interval: seconds between two heartbeats of a WebSocket.
@@ -88,14 +87,14 @@ class SimulatedUpstream(SimulatedGateway):
         self._session.logout("unauthorized")
 
     def start(self) -> Self:
-        """Listen and serve; returns when requests are answered.
+        """Start to listen; return when it serves requests.
 
         Returns:
             The gateway itself.
 
         Raises:
             OSError: it cannot listen, for one because the port is in use.
-            RuntimeError: it is running already.
+            RuntimeError: it is already running.
         """
         super().start()
         self._wanted_port = self._port or 0
@@ -103,7 +102,7 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def fail_own_tickle(self) -> bool:
-        """Whether the gateway's own tickle is answered with 401, after which it logs in again."""
+        """Whether the gateway's own tickle gets a 401, after which it logs in again."""
         return self._upstream.fail_own_tickle
 
     @fail_own_tickle.setter
@@ -112,30 +111,30 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def own_requests(self) -> list[RecordedRequest]:
-        """What the gateway asked of its own accord so far, logins included."""
+        """The gateway's own requests so far, logins included."""
         return self._upstream.own_requests
 
     def clear_requests(self) -> None:
-        """Forget the requests so far, the gateway's own too."""
+        """Forget the requests so far, including the gateway's own."""
         super().clear_requests()
         self._upstream.clear_own_requests()
 
     def reset(self, scenario: Scenario | None = None) -> None:
-        """Begin anew: account, orders, lists, session, faults, pacing, requests and WebSockets.
+        """Reset account, orders, lists, session, faults, rate limits, requests and WebSockets.
 
-        The clock goes on, and the gateway in front of it stays logged in.
+        The clock keeps its time, and the gateway in front stays logged in.
 
         Args:
-            scenario: what the account holds; None for what it was at the start.
+            scenario: what the account holds; None for the scenario of the start.
 
         Raises:
-            ValueError: the scenario names a contract that there is not.
+            ValueError: the scenario names a contract that does not exist.
         """
         super().reset(scenario)
         self._upstream.fail_own_tickle = False
 
     def renew(self) -> None:
-        """Be as after a login: faults and WebSockets that have ended are forgotten, too."""
+        """Return to the state after a login; also clear faults and closed WebSockets."""
         self._upstream.fail_own_tickle = False
         self.faults.clear()
         self._connections[:] = [each for each in self._connections if not each.closed]
@@ -144,7 +143,15 @@ class SimulatedUpstream(SimulatedGateway):
 
 
 class UpstreamEdge(Edge):
-    """Answers the gateway's own calls shortly, and those that it passes on as ever."""
+    """Handles the gateway's own calls, and passes those of its clients to the API.
+
+    Args:
+        api: handles the calls.
+        session: login and brokerage session.
+        serve_websocket: serves a WebSocket.
+        faults: the faults on demand.
+        pacing: the rate limits.
+    """
 
     def __init__(
         self,
@@ -162,12 +169,12 @@ class UpstreamEdge(Edge):
 
     @property
     def own_requests(self) -> list[RecordedRequest]:
-        """A copy of what the gateway asked."""
+        """The gateway's own requests so far."""
         with self._lock:
             return list(self._own)
 
     def clear_own_requests(self) -> None:
-        """Forget what the gateway asked."""
+        """Forget the gateway's own requests."""
         with self._lock:
             self._own.clear()
 
@@ -191,19 +198,19 @@ class UpstreamEdge(Edge):
                 )
                 with self._lock:
                     self._own.append(recorded)
-                answer = self._own_answer(recorded) if own else self._log_in()
-                # With a Content-Length and in one piece: the gateway takes each piece that it
-                # reads for a whole answer.
-                await answer(scope, receive, send)
+                response = self._own_response(recorded) if own else self._log_in()
+                # In one piece, with a Content-Length: the gateway takes each read for a whole
+                # response.
+                await response(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
 
     def _fault_at_edge(
         self,
-        request: HTTPConnection,  # noqa: ARG002 - as in the class above
+        request: HTTPConnection,  # noqa: ARG002 - the base class needs it
         recorded: RecordedRequest,
     ) -> Response | None:
-        """Refuse what IBKR's servers refuse; the limits on lengths are the gateway's."""
+        """Refuse what IBKR's servers refuse. Limits on lengths are the gateway's."""
         if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
             return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
@@ -212,14 +219,14 @@ class UpstreamEdge(Edge):
 
     def _log_in(self) -> Response:
         self._session.login()
-        # The brokerage session is for the gateway to open.
+        # The gateway opens the brokerage session.
         self._session.drop_brokerage()
-        answer = Response(status_code=302, headers={"Location": "/sso/Done"})
+        response = Response(status_code=302, headers={"Location": "/sso/Done"})
         for name, value in _JAR.items():
-            answer.set_cookie(name, value, path="/")
-        return answer
+            response.set_cookie(name, value, path="/")
+        return response
 
-    def _own_answer(self, recorded: RecordedRequest) -> Response:
+    def _own_response(self, recorded: RecordedRequest) -> Response:
         session = self._session
         path = recorded.path.removeprefix(API)
         if path == "/sso/ping":

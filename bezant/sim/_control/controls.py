@@ -1,4 +1,4 @@
-"""What a test does to the market, the account and the session of a simulated gateway."""
+"""Methods of the simulated gateway that change market and session."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class MarketControls:
-    """What the exchange knows and can be told, whatever a client was told."""
+    """Reads and changes the exchange, independently of what a client has seen."""
 
     _state: State
 
     @property
     def orders(self) -> list[Order]:
-        """A copy of every order so far, in the order of placing, as they are now."""
+        """A copy of every order so far, in order of placement."""
         with self._state.trading.now() as exchange:
             return [replace(each) for each in exchange.orders.values()]
 
@@ -40,97 +40,97 @@ class MarketControls:
             return dict(exchange.books.cash)
 
     def position(self, contract: str | int) -> Decimal:
-        """Return how much of a contract the account holds; negative for short.
+        """Return the position in a contract; negative for short.
 
         Args:
-            contract: the symbol of a stock, or the conid.
+            contract: symbol of a stock, or conid.
 
         Raises:
-            ValueError: there is no such contract.
+            ValueError: the contract does not exist.
         """
         with self._state.trading.now() as exchange:
             return exchange.books.position(find(self._state.catalogue, contract))
 
     def set_price(self, contract: str | int, last: Amount, *, size: int = 1_000_000) -> None:
-        """Hold a contract's price still; orders that can trade at it do so at once.
+        """Fix a contract's price; orders that can trade at it do so at once.
 
-        Bid and ask are a cent beside it.
+        Bid and ask are one cent away.
 
         Args:
-            contract: the symbol of a stock, or the conid.
+            contract: symbol of a stock, or conid.
             last: the price.
-            size: how much can be bought, and sold, until the market's next step.
+            size: how much can be bought and sold until the market's next step.
 
         Raises:
-            ValueError: there is no such contract, or a number is out of range.
+            ValueError: the contract does not exist, or a number is out of range.
         """
         self._state.trading.set_price(contract, last, size)
 
     def free_price(self, contract: str | int) -> None:
-        """Let a contract's price move by itself again.
+        """Let a contract's price move again.
 
         Args:
-            contract: the symbol of a stock, or the conid.
+            contract: symbol of a stock, or conid.
 
         Raises:
-            ValueError: there is no such contract.
+            ValueError: the contract does not exist.
         """
         self._state.trading.free_price(contract)
 
     def halt(self, contract: str | int) -> None:
-        """Stop the trading in a contract: its price stands still, orders wait.
+        """Halt a contract: its price stands still, and orders wait.
 
         Args:
-            contract: the symbol of a stock, or the conid.
+            contract: symbol of a stock, or conid.
 
         Raises:
-            ValueError: there is no such contract.
+            ValueError: the contract does not exist.
         """
         self._state.trading.halt(contract)
 
     def resume(self, contract: str | int) -> None:
-        """Let a contract be traded again.
+        """Resume trading in a contract.
 
         Args:
-            contract: the symbol of a stock, or the conid.
+            contract: symbol of a stock, or conid.
 
         Raises:
-            ValueError: there is no such contract.
+            ValueError: the contract does not exist.
         """
         self._state.trading.resume(contract)
 
     def ask(self, *message_ids: str) -> None:
-        """Ask questions about the next order, one after the other, besides those it raises.
+        """Ask additional questions about the next order, one after the other.
 
-        Called again, the questions are for the order after it.
+        A second call is for the order after that.
 
         Args:
-            message_ids: the kinds of question, such as `o354`.
+            message_ids: ids of the questions, such as `o354`.
         """
         self._state.questions.asked.append(list(message_ids))
 
 
 class SessionControls:
-    """The states of the login and of the brokerage session."""
+    """Changes login and brokerage session."""
 
     _session: Session
 
     @property
     def session_state(self) -> dict[str, bool]:
-        """The flags of the session, and whether there is a login."""
+        """The flags of the session and of the login."""
         return self._session.flags()
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login.
 
         Args:
-            style: how API calls are answered from now on: `redirect` (302 to the login page),
+            style: how it responds to API calls from now on: `redirect` (302 to the login page),
                 `unauthorized` (401 without a body) or `html` (200 with the login page).
         """
         self._session.logout(style)
 
     def login(self) -> None:
-        """Log in anew, with a working brokerage session. Subscriptions are gone."""
+        """Log in again and open the brokerage session. Subscriptions are gone."""
         self._session.login()
 
     def drop_brokerage(self) -> None:
@@ -138,11 +138,11 @@ class SessionControls:
         self._session.drop_brokerage()
 
     def disconnect(self) -> None:
-        """Lose the line to the brokerage backend: `/iserver` answers 400 "no bridge"."""
+        """Lose the connection to the backend: `/iserver` responds 400 "no bridge"."""
         self._session.disconnect()
 
     def unestablish(self) -> None:
-        """Be authenticated but not established: account calls come back empty."""
+        """Be authenticated but not established: account calls return empty lists."""
         self._session.unestablish()
 
     def compete(self) -> None:

@@ -1,4 +1,4 @@
-"""The control endpoint: everything that a Python test does to the gateway, over HTTP with JSON."""
+"""Control endpoint: the gateway's test methods over HTTP with JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "co
 
 
 class _BadRequest(Exception):
-    """A request that cannot be done; the text says what is allowed."""
+    """An invalid request; the text says what is allowed.
+
+    Args:
+        text: the error message.
+        status: the status of the response.
+    """
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -40,7 +45,7 @@ class _BadRequest(Exception):
 
 
 class Control:
-    """Answers what is below `/_control`."""
+    """Handles requests below `/_control`."""
 
     def __init__(self, gateway: SimulatedGateway) -> None:
         self._gateway = gateway
@@ -69,10 +74,10 @@ class Control:
         }
 
     def answer(self, request: Request, body: bytes) -> Response:
-        """Answer a request; its path begins with `/_control`."""
+        """Return the response to a request whose path begins with `/_control`."""
         try:
             self._refuse_strangers(request)
-            # Some calls end the connection that they came by: nobody is to send another by it.
+            # Some calls end their own connection: no client may reuse it.
             ending = {"Connection": "close"} if request.method == "POST" else None
             return JSONResponse(self._find(request)(request, body), headers=ending)
         except _BadRequest as error:
@@ -98,10 +103,10 @@ class Control:
         if not here:
             raise _BadRequest("the control endpoint answers to this machine only", 403)
         if any(name in request.headers for name in _FROM_BROWSERS):
-            # A page from anywhere could reach it through the browser of whoever runs the gateway.
+            # Any web page could reach it through a browser on this machine.
             raise _BadRequest("the control endpoint does not answer to browsers", 403)
 
-    # ---------------------------------------------------------------- what there is
+    # ---------------------------------------------------------------- overview
 
     def _overview(self, _request: Request, _body: bytes) -> Any:
         return {
@@ -197,7 +202,7 @@ class Control:
             self._storm.stop()
         return self._report_storm(_request, body)
 
-    # ---------------------------------------------------------------- the rest
+    # ---------------------------------------------------------------- pacing, market, orders
 
     def _pacing(self, _request: Request, _body: bytes) -> Any:
         pacing = self._gateway.pacing
@@ -278,7 +283,7 @@ def _object(body: bytes, *allowed: str) -> dict[str, Any]:
 
 
 def _parameters(name: str) -> dict[str, str]:
-    """Return what a fault takes, and the defaults."""
+    """Return the parameters of a fault, with their defaults."""
     parameters = list(inspect.signature(getattr(Faults, name)).parameters.values())[1:]
     return {
         each.name: "required" if each.default is each.empty else repr(each.default)
@@ -287,7 +292,7 @@ def _parameters(name: str) -> dict[str, str]:
 
 
 def _arguments(name: str, body: bytes) -> Mapping[str, Any]:
-    """Return a fault's arguments, each of the type that it has to be."""
+    """Return a fault's arguments, converted to their types."""
     hints = typing.get_type_hints(getattr(Faults, name))
     allowed = _parameters(name)
     given = _object(body, *(allowed or ("nothing",)))

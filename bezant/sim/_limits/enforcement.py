@@ -1,4 +1,4 @@
-"""Pacing as the gateway's edge enforces it, and as a test reads it."""
+"""Enforces IBKR's rate limits, and records requests and violations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ _HERE = ("127.0.0.1", "::1")
 
 
 class Pacing:
-    """Whether IBKR's limits on requests are enforced, and what came of it.
+    """Enforcement of IBKR's rate limits, and its record. Thread-safe.
 
-    Any thread may use it. Times are seconds of the gateway's clock.
+    Times are seconds of the gateway's clock.
+
+    Args:
+        clock: returns the time.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -33,12 +36,12 @@ class Pacing:
         return f"<Pacing enforced: {len(self.arrivals)} requests, {len(self.violations)} too many>"
 
     def enforce(self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH) -> None:
-        """Answer 429 to requests beyond IBKR's limits; counting begins anew.
+        """Answer 429 to requests beyond IBKR's rate limits; counting starts again.
 
         Args:
-            penalty: seconds for which everything from the address is answered with 429 after it
-                has broken a limit. IBKR's pages say 10 to 15 minutes; 0 for the one request only.
-            growth: by how much each further penalty of an address is longer.
+            penalty: seconds for which an address that broke a limit gets 429 for every request.
+                IBKR documents 10 to 15 minutes; 0 for the one request only.
+            growth: factor by which each further penalty of an address is longer.
 
         Raises:
             ValueError: `penalty` is negative or `growth` less than 1.
@@ -49,7 +52,7 @@ class Pacing:
             self._box = box
 
     def off(self) -> None:
-        """Let everything through, and end all penalties."""
+        """Accept every request, and end all penalties."""
         with self._lock:
             self._judge = None
             self._box = PenaltyBox()
@@ -67,22 +70,22 @@ class Pacing:
 
     @property
     def arrivals(self) -> list[Arrival]:
-        """Every request since the limits are enforced, in order; the last 100,000."""
+        """The requests since enforcement started, in order; the last 100,000."""
         with self._lock:
             return list(self._judge.arrivals) if self._judge is not None else []
 
     @property
     def penalty_left(self) -> float:
-        """Seconds for which requests from this machine are answered with 429; 0 for none."""
+        """Seconds of penalty that requests from this machine have left; 0 for none."""
         return max(map(self.left, _HERE))
 
     def release(self) -> None:
-        """End all penalties; the next one is longer all the same."""
+        """End all penalties; the next one still counts the earlier ones."""
         with self._lock:
             self._box.release()
 
     def penalise(self, seconds: float) -> float:
-        """Begin a penalty for everybody, and return its length: longer with each time."""
+        """Start a penalty for all addresses and return its length; each further one is longer."""
         if not 0 < seconds < math.inf:
             msg = "seconds must be more than 0"
             raise ValueError(msg)
@@ -90,12 +93,12 @@ class Pacing:
             return self._box.put("", seconds, self._clock())
 
     def left(self, address: str) -> float:
-        """Return for how many seconds nothing more is answered to an address."""
+        """Return how many seconds of penalty an address has left."""
         with self._lock:
             return self._box.left(address, self._clock())
 
     def arrive(self, method: str, path: str, address: str) -> Judge | Literal[False] | None:
-        """Take a request: False where it is refused, else what `leave` is to be told."""
+        """Record a request; return False if it is refused, otherwise the argument for `leave`."""
         with self._lock:
             now = self._clock()
             if self._judge is None:
@@ -103,7 +106,7 @@ class Pacing:
             return self._judge if self._judge.arrive(method, path, address, now) else False
 
     def leave(self, judge: Judge | None, method: str, path: str) -> None:
-        """Note that a request which was let through has been answered."""
+        """Record that an accepted request has its response."""
         if judge is not None:
             with self._lock:
                 judge.leave(method, path)

@@ -1,6 +1,6 @@
-"""IBKR's limits on requests, as a judge sees them: pure arithmetic over the times of arrival.
+"""IBKR's rate limits, judged by times of arrival. No clock, no I/O.
 
-This knows nothing of the client's own pacing, so that it can tell whether that keeps the limits.
+The table is stated independently of the client's, so that it can check the client's pacing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ TOO_MANY = 429
 DEFAULT_PENALTY = 600.0
 DEFAULT_GROWTH = 2.0
 MAX_RECORDED = 100_000
-"""How many requests are remembered: a gateway that runs for days forgets the oldest."""
+"""How many requests are recorded; older ones are dropped."""
 
 _LONGEST = 1e9
 
 
 class Limit(NamedTuple):
-    """So many requests in so many seconds."""
+    """A rate limit: so many requests in so many seconds."""
 
     name: str
     requests: int
@@ -33,13 +33,13 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as the judge saw it.
+    """A request as the judge recorded it.
 
     Attributes:
         at: when it arrived, in seconds of the gateway's clock.
         method: its HTTP method.
         path: its path below `/v1/api`.
-        accepted: whether it was let through.
+        accepted: whether it was accepted.
     """
 
     at: float
@@ -56,10 +56,10 @@ class Violation:
         at: when it arrived, in seconds of the gateway's clock.
         method: its HTTP method.
         path: its path below `/v1/api`.
-        address: whom the penalty is for.
+        address: the client's address, which gets the penalty.
         limit: the limit, such as `GET /portfolio/accounts: 1 in 5 s`.
-        early: by how many seconds it came too early; 0 for too many at the same time.
-        penalty: the seconds for which nothing is answered to the address now.
+        early: how many seconds too early it came; 0 for too many at the same time.
+        penalty: length of the penalty in seconds.
     """
 
     at: float
@@ -71,14 +71,14 @@ class Violation:
     penalty: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as the control endpoint does."""
+        """Return the fields, as the control endpoint reports them."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 SESSION = Limit("any request", 10, 1)
 
-# Method (None where both count together), path, so many in so many seconds, and so many at the
-# same time (0 for any number).
+# Method (None if both count together), path, (requests, seconds) of its limits, and how many may
+# run at the same time (0 for any number).
 _PUBLISHED: tuple[tuple[str | None, str, tuple[tuple[int, float], ...], int], ...] = (
     *(
         (method, f"/fyi/{rest}", ((1, 1.0),), 0)
@@ -117,13 +117,13 @@ _PUBLISHED: tuple[tuple[str | None, str, tuple[tuple[int, float], ...], int], ..
 
 @dataclass(slots=True)
 class _Window:
-    """What was accepted under one limit, for as long as it counts."""
+    """Sliding window of one rate limit."""
 
     limit: Limit
     accepted: deque[float] = field(default_factory=deque[float])
 
     def early(self, now: float) -> float:
-        """Return by how much a request comes too early; 0 where it may come."""
+        """Return how many seconds too early a request comes; 0 if it is allowed."""
         while self.accepted and now - self.accepted[0] >= self.limit.seconds:
             self.accepted.popleft()
         if len(self.accepted) < self.limit.requests:
@@ -144,7 +144,7 @@ class _Rule:
 
 
 class PenaltyBox:
-    """Addresses to which nothing is answered for a while, longer with each time."""
+    """Addresses with a penalty; each further one is longer."""
 
     def __init__(self, growth: float = DEFAULT_GROWTH) -> None:
         if not 1 <= growth < math.inf:
@@ -155,11 +155,11 @@ class PenaltyBox:
         self._times: dict[str, int] = {}
 
     def put(self, address: str, seconds: float, now: float) -> float:
-        """Begin a penalty, and return its length: `seconds`, times the growth for each earlier one.
+        """Start a penalty and return its length: `seconds`, times `growth` for each earlier one.
 
         Args:
-            address: whom it is for; empty for everybody.
-            seconds: how long the first one is.
+            address: the client's address; empty for all.
+            seconds: length of the first penalty.
             now: the time.
         """
         times = self._times[address] = self._times.get(address, 0) + 1
@@ -172,26 +172,26 @@ class PenaltyBox:
         return length
 
     def left(self, address: str, now: float) -> float:
-        """Return for how many seconds nothing more is answered to an address."""
+        """Return how many seconds of penalty an address has left."""
         ends = max(self._ends.get(address, 0.0), self._ends.get("", 0.0))
         return max(0.0, ends - now)
 
     def release(self) -> None:
-        """End all penalties; the next one is long again by what went before."""
+        """End all penalties; the next one still counts the earlier ones."""
         self._ends.clear()
 
 
 class Judge:
-    """Tells which requests IBKR lets through.
+    """Decides which requests IBKR accepts.
 
-    A request is let through if, with it, no more were let through in any stretch of a limit's
-    length than the limit allows. One that is not is answered with 429, and so is everything else
-    from its address until the penalty is over. Refused requests do not count against the limits.
+    A request is accepted if no window of a limit then holds more requests than the limit allows.
+    Otherwise it gets a 429, and so does every request from its address until the penalty is over.
+    Refused requests do not count against the limits.
 
     Args:
         penalty: seconds of the first penalty of an address.
-        growth: by how much each further penalty of the same address is longer.
-        box: where penalties are kept; by default one of its own.
+        growth: factor by which each further penalty of an address is longer.
+        box: holds the penalties; a new one by default.
     """
 
     def __init__(
@@ -211,16 +211,16 @@ class Judge:
         self.violations: deque[Violation] = deque(maxlen=MAX_RECORDED)
 
     def arrive(self, method: str, path: str, address: str, now: float) -> bool:
-        """Take a request, and return whether it is let through.
+        """Record a request, and return whether it is accepted.
 
-        One that is let through must be reported to `leave` when it has been answered.
+        Report an accepted request to `leave` after its response.
         """
         accepted = not self.box.left(address, now) and self._within(method, path, address, now)
         self.arrivals.append(Arrival(now, method, path, accepted))
         return accepted
 
     def leave(self, method: str, path: str) -> None:
-        """Note that a request which was let through has been answered."""
+        """Record that an accepted request has its response."""
         for rule in self._rules:
             if rule.fits(method, path):
                 rule.running -= 1

@@ -1,4 +1,4 @@
-"""The account's books: positions at average cost, cash by currency, profit and loss."""
+"""Books of the account: positions at average cost, cash by currency, profit and loss."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RATES: Mapping[str, Decimal] = {
     "MXN": Decimal("0.054"),
     "JPY": Decimal("0.0064"),
 }
-"""What one unit of a currency is worth in the base currency; it does not change."""
+"""Value of one unit of a currency in the base currency. Rates do not change."""
 
 MARGIN = Decimal("0.25")
 FUTURES_MARGIN = Decimal("0.1")
@@ -32,20 +32,20 @@ _ONE = Decimal(1)
 
 
 def unit(contract: Contract) -> Decimal:
-    """Return what the price of a contract is multiplied by."""
+    """Return the multiplier of a contract; 1 without one."""
     return Decimal(str(contract.multiplier)) if contract.multiplier else _ONE
 
 
 @dataclass(slots=True)
 class Holding:
-    """A position in one contract; in the contract's currency.
+    """Position in one contract, in the contract's currency.
 
     Attributes:
         contract: the contract.
-        quantity: how much is held; negative when short.
-        cost: what it has cost, commissions included; negative when short.
-        realized: what was gained by closing today, commissions deducted.
-        unit: what a price is multiplied by.
+        quantity: the quantity; negative for short.
+        cost: cost with commissions; negative for short.
+        realized: profit realised today, after commissions.
+        unit: the contract's multiplier.
     """
 
     contract: Contract
@@ -56,25 +56,25 @@ class Holding:
 
     @property
     def average_cost(self) -> Decimal:
-        """What one contract has cost on average."""
+        """Average cost of one contract."""
         return self.cost / self.quantity if self.quantity else ZERO
 
     def value(self, mark: Decimal) -> Decimal:
-        """Return what it is worth at a price; futures are not paid for, and worth their gain."""
+        """Return the value at a price. The value of futures is their unrealised gain."""
         worth = self.quantity * mark * self.unit
         return worth - self.cost if self.contract.asset_class == "FUT" else worth
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return what closing at a price would gain."""
+        """Return the gain of closing at a price."""
         return self.quantity * mark * self.unit - self.cost
 
     def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
-        """Take a trade into the position; returns what the cash changes by.
+        """Add a trade to the position; return the change of cash.
 
         Args:
-            signed: how much; negative when sold.
+            signed: the quantity; negative for a sale.
             price: the price of one unit.
-            commission: what the trade cost.
+            commission: the commission.
         """
         against = self.quantity and (signed > 0) != (self.quantity > 0)
         size = min(abs(signed), abs(self.quantity)) if against else ZERO
@@ -96,8 +96,8 @@ class Holding:
         if opening:
             self.cost += opening * price * self.unit + commission_left
         if self.contract.asset_class == "FUT":
-            # Not paid for: closing pays out the gain, opening costs nothing but its commission,
-            # which is in the position's cost and is paid when that is realised.
+            # Futures are not paid for. Closing pays out the gain. The commission of opening is part
+            # of the cost, and is paid when the gain is realised.
             return gain
         return -signed * price * self.unit - commission
 
@@ -107,7 +107,7 @@ class Books:
 
     Args:
         cash: the cash by currency.
-        mark: the price that a contract is valued at now.
+        mark: returns the current price of a contract, by conid.
     """
 
     def __init__(self, cash: Mapping[str, Decimal], mark: Callable[[int], Decimal]) -> None:
@@ -118,14 +118,14 @@ class Books:
     def hold(
         self, contract: Contract, quantity: Decimal, price: Decimal, realized: Decimal = ZERO
     ) -> None:
-        """Put a position into the books that was bought before they began."""
+        """Add a position from before the start."""
         per = unit(contract)
         self.holdings[contract.conid] = Holding(
             contract, quantity, quantity * price * per, realized, per
         )
 
     def apply(self, contract: Contract, execution: Execution) -> None:
-        """Take an execution into the books."""
+        """Book an execution."""
         holding = self.holdings.get(contract.conid)
         if holding is None:
             holding = self.holdings[contract.conid] = Holding(contract, unit=unit(contract))
@@ -134,19 +134,19 @@ class Books:
         self.cash[contract.currency] = self.cash.get(contract.currency, ZERO) + change
 
     def new_day(self) -> None:
-        """Forget what was realised yesterday, and the positions that were closed."""
+        """Start a new day: forget realised profit and closed positions."""
         for conid, holding in list(self.holdings.items()):
             holding.realized = ZERO
             if not holding.quantity:
                 del self.holdings[conid]
 
     def position(self, conid: int) -> Decimal:
-        """Return how much of a contract is held."""
+        """Return the position in a contract."""
         holding = self.holdings.get(conid)
         return ZERO if holding is None else holding.quantity
 
     def mark(self, holding: Holding) -> Decimal:
-        """Return the price that a position is valued at now."""
+        """Return the current price of a position."""
         return self._mark(holding.contract.conid)
 
     @property
@@ -155,11 +155,11 @@ class Books:
         return sum((amount * RATES[name] for name, amount in self.cash.items()), ZERO)
 
     def totals(self) -> Totals:
-        """Add everything up, in the base currency, at the present prices."""
+        """Return the account's figures at current prices."""
         return self.totals_at(self._mark)
 
     def totals_at(self, mark: Callable[[int], Decimal]) -> Totals:
-        """Add everything up, in the base currency, at given prices."""
+        """Return the account's figures at given prices."""
         market = futures = margin = unrealized = realized = gross = ZERO
         for conid, holding in self.holdings.items():
             rate = RATES[holding.contract.currency]
@@ -186,12 +186,12 @@ class Totals:
 
     Attributes:
         cash: the cash of all currencies.
-        market_value: the value of all positions but futures.
+        market_value: the value of all positions except futures.
         futures: the unrealised gain of futures.
-        gross: the value of all positions but futures, the short ones counted positive.
-        margin: what has to be kept for the positions.
-        unrealized: what closing everything would gain.
-        realized: what was gained by closing today.
+        gross: the sum of the absolute values of all positions except futures.
+        margin: the margin of the positions.
+        unrealized: the unrealised gain.
+        realized: the gain realised today.
     """
 
     cash: Decimal
@@ -209,5 +209,5 @@ class Totals:
 
     @property
     def available(self) -> Decimal:
-        """What is left above the margin."""
+        """What exceeds the margin."""
         return self.net_liquidation - self.margin

@@ -1,4 +1,4 @@
-"""The trading days of US stocks: 09:30 to 16:00 in New York, holidays by rule."""
+"""Trading days of US stocks: 09:30 to 16:00 in New York, with holidays by rule."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _nth(year: int, month: int, weekday: int, number: int) -> dt.date:
 
 @functools.cache
 def _summer(year: int) -> tuple[dt.datetime, dt.datetime]:
-    """Return when daylight saving time begins and ends, as it has been since 2007."""
+    """Return start and end of daylight saving time, by the rules since 2007."""
     two = dt.time(2)
     begin, end = _nth(year, 3, 6, 2), _nth(year, 11, 6, 1)
     return dt.datetime.combine(begin, two), dt.datetime.combine(end, two)
 
 
 class _NewYork(dt.tzinfo):
-    """New York's time by rule: neither Windows nor a bare container has a list of time zones."""
+    """Time zone of New York by rule, because Windows and small containers lack time zone data."""
 
     def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
         return self.dst(when) - 5 * _HOUR
@@ -45,7 +45,7 @@ class _NewYork(dt.tzinfo):
         utc = when.replace(tzinfo=None)
         if begin + 5 * _HOUR <= utc < end + 4 * _HOUR:
             return when - 4 * _HOUR
-        # The hour that comes twice.
+        # The repeated hour.
         return (when - 5 * _HOUR).replace(fold=end <= utc - 4 * _HOUR < end + _HOUR)
 
     def tzname(self, when: dt.datetime | None) -> str:
@@ -58,7 +58,7 @@ ZONE: Final = _NewYork()
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One trading day; times in seconds since 1970."""
+    """One trading day, with times in seconds since 1970."""
 
     date: dt.date
     opens: int
@@ -68,7 +68,7 @@ class Session:
 
 
 def _easter(year: int) -> dt.date:
-    """Easter Sunday, by the anonymous Gregorian algorithm."""
+    """Return Easter Sunday, by the anonymous Gregorian algorithm."""
     a, (b, c) = year % 19, divmod(year, 100)
     d, e = divmod(b, 4)
     g = (8 * b + 13) // 25
@@ -81,13 +81,13 @@ def _easter(year: int) -> dt.date:
 
 
 def _observed(day: dt.date) -> dt.date:
-    """Saturday's holiday is kept on Friday, Sunday's on Monday."""
+    """Return the observed day of a holiday: Friday for Saturday, Monday for Sunday."""
     return day - _DAY if day.weekday() == 5 else day + _DAY if day.weekday() == 6 else day
 
 
 @functools.cache
 def holidays(year: int) -> frozenset[dt.date]:
-    """Return the days of a year on which US stocks do not trade, though it is no weekend."""
+    """Return the weekdays of a year on which US stocks do not trade."""
     last_monday = dt.date(year, 5, 31)
     days = {
         _nth(year, 1, 0, 3),  # Martin Luther King
@@ -103,7 +103,7 @@ def holidays(year: int) -> frozenset[dt.date]:
         days.add(_observed(dt.date(year, 6, 19)))
     new_year = dt.date(year, 1, 1)
     if new_year.weekday() != 5:
-        # On a Saturday it is not kept at all: Friday would end the old year.
+        # A New Year on a Saturday is not observed: Friday belongs to the old year.
         days.add(_observed(new_year))
     return frozenset(days)
 
@@ -115,7 +115,7 @@ def _closes_early(day: dt.date) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def session(day: dt.date) -> Session | None:
-    """Return the trading session of a day, None where there is none."""
+    """Return the trading session of a day; None without one."""
     if day.weekday() >= 5 or day in holidays(day.year):
         return None
 
@@ -133,7 +133,7 @@ def day_of(when: float) -> dt.date:
 
 
 def last_session(when: float) -> Session:
-    """Return the session that runs at a time, or the last one that did."""
+    """Return the current session at a time, or the last one before it."""
     day = day_of(when)
     while (found := session(day)) is None or found.opens > when:
         day -= _DAY
@@ -157,7 +157,7 @@ def following(of: Session) -> Session:
 
 
 def is_open(when: float, *, extended: bool = False) -> bool:
-    """Tell whether there is trading at a time; `extended` counts 04:00 to 20:00 as well."""
+    """Return whether the market is open; `extended` includes 04:00 to 20:00."""
     found = session(day_of(when))
     if found is None:
         return False
@@ -167,7 +167,7 @@ def is_open(when: float, *, extended: bool = False) -> bool:
 
 
 def next_bound(when: float) -> float:
-    """Return the next time at which regular or extended hours begin or end."""
+    """Return the next start or end of regular or extended hours."""
     day = day_of(when)
     while True:
         found = session(day)
@@ -180,7 +180,7 @@ def next_bound(when: float) -> float:
 
 
 def end_of_day(when: float, *, extended: bool = False) -> float:
-    """Return when a day order ends that is entered at a time."""
+    """Return the expiry of a day order that is placed at a time."""
     day = day_of(when)
     while True:
         found = session(day)
@@ -192,7 +192,7 @@ def end_of_day(when: float, *, extended: bool = False) -> float:
 
 
 def end_of_next_quarter(when: float) -> float:
-    """Return when an order good till cancelled ends that is entered at a time."""
+    """Return the expiry of a GTC order that is placed at a time."""
     day = day_of(when)
     months = day.year * 12 + (day.month - 1) // 3 * 3 + 6
     last = dt.date(months // 12, months % 12 + 1, 1) - _DAY

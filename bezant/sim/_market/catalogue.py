@@ -1,4 +1,4 @@
-"""The contracts that the simulated gateway knows."""
+"""The contracts of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# exchange: currency, country, whether it counts as US
+# exchange: currency, country, whether it is a US listing
 _EXCHANGES = {
     "NASDAQ": ("USD", "US", True),
     "NYSE": ("USD", "US", True),
@@ -29,7 +29,7 @@ _EXCHANGES = {
     "TSEJ": ("JPY", "JP", False),
 }
 
-# symbol, company, price, listings; the first listing of a company is the one that is held
+# symbol, company, price, listings; positions are in the first listing
 _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("AAPL", "APPLE INC", 255.3, ((265598, "NASDAQ"), (38708077, "MEXI"), (273982664, "EBS"))),
     ("AAPL", "APPLE INC-CDR", 36.4, ((532640894, "TSE"),)),
@@ -48,10 +48,10 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("QQQ", "INVESCO QQQ TRUST SERIES 1", 616.4, ((320227571, "NASDAQ"), (322082470, "MEXI"))),
     ("VOD", "VODAFONE GROUP PLC-SP ADR", 12.4, ((149061024, "NASDAQ"),)),
     ("VOD", "VODAFONE GROUP PLC", 0.93, ((149061025, "LSE"), (149061026, "AEB"))),
-    # Two companies and none of them in the US: no rule picks one.
+    # Two companies, neither in the US: the symbol is ambiguous.
     ("SIE", "SIEMENS AG-REG", 221.7, ((14216, "IBIS"), (411720500, "MEXI"))),
     ("SIE", "SIERRA ROJA MINING LTD", 0.42, ((611720501, "VENTURE"),)),
-    # One listing in all, and it is not in the US.
+    # A single listing, outside the US.
     ("7203", "TOYOTA MOTOR CORP", 3120.0, ((13905883, "TSEJ"),)),
 )
 
@@ -66,21 +66,21 @@ _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYST
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract, and the price at which it begins.
+    """A contract and its first price.
 
     Attributes:
-        conid: IBKR's id of it.
-        symbol: its symbol; of a derivative the one of what it is of.
-        name: the company, or what it is.
-        exchange: where it is listed, one of those that the simulated gateway knows.
-        price: the price at which it begins.
+        conid: IBKR's contract id.
+        symbol: the symbol; of a derivative, that of its underlying.
+        name: name of the company or product.
+        exchange: exchange of the listing; one that the simulated gateway knows.
+        price: the first price.
         asset_class: `STK`, `OPT` or `FUT`.
-        description: what a portfolio calls it; the symbol unless told.
-        multiplier: what the price is multiplied by; 0 for 1.
-        strike: the price at which an option is exercised.
-        expiry: when it ends, `YYYYMMDD`.
+        description: its name in a portfolio; the symbol by default.
+        multiplier: the multiplier; 0 means 1.
+        strike: strike price of an option.
+        expiry: expiry date, `YYYYMMDD`.
         right: `C` or `P` of an option.
-        underlying: the conid of what it is of.
+        underlying: conid of the underlying.
     """
 
     conid: int
@@ -108,12 +108,12 @@ class Contract:
 
     @property
     def is_us(self) -> bool:
-        """Whether the listing counts as one in the US."""
+        """Whether it is a US listing."""
         return _EXCHANGES[self.exchange][2]
 
     @property
     def title(self) -> str:
-        """What a portfolio calls the contract."""
+        """Its name in a portfolio."""
         return self.description or self.symbol
 
     def secdef(self) -> dict[str, Any]:
@@ -144,7 +144,12 @@ class Contract:
 
 
 class Catalogue:
-    """All contracts by conid, and the companies of each stock symbol."""
+    """All contracts by conid, and the companies of each stock symbol.
+
+    Args:
+        seed: seed of the invented contracts.
+        positions: how many contracts to hold.
+    """
 
     def __init__(self, seed: int, positions: int) -> None:
         self.contracts: dict[int, Contract] = {}
@@ -164,9 +169,9 @@ class Catalogue:
         self.contracts.update((contract.conid, contract) for contract in contracts)
 
     def _choose(self, rng: random.Random, count: int) -> list[Contract]:
-        """Return `count` different contracts to hold: of ten, seven stocks, two options, a future.
+        """Return `count` contracts to hold: of ten, seven stocks, two options and a future.
 
-        The well-known stocks come first.
+        Well-known stocks come first.
         """
         stocks = itertools.chain(self.known, self._invented(rng))
         options = self._options()
@@ -185,7 +190,7 @@ class Catalogue:
             name = f"{rng.choice(_FIRST)} {rng.choice(_SECOND)} {symbol} INC"
             venue = rng.choice(("NASDAQ", "NYSE"))
             price = round(rng.uniform(4, 400), 2)
-            # A symbol drawn twice would give two companies to it: ambiguous by accident.
+            # A symbol drawn twice would be ambiguous by accident.
             if symbol not in self._companies:
                 contract = Contract(700_000_003 + 7 * number, symbol, name, venue, price)
                 self._add_company(symbol, name, [contract])
@@ -236,7 +241,7 @@ class Catalogue:
             )
 
     def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
-        """Return the listings of a symbol, or of companies whose name holds a text."""
+        """Return the listings of a symbol, or of companies whose name contains a text."""
         if by_name:
             found = [
                 contracts
@@ -249,11 +254,11 @@ class Catalogue:
         return [contract for contracts in found for contract in contracts]
 
     def months(self, conid: int) -> list[str]:
-        """Return the months for which there are options on a stock, such as `MAR27`."""
+        """Return the expiry months of options on a stock, such as `MAR27`."""
         return list(dict.fromkeys(_month(each) for each in self.chain(conid)))
 
     def chain(self, conid: int, month: str = "") -> list[Contract]:
-        """Return the options on a stock, all or those of a month, by expiry and strike."""
+        """Return the options on a stock, all or for one month, by expiry and strike."""
         self._have_derivatives()
         found = [
             each
@@ -275,7 +280,7 @@ class Catalogue:
         return sorted(found, key=lambda each: each.expiry or "")
 
     def _have_derivatives(self) -> None:
-        """Take up the next four quarters of all options and futures, once somebody asks."""
+        """Add four quarters of all options and futures at the first request."""
         if self._complete:
             return
         self._complete = True
@@ -285,14 +290,14 @@ class Catalogue:
             itertools.islice(self._options(), options),
             itertools.islice(self._futures(), quarters * len(_FUTURES)),
         ):
-            # One that is held stays the object that it is.
+            # Keep the object of a contract that is held.
             self.contracts.setdefault(contract.conid, contract)
 
     def add(self, contract: Contract) -> None:
-        """Take up another contract.
+        """Add a contract.
 
         Raises:
-            ValueError: it can't be.
+            ValueError: the contract is invalid.
         """
         problem = ""
         if contract.conid in self.contracts:
@@ -311,7 +316,7 @@ class Catalogue:
             self._add_company(contract.symbol, contract.name, [contract])
 
     def primary(self, symbol: str) -> int | None:
-        """Return the conid of a symbol's first listing, None where the symbol is unknown."""
+        """Return the conid of a symbol's first listing; None for an unknown symbol."""
         companies = self._companies.get(symbol)
         return companies[0][1][0].conid if companies else None
 
@@ -332,7 +337,7 @@ class Catalogue:
 
 
 def _month(contract: Contract) -> str:
-    """Return the month of a contract's expiry as a search names it, such as `MAR27`."""
+    """Return the expiry month of a contract as a search names it, such as `MAR27`."""
     expiry = contract.expiry or ""
     try:
         day = dt.datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=dt.UTC)
@@ -342,7 +347,7 @@ def _month(contract: Contract) -> str:
 
 
 def _third_friday(index: int) -> tuple[str, str]:
-    """Return the name and the date of a quarterly expiry, counted from March 2027."""
+    """Return name and date of a quarterly expiry, counted from March 2027."""
     years, quarter = divmod(index, len(_MONTHS))
     month, number = _MONTHS[quarter]
     first = dt.date(2027 + years, number, 1)

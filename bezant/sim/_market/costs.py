@@ -1,4 +1,4 @@
-"""What trading costs and takes up: commissions and margins."""
+"""Commissions and margins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .catalogue import Contract
     from .orders import OrderSpec
 
-# asset class: for each unit, at least for an order
+# asset class: commission per unit, minimum per order
 _COMMISSIONS = {
     "STK": (Decimal("0.005"), Decimal(1)),
     "OPT": (Decimal("0.65"), Decimal(1)),
@@ -22,7 +22,7 @@ _COMMISSIONS = {
 
 
 def commission(contract: Contract, quantity: Decimal) -> Decimal:
-    """Return what it costs to trade so much of an order, in the contract's currency."""
+    """Return the commission for a quantity of an order, in the contract's currency."""
     if not quantity:
         return ZERO
     each, least = _COMMISSIONS[contract.asset_class]
@@ -30,16 +30,16 @@ def commission(contract: Contract, quantity: Decimal) -> Decimal:
 
 
 def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -> Decimal:
-    """Return how much margin an order takes up, in the base currency; 0 when it closes.
+    """Return the margin that an order needs, in the base currency; 0 if it closes a position.
 
     Args:
         contract: the contract.
         spec: the order.
-        held: how much of the contract is held; negative for short.
+        held: position in the contract; negative for short.
         price: the price at which the order is valued.
     """
     along = held if spec.side == "BUY" else -held
-    # What is held the other way round is closed first, and frees as much.
+    # The order first closes an opposite position, which frees as much margin.
     opened = spec.quantity + 2 * min(along, ZERO)
     if opened <= 0:
         return ZERO

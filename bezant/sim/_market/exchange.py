@@ -1,4 +1,4 @@
-"""The exchange: takes orders, changes and cancellations, and refuses what can't be."""
+"""The exchange: accepts or refuses orders, changes and cancellations."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _DAY = 86_400.0
 
 
 class Exchange(Matching):
-    """Orders, executions and the account behind them.
+    """Orders, executions and the account.
 
-    `advance` has to be told the time before anything else is asked; time never goes back.
+    Call `advance` with the time before anything else. Time never goes back.
 
     Args:
         market: the prices.
-        contracts: the contracts by conid.
-        cash: the account's cash by currency.
-        now: the present, in seconds since 1970.
-        cancel_delay: seconds from asking for a cancellation to its taking place.
+        contracts: contracts by conid.
+        cash: cash by currency.
+        now: the time, in seconds since 1970.
+        cancel_delay: seconds from the request of a cancellation until it takes effect.
         commissions: whether executions cost a commission.
     """
 
@@ -51,15 +51,15 @@ class Exchange(Matching):
         self._ids = itertools.count(FIRST_ORDER)
         self._groups = itertools.count(1)
 
-    # what it is worth
+    # valuation
 
     def margin(self, spec: OrderSpec, price: Decimal) -> Decimal:
-        """Return how much margin an order takes up, in the base currency; 0 when it closes."""
+        """Return the margin of an order in the base currency; 0 if it closes a position."""
         contract = self._contracts[spec.conid]
         return costs.margin(contract, spec, self.books.position(spec.conid), price)
 
     def reference(self, spec: OrderSpec) -> Decimal:
-        """Return the price at which an order is valued before it trades."""
+        """Return the price that values an order before it trades."""
         if spec.limit is not None:
             return spec.limit
         if spec.stop is not None:
@@ -67,13 +67,13 @@ class Exchange(Matching):
         quote = self.market.quote(spec.conid, self.now)
         return quote.ask if spec.side == "BUY" else quote.bid
 
-    # what clients ask for
+    # requests of clients
 
     def check(self, specs: Sequence[OrderSpec]) -> None:
-        """Look whether orders that belong together can be placed.
+        """Check whether orders can be placed together.
 
         Raises:
-            RefusedError: they can't.
+            OrderRefused: they cannot.
         """
         placed = self._recent_ids()
         parents: set[str] = set()
@@ -95,7 +95,7 @@ class Exchange(Matching):
         self._afford(needed)
 
     def _afford(self, needed: Decimal, but: Order | None = None) -> None:
-        """Look whether the account has margin left for an order beside those that work."""
+        """Check that the account has margin for an order in addition to the working ones."""
         if not needed:
             return
         reserved = sum(
@@ -115,10 +115,10 @@ class Exchange(Matching):
             raise OrderRefused(msg)
 
     def place(self, specs: Sequence[OrderSpec]) -> list[Order]:
-        """Place orders that belong together; they trade at once what they can.
+        """Place orders together; they trade at once as far as possible.
 
         Raises:
-            RefusedError: one can't be placed; then none is.
+            OrderRefused: one of them cannot be placed; then none is.
         """
         self.check(specs)
         together = f"oca{next(self._groups)}"
@@ -129,7 +129,7 @@ class Exchange(Matching):
                 parent = self._parent(spec.parent)
                 assert parent is not None  # noqa: S101 - checked above
                 order.parent_id = parent.order_id
-                # The children of a bracket exclude each other without being told so.
+                # The children of a bracket always cancel each other.
                 order.group_id = f"child{parent.order_id}"
             elif spec.group:
                 order.group_id = together
@@ -151,7 +151,7 @@ class Exchange(Matching):
         """Change an order's price, quantity, time in force or type.
 
         Raises:
-            RefusedError: there is no such order, or it can't be changed so.
+            OrderRefused: the order does not exist, or this change is not possible.
         """
         order = self._open(order_id)
         old = order.spec
@@ -170,7 +170,7 @@ class Exchange(Matching):
         return self._change(order, spec)
 
     def reprice(self, order_id: int, limit: Decimal) -> None:
-        """Let somebody change a limit where that can be, whatever the account has left."""
+        """Change a limit without a check of the margin, if the order still works."""
         order = self._working.get(order_id)
         if order is not None and order.status != "PendingCancel":
             self._change(order, replace(order.spec, limit=limit))
@@ -195,10 +195,10 @@ class Exchange(Matching):
         return order
 
     def cancel(self, order_id: int) -> Order:
-        """Ask for an order to be cancelled; it can still fill until that takes place.
+        """Request the cancellation of an order, which can still fill until that takes effect.
 
         Raises:
-            RefusedError: there is no such order, or it is done.
+            OrderRefused: the order does not exist, or its status is final.
         """
         order = self._open(order_id)
         if order.cancels_at is None:
@@ -208,18 +208,18 @@ class Exchange(Matching):
         return order
 
     def trade_against(self, order_id: int, quantity: Decimal) -> None:
-        """Let somebody trade with a limit order at its limit, wherever the market is."""
+        """Fill a limit order at its limit, independently of the market."""
         order = self._working.get(order_id)
         if order is not None and order.spec.limit is not None:
-            # It may set children free.
+            # It may release children.
             self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.spec.limit)
 
     def set_quote(self, conid: int, quote: Quote) -> None:
-        """Hold a contract's market still at a quote, and match against it.
+        """Fix a contract's market at a quote, and match orders with it.
 
         Raises:
-            RefusedError: there is no such contract.
+            OrderRefused: the contract does not exist.
         """
         if conid not in self._contracts:
             msg = f"there is no contract {conid}"
@@ -230,11 +230,11 @@ class Exchange(Matching):
         self._match()
 
     def resume(self, conid: int) -> None:
-        """Let a contract be traded again; what can trade then does so."""
+        """Resume trading in a contract, and match orders."""
         self.market.resume(conid)
         self._match()
 
-    # looking things up
+    # look-ups
 
     def _expiry(self, spec: OrderSpec) -> float:
         if spec.tif == "GTC":
@@ -242,7 +242,7 @@ class Exchange(Matching):
         return calendar.end_of_day(self.now, extended=spec.outside_rth)
 
     def _recent_ids(self) -> set[str]:
-        """Return the clients' ids of what was placed within a day."""
+        """Return the client order ids of the last day."""
         found: set[str] = set()
         for order in reversed(self.orders.values()):
             if order.placed <= self.now - _DAY:

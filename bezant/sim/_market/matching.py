@@ -1,4 +1,4 @@
-"""How orders trade: the market moves, what can trade does, what is due ends."""
+"""Matching of orders with the market over time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _NEVER = 1 << 62
 
 
 class Matching:
-    """Orders that work, the market that they trade with, and the books of what they traded.
+    """Working orders, the market that they trade with, and the books.
 
-    `advance` has to be told the time before anything else is asked; time never goes back.
+    Call `advance` with the time before anything else. Time never goes back.
 
     Args:
         market: the prices.
-        contracts: the contracts by conid.
-        cash: the account's cash by currency.
-        now: the present, in seconds since 1970.
+        contracts: contracts by conid.
+        cash: cash by currency.
+        now: the time, in seconds since 1970.
         commissions: whether executions cost a commission.
     """
 
@@ -58,22 +58,22 @@ class Matching:
         self._day = calendar.last_session(now)
         self._day_ends: float = calendar.following(self._day).opens
         self._day_base: Decimal | None = None
-        # Until when nothing can happen by itself, while the market is left alone.
+        # No order trades or ends before this time, unless a test changes the market.
         self._calm = 0.0
         self._version: int = market.version
 
     @property
     def working(self) -> list[Order]:
-        """The orders that are not done, in the order of their placing."""
+        """The working orders, in order of placement."""
         return list(self._working.values())
 
     @property
     def daily_gain(self) -> Decimal:
-        """What the account has gained since the close before this trading day."""
+        """Gain of the account since the previous close."""
         return self.gained(self.books.totals())
 
     def gained(self, totals: Totals) -> Decimal:
-        """Return what the account has gained today, by its present figures."""
+        """Return today's gain, given the account's figures."""
         return totals.net_liquidation - self._begun_with()
 
     def _begun_with(self) -> Decimal:
@@ -85,17 +85,17 @@ class Matching:
         return self._day_base
 
     def commission(self, spec: OrderSpec, quantity: Decimal) -> Decimal:
-        """Return what it costs to trade so much of an order."""
+        """Return the commission for a quantity of an order."""
         if not self._commissions:
             return ZERO
         return costs.commission(self._contracts[spec.conid], quantity)
 
-    # the passing of time
+    # time
 
     def advance(self, now: float) -> None:
-        """Let the time pass: the market moves step by step, and orders trade, end and expire.
+        """Advance to `now`: orders trade, end and expire step by step.
 
-        A long rest is gone through in longer steps.
+        After a long pause, the steps are longer.
         """
         if now <= self.now:
             return
@@ -105,7 +105,7 @@ class Matching:
             stride = max(1, -(-(end - begin) // _MAX_STEPS))
             if self._calm <= self.now or self._version != market.version:
                 self._calm, self._version = self._wake(), market.version
-            # Steps before then are passed over: nothing happens in them.
+            # Skip the steps before that: nothing happens in them.
             step = begin + self._strides(begin, stride)
             while step <= end:
                 self._due(market.time_of(step))
@@ -120,15 +120,15 @@ class Matching:
         self._due(now)
 
     def _strides(self, step: int, stride: int) -> int:
-        """Return how many steps there are to the next one that is to be looked at."""
+        """Return the number of steps to the next one in which something may happen."""
         if self._calm == math.inf:
             return _NEVER
-        # Rather one too early than one too late.
+        # Rounded down: too early is safe, too late is not.
         left = int((self._calm - self.market.time_of(step)) / self.market.interval)
         return max(1, left // stride) * stride
 
     def _wake(self) -> float:
-        """Return until when surely no order trades, ends, or becomes free to."""
+        """Return a time until which no order trades, ends or is released."""
         wake = math.inf
         for order in self._working.values():
             cancels = math.inf if order.cancels_at is None else order.cancels_at
@@ -146,7 +146,7 @@ class Matching:
             between = trailing.still_between(spec)
             return self.now if between is None else self._within(spec, *between)
         if not order.triggered:
-            # A stop is for the worse, a limit for the better.
+            # A stop is reached at a worse price, a limit at a better one.
             price, above = spec.stop, buying
         else:
             price, above = spec.limit, not buying
@@ -158,7 +158,7 @@ class Matching:
         return self.market.within(spec.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
-        """Do what is due by a time, each at its own time, and stop there."""
+        """End the orders that are due by a time, each at its own time."""
         ends: list[tuple[float, int, str]] = []
         for order in self._working.values():
             if order.expires <= now:
@@ -177,17 +177,17 @@ class Matching:
             self.books.new_day()
 
     def _match(self) -> None:
-        """Let every working order trade what it can with the market as it is."""
+        """Let every working order trade with the current market."""
         self._calm = 0.0
         moved = True
         while moved:
-            # A fill sets children free, which may trade at once.
+            # A fill releases children, which may trade at once.
             moved = False
             for order in list(self._working.values()):
                 moved = self._try(order) or moved
 
     def _try(self, order: Order) -> bool:
-        """Trade what an order can; tells whether it did."""
+        """Trade an order as far as possible; return whether it traded."""
         if order.done:
             return False
         spec = order.spec
@@ -228,7 +228,7 @@ class Matching:
         return True
 
     def _followed(self, order: Order, last: Decimal) -> OrderSpec:
-        """Move a stop that trails to where the market has brought it."""
+        """Move a trailing stop along with the market."""
         spec = trailing.follow(order.spec, last)
         if spec is not order.spec:
             order.spec = spec
@@ -238,7 +238,7 @@ class Matching:
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         spec = order.spec
         total = order.filled + quantity
-        # The least is due for the order and not for each of its parts.
+        # The minimum applies to the order, not to each of its executions.
         fee = max(self.commission(spec, total) - order.commission, ZERO)
         execution = Execution(
             f"0000e0d5.{len(self.executions) + 1:08x}.01.01",
@@ -274,7 +274,7 @@ class Matching:
             if child.parent_id != order.order_id:
                 continue
             if order.filled:
-                # No more than what the parent has brought.
+                # At most what the parent has filled.
                 quantity = min(child.spec.quantity, order.filled)
                 child.spec = replace(child.spec, quantity=quantity)
             else:

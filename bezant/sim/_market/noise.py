@@ -1,4 +1,4 @@
-"""Numbers that wander: known at any moment without a walk there, and how far they can get."""
+"""Random numbers over time, computed for any moment without the ones before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RATIO = 8
 _OCTAVES = 9
 _FINEST_SWING = 0.0003
 _GROWTH = 1.93
-# Sums of the same numbers in another order differ in the last digits.
+# Sums in another order differ in the last digits.
 _ROUNDING = 1e-9
 
 
@@ -19,7 +19,7 @@ class _Wave(NamedTuple):
     length: float
     swing: float
     shorter: float
-    """What all shorter waves come to at most."""
+    """The largest sum of all shorter waves."""
 
 
 class _Line(NamedTuple):
@@ -35,9 +35,13 @@ _NOTHING = _Line(0.0, 1.0, 0.0, 0.0)
 
 
 class Noise:
-    """A wandering number for every moment: waves of many lengths, added up.
+    """A random number for every moment: a sum of waves of many lengths.
 
-    It is drawn from a seed and the moment alone, so that a bar of last year needs no walk there.
+    It depends on the seed and the moment alone, so that a bar of last year needs no history.
+
+    Args:
+        seed: the seed.
+        interval: seconds between two changes.
     """
 
     __slots__ = ("_cells", "_key", "_nested", "_waves")
@@ -47,7 +51,7 @@ class Noise:
         lengths = [_FINEST * _RATIO**number for number in range(_OCTAVES)]
         swings = [_FINEST_SWING * _GROWTH**number for number in range(_OCTAVES)]
         if interval < _FINEST:
-            # Streams that tell of changes more often want changes to tell of.
+            # Streams with shorter intervals need changes as often.
             lengths.insert(0, interval)
             swings.insert(0, _FINEST_SWING)
         self._waves = tuple(
@@ -55,7 +59,7 @@ class Noise:
             for wave, (length, swing) in enumerate(zip(lengths, swings, strict=True))
         )
         self._cells: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(self._waves)
-        # From long to short. The corners of each are corners of the next.
+        # From long to short: the corners of one wave are corners of the next.
         self._nested = tuple(
             _Wave(wave, length, swing, sum(swings[:wave]) + _ROUNDING)
             for wave, length, swing in reversed(self._waves)
@@ -63,19 +67,19 @@ class Noise:
         )
 
     def at(self, when: float) -> float:
-        """Return the number at a time; 0 on average, a few hundredths at most."""
+        """Return the number at a time: 0 on average, a few hundredths at most."""
         total = 0.0
         cells, key = self._cells, self._key
         for wave, length, swing in self._waves:
-            place = when / length
-            cell = int(place)
+            position = when / length
+            cell = int(position)
             known, begin, end = cells[wave]
             if known != cell:
-                # The hash of numbers is the same in every process, and the cheapest draw.
+                # The hash of numbers is the same in every process, and fast.
                 begin = hash((cell, key, wave)) / _HALF
                 end = hash((cell + 1, key, wave)) / _HALF
                 cells[wave] = (cell, begin, end)
-            total += swing * (begin + (end - begin) * (place - cell))
+            total += swing * (begin + (end - begin) * (position - cell))
         return total
 
     def _with(self, line: _Line, wave: _Wave, cell: float) -> _Line:
@@ -93,7 +97,7 @@ class Noise:
         )
 
     def within(self, when: float, low: float, high: float) -> float:
-        """Return until when the number surely stays between two others; `when` if it may not."""
+        """Return a time until which the number stays between two others; `when` if unknown."""
         line = _NOTHING
         for wave in self._nested:
             line = self._with(line, wave, when // wave.length)

@@ -16,28 +16,28 @@ DONE: frozenset[Status] = frozenset({"Filled", "Cancelled"})
 
 
 class OrderRefused(Exception):
-    """The exchange does not take an order, a change or a cancellation; the text says why."""
+    """The exchange refuses an order, a change or a cancellation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSpec:
-    """What an order is to be.
+    """Specification of an order.
 
     Attributes:
         conid: the contract.
         side: `BUY` or `SELL`.
         kind: the order's type.
-        quantity: how much.
-        limit: the limit of `LMT`, `STOP_LIMIT` and `TRAILLMT`, the cap of `MIDPRICE`.
-        stop: the price at which `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT` begin to work. That of
-            the last two follows the market, and `TRAILLMT`'s limit follows the stop.
-        tif: how long it works.
-        outside_rth: whether it works outside the regular session, too.
-        client_id: the client's own id of it (`cOID`), unique for a day.
-        parent: the `client_id` of the order that has to be filled first.
-        group: whether the orders placed together cancel each other (OCA).
-        trail: how far the stop of `TRAIL` and `TRAILLMT` is from the market at most.
-        percent: whether that is in per cent of the price.
+        quantity: the quantity.
+        limit: limit price of `LMT`, `STOP_LIMIT` and `TRAILLMT`; cap of `MIDPRICE`.
+        stop: stop price of `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT`. That of the last two
+            follows the market, and the limit of `TRAILLMT` follows the stop.
+        tif: time in force.
+        outside_rth: whether it also works outside the regular session.
+        client_id: the client's order id (`cOID`), unique for a day.
+        parent: `client_id` of the order that must be filled first.
+        group: whether orders placed together cancel each other (OCA).
+        trail: largest distance of the stop of `TRAIL` and `TRAILLMT` from the market.
+        percent: whether `trail` is a percentage of the price.
     """
 
     conid: int
@@ -56,30 +56,30 @@ class OrderSpec:
 
     @property
     def waits(self) -> bool:
-        """Whether there is a stop to be reached before it trades."""
+        """Whether it trades only after the market reaches a stop."""
         return self.stop is not None or self.trail is not None
 
 
 @dataclass(slots=True)
 class Order:
-    """An order and what became of it. Read it; only the exchange changes it.
+    """An order and its progress. Only the exchange changes it.
 
     Attributes:
         order_id: the exchange's id.
-        spec: what it is to be, changes included.
+        spec: the specification, with all changes.
         placed: when it was placed, in seconds since 1970.
         status: as on the wire: `PreSubmitted` while it waits for its parent, its stop or the
             market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
-        filled: how much was filled.
-        average_price: what was paid on average for what was filled; 0 before.
-        commission: what its executions have cost.
-        updated: when it changed last, in seconds since 1970.
-        expires: when it ends unless filled, in seconds since 1970.
-        triggered: whether its stop was reached; always true without one.
-        parent_id: the `order_id` of its parent, None without one.
-        group_id: what it shares with the orders that its execution cancels; None without any.
-        cancels_at: when a cancellation that was asked for takes place.
-        reason: why it was cancelled, where that was not asked for.
+        filled: filled quantity.
+        average_price: average price of the fills; 0 before the first.
+        commission: commission of its executions.
+        updated: when it last changed, in seconds since 1970.
+        expires: when it expires, in seconds since 1970.
+        triggered: whether the market has reached its stop; true without a stop.
+        parent_id: `order_id` of its parent; None without one.
+        group_id: common to the orders that its execution cancels; None without any.
+        cancels_at: when a requested cancellation takes effect.
+        reason: why it was cancelled, if nobody requested that.
     """
 
     order_id: int
@@ -99,12 +99,12 @@ class Order:
 
     @property
     def remaining(self) -> Decimal:
-        """How much is left to fill."""
+        """The quantity that is not filled."""
         return self.spec.quantity - self.filled
 
     @property
     def done(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether its status is final."""
         return self.status in DONE
 
 
@@ -114,13 +114,13 @@ class Execution:
 
     Attributes:
         execution_id: its id, in the wire's spelling.
-        order_id: the order that was filled, wholly or in part.
-        client_id: the client's own id of the order, `""` without one.
+        order_id: the order.
+        client_id: the client's order id; empty without one.
         conid: the contract.
         side: `BUY` or `SELL`.
-        quantity: how much.
+        quantity: the quantity.
         price: the price of one unit.
-        commission: what it cost.
+        commission: the commission.
         when: the time, in seconds since 1970.
     """
 

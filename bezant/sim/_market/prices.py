@@ -1,4 +1,4 @@
-"""Prices: for every contract a path that is known at any time, past or to come."""
+"""Prices of contracts, computed for any time in the past or future."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from .catalogue import Contract
 
 Hours = Literal["always", "regular"]
-"""When there is trading: at any time, or in the regular sessions of US stocks only."""
+"""Market hours: at any time, or in the regular sessions of US stocks only."""
 
 CENT = Decimal("0.01")
 _LEVEL = Decimal(500)
-# By how much a price in whole cents may differ from the exact one.
+# Largest difference between a price in whole cents and the exact one.
 _CLOSE = 0.006
-# The waves in how much is traded: what they are drawn by, and their lengths.
+# Waves of the volume: number of the draw, length in seconds.
 _TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a contract costs at a moment.
+    """Market of a contract at one moment.
 
-    `bid_size` and `ask_size` are all that can be traded until the market's next step.
+    `bid_size` and `ask_size` limit what can trade until the market's next step.
     """
 
     last: Decimal
@@ -61,12 +61,12 @@ class Path:
         return Decimal(f"{self.price(when):.2f}")
 
     def price(self, when: float) -> float:
-        """Return the last price as a number for charts: in cents, at least one."""
+        """Return the last price, rounded to cents, at least one cent."""
         moved = self._base * math.exp(self._noise.at(when) - self._start)
         return max(0.01, round(moved, 2))
 
     def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return until when the price surely stays between two others; `when` if it may not."""
+        """Return a time until which the price stays between two others; `when` if unknown."""
         below, above = -math.inf, math.inf
         if low is not None:
             below = self._noise_of(float(low) + _CLOSE)
@@ -75,7 +75,7 @@ class Path:
         return self._noise.within(when, below, above)
 
     def _noise_of(self, price: float) -> float:
-        # Nothing costs less than a cent.
+        # No price is below one cent.
         return math.log(price / self._base) + self._start if price > _CLOSE else -math.inf
 
     def quote(self, last: Decimal, step: int) -> Quote:
@@ -90,41 +90,41 @@ class Path:
         )
 
     def volume(self, begin: float, end: float) -> int:
-        """Return how much was traded between two times; parts add up to the whole."""
+        """Return the volume between two times; the volumes of parts add up."""
         return self.traded(end) - self.traded(begin)
 
     def traded(self, when: float) -> int:
-        """Return how much was traded up to a time, counted from far back."""
+        """Return the total volume up to a time."""
         swing = 0.0
         for number, (wave, length) in enumerate(_TRADED):
-            place = when / length
-            cell = int(place)
+            position = when / length
+            cell = int(position)
             known, begin, end = self._cells[number]
             if known != cell:
                 begin = self._noise.whole(wave, cell, 0, 1000)
                 end = self._noise.whole(wave, cell + 1, 0, 1000)
                 self._cells[number] = (cell, begin, end)
-            # Shallow enough that the sum never falls.
-            swing += length * 0.0003 * (begin + (end - begin) * (place - cell))
+            # Shallow enough that the total never decreases.
+            swing += length * 0.0003 * (begin + (end - begin) * (position - cell))
         return int(self._rate * (when + swing) / 100)
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
-    """Return a market around a price: a cent to either side, two where it is dear."""
+    """Return a market around a price: one cent to each side, two above 500."""
     half = CENT if last < _LEVEL else 2 * CENT
     return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
 
 
 class Market:
-    """The markets of all contracts, and the times at which there is trading.
+    """Markets of all contracts, and the market hours.
 
     Args:
-        contracts: the contracts by conid; more may be added to it later.
-        prices: where prices begin that do not begin at the contract's own, by conid.
-        seed: what the paths are drawn from.
+        contracts: contracts by conid; it may grow later.
+        prices: first prices by conid; the contract's own price by default.
+        seed: seed of the prices.
         interval: seconds between two changes.
-        start: when it begins, in seconds since 1970.
-        hours: when there is trading.
+        start: first time, in seconds since 1970.
+        hours: the market hours.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Market:
         self._start = start
         self.hours: Hours = hours
         self.version: int = 0
-        """Another number whenever a market was held still or let go."""
+        """Changes whenever a price is fixed or released, or trading halts or resumes."""
         self._paths: dict[int, Path] = {}
         self._lasts: dict[int, tuple[int, Decimal]] = {}
         self._quotes: dict[int, tuple[int, Quote]] = {}
@@ -157,28 +157,28 @@ class Market:
         return self._interval
 
     def step(self, now: float) -> int:
-        """Return the number of the market's step at a time; the first is 0."""
+        """Return the number of the step at a time; the first is 0."""
         return int((now - self._start) / self._interval + 1e-6)
 
     def time_of(self, step: int) -> float:
-        """Return when a step begins."""
+        """Return the start of a step."""
         return self._start + step * self._interval
 
     def is_open(self, now: float, *, extended: bool = False) -> bool:
-        """Tell whether there is trading at a time."""
+        """Return whether the market is open at a time."""
         return self.hours == "always" or calendar.is_open(now, extended=extended)
 
     def effective(self, now: float) -> float:
-        """Return the time whose price holds at a time: outside the hours that of the close."""
+        """Return the time whose price is current: outside market hours, the last close."""
         if self.hours == "always":
             return now
         return min(now, calendar.last_session(now).closes)
 
     def path(self, conid: int) -> Path:
-        """Return the path of a contract.
+        """Return the prices of a contract.
 
         Raises:
-            KeyError: there is no such contract.
+            KeyError: the contract does not exist.
         """
         path = self._paths.get(conid)
         if path is None:
@@ -193,7 +193,7 @@ class Market:
         """Return the market of a contract at a time.
 
         Raises:
-            KeyError: there is no such contract.
+            KeyError: the contract does not exist.
         """
         still = self._still(conid)
         if still is not None:
@@ -210,7 +210,7 @@ class Market:
         """Return the last price of a contract at a time.
 
         Raises:
-            KeyError: there is no such contract.
+            KeyError: the contract does not exist.
         """
         still = self._still(conid)
         if still is not None:
@@ -227,11 +227,11 @@ class Market:
         return self._halted.get(conid) or self._pinned.get(conid)
 
     def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return until when the last price surely stays between two others; `now` if it may not.
+        """Return a time until which the last price stays between two others; `now` if unknown.
 
-        Where there are hours, it is not beyond their next beginning or end.
+        With market hours, it is not after their next start or end.
         """
-        # What holds now is the price of the step's beginning.
+        # The current price is that of the start of the step.
         begun = self.time_of(self.step(now))
         if self._still(conid) is not None or self.effective(begun) < begun:
             last = self.last(conid, now)
@@ -242,26 +242,26 @@ class Market:
         return calm if self.hours == "always" else min(calm, calendar.next_bound(now))
 
     def pin(self, conid: int, quote: Quote) -> None:
-        """Hold a contract's market still."""
+        """Fix the market of a contract."""
         self.path(conid)
         self._pinned[conid] = quote
         self.version += 1
 
     def halt(self, conid: int, now: float) -> None:
-        """Stop the trading in a contract; its market stands still."""
+        """Halt trading in a contract; its market stands still."""
         self._halted[conid] = self.quote(conid, now)
         self.version += 1
 
     def resume(self, conid: int) -> None:
-        """Let a contract be traded again."""
+        """Resume trading in a contract."""
         self._halted.pop(conid, None)
         self.version += 1
 
     def is_halted(self, conid: int) -> bool:
-        """Tell whether the trading in a contract was stopped."""
+        """Return whether trading in a contract is halted."""
         return conid in self._halted
 
     def unpin(self, conid: int) -> None:
-        """Let a contract's market move again; from where its path is meanwhile."""
+        """Release the market of a contract; it continues at its computed price."""
         self._pinned.pop(conid, None)
         self.version += 1

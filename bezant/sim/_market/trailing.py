@@ -1,4 +1,4 @@
-"""Stops that follow the market, as long as it goes the order's way."""
+"""Trailing stops, which follow the market in one direction."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ZERO = Decimal(0)
 
 
 def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
-    """Return an order with its stop where the market has brought it, the limit with it.
+    """Return an order with its stop and limit moved along with the market.
 
-    It is the same object where nothing has moved.
+    If nothing moves, this is the same object.
     """
     trail = spec.trail or _ZERO
     distance = last * trail / 100 if spec.percent else trail
@@ -34,7 +34,7 @@ def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
 
 
 def still_between(spec: OrderSpec) -> tuple[Decimal, Decimal] | None:
-    """Return the prices between which the stop is neither moved nor reached; None without one."""
+    """Return the prices between which the stop neither moves nor triggers; None without a stop."""
     stop, trail = spec.stop, spec.trail or _ZERO
     if stop is None:
         return None

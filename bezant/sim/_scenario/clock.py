@@ -1,4 +1,4 @@
-"""The time that the simulation goes by: as it is, faster, or moved by hand."""
+"""Clock of the simulation: real time, faster, or moved by hand."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import time
 from typing import Self
 
 BY_HAND_START = 1_772_636_400.0
-"""Where a clock moved by hand begins: Wednesday 2026-03-04, 10:00 in New York, markets open."""
+"""Start of a clock that is moved by hand: Wednesday 2026-03-04, 10:00 in New York, market open."""
 
 
 class Clock:
-    """The one clock of a simulated gateway: streams, prices, orders and the session keep to it.
+    """Clock for streams, prices, orders and session of a simulated gateway.
 
-    It starts when it is made. All methods may be called from any thread; one clock may serve
-    several gateways.
+    It starts when it is created. It is thread-safe, and may serve several gateways.
 
     ```python
     from bezant.sim import Clock, SimulatedGateway
@@ -27,9 +26,9 @@ class Clock:
     ```
 
     Args:
-        speed: simulated seconds per real second: 1 is live, 60 an hour in a minute. With 0 it
-            stands still but for `advance`.
-        start: where it begins, in seconds since 1970; the present by default.
+        speed: simulated seconds per real second: 1 is real time, 60 an hour in a minute. With 0,
+            only `advance` moves it.
+        start: its first time, in seconds since 1970; now by default.
 
     Raises:
         ValueError: `speed` is negative, or a number is not finite.
@@ -49,11 +48,11 @@ class Clock:
 
     @classmethod
     def by_hand(cls, start: float = BY_HAND_START) -> Self:
-        """Make a clock that stands still until `advance` is called.
+        """Return a clock that only `advance` moves.
 
         Args:
-            start: where it begins, in seconds since 1970. By default always at the same moment of
-                a trading day, so that a test sees the same prices each time.
+            start: its first time, in seconds since 1970. The default is a fixed moment of a trading
+                day, so that a test sees the same prices each time.
         """
         return cls(speed=0.0, start=start)
 
@@ -70,18 +69,18 @@ class Clock:
         return self._start + self.elapsed()
 
     def elapsed(self) -> float:
-        """Return the simulated seconds since the clock was made; they never go back."""
+        """Return the simulated seconds since the clock was created; they never decrease."""
         ran = (time.monotonic() - self._begun) * self._speed if self._speed else 0.0
         return ran + self._added
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward, whatever its speed; who sleeps until then wakes.
+        """Move the clock forward and wake tasks whose time has come.
 
         Args:
-            seconds: by how many simulated seconds.
+            seconds: how many simulated seconds.
 
         Raises:
-            ValueError: `seconds` is negative or not finite: time does not go back.
+            ValueError: `seconds` is negative or not finite.
         """
         if not (math.isfinite(seconds) and seconds >= 0):
             msg = f"a clock can't be advanced by {seconds!r} seconds: give 0 or more"
@@ -90,16 +89,16 @@ class Clock:
             self._added += seconds
             sleepers = list(self._sleepers.items())
         for event, loop in sleepers:
-            # The loop may have ended meanwhile, and its sleepers with it.
+            # The loop may have closed meanwhile.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on the running loop until so many simulated seconds have passed."""
+        """Wait for so many simulated seconds."""
         await self.sleep_until(self.elapsed() + seconds)
 
     async def sleep_until(self, until: float) -> None:
-        """Wait on the running loop until `elapsed` is so much."""
+        """Wait until `elapsed()` reaches `until`."""
         if until <= self.elapsed():
             await asyncio.sleep(0)
             return
@@ -108,7 +107,7 @@ class Clock:
         with self._lock:
             self._sleepers[event] = loop
         try:
-            # Looked at after it was entered: an advance in between is not missed.
+            # Read the time after registering, so that no `advance` in between is missed.
             while (left := until - self.elapsed()) > 0:
                 timer = loop.call_later(left / self._speed, event.set) if self._speed else None
                 try:

@@ -1,4 +1,4 @@
-"""Scenarios and times as they are written: in TOML files, on the command line, in markers."""
+"""Reads scenarios from TOML files, and clocks from text."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _FAST = "fast"
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be used; the text names the file, the key and what is allowed."""
+    """An invalid scenario; the text names the file, the key and the allowed values."""
 
 
 def clock_of(text: str) -> Clock:
-    """Return the clock that a text stands for.
+    """Return a clock by its description.
 
     Args:
-        text: `live`, `hand`, or `fast=60` for so many simulated seconds per second.
+        text: `live`, `hand`, or `fast=60` for 60 simulated seconds per second.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text is something else.
     """
     name, _, speed = text.partition("=")
     if text == "live":
@@ -56,8 +56,7 @@ def load_scenario(path: str | Path) -> Scenario:
         path: the file.
 
     Raises:
-        ScenarioError: the file does not exist, is no TOML, or holds a key or a value that is
-            not known.
+        ScenarioError: the file does not exist, is not TOML, or has an unknown key or value.
     """
     path = Path(path)
     try:
@@ -76,10 +75,10 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
 
     Args:
         text: the text.
-        where: what errors call it.
+        where: its name in error messages.
 
     Raises:
-        ScenarioError: it is no TOML, or holds a key or a value that is not known.
+        ScenarioError: the text is not TOML, or has an unknown key or value.
     """
     try:
         given = tomllib.loads(text, parse_float=Decimal)
@@ -90,19 +89,19 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
 
 
 def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
-    """Make a scenario of the keys and values of a file.
+    """Return a scenario from the keys and values of a file.
 
     Args:
-        given: what a TOML or JSON file holds.
-        where: what errors call it.
+        given: content of a TOML or JSON file.
+        where: its name in error messages.
 
     Raises:
-        ScenarioError: a key or a value is not known.
+        ScenarioError: a key or a value is unknown.
     """
     values = _read(given, _TOP, where)
     if "positions" in values:
         values["held"] = values.pop("positions")
-    # Who writes a scenario says what there is; those that work of themselves are for demos.
+    # A written scenario lists its orders; the default orders are for demos.
     values.setdefault("orders", [])
     return Scenario(**values)
 
@@ -207,7 +206,7 @@ def _prices(value: Any, where: str) -> dict[str | int, Decimal]:
 
 
 def _conid_or_symbol(name: str) -> str | int:
-    # Some symbols are numbers (7203 in Tokyo); conids are longer than any of them.
+    # Some symbols are numbers (7203 in Tokyo), but shorter than any conid.
     return int(name) if name.isdecimal() and len(name) > 4 else name
 
 

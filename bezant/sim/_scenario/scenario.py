@@ -1,4 +1,4 @@
-"""What a simulated gateway begins with."""
+"""Scenario: what a simulated gateway starts with."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .._market.prices import Hours
 
 Amount = Decimal | int | float | str
-"""A number; floats are taken as they are written, so that 0.1 is a tenth."""
+"""A number. A float means its decimal text, so that 0.1 is one tenth."""
 
 
 def exact(amount: Amount) -> Decimal:
     """Return a number as a decimal.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a finite number.
     """
     try:
         number = Decimal(str(amount))
@@ -38,13 +38,13 @@ def exact(amount: Amount) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A position that the account begins with.
+    """A position at the start.
 
     Attributes:
-        contract: the symbol of a stock, or the conid.
-        quantity: how much; negative for short.
-        average_price: what one unit has cost; the present price where it is None.
-        realized: what was realised in the contract today.
+        contract: symbol of a stock, or conid.
+        quantity: the quantity; negative for short.
+        average_price: cost of one unit; None for the current price.
+        realized: profit realised in the contract today.
     """
 
     contract: str | int
@@ -63,17 +63,17 @@ _PRICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """An order that works from the beginning.
+    """A working order at the start.
 
     Attributes:
-        contract: the symbol of a stock, or the conid.
+        contract: symbol of a stock, or conid.
         side: `BUY` or `SELL`.
         quantity: how much.
-        limit: the limit of `LMT` and `STOP_LIMIT`.
-        stop: the price at which `STP` and `STOP_LIMIT` begin to work.
+        limit: limit price of `LMT` and `STOP_LIMIT`.
+        stop: stop price of `STP` and `STOP_LIMIT`.
         kind: `LMT`, `MKT`, `STP` or `STOP_LIMIT`.
         tif: `GTC`, `DAY` or `IOC`.
-        client_id: the client's own id of it.
+        client_id: the client's order id (`cOID`).
     """
 
     contract: str | int
@@ -86,11 +86,10 @@ class Working:
     client_id: str = ""
 
     def spec(self, conid: int) -> OrderSpec:
-        """Return the order as the exchange takes it.
+        """Return the order for the exchange.
 
         Raises:
-            ValueError: the quantity is not above 0, or the order lacks a price of its type or
-                has one that its type does not know.
+            ValueError: the quantity is not above 0, or the prices do not fit the order's type.
         """
         wanted = _PRICES.get(self.kind)
         if wanted is None:
@@ -125,24 +124,24 @@ def _no_prices() -> Mapping[str | int, Amount]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a simulated gateway begins with, and the rules of its exchange.
+    """What a simulated gateway starts with, and the rules of its exchange.
 
     Attributes:
-        contracts: contracts that there are besides those that there always are.
-        held: the positions. None draws as many from the seed as the gateway is told.
-        cash: the cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
-        prices: where prices begin, by symbol or conid; the others begin where they always do.
-        orders: the orders that work. None for two that change a little now and then, so that a
-            stream has something to tell: one is filled share by share, the other is repriced.
-            Where `held` is given None is for no orders.
-        hours: `always`, or `regular` for the sessions of US stocks only: 09:30 to 16:00 in New
-            York, without weekends and holidays. Outside them prices stand still.
+        contracts: contracts in addition to the built-in ones.
+        held: the positions. None draws the gateway's number of positions from the seed.
+        cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
+        prices: first prices by symbol or conid; others have their usual first price.
+        orders: the working orders. None for two orders that change now and then, so that a stream
+            has updates: one is filled share by share, the other is repriced. None means no orders
+            if `held` is given.
+        hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
+            without weekends and holidays. Outside them prices stand still.
         commissions: whether executions cost a commission.
-        cancel_delay: simulated seconds that a cancellation takes.
-        price_limit: by how many per cent a limit may differ from the last price without a
-            question (`o163`).
-        size_limit: above which quantity there is a question (`o383`).
-        value_limit: above which value in the base currency there is a question (`o451`).
+        cancel_delay: how long a cancellation takes, in simulated seconds.
+        price_limit: percentage by which a limit may differ from the last price without a question
+            (`o163`).
+        size_limit: quantity above which there is a question (`o383`).
+        value_limit: value in the base currency above which there is a question (`o451`).
         without_data: symbols or conids without market data: no quotes, and a question (`o354`).
     """
 
@@ -163,7 +162,7 @@ class Scenario:
 def seeded(contracts: Sequence[Contract], seed: int) -> list[Held]:
     """Draw a position for each contract."""
     rng = random.Random(f"{seed}/positions")
-    # One position was closed today and is still listed, as the wire does.
+    # One position was closed today. IBKR still lists it.
     last = len(contracts) - 1 if len(contracts) > 1 else -1
     held: list[Held] = []
     for index, contract in enumerate(contracts):
@@ -178,10 +177,10 @@ def seeded(contracts: Sequence[Contract], seed: int) -> list[Held]:
 
 
 def find(catalogue: Catalogue, contract: str | int) -> int:
-    """Return the conid of a contract named by its symbol or conid.
+    """Return the conid of a contract, given its symbol or conid.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the contract does not exist.
     """
     conid = contract if isinstance(contract, int) else catalogue.primary(contract)
     if conid is None or conid not in catalogue.contracts:

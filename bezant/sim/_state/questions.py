@@ -1,4 +1,4 @@
-"""The questions that an order raises before it is placed."""
+"""Confirmation questions about orders."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ class _Pending:
 
 @dataclass(slots=True)
 class QuestionRules:
-    """Which questions there are, and which of them wait for an answer.
+    """Which questions an order raises, and the questions that are open.
 
     Attributes:
-        asked: what the next orders are asked besides what they raise themselves, by order.
+        seed: seed of the questions' ids.
+        asked: additional questions for the next orders, one list per order.
     """
 
     seed: int
@@ -62,7 +63,7 @@ class QuestionRules:
     def raised(
         self, trading: Trading, exchange: Exchange, specs: Sequence[OrderSpec], *, by_money: bool
     ) -> list[str]:
-        """Return the kinds of question that orders raise, in the order of asking."""
+        """Return the ids of the questions that orders raise, in the order of asking."""
         found: dict[str, None] = {}
         scenario = trading.scenario
         for spec in specs:
@@ -72,7 +73,7 @@ class QuestionRules:
             limit = spec.limit
             capped = spec.kind == "MIDPRICE"
             if limit is not None and not (spec.parent or blind or capped):
-                # To either side, as the real ones ask.
+                # In both directions, as IBKR asks.
                 far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
                 if far:
                     found["o163"] = None
@@ -92,13 +93,13 @@ class QuestionRules:
         return list(found)
 
     def extra(self) -> list[str]:
-        """Take the kinds of question that the next order is asked because a test says so."""
+        """Return the additional questions for the next order, and forget them."""
         return self.asked.pop(0) if self.asked else []
 
     def begin(
         self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
     ) -> dict[str, Any]:
-        """Ask the first of some questions; whatever waited for an answer is dropped."""
+        """Ask the first of several questions; open questions are dropped."""
         self._gone.extend(self._waiting)
         self._waiting.clear()
         return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
@@ -119,10 +120,16 @@ class QuestionRules:
     def reply(
         self, name: str, session: str, now: float, *, confirmed: bool
     ) -> dict[str, Any] | Response | str:
-        """Take an answer.
+        """Handle the reply to a question.
+
+        Args:
+            name: id of the question.
+            session: token of the session.
+            now: the time.
+            confirmed: whether the reply is yes.
 
         Returns:
-            The next question, what placing the order says, or else why there is no order:
+            The next question, the response to the order, or the reason why there is no order:
             `unknown`, `gone` or `refused`.
         """
         pending = self._waiting.pop(name, None)

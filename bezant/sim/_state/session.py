@@ -1,4 +1,4 @@
-"""The state of the simulated login and brokerage session."""
+"""Login and brokerage session of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LoginStyle = Literal["redirect", "unauthorized", "html"]
-"""How a gateway without a login answers: 302 to the login page, 401, or the login page itself."""
+"""Response without a login: 302 to the login page, 401, or the login page."""
 
 USERNAME = "simulated"
 SERVER_INFO = {"serverName": "SimServer01", "serverVersion": "Build 10.44.1d, simulated"}
@@ -19,10 +19,10 @@ _MAC = "02:00:00:00:00:01"
 
 
 def check_style(style: LoginStyle) -> None:
-    """Look whether there is such a style.
+    """Check a login style.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the style is unknown.
     """
     if style not in ("redirect", "unauthorized", "html"):
         msg = f"unknown login style {style!r}: use 'redirect', 'unauthorized' or 'html'"
@@ -30,9 +30,13 @@ def check_style(style: LoginStyle) -> None:
 
 
 class Session:
-    """Flags of the session, what it was asked before, and the market data fields it holds.
+    """Flags of the session, the calls it has seen, and its market data fields. Thread-safe.
 
-    Any thread may call the switches; they take effect on the next request.
+    Changes take effect with the next request.
+
+    Args:
+        seed: seed of its tokens.
+        on_change: called after each change.
     """
 
     def __init__(self, seed: int, on_change: Callable[[], None]) -> None:
@@ -50,7 +54,7 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin a session: nothing was asked, nothing is subscribed."""
+        """Start a new session: no earlier calls, no subscriptions."""
         rng = random.Random(f"{self._seed}/login/{next(self._logins)}")
         self.token = f"{rng.getrandbits(128):032x}"
         self.accounts_asked = False
@@ -71,7 +75,7 @@ class Session:
         self.competing = competing
 
     def logout(self, style: LoginStyle = "redirect") -> None:
-        """End the login; `style` says how requests are answered from now on."""
+        """End the login; `style` selects the response to calls from now on."""
         check_style(style)
         with self._lock:
             self.logged_in = False
@@ -81,7 +85,7 @@ class Session:
         self._on_change()
 
     def login(self) -> None:
-        """Log in anew, with a working brokerage session."""
+        """Log in again and open the brokerage session."""
         with self._lock:
             self.logged_in = True
             self._set(connected=True, authenticated=True, established=True, competing=False)
@@ -93,11 +97,11 @@ class Session:
         self._lose(connected=True, authenticated=False, competing=False)
 
     def disconnect(self) -> None:
-        """Lose the line to the brokerage backend."""
+        """Lose the connection to the brokerage backend."""
         self._lose(connected=False, authenticated=False, competing=False)
 
     def unestablish(self) -> None:
-        """Be authenticated, with account data not loaded yet."""
+        """Be authenticated, without account data."""
         self._lose(connected=True, authenticated=True, competing=False)
 
     def compete(self) -> None:
@@ -117,7 +121,7 @@ class Session:
         self._on_change()
 
     def open_brokerage(self, *, compete: bool) -> None:
-        """Open the brokerage session, as ssodh/init does; a competing one yields if told to."""
+        """Open the brokerage session (ssodh/init); `compete` ends a competing one."""
         with self._lock:
             if self.competing and not compete:
                 return
@@ -128,16 +132,16 @@ class Session:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a brokerage session whose account data is loaded."""
+        """Whether the brokerage session is open and has account data."""
         return self.authenticated and self.established
 
     @property
     def serves_portfolio(self) -> bool:
-        """Whether there is account data: also while the brokerage session is closed."""
+        """Whether account data is available; it also is while the brokerage session is closed."""
         return self.established or not self.authenticated
 
     def flags(self) -> dict[str, bool]:
-        """Return the flags, and whether there is a login."""
+        """Return the flags of the session and of the login."""
         names = ("logged_in", "authenticated", "established", "connected", "competing")
         with self._lock:
             return {name: getattr(self, name) for name in names}
@@ -160,7 +164,7 @@ class Session:
         return body
 
     def sts(self) -> dict[str, Any]:
-        """Return the WebSocket message that tells of the session's state."""
+        """Return the WebSocket message of the session's state (topic `sts`)."""
         with self._lock:
             return {
                 "topic": "sts",

@@ -1,4 +1,4 @@
-"""The account and its exchange, brought up to the clock's time before anyone looks."""
+"""The account and its exchange, advanced to the clock's time before each use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,18 @@ _TOTAL = 100
 
 
 class Trading:
-    """One account at one exchange. Any thread may use it, one at a time."""
+    """One account at one exchange. Thread-safe.
+
+    Args:
+        catalogue: the contracts.
+        clock: the clock.
+        scenario: what the account starts with.
+        seed: seed of prices and positions.
+        interval: simulated seconds between two changes of the market.
+
+    Raises:
+        ValueError: the scenario is invalid.
+    """
 
     def __init__(
         self,
@@ -85,13 +96,13 @@ class Trading:
         self._days: dict[int, TradingDay] = {}
         self._activity: _Activity | None = None
         if scenario.orders is None and scenario.held is None:
-            # An account without the means for the two orders goes without them.
+            # An account without enough margin has no such orders.
             with contextlib.suppress(OrderRefused):
                 self._activity = _Activity(exchange, catalogue)
 
     @contextlib.contextmanager
     def now(self) -> Generator[Exchange, None, None]:
-        """Hold the exchange, as it is at the present; nobody else changes it meanwhile."""
+        """Lock the exchange, advanced to the present, for a `with` block."""
         with self._lock:
             now = self._clock.now()
             if self._activity is not None:
@@ -109,7 +120,7 @@ class Trading:
         return day
 
     def set_price(self, contract: str | int, last: Amount, size: int) -> None:
-        """Hold a contract's market still at a price."""
+        """Fix a contract's price."""
         conid = find(self.catalogue, contract)
         price = exact(last)
         if not (price > 0 and size >= 0):
@@ -119,25 +130,25 @@ class Trading:
             exchange.set_quote(conid, spread(price, size, size, min(size, 100)))
 
     def halt(self, contract: str | int) -> None:
-        """Stop the trading in a contract."""
+        """Halt trading in a contract."""
         with self.now() as exchange:
             exchange.market.halt(find(self.catalogue, contract), exchange.now)
 
     def resume(self, contract: str | int) -> None:
-        """Let a contract be traded again."""
+        """Resume trading in a contract."""
         with self.now() as exchange:
             exchange.resume(find(self.catalogue, contract))
 
     def free_price(self, contract: str | int) -> None:
-        """Let a contract's market move again."""
+        """Let a contract's price move again."""
         with self.now() as exchange:
             exchange.market.unpin(find(self.catalogue, contract))
 
 
 class _Activity:
-    """Two orders that somebody else changes: one is filled share by share, one is repriced.
+    """Two orders that change by themselves: one is filled share by share, one is repriced.
 
-    The last share is left, so that both keep working.
+    The last share is never filled, so that both orders keep working.
     """
 
     def __init__(self, exchange: Exchange, catalogue: Catalogue) -> None:
@@ -162,7 +173,7 @@ class _Activity:
 
     def run(self, now: float) -> None:
         due = int((now - self._begin) / self._every)
-        # After a long rest only the latest changes.
+        # After a long pause, only the last changes.
         for number in range(max(self._done + 1, due - _TOTAL), due + 1):
             self._exchange.advance(self._begin + number * self._every)
             self._change(number)
@@ -174,6 +185,6 @@ class _Activity:
             exchange.trade_against(self._filled, Decimal(1))
         spec = exchange.orders[self._repriced].spec
         if spec.limit == self._limit:
-            # Not changed by the client meanwhile.
+            # The client has not changed it meanwhile.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

@@ -1,4 +1,4 @@
-"""A WebSocket connection to the simulated gateway, seen from the gateway's side."""
+"""WebSocket connection of a client, from the gateway's side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from starlette.websockets import WebSocketDisconnect
 from .._state.session import SERVER_INFO, USERNAME
 from .._transport.link import frame, link_of
 from .._wire_forms.account import Account
-from .subscriptions import Feeds, encode
+from .messages import encode
+from .subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -29,17 +30,17 @@ _BATCH = 256
 
 
 class WsConnection:
-    """One client's WebSocket. A test may call its methods from any thread but the gateway's.
+    """WebSocket of one client. Call its methods from any thread except the gateway's.
 
     Attributes:
-        path: the path that the client asked for, with `/v1/api`.
-        query: the query parameters of the handshake.
-        headers: the headers of the handshake, under lower-case names.
-        received: every message from the client, in order of arrival.
-        dropped: those of `received` that the gateway ignored because it was not ready yet.
-        ready: whether the `system` message with `success` was sent.
-        closed: whether the connection has ended, or is being closed by the gateway.
-        silent: whether nothing is sent any more, though the connection is open.
+        path: path of the handshake, with `/v1/api`.
+        query: query parameters of the handshake.
+        headers: headers of the handshake, with lower-case names.
+        received: messages from the client, in order of arrival.
+        dropped: messages from `received` that came before the connection was ready.
+        ready: whether the `system` message with `success` has been sent.
+        closed: whether the connection has ended or the gateway is closing it.
+        silent: whether it sends no more messages, although it is open.
     """
 
     def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
@@ -59,7 +60,7 @@ class WsConnection:
         self._link = link_of(websocket.scope)
         self._state = state
         self._slots = slots
-        self._feeds = Feeds(state)
+        self._subscriptions = Subscriptions(state)
         self._account = Account(state)
         self._loop = asyncio.get_running_loop()
 
@@ -69,27 +70,24 @@ class WsConnection:
         return self._sent
 
     def send(self, data: bytes | str) -> None:
-        """Send a message to the client; as a binary frame, like all others.
-
-        Does nothing when the connection is closed.
-        """
+        """Send a message to the client in a binary frame, unless the connection is closed."""
         self._call(self._emit(data.encode() if isinstance(data, str) else data))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection from the gateway's side.
+        """Close the connection.
 
         Args:
-            code: the close code. The real gateway sends 1000 whatever the cause.
+            code: the close code. IBKR's gateway always sends 1000.
             reason: the close reason.
         """
         self._call(self._close(code, reason))
 
     def silence(self) -> None:
-        """Send nothing any more, and keep the connection open."""
+        """Send no more messages, but keep the connection open."""
         self.silent = True
 
     def drop(self) -> None:
-        """Break TCP without a Close frame, as the gateway does when it ends."""
+        """Abort TCP without a Close frame, as the gateway does when it ends."""
         self._call(self.break_off())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -99,71 +97,71 @@ class WsConnection:
         try:
             begun = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
-            # The gateway has ended.
+            # The gateway has stopped.
             work.close()
             return
-        # Cancelled: the gateway was stopped meanwhile.
+        # Cancelled: the gateway has stopped.
         with contextlib.suppress(concurrent.futures.CancelledError):
             begun.result(_CALL_TIMEOUT)
 
-    # What `Faults` does to it. Coroutines run on the server's loop.
+    # For `Faults`. Coroutines run on the server's loop.
 
     async def break_off(self) -> None:
-        """Break TCP without a Close frame."""
+        """Abort TCP without a Close frame."""
         self.closed = True
         await self._link.leave()
 
     async def go_silent(self) -> None:
-        """Send nothing any more."""
+        """Send no more messages."""
         self.silent = True
 
     async def go_deaf(self) -> None:
-        """Send nothing and read nothing any more."""
+        """Send and read nothing more."""
         self.silent = True
         self._link.deafen()
 
     async def end(self, code: int, reason: str) -> None:
-        """Close it."""
+        """Close the connection."""
         await self._close(code, reason)
 
     async def go_to_pieces(self, times: int, pieces: int) -> None:
-        """Send the next messages in pieces."""
+        """Split the next messages into pieces."""
         self._broken, self._pieces = times, pieces
 
     async def send_oversized(self, *, cut: bool) -> None:
-        """Send a message that is longer than the gateway passes on."""
-        data = self._feeds.oversized(_MAX_FRAME)
+        """Send a message that exceeds the gateway's limit."""
+        data = self._subscriptions.market_data.oversized(_MAX_FRAME)
         if not cut:
-            # The gateway closes at a frame that is too long, and passes nothing of it on.
+            # IBKR's gateway closes the connection at a frame that is too long, and drops it.
             await self._close(1000, "")
             return
         for begin in range(0, len(data), _MAX_FRAME):
             await self._send_frame(data[begin : begin + _MAX_FRAME])
 
     async def end_market_data(self, conid: int | None) -> None:
-        """Forget market data subscriptions without a word."""
-        self._feeds.end_market_data(conid)
+        """End market data subscriptions without a message."""
+        self._subscriptions.market_data.forget(conid)
 
     def call_after(self, messages: int, then: Callable[[], None]) -> None:
-        """Do something when so many more messages were sent."""
+        """Call `then` after so many further messages."""
         self._after = (self._sent + messages, then)
 
     def call_off(self) -> None:
-        """Forget what the next messages are to bring."""
+        """Cancel faults that wait for further messages."""
         self._after = None
         self._broken = 0
 
     def flood(self, messages: int, sent: Callable[[int], None]) -> None:
-        """Send market data as fast as the client takes it; tell how much was sent."""
+        """Send market data as fast as the client accepts it; call `sent` with each count."""
         if not self.closed and not self._loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._flood(messages, sent), self._loop)
 
     async def _flood(self, messages: int, sent: Callable[[int], None]) -> None:
-        quotes = self._feeds.endless()
+        quotes = self._subscriptions.market_data.flood()
         for begin in range(0, messages, _BATCH):
             count = min(_BATCH, messages - begin)
             batch = b"".join(frame(next(quotes)) for _ in range(count))
-            # Counted first: whoever has read a frame is to find it counted.
+            # Count first: a client that has read a frame must find it counted.
             self._sent += count
             sent(count)
             if self.silent or self.closed or not await self._link.write(batch):
@@ -171,7 +169,7 @@ class WsConnection:
             await asyncio.sleep(0)
 
     async def serve(self) -> None:
-        """Take messages from the client until it goes."""
+        """Receive messages until the client disconnects."""
         stream: asyncio.Task[None] | None = None
         try:
             await self._websocket.accept()
@@ -191,22 +189,22 @@ class WsConnection:
         if not self.ready:
             self.dropped.append(text)
         elif self._state.session.authenticated or text.startswith(("tic", "ech")):
-            for data in self._feeds.handle(text):
+            for data in self._subscriptions.handle(text):
                 await self._emit(data)
 
     async def _stream_until_it_fails(self) -> None:
         try:
             await self._stream()
-        except Exception:  # noqa: BLE001 - told to the log, with the connection gone
+        except Exception:  # noqa: BLE001 - logged; the connection is aborted
             _LOG.exception("A stream of the simulated gateway has failed")
             await self.break_off()
 
     async def _stream(self) -> None:
-        """Become ready, then send heartbeats and changes until cancelled."""
+        """Become ready, then send heartbeats and updates until cancelled."""
         state = self._state
         await state.clock.sleep(state.ready_delay)
         if not state.session.logged_in:
-            # The real one accepts the upgrade by itself: without a login nothing ever comes.
+            # IBKR's gateway accepts the handshake without a login, but then sends nothing.
             return
         async with self._slots:
             began = state.clock.elapsed()
@@ -230,7 +228,7 @@ class WsConnection:
         await self._repeat(began, self._state.heartbeat_interval, beat)
 
     async def _tick(self, began: float) -> None:
-        await self._repeat(began, self._state.quote_interval, self._feeds.tick)
+        await self._repeat(began, self._state.quote_interval, self._subscriptions.tick)
 
     async def _repeat(
         self, began: float, interval: float, tell: Callable[[], Iterable[bytes]]
@@ -238,14 +236,14 @@ class WsConnection:
         clock = self._state.clock
         while True:
             await clock.sleep_until(began + interval)
-            # Counted from before the work: a clock moved on meanwhile is not missed.
+            # Read the time before the work, so that no `advance` meanwhile is missed.
             began = clock.elapsed()
             for data in tell():
                 await self._emit(data)
 
     async def session_changed(self, sts: dict[str, Any]) -> None:
-        """Drop the subscriptions, which belonged to the session as it was, and tell the client."""
-        self._feeds.clear()
+        """Drop the subscriptions of the old session, and notify the client."""
+        self._subscriptions.clear()
         if self.ready:
             await self._emit(encode(sts))
 
@@ -264,12 +262,12 @@ class WsConnection:
     async def _send_frame(self, data: bytes) -> None:
         if self.closed or self.silent:
             return
-        # Counted first: whoever has read the frame is to find it counted.
+        # Count first: a client that has read the frame must find it counted.
         self._sent += 1
         try:
             await self._websocket.send_bytes(data)
         except (WebSocketDisconnect, RuntimeError):
-            # The client went while the frame was under way.
+            # The client disconnected meanwhile.
             self._sent -= 1
             self.closed = True
 

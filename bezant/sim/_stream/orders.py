@@ -1,55 +1,55 @@
-"""The topics of orders and executions, for one WebSocket connection."""
+"""Topic `sor`: orders."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from .._wire_forms.orders import execution_row, order_row
+from .._wire_forms.orders import order_row
+from .messages import arguments, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._market.orders import Order
     from .._state.state import State
+    from .messages import Message
 
-Message = dict[str, Any]
 _DAY = 86_400.0
 
 
-def arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of a command, none where they can't be read."""
-    try:
-        found: object = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+class Orders:
+    """Orders: each one in full, then what changes."""
 
-
-def texts(given: object) -> list[str]:
-    """Return what a list in a command's arguments names, none where it is no list."""
-    return [str(each) for each in cast("list[object]", given)] if isinstance(given, list) else []
-
-
-class OrderFeed:
-    """What was told of each order: the whole once, then what changes."""
-
-    def __init__(self, state: State, given: dict[str, Any]) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
+        self._active = False
+        self._wanted: set[str] = set()
+        self._sent: dict[int, tuple[object, Message]] = {}
+
+    def begin(self, rest: str) -> Iterator[Message]:
+        """Subscribe, and yield the orders."""
+        given = arguments(rest)
+        self._active = True
         # "PreSubmitted" and "pre_submitted" both occur.
         self._wanted = {each.replace("_", "").lower() for each in texts(given.get("filters"))} - {
             "sortbytime"
         }
-        self._told: dict[int, tuple[object, Message]] = {}
+        self._sent = {}
         if given.get("realtimeUpdatesOnly") is True:
             for _ in self.tick():
                 pass
+        yield from self.tick()
+
+    def end(self, _rest: str) -> Iterator[Message]:
+        """Unsubscribe. There is no response."""
+        self._active = False
+        yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield what changed since the last tick."""
+        """Yield what has changed since the last tick."""
         state = self._state
-        if state.session.orders_filtered:
-            # A filtered list over REST silences the stream until one is forced.
+        # A filtered list over REST silences the stream until a forced one.
+        if not self._active or state.session.orders_filtered:
             return
         since = state.clock.now() - _DAY
         with state.trading.now() as exchange:
@@ -62,50 +62,17 @@ class OrderFeed:
             yield {"topic": "sor", "args": rows}
 
     def _change(self, order: Order, since: float) -> Message | None:
-        told = self._told.get(order.order_id)
-        state = (order.status, order.filled, order.spec, order.updated)
-        if told is not None and told[0] == state:
+        sent = self._sent.get(order.order_id)
+        version = (order.status, order.filled, order.spec, order.updated)
+        if sent is not None and sent[0] == version:
             return None
-        if told is None and order.done and order.updated < since:
+        if sent is None and order.done and order.updated < since:
             return None
         if self._wanted and order.status.lower() not in self._wanted:
             return None
         contract = self._state.catalogue.contracts[order.spec.conid]
         row = order_row(order, contract, self._state.account_id)
-        self._told[order.order_id] = (state, row)
-        old = told[1] if told is not None else {}
+        self._sent[order.order_id] = (version, row)
+        old = sent[1] if sent is not None else {}
         delta = {key: value for key, value in row.items() if old.get(key) != value}
         return {"orderId": order.order_id} | delta if delta else None
-
-
-class TradeFeed:
-    """Which executions were told."""
-
-    def __init__(self, state: State, given: dict[str, Any]) -> None:
-        self._state = state
-        days: object = given.get("days")
-        self._since = state.clock.now() - (days if isinstance(days, int) else 1) * _DAY
-        self._told = 0
-        if given.get("realtimeUpdatesOnly") is True:
-            with state.trading.now() as exchange:
-                self._told = len(exchange.executions)
-
-    def tick(self) -> Iterator[Message]:
-        """Yield the executions since the last tick."""
-        state = self._state
-        with state.trading.now() as exchange:
-            fresh = exchange.executions[self._told :]
-            self._told = len(exchange.executions)
-        rows = [
-            execution_row(each, state.catalogue.contracts[each.conid], state.account_id)
-            for each in fresh
-            if each.when >= self._since
-        ]
-        if rows:
-            # The commission is known a little later: the execution is told twice.
-            yield {"topic": "str", "args": [_without_commission(row) for row in rows]}
-            yield {"topic": "str", "args": rows}
-
-
-def _without_commission(row: Message) -> Message:
-    return {key: value for key, value in row.items() if key != "commission"}

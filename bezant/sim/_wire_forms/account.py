@@ -1,4 +1,4 @@
-"""The simulated account in the wire's spelling: positions, ledger, summary."""
+"""The account in the wire's spelling: positions, ledger, summary."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _LEDGER_ZEROS = (
 
 
 def amount(number: Decimal) -> float:
-    """Return an amount of money as the wire's number."""
+    """Return an amount of money as a number of the wire."""
     return round(float(number), 2)
 
 
 class _Part:
-    """What there is in one currency."""
+    """Sums for one currency."""
 
     def __init__(self, cash: Decimal) -> None:
         self.cash = cash
@@ -51,7 +51,7 @@ class _Part:
 
 
 class Account:
-    """What one account holds, read from the exchange's books at each call."""
+    """The account's responses, read from the exchange's books at each call."""
 
     def __init__(self, state: State) -> None:
         self._account_id = state.account_id
@@ -86,7 +86,7 @@ class Account:
             "model": "",
         }
         if index % 2 == 0:
-            # The wire has a long form of a row too, and spells some values another way in it.
+            # IBKR also has a long form of a row, which spells some values differently.
             row |= {
                 "multiplier": contract.multiplier,
                 "strike": f"{contract.strike:g}",
@@ -104,7 +104,7 @@ class Account:
         return row
 
     def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
-        """Return a page of positions; without `sort` the number is ignored, as on the wire."""
+        """Return a page of positions. Without `sort`, IBKR ignores the number."""
         with self._trading.now() as exchange:
             books = exchange.books
             numbered = list(enumerate(books.holdings.values()))
@@ -112,23 +112,23 @@ class Account:
                 if number < 0:
                     return []
 
-                def place(each: tuple[int, Holding]) -> tuple[Any, int]:
+                def sort_key(each: tuple[int, Holding]) -> tuple[Any, int]:
                     holding = each[1]
                     key = holding.quantity if sort == "position" else holding.contract.title
                     return key, holding.contract.conid
 
-                numbered.sort(key=place, reverse=direction == "d")
+                numbered.sort(key=sort_key, reverse=direction == "d")
                 numbered = numbered[number * PAGE_SIZE : (number + 1) * PAGE_SIZE]
             return [self._row(held, books.mark(held), index) for index, held in numbered]
 
     def position(self, conid: int) -> list[dict[str, Any]]:
-        """Return the position in one contract, as a list of none or one."""
+        """Return the position in a contract: a list of at most one row."""
         with self._trading.now() as exchange:
             holding = exchange.books.holdings.get(conid)
             return [] if holding is None else [self._row(holding, exchange.books.mark(holding), 0)]
 
     def uncached(self) -> list[dict[str, Any]]:
-        """Return all positions in the form of `/portfolio2`."""
+        """Return all positions as `/portfolio2` does."""
         now = int(self._clock.now())
         return [
             {
@@ -179,7 +179,7 @@ class Account:
         return {"upnl": {f"{self._account_id}.Core": gains}}
 
     def ledger(self) -> dict[str, Any]:
-        """Return the cash report: a part per currency, and their aggregate BASE."""
+        """Return the ledger: one part per currency, and their sum in BASE."""
         with self._trading.now() as exchange:
             books = exchange.books
             parts = {name: _Part(cash) for name, cash in books.cash.items()}
@@ -220,7 +220,7 @@ class Account:
         }
 
     def amounts(self) -> dict[str, float]:
-        """Return the figures of the summary, by their names on the WebSocket."""
+        """Return the figures of the summary by their names on the WebSocket."""
         totals = self.totals()
         net, left = totals.net_liquidation, totals.available
         return {
@@ -238,7 +238,7 @@ class Account:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Return the account summary: an object per key."""
+        """Return the account summary: one object per key."""
         now = int(self._clock.now() * 1000)
         body: dict[str, Any] = {
             key.lower(): {
@@ -263,7 +263,7 @@ class Account:
         return body
 
     def allocation(self) -> dict[str, Any]:
-        """Return what the account is made of, long and short."""
+        """Return the account's allocation, long and short."""
         kinds: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         others: dict[str, dict[str, Decimal]] = {"long": {}, "short": {}}
         with self._trading.now() as exchange:

@@ -1,4 +1,4 @@
-"""Historical bars, cut from the same prices that quotes come from."""
+"""Historical bars, from the same prices as quotes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_BARS = 1000
 _MAX_KEPT = 20_000
 _FACTOR = 100
 _SAMPLES = 6
-# A unit below a day is so many seconds of trading, another so many trading days.
+# Units below a day in seconds of trading, others in trading days.
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
 _TRADING_DAY = 23_400
@@ -35,7 +35,7 @@ _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A bar to be: what `t` says, and the trading that is in it."""
+    """The time of a bar, and the trading that it covers."""
 
     t: int
     begin: float
@@ -55,10 +55,10 @@ def _parse(text: str) -> tuple[int, str]:
 
 
 def moment(text: str) -> float:
-    """Return the time that `YYYYMMDD-HH:mm:ss` in UTC means.
+    """Return the time of `YYYYMMDD-HH:mm:ss` in UTC.
 
     Raises:
-        ValueError: it is written another way, or there are no prices of that time.
+        ValueError: the text has another form, or there are no prices of that time.
     """
     when = float(months.timegm(time.strptime(text, "%Y%m%d-%H:%M:%S")))
     if when < _EARLIEST:
@@ -74,14 +74,14 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
 
 
 def _latest(end: float, *, extended: bool) -> Session:
-    """Return the session whose hours run at a time, or the last one whose did."""
+    """Return the current session at a time, or the last one before it."""
     session = calendar.last_session(end)
     after = calendar.following(session)
     return after if extended and after.extended_opens < end else session
 
 
 def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
-    """Yield bars shorter than a day from `end` back, session by session."""
+    """Yield spans shorter than a day, backwards from `end`, session by session."""
     session = _latest(end, extended=extended)
     while True:
         opens, closes = _hours(session, extended=extended)
@@ -93,7 +93,7 @@ def _within_days(length: int, end: float, *, extended: bool) -> Iterator[_Span]:
 
 
 def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
-    """Yield bars of days, weeks or months from `end` back."""
+    """Yield spans of days, weeks or months, backwards from `end`."""
     session = calendar.last_session(end)
     while True:
         last = session
@@ -117,7 +117,7 @@ def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
 
 
 def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
-    """Return the time at which a period begins that ends at `end`."""
+    """Return the start of a period that ends at `end`."""
     session = _latest(end, extended=extended)
     if unit in _DAYS:
         for _ in range(span * _DAYS[unit] - 1):
@@ -134,11 +134,11 @@ def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
 
 
 class History:
-    """The bars of every contract."""
+    """Bars of all contracts."""
 
     def __init__(self, state: State) -> None:
         self._trading = state.trading
-        # Bars that have ended, which do not change.
+        # Completed bars, which do not change.
         self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
 
     def bars(
@@ -150,11 +150,18 @@ class History:
         until: float | None = None,
         extended: bool = False,
     ) -> dict[str, Any]:
-        """Return the bars of a contract up to now, or to a time before.
+        """Return the bars of a contract up to now or an earlier time.
+
+        Args:
+            conid: the contract.
+            period: length of the history, such as `1w`.
+            bar: size of a bar, such as `1h`.
+            until: end of the history; None for now.
+            extended: whether to include extended hours.
 
         Raises:
-            KeyError: there is no such contract.
-            ValueError: the period or the bar size can't be read.
+            KeyError: the contract does not exist.
+            ValueError: the period or the bar size is invalid.
         """
         (span, span_unit), (size, unit) = _parse(period), _parse(bar)
         if unit == "y":
@@ -182,14 +189,14 @@ class History:
         return _body(path.contract, rows, period, length, extended=extended)
 
     def _bar(self, exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
-        place = path.contract.conid, span
-        known = self._kept.get(place)
+        key = path.contract.conid, span
+        known = self._kept.get(key)
         if known is None:
             known = _bar(exchange, path, span)
             if span.end < exchange.now:
                 if len(self._kept) >= _MAX_KEPT:
                     self._kept.clear()
-                self._kept[place] = known
+                self._kept[key] = known
         return known
 
 
@@ -231,7 +238,7 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
         for number in range(_SAMPLES + 1)
     ]
     if span.end == exchange.now:
-        # What the stream says now, be it held still by hand.
+        # The current quote, which a test may have fixed.
         prices[-1] = float(market.quote(path.contract.conid, exchange.now).last)
     begin, end = market.effective(span.begin), market.effective(span.end)
     return {
@@ -245,6 +252,6 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
 
 
 def _extreme(row: dict[str, Any], key: str, data: list[dict[str, Any]]) -> str:
-    """Write price, volume and minutes since the first bar, as the wire does."""
+    """Return price, volume and minutes since the first bar in the wire's form."""
     minutes = (row["t"] - data[0]["t"]) // 60_000
     return f"{round(row[key] * _FACTOR)}/{row['v']}/{minutes}"

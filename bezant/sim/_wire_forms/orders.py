@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .._market.catalogue import Contract
     from .._market.orders import Execution, Order
 
-# the exchange's name: in an order's row, in its original type
+# order type: its name in an order's row, its original type
 _KINDS = {
     "MKT": ("Market", "MARKET"),
     "LMT": ("Limit", "LIMIT"),
@@ -27,13 +27,13 @@ _FIRM = "SIMULATED"
 
 
 def plain(number: Decimal) -> str:
-    """Write a number without needless noughts."""
+    """Return a number without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def money(number: Decimal) -> str:
-    """Write an amount with two places."""
+    """Return an amount with two decimal places."""
     return f"{number:.2f}"
 
 
@@ -48,7 +48,7 @@ def _prices(order: Order) -> str:
 
 
 def describe(order: Order, contract: Contract) -> str:
-    """Say in words what an order is."""
+    """Return the description of an order."""
     spec = order.spec
     verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
     if order.status == "Filled":
@@ -63,7 +63,7 @@ def _sizes(order: Order) -> str:
 
 
 def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an order as the list of orders and the `sor` topic show it."""
+    """Return an order as the list of orders and the topic `sor` show it."""
     spec = order.spec
     price = spec.limit if spec.limit is not None else spec.stop
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
@@ -114,7 +114,7 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
 
 
 def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an order as its own status call shows it: numbers as texts."""
+    """Return an order as its status call shows it, with numbers as text."""
     spec = order.spec
     background, foreground = _COLOURS.get(order.status, ("#000000", "#00F000"))
     price = spec.limit if spec.limit is not None else spec.stop
@@ -178,7 +178,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
 
 
 def execution_row(execution: Execution, contract: Contract, account: str) -> dict[str, Any]:
-    """Return an execution as the list of trades and the `str` topic show it."""
+    """Return an execution as the list of trades and the topic `str` show it."""
     buying = execution.side == "BUY"
     size, price = plain(execution.quantity), money(execution.price)
     venue = "ISLAND" if contract.asset_class == "STK" else contract.exchange

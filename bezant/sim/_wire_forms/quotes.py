@@ -1,4 +1,4 @@
-"""Market data in the wire's spelling: texts, keyed by field id."""
+"""Market data in the wire's spelling: text by field id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AVAILABILITY = "RpB"
 
 
 class _Row:
-    """A contract's market at a moment; what fields need is worked out when one is asked for."""
+    """A contract's market at one moment. Figures are computed on demand."""
 
     __slots__ = ("_quote", "contract", "day", "last", "market", "now")
 
@@ -45,8 +45,7 @@ class _Row:
             return "H"
         if market.hours != "always":
             return "" if market.is_open(self.now) else "C"
-        # Without market hours the prefix stays with some contracts, so that a test meets each
-        # kind at any time of the day.
+        # Without market hours, some contracts always have a prefix, so that tests meet each kind.
         return {0: "C", 1: "H"}.get(self.contract.conid % 11, "")
 
     @property
@@ -87,11 +86,11 @@ _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
     "7741": lambda row: f"{row.day.prior_close:.2f}",
     "7762": lambda row: str(row.volume),
 }
-"""What each field says."""
+"""For each field id, a function that returns its value."""
 
 
 class Quotes:
-    """The market data of every contract in the catalogue."""
+    """Market data of the contracts in the catalogue."""
 
     def __init__(self, state: State) -> None:
         self._trading = state.trading
@@ -102,7 +101,7 @@ class Quotes:
         return conid in trading.catalogue.contracts and conid not in trading.without_data
 
     def head(self, conid: int) -> dict[str, Any]:
-        """Return the keys that every row of market data has, prices known or not."""
+        """Return the keys that every row of market data has, with or without prices."""
         return {
             "conid": conid,
             "conidEx": str(conid),
@@ -112,18 +111,18 @@ class Quotes:
         }
 
     def last(self, conid: int) -> Decimal | None:
-        """Return the last price, None without market data."""
+        """Return the last price; None without market data."""
         if not self._known(conid):
             return None
         with self._trading.now() as exchange:
             return exchange.market.last(conid, exchange.now)
 
     def fields(self, conid: int, wanted: Collection[str]) -> dict[str, Any]:
-        """Return those of the wanted fields that the contract has now."""
+        """Return the wanted fields that the contract has now."""
         return self.many([(conid, wanted)])[0]
 
     def many(self, asked: Iterable[tuple[int, Collection[str]]]) -> list[dict[str, Any]]:
-        """Return, for each contract, those of the wanted fields that it has now."""
+        """Return, for each contract, the wanted fields that it has now."""
         with self._trading.now() as exchange:
             session = calendar.last_session(exchange.now)
             return [
@@ -144,7 +143,7 @@ class Quotes:
 
 
 def compact(number: float) -> str:
-    """Write a number as the wire does for volumes: 950, 1.2K, 50.1M, 2.5B."""
+    """Return a number in the wire's form of volumes: 950, 1.2K, 50.1M, 2.5B."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= size:
             return f"{number / size:.1f}{suffix}"

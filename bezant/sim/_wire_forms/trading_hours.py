@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .._market.catalogue import Contract
 
 _AHEAD = 31
-# The wire writes the hours of a usual weekday under the first days of the year 2000.
+# IBKR reports the hours of a usual week under the first days of the year 2000.
 _FIRST_USUAL = dt.date(2000, 1, 1)
 _USUAL_WEEK = dt.date(2026, 3, 7)
 
@@ -52,7 +52,7 @@ def _usual(session: Session | None) -> bool:
 
 
 def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
-    """Return the hours of a usual week, and the days of the next month that differ."""
+    """Return the hours of a usual week, and the days of the next month that differ from it."""
     one = dt.timedelta(days=1)
     days = [
         _day(_FIRST_USUAL + number * one, calendar.session(_USUAL_WEEK + number * one))

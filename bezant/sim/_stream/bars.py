@@ -1,0 +1,53 @@
+"""Topic `smh`: historical bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._wire_forms.bars import History
+from .messages import Message, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._state.state import State
+
+_MAX_SUBSCRIPTIONS = 5
+
+
+class Bars:
+    """Subscriptions to bars, sent once, at the beginning."""
+
+    def __init__(self, state: State) -> None:
+        self._history = History(state)
+        self._subscriptions: dict[str, str] = {}
+        self._served = 0
+
+    def begin(self, rest: str) -> Iterator[Message]:
+        """Subscribe, and yield the bars."""
+        target, given = target_of(rest)
+        try:
+            body = self._history.bars(
+                int(target.partition("@")[0]),
+                str(given.get("period", "1d")),
+                str(given.get("bar", "5min")),
+                extended=given.get("outsideRth") is True,
+            )
+        except (KeyError, ValueError):
+            body = {"data": list[Message](), "points": 0}
+        if len(self._subscriptions) >= _MAX_SUBSCRIPTIONS:
+            return
+        self._served += 1
+        server_id = f"{self._served}{target.partition('@')[0]}"
+        self._subscriptions[server_id] = target
+        yield body | {"topic": f"smh+{target}", "serverId": server_id}
+
+    def end(self, rest: str) -> Iterator[Message]:
+        """End the subscription with a server id. There is no response."""
+        server_id, _ = target_of(rest)
+        self._subscriptions.pop(server_id, None)
+        yield from ()
+
+    def tick(self) -> Iterator[Message]:
+        """Yield nothing: this simulation sends no updates of bars."""
+        yield from ()

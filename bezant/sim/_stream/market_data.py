@@ -1,0 +1,119 @@
+"""Topic `smd`: market data of contracts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from .._wire_forms.quotes import Quotes
+from .messages import encode, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._state.state import State
+    from .messages import Message
+
+
+@dataclass(slots=True)
+class _Subscription:
+    conid_ex: str
+    ends: float
+    sent: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def _read(command: str, rest: str) -> tuple[str, int, set[str]] | Message:
+    """Return target, conid and fields of a command, or the message about an error in it."""
+    target, _, options = rest.partition("+")
+    try:
+        conid = int(target.partition("@")[0])
+        given = json.loads(options or "{}")
+        wanted = {str(name) for name in cast("list[object]", given.get("fields", []))}
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return error(f"Invalid arguments: {command}+{target}+{options}")
+    return target, conid, wanted
+
+
+class MarketData:
+    """Subscriptions to quotes; a message holds the fields that have changed."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._quotes = Quotes(state)
+        self._subscriptions: dict[int, _Subscription] = {}
+
+    def begin(self, rest: str) -> Iterator[Message]:
+        """Subscribe to a contract, and yield its quote."""
+        read = _read("smd", rest)
+        if isinstance(read, dict):
+            yield read
+            return
+        target, conid, wanted = read
+        state = self._state
+        fields = state.session.fields
+        fields.setdefault(conid, set()).update(wanted)
+        ends = state.clock.elapsed() + state.market_data_lifetime
+        subscription = self._subscriptions[conid] = _Subscription(target, ends)
+        subscription.sent = self._quotes.fields(conid, fields[conid])
+        values = {name: value for name, value in subscription.sent.items() if name in wanted}
+        yield self._quote(conid, subscription, values)
+
+    def end(self, rest: str) -> Iterator[Message]:
+        """Unsubscribe from a contract. There is no response, unless the command is invalid."""
+        read = _read("umd", rest)
+        if isinstance(read, dict):
+            yield read
+            return
+        _, conid, _ = read
+        self._subscriptions.pop(conid, None)
+        self._state.session.fields.pop(conid, None)
+
+    def tick(self) -> Iterator[Message]:
+        """Yield the fields that have changed since the last tick."""
+        now = self._state.clock.elapsed()
+        for conid, subscription in list(self._subscriptions.items()):
+            if now >= subscription.ends:
+                # IBKR sends no message about it either.
+                del self._subscriptions[conid]
+        fields = self._state.session.fields
+        rows = list(self._subscriptions.items())
+        found = self._quotes.many((conid, fields.get(conid, ())) for conid, _ in rows)
+        for (conid, subscription), values in zip(rows, found, strict=True):
+            sent = subscription.sent
+            delta = {name: new for name, new in values.items() if sent.get(name) != new}
+            subscription.sent = values
+            # The subscription may have ended while the connection sent the message before.
+            if delta and self._subscriptions.get(conid) is subscription:
+                yield self._quote(conid, subscription, delta)
+
+    def forget(self, conid: int | None) -> None:
+        """End one subscription, or all of them, without a message."""
+        if conid is None:
+            self._subscriptions.clear()
+        else:
+            self._subscriptions.pop(conid, None)
+
+    def flood(self) -> Iterator[bytes]:
+        """Yield quotes without end, of the subscribed contracts or of the first known one."""
+        conids = sorted(self._subscriptions) or [self._state.catalogue.known[0].conid]
+        for number, conid in enumerate(itertools.cycle(conids)):
+            yield (
+                b'{"topic":"smd+%d","conid":%d,"conidEx":"%d","_updated":%d,"server_id":"q0",'
+                b'"6509":"RpB","31":"%d.%02d"}'
+            ) % (conid, conid, conid, number, 100 + number % 900, number % 100)
+
+    def oversized(self, size: int) -> bytes:
+        """Return a quote of more than `size` bytes."""
+        conid = self._state.catalogue.known[0].conid
+        head = self._quotes.head(conid)
+        return encode(head | {"topic": f"smd+{conid}", "7219": "x" * (size + size // 2)})
+
+    def _quote(self, conid: int, subscription: _Subscription, values: dict[str, Any]) -> Message:
+        head = self._quotes.head(conid)
+        return (
+            head
+            | {"conidEx": subscription.conid_ex, "6119": head["server_id"], "topic": f"smd+{conid}"}
+            | values
+        )

@@ -1,0 +1,68 @@
+"""Topic `sbd`: price ladder."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from .._wire_forms.quotes import Quotes
+from .messages import target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._state.state import State
+    from .messages import Message
+
+_ROWS = 5  # on each side of the last price
+
+
+class PriceLadder:
+    """Price ladders: all rows, then those that change."""
+
+    def __init__(self, state: State) -> None:
+        self._quotes = Quotes(state)
+        self._sent: dict[str, dict[int, Message]] = {}
+
+    def begin(self, rest: str) -> Iterator[Message]:
+        """Subscribe, and yield the ladder."""
+        target, _ = target_of(rest)
+        self._sent[target] = {}
+        yield from self.tick()
+
+    def end(self, rest: str) -> Iterator[Message]:
+        """Unsubscribe from all ladders of an account. There is no response."""
+        account, _ = target_of(rest)
+        self._sent = {
+            target: rows
+            for target, rows in self._sent.items()
+            if target.partition("+")[0] != account
+        }
+        yield from ()
+
+    def tick(self) -> Iterator[Message]:
+        """Yield the rows that have changed since the last tick."""
+        for target, sent in list(self._sent.items()):
+            rows = [row for row in self._rows(target) if sent.get(row["row"]) != row]
+            sent.update((row["row"], row) for row in rows)
+            if rows:
+                yield {"topic": f"sbd+{target}", "data": rows}
+
+    def _rows(self, target: str) -> Iterator[Message]:
+        try:
+            conid = int(target.split("+")[1])
+            last = self._quotes.last(conid)
+        except (ValueError, IndexError):
+            return
+        if last is None:
+            return
+        for row in range(-_ROWS, _ROWS + 1):
+            price = f"{last - Decimal(row) / 100:.2f}"
+            size = str(100 * (abs(row) + 1))
+            side = {} if row == 0 else {"bid" if row > 0 else "ask": size}
+            focus = int(row == 0)
+            yield {
+                "row": row + _ROWS,
+                "focus": focus,
+                "price": f"100 @ {price}" if focus else price,
+            } | side

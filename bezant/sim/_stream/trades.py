@@ -1,0 +1,65 @@
+"""Topic `str`: executions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._wire_forms.orders import execution_row
+from .messages import arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._state.state import State
+    from .messages import Message
+
+_DAY = 86_400.0
+
+
+class Trades:
+    """Executions of the last days, then each new one."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._active = False
+        self._since = 0.0
+        self._sent = 0
+
+    def begin(self, rest: str) -> Iterator[Message]:
+        """Subscribe, and yield the executions."""
+        given = arguments(rest)
+        days: object = given.get("days")
+        self._active = True
+        self._since = self._state.clock.now() - (days if isinstance(days, int) else 1) * _DAY
+        self._sent = 0
+        if given.get("realtimeUpdatesOnly") is True:
+            with self._state.trading.now() as exchange:
+                self._sent = len(exchange.executions)
+        yield from self.tick()
+
+    def end(self, _rest: str) -> Iterator[Message]:
+        """Unsubscribe. There is no response."""
+        self._active = False
+        yield from ()
+
+    def tick(self) -> Iterator[Message]:
+        """Yield the executions since the last tick."""
+        if not self._active:
+            return
+        state = self._state
+        with state.trading.now() as exchange:
+            fresh = exchange.executions[self._sent :]
+            self._sent = len(exchange.executions)
+        rows = [
+            execution_row(each, state.catalogue.contracts[each.conid], state.account_id)
+            for each in fresh
+            if each.when >= self._since
+        ]
+        if rows:
+            # IBKR sends an execution twice, because the commission is known a little later.
+            yield {"topic": "str", "args": [_without_commission(row) for row in rows]}
+            yield {"topic": "str", "args": rows}
+
+
+def _without_commission(row: Message) -> Message:
+    return {key: value for key, value in row.items() if key != "commission"}
