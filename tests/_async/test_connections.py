@@ -275,12 +275,16 @@ async def test_calls_go_through_a_transport_of_ones_own() -> None:
         (httpx.PoolTimeout("no"), HttpTimeout, HttpTimeout),
         (httpx.ReadTimeout("no"), HttpTimeout, OutcomeUnknown),
         (httpx.ReadError("no"), ConnectionLost, OutcomeUnknown),
+        (httpx.ProxyError("no"), ConnectionLost, OutcomeUnknown),
+        (httpx.UnsupportedProtocol("no"), ConnectionLost, OutcomeUnknown),
         (OSError("no"), ConnectionLost, OutcomeUnknown),
+        (KeyError("no"), ConnectionLost, OutcomeUnknown),
+        (AssertionError("no"), AssertionError, AssertionError),
     ],
     ids=lambda each: type(each).__name__,
 )
 async def test_what_a_transport_raises(
-    error: Exception, read: type[BezantError], order: type[BezantError]
+    error: Exception, read: type[Exception], order: type[Exception]
 ) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         raise error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final, NoReturn, cast
 
@@ -190,6 +189,8 @@ def did_nothing(response: Response) -> bool:
 def _asks(response: Response) -> bool:
     if response.status not in _ASKING_STATUS or len(response.body) > _ASKING_LONGEST:
         return False
+    import json  # few need it
+
     try:
         # As pairs, so that duplicate names are seen.
         found: object = json.loads(response.body, object_pairs_hook=tuple)

@@ -10,31 +10,29 @@ from ..._core.settings.settings import Settings
 from .http import response_from
 from .http_packages import httpx
 
-# With these nothing was sent; with any other error something may have been.
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
+# With these nothing was sent. With any other error, the transport's own included, something may
+# have been.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# What goes to the caller as it is: our own errors, and what mocks say of unexpected requests.
+_PASSED_ON = (TransportError, AssertionError)
 
 
 def _request(request: Request, settings: Settings, seconds: float) -> httpx.Request:
     connect = min(settings.connect_timeout, seconds)
     limits = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
-    return httpx.Request(
-        request.operation.method,
-        settings.base_url.root + request.target,
-        headers=[ACCEPTED_ENCODING, *request.headers],
-        content=request.body or None,
-        extensions={"timeout": limits},
-    )
+    try:
+        return httpx.Request(
+            request.operation.method,
+            settings.base_url.root + request.target,
+            headers=[ACCEPTED_ENCODING, *request.headers],
+            content=request.body or None,
+            extensions={"timeout": limits},
+        )
+    except (httpx.InvalidURL, ValueError) as error:  # before the transport has seen it
+        raise TransportError(Trouble.CONNECT, str(error), sent=False) from error
 
 
-def _trouble(error: Exception) -> TransportError:
+def _transport_error(error: Exception) -> TransportError:
     detail = str(error) or type(error).__name__
     sent = not isinstance(error, _NOT_SENT)
     kind = Trouble.LOST
@@ -62,8 +60,10 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
                 body.feed(chunk)
         finally:
             response.close()
-    except _ERRORS as error:
-        raise _trouble(error) from error
+    except _PASSED_ON:
+        raise
+    except Exception as error:  # whatever a transport raises: a call with an effect may have one
+        raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 
 
@@ -83,8 +83,10 @@ async def send_async(
             await _read_into(body, response.stream)
         finally:
             await response.aclose()
-    except _ERRORS as error:
-        raise _trouble(error) from error
+    except _PASSED_ON:
+        raise
+    except Exception as error:  # whatever a transport raises: a call with an effect may have one
+        raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 
 

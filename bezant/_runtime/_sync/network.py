@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses
@@ -44,6 +44,11 @@ def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> Non
         ready = any(select.select(reading, writing, writing, left))
     if not ready:
         raise TimeoutError("the deadline has passed")
+
+
+def _as_bytes(host: str) -> str:
+    """Return a host that needs no IDNA as bytes: for any text, Python loads its slow codec."""
+    return cast("str", host.encode("ascii")) if host.isascii() else host
 
 
 class _Pipe(Protocol):
@@ -97,7 +102,11 @@ class _Tls:
         self._inner = inner
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.object = context.wrap_bio(
+            self._incoming,
+            self._outgoing,
+            server_hostname=None if host is None else _as_bytes(host),
+        )
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
 
@@ -378,7 +387,7 @@ class Backend(httpcore.NetworkBackend):
         failure: OSError | None = None
         for address in addresses(host):
             try:
-                sock = socket.create_connection((address, port), timeout)
+                sock = socket.create_connection((_as_bytes(address), port), timeout)
             except TimeoutError as error:
                 raise httpcore.ConnectTimeout("time-out while connecting") from error
             except OSError as error:
