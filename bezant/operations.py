@@ -1,4 +1,4 @@
-"""The operations of the API: found by IBKR's operation id, by path, or by words.
+"""Catalog of the API's operations, searchable by IBKR's operation id, path or words.
 
     >>> from bezant.operations import OPERATIONS, by_path, search
     >>> OPERATIONS["getPortfolioSummary"].python_name
@@ -6,7 +6,7 @@
     >>> by_path("GET", "/portfolio/DU123456/ledger").id
     'getPortfolioLedger'
 
-Each is a method of ``client.api.<group>``.
+Each operation is a method of ``client.api.<group>``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ __all__ = ["OPERATIONS", "OperationEntry", "by_path", "search"]
 
 
 class OperationEntry(NamedTuple):
-    """An operation.
+    """One operation of the API.
 
     Attributes:
-        id: IBKR's operation id; one of ours, which starts with ``undocumented``, where the
-            operation stands in no document.
+        id: IBKR's operation id. An undocumented operation has an id that bezant gave it, which
+            starts with ``undocumented``.
         method: HTTP method.
-        path: path template, below ``/v1/api``; one that starts with ``/gw`` or ``/oauth2`` hangs
-            off the host.
-        group: its group in ``client.api``.
-        python_name: its method there.
-        summary: what it does.
+        path: path template below ``/v1/api``. Paths that start with ``/gw`` or ``/oauth2`` are
+            relative to the host instead.
+        group: group in ``client.api``, such as ``portfolio``.
+        python_name: name of the method in that group.
+        summary: one-line description.
         idempotent: whether sending it twice has the same effect as sending it once.
-        pacing: the bucket of a limit of its own; empty where only the session's limit holds.
+        pacing: name of the operation's own rate limit; empty if only the session's limit applies.
     """
 
     id: str
@@ -61,24 +61,24 @@ def _entry(row: tuple[str, str, str, str, bool, str, str]) -> OperationEntry:
 OPERATIONS: Final[Mapping[str, OperationEntry]] = MappingProxyType(
     {entry.id: entry for entry in map(_entry, ROWS)}
 )
-"""All operations, by IBKR's operation id."""
+"""All operations by their id."""
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
 
 def by_path(method: str, path: str) -> OperationEntry | None:
-    """Find an operation by its call.
+    """Find an operation by its method and path.
 
     Args:
-        method: HTTP method.
-        path: a path template with any names for its parameters, or a path with values in their
-            places; ``/v1/api`` in front of it is ignored.
+        method: HTTP method, in upper or lower case.
+        path: a path with values, such as ``/portfolio/DU123456/ledger``, or a path template with
+            any parameter names. A leading ``/v1/api`` and a query are ignored.
 
     Returns:
-        The operation whose path fits with the fewest parameters, or None.
+        The operation whose path matches with the fewest parameters; None if no path matches.
 
     Raises:
-        InvalidRequest: an argument is no text.
+        InvalidRequest: an argument is not text.
     """
     for name, given in (("method", method), ("path", path)):
         if not isinstance(given, str):
@@ -100,12 +100,15 @@ def _fits(template: str, path: str) -> bool:
 
 
 def search(words: str) -> list[OperationEntry]:
-    """Find operations by words; each word has to stand in an id, a path, a name or a summary.
+    """Find operations whose id, path, name or summary contains all of some words.
 
-    Those with more of the words in their names come first.
+    Operations with more of the words in their id, path or name come first.
+
+    Args:
+        words: such as ``place order``; case does not matter.
 
     Raises:
-        InvalidRequest: the words are no text.
+        InvalidRequest: ``words`` is not text.
     """
     if not isinstance(words, str):
         raise InvalidRequest(f"words must be text such as 'place order', not {shown(words)}")
