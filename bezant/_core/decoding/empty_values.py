@@ -1,8 +1,8 @@
-"""Numbers, flags and times that the gateway left empty, read in one pass all the same.
+"""Decoder that reads empty text in place of numbers, booleans and times as null.
 
-It writes ``""`` where there is none, which msgspec refuses for anything but text, and a whole
-answer mended field by field costs more than ten times as much. So ``""`` becomes ``null`` in the
-bytes, for the fields of which it is known that both mean the same.
+The gateway sends ``""`` for a missing number, boolean or time. msgspec accepts that only for text,
+and repairing a response field by field takes more than ten times as long as one pass. The decoder
+therefore replaces ``""`` by ``null`` in the bytes, for fields where both mean the same.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 
 
 class Decoder:
-    """A type's decoder, which remembers the fields that were found empty.
+    """Decoder of one type, which remembers the fields that the gateway sent empty.
 
     Args:
-        type_: what to make of an answer.
+        type_: type of the decoded value.
     """
 
     def __init__(self, type_: Any) -> None:
@@ -30,11 +30,11 @@ class Decoder:
         self._found: tuple[tuple[bytes, bytes], ...] = ()
 
     def decode(self, body: bytes) -> Any:
-        """Decode an answer.
+        """Decode a response.
 
         Raises:
-            msgspec.ValidationError: it holds something else that does not fit.
-            msgspec.MsgspecError: it is not JSON.
+            msgspec.ValidationError: a value does not fit for another reason.
+            msgspec.MsgspecError: the body is not JSON.
         """
         for blank, null in self._found:
             body = body.replace(blank, null)
@@ -49,7 +49,7 @@ class Decoder:
                 body = body.replace(*pair)
 
     def _look_for(self, error: msgspec.ValidationError, body: bytes) -> tuple[bytes, bytes] | None:
-        """Return what to replace so that it fits; None where that is no help."""
+        """Return the bytes to replace and their replacement; None if that does not help."""
         name = str(error).rpartition(".")[2].rstrip("`")
         if self._names is None:
             try:
@@ -58,7 +58,7 @@ class Decoder:
                 return None
         if name not in self._names:
             return None
-        # Within a text both quotes would be escaped: no text can hold these bytes.
+        # No text value can contain these bytes, because its quotes would be escaped.
         for colon in (":", ": "):
             blank = f'"{name}"{colon}""'.encode()
             if blank in body:
@@ -67,12 +67,12 @@ class Decoder:
 
 
 def names_of_empty_values(type_: Any) -> frozenset[str]:
-    """Return the wire's names of the fields that are None where the gateway leaves them empty.
+    """Return the JSON names of the fields for which empty text means None.
 
-    Not those that are text anywhere in the type. None at all where the type has parts with names
-    of their own: what is empty there may be something else.
+    Fields with a name that is text anywhere in the type are left out. The result is empty if the
+    type contains mappings or foreign types, because their keys may equal a field's name.
     """
-    # Costs an import and a walk through the type, and is needed for few types.
+    # The import and the walk through the type are slow and needed for few types.
     import msgspec.inspect as look
 
     blank: set[str] = set()
@@ -91,7 +91,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
     def is_known(node: look.Type) -> bool:
-        """Walk through a type; False where it has parts with names of their own."""
+        """Collect a type's fields; return False if it contains mappings or foreign types."""
         for part in members(node):
             if isinstance(part, look.ListType):
                 if not is_known(part.item_type):
