@@ -1,8 +1,8 @@
-"""The market data fields that are known: IBKR's id, our name, and how the value is read.
+"""Table of the known market data fields: IBKR's id, bezant's name, and the kind of value.
 
-Kinds: ``price`` may carry the marks C (prior close) and H (halted); ``money``, ``size``,
-``volume``, ``number`` and ``percent`` are numbers; ``int`` is an id; ``bool01`` a flag; ``date``,
-``text`` and ``code`` are left as the text that came.
+Kinds: ``price`` may have the marks C (prior close) and H (halted); ``money``, ``size``, ``volume``,
+``number`` and ``percent`` are numbers; ``int`` is an id; ``bool01`` a boolean; ``date``, ``text``
+and ``code`` stay text as the gateway sent it.
 """
 
 from __future__ import annotations
@@ -139,5 +139,5 @@ FIELDS: Final[tuple[tuple[str, str, Kind], ...]] = (
 NAMES: Final[dict[str, str]] = {code: name for code, name, _ in FIELDS}
 CODES: Final[dict[str, str]] = {name: code for code, name, _ in FIELDS}
 KINDS: Final[dict[str, Kind]] = {code: kind for code, _, kind in FIELDS}
-# Other words for the same, which are understood and never given back.
+# Other names of fields, accepted as input and never returned.
 ALIASES: Final[dict[str, str]] = {"implied_volatility": "7633"}

@@ -1,4 +1,4 @@
-"""What all messages of a stream share: their reprs show no secrets."""
+"""Base classes of stream messages, whose reprs show no secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._base import Model, pairs
 
 
 class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of a stream."""
+    """Stream message that bezant composes."""
 
     def __repr__(self) -> str:
         there = ", ".join([f"{name}={value!r}" for name, value in self.__rich_repr__()])
@@ -22,7 +22,7 @@ class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageModel(Model, frozen=True, kw_only=True):
-    """A message of a stream, of which the gateway may leave out anything."""
+    """Stream message of the gateway; each of its fields may be missing."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self)

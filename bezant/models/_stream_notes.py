@@ -1,4 +1,4 @@
-"""What a stream says about itself, and what the gateway says about the session."""
+"""Stream messages about the stream itself, the session and the system."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ._messages import MessageModel, StreamMessage
 
 
 class Gap(StreamMessage, frozen=True, kw_only=True):
-    """Messages may be missing here, or are known to be.
+    """Messages are missing, or may be missing, at this place of the stream.
 
-    After every interruption it comes before the first message of the new connection. Without a
-    ``topic`` anything may be missing; with one, ``count`` messages of it came and could not be held
-    because nobody read the stream.
+    After each interruption a gap without a ``topic`` comes before the first message of the new
+    connection: messages of any topic may be missing. A gap with a ``topic`` means that the buffer
+    dropped ``count`` messages of that topic, because the program did not read the stream.
 
     Attributes:
-        reason: what happened, in words.
-        since: when the stream was last known to be whole.
-        until: when it was whole again.
-        topic: IBKR's name of the topic, such as ``sor``; None for all.
-        count: how many messages are missing; None where nobody can know.
+        reason: description of the cause.
+        since: time until which the stream was known to be complete, in UTC.
+        until: time from which it was complete again, in UTC.
+        topic: IBKR's name of the topic, such as ``sor``; None for all topics.
+        count: number of missing messages; None if unknown.
     """
 
     reason: str
@@ -35,11 +35,11 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
 
 
 class Reconnected(StreamMessage, frozen=True, kw_only=True):
-    """The stream has a new connection, and asks for all its subscriptions again.
+    """The stream has a new connection and renews all its subscriptions.
 
     Attributes:
-        attempts: how many attempts it took.
-        at: when it was.
+        attempts: number of attempts that the reconnection took.
+        at: time of the reconnection, in UTC.
     """
 
     attempts: int
@@ -47,13 +47,13 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionLost(StreamMessage, frozen=True, kw_only=True):
-    """The gateway is no longer logged in; said once until it is again.
+    """The gateway is no longer logged in; reported once until it is logged in again.
 
-    The stream goes on trying. Log in at the gateway's page in a browser.
+    The stream keeps trying to reconnect. Log in at the gateway's page in a browser.
 
     Attributes:
-        reason: what the gateway said.
-        at: when it was noticed.
+        reason: message of the gateway.
+        at: time when the loss was noticed, in UTC.
     """
 
     reason: str
@@ -61,16 +61,17 @@ class SessionLost(StreamMessage, frozen=True, kw_only=True):
 
 
 class SessionStatus(MessageModel, frozen=True, kw_only=True):
-    """The state of the brokerage session (topic ``sts``).
+    """State of the brokerage session (topic ``sts``).
 
-    Sent on connecting and on every change; what the gateway did not say is ``UNSET``.
+    The gateway sends it on each connection and on each change. Fields that it leaves out are
+    ``UNSET``.
 
     Attributes:
-        authenticated: whether it is logged in.
+        authenticated: whether the brokerage session is open.
         competing: whether another session uses the same user name.
-        message: what the gateway says about it.
-        fail: why it failed.
-        raw: the arguments as they came.
+        message: message of the gateway about the session.
+        fail: reason of a failure.
+        raw: the arguments as the gateway sent them.
     """
 
     authenticated: Maybe[bool] = UNSET
@@ -81,14 +82,14 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
 
 
 class AccountUpdate(MessageModel, frozen=True, kw_only=True):
-    """The accounts of the session and their properties (topic ``act``).
+    """Accounts of the session and their properties (topic ``act``).
 
     Attributes:
-        accounts: the ids of the accounts.
-        selected_account: the one that calls without an account use.
-        is_paper: whether it is a paper account.
-        is_free_trial: whether it is a trial.
-        raw: the arguments as they came.
+        accounts: ids of the accounts.
+        selected_account: id of the account that calls without an account use.
+        is_paper: whether this is a paper trading login.
+        is_free_trial: whether this is a free trial.
+        raw: the arguments as the gateway sent them.
     """
 
     accounts: Maybe[list[str]] = UNSET
@@ -99,14 +100,14 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
 
 
 class Notice(MessageModel, frozen=True, kw_only=True):
-    """Something that IBKR wants the user to read (topic ``ntf``).
+    """Notification for the user (topic ``ntf``).
 
     Attributes:
-        id: its id.
-        title: its title.
-        text: its text.
-        url: where there is more.
-        raw: the row as it came.
+        id: id of the notification.
+        title: title of the notification.
+        text: text of the notification.
+        url: URL of a page with more information.
+        raw: the row as the gateway sent it.
     """
 
     id: Maybe[str] = UNSET
@@ -117,18 +118,18 @@ class Notice(MessageModel, frozen=True, kw_only=True):
 
 
 class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """A question about an order, which waits for one of its options (topic ``ntf``).
+    """Question about an order that waits for a reply (topic ``ntf``).
 
-    It is answered with ``POST /iserver/notification``.
+    To reply, send one of the ``options`` with ``POST /iserver/notification``.
 
     Attributes:
-        order_id: the order.
-        request_id: belongs to the answer (``reqId``).
-        message_id: the kind of question, such as ``p12``.
+        order_id: id of the order.
+        request_id: id to send with the reply (``reqId``).
+        message_id: kind of question, such as ``p12``.
         text: the question.
-        options: the answers to choose from.
-        type: the kind of prompt.
-        raw: the row as it came.
+        options: the replies to choose from.
+        type: kind of prompt.
+        raw: the row as the gateway sent it.
     """
 
     order_id: Maybe[int] = UNSET
@@ -141,12 +142,12 @@ class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class Bulletin(MessageModel, frozen=True, kw_only=True):
-    """News about the system, such as an exchange that has trouble (topic ``blt``).
+    """System bulletin, such as a report of problems at an exchange (topic ``blt``).
 
     Attributes:
-        id: its id.
-        message: its text.
-        raw: the arguments as they came.
+        id: id of the bulletin.
+        message: text of the bulletin.
+        raw: the arguments as the gateway sent them.
     """
 
     id: Maybe[str] = UNSET
@@ -155,12 +156,12 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
 
 
 class ErrorMessage(MessageModel, frozen=True, kw_only=True):
-    """The gateway did not like a command (topic ``error``).
+    """The gateway rejected a command (topic ``error``).
 
     Attributes:
-        error: what it says.
-        code: its number of the error.
-        raw: the message as it came.
+        error: text of the error.
+        code: the gateway's error code.
+        raw: the message as the gateway sent it.
     """
 
     error: Maybe[str] = UNSET
@@ -169,16 +170,16 @@ class ErrorMessage(MessageModel, frozen=True, kw_only=True):
 
 
 class StreamStats(StreamMessage, frozen=True, kw_only=True):
-    """How a stream is doing.
+    """Statistics of a stream.
 
     Attributes:
-        received: messages that came over the socket.
-        conflated: quotes that were merged into others because nobody had read those.
-        missed: messages that could not be held; each is counted in a `Gap`.
-        buffered: messages that wait to be read.
-        reconnects: connections after the first one.
-        last_heard: when something came last.
-        lag: seconds for which the message that is read next has been waiting.
+        received: number of messages received over the WebSocket.
+        conflated: number of quotes that were merged into unread quotes of the same contract.
+        missed: number of messages that the buffer dropped; each is counted in a `Gap`.
+        buffered: number of unread messages in the buffer.
+        reconnects: number of connections after the first one.
+        last_heard: time of the last received message, in UTC.
+        lag: seconds for which the oldest unread message has been in the buffer.
     """
 
     received: int

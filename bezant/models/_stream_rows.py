@@ -1,4 +1,4 @@
-"""Messages about trades, accounts, bars and the price ladder."""
+"""Stream messages about executions, accounts, bars and the price ladder."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ._messages import MessageModel, StreamMessage
 
 
 class TradeUpdate(MessageModel, frozen=True, kw_only=True):
-    """An execution (topic ``str``): all that is known of it, also from messages before.
+    """Execution (topic ``str``), merged with earlier messages about it.
 
-    One execution can come twice, the second time with its commission. What came again without a
-    change is not delivered.
+    An execution can come twice, the second time with its commission. Repeated messages without a
+    change are not delivered.
 
     Attributes:
-        execution_id: the execution.
-        account: the account's id.
-        conid: the contract.
-        symbol: its symbol.
-        side: ``B`` or ``S``.
-        size: quantity.
-        price: price of one.
-        commission: commission, once it is known.
+        execution_id: id of the execution.
+        account: id of the account.
+        conid: IBKR's id of the contract.
+        symbol: symbol of the contract.
+        side: ``B`` for a purchase, ``S`` for a sale.
+        size: executed quantity.
+        price: price of one unit.
+        commission: commission; UNSET until it is known.
         net_amount: price times quantity.
-        exchange: where it was.
-        order_ref: the client's own id of the order.
-        order_description: the order in words.
+        exchange: exchange of the execution.
+        order_ref: client order id of the order.
+        order_description: description of the order.
         sec_type: such as ``STK``.
-        open_close: whether it opens or closes a position, ``???`` where IBKR does not know.
-        time: when it was (``trade_time_r``).
-        raw: the row as it came.
+        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        time: time of the execution, in UTC (``trade_time_r``); None if unknown.
+        raw: the row as the gateway sent it.
     """
 
     execution_id: Maybe[str] = UNSET
@@ -60,13 +60,13 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """One value of an account's summary (topic ``ssd``).
 
     Attributes:
-        account: the account's id.
-        key: which value, such as ``NetLiquidation-S``.
-        amount: the value, where it is money (``monetaryValue``).
-        currency: its currency.
-        value: the value, where it is not money.
-        timestamp: seconds since 1970.
-        raw: the row as it came.
+        account: id of the account.
+        key: name of the value, such as ``NetLiquidation-S``.
+        amount: the value, if it is an amount of money (``monetaryValue``).
+        currency: currency of the amount.
+        value: the value, if it is not an amount of money.
+        timestamp: time of the value, in seconds since 1970.
+        raw: the row as the gateway sent it.
     """
 
     account: str = ""
@@ -79,29 +79,29 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """An account's ledger in one currency (topic ``sld``): all that is known of it.
+    """Ledger of an account in one currency (topic ``sld``).
 
-    The gateway leaves out what did not change; that is filled in from the messages before.
+    The gateway sends only the values that changed; the others come from earlier messages.
 
     Attributes:
-        account: the account's id.
-        key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
-            base currency: never add it to the others.
+        account: id of the account.
+        key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all currencies in the
+            account's base currency: never add it to the others.
         currency: the currency (``secondKey``).
         cash_balance: cash.
-        settled_cash: cash that is settled.
-        exchange_rate: to the base currency.
-        net_liquidation_value: worth of everything in this currency.
-        market_value: of the positions.
-        stock_market_value: of the stocks.
-        option_market_value: of the options.
-        realized_pnl: realised profit and loss.
-        unrealized_pnl: unrealised profit and loss.
-        dividends: dividends to come.
-        interest: interest to come.
-        funds: mutual funds.
-        timestamp: seconds since 1970.
-        raw: the row as it came.
+        settled_cash: settled cash.
+        exchange_rate: exchange rate to the base currency.
+        net_liquidation_value: value of everything held in this currency.
+        market_value: value of the positions.
+        stock_market_value: value of the stocks.
+        option_market_value: value of the options.
+        realized_pnl: realized profit and loss.
+        unrealized_pnl: unrealized profit and loss.
+        dividends: accrued dividends, not yet paid.
+        interest: accrued interest, not yet paid.
+        funds: value of the mutual funds.
+        timestamp: time of the values, in seconds since 1970.
+        raw: the row as the gateway sent it.
     """
 
     account: str = msgspec.field(default="", name="bezant:account")
@@ -127,12 +127,12 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
     """One bar of `BarsUpdate`.
 
     Attributes:
-        open: first price.
+        open: first price of the bar.
         high: highest price.
         low: lowest price.
         close: last price.
-        volume: volume.
-        start_ms: its beginning, in milliseconds since 1970.
+        volume: traded volume.
+        start_ms: start of the bar, in milliseconds since 1970.
     """
 
     open: Maybe[Decimal] = msgspec.field(default=UNSET, name="o")
@@ -146,17 +146,18 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
 class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """Historical bars of a contract (topic ``smh``).
 
-    The gateway answers parameters that it does not like with bars by its own default.
+    If the gateway does not accept the parameters of the subscription, it uses its own defaults
+    without an error.
 
     Attributes:
-        conid: the contract.
+        conid: IBKR's id of the contract.
         server_id: the gateway's id of the subscription.
-        symbol: the contract's symbol.
+        symbol: symbol of the contract.
         bars: the bars.
-        bar_length: seconds in a bar.
-        time_period: the period that they cover, such as ``1d``.
-        outside_rth: whether they hold what was outside regular trading hours.
-        raw: the message as it came.
+        bar_length: length of a bar in seconds.
+        time_period: period that the bars cover, such as ``1d``.
+        outside_rth: whether the bars include trades outside regular trading hours.
+        raw: the message as the gateway sent it.
     """
 
     conid: int = 0
@@ -170,14 +171,14 @@ class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class LadderRow(StreamMessage, frozen=True, kw_only=True):
-    """One price of `LadderUpdate`.
+    """One price level of a `LadderUpdate`.
 
     Attributes:
-        row: its place, from the top.
+        row: number of the row, from the top.
         price: the price.
-        bid_size: what is bid at it.
-        ask_size: what is asked at it.
-        last_size: size of the last trade, where it was at this price.
+        bid_size: quantity bid at this price.
+        ask_size: quantity asked at this price.
+        last_size: size of the last trade; None if it was at another price.
         focus: whether the last trade was at this price.
     """
 
@@ -190,13 +191,13 @@ class LadderRow(StreamMessage, frozen=True, kw_only=True):
 
 
 class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
-    """Rows of a price ladder that changed (topic ``sbd``).
+    """Changed rows of a price ladder, the market depth (topic ``sbd``).
 
     Attributes:
-        account: the account for which it was asked.
-        conid: the contract.
-        rows: the rows.
-        raw: the message as it came.
+        account: id of the account of the subscription.
+        conid: IBKR's id of the contract.
+        rows: the changed rows.
+        raw: the message as the gateway sent it.
     """
 
     account: str
