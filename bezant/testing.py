@@ -1,6 +1,6 @@
-"""pytest plugin for your own project's tests: a simulated gateway and clients connected to it.
+"""Plugin for pytest: a simulated gateway and clients of it, for your own project's tests.
 
-pytest loads this plugin automatically once bezant is installed. The fixtures need
+pytest loads it automatically once bezant is installed. The fixtures need
 `pip install "bezant[sim]"`. Nothing is imported until a test uses one of them:
 
 - `ibkr_gateway`: a `bezant.sim.SimulatedGateway`, a new one for each test;
