@@ -269,8 +269,8 @@ class AsyncClient(AsyncClientBase):
 
     async def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
         async def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
-            answer = await self.api.orders.get_open_orders(account_id=account)
-            return answer.orders or [], may_be_incomplete(answer)
+            response = await self.api.orders.get_open_orders(account_id=account)
+            return response.orders or [], may_be_incomplete(response)
 
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
             return [order for order in orders if is_open(order)] if open_only else orders

@@ -123,7 +123,7 @@ def _wait_until_up(
                 f"the gateway ended at once (status {process.returncode}); run its own bin/run.sh "
                 "to see its error messages"
             )
-        if _answers(port, context):
+        if _responds(port, context):
             return
         if time.monotonic() > deadline:
             raise BezantError(
@@ -132,7 +132,7 @@ def _wait_until_up(
             )
 
 
-def _answers(port: int, context: ssl.SSLContext) -> bool:
+def _responds(port: int, context: ssl.SSLContext) -> bool:
     connection = http.client.HTTPSConnection("localhost", port, timeout=2, context=context)
     with contextlib.closing(connection):
         try:

@@ -72,7 +72,7 @@ class Screen:
     def ending(self, seconds: float) -> None:
         """Show that the tour is complete."""
         self.console.print()
-        self.write(Text(f"Both twins are done, in {seconds:.1f} s.", "bold"))
+        self.write(Text(f"Both clients are done, in {seconds:.1f} s.", "bold"))
 
     def step(self, name: str, doing: str, *, vital: bool = False) -> Step:
         """Return the context manager of one step.
@@ -250,11 +250,11 @@ def lookups(symbol: str, conid: int, first: float, second: float) -> str:
     return f"{symbol} is conid {conid}: {times}"
 
 
-def raw_answer(answer: object) -> str:
+def raw_response(response: object) -> str:
     """Return a short text about an untyped response."""
-    if not isinstance(answer, dict):
-        return f"GET /iserver/accounts is a {type(answer).__name__}"
-    keys = [str(key) for key in cast("dict[object, object]", answer)]
+    if not isinstance(response, dict):
+        return f"GET /iserver/accounts is a {type(response).__name__}"
+    keys = [str(key) for key in cast("dict[object, object]", response)]
     others = f" and {len(keys) - _KEYS} more" if len(keys) > _KEYS else ""
     return f"GET /iserver/accounts has {', '.join(keys[:_KEYS])}{others}"
 

@@ -25,7 +25,7 @@ def tour(plan: Plan, screen: _show.Screen) -> None:
             _portfolio(client, plan, screen)
             conid = _symbol(client, plan, screen)
             with screen.step("raw call", "GET /iserver/accounts") as step:
-                step.detail = _show.raw_answer(client.request("GET", "/iserver/accounts"))
+                step.detail = _show.raw_response(client.request("GET", "/iserver/accounts"))
             _stream(client, plan, screen, conid)
             tickles = _show.last_tickle(keepalive.last_success, keepalive.failures)
             screen.note("keepalive", tickles)

@@ -27,7 +27,7 @@ async def tour(plan: Plan, screen: _show.Screen) -> None:
             await _portfolio(client, plan, screen)
             conid = await _symbol(client, plan, screen)
             with screen.step("raw call", "GET /iserver/accounts") as step:
-                step.detail = _show.raw_answer(await client.request("GET", "/iserver/accounts"))
+                step.detail = _show.raw_response(await client.request("GET", "/iserver/accounts"))
             await _stream(client, plan, screen, conid)
             tickles = _show.last_tickle(keepalive.last_success, keepalive.failures)
             screen.note("keepalive", tickles)

@@ -257,14 +257,14 @@ class AsyncSession:
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = await pipeline.call(INIT, anything, self._settings, json=body)
+            response = await pipeline.call(INIT, anything, self._settings, json=body)
         except (BadRequest, Refused, UpstreamError) as failure:
             cause = failure
             error: SessionError | None = cannot_open(
                 f"the gateway refused to open the brokerage session: {failure.message}"
             )
         else:
-            error = refused(answer, compete=compete)
+            error = refused(response, compete=compete)
         pipeline.forget_session()
         if error is None:
             try:

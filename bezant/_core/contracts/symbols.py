@@ -79,10 +79,10 @@ def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[Listing]:
+def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Listing]:
     """Return the listings of a symbol in a response, each contract once."""
     found: dict[int, Listing] = {}
-    for company in answer.get(symbol) or []:
+    for company in response.get(symbol) or []:
         for contract in company.contracts or []:
             if contract.conid:
                 found.setdefault(
@@ -98,9 +98,9 @@ def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[List
     return list(found.values())
 
 
-def with_currencies(found: Sequence[Listing], answer: ContractDefinitions) -> list[Listing]:
+def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
     """Return the listings with the currencies from the contract definitions."""
-    currencies = {each.conid: each.currency for each in answer.secdef or []}
+    currencies = {each.conid: each.currency for each in response.secdef or []}
     return [
         Listing(
             conid=each.conid,

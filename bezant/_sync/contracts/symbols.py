@@ -118,13 +118,13 @@ class SymbolCache:
 
     def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
         """Look up symbols with one call and cache the contracts; return the ambiguous ones."""
-        answer = self._client._pipeline.call(
+        response = self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
             params={"symbols": [symbol for symbol, _, _ in keys]},
         )
-        found = {key: rules.listings(key[0], answer) for key in keys}
+        found = {key: rules.listings(key[0], response) for key in keys}
         if keys[0][2]:
             every = [each for candidates in found.values() for each in candidates]
             known = {each.conid: each for each in self._with_currencies(every)}
@@ -168,25 +168,25 @@ class SymbolCache:
 
     def _listings(self, symbol: str) -> list[Listing]:
         pipeline: Pipeline = self._client._pipeline
-        answer = pipeline.call(
+        response = pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
             params={"symbols": symbol},
         )
-        return rules.listings(symbol, answer)
+        return rules.listings(symbol, response)
 
     def _with_currencies(self, candidates: list[Listing]) -> list[Listing]:
         known: list[Listing] = []
         for first in range(0, len(candidates), rules.MAX_DEFINITIONS):
             part = candidates[first : first + rules.MAX_DEFINITIONS]
-            answer = self._client._pipeline.call(
+            response = self._client._pipeline.call(
                 rules.DEFINITIONS,
                 ContractDefinitions,
                 self._client._settings,
                 params={"conids": [each.conid for each in part]},
             )
-            known += rules.with_currencies(part, answer)
+            known += rules.with_currencies(part, response)
         return known
 
     def forget(self, symbol: str) -> None:

@@ -258,14 +258,14 @@ class Session:
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = pipeline.call(INIT, anything, self._settings, json=body)
+            response = pipeline.call(INIT, anything, self._settings, json=body)
         except (BadRequest, Refused, UpstreamError) as failure:
             cause = failure
             error: SessionError | None = cannot_open(
                 f"the gateway refused to open the brokerage session: {failure.message}"
             )
         else:
-            error = refused(answer, compete=compete)
+            error = refused(response, compete=compete)
         pipeline.forget_session()
         if error is None:
             try:
