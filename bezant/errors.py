@@ -111,7 +111,7 @@ class BezantError(Exception):
         message: what happened and what to do about it.
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
-        attempts: how many times the call was sent, retries included.
+        attempts: number of attempts at the call, retries included.
         unknown_outcomes: calls with side effects, such as orders, that ``client.map`` or
             ``client.gather`` cut off because of this error. Each may have been carried out.
     """
@@ -215,7 +215,7 @@ class OutcomeUnknown(HttpError):
 
     Attributes:
         status: the HTTP status of the response; None if no response arrived.
-        target: the call with the ids in its path, such as ``POST /iserver/account/DU1/orders``.
+        target: path of the request with its ids, such as ``/v1/api/iserver/account/DU1/orders``.
         client_order_ids: the client order ids (``cOID``) of the orders in the call, or of the
             orders that the confirmation question was about; empty if they had none.
         item: if ``client.map`` or ``client.gather`` cut the call off, the item whose function made
