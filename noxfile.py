@@ -27,11 +27,12 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def check(session: nox.Session) -> None:
-    """Generators up to date, lint, format, import rules, types."""
+    """Generators up to date, English, lint, format, import rules, types."""
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_names.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
+    session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports", "--no-cache")

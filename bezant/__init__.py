@@ -1,13 +1,13 @@
-"""A typed client for Interactive Brokers' Client Portal Web API.
+"""Typed client for Interactive Brokers' Client Portal Web API.
 
-The same names for blocking programs (``Client``) and for asyncio (``AsyncClient``)::
+``Client`` is for blocking programs, ``AsyncClient`` for asyncio. Both have the same methods::
 
     import bezant
 
     with bezant.Client() as client:
         print(client.health())
 
-Heavy parts load on first use.
+Submodules are imported on first use, which keeps ``import bezant`` fast.
 """
 
 from __future__ import annotations
@@ -347,7 +347,7 @@ __all__ = [
 
 
 def _load(package: str, homes: Mapping[str, tuple[str, ...]], name: str) -> object:
-    """Return what a name of a package means, from the module that it stands in, and keep it."""
+    """Import a public name of a package from the module that defines it, and cache it."""
     for home, names in homes.items():
         if name in names:
             value: object = getattr(importlib.import_module(f".{home}", package), name)

@@ -1,51 +1,51 @@
-"""Every error that bezant raises.
+"""All errors that bezant raises.
 
-All of them descend from `BezantError`, so one ``except`` is enough where the kind does not matter::
+They derive from `BezantError`, so ``except BezantError`` catches all of them::
 
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
-    ├── ClientClosed              used after it was closed
+    ├── ClientClosed              the client was used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
-    ├── PacingError               IBKR's limits do not allow the call soon enough
-    ├── HttpError                 no answer: DNS, TLS, connection, time-out
+    ├── PacingError               IBKR's rate limits do not allow the call within max_wait
+    ├── HttpError                 no response: DNS, TLS, connection, timeout
     │   ├── ConnectFailed         no connection was made, nothing was sent
     │   │   └── TlsFailed         the certificate or the handshake was refused
-    │   ├── HttpTimeout           no complete answer before the deadline (also a TimeoutError)
-    │   ├── ConnectionLost        the connection broke before the answer was complete
-    │   └── OutcomeUnknown        a call with an effect may or may not have been carried out
+    │   ├── HttpTimeout           no complete response before the deadline (also a TimeoutError)
+    │   ├── ConnectionLost        the connection broke before the response was complete
+    │   └── OutcomeUnknown        a call with side effects may or may not have been carried out
     ├── AccountBusy               another order of the account has an open question
-    ├── PrerequisiteFailed        nothing was placed: a call that IBKR wants first failed
-    ├── ApiError                  the gateway answered with an error
+    ├── PrerequisiteFailed        nothing was placed: a prerequisite call failed
+    ├── ApiError                  the gateway responded with an error
     │   ├── BadRequest            400
     │   ├── PermissionDenied      403, or the gateway's list of allowed addresses
     │   ├── NotFound              404, or an unknown service
     │   ├── RateLimited           429
     │   ├── UpstreamError         5xx
-    │   ├── Refused               an error inside an answer with status 200
-    │   │   └── PreviewRefused    an order's preview says that it would be refused; ``preview``
-    │   └── UnexpectedRedirect    a redirect to somewhere that is not the login page
+    │   ├── Refused               an error inside a response with status 200
+    │   │   └── PreviewRefused    an order preview says that IBKR would refuse the order
+    │   └── UnexpectedRedirect    a redirect that does not lead to the login page
     ├── SessionError              the session cannot be used for this call
-    │   ├── NotAuthenticated      the login is gone: 401, or the login page
+    │   ├── NotAuthenticated      not logged in: 401, or the login page
     │   ├── NotEstablished        authenticated, but the brokerage session is not set up yet
-    │   │   └── NoAccounts        the gateway names no account: the session is not ready
+    │   │   └── NoAccounts        the gateway lists no account: the session is not ready
     │   └── NoSession             logged in, but the brokerage session is closed
     │       └── CompetingSession  the user name is in use somewhere else
-    ├── DecodeError               the answer could not be read
-    │   └── ResponseTooLarge      the answer is longer than the limit
+    ├── DecodeError               the response could not be read
+    │   └── ResponseTooLarge      the response is longer than the limit
     ├── IncompleteList            a list lacks orders or executions that this client knows of
-    ├── SymbolError               a symbol did not lead to one contract
-    │   ├── SymbolNotFound        to none
-    │   └── AmbiguousSymbol       to several; ``candidates`` lists them
-    └── WsError                   WebSocket
+    ├── SymbolError               a symbol does not identify one contract
+    │   ├── SymbolNotFound        no contract has the symbol
+    │   └── AmbiguousSymbol       several contracts have it; ``candidates`` lists them
+    └── WsError                   WebSocket error
         ├── WsConnectFailed       the handshake did not succeed
-        ├── WsTimeout             nothing came in time (also a TimeoutError)
-        ├── WsClosed              the socket is closed
+        ├── WsTimeout             no message arrived in time (also a TimeoutError)
+        ├── WsClosed              the WebSocket is closed
         ├── WsProtocolError       the peer broke the protocol
-        └── OrdersUnknown         ``ws.orders`` is not known just now; wait for it
+        └── OrdersUnknown         the stream has no current list of orders; wait for it
 
 `BezantError.retryable` says whether the same call may succeed later. It is never true for a call
-whose effect is unknown.
+with an unknown outcome.
 """
 
 from __future__ import annotations
@@ -105,16 +105,15 @@ __all__ = [
 
 
 class BezantError(Exception):
-    """The root of all errors of this package.
+    """Base class of all errors of this package.
 
     Attributes:
         message: what happened and what to do about it.
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
-        attempts: how often the call was made.
-        unknown_outcomes: the calls with side effects, such as orders, that were cut off in
-            ``client.map`` or ``client.gather`` because of this error: each may have been carried
-            out.
+        attempts: number of attempts at the call, retries included.
+        unknown_outcomes: calls with side effects, such as orders, that ``client.map`` or
+            ``client.gather`` cut off because of this error. Each may have been carried out.
     """
 
     retryable: bool = False
@@ -133,17 +132,17 @@ class BezantError(Exception):
 
 
 def cut_off(count: int) -> str:
-    """Return what to say of calls with side effects that were cut off in bulk work."""
+    """Return the note about calls with side effects that were cut off in bulk work."""
     calls = "1 call" if count == 1 else f"{count} calls"
     return f"{calls} with side effects cut off, outcome unknown: see unknown_outcomes"
 
 
 class InvalidBaseUrl(BezantError, ValueError):
-    """The base URL does not parse, or is not one that a gateway can have."""
+    """The base URL does not parse, or a gateway cannot have it."""
 
 
 class InvalidRequest(BezantError, ValueError):
-    """The call was refused before anything was sent: a bad path, parameter or body."""
+    """A path, parameter, body or other argument is invalid; nothing was sent."""
 
 
 class ClientClosed(BezantError):
@@ -151,17 +150,17 @@ class ClientClosed(BezantError):
 
 
 class WrongContext(BezantError):
-    """The client was used from another event loop, or in a process forked from its own.
+    """The client was used from another event loop, or after a fork.
 
-    One client belongs to one process, and an asynchronous one to one event loop.
+    A client belongs to one process, and an asynchronous client also to one event loop.
     """
 
 
 class PacingError(BezantError):
-    """IBKR's limits do not allow the call within ``max_wait``; nothing was sent.
+    """IBKR's rate limits do not allow the call within ``max_wait``; nothing was sent.
 
     Attributes:
-        retry_after: seconds after which it may be made.
+        retry_after: seconds until the call may be made.
     """
 
     retryable = True
@@ -174,11 +173,11 @@ class PacingError(BezantError):
 
 
 class DriftWarning(UserWarning):
-    """A field of an answer had another type than the model says; the field was left ``UNSET``."""
+    """A response field does not have the type that the model declares; it was left ``UNSET``."""
 
 
 class HttpError(BezantError):
-    """No complete answer came back."""
+    """No complete response arrived."""
 
 
 class ConnectFailed(HttpError):
@@ -188,39 +187,39 @@ class ConnectFailed(HttpError):
 
 
 class TlsFailed(ConnectFailed):
-    """The TLS handshake failed, most often because the certificate could not be verified."""
+    """The TLS handshake failed, usually because the certificate could not be verified."""
 
     retryable = False
 
 
 class HttpTimeout(HttpError, TimeoutError):
-    """No complete answer came before the deadline."""
+    """No complete response arrived before the deadline."""
 
     retryable = True
 
 
 class ConnectionLost(HttpError):
-    """The connection broke, or the bytes were not HTTP, before the answer was complete."""
+    """The connection broke, or sent bytes that are not HTTP, before the response was complete."""
 
     retryable = True
 
 
 class OutcomeUnknown(HttpError):
-    """A call with an effect failed after it may have been sent: it may have been carried out.
+    """A call with side effects failed after it may have been sent: IBKR may have carried it out.
 
-    No answer came, or one that does not say what became of it; ``__cause__`` is a `DecodeError`
-    where it could not be read.
+    Either no response arrived, or the response does not tell the result. If the response could not
+    be read, ``__cause__`` is a `DecodeError`.
 
-    Never send it again blindly. For an order, look for its ``order_ref`` in ``client.orders()`` and
-    ``client.trades()`` first: it is the client order id that the order was given.
+    Never send the call again blindly. For an order, first search ``client.orders()`` and
+    ``client.trades()`` for its client order id, which is in their ``order_ref``.
 
     Attributes:
-        status: the HTTP status, where an answer came, else None.
-        target: what was called, with the ids in its path.
-        client_order_ids: those of the orders in the call (``cOID``), or of those that the question
-            was about; empty where they had none.
-        item: the item of ``client.map`` or ``client.gather`` in whose function the call was made,
-            where that was cut off; else None.
+        status: the HTTP status of the response; None if no response arrived.
+        target: path of the request with its ids, such as ``/v1/api/iserver/account/DU1/orders``.
+        client_order_ids: the client order ids (``cOID``) of the orders in the call, or of the
+            orders that the confirmation question was about; empty if they had none.
+        item: if ``client.map`` or ``client.gather`` cut the call off, the item whose function made
+            it; else None.
     """
 
     def __init__(
@@ -238,26 +237,26 @@ class OutcomeUnknown(HttpError):
 
 
 class PrerequisiteFailed(BezantError):
-    """A call that IBKR wants first failed, so an order, a cancel or a reply did nothing.
+    """A prerequisite call failed, so an order, a cancel or a reply was not sent.
 
-    Nothing was placed, changed or cancelled: it may be sent again. ``__cause__`` is the error of
-    the call that failed.
+    Nothing was placed, changed or cancelled: you may make the call again. ``__cause__`` is the
+    error of the prerequisite call.
     """
 
     retryable = True
 
 
 class AccountBusy(BezantError):
-    """Another order of the account comes first; nothing was sent.
+    """Another order of the account is not finished; nothing was sent.
 
-    One order of an account at a time goes from its placement to the last answer, because IBKR
-    invalidates an open question when another order arrives.
+    The client handles one order of an account at a time, from its placement to the last reply,
+    because IBKR invalidates an open question when another order arrives.
 
     Attributes:
-        question_ids: the open questions of the other order; the first is in the text.
-        client_order_ids: those of the other order (``cOID``); empty where it had none.
-        retry_after: seconds after which the other order no longer holds the account; 0 where it has
-            no response yet.
+        question_ids: ids of the other order's open questions; the first is in the message.
+        client_order_ids: the client order ids (``cOID``) of the other order; empty if it had none.
+        retry_after: seconds until the other order no longer blocks the account; 0 if that order
+            has no response yet.
     """
 
     retryable = True
@@ -270,11 +269,11 @@ class AccountBusy(BezantError):
 
 
 class ApiError(BezantError):
-    """The gateway answered with an error.
+    """The gateway responded with an error.
 
     Attributes:
         status: the HTTP status. 200 for `Refused`.
-        body: the beginning of the answer's text, without secrets.
+        body: the beginning of the response body, without secrets.
     """
 
     def __init__(
@@ -294,14 +293,14 @@ class PermissionDenied(ApiError):
 
 
 class NotFound(ApiError):
-    """404: no such path, or nothing there."""
+    """404: the path is unknown, or nothing exists there."""
 
 
 class RateLimited(ApiError):
-    """429: too many requests. Going on risks a block of the whole IP address.
+    """429: too many requests. Further requests risk a block of your whole IP address.
 
     Attributes:
-        retry_after: seconds to wait, where the gateway said so, else None.
+        retry_after: seconds to wait, from the response's Retry-After; None if it has none.
     """
 
     retryable = True
@@ -322,8 +321,8 @@ class RateLimited(ApiError):
 class UpstreamError(ApiError):
     """5xx: the gateway or IBKR's servers behind it failed.
 
-    ``retryable`` is true for 502, 503 and 504 and for answers that ask for another call first.
-    Errors with status 400 and 200 that ask for one have it too.
+    ``retryable`` is true for 502, 503 and 504, and for responses that ask for another call first.
+    It is also true for errors with status 400 and 200 that ask for another call first.
     """
 
     def __init__(
@@ -340,7 +339,7 @@ class UpstreamError(ApiError):
 
 
 class _Unshown:
-    """Keeps a value out of what shows an error's attributes: there may be secrets in it."""
+    """Hides a value, which may hold secrets, from tools that print an error's attributes."""
 
     __slots__ = ("value",)
 
@@ -349,7 +348,7 @@ class _Unshown:
 
 
 class Refused(ApiError):
-    """The answer had status 200 and an error inside."""
+    """The response has status 200 but contains an error."""
 
     def __init__(
         self,
@@ -367,21 +366,20 @@ class Refused(ApiError):
     def response(self) -> Any:
         """The whole response, as the call would have returned it.
 
-        What stood beside the error is in there. None where it holds nothing of what the call
-        returns.
+        It has the data that came with the error; None if there is no such data.
         """
         return self._response.value
 
 
 class PreviewRefused(Refused):
-    """The preview of an order says that the order would be refused.
+    """An order preview says that IBKR would refuse the order.
 
-    The figures that the gateway gave all the same are in ``preview``.
+    ``preview`` has the figures that came with the refusal.
     """
 
     @property
     def preview(self) -> OrderPreview:
-        """The preview: amount, margins, warning, and the ``error``; UNSET what did not come."""
+        """Amount, margins, warning, and the ``error``; UNSET for each part that did not come."""
         preview: OrderPreview = self.response
         return preview
 
@@ -391,10 +389,10 @@ class UnexpectedRedirect(ApiError):
 
 
 class DecodeError(BezantError):
-    """The answer could not be read.
+    """The response could not be read.
 
     Attributes:
-        body: the beginning of the answer's text, without secrets.
+        body: the beginning of the response body, without secrets.
     """
 
     def __init__(self, message: str, *, operation: str | None = None, body: str = "") -> None:
@@ -403,11 +401,11 @@ class DecodeError(BezantError):
 
 
 class IncompleteList(BezantError):
-    """A list lacks orders or executions that this client knows of, so that it cannot be believed.
+    """A list lacks orders or executions that this client knows of, so it is not reliable.
 
     Attributes:
-        order_ids: the orders that it lacks, or whose executions it lacks.
-        execution_ids: the executions that it lacks.
+        order_ids: ids of the orders that are missing, or whose executions are missing.
+        execution_ids: ids of the missing executions.
     """
 
     retryable = True
@@ -426,15 +424,15 @@ class IncompleteList(BezantError):
 
 
 class ResponseTooLarge(DecodeError):
-    """The answer is longer than the client's limit, ``max_response_bytes``."""
+    """The response is longer than the client's limit, ``max_response_bytes``."""
 
 
 class SessionError(BezantError):
     """The session cannot be used for this call.
 
     Attributes:
-        status: the session's flags, where the gateway gave them, else None.
-        login_url: the gateway's page, where a browser logs in; None where it is not known.
+        status: the session's flags; None if the gateway did not send them.
+        login_url: URL of the gateway's login page, for a browser; None if unknown.
         needs_login: whether only a login in the browser helps.
     """
 
@@ -459,24 +457,24 @@ class SessionError(BezantError):
 
 
 class NotAuthenticated(SessionError):
-    """The login is gone: a 401, a redirect to the login page, or the login page itself.
+    """Not logged in: the gateway sent a 401, a redirect to its login page, or the page itself.
 
-    Also raised where ``client.session.initialize()`` could not open the brokerage session. Only a
-    login in the browser helps, unless ``needs_login`` is False: the gateway also answers 401 to
-    calls that the user name may not make, such as one about an account that it cannot see.
+    Also raised if ``client.session.initialize()`` could not open the brokerage session. Only a
+    login in the browser helps, unless ``needs_login`` is False: the gateway also responds with 401
+    to calls that the user name may not make, such as a call about an account that it cannot see.
     """
 
     needs_login = True
 
 
 class NotEstablished(SessionError):
-    """Authenticated, but the brokerage session is not set up yet. Ask again in a few seconds."""
+    """Authenticated, but the brokerage session is not set up yet. Retry in a few seconds."""
 
     retryable = True
 
 
 class NoAccounts(NotEstablished):
-    """The gateway names no account: the session is not ready. Ask again in a few seconds."""
+    """The gateway lists no account: the session is not ready. Retry in a few seconds."""
 
 
 class NoSession(SessionError):
@@ -498,14 +496,14 @@ class CompetingSession(NoSession):
 
 
 class WsError(BezantError):
-    """Something about a WebSocket."""
+    """Base class of the WebSocket errors."""
 
 
 class WsConnectFailed(WsError):
     """The WebSocket could not be opened.
 
     Attributes:
-        status: the HTTP status of the refused handshake, else None.
+        status: the HTTP status of the refused handshake; None if there was no HTTP response.
     """
 
     retryable = True
@@ -518,7 +516,7 @@ class WsConnectFailed(WsError):
 
 
 class WsTimeout(WsError, TimeoutError):
-    """Nothing came in time."""
+    """No message arrived in time."""
 
     retryable = True
 
@@ -527,8 +525,8 @@ class WsClosed(WsError):
     """The WebSocket is closed.
 
     Attributes:
-        code: the close code. Through the gateway it is 1000 or 1006 whatever the cause.
-        reason: the peer's reason, most often empty.
+        code: the close code. Through the gateway it is 1000 or 1006, whatever the cause.
+        reason: the reason that the peer gave, usually empty.
     """
 
     retryable = True
@@ -546,20 +544,20 @@ class WsProtocolError(WsError):
 
 
 class OrdersUnknown(WsError):
-    """``ws.orders`` was read while the orders are not known: wait with ``ws.orders.wait()``.
+    """``ws.orders`` has no current list of orders: wait for it with ``ws.orders.wait()``.
 
-    They are not known until the first list of them has come, and again after each interruption.
+    The list is missing until the gateway has sent it, and again after each interruption.
     """
 
     retryable = True
 
 
 class SymbolError(BezantError):
-    """A symbol did not lead to exactly one contract.
+    """A symbol does not identify exactly one contract.
 
     Attributes:
-        symbol: the symbol in its normal form, such as ``BRK B``.
-        candidates: the listings that were found, whether or not they fit.
+        symbol: the symbol in IBKR's spelling, such as ``BRK B``.
+        candidates: the listings that were found, whether or not they match.
     """
 
     def __init__(
@@ -576,8 +574,8 @@ class SymbolError(BezantError):
 
 
 class SymbolNotFound(SymbolError):
-    """No stock or fund with that symbol (and exchange and currency) is known."""
+    """IBKR knows no stock or fund with that symbol, exchange and currency."""
 
 
 class AmbiguousSymbol(SymbolError):
-    """Several listings fit; ``candidates`` lists them. Name the exchange or the currency."""
+    """Several listings match; ``candidates`` lists them. Name the exchange or the currency."""

@@ -1,4 +1,4 @@
-"""The operations of the API: found by IBKR's operation id, by path, or by words.
+"""Catalog of the API's operations, searchable by IBKR's operation id, path or words.
 
     >>> from bezant.operations import OPERATIONS, by_path, search
     >>> OPERATIONS["getPortfolioSummary"].python_name
@@ -6,7 +6,7 @@
     >>> by_path("GET", "/portfolio/DU123456/ledger").id
     'getPortfolioLedger'
 
-Each is a method of ``client.api.<group>``.
+Each operation is a method of ``client.api.<group>``.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ __all__ = ["OPERATIONS", "OperationEntry", "by_path", "search"]
 
 
 class OperationEntry(NamedTuple):
-    """An operation.
+    """One operation of the API.
 
     Attributes:
         id: IBKR's operation id; ``undocumented...`` if IBKR's document lacks the operation.
         method: HTTP method.
         path: path template below ``/v1/api``; a path that starts with ``/gw`` or ``/oauth2`` is
             below the host's root.
-        group: its group in ``client.api``.
-        python_name: its method there.
-        summary: what it does.
+        group: group in ``client.api``, such as ``portfolio``.
+        python_name: name of the method in that group.
+        summary: one-line description.
         idempotent: whether sending it twice has the same effect as sending it once.
-        limit: key of its own rate limit; empty where only the session's limit holds.
+        limit: key of its own rate limit; empty if only the session's limit applies.
     """
 
     id: str
@@ -74,7 +74,7 @@ _ENTRIES: Final = {place: _entry(place) for place in _PLACES.values()}
 OPERATIONS: Final[Mapping[str, OperationEntry]] = MappingProxyType(
     {entry.id: entry for entry in _ENTRIES.values()}
 )
-"""All operations, by IBKR's operation id."""
+"""All operations by their id."""
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
@@ -101,12 +101,15 @@ def by_path(method: str, path: str) -> OperationEntry | None:
 
 
 def search(words: str) -> list[OperationEntry]:
-    """Find operations by words; each word has to stand in an id, a path, a name or a summary.
+    """Find operations whose id, path, name or summary contains all of some words.
 
-    Those with more of the words in their names come first.
+    Operations with more of the words in their id, path or name come first.
+
+    Args:
+        words: such as ``place order``; case does not matter.
 
     Raises:
-        InvalidRequest: the words are no text.
+        InvalidRequest: ``words`` is not text.
     """
     if not isinstance(words, str):
         raise InvalidRequest(f"words must be text such as 'place order', not {shown(words)}")

@@ -1,12 +1,12 @@
-"""Fixtures for the tests of your own project: a simulated gateway, and clients of it.
+"""Plugin for pytest: a simulated gateway and clients of it, for your own project's tests.
 
-pytest finds this plugin by itself where bezant is installed; it needs `pip install "bezant[sim]"`.
-Nothing is imported until a test asks for one of the fixtures:
+pytest loads it automatically once bezant is installed. The fixtures need
+`pip install "bezant[sim]"`. Nothing is imported until a test uses one of them:
 
-- `ibkr_gateway`: a `bezant.sim.SimulatedGateway`, started anew for each test;
-- `ibkr_client`: a `bezant.Client` of it;
-- `async_ibkr_client`: a `bezant.AsyncClient` of it, with pytest-asyncio, with anyio, or with
-  `asyncio.run` in a plain test. It belongs to the loop that first uses it, and is closed there.
+- `ibkr_gateway`: a `bezant.sim.SimulatedGateway`, a new one for each test;
+- `ibkr_client`: a `bezant.Client` of that gateway;
+- `async_ibkr_client`: a `bezant.AsyncClient` of that gateway, for pytest-asyncio, for anyio, or for
+  `asyncio.run` in a plain test. It belongs to the event loop that first uses it, which closes it.
 
 ```python
 import pytest
@@ -16,12 +16,12 @@ def test_my_report(ibkr_gateway, ibkr_client):
     assert len(ibkr_client.all_positions(ibkr_gateway.account_id)) == 3
 ```
 
-What the marker takes is in `IbkrOptions`; it may stand on a test, a class or a module, and the
-nearest one wins. For a whole project, override the fixture `ibkr_options`.
+`IbkrOptions` lists the marker's options. You can mark a test, a class or a module; the nearest
+marker wins. For a whole project, override the fixture `ibkr_options`.
 
-The clients hold nothing back and repeat nothing, so that a test never waits: `pacing=False`,
-`retries=0`, and a time-out of 5 s. `pacing="enforced"` switches both the gateway's limits and the
-clients' pacing on; `client={"retries": 2}` changes any argument of the clients.
+The clients have `pacing=False`, `retries=0` and a timeout of 5 seconds, so that a test never waits
+for a rate limit or a retry. `pacing="enforced"` turns on both the gateway's rate limits and the
+clients' pacing; `client={"retries": 2}` changes any argument of the clients.
 """
 
 from __future__ import annotations
@@ -46,24 +46,25 @@ _TIMEOUT = 5.0
 
 
 class IbkrOptions(TypedDict, total=False):
-    """What the marker `ibkr` takes, and the fixture `ibkr_options` returns.
+    """Options of the marker `ibkr` and of the fixture `ibkr_options`.
 
     Attributes:
-        positions: How many positions the account holds; 5 by default.
-        seed: What contracts, positions and prices are drawn from; 0 by default.
-        account_id: The account's id.
-        time: `live`; `hand`, where only `ibkr_gateway.clock.advance(...)` moves it; or `fast=60`
-            for a minute in a second. `live` by default.
-        pacing: `enforced` for 429 beyond IBKR's limits, and clients that keep them; `off` by
+        positions: number of positions in the account; 5 by default.
+        seed: seed of the random contracts, positions and prices; 0 by default.
+        account_id: id of the account.
+        time: the gateway's clock. `live` (the default) is real time; `hand` moves only by
+            `ibkr_gateway.clock.advance(...)`; `fast=60` runs 60 times as fast.
+        pacing: `off` (the default), or `enforced`: the gateway sends 429 above IBKR's rate limits,
+            and the clients pace their calls.
+        tls: whether the gateway uses TLS; True by default.
+        quote_interval: seconds of the gateway's clock between two changes of a stream; 0.02 by
             default.
-        tls: Whether the gateway speaks TLS; True by default.
-        quote_interval: Seconds of the gateway's clock between two changes of a stream; 0.02 by
-            default.
-        heartbeat_interval: Seconds of its clock between two heartbeats of a WebSocket.
-        market_data_lifetime: Seconds of its clock after which a subscription ends silently.
-        scenario: What the account holds and how its exchange behaves: a `bezant.sim.Scenario`, or
-            the path of a TOML file, from the folder of the test's file on.
-        client: Arguments of `Client` and `AsyncClient` that differ from the fixtures' defaults.
+        heartbeat_interval: seconds of the gateway's clock between two WebSocket heartbeats.
+        market_data_lifetime: seconds of the gateway's clock after which a subscription ends
+            silently.
+        scenario: content of the account and behavior of its exchange: a `bezant.sim.Scenario`, or
+            the path of a TOML file, relative to the folder of the test file.
+        client: arguments of `Client` and `AsyncClient` that differ from the fixtures' defaults.
     """
 
     positions: int
@@ -83,18 +84,18 @@ _DEFAULTS: IbkrOptions = {"positions": 5, "quote_interval": 0.02}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{_MARKER}(positions=5, scenario='file.toml', time='hand', pacing='enforced'): what the"
-        " gateway behind the fixtures ibkr_gateway, ibkr_client and async_ibkr_client; see"
+        f"{_MARKER}(positions=5, scenario='file.toml', time='hand', pacing='enforced'): options of"
+        " the gateway behind the fixtures ibkr_gateway, ibkr_client and async_ibkr_client; see"
         " bezant.testing.IbkrOptions",
     )
 
 
 @pytest.fixture
 def ibkr_options() -> IbkrOptions:
-    """Options of all gateways; override it in a conftest.py. Markers come on top of it."""
+    """Default options of all gateways; override it in a conftest.py. Markers take precedence."""
     return {}
 
 
@@ -102,7 +103,7 @@ def ibkr_options() -> IbkrOptions:
 def ibkr_gateway(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions
 ) -> Iterator[SimulatedGateway]:
-    """A simulated gateway of its own for each test, logged in, on a free port."""
+    """Simulated gateway, a new one for each test, logged in, on a free port."""
     with _gateway(_options(request.node, ibkr_options), request.path.parent) as gateway:
         yield gateway
 
@@ -111,7 +112,7 @@ def ibkr_gateway(
 def ibkr_client(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions, ibkr_gateway: SimulatedGateway
 ) -> Iterator[Client]:
-    """A blocking client of `ibkr_gateway`."""
+    """Blocking client of `ibkr_gateway`."""
     from bezant import Client
 
     options = _client_options(_options(request.node, ibkr_options))
@@ -125,7 +126,7 @@ def ibkr_client(
 def async_ibkr_client(
     request: pytest.FixtureRequest, ibkr_options: IbkrOptions, ibkr_gateway: SimulatedGateway
 ) -> Iterator[AsyncClient]:
-    """An asynchronous client of `ibkr_gateway`; it belongs to the loop that first uses it."""
+    """Asynchronous client of `ibkr_gateway`; it belongs to the event loop that first uses it."""
     from bezant import AsyncClient
 
     options = _client_options(_options(request.node, ibkr_options))
@@ -137,7 +138,7 @@ def async_ibkr_client(
 
 
 def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
-    """Put the options of a test together: defaults, the project's, then the markers' to it."""
+    """Merge the options of a test: the defaults, the project's, then the markers'."""
     options: dict[str, Any] = {**_DEFAULTS, **general}
     for marker in reversed(list(node.iter_markers(_MARKER))):
         if marker.args:
@@ -146,7 +147,7 @@ def _options(node: pytest.Item, general: IbkrOptions) -> dict[str, Any]:
     unknown = sorted(set(options) - set(IbkrOptions.__annotations__))
     if unknown:
         raise pytest.UsageError(
-            f"@pytest.mark.{_MARKER} knows no {', '.join(unknown)}; it takes "
+            f"@pytest.mark.{_MARKER} has no option {', '.join(unknown)}; its options are "
             + ", ".join(sorted(IbkrOptions.__annotations__))
         )
     return options
@@ -169,7 +170,7 @@ def _gateway(options: Mapping[str, Any], folder: Path) -> SimulatedGateway:
 
 @contextlib.contextmanager
 def _naming_the_marker() -> Generator[None]:
-    """Say of a mistake in the options that it is one, without the simulation's own frames."""
+    """Report invalid options as a usage error, without the simulation's own frames."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -185,19 +186,19 @@ def _client_options(options: Mapping[str, Any]) -> dict[str, Any]:
     given = options.get("client", {})
     if not isinstance(given, Mapping):
         raise pytest.UsageError(
-            f"@pytest.mark.{_MARKER}: client takes a mapping of the clients' arguments, such as "
+            f"@pytest.mark.{_MARKER}: client must be a mapping of the clients' arguments, such as "
             f"{{'retries': 2}}, not {given!r}"
         )
     return own | dict(cast("Mapping[str, Any]", given))
 
 
 def _close_with_loop(client: AsyncClient) -> Callable[[], None]:
-    """Have a client closed by the loop that it will belong to; return what does it at the latest.
+    """Close a client in the event loop that it will belong to; return a fallback for teardown.
 
-    A fixture that is not asynchronous itself works with every plugin that runs tests on a loop,
-    but has none to close the client in: the loop is often gone when the fixture ends. What a loop
-    does at its end is to close the asynchronous generators that were begun in it, so there is one
-    that waits for that.
+    A fixture that is not asynchronous works with every plugin that runs tests on an event loop,
+    but it cannot close the client: the loop is often closed before the fixture ends. A loop closes
+    the asynchronous generators that were started in it when it ends, so the client's first call
+    starts a generator that closes the client.
     """
     from bezant._runtime._async.concurrency import Owner
 

@@ -1,4 +1,4 @@
-"""Running asynchronous tests, and refusing what they leave behind."""
+"""Fixtures of all tests; runs asynchronous tests and fails tests that leave tasks or threads."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from bezant._runtime._shared import limiters, order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
-# How long anything takes depends on the machine.
+# Durations depend on the machine, so hypothesis must not judge them.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
 
 
 @pytest.fixture(autouse=True)
 def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most tests are about one call: neither held back nor made again, unless they say so."""
+    """Turn off pacing and retries; a test that needs them turns them on."""
     monkeypatch.setenv("BEZANT_PACING", "off")
     monkeypatch.setenv("BEZANT_RETRIES", "0")
 
 
 @pytest.fixture(autouse=True)
 def _no_past() -> None:
-    """Forget what the process knows of gateways: a port of an earlier test may be used again."""
+    """Clear the process's state about gateways, because ports of earlier tests are reused."""
     limiters._limiters.clear()
     order_turns._registry.clear()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run ``async def`` tests in a loop of their own; a task left over fails the test."""
+    """Run each ``async def`` test in a new event loop; a task left over fails the test."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = pyfuncitem._fixtureinfo.argnames
@@ -57,7 +57,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes event loops: asyncio's, or what ``BEZANT_TEST_LOOP`` names."""
+    """Return the event loop factory that ``BEZANT_TEST_LOOP`` names; None for asyncio's."""
     if os.environ.get("BEZANT_TEST_LOOP") != "uvloop":
         return None
     import uvloop
@@ -78,7 +78,7 @@ def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def no_old_garbage() -> Iterator[None]:
-    """Keep what earlier tests left from being collected, which an interrupt could end half done."""
+    """Freeze the garbage of earlier tests: an interrupt could end its collection half done."""
     gc.collect()
     gc.freeze()
     yield
@@ -87,14 +87,14 @@ def no_old_garbage() -> Iterator[None]:
 
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
-    """A simulated gateway, logged in, with quick quotes."""
+    """Simulated gateway, logged in, with frequent quotes."""
     with SimulatedGateway(quote_interval=0.02) as simulated:
         yield simulated
 
 
 @pytest.fixture(scope="session")
 def server_tls() -> ssl.SSLContext:
-    """TLS as a server of a test's own speaks it: 1.3, which has session tickets."""
+    """TLS context for a test's own server: TLS 1.3, which has session tickets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 4
@@ -104,13 +104,13 @@ def server_tls() -> ssl.SSLContext:
 
 @pytest.fixture
 def raw_tls(_no_threads_left: None, server_tls: ssl.SSLContext) -> Iterator[RawGateway]:
-    """As `raw`, with TLS 1.3."""
+    """Gateway like `raw`, with TLS 1.3."""
     with RawGateway(server_tls) as scripted:
         yield scripted
 
 
 @pytest.fixture
 def raw(_no_threads_left: None) -> Iterator[RawGateway]:
-    """A gateway that answers what the test scripts, byte by byte, without TLS."""
+    """Gateway without TLS that sends exactly the bytes that the test scripts."""
     with RawGateway() as scripted:
         yield scripted

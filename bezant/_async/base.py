@@ -1,4 +1,4 @@
-"""What every client has: settings, copies, raw calls, bulk calls, an end."""
+"""Base class of the client: settings, copies, raw calls, bulk calls, closing."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-# Not Self: jedi, which completes names in IPython and Jupyter, takes Self for the class that it
-# stands in, and so would not offer the calls of `AsyncClient`.
+# Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
+# contains it, and so would not offer the methods of `AsyncClient`.
 C = TypeVar("C", bound="AsyncClientBase")
 
 
 class AsyncClientBase:
-    """A client without calls of its own but raw ones."""
+    """Client with raw and bulk calls only; `AsyncClient` adds the others."""
 
     def __init__(
         self,
@@ -81,50 +81,50 @@ class AsyncClientBase:
         self._pipeline = AsyncPipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
-        if "_pipeline" not in vars(self):  # its arguments were refused
+        if "_pipeline" not in vars(self):  # __init__ raised
             return f"<{type(self).__name__} never opened>"
         state = " closed" if self._pipeline.closed else ""
         return f"<{type(self).__name__} {self.base_url}{state}>"
 
     @property
     def base_url(self) -> str:
-        """Where the gateway's API is, such as ``https://localhost:5000/v1/api``."""
+        """URL of the gateway's API, such as ``https://localhost:5000/v1/api``."""
         return str(self._settings.base_url)
 
     @property
     def gateway_root(self) -> str:
-        """The gateway's root, where its login page is, such as ``https://localhost:5000``."""
+        """URL of the gateway and its login page, such as ``https://localhost:5000``."""
         return self._settings.base_url.root
 
     @property
     def session(self) -> AsyncSession:
-        """What is known about the gateway's session, and how to wait for it or open it."""
+        """State of the gateway's session, and methods to wait for it or open it."""
         from .session.session import AsyncSession
 
         return AsyncSession(self._pipeline, self._settings)
 
     @property
     def penalty_left(self) -> float:
-        """Seconds for which nothing is sent to the gateway after it answered 429; 0 for none."""
+        """Seconds until the penalty after a 429 ends, during which nothing is sent; 0 for none."""
         return self._pipeline.limiter.penalty_left
 
     def end_penalty(self) -> None:
-        """Send again although the gateway's penalty may not be over.
+        """Send requests again although the gateway's penalty may not be over.
 
-        It is for the whole IP address, and IBKR lengthens it for those who go on.
+        The penalty applies to your whole IP address, and IBKR extends it if requests continue.
         """
         self._pipeline.limiter.forgive()
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the client was closed."""
         return self._pipeline.closed
 
     @cached_property
     def api(self) -> AsyncApi:
-        """Every operation of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+        """All operations of the API, by group: ``client.api.portfolio.get_all_accounts()``.
 
-        `bezant.operations` finds them by IBKR's operation id, by path or by words.
+        To find one by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import AsyncApi
 
@@ -141,10 +141,11 @@ class AsyncClientBase:
         max_wait: float | None = None,
         retries: int | None = None,
     ) -> C:
-        """Return a copy with other settings that shares session and connections.
+        """Return a copy with other settings that shares the session and the connections.
 
-        It costs nothing and needs no closing: closing it does nothing, closing the original closes
-        both.
+        A copy is cheap and needs no closing: closing it does nothing, and closing the original
+        closes both. An argument that is None keeps the setting; see `AsyncClient` for their
+        meaning.
         """
         changes = {
             "timeout": timeout,
@@ -206,19 +207,19 @@ class AsyncClientBase:
 
         Args:
             method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
-            path: below the base URL, such as ``/iserver/accounts``.
-            params: query values. None is left out, flags become ``true`` and ``false``, lists are
-                joined with commas.
-            json: the body.
-            type: what to make of the answer. By default plain Python values; a model, or a list or
-                mapping of models; ``bytes`` or ``str`` for the body as it is; None for nothing.
+            path: path below the base URL, such as ``/iserver/accounts``.
+            params: query values. None is left out, booleans become ``true`` and ``false``, lists
+                are joined with commas.
+            json: the body, as plain values or a model; by default the request has none.
+            type: type of the return value. By default plain Python values. A model, or a list or
+                mapping of models; ``bytes`` or ``str`` for the body as it is; None to return None.
 
         Raises:
-            InvalidRequest: refused before anything was sent.
+            InvalidRequest: an argument is invalid; nothing was sent.
             OutcomeUnknown: a call with side effects failed after it may have been sent, or its
                 response could not be read. A call that `bezant.operations` does not know counts as
                 one unless it is a GET.
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed in another way; see `bezant.errors`.
         """
         from .._core.operations._lookup import known
 
@@ -235,10 +236,11 @@ class AsyncClientBase:
         max_wait: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
     ) -> AsyncBulk[T, R]:
-        """Call a function for many items at once and iterate over what comes, as it comes.
+        """Call a function for many items concurrently and iterate over the outcomes as they come.
 
-        The limits are kept exactly full: each call waits for its turn as any other does, and as
-        long as that takes. Use it as a context manager, whose end ends what is still going on:
+        Calls run as fast as the rate limits allow: each call waits for its turn like any other
+        call, by default without a time limit. Use the result as a context manager; leaving it
+        cancels unfinished calls:
 
         ```python
         async with client.map(fetch, conids) as outcomes:
@@ -248,16 +250,17 @@ class AsyncClientBase:
         ```
 
         Args:
-            function: makes the calls of one item; an error of it is the item's outcome.
-            items: what it is called with, taken as they are needed.
-            concurrency: how many items are in work at a time.
-            max_wait: seconds for which each call may wait for its turn; None for as long as it
-                takes. The end of a penalty is never waited for longer than the client's own
+            function: called with one item to make its calls; if it raises, the error is the item's
+                outcome.
+            items: the items, taken one by one as they are needed.
+            concurrency: number of items in progress at a time.
+            max_wait: seconds for which each call may wait for its turn; None (the default) for no
+                limit. A call never waits for the end of a penalty longer than the client's own
                 ``max_wait``.
-            on_progress: called before each outcome with a `Progress`.
+            on_progress: called with a `Progress` before each outcome.
 
         Raises:
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is invalid.
         """
         from .bulk import AsyncBulk
 
@@ -282,21 +285,22 @@ class AsyncClientBase:
         max_wait: float | None = None,
         on_progress: Callable[[Progress], object] | None = None,
     ) -> list[R]:
-        """Call a function for many items at once and return its values in the items' order.
+        """Call a function for many items concurrently and return its values in the items' order.
 
-        As `map`, but the first error ends it and cancels the unfinished calls. Calls with side
-        effects, such as orders, that are cut off by that are in the error's ``unknown_outcomes``.
+        Works like `map`, but the first error stops it and cancels the unfinished calls. If that
+        cuts off calls with side effects, such as orders, they are in the error's
+        ``unknown_outcomes``.
 
         Args:
-            function: makes the calls of one item.
-            items: what it is called with.
-            concurrency: how many items are in work at a time.
-            max_wait: seconds for which each call may wait for its turn; None for as long as it
-                takes.
+            function: called with one item to make its calls.
+            items: the items, taken one by one as they are needed.
+            concurrency: number of items in progress at a time.
+            max_wait: seconds for which each call may wait for its turn; None (the default) for no
+                limit.
             on_progress: called with a `Progress` for each item.
 
         Raises:
-            Exception: what the function raised first.
+            Exception: the first error that the function raised.
         """
         values: dict[int, R] = {}
         async with self.map(
@@ -307,7 +311,7 @@ class AsyncClientBase:
         return [values[index] for index in sorted(values)]
 
     async def aclose(self) -> None:
-        """Close every connection and end the keepalives. Doing so twice is fine."""
+        """Close all connections and stop the keepalives. Closing twice is harmless."""
         if self._owner is None:
             await self._pipeline.aclose()
 

@@ -1,4 +1,4 @@
-"""Many calls at once, as fast as the limits allow."""
+"""Bulk work: one function for many items, as fast as the rate limits allow."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ R = TypeVar("R")
 
 
 class AsyncBulk(Generic[T, R]):
-    """A function's outcomes for many items, as they come: a context manager and an iterator.
+    """Context manager and iterator over the outcomes of a function for many items.
 
-    Made by ``client.map(...)``. Leaving the context cancels unfinished calls. Calls with side
-    effects, such as orders, that are cut off by that are in ``unknown_outcomes`` of the error that
-    leaves it; where none does, an `OutcomeUnknown` is raised that has them.
+    Made by ``client.map(...)``. Outcomes come in the order in which they finish. Leaving the
+    context cancels unfinished calls. If that cuts off calls with side effects, such as orders, they
+    are in ``unknown_outcomes`` of the error that leaves the context. If no error leaves it, the
+    context raises an `OutcomeUnknown` that has them.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class AsyncBulk(Generic[T, R]):
             self._items = enumerate(items)
         except TypeError:
             raise InvalidRequest(
-                f"items must be something to iterate over, not {shown(items)}"
+                f"items must be iterable, such as a list, not {shown(items)}"
             ) from None
         self._pipeline = pipeline
         self._function = function
@@ -54,7 +55,8 @@ class AsyncBulk(Generic[T, R]):
         self._max_wait = max_wait
         self._on_progress = on_progress
         self._lock = rt.StateLock()
-        # Whoever finishes an item rings this one, whoever takes one the other.
+        # Workers ring the first when an item is finished; the consumer rings the second when it
+        # takes an outcome.
         self._finished = rt.Notifier()
         self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
@@ -65,7 +67,7 @@ class AsyncBulk(Generic[T, R]):
         self._done = 0
         self._failed = 0
         self._fatal: BaseException | None = None
-        # Calls with an unknown outcome that was not reported yet, by item.
+        # Calls with an unknown outcome that was not reported yet, by the item's index.
         self._unknown: dict[int, tuple[T, list[OutcomeUnknown]]] = {}
         self._entered = False
         self._closed = False
@@ -76,7 +78,7 @@ class AsyncBulk(Generic[T, R]):
 
     async def __aenter__(self) -> Self:
         if self._entered:
-            raise InvalidRequest("a bulk map can be entered once; make another one")
+            raise InvalidRequest("a bulk map can be entered once; call client.map() again")
         self._pipeline.check()
         self._entered = True
         count = self._concurrency
@@ -118,12 +120,12 @@ class AsyncBulk(Generic[T, R]):
                 each.item = item
                 found.append(each)
         outer = unknown_outcomes.get()
-        if outer is not None:  # this bulk work is itself part of an item
+        if outer is not None:  # this bulk map runs within an item of another one
             outer.extend(found)
         return found
 
     async def stop(self) -> None:
-        """End what is still going on. Doing so twice is fine."""
+        """Cancel the unfinished calls. Stopping twice is harmless."""
         self._closed = True
         if self in self._pipeline.workers:
             self._pipeline.workers.remove(self)
@@ -138,7 +140,10 @@ class AsyncBulk(Generic[T, R]):
 
     async def __anext__(self) -> Outcome[T, R]:
         if not self._entered:
-            raise InvalidRequest("use it in a with statement, which ends what is still going on")
+            raise InvalidRequest(
+                "the bulk map was not entered; use client.map(...) in a with statement, which "
+                "cancels unfinished calls at its end"
+            )
         while True:
             heard = self._finished.count
             with self._lock:
@@ -154,7 +159,10 @@ class AsyncBulk(Generic[T, R]):
             if complete:
                 raise StopAsyncIteration
             if self._closed or self._at_work == 0:
-                ended = ClientClosed("this bulk map was ended before it was complete")
+                ended = ClientClosed(
+                    "this bulk map was stopped before it was complete; call client.map() again for "
+                    "the remaining items"
+                )
                 note_unknown(ended, self._take_unknown())
                 raise ended
             await self._finished.wait(heard)
@@ -173,7 +181,7 @@ class AsyncBulk(Generic[T, R]):
                 if entry is None:
                     return
                 await self._hand_over(await self._try(*entry))
-        except Exception as error:  # noqa: BLE001 - from the items; told to whoever takes the outcomes
+        except Exception as error:  # noqa: BLE001 - from the items; __anext__ raises it
             self._fatal = error
         except BaseException as error:
             if not self._closed:
@@ -201,14 +209,14 @@ class AsyncBulk(Generic[T, R]):
         unknown_outcomes.set(noted)
         try:
             return Outcome(item, index, None, await self._function(item))
-        except Exception as error:  # noqa: BLE001 - it is what came of the item
+        except Exception as error:  # noqa: BLE001 - it is the item's outcome
             return Outcome(item, index, error)
 
     async def _hand_over(self, outcome: Outcome[T, R]) -> None:
         with self._lock:
             self._ready.append(outcome)
         self._finished.ring()
-        while True:  # whoever takes them may be slow, and the items without end
+        while True:  # backpressure: the consumer may be slow, and the items endless
             heard = self._taken.count
             if len(self._ready) <= 2 * self._concurrency or self._closed:
                 return

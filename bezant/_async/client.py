@@ -1,4 +1,4 @@
-"""The client."""
+"""The client, with the calls that most programs need."""
 
 from __future__ import annotations
 
@@ -32,59 +32,67 @@ T = TypeVar("T", bound="LiveOrder | Trade")
 
 
 class AsyncClient(AsyncClientBase):
-    """A client of the Client Portal Gateway.
+    """Client of the Client Portal Gateway.
 
-    Nothing is opened until the first call. Close it when done, or use it as a context manager.
+    It connects on the first call. Close it when done, or use it as a context manager.
 
     Args:
-        base_url: where the gateway's API is; by default ``BEZANT_GATEWAY_URL`` or
+        base_url: URL of the gateway's API; by default ``BEZANT_GATEWAY_URL`` or
             ``IBKR_GATEWAY_URL`` from the environment, else ``https://localhost:5000/v1/api``.
-        timeout: seconds for a whole call, from its first byte to the last of the answer.
-        connect_timeout: seconds to connect, within ``timeout``.
+        timeout: seconds for a whole call, from the first byte sent to the last byte of the
+            response; 30 by default.
+        connect_timeout: seconds to connect, TLS handshake included, within ``timeout``; 5 by
+            default.
         user_agent: the User-Agent header; IBKR refuses requests without one.
-        verify: how the certificate is checked. ``"auto"`` checks it except on loopback hosts,
-            because the gateway's own is self-signed and expired; True always; False never; a path
-            names a file of CA certificates; an ``ssl.SSLContext`` is used as it is.
-        proxy: URL of an HTTP proxy; by default the environment's, and none for loopback hosts.
-        max_connections: connections at a time. The gateway serves five requests at a time.
-        max_response_bytes: the longest answer that is read.
-        strict: raise `DecodeError` where a field has another type than the model says, instead of
-            leaving it ``UNSET``. Not of calls with an effect, such as orders: their answer is
-            returned, and the field reported as without it.
-        on_drift: called with each such field, once; by default a `DriftWarning` is given.
-        pacing: hold calls back to IBKR's limits, over all clients of the gateway in this process.
-            ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` share that with other processes; what
-            follows a ``#`` names the gateway there. By default what ``BEZANT_PACING`` in the
-            environment says, else True.
-        max_wait: seconds for which a call may be held back; beyond it is a `PacingError`.
-        retries: how often a call without an effect is made again when it fails in passing, within
-            ``timeout``. By default 2, or ``BEZANT_RETRIES``.
-        transport: sends calls in place of the client's own connections: an object with httpx's
+        verify: verification of the gateway's TLS certificate. ``"auto"`` (the default) verifies it
+            except on loopback hosts, because the gateway's own certificate is self-signed and
+            expired. True always verifies, False never. A path names a file of CA certificates. An
+            ``ssl.SSLContext`` is used as it is.
+        proxy: URL of an HTTP proxy; by default the environment's. ``""`` for none. Loopback hosts
+            are always reached directly.
+        max_connections: maximum number of connections; 4 by default. The gateway serves five
+            requests at a time.
+        max_response_bytes: maximum length of a response; 32 MiB by default.
+        strict: raise `DecodeError` if a response field does not have the type that the model
+            declares, instead of leaving it ``UNSET``. Calls with side effects, such as orders,
+            still return their response and report the field.
+        on_drift: called once with each `Drift`, a field that does not have the declared type; by
+            default a `DriftWarning` is issued.
+        pacing: pace calls to IBKR's rate limits, across all clients of the gateway in this process.
+            ``"file:PATH"`` or ``"redis://HOST:PORT/NUMBER"`` shares the limits with other
+            processes; a suffix ``#NAME`` names the gateway in that store. By default
+            ``BEZANT_PACING`` from the environment, else True.
+        max_wait: seconds for which a call may wait for the rate limits; 30 by default. A call that
+            would wait longer raises `PacingError`.
+        retries: how many times an idempotent call is retried after a transient failure, within
+            ``timeout``. By default ``BEZANT_RETRIES`` from the environment, else 2.
+        transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             it. WebSockets do not use it.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
-        InvalidRequest: another argument cannot be used.
+        InvalidRequest: another argument is invalid.
     """
 
     async def auth_status(self) -> AuthStatus:
-        """Return the session's flags as they are (``POST /iserver/auth/status``).
+        """Return the session's flags without judging them (``POST /iserver/auth/status``).
 
         Raises:
-            NotAuthenticated: the login is gone.
+            NotAuthenticated: nobody is logged in.
         """
         return await self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
 
     async def health(self) -> AuthStatus:
-        """Return the session's flags if it can be used, else raise what is wrong.
+        """Return the session's flags if the session can be used, else raise an error.
 
-        A gateway that has just been logged in to may deny it the first time, so a denial is
-        checked with a tickle before it is believed.
+        Right after a login the gateway may wrongly report that the session cannot be used, so the
+        client verifies that with a tickle before it raises.
 
         Raises:
-            NotAuthenticated: the login is gone; only a login in the browser helps.
-            NoSession: logged in, but the brokerage session is closed: ``session.initialize()``.
+            NotAuthenticated: nobody is logged in; only a login in the browser helps.
+            NoSession: logged in, but the brokerage session is closed; ``session.initialize()``
+                opens it.
             CompetingSession: logged in, but the user name is in use somewhere else.
             NotEstablished: authenticated, but not usable yet.
         """
@@ -100,13 +108,13 @@ class AsyncClient(AsyncClientBase):
         raise error_for
 
     async def tickle(self) -> Tickle:
-        """Keep the session alive once (``POST /tickle``) and return what the gateway says."""
+        """Send one keepalive request (``POST /tickle``) and return the response."""
         return await self._pipeline.call(TICKLE.operation, Tickle, self._settings)
 
     async def logout(self) -> None:
         """End the gateway's session (``POST /logout``).
 
-        Only a login in the browser opens a new one.
+        A new session needs a login in the browser.
         """
         await self._pipeline.call(LOGOUT.operation, None, self._settings)  # type: ignore[arg-type]
         self._pipeline.forget_session()
@@ -118,17 +126,18 @@ class AsyncClient(AsyncClientBase):
         on_lost: Callback | None = None,
         on_restored: Callable[[], object] | None = None,
     ) -> AsyncKeepalive:
-        """Start to keep the session alive beside the program, and return the handle.
+        """Start a keepalive that sends tickles in the background, and return it.
 
-        It works from now until its ``stop()``, the end of its context, or the client's end.
+        It runs from now until its ``stop()``, the end of its context, or the close of the client.
 
         Args:
-            interval: seconds between two tickles. IBKR ends a session after five to six idle
-                minutes and wants no more than one tickle a second.
+            interval: seconds between two tickles; 60 by default. IBKR ends a session after five to
+                six idle minutes and allows at most one tickle per second.
             on_lost: called with the error when a tickle fails after a success. `NotAuthenticated`
                 means that the login is lost, `NoSession` only the brokerage session, `HttpError`
-                the gateway. Called again if the login is lost after the brokerage session.
-            on_restored: called when one succeeds again.
+                the connection to the gateway. Called again if the login is lost after the
+                brokerage session.
+            on_restored: called when a tickle succeeds again.
         """
         from .session.keepalive import AsyncKeepalive
 
@@ -139,13 +148,13 @@ class AsyncClient(AsyncClientBase):
     async def accounts(self) -> list[Account]:
         """Return the accounts that the user name can see (``GET /portfolio/accounts``).
 
-        No login is without an account, so an empty list is asked for once more. IBKR allows one
-        such call every 5 seconds, so that may take as long.
+        Every login has an account, so the client requests an empty list once more. IBKR allows one
+        such call every 5 seconds, so the second request may take that long.
 
         Raises:
-            NoAccounts: the gateway names no account, so the session is not ready.
-            SessionError: the gateway names no account, because the session cannot be used.
-            PacingError: the accounts may not be asked for again within ``max_wait``.
+            NoAccounts: the gateway lists no account, so the session is not ready.
+            SessionError: the gateway lists no account because the session cannot be used.
+            PacingError: the rate limit does not allow the second request within ``max_wait``.
         """
         for _ in range(2):
             accounts = await self._pipeline.call(
@@ -158,21 +167,22 @@ class AsyncClient(AsyncClientBase):
         raise no_accounts(prerequisites.ACCOUNTS)
 
     async def position_pages(self, account_id: str) -> AsyncIterator[list[Position]]:
-        """Iterate over an account's positions, a page of up to a hundred at a time.
+        """Iterate over an account's positions, in pages of up to 100 positions.
 
-        ``GET /portfolio/{accountId}/positions/{pageId}``. No position comes twice. The gateway
-        lists none until the accounts were asked for, so that is done first, once in a session. If
-        there are none although it was, a tickle tells whether it is still the same session.
+        ``GET /portfolio/{accountId}/positions/{pageId}``. Each position comes once. The gateway
+        lists positions only after the accounts were requested, so the client requests them first,
+        once per session. If there are still no positions, it uses a tickle to find out whether
+        the session has changed.
 
         Args:
             account_id: such as ``DU123456``.
 
         Raises:
-            NoAccounts: the gateway names no account: the session is not ready.
+            NoAccounts: the gateway lists no account: the session is not ready.
         """
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
-        # Where the accounts are still to be asked for, that is just before the first page.
+        # If the accounts were not requested yet, the pipeline does so just before the first page.
         pager = position_rules.Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = await self._pipeline.call(
@@ -192,14 +202,14 @@ class AsyncClient(AsyncClientBase):
                 yield page
 
     async def _is_another_session(self) -> bool:
-        """Say whether somebody may have logged in anew since the accounts were asked for."""
+        """Return whether the session may have changed since the accounts were requested."""
         if not self._pipeline.knows_session:
             self._pipeline.forget_session()
         await self.tickle()
         return self._pipeline.is_new(prerequisites.ACCOUNTS)
 
     async def all_positions(self, account_id: str) -> list[Position]:
-        """Return all positions of an account, from every page, each once.
+        """Return all positions of an account, from all pages, each once.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
@@ -207,7 +217,7 @@ class AsyncClient(AsyncClientBase):
             account_id: such as ``DU123456``.
 
         Raises:
-            NoAccounts: the gateway names no account: the session is not ready.
+            NoAccounts: the gateway lists no account: the session is not ready.
         """
         positions: list[Position] = []
         async for page in self.position_pages(account_id):
@@ -215,41 +225,46 @@ class AsyncClient(AsyncClientBase):
         return positions
 
     async def orders(self, account_id: str | None = None) -> list[LiveOrder]:
-        """Return the day's orders, open and done (``GET /iserver/account/orders``).
+        """Return the day's orders, open and completed (``GET /iserver/account/orders``).
 
-        The gateway may send an empty list although there are orders, so an empty list is checked
-        before it is returned. In a new session the client asks once more. Without ``account_id``
-        and with several accounts it asks for each account in turn. The session has to be usable,
-        and the list must not lack orders that this client placed or streamed. IBKR allows one such
-        call every 5 seconds, so this may take several times as long.
+        The gateway may send an empty list although there are orders, so the client verifies an
+        empty list before it returns it. In a new session it sends the request once more. Without
+        ``account_id`` and with several accounts it requests the orders of each account. The session
+        has to be usable, and the list must have the orders that this client placed or streamed.
+        IBKR allows one such call every 5 seconds, so the verification may take several times as
+        long.
 
         Args:
-            account_id: whose orders, such as ``DU123456``; None for those of all accounts.
+            account_id: account such as ``DU123456``; None for the orders of all accounts.
 
         Raises:
-            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
-            IncompleteList: it is empty, but this client knows of orders.
-            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
+            PacingError: the rate limit does not allow the calls that verify an empty list within
+                ``max_wait``.
+            IncompleteList: the list is empty, but this client knows of orders.
+            NoAccounts: the list is empty and the gateway lists no account: the session is not
+                ready.
             SessionError: the session cannot be used.
-            InvalidRequest: ``account_id`` is no text.
+            InvalidRequest: ``account_id`` is not text.
         """
         return await self._orders(account_id, open_only=False)
 
     async def open_orders(self, account_id: str | None = None) -> list[LiveOrder]:
-        """Return the orders that can still be filled (``GET /iserver/account/orders``).
+        """Return the open orders (``GET /iserver/account/orders``).
 
-        They are neither filled nor cancelled nor refused. An empty list is checked as in `orders`
-        before it is returned.
+        An open order can still be filled: it is neither filled nor cancelled nor refused. The
+        client verifies an empty list as in `orders` before it returns it.
 
         Args:
-            account_id: whose orders, such as ``DU123456``; None for those of all accounts.
+            account_id: account such as ``DU123456``; None for the orders of all accounts.
 
         Raises:
-            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
-            IncompleteList: it holds no open order, but this client knows of some.
-            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
+            PacingError: the rate limit does not allow the calls that verify an empty list within
+                ``max_wait``.
+            IncompleteList: the list has no open order, but this client knows of open orders.
+            NoAccounts: the list is empty and the gateway lists no account: the session is not
+                ready.
             SessionError: the session cannot be used.
-            InvalidRequest: ``account_id`` is no text.
+            InvalidRequest: ``account_id`` is not text.
         """
         return await self._orders(account_id, open_only=True)
 
@@ -257,8 +272,8 @@ class AsyncClient(AsyncClientBase):
         from .._core.operations.orders import GET_OPEN_ORDERS
 
         async def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
-            answer = await self.api.orders.get_open_orders(account_id=account)
-            return answer.orders or [], may_be_incomplete(answer)
+            response = await self.api.orders.get_open_orders(account_id=account)
+            return response.orders or [], may_be_incomplete(response)
 
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
             return [order for order in orders if is_open(order)] if open_only else orders
@@ -275,19 +290,21 @@ class AsyncClient(AsyncClientBase):
     async def trades(self, days: int = 7, *, account_id: str | None = None) -> list[Trade]:
         """Return the executions of the last days (``GET /iserver/account/trades``).
 
-        An empty list is checked as in `orders` before it is returned.
+        The client verifies an empty list as in `orders` before it returns it.
 
         Args:
-            days: days back, up to 7. The gateway has been seen to leave out the current day's for 1
-                and 2.
-            account_id: whose executions, such as ``DU123456``; None for those of all accounts.
+            days: number of days back, up to 7 (the default). With 1 or 2, the gateway has been
+                seen to leave out the executions of the current day.
+            account_id: account such as ``DU123456``; None for the executions of all accounts.
 
         Raises:
-            PacingError: it may not be asked within ``max_wait``; an empty list would say too much.
-            IncompleteList: it is empty, but this client knows of executions.
-            NoAccounts: it is empty, and the gateway names no account: the session is not ready.
+            PacingError: the rate limit does not allow the calls that verify an empty list within
+                ``max_wait``.
+            IncompleteList: the list is empty, but this client knows of executions.
+            NoAccounts: the list is empty and the gateway lists no account: the session is not
+                ready.
             SessionError: the session cannot be used.
-            InvalidRequest: an argument cannot be used.
+            InvalidRequest: an argument is invalid.
         """
         from .._core.operations.orders import GET_TRADE_HISTORY
 
@@ -313,7 +330,7 @@ class AsyncClient(AsyncClientBase):
         ask: Callable[[str | None], rt.Promise[tuple[list[T], bool]]],
         wanted: Callable[[list[T]], list[T]],
     ) -> list[T]:
-        """Return a list, which the gateway says twice to be empty before that is believed."""
+        """Return the rows of a list; verify an empty list before returning it."""
         pipeline = self._pipeline
         if account_id is not None:
             check_account(account_id)
@@ -347,10 +364,10 @@ class AsyncClient(AsyncClientBase):
         return rows
 
     def _check_patience(self, operation: Operation, calls: int) -> None:
-        """Refuse to begin to ask for each account where that may take too long.
+        """Check that requests for each account fit into the time that a call may wait.
 
         Raises:
-            PacingError: it may.
+            PacingError: the rate limit makes them take longer.
         """
         if not self._settings.pacing:
             return
@@ -359,15 +376,15 @@ class AsyncClient(AsyncClientBase):
         seconds = needed(operation, calls)
         if seconds > longest:
             raise PacingError(
-                f"the list is empty, and to ask for each of {calls} accounts takes {seconds:g} s, "
-                f"which is more than max_wait ({longest:g} s) allows to wait; name an account "
-                "(account_id), or raise max_wait",
+                f"the list is empty, and under the rate limit requests for each of {calls} "
+                f"accounts take {seconds:g} s, more than max_wait ({longest:g} s); pass account_id "
+                "or raise max_wait",
                 operation=operation.name,
                 retry_after=seconds / calls,
             )
 
     async def _believe_nothing(self) -> None:
-        """Make sure that the session can be used: in one that cannot, lists are empty."""
+        """Check that the session can be used; if it cannot, the gateway sends empty lists."""
         try:
             await self.health()
         except SessionError:
@@ -381,24 +398,25 @@ class AsyncClient(AsyncClientBase):
         *,
         timeout: float = 5.0,
     ) -> dict[int, MarketData]:
-        """Return quotes of contracts once they are there (``GET /iserver/marketdata/snapshot``).
+        """Return snapshots of market data (``GET /iserver/marketdata/snapshot``).
 
-        The first call for a contract only orders its fields, so it is asked again until they have
-        come, a hundred contracts in one call. Fields that nobody has a value for never come; what
-        has not come in time is None.
+        IBKR's first response for a contract only subscribes to its fields, so the client polls
+        until they have arrived, with up to 100 contracts per call. A field without a value never
+        arrives. Fields that have not arrived within ``timeout`` are None.
 
         Args:
             conids: IBKR's ids of the contracts.
-            fields: what to ask for, by default `MarketDataFields.default_l1`. A contract's fields
-                are one set: streams and later calls that name others restart it.
-            timeout: seconds after which what has come is returned.
+            fields: fields to request, by default `MarketDataFields.default_l1`. A contract has one
+                set of fields: streams and later calls with other fields restart it.
+            timeout: seconds to wait for the fields; 5 by default. The fields that have arrived by
+                then are returned.
 
         Returns:
-            The quotes by contract, in the order asked for, without contracts that the gateway does
-            not answer for.
+            The quotes by conid, in the order of ``conids``, without contracts that the gateway
+            sent no data for.
 
         Raises:
-            InvalidRequest: a conid is not a whole number, or there is none.
+            InvalidRequest: a conid is not a positive whole number, or ``conids`` is empty.
         """
         from .._core.marketdata.snapshots import POLL, Quotes
         from .._core.operations.market_data import GET_MD_SNAPSHOT

@@ -1,7 +1,7 @@
-"""Which numbers of the wire are numbers: finite, and not beyond any price, size or id.
+"""Bounds of numbers in responses: finite, and of a plausible size for a price, quantity or id.
 
-``int()`` and ``format()`` of ``Decimal("1E+999999999")`` take gigabytes or never end, and whoever
-holds the number may call them.
+``int()`` and ``format()`` of ``Decimal("1E+999999999")`` take gigabytes or never end, and user code
+may call them on any number that bezant returns. A number within the bounds is called fit.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any, Final, cast
 
 import msgspec
 
-# No number that anyone means has a longer text, or more digits before or after the point.
+# Characters of a number. No real price, size or id has a longer text, or more digits before or
+# after the decimal point.
 LONGEST: Final = 100
 _MAGNITUDE: Final = 2 * LONGEST
-_BITS: Final = 333  # of an integer of LONGEST digits
+_BITS: Final = 333  # bits of an integer of LONGEST digits
 
 _EXPONENT = 0x81
 _DIGIT, _NAN = b"0n"
@@ -35,7 +36,7 @@ _CLASSES: Final = bytes(
     else byte
     for byte in range(256)
 )
-# What `Decimal` allows within a number, and JSON around one; "sNaN" is one, too.
+# Characters that `Decimal` allows within a number and JSON around it; the s is for "sNaN".
 _SKIPPED: Final = b"+-_. \t\r\nsS"
 _NOT_FINITE: Final = b':"nnn'
 _TOO_LARGE: Final = (bytes([_DIGIT, _EXPONENT]) + b"000", b"0" * (LONGEST + 1))
@@ -48,20 +49,20 @@ _NAMES: Final = (b'"nan"', b'"inf"', b'"infinity"')
 
 
 def may_be_unfit(body: bytes) -> bool:
-    """Say whether JSON may hold a number that is none; mostly right, and cheap.
+    """Return whether JSON text may contain an unfit number; a fast check with false positives.
 
-    Looks for ``"NaN"``, an exponent of three digits and a number of more than 100 digits. Escaped
-    characters may be any of them.
+    It searches for ``"NaN"`` and infinities, an exponent of three digits, and a number of more than
+    100 digits. Text with escapes counts, because an escape may be any of these characters.
     """
     if b"\\" in body or body[:1] not in (b"{", b"["):
         return True
-    # From the end, because that takes half as long as `in` does.
+    # Searching from the end takes half as long as `in` does.
     find = body.translate(_CLASSES, _SKIPPED).rfind
     if max(map(find, _TOO_LARGE)) >= 0:
         return True
     if find(_NOT_FINITE) < 0:
         return False
-    # Most of these are other words with the same letters, such as "Financial".
+    # Most hits are other words with the same letters, such as "Financial".
     return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
 
 
@@ -70,7 +71,7 @@ _LARGEST: Final = 10**LONGEST
 
 
 def row_may_be_unfit(row: Mapping[str, object]) -> bool:
-    """Say whether plain values may hold a number that is none; as `may_be_unfit` does."""
+    """Return whether plain values may contain an unfit number, with false positives."""
     for value in row.values():
         kind = type(value)
         if kind is str:
@@ -78,7 +79,7 @@ def row_may_be_unfit(row: Mapping[str, object]) -> bool:
             if len(text) > LONGEST or not text.isascii():
                 return True
             lower = text.lower()
-            # A number, perhaps: is it one with an exponent, or "nan"?
+            # Only characters of a number: check for an exponent and for "nan".
             if not lower.strip(_NUMBER) and ("e" in lower or "n" in lower):
                 return True
         elif kind is int:
@@ -90,10 +91,10 @@ def row_may_be_unfit(row: Mapping[str, object]) -> bool:
 
 
 def is_fit(value: object) -> bool:
-    """Say whether all numbers within a value are what somebody can mean.
+    """Return whether all numbers within a value are finite and of a plausible size.
 
     Raises:
-        RecursionError: it is nested too deeply.
+        RecursionError: the value is nested too deeply.
     """
     if value is None or isinstance(value, str | bool | bytes):
         return True
@@ -112,7 +113,7 @@ def is_fit(value: object) -> bool:
 
 
 def _names(value: object) -> Iterable[str]:
-    """Return the names of the fields that a decoder fills."""
+    """Return the field names of a struct, dataclass or attrs class."""
     if isinstance(value, msgspec.Struct):
         return value.__struct_fields__
     if is_dataclass(value):
@@ -122,7 +123,7 @@ def _names(value: object) -> Iterable[str]:
 
 
 def is_number(number: Decimal) -> bool:
-    """Say whether a number is finite, and neither too large nor too long."""
+    """Return whether a decimal is finite, and neither too large nor too long."""
     return (
         number.is_finite()
         and -_MAGNITUDE <= number.adjusted() <= _MAGNITUDE

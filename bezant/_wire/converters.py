@@ -1,6 +1,6 @@
-"""Reading the many spellings in which CPAPI writes numbers, flags, texts and times.
+"""Converters for the spellings in which the gateway sends numbers, booleans, texts and times.
 
-Each converter returns the value, or None for the spellings of "nothing", or raises ValueError.
+A converter returns the value, or None for a spelling of "no value", or raises ValueError.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ _NUMBER = re.compile(
 
 
 class Quoted(NamedTuple):
-    """A number as it is quoted, with the marks that came with it."""
+    """A quoted number with its marks.
+
+    Attributes:
+        value: the number.
+        is_close: whether it has the mark C: it is the prior close.
+        is_halted: whether it has the mark H: trading is halted.
+    """
 
     value: Decimal
     is_close: bool
@@ -37,7 +43,11 @@ class Quoted(NamedTuple):
 
 
 def quoted(text: str) -> Quoted | None:
-    """Read a quoted number: ``C145.20``, ``H1.05``, ``1,234.5``, ``2.3M``, ``1.5%``, ``10 USD``."""
+    """Parse a quoted number: ``C145.20``, ``H1.05``, ``1,234.5``, ``2.3M``, ``1.5%``, ``10 USD``.
+
+    Raises:
+        ValueError: the text is not a number.
+    """
     text = _short(text, "not a number")
     if text.lower() in NOTHING:
         return None
@@ -47,7 +57,7 @@ def quoted(text: str) -> Quoted | None:
         raise ValueError(msg)
     digits = match["sign"] + match["digits"].replace(",", "")
     exponent = int((match["exponent"] or "e0")[1:]) + _SCALE[match["scale"]]
-    # Made from text, because arithmetic would round to the context's precision.
+    # Built as text, because decimal arithmetic would round to the context's precision.
     value = Decimal(f"{digits}e{exponent}" if exponent else digits)
     if match["scale"] and abs(exponent) < 20 and value == value.to_integral_value():
         value = Decimal(int(value))
@@ -55,10 +65,10 @@ def quoted(text: str) -> Quoted | None:
 
 
 def _short(text: str, otherwise: str) -> str:
-    """Return a text without the blanks around it.
+    """Return a text without surrounding blanks.
 
     Raises:
-        ValueError: it is too long for a number or a time. Matching it could take minutes.
+        ValueError: the text is too long for a number or a time; matching it could take minutes.
     """
     text = text.strip()
     if len(text) > LONGEST:
@@ -68,23 +78,23 @@ def _short(text: str, otherwise: str) -> str:
 
 def _bounded(number: Decimal) -> Decimal:
     if not is_number(number):
-        msg = "larger than any number that is meant"
+        msg = "a number of an implausible size"
         raise ValueError(msg)
     return number
 
 
 def _bounded_int(value: int) -> int:
     if not is_fit(value):
-        msg = "larger than any number that is meant"
+        msg = "a number of an implausible size"
         raise ValueError(msg)
     return value
 
 
 def to_decimal(value: object) -> Decimal | None:
-    """Read a number exactly, in any spelling."""
+    """Convert a number in any spelling to an exact decimal."""
     if isinstance(value, bool):
-        msg = "a flag is not a number"
-        raise ValueError(msg)  # noqa: TRY004 - one error for every value that does not fit
+        msg = "a boolean is not a number"
+        raise ValueError(msg)  # noqa: TRY004 - all unreadable values raise the same error
     if isinstance(value, Decimal):
         if not value.is_finite():
             return None
@@ -101,14 +111,14 @@ def to_decimal(value: object) -> Decimal | None:
 
 
 def to_int(value: object) -> int | None:
-    """Read a whole number, in any spelling; a fraction does not fit."""
+    """Convert a whole number in any spelling; a fraction raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
         return _bounded_int(value)
     number = to_decimal(value)
     if number is None:
         return None
     if number.adjusted() > 60:
-        msg = "too large for an id or a count"
+        msg = "a number that is too large for an id or a count"
         raise ValueError(msg)
     whole = int(number)
     if whole != number:
@@ -118,7 +128,7 @@ def to_int(value: object) -> int | None:
 
 
 def to_float(value: object) -> float | None:
-    """Read a number as a float, in any spelling."""
+    """Convert a number in any spelling to a float."""
     number = to_decimal(value)
     return None if number is None else float(number)
 
@@ -130,7 +140,7 @@ _FLAGS = {
 
 
 def to_bool(value: object) -> bool | None:
-    """Read a flag: true, 1, ``"1"``, ``"Y"``, ``"true"`` and their opposites."""
+    """Convert a boolean: true, 1, ``"1"``, ``"Y"``, ``"true"`` and their opposites."""
     if isinstance(value, bool):
         return value
     if isinstance(value, Decimal) and not value.is_finite():
@@ -138,28 +148,28 @@ def to_bool(value: object) -> bool | None:
     if isinstance(value, int | float | Decimal) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
-        text = _short(value, "not a flag").lower()
+        text = _short(value, "not a boolean").lower()
         if text in _FLAGS:
             return _FLAGS[text]
         if text in NOTHING:
             return None
-    msg = "not a flag"
+    msg = "not a boolean"
     raise ValueError(msg)
 
 
 def to_text(value: object) -> str:
-    """Read a text; a number or a flag in its place keeps its JSON spelling."""
+    """Return a text; a number or boolean in its place keeps its JSON spelling."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         return str(value)
-    msg = "not a text"
+    msg = "not text"
     raise ValueError(msg)
 
 
-# IBKR writes US zones with their letters.
+# Hours from UTC, by the abbreviations that IBKR sends.
 _ZONES = {
     "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
@@ -179,22 +189,22 @@ _JAVA = re.compile(
     r"(?P<zone>[A-Z]{3,4}) (?P<year>[0-9]{4})"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# An epoch below this many units is in seconds: in milliseconds it would lie before March 1973.
+# A smaller epoch is in seconds: in milliseconds it would be before March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 _LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_time(value: object) -> datetime | None:
-    """Read a moment, in any of CPAPI's spellings, as an aware time in UTC.
+    """Convert a time in any of the gateway's spellings to an aware datetime in UTC.
 
-    Epoch seconds, epoch milliseconds (numbers or text), ``20260908-17:33:08``, ``260908173308``,
-    ``2026-09-08 17:33:08``, ``20260908``, ISO 8601 and ``Wed Nov 05 00:00:00 EST 2025``. A time
-    without a zone is UTC, as IBKR's are.
+    The spellings are epoch seconds and epoch milliseconds (numbers or text),
+    ``20260908-17:33:08``, ``260908173308``, ``2026-09-08 17:33:08``, ``20260908``, ISO 8601 and
+    ``Wed Nov 05 00:00:00 EST 2025``. A time without a zone is UTC, as IBKR's are.
     """
     if isinstance(value, bool):
-        msg = "a flag is not a time"
-        raise ValueError(msg)  # noqa: TRY004 - one error for every value that does not fit
+        msg = "a boolean is not a time"
+        raise ValueError(msg)  # noqa: TRY004 - all unreadable values raise the same error
     try:
         if isinstance(value, int | float | Decimal):
             return _from_epoch(Decimal(str(value)))
@@ -214,7 +224,7 @@ def _utc(
 
 
 def _from_epoch(units: Decimal) -> datetime:
-    if not abs(units) < _LARGEST_EPOCH:  # years from now, or not a number at all
+    if not abs(units) < _LARGEST_EPOCH:  # `not <`, because units may be NaN
         msg = "out of the range of a time"
         raise ValueError(msg)
     milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000
@@ -244,7 +254,7 @@ def _from_text(text: str) -> datetime | None:
 
 
 def to_date(value: object) -> date | None:
-    """Read a day: ``20260908``, 20260908, ``2026-09-08``, or any moment's day in UTC."""
+    """Convert a date: ``20260908``, 20260908, ``2026-09-08``, or the day of any time in UTC."""
     if isinstance(value, int) and not isinstance(value, bool) and 19000101 <= value <= 29991231:
         value = str(value)
     moment = to_time(value)

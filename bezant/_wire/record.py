@@ -1,4 +1,4 @@
-"""What plain values inside the library are made of."""
+"""Base class of plain value types within the library."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A few fields under names. Made fifty times as fast as a dataclass, at every import.
+    """Immutable record with named fields.
+
+    Defining one takes a fiftieth of the time of a dataclass, which shortens each import.
 
     Attributes:
-        hidden: fields that a repr leaves out: they are long, or hold secrets.
+        hidden: names of fields that the repr leaves out, because they are long or hold secrets.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset()

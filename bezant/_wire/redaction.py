@@ -1,31 +1,32 @@
-"""Keeping secrets out of errors and logs."""
+"""Redaction: keeps secrets out of errors, logs and reprs."""
 
 from __future__ import annotations
 
 import re
 from typing import Final, cast
 
-# Compiled when first needed, as by `re` itself: that takes longer than most imports.
+# Strings, because compiling them takes longer than most imports; `re` compiles and caches them on
+# first use.
 _SECRETS = r"""(?ix)
     (\\?["']?\b(?:session(?:id|token)?|token|access_token|oauth_token|password|secret|cookie|
         x-sess-uuid|jsessionid|xyzab|authorization|credential|mac|hardware_info)\\?["']?
      \s*[:=]\s*(?:\\?["'])?(?:(?:bearer|basic)\s+)?)
     ((?:[^"',;&\s}\\]|\\(?!["']))+)
     """
-# What IBKR's session tokens look like (32 hex digits), anywhere in a text.
+# IBKR's session tokens (32 hex digits) anywhere in a text.
 _BARE = r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,}|[0-9A-F]{32,})(?![0-9A-Za-z])"
-# What may hold a signed web token. A pattern for the token itself would go through all that follows
-# for every beginning of one.
+# A run of characters that may contain a JSON web token. A pattern for the token itself would scan
+# the rest of the text at each possible beginning.
 _RUN = r"[\w.-]{13,}"
 _SIGNED_HEAD = "eyJ"
 _SIGNED_MIN = 11
-# They would command the terminal that an error is printed on, or forge a line of a log.
+# Characters that can control a terminal or forge a log line.
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 _SHOWN = 80
-# How many times as much is looked at as is shown: secrets become shorter.
+# Redaction shortens text, so this many times the shown length is redacted.
 _MARGIN = 8
 _WORD = "".join(chr(each) for each in range(128) if chr(each).isalnum()) + "-_."
-# Fields whose values are secrets, without regard to case and punctuation.
+# Names of fields with secret values, in lower case and without punctuation.
 _SECRET_NAMES: Final = frozenset(
     {
         "auth", "authorization", "cookies", "credentials", "hardwareinfo", "jsessionid", "lst",
@@ -33,13 +34,13 @@ _SECRET_NAMES: Final = frozenset(
     }
 )  # fmt: skip
 _SECRET_ENDINGS: Final = ("cookie", "credential", "password", "secret", "sessionid", "token")
-# The user's own ids, which may look like tokens.
+# Names of fields with the user's own ids, which may look like tokens.
 _ID_NAMES: Final = frozenset({"coid", "executionid", "localorderid", "orderref"})
 _DEEPEST: Final = 30
 
 
 def redact(text: str) -> str:
-    """Replace what looks like a token, cookie or password, and spell out control characters."""
+    """Replace anything that looks like a token, cookie or password; escape control characters."""
     return re.sub(_CONTROL, lambda match: repr(match[0])[1:-1], _without_secrets(text))
 
 
@@ -49,12 +50,12 @@ def _without_secrets(text: str) -> str:
 
 
 def without_secrets(value: object, name: str = "", depth: int = 0) -> object:
-    """Return a copy of a value for a repr: secrets in it are replaced, whatever it is made of.
+    """Return a copy of a value for a repr, with the secrets in it replaced.
 
     Args:
-        value: plain values, as JSON has them; anything else is returned as it is.
-        name: the field that it is the value of.
-        depth: how deep it lies in another value.
+        value: JSON values; any other value is returned as it is.
+        name: name of the value's field, which may mark it as a secret.
+        depth: nesting depth of the value.
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     if plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS):
@@ -80,7 +81,7 @@ def without_secrets(value: object, name: str = "", depth: int = 0) -> object:
 
 
 def _without_web_token(match: re.Match[str]) -> str:
-    """Return a run of a token's characters up to the token."""
+    """Return the part of the run before a JSON web token, and ``***`` for the token."""
     run = match[0]
     start = run.find(_SIGNED_HEAD)
     while start >= 0:
@@ -94,16 +95,16 @@ def _without_web_token(match: re.Match[str]) -> str:
 
 
 def beginning(text: str, limit: int) -> str:
-    """Return the beginning of a text without secrets; what a peer sent may be very long."""
+    """Return the beginning of a text, up to ``limit`` characters, without secrets."""
     head = redact(text[: limit * _MARGIN])
     if len(head) > limit:
         return head[: limit - 1] + "…"
-    # Part of a token that was cut in two does not look like one.
+    # The cut may have split a token, and part of a token is not recognized: drop the last word.
     return head if len(text) <= limit * _MARGIN else head.rstrip(_WORD) + "…"
 
 
 def shown(value: object) -> str:
-    """Return a value for an error's text: its repr, short, whatever the value does."""
+    """Return a short repr of a value for an error message; never raises."""
     try:
         text = repr(value[:_SHOWN] if isinstance(value, str | bytes) else value)
     except Exception:  # noqa: BLE001 - a number of 5000 digits, a deep list, a repr that fails
@@ -112,18 +113,19 @@ def shown(value: object) -> str:
 
 
 def excerpt(body: bytes, limit: int = 200) -> str:
-    """Return the beginning of an answer as one line of text without secrets."""
+    """Return the beginning of a response body as one line of text without secrets."""
     text = body[: limit * _MARGIN * 2].decode("utf-8", "replace").replace("\x00", "\\0")
     return beginning(re.sub(r"\s+", " ", text).strip(), limit)
 
 
 class Secret:
-    """A text that no repr shows: tools that print a traceback's local variables print those.
+    """Secret text that no repr shows.
 
-    It is no str, because such tools show those past their repr.
+    Some tools print the local variables of a traceback. It is not a str, because such tools print
+    the text of a str without calling its repr.
 
     Attributes:
-        value: the text, for whoever sends it.
+        value: the secret, for the code that sends it.
     """
 
     __slots__ = ("value",)

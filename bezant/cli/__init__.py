@@ -1,1 +1,1 @@
-"""What the ``bezant`` command does; ``bezant.__main__`` reads its arguments."""
+"""Subcommands of the ``bezant`` command; ``bezant.__main__`` parses the arguments."""

@@ -1,4 +1,4 @@
-"""The tour: the same steps in the blocking twin and in the asynchronous one."""
+"""Subcommand ``demo``: a tour with the blocking client, then with the asynchronous one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._version import __version__
 from . import _show, _tour, _tour_async
 from ._plan import Plan
 
-# Quicker than the simulation's own pace, so that a short stream has something to show.
+# Seconds; shorter than the simulation's default, so that a short stream shows several quotes.
 _QUOTE_INTERVAL = 0.25
 
 
@@ -19,10 +19,10 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
     """Run the tour.
 
     Args:
-        gateway: the base URL; None starts a simulated gateway.
-        seconds: how long each stream is.
-        positions: how many positions the simulated account has.
-        verify: how the certificate is checked, as for the clients.
+        gateway: base URL of the gateway; None starts a simulated gateway.
+        seconds: duration of each stream.
+        positions: number of positions in the simulated account.
+        verify: verification of the certificate, as for the clients.
 
     Returns:
         The exit status, 0.
@@ -48,7 +48,7 @@ def run(gateway: str | None, *, seconds: float, positions: int, verify: str | bo
             gateway = stack.enter_context(simulation).base_url
         lines = [gateway, "The tour reads, and places no orders."]
         if simulated:
-            lines[1:1] = ["Its account, positions and prices are invented."]
+            lines[1:1] = ["The account, positions and prices are invented."]
         title = f"bezant {__version__} on {'a simulated' if simulated else 'your'} gateway"
         screen.opening(title, lines)
         plan = Plan(gateway, verify, seconds, symbol, account_id)

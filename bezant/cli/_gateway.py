@@ -1,4 +1,4 @@
-"""Runs a Client Portal Gateway that was downloaded, with a certificate that can be verified."""
+"""Subcommand ``gateway run``: runs the Client Portal Gateway with a verifiable certificate."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def run(
     """Run the gateway in the foreground until Ctrl-C or SIGTERM.
 
     Args:
-        home: the folder of the unpacked gateway; nothing is written there.
-        port: the port to listen on.
-        data: the folder for its configuration and certificate; None for the user's own.
-        remote: the server behind it.
-        java_options: further options of Java.
-        started: called when it answers.
+        home: folder of the unpacked gateway; nothing is written there.
+        port: port to listen on; 5000 by default.
+        data: folder for the configuration and the certificate; None for `data_folder`.
+        remote: URL of IBKR's server that the gateway connects to.
+        java_options: additional options of the Java command.
+        started: called when the gateway responds.
 
     Returns:
-        The exit status: 0 after Ctrl-C or SIGTERM, 1 when the gateway ended by itself.
+        The exit status: 0 after Ctrl-C or SIGTERM, 1 if the gateway ended by itself.
 
     Raises:
-        BezantError: something is missing, or the gateway does not start.
+        BezantError: Java or the gateway is missing, or the gateway does not start.
     """
     where = find_home(home)
     java = find_java()
@@ -71,16 +71,18 @@ def run(
                     started()
             while not stopping.wait(0.2):
                 if process.poll() is not None:
-                    sys.stderr.write(f"The gateway has ended (status {process.returncode}).\n")
+                    sys.stderr.write(
+                        f"The gateway ended by itself (status {process.returncode}).\n"
+                    )
                     return 1
         finally:
             _end(process)
-    print("The gateway has been stopped.", flush=True)
+    print("The gateway was stopped.", flush=True)
     return 0
 
 
 def _check_port(port: int) -> None:
-    # On a port in use the gateway says so, keeps running, and somebody else answers.
+    # If the port is in use, the gateway keeps running, and the other program responds instead.
     with socket.socket() as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,7 +91,7 @@ def _check_port(port: int) -> None:
         except OSError as error:
             hint = " On macOS, AirPlay uses port 5000." if port == 5000 else ""
             raise BezantError(
-                f"port {port} cannot be had: {error.strerror}.{hint} Try --port {port + 1}"
+                f"cannot listen on port {port}: {error.strerror}.{hint} Try --port {port + 1}"
             ) from error
 
 
@@ -118,16 +120,19 @@ def _wait_until_up(
     while not stopping.wait(0.1):
         if process.poll() is not None:
             raise BezantError(
-                f"the gateway ended at once (status {process.returncode}); try its own bin/run.sh "
-                "to see what it says"
+                f"the gateway ended at once (status {process.returncode}); run its own bin/run.sh "
+                "to see its error messages"
             )
-        if _answers(port, context):
+        if _responds(port, context):
             return
         if time.monotonic() > deadline:
-            raise BezantError(f"the gateway does not answer on port {port}")
+            raise BezantError(
+                f"the gateway did not respond on port {port} within {_START_SECONDS:g} s; run its "
+                "own bin/run.sh to see its error messages"
+            )
 
 
-def _answers(port: int, context: ssl.SSLContext) -> bool:
+def _responds(port: int, context: ssl.SSLContext) -> bool:
     connection = http.client.HTTPSConnection("localhost", port, timeout=2, context=context)
     with contextlib.closing(connection):
         try:
@@ -146,8 +151,8 @@ def _say_how_to_go_on(port: int, files: Files) -> None:
         "\n"
         f"    bezant health --gateway {url}/v1/api --verify {files.certificate}\n"
         "\n"
-        "It listens on every interface, and its WebSocket asks nobody who he is: keep the port\n"
-        "behind your firewall. Stop it with Ctrl-C.",
+        "The gateway listens on all network interfaces, and its WebSocket does not authenticate\n"
+        "clients: keep the port behind your firewall. Stop it with Ctrl-C.",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""What the Client Portal Gateway needs to run: Java, its files, a certificate, a configuration."""
+"""Files that the Client Portal Gateway needs: Java, program, certificate, configuration."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..errors import BezantError
 _JAR: Final = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
 _DOWNLOAD: Final = "https://download2.interactivebrokers.com/portal/clientportal.gw.zip"
 _OLDEST_JAVA: Final = 8
-# Named on the command line in place of the password, which everybody could read there.
+# keytool reads the password from this variable: all users can read a command line.
 _PASSWORD_VARIABLE: Final = "BEZANT_KEY_STORE_PASSWORD"  # noqa: S105 - a name
 _DAYS: Final = 397
 _TOOL_SECONDS: Final = 60
 
-# The shipped configuration without its demo, with a certificate that can be checked. Its log holds
-# cookies in clear, so nothing is logged.
+# The shipped configuration without its demo, with a verifiable certificate. The gateway would log
+# cookies in clear text, so logging is off.
 _CONF: Final = """\
 ip2loc: "US"
 proxyRemoteSsl: {remote_tls}
@@ -56,7 +56,7 @@ _LOGBACK: Final = '<configuration><root level="OFF"/></configuration>\n'
 _CERTIFICATE: Final = "localhost.pem"
 _STORE: Final = "localhost.p12"
 _NAMES: Final = ("conf.yaml", "logback.xml", _CERTIFICATE, _STORE)
-# They hold the key or its password, whoever may read the folder.
+# These contain the key or its password, so only the owner may read them.
 _PRIVATE: Final = ("conf.yaml", _STORE)
 _MANIFEST: Final = "bezant-files.json"
 _MAKING: Final = ".bezant-making-"
@@ -64,26 +64,26 @@ _LOGGING: Final = "io.vertx.core.logging.SLF4JLogDelegateFactory"
 
 
 def find_home(folder: str) -> Path:
-    """Return the gateway's own folder: the one named, or one right below it.
+    """Return the folder of the gateway's program: ``folder``, or its ``clientportal.gw``.
 
     Raises:
-        BezantError: it is not there.
+        BezantError: the folder does not contain the gateway.
     """
     named = Path(folder).expanduser()
     for home in (named, named / "clientportal.gw"):
         if (home / _JAR).is_file():
             return home.resolve()
     raise BezantError(
-        f"{folder} holds no Client Portal Gateway (no {_JAR}); download {_DOWNLOAD}, unpack it and "
-        "name the folder with --home"
+        f"{folder} contains no Client Portal Gateway (no {_JAR}); download {_DOWNLOAD}, unpack it "
+        "and pass its folder with --home"
     )
 
 
 def find_java() -> str:
-    """Return the path of a Java that the gateway runs on.
+    """Return the path of a Java runtime that the gateway can use.
 
     Raises:
-        BezantError: there is none, or it is too old.
+        BezantError: no Java was found, or it is older than Java 8.
     """
     java = _tool("java")
     done = subprocess.run(
@@ -92,9 +92,15 @@ def find_java() -> str:
     words = done.stderr + done.stdout
     found = re.search(r'version "(?:1\.)?(\d+)', words)
     if done.returncode or found is None:
-        raise BezantError(f"{java} does not work: {words.strip()[:200] or 'it says nothing'}")
+        raise BezantError(
+            f"{java} does not work: {words.strip()[:200] or 'it printed nothing'}; install a Java "
+            f"runtime ({_OLDEST_JAVA} or newer) or set JAVA_HOME"
+        )
     if int(found[1]) < _OLDEST_JAVA:
-        raise BezantError(f"the gateway needs Java {_OLDEST_JAVA} or newer; {java} is {found[1]}")
+        raise BezantError(
+            f"{java} is Java {found[1]}, but the gateway needs Java {_OLDEST_JAVA} or newer; "
+            "install a newer one or set JAVA_HOME"
+        )
     return java
 
 
@@ -104,13 +110,14 @@ def _tool(name: str) -> str:
     found = found or shutil.which(name)
     if found is None:
         raise BezantError(
-            f"there is no {name}: install a Java runtime (8 or newer) or set JAVA_HOME"
+            f"{name} was not found; install a Java runtime ({_OLDEST_JAVA} or newer) or set "
+            "JAVA_HOME"
         )
     return found
 
 
 def data_folder() -> Path:
-    """Return where the configuration and the certificate are kept by default."""
+    """Return the default folder of the configuration and the certificate."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -122,40 +129,46 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The folder that a gateway runs in.
+    """Folder that a gateway runs in, with its configuration and certificate.
 
     Attributes:
-        folder: where the files are; one that is made here is readable by its owner only.
+        folder: path of the folder. If `write` creates it, only its owner can read it.
     """
 
     folder: Path
 
     @property
     def certificate(self) -> Path:
-        """The certificate, with which clients verify the gateway."""
+        """Path of the certificate with which clients verify the gateway."""
         return self.folder / _CERTIFICATE
 
     def write(self, port: int, remote: str) -> None:
-        """Write a configuration, with a certificate of its own.
+        """Write a new configuration and a new certificate.
 
-        Both are made again for each start, so that the certificate never expires while the gateway
-        runs and its key's password is nowhere else. Only files that this has written before, and
-        that nobody has changed since, are replaced: a manifest in the folder names them with their
-        hashes.
+        Each start writes new ones, so that the certificate does not expire while the gateway runs
+        and the password of its key is stored nowhere else. `write` replaces only files that it
+        wrote itself and that were not changed since: a manifest in the folder has their hashes.
+
+        Args:
+            port: port that the gateway listens on.
+            remote: URL of IBKR's server.
 
         Raises:
-            BezantError: they cannot be made, or would replace somebody else's files; nothing has
-                been changed then.
+            BezantError: the files cannot be written, or would replace foreign files; nothing was
+                changed.
         """
         try:
             self._write(port, remote)
         except OSError as error:
-            raise BezantError(f"{self.folder} cannot be written: {error}") from error
+            raise BezantError(
+                f"cannot write the gateway's files to {self.folder}: {error}; pass another folder "
+                "with --data"
+            ) from error
 
     def _write(self, port: int, remote: str) -> None:
         written = self._check()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made beside the old ones, which stay until all are there.
+        # New files go into a temporary folder; the old ones stay until all new ones exist.
         made = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self.folder))
         try:
             password = secrets.token_hex(16)
@@ -169,7 +182,7 @@ class Files:
             _write_new(made / "conf.yaml", conf)
             _write_new(made / "logback.xml", _LOGBACK)
             fresh = {path.name: _hash(path) for path in sorted(made.iterdir())}
-            # Whenever this is interrupted, the manifest names what is there, old or new.
+            # If this is interrupted, the manifest still describes the files, old or new.
             both = {name: [*written.get(name, []), fresh[name]] for name in fresh}
             self._write_manifest(made, written | both)
             for name in fresh:
@@ -197,7 +210,7 @@ class Files:
         """Return the hashes of the files that were written before, by name.
 
         Raises:
-            BezantError: there are others in their place.
+            BezantError: other files are in their place, or they were changed.
         """
         written = self._read_manifest()
         foreign: list[str] = []
@@ -212,15 +225,15 @@ class Files:
                 changed.append(name)
         if foreign:
             raise BezantError(
-                f"{self.folder} holds {_listed(foreign)}, which `bezant gateway run` has not "
-                "written and would replace; nothing was changed. Name another folder with --data, "
-                "or move them away"
+                f"{self.folder} contains {_listed(foreign)}, which `bezant gateway run` did not "
+                "write and would replace; nothing was changed. Pass another folder with --data, or "
+                "move the files away"
             )
         if changed:
             raise BezantError(
-                f"{_listed(changed)} in {self.folder} was changed since `bezant gateway run` has "
-                "written it, and would be replaced; nothing was changed. Move it away to have it "
-                "made again, or name another folder with --data"
+                f"{_listed(changed)} in {self.folder} was edited after `bezant gateway run` wrote "
+                "it, and would be replaced; nothing was changed. Move it away to have it written "
+                "again, or pass another folder with --data"
             )
         return written
 
@@ -232,20 +245,20 @@ class Files:
             return _read_hashes(path)
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise BezantError(
-                f"{path} cannot be read ({error}), so that nobody knows which files in its folder "
-                "may be replaced; nothing was changed. Name another folder with --data, or remove "
+                f"cannot read {path} ({error}), which lists the files that may be replaced; "
+                "nothing was changed. Pass another folder with --data, or remove "
                 f"{_listed([*_NAMES, _MANIFEST])} there"
             ) from error
 
     def command(self, java: str, home: Path, options: tuple[str, ...] = ()) -> list[str]:
-        """Return the command that starts the gateway; it is run in the folder.
+        """Return the command that starts the gateway; run it in the folder.
 
         Args:
-            java: Java's path.
-            home: the gateway's own folder, which is only read.
-            options: further options of Java.
+            java: path of the Java command.
+            home: folder of the gateway's program, which is only read.
+            options: additional options of the Java command.
         """
-        # The folder comes first: that is where it looks for its configuration and its key.
+        # The folder comes first, so that the gateway finds its configuration and key there.
         parts = (self.folder, home / "root", home / _JAR, home / "build/lib/runtime/*")
         return [
             java,
@@ -269,7 +282,10 @@ def _keytool(password: str, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise BezantError(f"keytool failed: {(done.stdout + done.stderr).strip()[:300]}")
+        raise BezantError(
+            "keytool could not make the certificate: "
+            f"{(done.stdout + done.stderr).strip()[:300]}; try another Java with JAVA_HOME"
+        )
 
 
 def _read_hashes(manifest: Path) -> dict[str, list[str]]:
@@ -277,7 +293,7 @@ def _read_hashes(manifest: Path) -> dict[str, list[str]]:
         raise ValueError("it is a symbolic link")
     files: object = json.loads(manifest.read_text("utf-8"))["files"]
     if not isinstance(files, dict):
-        raise TypeError("it names no files")
+        raise TypeError("it lists no files")
     return {
         str(name): [each for each in hashes if isinstance(each, str)]
         for name, hashes in cast("dict[object, list[object]]", files).items()
@@ -295,7 +311,7 @@ def _hash(path: Path) -> str:
 
 
 def _is_there(path: Path) -> bool:
-    """Say whether something has this name, also a symbolic link to nothing."""
+    """Return whether a path exists, also as a broken symbolic link."""
     return os.path.lexists(path)
 
 

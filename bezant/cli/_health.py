@@ -1,4 +1,4 @@
-"""Whether the gateway's session can be used."""
+"""Subcommand ``health``: prints whether the gateway's session can be used."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def run(
     """Print the session's flags.
 
     Args:
-        gateway: the base URL; None takes it from the environment.
-        verify: how the certificate is checked, as for the client.
-        timeout: seconds for each call.
-        as_json: print one object for other programs, whatever comes of it.
+        gateway: base URL of the gateway; None takes it from the environment.
+        verify: verification of the certificate, as for the client.
+        timeout: seconds for each call; 30 by default.
+        as_json: print one JSON object for other programs, also after an error.
 
     Returns:
         The exit status, 0.
 
     Raises:
-        BezantError: the session cannot be used; its flags were printed where they are known.
+        BezantError: the session cannot be used. Its flags were printed, if they are known.
     """
     url = gateway
     try:

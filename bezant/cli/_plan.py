@@ -1,4 +1,4 @@
-"""What the tour looks at."""
+"""Settings of the tour."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..models import Account
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What both drivers of the tour are told.
+    """Settings of the tour, for its blocking and its asynchronous half.
 
     Attributes:
-        gateway: the base URL.
-        verify: how its certificate is checked, as for the clients.
-        seconds: how long the stream is.
-        symbol: the stock to look up and to stream.
-        account_id: the account that was asked for; None for the first.
+        gateway: base URL of the gateway.
+        verify: verification of the certificate, as for the clients.
+        seconds: duration of the stream.
+        symbol: symbol of the stock to look up and to stream.
+        account_id: id of the account to show; None for the first account.
     """
 
     gateway: str
@@ -28,19 +28,20 @@ class Plan:
     account_id: str | None
 
     def choose(self, accounts: Sequence[Account]) -> str:
-        """Return the id of the account to look at.
+        """Return the id of the account to show.
 
         Raises:
-            BezantError: there is none, or not the one that was asked for. The gateway answers such
-                a one with 401, which would read as if nobody were logged in.
+            BezantError: the login sees no account, or not the requested one. The gateway would
+                respond to that account with 401, which looks like a lost login.
         """
         ids = [account.account_id for account in accounts if account.account_id]
         if not ids:
-            raise BezantError("this login sees no account")
+            raise BezantError("this login sees no account; log in as a user that has one")
         if self.account_id is None:
             return ids[0]
         if self.account_id not in ids:
             raise BezantError(
-                f"IBKR_ACCOUNT_ID is {self.account_id}, but this login sees {', '.join(ids)}"
+                f"IBKR_ACCOUNT_ID is {self.account_id}, but this login sees {', '.join(ids)}; set "
+                "it to one of them"
             )
         return self.account_id

@@ -1,4 +1,4 @@
-"""How the tour looks: on a terminal with colours and boxes, elsewhere as plain text."""
+"""Output of the tour: colours and boxes on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _NAME_WIDTH = 10
 _LARGEST = 5
 _KEYS = 4
 
-# What one step may meet although the gateway works: an unknown symbol, an operation that this
-# account may not use. The tour goes on after it.
+# Errors that concern one step only, such as an unknown symbol or an operation that the account may
+# not use. The tour continues after them.
 _LOCAL = (ApiError, SymbolError)
 
 
 class Screen:
-    """Where the tour is shown.
+    """Screen that shows the tour.
 
     Args:
-        console: by default one on standard output.
+        console: the console to write to; standard output by default.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -49,11 +49,11 @@ class Screen:
         self.spinner = "dots" if unicode else "line"
 
     def write(self, text: str | Text) -> None:
-        """Write a paragraph; plain text is left in one line for whoever reads it."""
+        """Write a paragraph; if the output is not a terminal, keep it on one line."""
         self.console.print(text, soft_wrap=not self.rich)
 
     def opening(self, title: str, lines: Sequence[str]) -> None:
-        """Show what the tour runs against."""
+        """Show the title and the gateway of the tour."""
         if self.rich:
             body = Text("\n".join(lines))
             self.console.print(Panel(body, title=title, title_align="left", border_style="cyan"))
@@ -62,7 +62,7 @@ class Screen:
                 self.write(line)
 
     def chapter(self, title: str) -> None:
-        """Begin the part of one twin."""
+        """Show the heading of a part of the tour."""
         self.console.print()
         if self.rich:
             self.console.print(Rule(Text(title, "bold"), align="left", style="cyan"))
@@ -70,26 +70,26 @@ class Screen:
             self.write(f"== {title} ==")
 
     def ending(self, seconds: float) -> None:
-        """Show that all is done."""
+        """Show that the tour is complete."""
         self.console.print()
-        self.write(Text(f"Both twins are done, in {seconds:.1f} s.", "bold"))
+        self.write(Text(f"Both clients are done, in {seconds:.1f} s.", "bold"))
 
     def step(self, name: str, doing: str, *, vital: bool = False) -> Step:
-        """Return the context of one step.
+        """Return the context manager of one step.
 
         Args:
-            name: what its line begins with.
-            doing: what is shown while it lasts.
-            vital: whether the tour is pointless where it fails.
+            name: name of the step, at the beginning of its line.
+            doing: text to show while the step runs.
+            vital: whether an error ends the tour.
         """
         return Step(self, name, doing, vital=vital)
 
     def drift(self, drift: Drift) -> None:
-        """Show a field that had another type than the model says."""
+        """Show a response field that does not have the type that the model declares."""
         self.note("drift", str(drift))
 
     def note(self, name: str, text: str) -> None:
-        """Show what is no step."""
+        """Show a note that is not a step."""
         self.line(Text(self.noted, "dim"), name, text, None)
 
     def line(self, mark: Text, name: str, detail: str, seconds: float | None) -> None:
@@ -108,7 +108,7 @@ class Screen:
             self.write(f"{mark.plain} {name:<{_NAME_WIDTH}} {detail}{timing}".rstrip())
 
     def more(self, lines: Iterable[str]) -> None:
-        """Show what belongs to the step above."""
+        """Show details of the previous step."""
         for line in lines:
             if self.rich:
                 indented = Padding(Text(line, "dim"), (0, 0, 0, _NAME_WIDTH + 3))
@@ -117,7 +117,7 @@ class Screen:
                 self.write(f"{'':{_NAME_WIDTH + 3}}{line}")
 
     def positions(self, positions: Sequence[Position]) -> None:
-        """Show the largest positions and the worth of all of them."""
+        """Show the largest positions and the total value in each currency."""
         valued = [(worth(each), each) for each in positions]
         valued.sort(key=lambda pair: abs(pair[0]), reverse=True)
         if valued:
@@ -149,13 +149,13 @@ class Screen:
 
 
 class Step:
-    """One step of the tour: shows what goes on, how it ended, and how long it took.
+    """One step of the tour: shows its progress, its result and its duration.
 
-    An error that concerns this step alone is shown and ends here; any other ends the tour.
+    An error that concerns this step only is shown and suppressed; any other error ends the tour.
 
     Attributes:
-        detail: what the step has found.
-        timed: whether to show how long it took.
+        detail: result of the step.
+        timed: whether to show the duration.
     """
 
     def __init__(self, screen: Screen, name: str, doing: str, *, vital: bool) -> None:
@@ -172,7 +172,7 @@ class Step:
         )
 
     def progress(self, text: str) -> None:
-        """Show how far it is, on a terminal."""
+        """Show the progress of the step, on a terminal."""
         if self._status is not None:
             self._status.update(Text(text, "dim"))
 
@@ -206,7 +206,7 @@ class Step:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in a unit that suits it."""
+    """Return a duration as text, in microseconds, milliseconds or seconds."""
     if seconds < 0.001:
         return f"{seconds * 1e6:.0f} us"
     if seconds < 1:
@@ -215,12 +215,12 @@ def duration(seconds: float) -> str:
 
 
 def worth(position: Position) -> Decimal:
-    """Return a position's market value, 0 where it has none."""
+    """Return a position's market value; 0 if it has none."""
     return position.market_value or Decimal()
 
 
 def flags(status: AuthStatus) -> str:
-    """Return a session's flags in words."""
+    """Return a session's flags as text."""
     names = ("authenticated", "established", "connected", "competing")
     return ", ".join(
         name if value else f"not {name}"
@@ -230,7 +230,7 @@ def flags(status: AuthStatus) -> str:
 
 
 def account_names(accounts: Sequence[Account], chosen: str) -> str:
-    """Return how many accounts there are, and which one is looked at."""
+    """Return a text with the number of accounts and the account that the tour shows."""
     count = f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}"
     kinds = {each.account_id: (each.type, each.currency) for each in accounts}
     about = ", ".join(word for word in kinds.get(chosen, ()) if word)
@@ -238,30 +238,30 @@ def account_names(accounts: Sequence[Account], chosen: str) -> str:
 
 
 def page_counts(pages: Sequence[int]) -> str:
-    """Return how many positions came on how many pages."""
+    """Return a text with the number of positions and of pages."""
     many = "page" if len(pages) == 1 else "pages"
     each = f" ({' + '.join(map(str, pages))})" if 1 < len(pages) <= 10 else ""
     return f"{sum(pages)} positions on {len(pages)} {many}{each}"
 
 
 def lookups(symbol: str, conid: int, first: float, second: float) -> str:
-    """Return what a symbol led to and what the cache is worth."""
+    """Return a text with a symbol's conid and the durations of both lookups."""
     times = f"{duration(first)} from the gateway, {duration(second)} from the cache"
     return f"{symbol} is conid {conid}: {times}"
 
 
-def raw_answer(answer: object) -> str:
-    """Return an untyped answer in short."""
-    if not isinstance(answer, dict):
-        return f"GET /iserver/accounts is a {type(answer).__name__}"
-    keys = [str(key) for key in cast("dict[object, object]", answer)]
+def raw_response(response: object) -> str:
+    """Return a short text about an untyped response."""
+    if not isinstance(response, dict):
+        return f"GET /iserver/accounts is a {type(response).__name__}"
+    keys = [str(key) for key in cast("dict[object, object]", response)]
     others = f" and {len(keys) - _KEYS} more" if len(keys) > _KEYS else ""
     return f"GET /iserver/accounts has {', '.join(keys[:_KEYS])}{others}"
 
 
 def last_tickle(last_success: datetime | None, failures: int) -> str:
-    """Return how a keepalive went."""
+    """Return a text about the last tickle of a keepalive."""
     if last_success is None:
-        return "no tickle was answered yet"
+        return "no response to a tickle yet"
     when = f"last success at {last_success.astimezone():%H:%M:%S}"
     return f"{when}, {failures} failures since" if failures else when

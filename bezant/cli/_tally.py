@@ -1,4 +1,4 @@
-"""What a stream has brought so far."""
+"""Counts of a stream's messages, for the tour."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PRICES = ("last", "bid", "ask")
 
 
 class Tally:
-    """Counts messages by kind, and remembers the last quote and the last profit and loss.
+    """Counter of messages by kind, with the last quote and the last profit and loss.
 
     Args:
-        symbol: the stock whose quotes come; None where none were asked for.
+        symbol: symbol of the subscribed stock; None without a subscription to quotes.
     """
 
     def __init__(self, symbol: str | None) -> None:
@@ -31,7 +31,7 @@ class Tally:
         self._daily: Decimal | None = None
 
     def add(self, message: Message | None) -> None:
-        """Take a message; None means that the gateway has closed the stream."""
+        """Count a message; None means that the gateway closed the stream."""
         if message is None:
             self.ended = True
             return
@@ -39,7 +39,7 @@ class Tally:
             return
         self._counts[_KINDS.get(type(message), "others")] += 1
         if isinstance(message, MarketData):
-            # A message has only what changed, so the quote is put together over time.
+            # A message has only the changed fields, so merge them into the quote.
             for name in _PRICES:
                 price: Decimal | None = getattr(message, name)
                 if price is not None:
@@ -51,13 +51,13 @@ class Tally:
 
     @property
     def counts(self) -> str:
-        """How many of each kind."""
+        """Number of messages of each kind, as text."""
         names = (*_KINDS.values(), "others")
         return ", ".join(f"{self._counts[name]} {name}" for name in names)
 
     @property
     def lines(self) -> list[str]:
-        """The rest of what there is to say."""
+        """Lines of text about the last quote, profit and loss, and an early end."""
         lines: list[str] = []
         if self._quote:
             prices = "  ".join(

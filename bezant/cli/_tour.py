@@ -1,4 +1,4 @@
-"""The tour, blocking. `_tour_async` is the same with asyncio: change both."""
+"""The tour with the blocking client. `_tour_async` is the same with asyncio: change both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._tally import Tally
 
 
 def tour(plan: Plan, screen: _show.Screen) -> None:
-    """Show what the blocking client does.
+    """Run the tour with the blocking client.
 
     Raises:
         BezantError: the gateway cannot be used.
@@ -21,11 +21,11 @@ def tour(plan: Plan, screen: _show.Screen) -> None:
         with screen.step("health", "Asking for the session's flags", vital=True) as step:
             step.detail = _show.flags(client.health())
         with client.keepalive() as keepalive:
-            screen.note("keepalive", "a tickle a minute, beside all that follows")
+            screen.note("keepalive", "one tickle per minute in the background")
             _portfolio(client, plan, screen)
             conid = _symbol(client, plan, screen)
             with screen.step("raw call", "GET /iserver/accounts") as step:
-                step.detail = _show.raw_answer(client.request("GET", "/iserver/accounts"))
+                step.detail = _show.raw_response(client.request("GET", "/iserver/accounts"))
             _stream(client, plan, screen, conid)
             tickles = _show.last_tickle(keepalive.last_success, keepalive.failures)
             screen.note("keepalive", tickles)
@@ -38,7 +38,7 @@ def _portfolio(client: bezant.Client, plan: Plan, screen: _show.Screen) -> None:
         account_id = plan.choose(accounts)
         step.detail = _show.account_names(accounts, account_id)
     if account_id is None:
-        screen.note("positions", "left out: no account is known")
+        screen.note("positions", "skipped: no account is known")
         return
     pages: list[int] = []
     positions: list[bezant.Position] = []

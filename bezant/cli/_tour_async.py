@@ -1,4 +1,4 @@
-"""The tour with asyncio. `_tour` is the same, blocking: change both."""
+"""The tour with the asynchronous client. `_tour` is the same, blocking: change both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._tally import Tally
 
 
 async def tour(plan: Plan, screen: _show.Screen) -> None:
-    """Show what the asynchronous client does.
+    """Run the tour with the asynchronous client.
 
     Raises:
         BezantError: the gateway cannot be used.
@@ -23,11 +23,11 @@ async def tour(plan: Plan, screen: _show.Screen) -> None:
         with screen.step("health", "Asking for the session's flags", vital=True) as step:
             step.detail = _show.flags(await client.health())
         async with client.keepalive() as keepalive:
-            screen.note("keepalive", "a tickle a minute, beside all that follows")
+            screen.note("keepalive", "one tickle per minute in the background")
             await _portfolio(client, plan, screen)
             conid = await _symbol(client, plan, screen)
             with screen.step("raw call", "GET /iserver/accounts") as step:
-                step.detail = _show.raw_answer(await client.request("GET", "/iserver/accounts"))
+                step.detail = _show.raw_response(await client.request("GET", "/iserver/accounts"))
             await _stream(client, plan, screen, conid)
             tickles = _show.last_tickle(keepalive.last_success, keepalive.failures)
             screen.note("keepalive", tickles)
@@ -40,7 +40,7 @@ async def _portfolio(client: bezant.AsyncClient, plan: Plan, screen: _show.Scree
         account_id = plan.choose(accounts)
         step.detail = _show.account_names(accounts, account_id)
     if account_id is None:
-        screen.note("positions", "left out: no account is known")
+        screen.note("positions", "skipped: no account is known")
         return
     pages: list[int] = []
     positions: list[bezant.Position] = []

@@ -1,4 +1,4 @@
-"""Typed answers and messages; each module loads when one of its names is first used."""
+"""Typed responses and messages; each module loads when one of its names is first used."""
 
 from __future__ import annotations
 

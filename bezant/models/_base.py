@@ -1,4 +1,4 @@
-"""What all models share."""
+"""Base class of all models."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from msgspec import UNSET, UnsetType
 T = TypeVar("T")
 
 Maybe: TypeAlias = T | None | UnsetType
-"""A value that may be missing: None where the gateway sent null or ``""``, UNSET where it sent
-nothing, or something that could not be read."""
+"""A value that may be missing: None if the gateway sent null or ``""``, UNSET if it sent nothing or
+a value that could not be read."""
 
 
 class Model(msgspec.Struct, kw_only=True, frozen=True):
-    """A typed answer of the gateway.
+    """Typed response of the gateway.
 
-    A field that the answer did not have, or whose value could not be read, is ``UNSET``; one that
-    the gateway left empty is None. Both are false in a condition. A repr leaves the former out.
+    A field is ``UNSET`` if the response does not have it or its value could not be read, and None
+    if the gateway left it empty. Both are false in a condition. The repr leaves out ``UNSET``
+    fields.
     """
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
-        """Return a model of JSON that you kept, as a client reads it.
+        """Decode stored JSON into the model, exactly as a client does.
 
-        It fills the same fields from the same spellings, and gives a `DriftWarning` for each value
-        that does not fit. Threads may use it at once; with a msgspec decoder of your own they may
-        not, until each type was decoded once.
+        It accepts the same spellings, and issues a `DriftWarning` for each value that does not fit.
+        It is thread-safe. A msgspec decoder of your own is not, until each type was decoded once.
 
         Args:
-            data: one JSON object, such as a response's body.
+            data: one JSON object, such as the body of a response.
 
         Raises:
-            DecodeError: it is not JSON, or no object, or the model is one for requests only.
+            DecodeError: the data is not a JSON object, or the model is for requests only.
         """
-        # Late, because the core's modules import this one.
+        # Imported here, because the core's modules import this one.
         from .._core.decoding.reading import from_json
         from .._runtime._shared.inspection import lock_inspections
 
@@ -51,7 +51,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return a model's fields and their values, but for those that are UNSET."""
+    """Return a model's field names and values, without the fields that are UNSET."""
     found = [(name, getattr(model, name)) for name in model.__struct_fields__]
     return [pair for pair in found if pair[1] is not UNSET]
 

@@ -1,4 +1,4 @@
-"""Answers about contracts."""
+"""Models of responses about contracts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class StockListing(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
-        exchange: where it is listed.
-        is_us: whether that is in the United States.
+        exchange: listing exchange, such as ``NASDAQ``.
+        is_us: whether the exchange is in the United States.
     """
 
     conid: Maybe[int] = UNSET
@@ -24,12 +24,12 @@ class StockListing(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
-    """A company whose stock has the symbol that was asked for (in ``GET /trsrv/stocks``).
+    """A company whose stock has the requested symbol (in ``GET /trsrv/stocks``).
 
     Attributes:
-        name: the company.
+        name: name of the company.
         asset_class: ``STK``.
-        contracts: its listings.
+        contracts: listings of its stock.
     """
 
     name: Maybe[str] = UNSET
@@ -42,11 +42,11 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
-        currency: what it trades in.
-        name: the company.
+        currency: trading currency, such as ``USD``.
+        name: name of the company.
         ticker: the symbol.
         asset_class: such as ``STK``.
-        listing_exchange: where it is listed.
+        listing_exchange: exchange where it is listed.
     """
 
     conid: Maybe[int] = UNSET
@@ -58,25 +58,25 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):
-    """The answer of ``GET /trsrv/secdef``.
+    """Response of ``GET /trsrv/secdef``.
 
     Attributes:
-        secdef: one definition for each contract that was asked for.
+        secdef: one definition for each requested contract.
     """
 
     secdef: Maybe[list[ContractDefinition]] = UNSET
 
 
 class Listing(Model, frozen=True, kw_only=True):
-    """One place where a stock can be traded.
+    """A stock's listing on one exchange.
 
     Attributes:
         conid: IBKR's id of the contract.
-        symbol: the symbol in its normal form.
-        exchange: where it is listed.
-        name: the company.
+        symbol: the symbol in IBKR's spelling.
+        exchange: listing exchange; empty if unknown.
+        name: name of the company; empty if unknown.
         is_us: whether the exchange is in the United States.
-        currency: what it trades in; None where that was not asked for.
+        currency: trading currency; None if it was not requested.
     """
 
     conid: int

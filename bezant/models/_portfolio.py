@@ -1,4 +1,4 @@
-"""Answers about accounts and what they hold."""
+"""Models of responses about accounts and positions."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     """An account that the user name can see (``GET /portfolio/accounts``).
 
     Attributes:
-        account_id: its id, such as ``DU123456``.
-        account_title: the owner's name as IBKR writes it.
-        display_name: the name in IBKR's own pages.
-        account_alias: the name that the owner gave it.
-        currency: its base currency.
+        account_id: id of the account, such as ``DU123456``.
+        account_title: name of the owner in IBKR's spelling.
+        display_name: name of the account on IBKR's own pages.
+        account_alias: name that the owner gave the account.
+        currency: base currency of the account.
         type: such as ``INDIVIDUAL`` or ``DEMO``.
-        trading_type: what it may trade, such as ``STKNOPT``.
-        ib_entity: the IBKR company that it is with.
-        faclient: whether an adviser manages it.
+        trading_type: trading permissions, such as ``STKNOPT``.
+        ib_entity: IBKR company that holds the account.
+        faclient: whether a financial adviser manages the account.
         clearing_status: one letter; ``O`` is open.
-        brokerage_access: whether it can trade.
-        no_client_trading: whether its owner cannot trade.
-        desc: a line that describes it.
+        brokerage_access: whether the account can trade.
+        no_client_trading: whether the owner cannot trade in the account.
+        desc: one-line description of the account.
     """
 
     account_id: Maybe[str] = UNSET
@@ -51,30 +51,30 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     Money is in the position's own currency.
 
     Attributes:
-        account_id: the account that holds it.
+        account_id: id of the account that holds the position (``acctId``).
         conid: IBKR's id of the contract.
-        description: the contract in short (``contractDesc``).
-        quantity: how much is held; negative when short (``position``).
-        market_price: price of one unit (``mktPrice``).
-        market_value: worth of all of it (``mktValue``).
-        currency: what it is quoted in.
-        average_cost: paid for one unit, times the multiplier (``avgCost``).
-        average_price: paid for one unit (``avgPrice``).
-        realized_pnl: profit and loss taken today.
-        unrealized_pnl: profit and loss on what is held.
+        description: short description of the contract (``contractDesc``).
+        quantity: size of the position; negative for a short position (``position``).
+        market_price: current price of one unit (``mktPrice``).
+        market_value: current value of the position (``mktValue``).
+        currency: currency of the position.
+        average_cost: average price paid for one unit, times the multiplier (``avgCost``).
+        average_price: average price paid for one unit (``avgPrice``).
+        realized_pnl: realized profit and loss of today.
+        unrealized_pnl: unrealized profit and loss.
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
-        underlying_conid: the underlying's contract, 0 where there is none (``undConid``).
-        expiry: ``YYYYMMDD`` of a derivative.
-        put_or_call: ``P`` or ``C``.
-        strike: strike price; 0 where there is none.
+        underlying_conid: conid of the underlying; 0 if there is no underlying (``undConid``).
+        expiry: expiration date of a derivative, as ``YYYYMMDD``.
+        put_or_call: ``P`` or ``C`` of an option.
+        strike: strike price; 0 if there is none.
         multiplier: units of the underlying in one contract.
         ticker: the symbol.
-        name: the company.
-        listing_exchange: where it is listed.
-        sector: the company's sector.
-        group: the company's industry group.
-        model: the model portfolio that it belongs to, empty for none.
-        page_size: rows that a full page has, where the gateway says so.
+        name: name of the company.
+        listing_exchange: exchange where the contract is listed.
+        sector: sector of the company.
+        group: industry group of the company.
+        model: model portfolio that the position belongs to; empty for none.
+        page_size: number of rows in a full page, if the gateway sends it.
     """
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")

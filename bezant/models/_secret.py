@@ -1,4 +1,4 @@
-"""Models that hold secrets."""
+"""Reprs of models that hold secrets."""
 
 from __future__ import annotations
 
@@ -16,5 +16,10 @@ _HIDDEN = _Hidden()
 
 
 def shown(model: Model, *secrets: str) -> list[tuple[str, Any]]:
-    """Return what a repr shows of a model, without its secrets."""
+    """Return the name and value of each field for a repr, with the secret fields hidden.
+
+    Args:
+        model: the model.
+        secrets: names of its secret fields.
+    """
     return [(name, _HIDDEN if value and name in secrets else value) for name, value in pairs(model)]

@@ -1,4 +1,4 @@
-"""Answers about the session."""
+"""Models of responses about the session."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
     """The server behind the session.
 
     Attributes:
-        server_name: its name.
-        server_version: its build.
+        server_name: name of the server.
+        server_version: build of the server's software.
     """
 
     server_name: Maybe[str] = UNSET
@@ -27,13 +27,14 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     """The brokerage session's flags (``POST /iserver/auth/status``).
 
     Attributes:
-        authenticated: the brokerage session is open; it may still not be usable. If it is false,
-            somebody can be logged in all the same.
-        established: set up and usable. Trade only when this is true. Older gateways leave it out.
-        connected: the gateway has a line to the backend.
-        competing: the user name is in use somewhere else.
-        message: the gateway's words, most often empty.
-        fail: why it is not authenticated, most often empty.
+        authenticated: whether the brokerage session is open. An open session may not be usable
+            yet. If it is false, somebody may still be logged in.
+        established: whether the session is set up and usable. Trade only when this is true. Older
+            gateways do not send it.
+        connected: whether the gateway is connected to IBKR's backend.
+        competing: whether the user name is in use somewhere else.
+        message: message of the gateway, usually empty.
+        fail: reason why it is not authenticated, usually empty.
         server_info: the server behind the session.
     """
 
@@ -47,30 +48,30 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def ready(self) -> bool:
-        """Whether the session can be used: established, or authenticated where that is missing."""
+        """Whether the session is usable: established, or authenticated if that flag is missing."""
         if self.established is UNSET or self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
 
 
 class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
-    """The brokerage part of a tickle's answer.
+    """Brokerage part of the response to a tickle.
 
     Attributes:
-        auth_status: the session's flags.
+        auth_status: flags of the brokerage session.
     """
 
     auth_status: Maybe[AuthStatus] = UNSET
 
 
 class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
-    """The answer to the keepalive call (``POST /tickle``).
+    """Response to a tickle, the keepalive call (``POST /tickle``).
 
     Attributes:
-        session: the session's token; a secret, so it is not shown.
-        sso_expires_ms: milliseconds until the login's token ends, which renews itself
-            (``ssoExpires``); 0 when the session is gone.
-        iserver: the brokerage session's part.
+        session: token of the session; a secret, so the repr leaves it out.
+        sso_expires_ms: milliseconds until the login's token expires (``ssoExpires``). The token
+            renews itself. 0 if the session has ended.
+        iserver: the part about the brokerage session.
     """
 
     session: Maybe[str] = UNSET
@@ -79,7 +80,7 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def status(self) -> AuthStatus | None:
-        """The brokerage session's flags, where the answer has them."""
+        """Flags of the brokerage session; None if the response has none."""
         status = self.iserver.auth_status if self.iserver else None
         return status or None
 

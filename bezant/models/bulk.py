@@ -1,4 +1,4 @@
-"""What comes of each item of a bulk map."""
+"""Outcomes and progress of a bulk map."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ R = TypeVar("R")
 
 
 class Outcome(Record, Generic[T, R], frozen=True):
-    """What came of one item of `Client.map`.
+    """Outcome of one item of `Client.map`: a value or an error.
 
     Attributes:
         item: the item.
-        index: its place among the items, from 0.
-        error: what the function raised, None where it returned.
+        index: index of the item among all items, from 0.
+        error: the error that the function raised; None if it returned.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"_value"})
@@ -28,15 +28,15 @@ class Outcome(Record, Generic[T, R], frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether there is a value."""
+        """Whether the function returned a value."""
         return self.error is None
 
     @property
     def value(self) -> R:
-        """What the function returned.
+        """Return value of the function.
 
         Raises:
-            Exception: what it raised instead.
+            Exception: the error that the function raised instead.
         """
         if self.error is not None:
             raise self.error
@@ -44,12 +44,12 @@ class Outcome(Record, Generic[T, R], frozen=True):
 
 
 class Progress(Record, frozen=True):
-    """How far a bulk map has come.
+    """Progress of a bulk map.
 
     Attributes:
-        done: items that were handed out, failed ones included.
-        failed: how many of them failed.
-        total: how many there are; None where the items do not say.
+        done: number of outcomes so far, failed items included.
+        failed: number of failed items so far.
+        total: number of all items; None if ``items`` has no length.
     """
 
     done: int

@@ -1,10 +1,10 @@
-"""Is the gateway there, and is its session ready for use?
+"""Check that the gateway is running and that its session can be used.
 
 Start the Client Portal Gateway, log in at its page in a browser, then:
 
     python examples/async/health.py
 
-`IBKR_GATEWAY_URL` names another gateway than `https://localhost:5000/v1/api`.
+Set `IBKR_GATEWAY_URL` if the gateway is not at `https://localhost:5000/v1/api`.
 """
 
 import sys
@@ -13,7 +13,7 @@ import bezant
 
 
 async def main() -> int:
-    """Print the session's flags; return 0 if it can be used, else 2."""
+    """Print the session's flags; return the exit code 0 if it can be used, else 2."""
     async with bezant.AsyncClient() as client:
         try:
             status = await client.health()

@@ -1,10 +1,10 @@
-"""List every position of an account, from all pages.
+"""List all positions of an account.
 
 Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_ACCOUNT_ID=DU123456 python examples/async/list_positions.py
 
-Without `IBKR_ACCOUNT_ID` it lists the first account. `IBKR_GATEWAY_URL` names another gateway than
+Without `IBKR_ACCOUNT_ID` it uses the first account. Set `IBKR_GATEWAY_URL` if the gateway is not at
 `https://localhost:5000/v1/api`.
 """
 
@@ -15,7 +15,7 @@ import bezant
 
 
 async def list_positions(client: bezant.AsyncClient) -> None:
-    """Print the positions, one a line."""
+    """Print the positions, one per line."""
     account_id = os.environ.get("IBKR_ACCOUNT_ID")
     if not account_id:
         accounts = await client.accounts()
@@ -31,7 +31,7 @@ async def list_positions(client: bezant.AsyncClient) -> None:
 
 
 async def main() -> int:
-    """Return the exit code: 0, or 2 when the gateway cannot be used."""
+    """Return the exit code: 0, or 2 if the gateway cannot be used."""
     async with bezant.AsyncClient() as client:
         try:
             await client.health()

@@ -1,12 +1,12 @@
-"""Wait until a stock trades at a price or above, through lost connections and restarts.
+"""Wait until a stock trades at or above a price, through lost connections and restarts.
 
 Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_SYMBOL=MSFT python examples/async/price_alert.py 500
 
-Without `IBKR_SYMBOL` it is AAPL, without a number 300. `IBKR_GATEWAY_URL` names another gateway
-than `https://localhost:5000/v1/api`. When the gateway goes away it waits; when nobody is logged in
-any more it says so, and goes on as soon as somebody is.
+The default stock is AAPL, the default price 300. Set `IBKR_GATEWAY_URL` if the gateway is not at
+`https://localhost:5000/v1/api`. If the gateway stops, the program waits for it. If the login is
+lost, the program reports it and continues after the next login.
 """
 
 import os
@@ -17,7 +17,7 @@ import bezant
 
 
 def tell(text: object) -> None:
-    """Say something beside the output."""
+    """Print to standard error."""
     print(text, file=sys.stderr)
 
 
@@ -30,14 +30,14 @@ async def wait_for(client: bezant.AsyncClient, symbol: str, limit: Decimal) -> D
             if not await quote.wait(timeout=60):
                 if ws.closed:
                     raise ws.close_reason or bezant.WsClosed("the stream has ended")
-                tell(f"nothing for a minute; {ws!r}")
-            # A price from before an interruption, or yesterday's close, is no trade of now.
+                tell(f"no quote for a minute; {ws!r}")
+            # Ignore prices from before an interruption and yesterday's close.
             elif not quote.stale and not quote.is_close and (quote.last or 0) >= limit:
                 return quote.last or limit
 
 
 async def main() -> int:
-    """Return the exit code: 0, or 2 when the gateway cannot be used at the start."""
+    """Return the exit code: 0, or 2 if the gateway cannot be used at the start."""
     symbol = os.environ.get("IBKR_SYMBOL") or "AAPL"
     limit = Decimal(sys.argv[1] if len(sys.argv) > 1 else "300")
     async with bezant.AsyncClient() as client:

@@ -1,11 +1,11 @@
-"""Stream the quotes of one stock, and end after a number of messages.
+"""Stream the quotes of a stock, and stop after a number of messages.
 
 Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_SYMBOL=MSFT python examples/async/stream_quotes.py 20
 
-Without `IBKR_SYMBOL` it is AAPL, without a number 10 messages. `IBKR_GATEWAY_URL` names another
-gateway than `https://localhost:5000/v1/api`.
+The default stock is AAPL, the default number of messages 10. Set `IBKR_GATEWAY_URL` if the gateway
+is not at `https://localhost:5000/v1/api`.
 """
 
 import os
@@ -17,7 +17,7 @@ COLUMNS = ("last", "bid", "ask", "bid_size", "ask_size")
 
 
 async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) -> None:
-    """Print what changes about a stock, a line for each message."""
+    """Print the changes of a stock's quote, one line per message."""
     conid = await bezant.AsyncSymbolCache(client).conid_for(symbol)
     async with bezant.AsyncWsClient.connect(client) as ws:
         await ws.subscribe_market_data(conid, bezant.MarketDataFields.default_l1())
@@ -25,7 +25,7 @@ async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) 
         print(*(f"{name:>9}" for name in COLUMNS))
         async for message in ws:
             if isinstance(message, bezant.MarketData):
-                # A message has only what changed since the one before; the rest is None.
+                # A message has only the fields that changed; the others are None.
                 values = [message.get(name) for name in COLUMNS]
                 print(*(f"{'' if value is None else value:>9}" for value in values))
                 messages -= 1
@@ -34,7 +34,7 @@ async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) 
 
 
 async def main() -> int:
-    """Return the exit code: 0, or 2 when the gateway cannot be used."""
+    """Return the exit code: 0, or 2 if the gateway cannot be used."""
     symbol = os.environ.get("IBKR_SYMBOL") or "AAPL"
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     async with bezant.AsyncClient() as client:

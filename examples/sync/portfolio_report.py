@@ -5,9 +5,9 @@ Start the Client Portal Gateway, log in at its page in a browser, then:
 
     IBKR_ACCOUNT_ID=DU123456 python examples/sync/portfolio_report.py
 
-Without `IBKR_ACCOUNT_ID` it reports on the first account. `IBKR_GATEWAY_URL` names another gateway
-than `https://localhost:5000/v1/api`. It fits into a cron job: it reads, ends, and exits with 2 when
-the gateway cannot be used.
+Without `IBKR_ACCOUNT_ID` it uses the first account. Set `IBKR_GATEWAY_URL` if the gateway is not at
+`https://localhost:5000/v1/api`. You can run it as a cron job: its exit code is 2 if the gateway
+cannot be used.
 """
 
 import os
@@ -35,7 +35,7 @@ def report(client: bezant.Client) -> None:
     positions = client.all_positions(account_id)
     print(f"{'':<30}{'value':>16}{'unrealized':>16}{'realized':>16}")
     for position in sorted(positions, key=lambda each: each.unrealized_pnl or nothing):
-        # What the gateway has left out is no number, so it is counted as nothing here.
+        # A field that the gateway left out is not a number; the report counts it as 0.
         amounts = [
             position.market_value or nothing,
             position.unrealized_pnl or nothing,
@@ -50,7 +50,7 @@ def report(client: bezant.Client) -> None:
 
 
 def main() -> int:
-    """Return the exit code: 0, or 2 when the gateway cannot be used."""
+    """Return the exit code: 0, or 2 if the gateway cannot be used."""
     with bezant.Client() as client:
         try:
             client.health()

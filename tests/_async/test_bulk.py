@@ -258,7 +258,7 @@ async def test_misuse_is_refused(gateway: SimulatedGateway) -> None:
         with pytest.raises(InvalidRequest, match="max_wait"):
             client.map(work, [1], max_wait=0)
         bulk = client.map(work, [1])
-        with pytest.raises(InvalidRequest, match="use it in a with statement"):
+        with pytest.raises(InvalidRequest, match="the bulk map was not entered"):
             async for _ in bulk:
                 pass
         async with bulk as outcomes:

@@ -132,7 +132,7 @@ def test_what_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None
 @pytest.mark.parametrize("symbols", [None, 265598, 1.5, "AAPL"])
 def test_what_is_no_list_of_symbols_is_refused(gateway: SimulatedGateway, symbols: Any) -> None:
     with Client(gateway.base_url) as client:
-        with pytest.raises(InvalidRequest, match="symbols are a list"):
+        with pytest.raises(InvalidRequest, match="symbols must be a list"):
             SymbolCache(client).conids_for(symbols)
     assert gateway.requests == []
 
@@ -201,7 +201,7 @@ def test_one_of_many_that_is_unknown_or_unclear_leaves_the_others_known(
             cache.conids_for(["S1", "Z2", "W3", "S4"])
         assert cache.conids_for(["S1", "S4"]) == {"S1": 10, "S4": 40}
         assert len(raw.requests) == 1
-        with pytest.raises(AmbiguousSymbol, match="2 listings fit 'W3'"):
+        with pytest.raises(AmbiguousSymbol, match="2 listings match 'W3'"):
             cache.conids_for(["S1", "W3", "Z2"])
         assert len(raw.requests) == 2
         for wrong in ("AAPL", ["A,B"], [None]):

@@ -211,7 +211,7 @@ def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
     assert main(["demo", "--gateway", gateway.base_url, "--seconds", "1.5"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("✗ accounts") == 2
-    assert shown.count("· positions  left out") == 2
+    assert shown.count("· positions  skipped") == 2
     assert shown.count("✗ symbol") == 2
     assert "NOSUCH" in shown
     assert shown.count("✗ raw call") == 2

@@ -60,7 +60,7 @@ def test_what_is_no_gateway_is_refused(
 ) -> None:
     assert main(["gateway", "run", "--home", str(tmp_path)]) == 1
     complaint = capsys.readouterr().err
-    assert "holds no Client Portal Gateway" in complaint
+    assert "contains no Client Portal Gateway" in complaint
     assert "clientportal.gw.zip" in complaint
     assert _gateway_files.find_home(str(home.parent)) == home.resolve()
     assert _gateway_files.find_home(str(home)) == home.resolve()
@@ -111,7 +111,7 @@ def test_a_port_in_use_is_refused(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["gateway", "run", "--home", str(home), "--port", str(port)]) == 1
-    assert f"port {port} cannot be had" in capsys.readouterr().err
+    assert f"cannot listen on port {port}" in capsys.readouterr().err
 
 
 def test_what_fails_is_told(
@@ -121,10 +121,10 @@ def test_what_fails_is_told(
     program(tools, "keytool", "echo 'a bad day'; exit 3")
     arguments = ["gateway", "run", "--home", str(home), "--port", str(port), "--data"]
     assert main([*arguments, str(tmp_path / "data")]) == 1
-    assert "keytool failed: a bad day" in capsys.readouterr().err
+    assert "keytool could not make the certificate: a bad day" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main([*arguments, str(tmp_path / "file")]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+    assert "cannot write the gateway's files to" in capsys.readouterr().err
 
 
 def test_a_gateway_that_ends_at_once_is_told(
@@ -242,11 +242,11 @@ def test_foreign_files_are_never_replaced(tmp_path: Path, name: str, kind: str) 
     else:
         (folder / name).symlink_to(elsewhere)
     if kind == "folder":
-        with pytest.raises(bezant.BezantError, match=f"holds {name}, which"):
+        with pytest.raises(bezant.BezantError, match=f"contains {name}, which"):
             _gateway_files.Files(folder).write(5000, REMOTE)
         assert [each.name for each in folder.iterdir()] == [name]
         return
-    refused(folder, f"holds {name}, which .* has not written .* nothing was changed")
+    refused(folder, f"contains {name}, which .* did not write .* nothing was changed")
     assert elsewhere.exists() == (kind == "link")
 
 
@@ -257,10 +257,10 @@ def test_files_that_were_changed_since_are_not_replaced(tmp_path: Path, name: st
     _gateway_files.Files(folder).write(5000, REMOTE)
     path = folder / name
     path.write_text(path.read_text() + "# mine")
-    refused(folder, f"{name} in .* was changed since .* nothing was changed")
+    refused(folder, f"{name} in .* was edited after .* nothing was changed")
     path.unlink()
     path.symlink_to(tmp_path / "elsewhere")
-    refused(folder, f"holds {name}, which")
+    refused(folder, f"contains {name}, which")
     path.unlink()
     _gateway_files.Files(folder).write(5000, REMOTE)
 
@@ -271,12 +271,12 @@ def test_an_unreadable_manifest_is_told(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "data"
     _gateway_files.Files(folder).write(5000, REMOTE)
     (folder / "bezant-files.json").write_bytes(text.encode("latin-1"))
-    refused(folder, "cannot be read .* nothing was changed")
+    refused(folder, "cannot read .* nothing was changed")
     (folder / "bezant-files.json").unlink()
     (folder / "bezant-files.json").symlink_to(tmp_path / "elsewhere")
     refused(folder, "symbolic link")
     (folder / "bezant-files.json").unlink()
-    refused(folder, "holds conf.yaml, logback.xml, localhost.pem and localhost.p12, which")
+    refused(folder, "contains conf.yaml, logback.xml, localhost.pem and localhost.p12, which")
 
 
 @pytest.mark.usefixtures("keytool")
@@ -314,7 +314,7 @@ def test_a_failing_tool_leaves_the_old_files(tools: Path, tmp_path: Path) -> Non
     folder = tmp_path / "data"
     _gateway_files.Files(folder).write(5000, REMOTE)
     program(tools, "keytool", "exit 1")
-    refused(folder, "keytool failed")
+    refused(folder, "keytool could not make the certificate")
 
 
 SERVER = """
@@ -351,7 +351,7 @@ def test_it_ends_with_a_signal_and_takes_java_along(
     process.send_signal(number)
     out, _ = process.communicate(timeout=50)
     assert process.returncode == 0
-    assert "has been stopped" in out
+    assert "was stopped" in out
     pid = int((tmp_path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -1,1 +1,1 @@
-"""What several test modules use."""
+"""Helpers for several test modules."""

@@ -1,4 +1,4 @@
-"""What the asynchronous tests need and cannot say the same way in both worlds."""
+"""Helpers of the asynchronous tests; `_sync` has the same names for the blocking tests."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ T = TypeVar("T")
 
 
 async def gather(*functions: Callable[[], Awaitable[T]]) -> list[T | BaseException]:
-    """Run functions side by side and return their results or errors."""
+    """Run functions concurrently and return their results or errors."""
     return await asyncio.gather(*(each() for each in functions), return_exceptions=True)
 
 
 async def pause(seconds: float) -> None:
-    """Let others run for a while."""
+    """Let other tasks run for a number of seconds, up to 0.2."""
     assert seconds <= 0.2
     await asyncio.sleep(seconds)
 
 
 async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until something has become true."""
+    """Wait until a condition is true; fail after a number of seconds."""
     for _ in range(int(seconds / 0.005)):
         if condition():
             return
         await asyncio.sleep(0.005)
-    raise AssertionError(f"not within {seconds} s")
+    raise AssertionError(f"the condition was not true within {seconds} s")
 
 
 def later(function: Callable[[], Any]) -> asyncio.Task[Any]:
-    """Start something beside."""
+    """Start a function as a task in the background."""
     return asyncio.ensure_future(function())
 
 
 async def result(task: asyncio.Task[T]) -> T:
-    """Wait for what was started beside."""
+    """Wait for a background task and return its result."""
     return await task

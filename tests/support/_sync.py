@@ -1,4 +1,4 @@
-"""What the blocking tests need and cannot say the same way in both worlds."""
+"""Helpers of the blocking tests; `_async` has the same names for the asynchronous tests."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ T = TypeVar("T")
 
 
 def gather(*functions: Callable[[], T]) -> list[T | BaseException]:
-    """Run functions side by side and return their results or errors."""
+    """Run functions concurrently and return their results or errors."""
     with ThreadPoolExecutor(max(len(functions), 1)) as pool:
         futures = [pool.submit(each) for each in functions]
     return [each.exception() or each.result() for each in futures]
 
 
 def pause(seconds: float) -> None:
-    """Let others run for a while."""
+    """Let other threads run for a number of seconds, up to 0.2."""
     assert seconds <= 0.2
     time.sleep(seconds)
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until something has become true."""
+    """Wait until a condition is true; fail after a number of seconds."""
     for _ in range(int(seconds / 0.005)):
         if condition():
             return
         time.sleep(0.005)
-    raise AssertionError(f"not within {seconds} s")
+    raise AssertionError(f"the condition was not true within {seconds} s")
 
 
 def later(function: Callable[[], Any]) -> Future[Any]:
-    """Start something beside."""
+    """Start a function in a background thread."""
     pool = ThreadPoolExecutor(1)
     future = pool.submit(function)
     pool.shutdown(wait=False)
@@ -41,5 +41,5 @@ def later(function: Callable[[], Any]) -> Future[Any]:
 
 
 def result(future: Future[T]) -> T:
-    """Wait for what was started beside."""
+    """Wait for a background function and return its result."""
     return future.result(60)

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 @contextlib.contextmanager
 def hearing_ctrl_c() -> Iterator[None]:
-    """Start subprocesses in here that have SIGINT as it normally is.
+    """Start subprocesses in this context with the default handling of SIGINT.
 
-    A test run in the background of a shell hands an ignored SIGINT down, of which Python makes no
-    KeyboardInterrupt.
+    A test run in the background of a shell inherits an ignored SIGINT and passes it on; Python then
+    raises no KeyboardInterrupt.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -29,9 +29,9 @@ def hearing_ctrl_c() -> Iterator[None]:
 
 
 def without_coverage(test: Callable[[], None]) -> Callable[[], None]:
-    """Run a test that interrupts itself in a process of its own where coverage is measured.
+    """Run a test that interrupts itself in a separate process if coverage is measured.
 
-    coverage has a lock written in Python, which an interrupt can leave locked.
+    coverage uses a lock written in Python, which an interrupt can leave locked.
     """
 
     @functools.wraps(test)
@@ -50,6 +50,6 @@ def without_coverage(test: Callable[[], None]) -> Callable[[], None]:
 
 
 def unmeasured() -> dict[str, str]:
-    """Return the environment for a process whose coverage is not measured."""
+    """Return the environment for a process without coverage measurement."""
     foreign = ("COVERAGE_", "COV_", "PYTEST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

@@ -1,4 +1,4 @@
-"""A gateway on a plain socket, which answers with scripted bytes and misbehaves on demand."""
+"""Gateway on a plain socket that sends scripted bytes and misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Self
 
 @dataclass
 class RawRequest:
-    """A request as it came over the socket."""
+    """A request as received from the socket."""
 
     line: str
     headers: dict[str, str]
@@ -45,7 +45,7 @@ class Peer:
         self.sock.sendall(data)
 
     def answer(self, status: str, body: bytes = b"", *headers: str) -> None:
-        """Send a complete answer."""
+        """Send a complete response."""
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
@@ -53,7 +53,7 @@ class Peer:
         self.answer(status, body, "Content-Type: application/json")
 
     def silence(self) -> None:
-        """Say nothing, until the client goes or the test ends."""
+        """Send nothing until the client closes the connection or the test ends."""
         self.sock.settimeout(0.05)
         while not self.stopping.is_set():
             try:
@@ -65,7 +65,7 @@ class Peer:
                 return
 
     def trickle(self, data: bytes, pause: float = 0.05) -> None:
-        """Send one byte at a time, for ever."""
+        """Send the first byte again and again until the connection closes or the test ends."""
         while not self.stopping.wait(pause):
             try:
                 self.send(data[:1])
@@ -82,7 +82,7 @@ class Peer:
         )
 
     def frame(self, data: bytes | str, opcode: int | None = None) -> None:
-        """Send one whole frame: text or binary by the type of the data."""
+        """Send one complete frame: text for str, binary for bytes, unless ``opcode`` is given."""
         if isinstance(data, str):
             data, kind = data.encode(), 1
         else:
@@ -101,7 +101,7 @@ class Peer:
             self.frame(each)
 
     def receive(self) -> str:
-        """Return the text of the next frame that the client sends, which is short."""
+        """Return the text of the client's next frame, which must be short."""
 
         def exactly(count: int) -> bytes:
             data = b""
@@ -137,7 +137,7 @@ Script = Callable[[RawRequest, Peer], object]
 
 
 class RawGateway:
-    """Serves each request with the next script; the last one serves all that follow."""
+    """Server that handles each request with the next script, and then with the last one."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls

@@ -1,4 +1,4 @@
-"""A Redis server for the length of a test."""
+"""Redis server for the duration of a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @contextlib.contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """Start one on a free port of loopback and yield its URL; skip where there is none."""
+    """Start Redis on a free loopback port and yield its URL; skip the test without Redis."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("a real Redis is needed for this: install the package redis-server")
@@ -40,14 +40,14 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 def _is_up(port: int, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until it answers; False where it has ended, because somebody else got the port."""
+    """Wait until the server responds; return False if it ended because the port was taken."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), 10) as sock:
                 sock.sendall(b"PING\r\n")
                 if sock.recv(16).startswith(b"+PONG"):
-                    time.sleep(0.05)  # one that cannot have the port ends by then
+                    time.sleep(0.05)  # a server that did not get the port has ended by then
                     return server.poll() is None
         except OSError:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""From a stock's symbol to its contract."""
+"""Symbol lookup: from a stock's symbol to its contract."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ..http.single_flight import AsyncSingleFlight
 
 
 class AsyncSymbolCache:
-    """Finds the contract of a stock or fund by its symbol, and remembers it.
+    """Cache that finds the contract of a stock or fund by its symbol.
 
-    Options, futures, bonds, currencies and indices are out of its scope: a symbol does not name
-    one of them.
+    It does not find options, futures, bonds, currencies and indices, because a symbol does not
+    identify one of them.
 
     Args:
-        client: whose session to use.
-        forget_misses_after: seconds for which an unknown symbol is not asked for again.
+        client: the client that makes the calls.
+        forget_misses_after: seconds for which an unknown symbol is not looked up again; 300 by
+            default.
 
     Raises:
-        InvalidRequest: the client is none, or one of the other twin's.
+        InvalidRequest: ``client`` is not an `AsyncClient`.
     """
 
     def __init__(
@@ -49,18 +50,19 @@ class AsyncSymbolCache:
     ) -> int:
         """Return the conid of a stock or fund (``GET /trsrv/stocks``).
 
-        Without exchange and currency it is the only listing, or the only one in the United States.
-        With either, exactly one listing must fit.
+        Exactly one listing must match. Without ``exchange``, the only match in the United States
+        wins over other matches.
 
         Args:
-            symbol: such as ``AAPL``; any case, and ``BRK.B`` for ``BRK B``.
-            exchange: where it is listed, such as ``NASDAQ`` or ``IBIS``.
-            currency: what it trades in, such as ``EUR``; costs one more request the first time.
+            symbol: such as ``AAPL``, in upper or lower case; ``BRK.B`` also finds ``BRK B``.
+            exchange: listing exchange, such as ``NASDAQ`` or ``IBIS``; None for any.
+            currency: trading currency, such as ``EUR``; None for any. The first lookup with a
+                currency costs one more request.
 
         Raises:
-            SymbolNotFound: no listing fits.
-            AmbiguousSymbol: several fit; the error lists them.
-            InvalidRequest: this cannot be a symbol.
+            SymbolNotFound: no listing matches.
+            AmbiguousSymbol: several listings match; the error lists them.
+            InvalidRequest: the symbol, exchange or currency is invalid.
         """
         key = rules.key_for(symbol, exchange, currency)
         conid = self._table.get(key, rt.monotonic())
@@ -81,24 +83,24 @@ class AsyncSymbolCache:
     ) -> dict[str, int]:
         """Return the conids of many stocks or funds, by their symbols as they were given.
 
-        As `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``).
+        Like `conid_for`, but hundreds of symbols share one call (``GET /trsrv/stocks``). If a
+        symbol raises an error, the others stay cached: calling again without it costs nothing.
 
         Args:
             symbols: such as ``["AAPL", "BRK.B"]``.
-            exchange: where all of them are listed.
-            currency: what all of them trade in; costs a request for each 200 listings.
+            exchange: listing exchange of all of them; None for any.
+            currency: trading currency of all of them; None for any. It costs one more request for
+                every 200 listings.
 
         Raises:
-            SymbolNotFound: no listing fits the first symbol that has none.
-            AmbiguousSymbol: several fit the first symbol that is not clear.
-            InvalidRequest: one of these cannot be a symbol. Nothing was sent.
-
-        All others are remembered when one raises: asking again without it costs nothing.
+            SymbolNotFound: a symbol has no matching listing; the error is about the first one.
+            AmbiguousSymbol: a symbol has several; the error is about the first one.
+            InvalidRequest: an argument is invalid; nothing was sent.
         """
         if isinstance(symbols, str):
-            raise InvalidRequest("symbols are a list of texts; conid_for takes a single one")
+            raise InvalidRequest("symbols must be a list of texts; for one symbol use conid_for()")
         if not isinstance(symbols, Iterable):
-            raise InvalidRequest(f"symbols are a list of texts, not {shown(symbols)}")
+            raise InvalidRequest(f"symbols must be a list of texts, not {shown(symbols)}")
         keys = {symbol: rules.key_for(symbol, exchange, currency) for symbol in symbols}
         now = rt.monotonic()
         missing = {key[0]: key for key in keys.values() if not self._table.knows(key, now)}
@@ -114,14 +116,14 @@ class AsyncSymbolCache:
         return conids
 
     async def _look_up_many(self, keys: list[rules.Key]) -> dict[rules.Key, AmbiguousSymbol]:
-        """Remember what one call finds; return what it leaves open."""
-        answer = await self._client._pipeline.call(
+        """Look up symbols with one call and cache the contracts; return the ambiguous ones."""
+        response = await self._client._pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
             params={"symbols": [symbol for symbol, _, _ in keys]},
         )
-        found = {key: rules.listings(key[0], answer) for key in keys}
+        found = {key: rules.listings(key[0], response) for key in keys}
         if keys[0][2]:
             every = [each for candidates in found.values() for each in candidates]
             known = {each.conid: each for each in await self._with_currencies(every)}
@@ -137,7 +139,7 @@ class AsyncSymbolCache:
         return unclear
 
     async def _look_up(self, key: rules.Key) -> int:
-        # Somebody else may have found it between our look and our turn.
+        # Another caller may have found it since `conid_for` looked.
         conid = self._table.get(key, rt.monotonic())
         if conid is not None:
             return conid
@@ -157,39 +159,39 @@ class AsyncSymbolCache:
         return conid
 
     async def listings(self, symbol: str) -> list[Listing]:
-        """Return every listing of a symbol, for choosing by hand (``GET /trsrv/stocks``).
+        """Return all listings of a symbol, so that you can choose one (``GET /trsrv/stocks``).
 
-        The list is empty for an unknown symbol.
+        The list is empty if the symbol is unknown.
         """
         return await self._listings(rules.normalise(symbol))
 
     async def _listings(self, symbol: str) -> list[Listing]:
         pipeline: AsyncPipeline = self._client._pipeline
-        answer = await pipeline.call(
+        response = await pipeline.call(
             rules.STOCKS,
             dict[str, list[StockCompany]],
             self._client._settings,
             params={"symbols": symbol},
         )
-        return rules.listings(symbol, answer)
+        return rules.listings(symbol, response)
 
     async def _with_currencies(self, candidates: list[Listing]) -> list[Listing]:
         known: list[Listing] = []
         for first in range(0, len(candidates), rules.MAX_DEFINITIONS):
             part = candidates[first : first + rules.MAX_DEFINITIONS]
-            answer = await self._client._pipeline.call(
+            response = await self._client._pipeline.call(
                 rules.DEFINITIONS,
                 ContractDefinitions,
                 self._client._settings,
                 params={"conids": [each.conid for each in part]},
             )
-            known += rules.with_currencies(part, answer)
+            known += rules.with_currencies(part, response)
         return known
 
     def forget(self, symbol: str) -> None:
-        """Forget a symbol on all exchanges, so that it is looked up anew."""
+        """Remove a symbol from the cache, on all exchanges, so that it is looked up again."""
         self._table.forget(rules.normalise(symbol))
 
     def clear(self) -> None:
-        """Forget all symbols."""
+        """Remove all symbols from the cache."""
         self._table.clear()

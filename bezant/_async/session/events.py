@@ -1,4 +1,4 @@
-"""The session's changes, one after the other."""
+"""Iterator over the changes of the session's state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..waiting import wait_for
 
 
 class AsyncSessionEvents:
-    """The session's changes as they come: a context manager and an iterator.
+    """Context manager and iterator over the changes of the session's state.
 
-    Made by ``client.session.events()``. It ends with its context or with the client. It asks for
-    nothing itself: changes are learned from calls about the session, the keepalive's above all.
+    Made by ``client.session.events()``. It ends with its context or with the client. It sends no
+    requests: it reports what other calls reveal about the session, above all the keepalive's.
     """
 
     def __init__(self, pipeline: AsyncPipeline) -> None:
@@ -34,7 +34,9 @@ class AsyncSessionEvents:
     async def __aenter__(self) -> Self:
         self._pipeline.check()
         if self._entered:
-            raise InvalidRequest("session events can be entered once; ask for new ones")
+            raise InvalidRequest(
+                "session events can be entered once; call client.session.events() again"
+            )
         self._entered = True
         self._pipeline.session_listeners.append(self._take_in)
         self._pipeline.workers.append(self)
@@ -44,7 +46,7 @@ class AsyncSessionEvents:
         await self.stop()
 
     async def stop(self) -> None:
-        """Listen no longer, and end whoever waits. Doing so twice is fine."""
+        """Stop listening, and end the iteration. Stopping twice is harmless."""
         self._ended = True
         if self._take_in in self._pipeline.session_listeners:
             self._pipeline.session_listeners.remove(self._take_in)
@@ -56,15 +58,18 @@ class AsyncSessionEvents:
         """Return the next change.
 
         Args:
-            timeout: seconds to wait; None for as long as it takes.
+            timeout: seconds to wait; None (the default) for no limit.
 
         Returns:
-            None when the time-out, or the end of the events, was first.
+            The change; None after the timeout, or at the end of the events.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
         if not self._entered:
-            raise InvalidRequest("use the session's events in a with statement")
+            raise InvalidRequest(
+                "the session events were not entered; use client.session.events() in a with "
+                "statement"
+            )
         try:
             return await wait_for(self._notifier, self._take, lambda: self._ended, timeout)
         except TimeoutError:

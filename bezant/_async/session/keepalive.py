@@ -1,4 +1,4 @@
-"""Keeping the session alive."""
+"""Keepalive: sends tickles in the background so that IBKR does not end the session."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Callback = Callable[[BezantError], object]
 
 
 class AsyncKeepalive:
-    """Sends ``POST /tickle`` now and then beside the program, whatever happens.
+    """Background worker that sends ``POST /tickle`` at an interval.
 
-    Made by ``client.keepalive()``. It survives every error, ends with `stop`, with its context,
-    with the client, or when nothing refers to the client any more, and never keeps the process
-    alive. After three failures in a row the pauses grow, up to five times the interval.
+    Made by ``client.keepalive()``. It keeps running after errors and backs off after three failures
+    in a row, up to five times the interval. It ends with `stop`, with its context, with the client,
+    or when nothing refers to the client anymore. It does not keep the process alive.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class AsyncKeepalive:
         self._on_lost = on_lost
         self._on_restored = on_restored
         self._interval = interval
-        # The worker must not hold the client: a forgotten client ends its keepalive, at once.
+        # The worker must not keep the client alive: garbage collection of the client ends it.
         self._pipeline = weakref.ref(pipeline, self._forgotten)
         self._worker = rt.Worker(self._run, "bezant-keepalive")
         pipeline.workers.append(self)
@@ -54,7 +54,7 @@ class AsyncKeepalive:
 
     @property
     def running(self) -> bool:
-        """Whether it still works."""
+        """Whether the keepalive is running."""
         return self._worker.alive and not self._stopping.is_set()
 
     @property
@@ -64,22 +64,22 @@ class AsyncKeepalive:
 
     @property
     def last_success(self) -> datetime | None:
-        """When a tickle last succeeded."""
+        """Time of the last successful tickle, in UTC; None if there was none."""
         return _moment(self._state.last_success)
 
     @property
     def last_failure(self) -> datetime | None:
-        """When a tickle last failed."""
+        """Time of the last failed tickle, in UTC; None if there was none."""
         return _moment(self._state.last_failure)
 
     @property
     def last_error(self) -> BezantError | None:
-        """Why the last one that failed did."""
+        """Error of the last failed tickle; None if there was none."""
         return self._state.last_error
 
     @property
     def failures(self) -> int:
-        """How many in a row have failed."""
+        """Number of consecutive failed tickles."""
         return self._state.failures
 
     def _forgotten(self, _pipeline: object) -> None:
@@ -103,8 +103,8 @@ class AsyncKeepalive:
         except BezantError as failure:
             error = failure
         except Exception as failure:
-            error = BezantError(f"unexpected: {failure!r}", operation=TICKLE.operation.name)
-            _logger.exception("the keepalive met an error that it does not know")
+            error = BezantError(f"unexpected error: {failure!r}", operation=TICKLE.operation.name)
+            _logger.exception("unexpected error in the keepalive; it keeps running")
         else:
             change = self._state.answered(tickle, rt.wall_time())
             await self._tell(change)
@@ -124,10 +124,10 @@ class AsyncKeepalive:
             elif self._on_restored is not None:
                 await rt.call(self._on_restored)
         except Exception:
-            _logger.exception("a callback of the keepalive failed")
+            _logger.exception("a callback of the keepalive raised an error; it keeps running")
 
     async def stop(self) -> None:
-        """End it at once, in the middle of a call if need be. Doing so twice is fine."""
+        """Stop at once, even in the middle of a call. Stopping twice is harmless."""
         self._stopping.set()
         pipeline = self._pipeline()
         if pipeline is not None and self in pipeline.workers:

@@ -1,4 +1,4 @@
-"""The session, as one place to look."""
+"""The gateway's session: its state, waiting for it, opening it."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ Region = Literal["america", "europe", "asia"]
 
 
 class AsyncSession:
-    """What is known about login and brokerage session, and how to wait for them or open the latter.
+    """State of the login and the brokerage session, and methods to wait for them or open them.
 
-    The login is made in a browser. The brokerage session, which orders and market data need, hangs
-    on it and can end alone: `initialize` opens it again. This learns from every call about the
-    session, the keepalive's tickles included, from login pages and from brokerage calls that find
-    no brokerage session; by itself it asks for nothing. Made by ``client.session``.
+    You log in with a browser. The brokerage session, which orders and market data need, depends on
+    the login and can end alone; `initialize` opens it again. The state comes from all calls about
+    the session, keepalive tickles included, from login pages, and from brokerage calls that find no
+    brokerage session. Reading it sends no request. Made by ``client.session``.
     """
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
@@ -64,73 +64,76 @@ class AsyncSession:
 
     @property
     def state(self) -> SessionState:
-        """What is known of both now, in one word."""
+        """Last known state of the login and the brokerage session, as one value."""
         return self._pipeline.session.state
 
     @property
     def login(self) -> LoginState:
-        """What is known of the login: only a login in the browser brings it back."""
+        """Last known state of the login. If it is lost, log in with a browser."""
         return self.state.login
 
     @property
     def brokerage(self) -> BrokerageState:
-        """What is known of the brokerage session: `initialize` opens it if it is closed."""
+        """Last known state of the brokerage session. If it is closed, `initialize` opens it."""
         return self.state.brokerage
 
     @property
     def ready(self) -> bool:
-        """Whether it could be used when it was last heard of."""
+        """Whether the session can be used, as far as known."""
         return self.state is SessionState.ESTABLISHED
 
     @property
     def status(self) -> AuthStatus | None:
-        """The flags that came last, None for none yet."""
+        """The session's flags from the last response that had them; None if there was none."""
         return self._pipeline.session.status
 
     @property
     def last_tickle(self) -> datetime | None:
-        """When a tickle was last answered."""
+        """Time of the last response to a tickle, in UTC; None if there was none."""
         return _moment(self._pipeline.session.last_tickle)
 
     @property
     def sso_expires(self) -> datetime | None:
-        """When the login's present token ends; None where the gateway has not said so.
+        """Expiry of the login's current token, in UTC; None if the gateway did not send it.
 
-        The token is valid for about ten minutes and renews itself, so this is not when somebody has
-        to log in again: see `daily_end`. A time that has passed means that the session is gone.
+        The token is valid for about 10 minutes and renews itself, so you need not log in again at
+        this time: see `daily_end`. A time in the past means that the session has ended.
         """
         return _moment(self._pipeline.session.sso_expires)
 
     def daily_end(self, region: Region = "america") -> datetime:
-        """Return when the session will end next, whatever is done: at midnight of its region.
+        """Return the next midnight of the session's region, when IBKR ends every session.
 
-        Somebody has to log in again after it.
+        After that you have to log in again.
 
         Args:
-            region: where IBKR's servers for the user are: ``america`` (New York), ``europe``
-                (Zug) or ``asia`` (Hong Kong).
+            region: location of IBKR's servers for the user: ``america`` (New York, the default),
+                ``europe`` (Zug) or ``asia`` (Hong Kong).
 
         Returns:
-            A time of that region; subtract ``datetime.now(UTC)`` for what is left.
+            A time in the time zone of that region; subtract ``datetime.now(UTC)`` to get the time
+            that is left.
 
         Raises:
-            InvalidRequest: there is no such region.
+            InvalidRequest: the region is unknown.
         """
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few ask, and it takes a while
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # slow to import and rarely needed
 
         zone = REGIONS.get(region) if isinstance(region, str) else None
         if zone is None:
             raise InvalidRequest(f"region must be one of {', '.join(REGIONS)}, not {shown(region)}")
         try:
             now = datetime.fromtimestamp(rt.wall_time(), ZoneInfo(zone))
-        except ZoneInfoNotFoundError as error:  # Windows has none of its own
-            raise InvalidRequest("the time zones are missing here: pip install tzdata") from error
+        except ZoneInfoNotFoundError as error:  # Windows has no time zone database
+            raise InvalidRequest(
+                "this system has no time zone database; run: pip install tzdata"
+            ) from error
         return next_midnight(now)
 
     def events(self) -> AsyncSessionEvents:
-        """Return the changes of the session from now on, as they come.
+        """Return an iterator over the session's changes from now on.
 
-        A context manager and an iterator of `SessionChange` that ends with the client:
+        It is a context manager, yields `SessionChange`, and ends with the client:
 
         ```python
         async with client.session.events() as changes:
@@ -142,10 +145,10 @@ class AsyncSession:
         return AsyncSessionEvents(self._pipeline)
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
-        """Call a function with each `SessionChange`, and return what ends that.
+        """Register a callback for each `SessionChange`; return a function that removes it.
 
-        It is called by whichever call or keepalive learns of the change, so it should be quick. An
-        error in it is logged and goes no further.
+        The call or keepalive that detects the change runs the callback, so it should be quick. If
+        it raises, the error is logged and ignored.
         """
         check_callable("listener", listener)
         listeners = self._pipeline.session_listeners
@@ -158,12 +161,13 @@ class AsyncSession:
         return end
 
     async def refresh(self) -> SessionState:
-        """Ask the gateway (``POST /iserver/auth/status``) and return the state.
+        """Query the gateway (``POST /iserver/auth/status``) and return the state.
 
-        A session that cannot be used is an answer here, not an error.
+        If the session cannot be used or the gateway cannot be reached, the state says so and no
+        error is raised.
 
         Raises:
-            BezantError: something else went wrong than the session or the connection.
+            BezantError: the call failed for another reason than the session or the connection.
         """
         try:
             await self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
@@ -174,14 +178,14 @@ class AsyncSession:
     async def wait_ready(self, timeout: float = 60.0) -> AuthStatus:
         """Wait until the session can be used, and return its flags.
 
-        Somebody may be logging in meanwhile, so being logged out is waited for, too.
+        It also waits while nobody is logged in, because somebody may be logging in right now.
 
         Args:
-            timeout: seconds after which to give up.
+            timeout: seconds after which to give up; 60 by default.
 
         Raises:
-            SessionError: what was wrong when the time was up.
-            HttpError: the gateway did not answer when the time was up.
+            SessionError: the session could still not be used when the time was up.
+            HttpError: the gateway did not respond when the time was up.
         """
         check_seconds("timeout", timeout)
         polling = AsyncPolling(POLL, timeout)
@@ -204,30 +208,31 @@ class AsyncSession:
     async def initialize(self, *, compete: bool = False, timeout: float = 60.0) -> AuthStatus:
         """Open the brokerage session (``POST /iserver/auth/ssodh/init``) and wait for it.
 
-        It leaves an open session alone, because opening it again would end it. If the session is
-        authenticated but not established within a few seconds, it opens the session again. Several
-        callers at once open it once.
+        An open session stays as it is, because opening it again would end it. If the session is
+        authenticated but not established within a few seconds, it is opened again. Concurrent calls
+        open it once.
 
         Args:
-            compete: end another session of the same user name. It may be somebody's trading.
-            timeout: seconds to wait until it is ready.
+            compete: end another session of the same user name. Somebody may be trading in it.
+            timeout: seconds to wait until the session is ready; 60 by default.
 
         Raises:
             NotAuthenticated: nobody is logged in, or the brokerage session could not be opened;
                 only a login in the browser helps.
-            CompetingSession: another session has the user name, and ``compete`` is False.
-            NoSession: the gateway refuses without ``compete``, or has no line to the backend.
-            SessionError: it could not be used when the time was up.
-            InvalidRequest: an argument cannot be used.
+            CompetingSession: the user name is in use somewhere else, and ``compete`` is False.
+            NoSession: the gateway refuses without ``compete``, or has no connection to IBKR's
+                backend.
+            SessionError: the session could still not be used when the time was up.
+            InvalidRequest: an argument is invalid.
         """
         if not isinstance(compete, bool):
-            # It may end somebody's trading: a text that says "no" must not.
+            # True ends somebody's trading: a text such as "no", which is truthy, must not.
             raise InvalidRequest(f"compete must be True or False, not {shown(compete)}")
         check_seconds("timeout", timeout)
         pipeline = self._pipeline
 
         async def open_it() -> AuthStatus:
-            # A gateway that has just been logged in to may deny it once; a tickle knows better.
+            # Right after a login the status may wrongly be negative once; a tickle is reliable.
             tickle = await pipeline.call(TICKLE.operation, Tickle, self._settings)
             status = tickle.status
             if status is None:
@@ -253,7 +258,7 @@ class AsyncSession:
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
-            answer = await pipeline.call(
+            response = await pipeline.call(
                 INITIALIZE_SESSION.operation, anything, self._settings, json=body
             )
         except (BadRequest, Refused, UpstreamError) as failure:
@@ -262,7 +267,7 @@ class AsyncSession:
                 f"the gateway refused to open the brokerage session: {failure.message}"
             )
         else:
-            error = refused(answer, compete=compete)
+            error = refused(response, compete=compete)
         pipeline.forget_session()
         if error is None:
             try:

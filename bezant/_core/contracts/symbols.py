@@ -1,4 +1,4 @@
-"""From a stock's symbol to one contract."""
+"""Symbol lookup: spelling, choice among listings, cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ...models._contracts import ContractDefinitions, Listing, StockCompany
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
@@ -14,44 +15,48 @@ from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMB
 STOCKS: Final = GET_STOCKS_BY_SYMBOL.operation
 DEFINITIONS: Final = GET_INSTRUMENT_DEFINITION.operation
 
-# IBKR takes up to 200 contracts in one call.
+# IBKR accepts up to 200 contracts in one call.
 MAX_DEFINITIONS: Final = 200
-# Bytes of symbols in one call: the gateway takes 4,096 for all of the request's first line.
+# Bytes of symbols in one call: the gateway accepts 4,096 bytes for the whole request line.
 _MOST_IN_LINE: Final = 3_000
-# A symbol that is unknown today may be listed tomorrow.
+# Seconds: an unknown symbol may be listed later.
 FORGET_MISSES_AFTER: Final = 300.0
 
-# Other people write BRK.B, BRK-B or BRK/B for what IBKR calls "BRK B". A dot at the end stays:
-# "BP." is a symbol in London.
+# IBKR writes "BRK B" where others write BRK.B, BRK-B or BRK/B. A dot at the end stays: "BP." is a
+# symbol in London.
 _SHARE_CLASS = re.compile(r"([A-Z0-9]+)[./-]([A-Z]{1,2})")
 
 Key = tuple[str, str, str]
 
 
 def normalise(symbol: str) -> str:
-    """Return a symbol as IBKR spells it.
+    """Return a symbol in IBKR's spelling.
 
     Raises:
-        InvalidRequest: it cannot be the symbol of a stock.
+        InvalidRequest: the text cannot be the symbol of a stock.
     """
     if not isinstance(symbol, str):
-        raise InvalidRequest(f"a symbol is text, not {type(symbol).__name__}")
+        raise InvalidRequest(f"a symbol must be text such as 'AAPL', not {type(symbol).__name__}")
     text = " ".join(symbol.split()).upper()
     if not text or len(text) > 40 or "," in text or not text.isprintable():
-        raise InvalidRequest(f"{symbol[:60]!r} is not one stock's symbol, such as 'AAPL'")
+        raise InvalidRequest(
+            f"{symbol[:60]!r} is not a stock symbol; pass one symbol such as 'AAPL'"
+        )
     share_class = _SHARE_CLASS.fullmatch(text)
     return f"{share_class[1]} {share_class[2]}" if share_class else text
 
 
 def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
-    """Return what a lookup is remembered by.
+    """Return the cache key of a lookup.
 
     Raises:
-        InvalidRequest: the symbol, exchange or currency cannot be one.
+        InvalidRequest: the symbol, exchange or currency is invalid.
     """
     for name, value in (("exchange", exchange), ("currency", currency)):
         if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise InvalidRequest(f"{name} must be text such as 'NASDAQ' or 'USD', or None")
+            raise InvalidRequest(
+                f"{name} must be text such as 'NASDAQ' or 'USD', or None, not {shown(value)}"
+            )
     return (
         normalise(symbol),
         (exchange or "").strip().upper(),
@@ -60,7 +65,7 @@ def key_for(symbol: str, exchange: str | None, currency: str | None) -> Key:
 
 
 def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
-    """Divide symbols among as few calls as take them."""
+    """Divide symbols into chunks for one call each, with as few calls as possible."""
     chunk: list[str] = []
     size = 0
     for symbol in symbols:
@@ -74,10 +79,10 @@ def chunks(symbols: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[Listing]:
-    """Return every listing that the answer has for a symbol, each contract once."""
+def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Listing]:
+    """Return the listings of a symbol in a response, each contract once."""
     found: dict[int, Listing] = {}
-    for company in answer.get(symbol) or []:
+    for company in response.get(symbol) or []:
         for contract in company.contracts or []:
             if contract.conid:
                 found.setdefault(
@@ -93,9 +98,9 @@ def listings(symbol: str, answer: Mapping[str, list[StockCompany]]) -> list[List
     return list(found.values())
 
 
-def with_currencies(found: Sequence[Listing], answer: ContractDefinitions) -> list[Listing]:
-    """Return the listings with the currencies that the definitions give."""
-    currencies = {each.conid: each.currency for each in answer.secdef or []}
+def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
+    """Return the listings with the currencies from the contract definitions."""
+    currencies = {each.conid: each.currency for each in response.secdef or []}
     return [
         Listing(
             conid=each.conid,
@@ -110,14 +115,14 @@ def with_currencies(found: Sequence[Listing], answer: ContractDefinitions) -> li
 
 
 def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
-    """Choose the one listing that fits.
+    """Choose the one listing that matches.
 
-    With an exchange or a currency given, exactly one listing must fit both. With neither, the only
-    listing, or the only one in the United States.
+    Exactly one listing must match. Without an exchange, the only match in the United States wins
+    over other matches.
 
     Raises:
-        SymbolNotFound: none fits.
-        AmbiguousSymbol: several fit.
+        SymbolNotFound: no listing matches.
+        AmbiguousSymbol: several listings match.
     """
     symbol, exchange, currency = key
     fitting = [
@@ -128,10 +133,10 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
     ]
     wish = "".join((f" on {exchange}" if exchange else "", f" in {currency}" if currency else ""))
     if not fitting:
-        others = f"; there are {_list(candidates)}" if candidates else ""
+        others = f"; its listings are {_list(candidates)}" if candidates else ""
         raise SymbolNotFound(
-            f"no stock {symbol!r}{wish} is known{others}. Options, futures, bonds and currencies "
-            "are not looked up here: see client.api.contracts",
+            f"IBKR knows no stock {symbol!r}{wish}{others}. For options, futures, bonds and "
+            "currencies use client.api.contracts",
             operation=STOCKS.name,
             symbol=symbol,
             candidates=candidates,
@@ -141,7 +146,7 @@ def choose(key: Key, candidates: Sequence[Listing]) -> Listing:
         if len(in_us) == 1 and not exchange:
             return in_us[0]
         raise AmbiguousSymbol(
-            f"{len(fitting)} listings fit {symbol!r}{wish}: {_list(fitting)}; name the exchange "
+            f"{len(fitting)} listings match {symbol!r}{wish}: {_list(fitting)}; pass the exchange "
             "or the currency",
             operation=STOCKS.name,
             symbol=symbol,
@@ -156,7 +161,11 @@ def _list(candidates: Sequence[Listing], limit: int = 8) -> str:
 
 
 class SymbolTable:
-    """What is remembered: contracts for good, misses for a while."""
+    """Cache of lookups: contracts do not expire, unknown symbols do.
+
+    Args:
+        forget_misses_after: seconds after which an unknown symbol expires; 300 by default.
+    """
 
     def __init__(self, forget_misses_after: float = FORGET_MISSES_AFTER) -> None:
         self._found: dict[Key, int] = {}
@@ -167,10 +176,10 @@ class SymbolTable:
         return len(self._found)
 
     def get(self, key: Key, now: float) -> int | None:
-        """Return the contract, None where it has to be looked up.
+        """Return the cached conid; None if it has to be looked up.
 
         Raises:
-            SymbolNotFound: it was looked up a short while ago and is not known.
+            SymbolNotFound: a recent lookup found nothing.
         """
         conid = self._found.get(key)
         if conid is not None:
@@ -189,28 +198,28 @@ class SymbolTable:
         return None
 
     def knows(self, key: Key, now: float) -> bool:
-        """Say whether there is no need to look it up: it was found, or missed a short while ago."""
+        """Return whether the cache has the result of a lookup, found or not found."""
         try:
             return self.get(key, now) is not None
         except SymbolNotFound:
             return True
 
     def found(self, key: Key, conid: int) -> None:
-        """Remember a contract."""
+        """Store the conid that a lookup has found."""
         self._found[key] = conid
         self._missed.pop(key, None)
 
     def missed(self, key: Key, error: SymbolNotFound, now: float) -> None:
-        """Remember for a while that there is none."""
+        """Store that a lookup has found nothing."""
         self._missed[key] = (now + self._forget_after, error)
 
     def forget(self, symbol: str) -> None:
-        """Forget a symbol, on all exchanges and in all currencies."""
+        """Remove a symbol, on all exchanges and in all currencies."""
         for table in (self._found, self._missed):
             for key in [key for key in list(table) if key[0] == symbol]:
                 table.pop(key, None)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all symbols."""
         self._found.clear()
         self._missed.clear()

@@ -1,4 +1,7 @@
-"""Bars without a time: IBKR sends one, with the price 0, for a window in which nothing traded."""
+"""Removal of bars without a time.
+
+IBKR sends such a bar, with the price 0, for a period in which nothing was traded.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from ...models._base import Model
 
 T = TypeVar("T")
 
-# By the model's name: where its bars are, and where a bar has its time.
+# By model name: the field with the bars, and the field of a bar with its time.
 _PLACES: Final = {"History": ("data", "time_ms"), "BarsUpdate": ("bars", "start_ms")}
 
 
 def with_times(found: T) -> T:
-    """Return an answer without the bars that have no time; anything else as it is."""
+    """Return a response without the bars that have no time; return other models as they are."""
     place = _PLACES.get(type(found).__name__)
     if place is None or not isinstance(found, Model):
         return found

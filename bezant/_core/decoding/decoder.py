@@ -1,9 +1,9 @@
-"""From bytes to models, tolerantly.
+"""Tolerant decoder: from JSON bytes to models.
 
-The fast way is one pass of msgspec over the bytes with the model's own types. Only where a value
-does not fit is the answer read once more and mended field by field: a field that can be read in
-another spelling gets its value, one that cannot becomes ``UNSET`` and is reported as drift, and
-everything around it stays.
+The fast path is one pass of msgspec over the bytes with the model's own types. If a value does not
+fit, the response is decoded again and repaired field by field: a field in another known spelling
+gets its value, an unreadable field becomes ``UNSET`` and is reported as drift, and all other fields
+stay as they are.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _REMEMBERED: Final = 1024
 
 
 def decoder(type_: Hashable) -> Decoder:
-    """Return a type's decoder.
+    """Return the cached decoder of a type.
 
     Raises:
-        TypeError: msgspec cannot decode into it.
+        TypeError: msgspec cannot decode into the type.
         Reentered: this thread is in the middle of inspecting a type.
     """
-    # Kept in a mapping, because `lru_cache` lets threads make the first one at the same time.
+    # Not `lru_cache`, which lets several threads make the first decoder at the same time.
     found = _decoders.get(type_)
     if found is None:
         found = inspect(lambda: _decoders.get(type_) or Decoder(type_))
-        if len(_decoders) >= _REMEMBERED:  # the program creates types while it runs
+        if len(_decoders) >= _REMEMBERED:  # the program creates types at run time
             _decoders.clear()
         _decoders[type_] = found
     return found
 
 
-# Beyond it writing a number out, or turning it into an int, takes a while.
+# Numbers with a larger exponent are slow to print and to convert to an int.
 _PLAIN_MAGNITUDE: Final = 1_000
 
 
-# An exponent or a length beyond reason: lose the field, not the answer.
+# A number with an excessive exponent or length stays text: the field is lost, not the response.
 def _exactly(digits: str) -> Decimal | str:
     if len(digits) > LONGEST:
         return digits
@@ -70,16 +70,16 @@ _exact = msgspec.json.Decoder(float_hook=_exactly)
 
 
 def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
-    """Decode an answer into a model, a list or mapping of models, or plain values.
+    """Decode a response into a model, a list or mapping of models, or plain values.
 
     Args:
         body: JSON text.
-        type_: what to make of it; ``Any`` for plain Python values.
+        type_: type of the return value; ``Any`` for plain Python values.
         operation: the call, for errors and reports.
-        report: is given each `Drift` found.
+        report: called with each `Drift` found.
 
     Raises:
-        DecodeError: the bytes are not JSON, or not of the outer shape that was asked for.
+        DecodeError: the bytes are not JSON, or the outermost value does not have the type.
     """
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
@@ -97,11 +97,11 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         raise _unreadable(body, operation, error) from None
     shape = _shape_of(cast("Hashable", type_))
     try:
-        result = shape.mend(value, _Place(operation, _name(type_), "", report))
+        result = shape.repair(value, _Place(operation, _name(type_), "", report))
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
     if result is _LOST or result is _NOTHING:
-        what = f"the answer should be {_name(type_)}, the gateway sent {_found(value)}"
+        what = f"the response should be {_name(type_)}, but the gateway sent {_found(value)}"
         raise DecodeError(what, operation=operation, body=excerpt(body))
     return cast("T", result)
 
@@ -109,14 +109,14 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
 def mend(
     value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
 ) -> T:
-    """Make a model of an object that has been decoded into plain values.
+    """Convert an object of plain values to a model; repair it field by field if it does not fit.
 
     Args:
         value: the object.
         type_: the model.
         operation: the call or topic, for reports.
-        report: is given each `Drift` found.
-        fit: whether all its numbers are known to be fit.
+        report: called with each `Drift` found.
+        fit: whether all its numbers are known to be finite and of a plausible size.
     """
     try:
         found = convert(value, type_)
@@ -125,7 +125,7 @@ def mend(
     except (*_UNREADABLE, Reentered):
         pass
     place = _Place(operation, type_.__name__, "", report)
-    return cast("T", _shape_of(cast("Hashable", type_)).mend(value, place))
+    return cast("T", _shape_of(cast("Hashable", type_)).repair(value, place))
 
 
 def plain(body: bytes, operation: str) -> Any:
@@ -141,9 +141,11 @@ def plain(body: bytes, operation: str) -> Any:
 
 
 def loads(body: bytes) -> Any:
-    """Decode JSON; where a number is too large for a float, all fractions are exact decimals.
+    """Decode JSON into plain values.
 
-    Numbers beyond reason are texts then, and what `_lenient` reads is read.
+    If a number is too large for a float, or the text is not strictly JSON, it is decoded again:
+    all fractions become exact decimals, numbers of an implausible size become text, and the
+    deviations that `_lenient` lists are accepted.
 
     Raises:
         ValueError: the bytes are not JSON.
@@ -165,7 +167,7 @@ def _exact_values(body: bytes) -> Any:
             raise error from None
 
 
-# A surrogate without its other half, among other escapes.
+# Matches escapes; the group "half" is a surrogate without its other half.
 _SURROGATE: Final = (
     r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
@@ -173,16 +175,17 @@ _SURROGATE: Final = (
 
 
 def _lenient(body: bytes) -> Any:
-    """Decode JSON with parts that are not JSON.
+    """Decode JSON with common deviations from the standard.
 
-    Accepts text in another encoding or with control characters, half a surrogate pair, a byte order
-    mark, and numbers that are not finite (None) or beyond reason (a text).
+    It accepts text in another encoding or with control characters, half a surrogate pair, a byte
+    order mark, numbers that are not finite (they become None) and numbers of an implausible size
+    (they become text).
 
     Raises:
         ValueError: the bytes are not JSON.
         RecursionError: they are nested too deeply.
     """
-    import json  # few need it
+    import json  # rarely needed
 
     def whole(match: re.Match[str]) -> str:
         return "\\ufffd" if match["half"] else match[0]
@@ -197,10 +200,10 @@ def _lenient(body: bytes) -> Any:
 
 def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
     if not body:
-        return DecodeError("the answer is empty where JSON was expected", operation=operation)
+        return DecodeError("the response is empty; JSON was expected", operation=operation)
     reason = str(error) or type(error).__name__
     return DecodeError(
-        f"the answer is not JSON ({reason}): {excerpt(body)!r}",
+        f"the response is not JSON ({reason}): {excerpt(body)!r}",
         operation=operation,
         body=excerpt(body),
     )

@@ -1,4 +1,4 @@
-"""Values of a response that do not fit their model."""
+"""Drift: response fields that do not have the type that the model declares."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Drift(NamedTuple):
-    """A field whose value did not have the type that the model says.
+    """A response field that does not have the type that the model declares.
 
     Attributes:
-        operation: the call whose answer it was in.
-        model: the model's name.
-        field: the field's name on the wire.
-        expected: the type in the model.
-        found: the JSON type that came; never the value.
+        operation: the call, such as ``GET /iserver/accounts``, or the topic of a stream.
+        model: name of the model.
+        field: name of the field in the JSON.
+        expected: type that the model declares.
+        found: JSON type that the gateway sent; never the value.
     """
 
     operation: str
@@ -26,7 +26,7 @@ class Drift(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{self.operation}: {self.model}.{self.field} should be {self.expected}, "
-            f"the gateway sent {self.found}"
+            f"but the gateway sent {self.found}"
         )
 
 

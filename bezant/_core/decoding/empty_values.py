@@ -94,7 +94,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
     def is_known(node: look.Type) -> bool:
-        """Walk through a type; False where it has parts with names of their own."""
+        """Collect a type's fields; return False if it contains mappings or foreign types."""
         for part in members(node):
             if isinstance(part, look.ListType):
                 if not is_known(part.item_type):

@@ -1,8 +1,8 @@
-"""One lock around msgspec's first inspection of every type.
+"""Lock around msgspec's first inspection of each type.
 
-msgspec publishes a type's description before it is complete. Another thread that decodes into the
-type at that moment crashes the interpreter (docs/upstream-msgspec.md). A type that was inspected
-once needs no lock. The runtime installs the lock, because the core cannot make one.
+msgspec publishes a type's description before it is complete. If another thread decodes into the
+type at that moment, the interpreter crashes (docs/upstream-msgspec.md). A type that was inspected
+once needs no lock. The runtime installs the lock, because the core must not use threads.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _REMEMBERED: Final = 1024
 class Reentered(Exception):
     """A signal handler or finaliser runs in the middle of this thread's own inspection.
 
-    What msgspec knows of the type is incomplete, and this thread cannot wait for itself.
+    msgspec's description of the type is incomplete, and this thread cannot wait for itself.
     """
 
 
 def use_lock(lock: AbstractContextManager[object]) -> None:
-    """Install the lock. It must be reentrant."""
+    """Install the lock, which must be reentrant."""
     global _lock
     _lock = lock
 
 
 def inspect(build: Callable[[], T]) -> T:
-    """Return what a function makes that lets msgspec inspect a type.
+    """Call a function that makes msgspec inspect a type, and return its result.
 
     Raises:
-        Reentered: this thread is in the middle of an inspection already.
+        Reentered: this thread is already in the middle of an inspection.
     """
     global _inspecting
     with _lock:
@@ -52,16 +52,16 @@ def inspect(build: Callable[[], T]) -> T:
 
 
 def convert(value: object, type_: Any) -> Any:
-    """Convert plain values as msgspec does, in its lax mode.
+    """Convert plain values to a type with msgspec, in its lax mode.
 
     Raises:
         Reentered: this thread is in the middle of an inspection.
         msgspec.ValidationError: the values do not fit the type.
-        TypeError: msgspec cannot convert into it.
+        TypeError: msgspec cannot convert into the type.
     """
     if type_ not in _inspected:
         inspect(lambda: msgspec.json.Decoder(type_))
-        if len(_inspected) >= _REMEMBERED:  # the program creates types while it runs
+        if len(_inspected) >= _REMEMBERED:  # the program creates types at run time
             _inspected.clear()
         _inspected.add(type_)
     return msgspec.convert(value, type_, strict=False)

@@ -1,4 +1,4 @@
-"""Models from JSON that somebody kept."""
+"""Models from stored JSON, for `Model.from_json`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ M = TypeVar("M", bound=Model)
 
 
 def from_json(data: bytes | str, model: type[M]) -> M:
-    """Return a model of JSON, as a client reads it.
+    """Decode JSON into a model with the client's own decoder.
 
     Raises:
-        DecodeError: it cannot be read.
+        DecodeError: the JSON cannot be read into the model.
     """
     name = f"{model.__name__}.from_json"
     if isinstance(data, str):
         data = data.encode("utf-8", "replace")
     elif not isinstance(data, bytes):
-        raise DecodeError(f"give it text or bytes, not a {type(data).__name__}", operation=name)
+        raise DecodeError(
+            f"data must be JSON as str or bytes, not {type(data).__name__}", operation=name
+        )
     drifts: list[Drift] = []
     try:
         found = decode(data, model, operation=name, report=drifts.append)
     except TypeError as error:
         raise DecodeError(
-            f"{model.__name__} is sent and never received: {error}", operation=name
+            f"{model.__name__} is a model for requests only, it cannot be read from JSON: {error}",
+            operation=name,
         ) from None
     for drift in dict.fromkeys(drifts):
         warnings.warn(str(drift), DriftWarning, stacklevel=3)

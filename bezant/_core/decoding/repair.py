@@ -1,4 +1,4 @@
-"""Reading a value field by field where the fast pass refused it."""
+"""Repair: reads values field by field after msgspec's fast pass has refused them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .inspection import Reentered, convert
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
 
-_LOST: Any = object()  # could not be read
-_NOTHING: Any = object()  # one of the spellings of "nothing"
+_LOST: Any = object()  # the value could not be read
+_NOTHING: Any = object()  # the value is one of the gateway's spellings of "no value"
 
 
 class _Place(NamedTuple):
@@ -40,13 +40,13 @@ class _Place(NamedTuple):
 
 
 class _Scalar:
-    """A number, flag, text or time: one converter."""
+    """A number, boolean, text or time, read by one converter."""
 
     def __init__(self, type_: object, convert: Callable[[object], object]) -> None:
         self.name = _name(type_)
         self.convert = convert
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         try:
             converted = self.convert(value)
         except (ValueError, ArithmeticError):
@@ -55,13 +55,13 @@ class _Scalar:
 
 
 class _Native:
-    """A type that msgspec reads itself and for which there is no other spelling."""
+    """A type with only one spelling, read by msgspec."""
 
     def __init__(self, type_: object) -> None:
         self.name = _name(type_)
         self.type = type_
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         if self.type is Any or self.type is object:
             return _with_floats(value)
         try:
@@ -76,7 +76,7 @@ class _List:
         self.name = _name(type_)
         self.item = item
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         if value == "":
             return _NOTHING
         if not isinstance(value, list):
@@ -84,8 +84,8 @@ class _List:
         shape = _shape_of(self.item)
         if not place.field:
             place = place._replace(field="[]")
-        mended = (shape.mend(each, place) for each in cast("list[object]", value))
-        return [each for each in mended if each is not _LOST and each is not _NOTHING]
+        repaired = (shape.repair(each, place) for each in cast("list[object]", value))
+        return [each for each in repaired if each is not _LOST and each is not _NOTHING]
 
 
 class _Mapping:
@@ -93,7 +93,7 @@ class _Mapping:
         self.name = _name(type_)
         self.value = value
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         if value == "":
             return _NOTHING
         if not isinstance(value, dict):
@@ -103,9 +103,9 @@ class _Mapping:
             place = place._replace(field="{}")
         result: dict[str, Any] = {}
         for key, each in cast("dict[str, object]", value).items():
-            mended = shape.mend(each, place)
-            if mended is not _LOST and mended is not _NOTHING:
-                result[key] = mended
+            repaired = shape.repair(each, place)
+            if repaired is not _LOST and repaired is not _NOTHING:
+                result[key] = repaired
         return result
 
 
@@ -115,12 +115,12 @@ class _Struct:
         self.type = type_
         self.fields: dict[str, tuple[str, Hashable]] | None = None
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         if value == "":
             return _NOTHING
         if not isinstance(value, dict):
             return place.lost(self.name, value)
-        if self.fields is None:  # filled late: models may refer to themselves
+        if self.fields is None:  # not in __init__, because models may refer to themselves
             self.fields = {
                 each.encode_name: (each.name, each.type)
                 for each in msgspec.structs.fields(self.type)
@@ -130,9 +130,9 @@ class _Struct:
             if key in self.fields:
                 name, type_ = self.fields[key]
                 inner = place._replace(model=self.name, field=key)
-                mended = _shape_of(type_).mend(each, inner)
-                if mended is not _LOST and mended is not _NOTHING:
-                    result[name] = mended
+                repaired = _shape_of(type_).repair(each, inner)
+                if repaired is not _LOST and repaired is not _NOTHING:
+                    result[name] = repaired
         try:
             return self.type(**result)
         except TypeError:  # a field without a default is missing
@@ -144,17 +144,17 @@ class _Maybe:
         self.inner = inner
         self.nullable = nullable
 
-    def mend(self, value: object, place: _Place) -> Any:
+    def repair(self, value: object, place: _Place) -> Any:
         if value is None and self.nullable:
             return None
-        mended = self.inner.mend(value, place)
-        if mended is _NOTHING:
+        repaired = self.inner.repair(value, place)
+        if repaired is _NOTHING:
             return None if self.nullable else UNSET
-        return mended
+        return repaired
 
 
 def _with_floats(value: object) -> object:
-    """Give plain values the number types that the fast way gives them."""
+    """Convert decimals in plain values to floats, as the fast path returns them."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Which market data fields a subscription asks for."""
+"""Sets of market data fields, for snapshots and subscriptions."""
 
 from __future__ import annotations
 
@@ -11,80 +11,93 @@ from ..._wire.market_data_fields import ALIASES, CODES, MEANINGS, NAMES
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# IBKR takes up to 50 fields in one request.
+# IBKR accepts up to 50 fields in one request.
 MAX_FIELDS: Final = 50
+_UNKNOWN_FIELD: Final = "; pass IBKR's field id to MarketDataFields.from_codes() instead"
 _DEFAULT_L1: Final = ("31", "84", "86", "88", "85", "7059")
 
 
 class MarketDataFields:
-    """An ordered set of market data fields, each once.
+    """Ordered set of market data fields.
 
-    Make one from our names or from IBKR's field ids::
+    Make a set from bezant's names or from IBKR's field ids::
 
         MarketDataFields.default_l1()
         MarketDataFields.from_names("last", "bid", "ask", "volume")
         MarketDataFields.from_codes("31", "7308")
 
-    Two sets are joined with ``|``.
+    ``|`` joins two sets.
     """
 
     __slots__ = ("_codes",)
 
     def __init__(self, codes: Iterable[str | int]) -> None:
         if isinstance(codes, str):
-            raise InvalidRequest(f"use MarketDataFields.from_codes({codes[:40]!r})")
+            raise InvalidRequest(
+                "codes must be a list of field ids, not text; use "
+                f"MarketDataFields.from_codes({codes[:40]!r})"
+            )
         if not isinstance(codes, Iterable):
-            raise InvalidRequest(f"codes must be field ids such as '31', not {shown(codes)}")
+            raise InvalidRequest(
+                f"codes must be a list of field ids such as '31', not {shown(codes)}"
+            )
         found: dict[str, None] = {}
         for code in codes:
             if not isinstance(code, str | int) or not re.fullmatch(r"[0-9]{1,6}", _text(code)):
-                raise InvalidRequest(f"{shown(code)} is not a field id, such as '31'")
+                raise InvalidRequest(
+                    f"a market data field id must be a number such as '31', not {shown(code)}"
+                )
             found[str(code)] = None
         if not found:
-            raise InvalidRequest("name at least one market data field")
+            raise InvalidRequest("no market data field was given; pass at least one")
         if len(found) > MAX_FIELDS:
-            raise InvalidRequest(f"IBKR takes up to {MAX_FIELDS} fields, not {len(found)}")
+            raise InvalidRequest(
+                f"IBKR accepts up to {MAX_FIELDS} market data fields in a request, not "
+                f"{len(found)}; pass fewer"
+            )
         self._codes = tuple(found)
 
     @classmethod
     def default_l1(cls) -> Self:
-        """Return last, bid, ask, bid size, ask size and last size."""
+        """Return level 1 data: last, bid, ask, bid size, ask size and last size."""
         return cls(_DEFAULT_L1)
 
     @classmethod
     def from_codes(cls, *codes: str | int) -> Self:
-        """Return fields by IBKR's ids, known or not.
+        """Return fields by IBKR's ids, also ids that bezant has no name for.
 
         Raises:
-            InvalidRequest: an id is not a number, or there are none or too many.
+            InvalidRequest: an id is not a number, or there are no ids or more than 50.
         """
         return cls(codes)
 
     @classmethod
     def from_names(cls, *names: str) -> Self:
-        """Return fields by our names, such as ``bid`` or ``implied_vol_percent``.
+        """Return fields by bezant's names, such as ``bid`` or ``implied_vol_percent``.
 
         Raises:
-            InvalidRequest: a name is not known, or there are none or too many.
+            InvalidRequest: a name is unknown, or there are no names or more than 50.
         """
         codes: list[str] = []
         for name in names:
             if not isinstance(name, str):
                 raise InvalidRequest(
-                    f"a market data field is a name such as 'bid', not {shown(name)}"
+                    f"a market data field must be a name such as 'bid', not {shown(name)}"
                 )
             code = CODES.get(name) or ALIASES.get(name)
             if code is None:
-                # Comparing takes time that grows with the square of the length.
+                # The comparison takes quadratic time, so the name is cut off.
                 near = difflib.get_close_matches(name[:40], CODES, 3)
                 hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-                raise InvalidRequest(f"{shown(name)} is not a market data field{hint}")
+                raise InvalidRequest(
+                    f"{shown(name)} is not a market data field{hint or _UNKNOWN_FIELD}"
+                )
             codes.append(code)
         return cls(codes)
 
     @property
     def docs(self) -> dict[str, str]:
-        """What each of the fields means, by our name; without those that have none."""
+        """Meaning of each field, by bezant's name; fields without a name are left out."""
         return {name: MEANINGS[name] for name in self.names if name in MEANINGS}
 
     @property
@@ -94,7 +107,7 @@ class MarketDataFields:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Our names; the id itself where it has none."""
+        """Names that bezant gives the fields; IBKR's id for a field without a name."""
         return tuple(NAMES.get(code, code) for code in self._codes)
 
     def __or__(self, other: MarketDataFields) -> MarketDataFields:

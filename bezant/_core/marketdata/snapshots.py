@@ -1,4 +1,7 @@
-"""Quotes that come on the second call or later, gathered."""
+"""Market data snapshots, collected over several calls.
+
+IBKR's first response for a contract only subscribes to its fields; the values come later.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 from ..._wire import converters
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ...models.stream import MarketData
 from ..http.backoff import Backoff
 from .fields import MarketDataFields
 
-# What IBKR takes in one call.
+# IBKR accepts up to 100 contracts in one call.
 MAX_CONTRACTS: Final = 100
 
 POLL: Final = Backoff(0.1, 1.0)
@@ -19,14 +23,14 @@ _AVAILABILITY: Final = "6509"
 
 
 class Quotes:
-    """What has come of some contracts, and what has not.
+    """Quotes of some contracts, merged from several responses.
 
     Args:
-        conids: the contracts.
-        fields: what is wanted of each; by default the usual ones.
+        conids: IBKR's ids of the contracts.
+        fields: requested fields; None for `MarketDataFields.default_l1`.
 
     Raises:
-        InvalidRequest: a conid is not a whole number, or there is none.
+        InvalidRequest: a conid is not a positive whole number, or ``conids`` is empty.
     """
 
     def __init__(self, conids: Iterable[int], fields: MarketDataFields | None) -> None:
@@ -35,24 +39,26 @@ class Quotes:
         self._rows: dict[int, dict[str, Any]] = {}
         self._rounds: dict[int, int] = dict.fromkeys(self._conids, 0)
         if not self._conids:
-            raise InvalidRequest("name at least one contract")
+            raise InvalidRequest("no contract was given; pass at least one conid")
         for conid in self._conids:
             if isinstance(conid, bool) or not isinstance(conid, int) or conid < 1:
-                raise InvalidRequest(f"{conid!r} is not a contract's id, such as 265598")
+                raise InvalidRequest(
+                    f"a conid must be a positive whole number such as 265598, not {shown(conid)}"
+                )
 
     @property
     def complete(self) -> bool:
-        """Whether everything has come."""
+        """Whether all fields of all contracts have arrived, as far as they can arrive."""
         return not any(map(self._is_open, self._conids))
 
     def batches(self) -> Iterator[list[int]]:
-        """Iterate over the contracts to ask for, as many at a time as one call takes."""
+        """Iterate over the contracts that are not complete, in batches for one call each."""
         left = [conid for conid in self._conids if self._is_open(conid)]
         for start in range(0, len(left), MAX_CONTRACTS):
             yield left[start : start + MAX_CONTRACTS]
 
     def add(self, asked: Iterable[int], rows: Iterable[object]) -> None:
-        """Take an answer; what an earlier one said and this one does not still holds."""
+        """Merge a response: fields that it does not have keep their earlier values."""
         for conid in asked:
             self._rounds[conid] += 1
         for row in rows:
@@ -63,7 +69,7 @@ class Quotes:
                     self._rows[conid] = {**self._rows.get(conid, {}), **news}
 
     def found(self) -> dict[int, MarketData]:
-        """Return what has come, in the order asked for."""
+        """Return the quotes that have arrived, by conid, in the order of the request."""
         return {
             conid: MarketData(
                 conid=conid,
@@ -80,13 +86,13 @@ class Quotes:
             return True
         if all(code in row for code in self.codes):
             return False
-        # N: not subscribed. What is known without a subscription comes on the second call.
+        # N: not subscribed. Fields that need no subscription arrive with the second response.
         availability = str(row.get(_AVAILABILITY) or "")
         return not (availability.startswith("N") and self._rounds[conid] > 1)
 
 
 def _conid_of(row: dict[str, Any]) -> int:
-    """Return which contract a row is about; 0 where it does not say."""
+    """Return the conid of a row; 0 if the row has none."""
     try:
         return converters.to_int(row.get("conid")) or 0
     except (ValueError, ArithmeticError):

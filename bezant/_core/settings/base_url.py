@@ -1,4 +1,4 @@
-"""Where the gateway is."""
+"""Base URL of the gateway: parsing, and the names under which rate limits are kept."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DEFAULT_BASE_URL: Final = "https://localhost:5000/v1/api"
 
 
 class BaseUrl(Record, frozen=True):
-    """Where the gateway is.
+    """URL of the gateway's API, parsed and validated.
 
     Attributes:
         scheme: ``http`` or ``https``.
         host: name or address, without brackets.
         port: TCP port.
-        path: the API's path without a trailing slash, such as ``/v1/api``.
+        path: path of the API without a trailing slash, such as ``/v1/api``.
     """
 
     scheme: str
@@ -30,14 +30,16 @@ class BaseUrl(Record, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a base URL; without a path it is given ``/v1/api``.
+        """Parse a base URL; if it has no path, ``/v1/api`` is added.
 
         Raises:
-            InvalidBaseUrl: it cannot be one.
+            InvalidBaseUrl: the text is not a URL of a gateway.
         """
-        # All up to the last @ may be a password, slashes too where it was not encoded.
         if not isinstance(text, str):
-            raise InvalidBaseUrl(f"a base URL is text, not {type(text).__name__}")
+            raise InvalidBaseUrl(
+                f"base_url must be text such as {DEFAULT_BASE_URL!r}, not {type(text).__name__}"
+            )
+        # Everything before the last @ may be a password, which may contain unencoded slashes.
         url = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", text, flags=re.DOTALL)[:200]
         if not text.strip() or not text.isprintable() or " " in text:
             raise InvalidBaseUrl(f"{url!r} is not a URL; try {DEFAULT_BASE_URL!r}")
@@ -47,58 +49,64 @@ class BaseUrl(Record, frozen=True):
             port = parts.port
         except ValueError as error:
             why = "" if "@" in text else f": {error}"
-            raise InvalidBaseUrl(f"{url!r} does not parse{why}") from None
+            raise InvalidBaseUrl(f"{url!r} is not a URL{why}; try {DEFAULT_BASE_URL!r}") from None
         if parts.scheme not in ("http", "https"):
             raise InvalidBaseUrl(
                 f"{url!r} must begin with https:// (or http://); try {DEFAULT_BASE_URL!r}"
             )
         if "@" in parts.netloc:
-            raise InvalidBaseUrl(f"{url!r} must not hold a user name or password")
+            raise InvalidBaseUrl(
+                f"{url!r} contains a user name or password; remove it, the login is in the browser"
+            )
         if parts.query or parts.fragment or "?" in text or "#" in text:
-            raise InvalidBaseUrl(f"{url!r} must not have a query or a fragment")
+            raise InvalidBaseUrl(f"{url!r} has a query or a fragment; remove it")
         if not host or port == 0 or ("[" in parts.netloc and ":" not in host):
-            raise InvalidBaseUrl(f"{url!r} has no host or no usable port")
+            raise InvalidBaseUrl(
+                f"{url!r} has no host or an invalid port; try {DEFAULT_BASE_URL!r}"
+            )
         if not _is_host(host):
             try:
                 host = host.encode("idna").decode("ascii")
             except UnicodeError:
                 host = ""
             if not _is_host(host):
-                raise InvalidBaseUrl(f"{url!r} has a host that cannot exist")
+                raise InvalidBaseUrl(f"the host name in {url!r} is invalid; check its spelling")
         path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         if any(segment in (".", "..") for segment in path.split("/")) or "//" in path:
-            raise InvalidBaseUrl(f"{url!r} has a path with empty or dot segments")
+            raise InvalidBaseUrl(
+                f"the path in {url!r} has empty or dot segments ('//', '.', '..'); remove them"
+            )
         port = port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, host, port, path or "/v1/api")
 
     @property
     def authority(self) -> str:
-        """Host and port, as they stand in a URL."""
+        """Host and port as in a URL, without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.scheme == "https" else 80
         return host if self.port == default else f"{host}:{self.port}"
 
     @property
     def root(self) -> str:
-        """The gateway's root: scheme, host and port."""
+        """URL of the gateway without a path: scheme, host and port."""
         return f"{self.scheme}://{self.authority}"
 
     @property
     def gateway_key(self) -> str:
-        """The name under which the gateway's rate limits and penalty are kept.
+        """Name under which the gateway's rate limits and penalty are kept.
 
-        All spellings of one host share it, and so do all spellings of this machine.
+        All spellings of one host have the same key, and so have all names of this machine.
         """
         return gateway_key(self.host, self.port)
 
     @property
     def ws_url(self) -> str:
-        """Where the WebSocket is."""
+        """URL of the gateway's WebSocket."""
         return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.authority}{self.path}/ws"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is this machine by its name or address."""
+        """Whether the host is a loopback name or address."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         address = _address(self.host)
@@ -108,7 +116,7 @@ class BaseUrl(Record, frozen=True):
         return self.root + self.path
 
 
-# Names that systems give the loopback addresses in their tables of hosts.
+# Names that operating systems give the loopback addresses in their hosts files.
 _LOOPBACK_NAMES: Final = frozenset(
     {
         *("localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"),
@@ -120,8 +128,8 @@ _LOOPBACK_NAMES: Final = frozenset(
 def gateway_key(host: str, port: int) -> str:
     """Return the name under which a gateway's rate limits and penalty are kept.
 
-    IBKR counts requests per session and punishes the IP address, whatever scheme or spelling of
-    the host was used. All loopback addresses and names are therefore one host.
+    IBKR counts requests per session and blocks the IP address, whatever scheme or spelling of the
+    host was used. All loopback addresses and names are therefore one host.
 
     Args:
         host: name or address, without brackets.
@@ -143,7 +151,7 @@ def gateway_key(host: str, port: int) -> str:
 
 
 def _short_address(host: str) -> ipaddress.IPv4Address | None:
-    """Read an IPv4 address as the C library does: up to four numbers, the last one fills the rest.
+    """Parse an IPv4 address as the C library does: up to four numbers; the last fills the rest.
 
     Each number may be hexadecimal or octal: 127.1, 0x7f.0.0.1 and 2130706433 are one address.
     """

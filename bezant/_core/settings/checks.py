@@ -1,4 +1,4 @@
-"""Checks of numbers and callbacks that users give."""
+"""Validation of arguments: counts, durations and callbacks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import Final
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 
-# Sockets count milliseconds in 32 bits: beyond 24 days a wait fails with an OverflowError.
+# Seconds. Sockets count milliseconds in 32 bits: waits above 24 days raise an OverflowError.
 MAX_SECONDS: Final = 2_000_000
 
 
 def check_count(name: str, value: object, least: int) -> None:
-    """Refuse what is not a whole number of at least so many.
+    """Check that an argument is a whole number of at least ``least``.
+
+    Args:
+        name: name of the argument, for the error.
+        value: its value.
+        least: smallest allowed value.
 
     Raises:
         InvalidRequest: it is not.
@@ -24,17 +29,17 @@ def check_count(name: str, value: object, least: int) -> None:
 
 
 def check_callable(name: str, value: object) -> None:
-    """Refuse what cannot be called, before the moment when it would have to be; None is none.
+    """Check that an argument is a callable or None.
 
     Raises:
-        InvalidRequest: it cannot.
+        InvalidRequest: it is neither.
     """
     if value is not None and not callable(value):
         raise InvalidRequest(f"{name} must be a function, not {shown(value)}")
 
 
 def check_seconds(name: str, value: float) -> None:
-    """Refuse what is not a number of seconds above 0, or longer than can be waited for.
+    """Check that an argument is a number of seconds above 0 and up to ``MAX_SECONDS``.
 
     Raises:
         InvalidRequest: it is not.

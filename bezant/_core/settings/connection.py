@@ -1,4 +1,4 @@
-"""TLS, the proxy and the store of shared pacing."""
+"""Connection settings: TLS, proxy, and the store for shared rate limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from ..._wire.record import Record
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from .base_url import BaseUrl
 
@@ -15,12 +16,13 @@ TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
 class Tls(Record, frozen=True):
-    """How the peer's certificate is checked; the same for REST and for the WebSocket.
+    """Verification of the gateway's certificate, for HTTP and the WebSocket.
 
     Attributes:
-        mode: no TLS, unchecked, checked, checked against a CA file, or a context of the user's.
-        ca_file: the file for mode ``ca``.
-        context: the user's ``ssl.SSLContext`` for mode ``context``.
+        mode: ``none`` for no TLS, ``insecure`` for no verification, ``verify``, ``ca`` to verify
+            against a CA file, or ``context`` for the user's own context.
+        ca_file: path of the CA file, for mode ``ca``.
+        context: the user's ``ssl.SSLContext``, for mode ``context``.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"context"})
@@ -31,13 +33,13 @@ class Tls(Record, frozen=True):
 
 
 def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
-    """Decide how certificates are checked.
+    """Return how certificates are verified.
 
-    ``"auto"`` accepts any certificate from a loopback host, because the gateway ships with one
-    that is self-signed and expired, and checks everywhere else.
+    ``"auto"`` accepts any certificate from a loopback host, because the gateway ships with a
+    certificate that is self-signed and expired. It verifies the certificates of all other hosts.
 
     Raises:
-        InvalidRequest: ``verify`` is nothing that is understood.
+        InvalidRequest: ``verify`` has no allowed value.
     """
     if base_url.scheme == "http":
         return Tls("none")
@@ -51,16 +53,19 @@ def choose_tls(base_url: BaseUrl, verify: object) -> Tls:
         return Tls("ca", ca_file=os.fspath(cast("str | os.PathLike[str]", verify)))
     if hasattr(verify, "wrap_socket"):
         return Tls("context", context=verify)
-    raise InvalidRequest('verify must be "auto", True, False, a path or an ssl.SSLContext')
+    raise InvalidRequest(
+        'verify must be "auto", True, False, the path of a file of CA certificates or an '
+        f"ssl.SSLContext, not {shown(verify)}"
+    )
 
 
 def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str]) -> str | None:
-    """Decide which proxy is used, once for REST and for the WebSocket.
+    """Return the URL of the proxy for HTTP and the WebSocket; None for a direct connection.
 
-    Never one for a loopback host: a proxy elsewhere cannot reach the gateway on this machine.
+    Loopback hosts never use a proxy: a proxy elsewhere cannot reach the gateway on this machine.
 
     Raises:
-        InvalidRequest: it is no URL of an HTTP proxy.
+        InvalidRequest: ``proxy`` is not the URL of an HTTP proxy.
     """
     if base_url.is_loopback:
         return None
@@ -75,12 +80,12 @@ def choose_proxy(base_url: BaseUrl, proxy: str | None, environ: Mapping[str, str
             return None
     for name in (f"{base_url.scheme}_proxy", "all_proxy"):
         if name in lower:
-            return _checked_proxy(lower[name], f"{name.upper()} in the environment")
+            return _checked_proxy(lower[name], f"the environment variable {name.upper()}")
     return None
 
 
 def _checked_proxy(proxy: object, name: str) -> str:
-    # What is wrong is not shown: it may hold a password.
+    # The error does not show the URL, because it may contain a password.
     try:
         parts = urlsplit(proxy) if isinstance(proxy, str) and proxy.isprintable() else None
         fine = parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -88,21 +93,22 @@ def _checked_proxy(proxy: object, name: str) -> str:
         fine = False
     if not isinstance(proxy, str) or not fine:
         raise InvalidRequest(
-            f"{name} must be the URL of an HTTP proxy, such as http://HOST:PORT; proxy='' uses none"
+            f"{name} must be the URL of an HTTP proxy, such as http://HOST:PORT; pass proxy='' for "
+            "a direct connection"
         )
     return proxy
 
 
 class PacingStore(Record, frozen=True):
-    """Where several processes share how often they ask one gateway.
+    """Store in which several processes share the rate limits of one gateway.
 
     Attributes:
         kind: ``file`` or ``redis``.
-        where: the file's path or the server's URL.
-        name: which gateway it is, among those that are kept there.
+        where: path of the file, or URL of the server.
+        name: name of the gateway in the store.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # it may hold a password
+    hidden: ClassVar[frozenset[str]] = frozenset({"where"})  # it may contain a password
 
     kind: Literal["file", "redis"]
     where: str
@@ -112,10 +118,10 @@ class PacingStore(Record, frozen=True):
 def choose_pacing(
     pacing: object, base_url: BaseUrl, environ: Mapping[str, str]
 ) -> tuple[bool, PacingStore | None]:
-    """Decide whether calls are held back, and where that is shared with other processes.
+    """Return whether calls are paced, and the store shared with other processes or None.
 
     Raises:
-        InvalidRequest: it is nothing that is understood.
+        InvalidRequest: ``pacing`` has no allowed value.
     """
     if pacing is None:
         pacing = environ.get("BEZANT_PACING", "").strip()
@@ -134,9 +140,9 @@ def choose_pacing(
         if kind in ("redis", "rediss", "unix") and _is_server(rest):
             return True, PacingStore("redis", rest, name)
     raise InvalidRequest(
-        "pacing must be True, False, file:PATH or redis://HOST:PORT/NUMBER, with #NAME behind it "
-        "where several gateways are told apart; BEZANT_PACING in the environment the same, or on "
-        "or off"
+        "pacing must be True, False, 'file:PATH' or 'redis://HOST:PORT/NUMBER', optionally "
+        "followed by #NAME to name the gateway; the environment variable BEZANT_PACING must be on, "
+        "off or such a text"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a client was told, read once and checked."""
+"""Client settings, from arguments and environment, validated."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ..._version import __version__
 from ..._wire.record import Record
+from ..._wire.redaction import shown
 from ...errors import InvalidBaseUrl, InvalidRequest
 from .base_url import DEFAULT_BASE_URL, BaseUrl
 from .checks import check_count, check_seconds
@@ -18,32 +19,32 @@ from .connection import PacingStore, Tls, choose_pacing, choose_proxy, choose_tl
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
-# The real gateway serves five requests at a time and its own keepalive is one of them.
+# The gateway serves five requests at a time, and its own keepalive is one of them.
 DEFAULT_CONNECTIONS: Final = 4
 DEFAULT_RESPONSE_LIMIT: Final = 32 * 1024 * 1024
 DEFAULT_MAX_WAIT: Final = 30.0
 DEFAULT_RETRIES: Final = 2
-# Items of a bulk map: enough for some to be waiting whenever the limits let one go.
+# Items of a bulk map: enough that one is always ready when a rate limit slot becomes free.
 DEFAULT_CONCURRENCY: Final = 8
 
 
 class Settings(Record, frozen=True):
-    """Everything a client was told.
+    """Settings of a client; see `AsyncClient` for the defaults.
 
     Attributes:
-        base_url: where the gateway is.
-        tls: how its certificate is checked.
+        base_url: URL of the gateway's API.
+        tls: verification of the gateway's certificate.
         timeout: seconds for a whole call, from the first byte sent to the last received.
         connect_timeout: seconds to connect, TLS handshake included.
         user_agent: the User-Agent header.
-        max_connections: connections at a time.
-        max_response_bytes: the longest answer that is read.
-        proxy: URL of a proxy, or None.
+        max_connections: maximum number of connections.
+        max_response_bytes: maximum length of a response.
+        proxy: URL of a proxy; None for a direct connection.
         strict: raise on drift instead of reporting it.
-        pacing: whether calls are held back to IBKR's limits.
-        pacing_store: where that is shared with other processes; None where it is not.
-        max_wait: seconds for which a call may be held back.
-        retries: how often a call without an effect is made again.
+        pacing: whether calls are paced to IBKR's rate limits.
+        pacing_store: store for rate limits shared with other processes; None if not shared.
+        max_wait: seconds for which a call may wait for the rate limits.
+        retries: how many times an idempotent call is retried after a transient failure.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"proxy"})
@@ -68,15 +69,18 @@ class Settings(Record, frozen=True):
         check_seconds("max_wait", self.max_wait)
         agent = cast("object", self.user_agent)
         if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
-            # An empty one earns 403 at IBKR's edge.
-            raise InvalidRequest("user_agent must be printable ASCII and not empty")
+            # IBKR's edge servers respond to an empty User-Agent with 403.
+            raise InvalidRequest(
+                "user_agent must be text of printable ASCII characters that does not begin with a "
+                f"blank, not {shown(agent)}"
+            )
         for name, least in (("max_connections", 1), ("max_response_bytes", 1), ("retries", 0)):
             check_count(name, getattr(self, name), least)
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
-        """Return a copy with some per-call settings changed (None keeps a setting)."""
+        """Return a copy with some settings changed; None keeps a setting."""
         given = {name: value for name, value in changes.items() if value is not None}
-        return replace(self, **given)  # checked in __post_init__
+        return replace(self, **given)  # __post_init__ validates them
 
 
 def resolve(
@@ -117,12 +121,12 @@ def resolve(
 
 def _url_of(environ: Mapping[str, str]) -> BaseUrl:
     for name in ("BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"):
-        # Files that such variables are read from end with a line break.
+        # Variables that are read from files end with a line break.
         if text := environ.get(name, "").strip():
             try:
                 return BaseUrl.parse(text)
             except InvalidBaseUrl as error:
-                raise InvalidBaseUrl(f"{name} in the environment: {error}") from None
+                raise InvalidBaseUrl(f"the environment variable {name}: {error}") from None
     return BaseUrl.parse(DEFAULT_BASE_URL)
 
 
@@ -131,5 +135,8 @@ def _count(name: str, environ: Mapping[str, str]) -> int:
     if not text:
         return DEFAULT_RETRIES
     if not re.fullmatch(r"[0-9]{1,3}", text):
-        raise InvalidRequest(f"the environment variable {name} must be a count, not {text[:20]!r}")
+        raise InvalidRequest(
+            f"the environment variable {name} must be a whole number from 0 to 999, not "
+            f"{text[:20]!r}"
+        )
     return int(text)

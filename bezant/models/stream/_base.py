@@ -22,7 +22,7 @@ class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageModel(Model, frozen=True, kw_only=True):
-    """A message of a stream, of which the gateway may leave out anything."""
+    """Stream message of the gateway; each of its fields may be missing."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self)

@@ -160,7 +160,7 @@ def test_what_does_not_fit_is_lost_and_reported(
     assert result.whole == 5 or result.text == "5"
     assert drifts == [Drift("GET /x", "Sample", field, expected, found)]
     assert str(drifts[0]) == (
-        f"GET /x: Sample.{field} should be {expected}, the gateway sent {found}"
+        f"GET /x: Sample.{field} should be {expected}, but the gateway sent {found}"
     )
 
 
@@ -248,7 +248,7 @@ def test_what_cannot_be_read_is_an_error_that_names_the_call(body: bytes, type_:
     with pytest.raises(DecodeError) as caught:
         decoded(body, type_)
     assert caught.value.operation == "GET /x"
-    assert str(caught.value).startswith("GET /x: the answer ")
+    assert str(caught.value).startswith("GET /x: the response ")
     assert len(str(caught.value)) < 700
     assert len(caught.value.body) <= 200
 

@@ -1,4 +1,4 @@
-"""Empty numbers in one pass: the same values as mended field by field."""
+"""Empty numbers in one pass: the same values as with repair field by field."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ TICKETS: st.SearchStrategy[dict[str, Any]] = st.deferred(
 def test_both_ways_agree(rows: list[dict[str, Any]], spaced: bool) -> None:
     body = json.dumps(rows, separators=(", ", ": ") if spaced else (",", ":")).encode()
     fast = decode(body, list[Ticket], operation="x", report=Drifts())
-    slow = _shape_of(list[Ticket]).mend(json.loads(body), _Place("x", "", "", Drifts()))
+    slow = _shape_of(list[Ticket]).repair(json.loads(body), _Place("x", "", "", Drifts()))
     assert fast == slow
 
 

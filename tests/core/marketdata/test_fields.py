@@ -77,7 +77,7 @@ def test_every_field_is_explained_and_some_have_another_name() -> None:
 
 @pytest.mark.parametrize("given", [5, None], ids=repr)
 def test_codes_have_to_be_many(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="codes must be field ids"):
+    with pytest.raises(InvalidRequest, match="codes must be a list of field ids"):
         MarketDataFields(given)
 
 

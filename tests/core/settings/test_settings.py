@@ -300,7 +300,7 @@ def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> N
         choose_proxy(REMOTE, proxy, {})
     assert TOKEN not in str(caught.value)
     if isinstance(proxy, str):
-        with pytest.raises(InvalidRequest, match=r"^ALL_PROXY in the environment") as caught:
+        with pytest.raises(InvalidRequest, match=r"^the environment variable ALL_PROXY") as caught:
             choose_proxy(REMOTE, None, {"all_proxy": proxy})
         assert TOKEN not in str(caught.value)
 
@@ -342,7 +342,9 @@ def test_arguments_come_before_the_environment(
 
 @pytest.mark.parametrize("name", ["BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"])
 def test_a_variable_that_is_wrong_is_named(name: str) -> None:
-    with pytest.raises(InvalidBaseUrl, match=rf"^{name} in the environment: 'localhost:5000' must"):
+    with pytest.raises(
+        InvalidBaseUrl, match=rf"^the environment variable {name}: 'localhost:5000' must"
+    ):
         resolve(None, {name: "localhost:5000"}, **DEFAULTS)
 
 
