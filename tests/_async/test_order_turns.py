@@ -263,8 +263,8 @@ async def swallow(call: Any) -> None:
 @pytest.mark.parametrize(
     ("scripts", "tickets", "why"),
     [
-        ([says(PLACED)], 2, "has not told what became of 1 of the orders"),
-        ([says(question("q1")), says(PLACED)], 2, "has not told"),
+        ([says(PLACED)], 2, "reported no result for 1 of the orders"),
+        ([says(question("q1")), says(PLACED)], 2, "reported no result"),
         ([says(b'[{"id":"q1"},{"id":"q2"}]'), NO], 2, "'q2'"),
         ([says(b'[{"id":"q1"},{"id":"q2"}]'), says(b'{"error":"no margin"}')], 2, "'q2'"),
         ([says(question("q1")), says(question("q2"))], 1, "'q2'"),

@@ -74,7 +74,7 @@ def in_flight(place: PacingStore) -> int:
 def ask(place: PacingStore) -> None:
     """Open a question of another process, for which calls are held back as long as they may be."""
     limit_store = _sync.SharedLimitStore(place)
-    asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, heard=1.0)
+    asked = SharedTurn(["DU1"], 0.0, 1e12, questions={"q": "Really?"}, responded_at=1.0)
     try:
         limit_store.change(lambda shared, now: shared.turns.update({"other": asked}))
     finally:

@@ -15,18 +15,18 @@ from ..._core.http.messages import Request
 from ..._core.http.operation import OrderCall
 from ..._core.pacing.order_turns import (
     AccountTurn,
+    OrderResults,
     Outcome,
-    Told,
     busy,
+    expiry_warning,
+    order_results,
     outcome_of,
     question_of,
-    ran_out,
-    told_by,
 )
 from ..._core.pacing.shared import Shared, StoreError
 from ..._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
-    Taken,
+    TurnResult,
     extend_turn,
     finish_turn,
     questions_of,
@@ -74,12 +74,12 @@ class AsyncOrderTurn:
         self._call = object()
         self._turn: AccountTurn | None = None
         self._outcome = Outcome.NOTHING
-        self._told: Told | None = None
+        self._results: OrderResults | None = None
 
     async def __aenter__(self) -> Self:
         caller = rt.caller()
         if self._question:
-            self._turn = self._turns.asked_about(self._question)
+            self._turn = self._turns.find_by_question(self._question)
             if self._turn is not None:
                 self._turns.begin_reply(self._turn, self._call, caller)
             return self
@@ -116,7 +116,7 @@ class AsyncOrderTurn:
                 raise busy(blocker, self._request.operation, rt.monotonic())
             await waker.wait(min(left, max(seconds, 0.01), LONGEST_WAIT))
         for expired in self._turns.take_expired():
-            _logger.warning("%s", ran_out(expired))
+            _logger.warning("%s", expiry_warning(expired))
         if self._limit_store is None:
             return
         lease = min(longest, LONGEST_WAIT) + self._settings.timeout + _GRACE
@@ -131,7 +131,7 @@ class AsyncOrderTurn:
 
     async def _take(
         self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float
-    ) -> Taken:
+    ) -> TurnResult:
         """Begin the turn among all processes, or renew its lease."""
         self._shared = True
         taken = await self._change(limit_store, partial(take_turn, turn=turn, lease=lease))
@@ -189,7 +189,7 @@ class AsyncOrderTurn:
 
     def answered(self, body: bytes) -> None:
         """Record a response."""
-        self._told = told_by(body)
+        self._results = order_results(body)
         self._outcome = Outcome.ANSWERED
 
     def failed(self, error: BezantError, *, untouched: bool) -> None:
@@ -224,7 +224,7 @@ class AsyncOrderTurn:
     async def _leave(self) -> None:
         turn = self._turn
         if turn is not None:
-            self._turns.finish(turn, self._call, self._outcome, self._told, self._question)
+            self._turns.finish(turn, self._call, self._outcome, self._results, self._question)
         if self._shared and self._limit_store is not None:
             await self._tell(self._limit_store, "" if turn is None else turn.token)
         self._shared = False
@@ -235,11 +235,11 @@ class AsyncOrderTurn:
         found: list[bool] = []
 
         def change(shared: Shared, now: float) -> None:
-            there = finish_turn(shared, now, token, self._outcome, self._told, self._question)
+            there = finish_turn(shared, now, token, self._outcome, self._results, self._question)
             found.append(there)
 
         await self._tell_all(limit_store, change)
-        asked = self._told is not None and self._told.questions
+        asked = self._results is not None and self._results.questions
         if asked and found and not found[-1]:
             _logger.warning(
                 "the turn of %s ended with its lease before its response came: an open question "

@@ -29,44 +29,44 @@ READS_WAIT: Final = 2.0
 _SHORT: Final = 100
 _PATH: Final = re.compile(r"/iserver/account/([^/]+)(?:/([^/]+))?")
 _REPLY: Final = re.compile(r"/iserver/reply/([^/]+)")
-# Where the account is not known, it may be any.
+# An account that is not known; it may be any.
 ANY: Final = ""
 
 
 def waits_for_questions(operation: Operation) -> bool:
-    """Say whether a call waits a moment for an open question: all calls but orders do."""
+    """Return whether a call waits a moment for open questions: all do but those about orders."""
     return operation.effect != "order"
 
 
 def question_of(request: Request) -> str:
-    """Return the id of the question that a reply is to."""
+    """Return the id of the question that a reply answers."""
     found = _search(_REPLY, request)
     return unquote(found[1]) if found else ""
 
 
 def _search(pattern: re.Pattern[str], request: Request) -> re.Match[str] | None:
-    """Find something in a request's path, whatever is percent-encoded there."""
+    """Search a request's path, plain and percent-decoded."""
     path = request.target.partition("?")[0]
     return pattern.search(path) or pattern.search(unquote(path))
 
 
 class Scope(Record, frozen=True):
-    """What the orders in a request are about.
+    """Accounts and number of the orders in a request.
 
     Attributes:
-        accounts: their accounts, or an allocation group; `ANY` among them where one is not known.
-        tickets: how many orders there are.
+        accounts: their accounts, or an allocation group; `ANY` for an account that is not known.
+        orders: number of orders.
     """
 
     accounts: frozenset[str]
-    tickets: int
+    orders: int
 
 
 def scope_of(request: Request) -> Scope:
-    """Return what the orders in a request to place or modify are about."""
+    """Return the accounts and the number of the orders that a request places or modifies."""
     found = _search(_PATH, request)
     first, second = (unquote(found[1]), unquote(found[2] or ANY)) if found else (ANY, ANY)
-    # The oldest form of placing: the account is in the tickets, or a group follows.
+    # The oldest form of placing: the account is in the orders, or a group follows.
     named = second if first in ("order", "orders") else first
     try:
         body: object = loads(request.body)
@@ -77,11 +77,11 @@ def scope_of(request: Request) -> Scope:
         rows = fields.get("orders", [fields])
     else:
         rows = body
-    tickets = cast("list[object]", rows) if isinstance(rows, list) else [None]
-    accounts = {_account_in(ticket) or named for ticket in tickets}
+    orders = cast("list[object]", rows) if isinstance(rows, list) else [None]
+    accounts = {_account_in(ticket) or named for ticket in orders}
     if named or not accounts:
         accounts.add(named)
-    return Scope(frozenset(account.upper() for account in accounts), max(len(tickets), 1))
+    return Scope(frozenset(account.upper() for account in accounts), max(len(orders), 1))
 
 
 def _account_in(ticket: object) -> str:
@@ -91,13 +91,13 @@ def _account_in(ticket: object) -> str:
     return account if isinstance(account, str) else ANY
 
 
-class Told(Record, frozen=True):
-    """What a response says about the orders of a request.
+class OrderResults(Record, frozen=True):
+    """Results of the orders of a request, from one response.
 
     Attributes:
         questions: short texts of the questions in it, by id.
-        settled: how many orders have an id or an error.
-        refused: whether it is one error for all that was left.
+        settled: number of orders that have an id or an error.
+        refused: whether one error refuses all remaining orders.
     """
 
     questions: dict[str, str]
@@ -105,10 +105,10 @@ class Told(Record, frozen=True):
     refused: bool = False
 
 
-def told_by(body: bytes) -> Told | None:
-    """Return what a response says about orders; None where it cannot be read."""
+def order_results(body: bytes) -> OrderResults | None:
+    """Return the results in a response about orders; None if it cannot be read."""
     try:
-        # Bytes that are no text do not matter here.
+        # Invalid UTF-8 does not matter here.
         found: object = loads(body.decode("utf-8", "replace").encode())
     except (ValueError, RecursionError):
         return None
@@ -127,7 +127,7 @@ def told_by(body: bytes) -> Told | None:
             errors += 1
         elif isinstance(name, str) and name:
             questions[name] = _short(fields.get("message"))
-    return Told(questions, settled, refused=errors == len(rows) == 1)
+    return OrderResults(questions, settled, refused=errors == len(rows) == 1)
 
 
 def _short(message: object) -> str:
@@ -138,7 +138,7 @@ def _short(message: object) -> str:
 
 
 class Outcome(Enum):
-    """How a call that holds an order turn ended."""
+    """Result of a call that holds an order turn."""
 
     NOTHING = "nothing was done"
     ANSWERED = "answered"
@@ -147,12 +147,12 @@ class Outcome(Enum):
 
 
 def outcome_of(error: BezantError, kind: OrderCall, *, untouched: bool) -> Outcome:
-    """Return how a call ended that raised an error.
+    """Return the result of a call that raised an error.
 
     Args:
         error: the error.
-        kind: what the call does with an order.
-        untouched: whether the response proves that the gateway did nothing with it.
+        kind: kind of the call.
+        untouched: whether the response proves that the gateway did nothing.
     """
     if untouched and kind is OrderCall.REPLY:
         return Outcome.NOTHING  # the question is still open
@@ -162,25 +162,25 @@ def outcome_of(error: BezantError, kind: OrderCall, *, untouched: bool) -> Outco
 
 
 class AccountTurn(msgspec.Struct, eq=False):
-    """One request's turn in its accounts.
+    """Turn of one request: other orders of its accounts wait until it ends.
 
     Attributes:
-        accounts: the accounts that it keeps from other orders.
+        accounts: its accounts.
         holder: identifies the thread or task that handles its questions.
-        tickets: orders that have no id, error or decline yet.
+        orders: orders that have no id, error or decline yet.
         names: the client order ids of its orders.
         token: names it among all processes.
-        shared: whether all processes know of it.
+        shared: whether it is in the shared state.
         granted: whether it has begun.
         over: whether it has ended.
         calls: its calls that have not ended.
         questions: short texts of its open questions, by id.
-        heard: when its last response came.
+        responded_at: time of its last response.
     """
 
     accounts: frozenset[str]
     holder: object
-    tickets: int = 1
+    orders: int = 1
     names: tuple[str, ...] = ()
     token: str = ""
     shared: bool = False
@@ -188,7 +188,7 @@ class AccountTurn(msgspec.Struct, eq=False):
     over: bool = False
     calls: set[object] = set()
     questions: dict[str, str] = {}
-    heard: float = 0.0
+    responded_at: float = 0.0
 
     @classmethod
     def of(
@@ -204,42 +204,42 @@ class AccountTurn(msgspec.Struct, eq=False):
             token: names it among all processes.
         """
         scope = scope_of(request)
-        return cls(scope.accounts, holder, scope.tickets, names, token, calls={call})
+        return cls(scope.accounts, holder, scope.orders, names, token, calls={call})
 
     def seconds_left(self, now: float) -> float:
         """Return the seconds until the turn expires; infinite during a call."""
         if self.calls:
             return math.inf
-        return max(self.heard + QUESTION_LIFETIME - now, 0.0)
+        return max(self.responded_at + QUESTION_LIFETIME - now, 0.0)
 
 
 def settles(
-    turn: AccountTurn, now: float, outcome: Outcome, told: Told | None, question: str
+    turn: AccountTurn, now: float, outcome: Outcome, results: OrderResults | None, question: str
 ) -> bool:
-    """Note in a turn how a call of it ended; return whether that ends the turn."""
+    """Record the result of a call in its turn; return whether that ends the turn."""
     if outcome is Outcome.NOTHING and question:
         return False
-    if outcome is Outcome.ANSWERED and told is not None:
-        turn.heard = now
+    if outcome is Outcome.ANSWERED and results is not None:
+        turn.responded_at = now
         turn.questions.pop(question, None)
-        turn.questions.update(told.questions)
-        if not told.settled and not told.questions:
-            # It says nothing of any order, so nothing more is to be expected.
+        turn.questions.update(results.questions)
+        if not results.settled and not results.questions:
+            # It is not about orders, so no further response about them will come.
             return not turn.questions
         # One error settles all orders that no other question is open about.
-        left = len(turn.questions) if told.refused else turn.tickets - told.settled
-        turn.tickets = left
+        left = len(turn.questions) if results.refused else turn.orders - results.settled
+        turn.orders = left
         return left <= 0 and not turn.questions
     if outcome is Outcome.REFUSED and question:
         turn.questions.pop(question, None)
-        turn.tickets = len(turn.questions)
-        turn.heard = now
+        turn.orders = len(turn.questions)
+        turn.responded_at = now
         return not turn.questions
     return True
 
 
 def overlap(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Say whether two requests may be about the same account."""
+    """Return whether two requests may be about the same account."""
     return ANY in one or ANY in other or not one.isdisjoint(other)
 
 
@@ -260,10 +260,10 @@ class OrderTurns:
         self._waiting.append(turn)
 
     def dispatch(self, now: float) -> tuple[list[AccountTurn], list[AccountTurn]]:
-        """Let go whoever may go, in order of arrival.
+        """Begin the turns that may begin, in order of arrival.
 
         Returns:
-            The turns that begin now, and those that ended because their questions ran out.
+            The turns that begin now, and those that ended because their questions expired.
         """
         expired = [turn for turn in self._open if turn.seconds_left(now) <= 0]
         for turn in expired:
@@ -283,24 +283,24 @@ class OrderTurns:
         return [each for each in self._open if overlap(each.accounts, turn.accounts)]
 
     def blocker(self, turn: AccountTurn) -> AccountTurn | None:
-        """Return the turn that another one waits for; its own thread's or task's, if it is one."""
+        """Return the turn that another turn waits for; one of the same thread or task first."""
         found = self._blockers(turn)
         own = [each for each in found if each.holder == turn.holder]
         return next(iter(own or found), None)
 
     def leave(self, turn: AccountTurn) -> None:
-        """End a turn, or stop waiting for it; nothing happens where that was done before."""
+        """End a turn, or stop waiting for it. Doing so twice is fine."""
         turn.over = True
         for turns in (self._open, self._waiting):
             if turn in turns:
                 turns.remove(turn)
 
-    def asked_about(self, question: str) -> AccountTurn | None:
+    def find_by_question(self, question: str) -> AccountTurn | None:
         """Return the turn with this open question, or None."""
         return next((turn for turn in self._open if question in turn.questions), None)
 
     def begin_reply(self, turn: AccountTurn, call: object, holder: object) -> None:
-        """Note that a question of a turn is being answered, and by whom."""
+        """Record that a thread or task answers a question of a turn."""
         turn.calls.add(call)
         turn.holder = holder
 
@@ -310,33 +310,33 @@ class OrderTurns:
         call: object,
         now: float,
         outcome: Outcome,
-        told: Told | None = None,
+        results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Note how a call of a turn ended, and end the turn where that settles it.
+        """Record the result of a call, and end the turn if that settles it.
 
-        It may be called again: an interrupt can end it half done.
+        It may be called again, because an interrupt can come in the middle.
 
         Args:
             turn: the turn.
             call: names the call.
             now: the time.
-            outcome: how the call ended.
-            told: what its response says; None where that could not be read.
-            question: the id of the question that the call was a reply to; empty for none.
+            outcome: result of the call.
+            results: results in its response; None if it could not be read.
+            question: id of the question that the call answers; empty for none.
         """
         if call not in turn.calls:
             return
-        if settles(turn, now, outcome, told, question):
+        if settles(turn, now, outcome, results, question):
             self.leave(turn)
         turn.calls.discard(call)
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Note what all processes know of a turn: another one may have replied to its questions.
+        """Take a turn's open questions from the shared state: another process may have replied.
 
         Args:
             turn: the turn.
-            questions: its open questions; None where it has ended.
+            questions: its open questions; None if it has ended.
         """
         if turn.calls:
             return
@@ -346,14 +346,14 @@ class OrderTurns:
             turn.questions = dict(questions)
 
     def hold_back(self, caller: object, now: float) -> float:
-        """Return how many seconds a call that is no order waits for open questions.
+        """Return the seconds for which a call other than an order waits for open questions.
 
         Args:
-            caller: identifies the thread or task; it does not wait for its own question.
+            caller: identifies the thread or task; it does not wait for its own questions.
             now: the time.
         """
         waits = [
-            turn.heard + READS_WAIT - now
+            turn.responded_at + READS_WAIT - now
             for turn in self._open
             if turn.questions and turn.holder != caller
         ]
@@ -361,13 +361,13 @@ class OrderTurns:
 
 
 def busy(blocker: AccountTurn, operation: Operation, now: float) -> AccountBusy:
-    """Return the error for an order that another one keeps from being sent."""
+    """Return the error for an order that could not be sent because of another turn."""
     return account_busy(
         operation,
         accounts=blocker.accounts,
         names=blocker.names,
         questions=blocker.questions,
-        tickets=blocker.tickets,
+        orders=blocker.orders,
         on_its_way=bool(blocker.calls),
         seconds=blocker.seconds_left(now),
     )
@@ -379,20 +379,20 @@ def account_busy(
     accounts: frozenset[str],
     names: tuple[str, ...],
     questions: Mapping[str, str],
-    tickets: int,
+    orders: int,
     on_its_way: bool,
     seconds: float,
 ) -> AccountBusy:
-    """Return the error for an order that another one keeps from being sent.
+    """Return the error for an order that could not be sent because of another turn.
 
     Args:
         operation: the call that was not sent.
-        accounts: the accounts of the other one.
-        names: the client order ids of the other one.
+        accounts: accounts of the other turn.
+        names: client order ids of its orders.
         questions: its open questions.
-        tickets: its orders without a result.
+        orders: number of its orders without a result.
         on_its_way: whether it has no response yet.
-        seconds: after how many it ends by itself.
+        seconds: seconds until it expires.
     """
     of = "another order" + (f" ({', '.join(names)})" if names else "")
     account = ", ".join(sorted(accounts - {ANY}))
@@ -409,9 +409,9 @@ def account_busy(
             f"with confirmed=False{wait}"
         )
     elif on_its_way:
-        why = f"{of} has no response yet; send this one again when that has come"
+        why = f"{of} has no response yet; send this one again after its response"
     else:
-        why = f"IBKR has not told what became of {tickets} of the orders in {of}; look for it{wait}"
+        why = f"IBKR has reported no result for {orders} of the orders in {of}; look for it{wait}"
     error = AccountBusy(f"nothing was sent: {why}", operation=operation.name)
     error.question_ids = tuple(questions)
     error.client_order_ids = names
@@ -419,8 +419,8 @@ def account_busy(
     return error
 
 
-def ran_out(turn: AccountTurn) -> str:
-    """Return what to log of a turn that ended because nobody answered its questions in time."""
+def expiry_warning(turn: AccountTurn) -> str:
+    """Return the warning to log about a turn whose questions expired without an answer."""
     names = f" of {', '.join(turn.names)}" if turn.names else ""
     open_ones = ", ".join(map(repr, turn.questions)) or "orders without a result"
     return (

@@ -21,7 +21,7 @@ from .state import MARGIN, InFlight, LimitState
 _LOOK_AGAIN: Final = 0.02
 # The same for an order question that is open.
 _QUESTION_AGAIN: Final = 0.1
-# Seconds by which an urgent call tries again at the latest; after that its process has died.
+# An urgent call tries again within this many seconds, unless its process has died.
 _OVERDUE: Final = 1.0
 # Urgent calls wait for the session's limit only, which takes no longer than this.
 _LONGEST_WAIT: Final = SESSION_LIMIT.seconds + MARGIN + _OVERDUE
@@ -203,7 +203,7 @@ _decoder = msgspec.json.Decoder(Shared)
 
 
 def load(data: bytes | None) -> Shared:
-    """Read a stored state; one that cannot be read counts as empty."""
+    """Read a stored state; return an empty one if it cannot be read."""
     if data:
         try:
             return _decoder.decode(data)

@@ -1,4 +1,4 @@
-"""Order turns over several processes: the part of the shared state, and the changes to it.
+"""Order turns of several processes: their part of the shared state, and its changes.
 
 A turn is a lease: the turn of a process that was killed ends with it.
 """
@@ -12,7 +12,7 @@ import msgspec
 
 from ..._wire.record import Record
 from . import order_turns
-from .order_turns import AccountTurn, Outcome, Told, account_busy, overlap, settles
+from .order_turns import AccountTurn, OrderResults, Outcome, account_busy, overlap, settles
 
 if TYPE_CHECKING:
     from ...errors import AccountBusy
@@ -24,35 +24,35 @@ LONGEST_WAIT: Final = 60.0
 
 
 class SharedTurn(msgspec.Struct, array_like=True):
-    """One order turn, as all processes know it; times are seconds of the store's clock.
+    """Order turn in the shared state; times are seconds of the store's clock.
 
     Attributes:
-        accounts: the accounts that it keeps from other orders.
+        accounts: its accounts.
         since: when its lease began.
         lease: seconds after which it ends.
         names: the client order ids of its orders.
-        tickets: orders that have no id, error or decline yet.
+        orders: orders that have no id, error or decline yet.
         questions: short texts of its open questions, by id.
         answered: whether it has had a response.
-        heard: when its last response came.
+        responded_at: time of its last response.
     """
 
     accounts: list[str]
     since: float
     lease: float
     names: list[str] = []
-    tickets: int = 1
+    orders: int = 1
     questions: dict[str, str] = {}
     answered: bool = False
-    heard: float = 0.0
+    responded_at: float = 0.0
 
 
-class Taken(Record, frozen=True):
-    """What came of asking for a turn.
+class TurnResult(Record, frozen=True):
+    """Result of an attempt to begin a turn.
 
     Attributes:
-        blocker: the turn of another process that comes first, as the error to raise at the end of
-            the wait; None where the turn has begun.
+        blocker: returns the error to raise at the end of the wait, about the turn of another
+            process that comes first; None if the turn has begun.
         notices: warnings to log about turns that ended with their leases.
     """
 
@@ -60,24 +60,24 @@ class Taken(Record, frozen=True):
     notices: tuple[str, ...] = ()
 
 
-def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> Taken:
+def take_turn(shared: Shared, now: float, turn: AccountTurn, lease: float) -> TurnResult:
     """Begin a turn, or renew its lease, if no other process's turn comes first."""
     notices = _tidy(shared, now)
     for token, other in shared.turns.items():
         if token != turn.token and overlap(frozenset(other.accounts), turn.accounts):
-            return Taken(_busy(other, now), notices)
+            return TurnResult(_busy(other, now), notices)
     found = shared.turns.get(turn.token)
     if found is None:
         shared.turns[turn.token] = SharedTurn(
-            sorted(turn.accounts), now, lease, list(turn.names), turn.tickets
+            sorted(turn.accounts), now, lease, list(turn.names), turn.orders
         )
     else:
         found.since, found.lease = now, lease
-    return Taken(None, notices)
+    return TurnResult(None, notices)
 
 
 def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | None:
-    """Return the open questions of a turn; None where it has ended."""
+    """Return the open questions of a turn; None if it has ended."""
     turn = shared.turns.get(token)
     if turn is None or turn.since + turn.lease <= now:
         return None
@@ -85,19 +85,19 @@ def questions_of(shared: Shared, now: float, token: str) -> dict[str, str] | Non
 
 
 def hold_back(shared: Shared, now: float, known: frozenset[str]) -> float:
-    """Return how many seconds a call that is no order waits for questions of other processes.
+    """Return the seconds for which a call other than an order waits for other processes' questions.
 
     Args:
-        shared: what all processes know.
+        shared: the state.
         now: the time.
-        known: the ids of the questions that the call's own process knows of. It decides itself
-            which of its calls wait for those.
+        known: ids of the questions that the call's own process knows; it decides itself which of
+            its calls wait for those.
     """
     waits = [
-        min(turn.heard + order_turns.READS_WAIT, turn.since + turn.lease) - now
+        min(turn.responded_at + order_turns.READS_WAIT, turn.since + turn.lease) - now
         for turn in shared.turns.values()
         # A question of the future was asked before the clock was set back.
-        if turn.questions.keys() - known and turn.heard <= now
+        if turn.questions.keys() - known and turn.responded_at <= now
     ]
     return max(0.0, *waits) if waits else 0.0
 
@@ -111,7 +111,7 @@ def _busy(turn: SharedTurn, now: float) -> Callable[[Operation], AccountBusy]:
             accounts=frozenset(turn.accounts),
             names=tuple(turn.names),
             questions=turn.questions,
-            tickets=turn.tickets,
+            orders=turn.orders,
             on_its_way=not turn.answered,
             seconds=left,
         )
@@ -145,7 +145,7 @@ def _find(shared: Shared, token: str, question: str) -> str:
 
 
 def extend_turn(shared: Shared, now: float, token: str, question: str, lease: float) -> None:
-    """See that a turn lasts as long as a reply to its question may take."""
+    """Extend the lease of a turn for as long as a reply to its question may take."""
     found = _find(shared, token, question)
     if found:
         turn = shared.turns[found]
@@ -158,18 +158,18 @@ def finish_turn(
     now: float,
     token: str,
     outcome: Outcome,
-    told: Told | None = None,
+    results: OrderResults | None = None,
     question: str = "",
 ) -> bool:
-    """Note how a call of a turn ended; return whether the turn was still there.
+    """Record the result of a call; return whether its turn was still in the state.
 
     Args:
-        shared: what all processes know.
+        shared: the state.
         now: the time.
         token: names the turn; empty to find it by the question.
-        outcome: how the call ended.
-        told: what its response says; None where that could not be read.
-        question: the id of the question that the call was a reply to; empty for none.
+        outcome: result of the call.
+        results: results in its response; None if it could not be read.
+        question: id of the question that the call answers; empty for none.
     """
     found = _find(shared, token, question)
     if not found:
@@ -178,14 +178,18 @@ def finish_turn(
     state = AccountTurn(
         frozenset(turn.accounts),
         None,
-        turn.tickets,
+        turn.orders,
         questions=dict(turn.questions),
-        heard=turn.heard,
+        responded_at=turn.responded_at,
     )
-    if settles(state, now, outcome, told, question):
+    if settles(state, now, outcome, results, question):
         del shared.turns[found]
         return True
-    turn.tickets, turn.questions, turn.heard = state.tickets, state.questions, state.heard
+    turn.orders, turn.questions, turn.responded_at = (
+        state.orders,
+        state.questions,
+        state.responded_at,
+    )
     if outcome is not Outcome.NOTHING:
         turn.answered = True
         turn.since, turn.lease = now, order_turns.QUESTION_LIFETIME

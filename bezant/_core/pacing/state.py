@@ -15,13 +15,13 @@ import msgspec
 from .limits import PENALTY, Limit
 from .slots import READ, has_slot
 
-# Seconds by which a window is longer than published: requests arrive closer together than they
-# were sent.
+# A window is this many seconds longer than published, because requests arrive closer together than
+# they were sent.
 MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return the latest time at which a request can have arrived, as its window counts it.
+    """Return when a request can have arrived at the latest, as its window counts it.
 
     Args:
         sent_at: when it was sent.

@@ -1,4 +1,4 @@
-"""The order turns of each gateway: one set for the whole process, for both twins alike."""
+"""Order turns of the process: one set for each gateway, shared by all clients of both twins."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..._core.pacing import order_turns as core
-from ..._core.pacing.order_turns import AccountTurn, Outcome, Told
+from ..._core.pacing.order_turns import AccountTurn, OrderResults, Outcome
 
 T = TypeVar("T")
 
 
 class OrderTurns:
-    """A gateway's order turns, safe for threads and event loops at once.
+    """Order turns of one gateway, safe for threads and event loops at once.
 
     Attributes:
-        questions: the ids of the open questions.
+        questions: ids of the open questions.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class OrderTurns:
         self._turns = core.OrderTurns()
         self._wakers: dict[AccountTurn, Callable[[], None]] = {}
         self._watchers: set[Callable[[], None]] = set()
-        # The garbage collector may end a call in a thread that holds the lock: its changes wait.
+        # The garbage collector may end a call in a thread that holds the lock: changes wait here.
         self._changes: deque[Callable[[float], object]] = deque()
         self._expired: deque[AccountTurn] = deque()
 
     def enter(self, turn: AccountTurn, wake: Callable[[], None]) -> None:
-        """Queue a request; ``turn.granted`` says whether it may go, ``wake`` is called then."""
+        """Queue a request; ``wake`` is called when its turn begins and ``turn.granted`` is set."""
 
         def change(_: float) -> None:
             self._wakers[turn] = wake
@@ -42,7 +42,7 @@ class OrderTurns:
         self._now(change)
 
     def blocker(self, turn: AccountTurn) -> tuple[AccountTurn | None, float]:
-        """Return the turn that a queued one waits for, and the seconds until it ends by itself."""
+        """Return the turn that a queued turn waits for, and the seconds until that expires."""
 
         def change(now: float) -> tuple[AccountTurn | None, float]:
             self._dispatch(now)
@@ -51,16 +51,16 @@ class OrderTurns:
 
         return self._now(change)
 
-    def asked_about(self, question: str) -> AccountTurn | None:
+    def find_by_question(self, question: str) -> AccountTurn | None:
         """Return the turn with this open question, or None."""
-        return self._now(lambda _: self._turns.asked_about(question))
+        return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Note what all processes know of a turn's questions; None where it has ended."""
+        """Take a turn's open questions from the shared state; None if it has ended."""
         self._now(lambda _: self._turns.refresh(turn, questions))
 
     def begin_reply(self, turn: AccountTurn, call: object, caller: object) -> None:
-        """Note that a question of a turn is being answered, and by whom."""
+        """Record that a thread or task answers a question of a turn."""
         self._now(lambda _: self._turns.begin_reply(turn, call, caller))
 
     def finish(
@@ -68,19 +68,19 @@ class OrderTurns:
         turn: AccountTurn,
         call: object,
         outcome: Outcome,
-        told: Told | None = None,
+        results: OrderResults | None = None,
         question: str = "",
     ) -> None:
-        """Note how a call of a turn ended. Doing so twice is fine."""
+        """Record the result of a call. Doing so twice is fine."""
 
         def change(now: float) -> None:
-            self._turns.finish(turn, call, now, outcome, told, question)
+            self._turns.finish(turn, call, now, outcome, results, question)
             self._wakers.pop(turn, None)
 
         self._later(change)
 
     def watch(self, caller: object, wake: Callable[[], None]) -> float:
-        """Return how long a call that is no order waits; ``wake`` is called when a turn changes."""
+        """Return how long a call other than an order waits; a changed turn calls ``wake``."""
 
         def change(now: float) -> float:
             self._watchers.add(wake)
@@ -93,7 +93,7 @@ class OrderTurns:
         self._later(lambda _: self._watchers.discard(wake))
 
     def take_expired(self) -> list[AccountTurn]:
-        """Return the turns that ended because their questions ran out, each once."""
+        """Return the turns that ended because their questions expired, each once."""
         found: list[AccountTurn] = []
         while self._expired:
             found.append(self._expired.popleft())
@@ -113,7 +113,7 @@ class OrderTurns:
         self._drain()
 
     def _drain(self) -> None:
-        # Whoever holds the lock makes the changes: it may be this thread, further down its stack.
+        # The thread that holds the lock makes the changes; it may be this one, down its stack.
         while self._changes and not self._lock.locked():
             with self._lock:
                 self._catch_up()
@@ -155,7 +155,7 @@ def order_turns_for(key: str) -> OrderTurns:
         return found
 
 
-def _start_anew() -> None:
+def _reset_after_fork() -> None:
     # A lock that another thread held during the fork would stay locked in the child.
     global _registry_lock
     _registry_lock = threading.Lock()
@@ -163,4 +163,4 @@ def _start_anew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -16,18 +16,18 @@ from ..._core.http.messages import Request
 from ..._core.http.operation import OrderCall
 from ..._core.pacing.order_turns import (
     AccountTurn,
+    OrderResults,
     Outcome,
-    Told,
     busy,
+    expiry_warning,
+    order_results,
     outcome_of,
     question_of,
-    ran_out,
-    told_by,
 )
 from ..._core.pacing.shared import Shared, StoreError
 from ..._core.pacing.shared_order_turns import (
     LONGEST_WAIT,
-    Taken,
+    TurnResult,
     extend_turn,
     finish_turn,
     questions_of,
@@ -75,12 +75,12 @@ class OrderTurn:
         self._call = object()
         self._turn: AccountTurn | None = None
         self._outcome = Outcome.NOTHING
-        self._told: Told | None = None
+        self._results: OrderResults | None = None
 
     def __enter__(self) -> Self:
         caller = rt.caller()
         if self._question:
-            self._turn = self._turns.asked_about(self._question)
+            self._turn = self._turns.find_by_question(self._question)
             if self._turn is not None:
                 self._turns.begin_reply(self._turn, self._call, caller)
             return self
@@ -117,7 +117,7 @@ class OrderTurn:
                 raise busy(blocker, self._request.operation, rt.monotonic())
             waker.wait(min(left, max(seconds, 0.01), LONGEST_WAIT))
         for expired in self._turns.take_expired():
-            _logger.warning("%s", ran_out(expired))
+            _logger.warning("%s", expiry_warning(expired))
         if self._limit_store is None:
             return
         lease = min(longest, LONGEST_WAIT) + self._settings.timeout + _GRACE
@@ -130,7 +130,9 @@ class OrderTurn:
                 raise taken.blocker(self._request.operation)
             rt.sleep(min(_POLL.delay(polls), left))
 
-    def _take(self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float) -> Taken:
+    def _take(
+        self, limit_store: rt.SharedLimitStore, turn: AccountTurn, lease: float
+    ) -> TurnResult:
         """Begin the turn among all processes, or renew its lease."""
         self._shared = True
         taken = self._change(limit_store, partial(take_turn, turn=turn, lease=lease))
@@ -186,7 +188,7 @@ class OrderTurn:
 
     def answered(self, body: bytes) -> None:
         """Record a response."""
-        self._told = told_by(body)
+        self._results = order_results(body)
         self._outcome = Outcome.ANSWERED
 
     def failed(self, error: BezantError, *, untouched: bool) -> None:
@@ -221,7 +223,7 @@ class OrderTurn:
     def _leave(self) -> None:
         turn = self._turn
         if turn is not None:
-            self._turns.finish(turn, self._call, self._outcome, self._told, self._question)
+            self._turns.finish(turn, self._call, self._outcome, self._results, self._question)
         if self._shared and self._limit_store is not None:
             self._tell(self._limit_store, "" if turn is None else turn.token)
         self._shared = False
@@ -232,11 +234,11 @@ class OrderTurn:
         found: list[bool] = []
 
         def change(shared: Shared, now: float) -> None:
-            there = finish_turn(shared, now, token, self._outcome, self._told, self._question)
+            there = finish_turn(shared, now, token, self._outcome, self._results, self._question)
             found.append(there)
 
         self._tell_all(limit_store, change)
-        asked = self._told is not None and self._told.questions
+        asked = self._results is not None and self._results.questions
         if asked and found and not found[-1]:
             _logger.warning(
                 "the turn of %s ended with its lease before its response came: an open question "

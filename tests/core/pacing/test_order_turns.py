@@ -17,16 +17,16 @@ from bezant._core.pacing.order_turns import (
     QUESTION_LIFETIME,
     READS_WAIT,
     AccountTurn,
+    OrderResults,
     OrderTurns,
     Outcome,
-    Told,
     busy,
+    expiry_warning,
+    order_results,
     outcome_of,
     overlap,
     question_of,
-    ran_out,
     scope_of,
-    told_by,
     waits_for_questions,
 )
 
@@ -71,7 +71,7 @@ def tickets(*accounts: str | None) -> dict[str, Any]:
 def test_what_an_order_is_about(target: str, body: Any, accounts: set[str], count: int) -> None:
     scope = scope_of(request(target, body))
     assert set(scope.accounts) == accounts
-    assert scope.tickets == count
+    assert scope.orders == count
 
 
 def test_accounts_that_are_not_known_may_be_any() -> None:
@@ -96,34 +96,34 @@ def test_which_calls_wait_for_questions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "results"),
     [
-        (b'[{"order_id":"7"},{"orderId":8}]', Told({}, 2)),
-        (b'{"order_id":"7"}', Told({}, 1)),
-        (b'[{"id":"q1","message":["a\\n <b>","b"]}]', Told({"q1": "a <b> b"}, 0)),
-        (b'[{"id":"q1","message":7},{"id":"q2"}]', Told({"q1": "", "q2": ""}, 0)),
-        (b'[{"id":"q1","message":"text"}]', Told({"q1": "text"}, 0)),
-        (b'{"error":"no"}', Told({}, 1, refused=True)),
-        (b'[{"error":"no"}]', Told({}, 1, refused=True)),
-        (b'[{"error":"no"},{"order_id":1}]', Told({}, 2)),
-        (b'[{"error":"no"},{"error":"no"}]', Told({}, 2)),
-        (b'[{"id":""},{"id":7},{"status":"x"}]', Told({}, 0)),
-        (b'[{"order_id":"7","x":"\xe9"}]', Told({}, 1)),
-        (b"[]", Told({}, 0)),
+        (b'[{"order_id":"7"},{"orderId":8}]', OrderResults({}, 2)),
+        (b'{"order_id":"7"}', OrderResults({}, 1)),
+        (b'[{"id":"q1","message":["a\\n <b>","b"]}]', OrderResults({"q1": "a <b> b"}, 0)),
+        (b'[{"id":"q1","message":7},{"id":"q2"}]', OrderResults({"q1": "", "q2": ""}, 0)),
+        (b'[{"id":"q1","message":"text"}]', OrderResults({"q1": "text"}, 0)),
+        (b'{"error":"no"}', OrderResults({}, 1, refused=True)),
+        (b'[{"error":"no"}]', OrderResults({}, 1, refused=True)),
+        (b'[{"error":"no"},{"order_id":1}]', OrderResults({}, 2)),
+        (b'[{"error":"no"},{"error":"no"}]', OrderResults({}, 2)),
+        (b'[{"id":""},{"id":7},{"status":"x"}]', OrderResults({}, 0)),
+        (b'[{"order_id":"7","x":"\xe9"}]', OrderResults({}, 1)),
+        (b"[]", OrderResults({}, 0)),
         (b"[7]", None),
         (b"{", None),
         (b"[" * 100_000, None),
         (b"", None),
     ],
 )
-def test_what_a_response_tells(body: bytes, told: Told | None) -> None:
-    assert told_by(body) == told
+def test_what_a_response_tells(body: bytes, results: OrderResults | None) -> None:
+    assert order_results(body) == results
 
 
 def test_a_questions_text_is_short() -> None:
-    told = told_by(msgspec.json.encode([{"id": "q", "message": ["x" * 10_000]}]))
-    assert told is not None
-    assert len(told.questions["q"]) == 100
+    results = order_results(msgspec.json.encode([{"id": "q", "message": ["x" * 10_000]}]))
+    assert results is not None
+    assert len(results.questions["q"]) == 100
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 1
     """Let a turn begin, and have it asked something."""
     turns.enter(turn)
     assert turns.dispatch(now) == ([turn], [])
-    told = Told(dict.fromkeys(questions, "Really?"), 0)
-    turns.finish(turn, "call", now, Outcome.ANSWERED, told)
+    results = OrderResults(dict.fromkeys(questions, "Really?"), 0)
+    turns.finish(turn, "call", now, Outcome.ANSWERED, results)
     assert not turn.over
 
 
@@ -167,7 +167,7 @@ def test_orders_go_in_turn() -> None:
     assert turns.dispatch(0.0) == ([first, other], [])
     assert turns.dispatch(1.0) == ([], [])
     assert turns.blocker(second) is first
-    turns.finish(first, "call", 1.0, Outcome.ANSWERED, Told({}, 1))
+    turns.finish(first, "call", 1.0, Outcome.ANSWERED, OrderResults({}, 1))
     turns.finish(first, "call", 1.0, Outcome.LOST)  # twice does no harm
     assert turns.dispatch(1.0) == ([second], [])
     turns.leave(second)
@@ -199,7 +199,7 @@ def test_an_order_that_fails_ends_its_turn(outcome: Outcome) -> None:
 
 
 def replying(turns: OrderTurns, turn: AccountTurn, question: str) -> None:
-    assert turns.asked_about(question) is turn
+    assert turns.find_by_question(question) is turn
     turns.begin_reply(turn, "reply", OTHER)
     assert turn.holder is OTHER
 
@@ -209,42 +209,44 @@ def test_a_reply_goes_on_with_the_turn() -> None:
     turn = turn_of(count=2)
     asking(turns, turn, "q1", "q2")
     assert turns.questions
-    assert turns.asked_about("q3") is None
+    assert turns.find_by_question("q3") is None
     replying(turns, turn, "q1")
     assert turn.seconds_left(1000.0) == math.inf
     turns.finish(turn, "reply", 110.0, Outcome.NOTHING, None, "q1")
     assert turn.seconds_left(110.0) == QUESTION_LIFETIME - 10
     replying(turns, turn, "q1")
-    turns.finish(turn, "reply", 120.0, Outcome.ANSWERED, Told({"q3": ""}, 0), "q1")
+    turns.finish(turn, "reply", 120.0, Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")
     assert set(turn.questions) == {"q2", "q3"}
     assert turn.seconds_left(120.0) == QUESTION_LIFETIME
     replying(turns, turn, "q2")
     turns.finish(turn, "reply", 121.0, Outcome.REFUSED, None, "q2")
     assert not turn.over
     replying(turns, turn, "q3")
-    turns.finish(turn, "reply", 122.0, Outcome.ANSWERED, Told({}, 1), "q3")
+    turns.finish(turn, "reply", 122.0, Outcome.ANSWERED, OrderResults({}, 1), "q3")
     assert turn.over
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told", "over"),
+    ("outcome", "results", "over"),
     [
         (Outcome.LOST, None, True),
         (Outcome.REFUSED, None, True),
         (Outcome.ANSWERED, None, True),
-        (Outcome.ANSWERED, Told({}, 1, refused=True), True),
-        (Outcome.ANSWERED, Told({}, 3), True),
-        (Outcome.ANSWERED, Told({}, 2), False),
-        (Outcome.ANSWERED, Told({"q2": ""}, 3), False),
+        (Outcome.ANSWERED, OrderResults({}, 1, refused=True), True),
+        (Outcome.ANSWERED, OrderResults({}, 3), True),
+        (Outcome.ANSWERED, OrderResults({}, 2), False),
+        (Outcome.ANSWERED, OrderResults({"q2": ""}, 3), False),
         (Outcome.NOTHING, None, False),
     ],
 )
-def test_the_reply_to_the_only_question(outcome: Outcome, told: Told | None, over: bool) -> None:
+def test_the_reply_to_the_only_question(
+    outcome: Outcome, results: OrderResults | None, over: bool
+) -> None:
     turns = OrderTurns()
     turn = turn_of(count=3)
     asking(turns, turn, "q1")
     replying(turns, turn, "q1")
-    turns.finish(turn, "reply", 101.0, outcome, told, "q1")
+    turns.finish(turn, "reply", 101.0, outcome, results, "q1")
     assert turn.over is over
 
 
@@ -257,7 +259,7 @@ def test_another_process_may_have_replied() -> None:
     assert not turn.over
     turns.finish(turn, "reply", 101.0, Outcome.NOTHING, None, "q1")
     turns.refresh(turn, {"q2": "More?"})
-    assert turns.asked_about("q2") is turn
+    assert turns.find_by_question("q2") is turn
     turns.refresh(turn, None)
     assert turn.over
     assert not turns.questions
@@ -270,10 +272,10 @@ def test_a_question_runs_out() -> None:
     turns.enter(waiting)
     assert turns.dispatch(99.9 + QUESTION_LIFETIME) == ([], [])
     assert turns.dispatch(100.0 + QUESTION_LIFETIME) == ([waiting], [turn])
-    assert "mine" in ran_out(turn)
-    assert "'q1'" in ran_out(turn)
+    assert "mine" in expiry_warning(turn)
+    assert "'q1'" in expiry_warning(turn)
     turn.names, turn.questions = (), {}
-    assert "orders without a result" in ran_out(turn)
+    assert "orders without a result" in expiry_warning(turn)
 
 
 def test_others_wait_a_moment_for_a_question() -> None:
@@ -283,7 +285,7 @@ def test_others_wait_a_moment_for_a_question() -> None:
     turns.enter(turn)
     turns.dispatch(100.0)
     assert turns.hold_back(OTHER, 100.0) == 0.0
-    turns.finish(turn, "call", 100.0, Outcome.ANSWERED, Told({"q1": ""}, 0))
+    turns.finish(turn, "call", 100.0, Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     assert turns.hold_back(ME, 100.5) == 0.0
     assert turns.hold_back(OTHER, 100.5) == READS_WAIT - 0.5
     assert turns.hold_back(OTHER, 100.0 + READS_WAIT) == 0.0
@@ -296,8 +298,8 @@ def test_the_error_says_what_to_do() -> None:
     turns.enter(turn)
     turns.dispatch(100.0)
     assert "(mine) of account A has no response yet" in str(busy(turn, PLACE, 100.0))
-    told = Told({"q1": "Really?", "q2": ""}, 0)
-    turns.finish(turn, "call", 100.0, Outcome.ANSWERED, told)
+    results = OrderResults({"q1": "Really?", "q2": ""}, 0)
+    turns.finish(turn, "call", 100.0, Outcome.ANSWERED, results)
     error = busy(turn, PLACE, 110.0)
     assert "'q1' (Really?) and 1 more" in error.message
     assert "confirm_order_reply(reply_id='q1', confirmed=True)" in error.message
@@ -308,8 +310,8 @@ def test_the_error_says_what_to_do() -> None:
     del turn.questions["q1"]
     assert "open question 'q2';" in busy(turn, PLACE, 110.0).message
     turn.questions.clear()
-    assert "not told what became of 2 of the orders" in busy(turn, PLACE, 110.0).message
+    assert "reported no result for 2 of the orders" in busy(turn, PLACE, 110.0).message
     turn.accounts, turn.names = frozenset({ANY}), ()
     error = busy(turn, PLACE, 110.0)
-    assert error.message.startswith("nothing was sent: IBKR has not told")
+    assert error.message.startswith("nothing was sent: IBKR has reported no result")
     assert "account" not in error.message

@@ -289,7 +289,9 @@ def test_an_order_goes_within_a_window_whatever_other_processes_send(
 
 
 def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> None:
-    shared = Shared(turns={"o": SharedTurn(["A"], 100.0, 60.0, questions={"q": ""}, heard=100.0)})
+    shared = Shared(
+        turns={"o": SharedTurn(["A"], 100.0, 60.0, questions={"q": ""}, responded_at=100.0)}
+    )
     for operation in (READ, TICKLE):
         queued = QueuedCall.of(operation)
 

@@ -10,8 +10,8 @@ from bezant._core.pacing.order_turns import (
     QUESTION_LIFETIME,
     READS_WAIT,
     AccountTurn,
+    OrderResults,
     Outcome,
-    Told,
 )
 from bezant._core.pacing.shared import Shared, dump, load
 from bezant._core.pacing.shared_order_turns import (
@@ -26,8 +26,8 @@ from bezant._core.pacing.shared_order_turns import (
 PLACE = orders.SUBMIT_NEW_ORDERS.operation
 
 
-def turn(token: str, *accounts: str, tickets: int = 1) -> AccountTurn:
-    return AccountTurn(frozenset(accounts or ("A",)), None, tickets, (f"mine-{token}",), token)
+def turn(token: str, *accounts: str, orders: int = 1) -> AccountTurn:
+    return AccountTurn(frozenset(accounts or ("A",)), None, orders, (f"mine-{token}",), token)
 
 
 def taken(shared: Shared, now: float, token: str, *accounts: str, lease: float = 10.0) -> bool:
@@ -55,8 +55,8 @@ def test_the_error_names_the_question_of_the_other_process() -> None:
     found = take_turn(shared, 101.0, turn("two"), 10.0)
     assert found.blocker is not None
     assert "has no response yet" in found.blocker(PLACE).message
-    told = Told({"q1": "Really?"}, 0)
-    assert finish_turn(shared, 102.0, "one", Outcome.ANSWERED, told)
+    results = OrderResults({"q1": "Really?"}, 0)
+    assert finish_turn(shared, 102.0, "one", Outcome.ANSWERED, results)
     found = take_turn(shared, 112.0, turn("two"), 10.0)
     assert found.blocker is not None
     error = found.blocker(PLACE)
@@ -73,7 +73,7 @@ def test_the_turn_of_a_killed_process_ends_with_its_lease() -> None:
     [notice] = found.notices
     assert "(mine-one) of account A ended with its lease; an open question may remain" in notice
     assert not finish_turn(shared, 111.0, "one", Outcome.LOST)
-    assert finish_turn(shared, 111.0, "two", Outcome.ANSWERED, Told({"q": ""}, 0))
+    assert finish_turn(shared, 111.0, "two", Outcome.ANSWERED, OrderResults({"q": ""}, 0))
     shared.turns["two"].names = []
     found = take_turn(shared, 111.0 + QUESTION_LIFETIME, turn("three"), 10.0)
     assert "order of account A" in found.notices[0]
@@ -90,15 +90,15 @@ def test_a_clock_that_is_set_back_keeps_nobody_out_for_ever() -> None:
 def test_a_reply_from_another_process_goes_on_with_the_turn() -> None:
     shared = Shared()
     assert taken(shared, 100.0, "one")
-    finish_turn(shared, 100.0, "one", Outcome.ANSWERED, Told({"q1": ""}, 0))
+    finish_turn(shared, 100.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     extend_turn(shared, 155.0, "", "q1", 35.0)
     assert not taken(shared, 161.0, "two")
     extend_turn(shared, 161.0, "", "q9", 35.0)  # of nobody
     assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
     assert shared.turns["one"].questions == {"q1": ""}
-    assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, Told({"q2": ""}, 0), "q1")
-    assert not finish_turn(shared, 162.0, "", Outcome.ANSWERED, Told({}, 1), "q1")
-    assert finish_turn(shared, 163.0, "one", Outcome.ANSWERED, Told({}, 1), "q2")
+    assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({"q2": ""}, 0), "q1")
+    assert not finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({}, 1), "q1")
+    assert finish_turn(shared, 163.0, "one", Outcome.ANSWERED, OrderResults({}, 1), "q2")
     assert not shared.turns
 
 
@@ -107,7 +107,7 @@ def test_what_another_process_did_with_the_questions() -> None:
     assert questions_of(shared, 100.0, "one") is None
     assert taken(shared, 100.0, "one", lease=10.0)
     assert questions_of(shared, 105.0, "one") == {}
-    finish_turn(shared, 105.0, "one", Outcome.ANSWERED, Told({"q1": ""}, 0))
+    finish_turn(shared, 105.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     assert questions_of(shared, 106.0, "one") == {"q1": ""}
     assert questions_of(shared, 105.0 + QUESTION_LIFETIME, "one") is None
 
@@ -118,7 +118,7 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 100.0, none) == 0.0
     assert taken(shared, 100.0, "one")
     assert hold_back(shared, 100.0, none) == 0.0
-    finish_turn(shared, 101.0, "one", Outcome.ANSWERED, Told({"q1": "", "q2": ""}, 0))
+    finish_turn(shared, 101.0, "one", Outcome.ANSWERED, OrderResults({"q1": "", "q2": ""}, 0))
     shared = load(dump(shared))
     assert hold_back(shared, 101.5, none) == READS_WAIT - 0.5
     assert hold_back(shared, 101.5, frozenset({"q1"})) == READS_WAIT - 0.5
@@ -128,7 +128,7 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     extend_turn(shared, 102.5, "", "q1", 35.0)  # a reply lengthens nobody's wait
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
-    finish_turn(shared, 110.0, "", Outcome.ANSWERED, Told({"q3": ""}, 0), "q1")
+    finish_turn(shared, 110.0, "", Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")
     assert hold_back(shared, 110.0, none) == READS_WAIT
     shared.turns["one"].lease = 0.5
     assert hold_back(shared, 110.0, none) == 0.5
