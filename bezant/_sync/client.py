@@ -17,13 +17,14 @@ from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _sync as rt
 from ..errors import NoAccounts, PacingError, SessionError
-from ..models._portfolio import Account, Position
+from ..models._portfolio import Account
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
 from .http.permit import patience
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._positions import Position
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
     from .session.keepalive import Callback, Keepalive
@@ -168,6 +169,8 @@ class Client(ClientBase):
         Raises:
             NoAccounts: the gateway names no account: the session is not ready.
         """
+        from ..models._positions import Position
+
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # Where the accounts are still to be asked for, that is just before the first page.

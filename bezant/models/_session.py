@@ -1,4 +1,4 @@
-"""Answers about the session."""
+"""Responses about the session."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, pairs
+from ._base import UNSET, Maybe, Model
+from ._secret import shown
 
-__all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleServer"]
+__all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleHmds", "TickleServer"]
 
 
 class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
@@ -35,6 +36,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         message: the gateway's words, most often empty.
         fail: why it is not authenticated, most often empty.
         server_info: the server behind the session.
+        hardware_info: the gateway's machine.
+        mac: the gateway's network address (``MAC``).
     """
 
     authenticated: Maybe[bool] = UNSET
@@ -44,6 +47,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     message: Maybe[str] = UNSET
     fail: Maybe[str] = UNSET
     server_info: Maybe[ServerInfo] = UNSET
+    hardware_info: Maybe[str] = msgspec.field(default=UNSET, name="hardware_info")
+    mac: Maybe[str] = msgspec.field(default=UNSET, name="MAC")
 
     @property
     def ready(self) -> bool:
@@ -51,6 +56,17 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         if self.established is UNSET or self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
+
+
+class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
+    """The historical data farm's part of the response to a tickle.
+
+    Attributes:
+        error: why it has no session.
+    """
+
+    auth_status: Maybe[list[Any]] = UNSET
+    error: Maybe[str] = UNSET
 
 
 class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
@@ -71,11 +87,17 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         sso_expires_ms: milliseconds until the login's token ends, which renews itself
             (``ssoExpires``); 0 when the session is gone.
         iserver: the brokerage session's part.
+        hmds: the historical data farm's part.
+        collision: unused; spelled so by IBKR (``collission``).
+        user_id: the user's number.
     """
 
     session: Maybe[str] = UNSET
     sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
     iserver: Maybe[TickleServer] = UNSET
+    hmds: Maybe[TickleHmds] = UNSET
+    collision: Maybe[bool] = msgspec.field(default=UNSET, name="collission")
+    user_id: Maybe[int] = UNSET
 
     @property
     def status(self) -> AuthStatus | None:
@@ -84,4 +106,4 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         return status or None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [pair for pair in pairs(self) if pair[0] != "session"]
+        return shown(self, "session")
