@@ -14,7 +14,7 @@ from benchmarks._timing import ratios, repeated, spread, take_turns
 from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
-from bezant.models._portfolio import Position
+from bezant.models._positions import Position
 from bezant.models.market_data import History
 from bezant.models.orders import LiveOrders
 from bezant.models.scanner import ScannerParameters

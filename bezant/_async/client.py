@@ -16,7 +16,7 @@ from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _async as rt
 from ..errors import NoAccounts, PacingError, SessionError
-from ..models._portfolio import Account, Position
+from ..models._portfolio import Account
 from ..models._session import AuthStatus, Tickle
 from .base import AsyncClientBase
 from .http.permit import patience
@@ -24,6 +24,7 @@ from .waiting import AsyncPolling
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._positions import Position
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
     from .session.keepalive import AsyncKeepalive, Callback
@@ -180,6 +181,8 @@ class AsyncClient(AsyncClientBase):
         Raises:
             NoAccounts: the gateway lists no account: the session is not ready.
         """
+        from ..models._positions import Position
+
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # If the accounts were not requested yet, the pipeline does so just before the first page.

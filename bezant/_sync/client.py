@@ -17,7 +17,7 @@ from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _sync as rt
 from ..errors import NoAccounts, PacingError, SessionError
-from ..models._portfolio import Account, Position
+from ..models._portfolio import Account
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
 from .http.permit import patience
@@ -25,6 +25,7 @@ from .waiting import Polling
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
+    from ..models._positions import Position
     from ..models.orders import LiveOrder, Trade
     from ..models.stream import MarketData
     from .session.keepalive import Callback, Keepalive
@@ -179,6 +180,8 @@ class Client(ClientBase):
         Raises:
             NoAccounts: the gateway lists no account: the session is not ready.
         """
+        from ..models._positions import Position
+
         path = position_rules.POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # If the accounts were not requested yet, the pipeline does so just before the first page.

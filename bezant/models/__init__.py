@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from ._contracts import (
         ContractDefinition,
         ContractDefinitions,
-        Listing,
         StockCompany,
         StockListing,
     )
-    from ._portfolio import Account, Position
-    from ._session import AuthStatus, ServerInfo, Tickle, TickleServer
+    from ._listing import Listing
+    from ._portfolio import Account, ParentAccount
+    from ._positions import Position
+    from ._session import AuthStatus, ServerInfo, Tickle, TickleHmds, TickleServer
     from .stream import (
         AccountUpdate,
         BarsUpdate,
@@ -49,18 +50,20 @@ _HOMES = {
     "_contracts": (
         "ContractDefinition",
         "ContractDefinitions",
-        "Listing",
         "StockCompany",
         "StockListing",
     ),
+    "_listing": ("Listing",),
     "_portfolio": (
         "Account",
-        "Position",
+        "ParentAccount",
     ),
+    "_positions": ("Position",),
     "_session": (
         "AuthStatus",
         "ServerInfo",
         "Tickle",
+        "TickleHmds",
         "TickleServer",
     ),
     "stream": (
@@ -116,6 +119,7 @@ __all__ = [
     "Notice",
     "OrderUpdate",
     "Other",
+    "ParentAccount",
     "Pnl",
     "Position",
     "Prompt",
@@ -130,6 +134,7 @@ __all__ = [
     "SummaryUpdate",
     "System",
     "Tickle",
+    "TickleHmds",
     "TickleServer",
     "TradeUpdate",
     "UnsetType",

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, pairs
+from ._base import UNSET, Maybe, Model
+from ._secret import shown
 
-__all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleServer"]
+__all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleHmds", "TickleServer"]
 
 
 class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
@@ -36,6 +37,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         message: message of the gateway, usually empty.
         fail: reason why it is not authenticated, usually empty.
         server_info: the server behind the session.
+        hardware_info: the gateway's machine.
+        mac: the gateway's network address (``MAC``).
     """
 
     authenticated: Maybe[bool] = UNSET
@@ -45,6 +48,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     message: Maybe[str] = UNSET
     fail: Maybe[str] = UNSET
     server_info: Maybe[ServerInfo] = UNSET
+    hardware_info: Maybe[str] = msgspec.field(default=UNSET, name="hardware_info")
+    mac: Maybe[str] = msgspec.field(default=UNSET, name="MAC")
 
     @property
     def ready(self) -> bool:
@@ -52,6 +57,17 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         if self.established is UNSET or self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
+
+
+class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
+    """The historical data farm's part of the response to a tickle.
+
+    Attributes:
+        error: why it has no session.
+    """
+
+    auth_status: Maybe[list[Any]] = UNSET
+    error: Maybe[str] = UNSET
 
 
 class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
@@ -72,11 +88,17 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         sso_expires_ms: milliseconds until the login's token expires (``ssoExpires``). The token
             renews itself. 0 if the session has ended.
         iserver: the part about the brokerage session.
+        hmds: part about the historical data farm.
+        collision: unused; IBKR spells it ``collission``.
+        user_id: number of the user.
     """
 
     session: Maybe[str] = UNSET
     sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
     iserver: Maybe[TickleServer] = UNSET
+    hmds: Maybe[TickleHmds] = UNSET
+    collision: Maybe[bool] = msgspec.field(default=UNSET, name="collission")
+    user_id: Maybe[int] = UNSET
 
     @property
     def status(self) -> AuthStatus | None:
@@ -85,4 +107,4 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         return status or None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [pair for pair in pairs(self) if pair[0] != "session"]
+        return shown(self, "session")

@@ -10,7 +10,7 @@ import msgspec
 
 from ._base import UNSET, Maybe, Model
 from ._secret import shown
-from .common import BrokerageServer
+from ._session import ServerInfo
 
 __all__ = [
     "AccountOwners",
@@ -394,7 +394,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     is_paper: Maybe[bool] = UNSET
     profiles: Maybe[list[str]] = UNSET
     selected_account: Maybe[str] = UNSET
-    server_info: Maybe[BrokerageServer] = UNSET
+    server_info: Maybe[ServerInfo] = UNSET
     session_id: Maybe[str] = UNSET
     is_ft: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from ._base import UNSET, Maybe, Model
 
 __all__ = [
-    "BrokerageServer",
     "DisplayRule",
     "DisplayStep",
     "FileData",
@@ -43,18 +42,6 @@ class FileData(Model, frozen=True, kw_only=True):
 
     data: Maybe[dict[str, Any]] = UNSET
     name: Maybe[str] = UNSET
-
-
-class BrokerageServer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BrokerageAccounts`.
-
-    Attributes:
-        server_name: the server's name.
-        server_version: the server's build.
-    """
-
-    server_name: Maybe[str] = UNSET
-    server_version: Maybe[str] = UNSET
 
 
 class Success(Model, frozen=True, kw_only=True):
@@ -132,7 +119,7 @@ class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisplayRule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstrumentDefinition`."""
+    """Part of `ContractDefinition`."""
 
     display_rule_step: Maybe[list[DisplayStep]] = UNSET
     magnification: Maybe[int] = UNSET

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ._base import UNSET, Maybe, Model
-from .common import DisplayRule, PriceIncrement
+from .common import PriceIncrement
 
 __all__ = [
     "Algo",
@@ -28,15 +28,11 @@ __all__ = [
     "ExchangeRate",
     "ExtendedHours",
     "FutureContract",
-    "InstrumentDefinition",
-    "InstrumentDefinitions",
     "LimitDefaults",
     "LiquidHours",
     "OrderDefaults",
     "SearchHit",
     "SearchSection",
-    "StockContract",
-    "StockIssuer",
     "Strikes",
     "TimeInForceDefaults",
     "TradingDay",
@@ -461,58 +457,6 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
     underlying_conid: Maybe[int] = UNSET
 
 
-class InstrumentDefinition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstrumentDefinitions`.
-
-    Attributes:
-        asset_class: kind of contract, such as ``STK``.
-        conid: IBKR's id of the contract.
-        currency: currency, such as ``USD``.
-        expiry: ``YYYYMMDD`` of a derivative.
-        is_us: whether it is a listing in the United States.
-        listing_exchange: the exchange that lists it.
-        multiplier: units of the underlying in one contract.
-        put_or_call: ``C`` or ``P``.
-        strike: strike price.
-        ticker: the symbol.
-        underlying_conid: the underlying's contract (``undConid``).
-    """
-
-    all_exchanges: Maybe[str] = UNSET
-    asset_class: Maybe[str] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    country_code: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    display_rule: Maybe[DisplayRule] = UNSET
-    expiry: Maybe[str] = UNSET
-    full_name: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    has_options: Maybe[bool] = UNSET
-    increment_rules: Maybe[list[PriceIncrement]] = UNSET
-    is_event_contract: Maybe[bool] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
-    last_trading_day: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
-    page_size: Maybe[int] = UNSET
-    put_or_call: Maybe[str] = UNSET
-    sector: Maybe[str] = UNSET
-    sector_group: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    ticker: Maybe[str] = UNSET
-    time: Maybe[int] = UNSET
-    type: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
-
-
-class InstrumentDefinitions(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /trsrv/secdef``."""
-
-    secdef: Maybe[list[InstrumentDefinition]] = UNSET
-
-
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `VenueDay`.
 
@@ -569,30 +513,3 @@ class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
     schedules: Maybe[list[VenueDay]] = UNSET
     timezone: Maybe[str] = UNSET
     trade_venue_id: Maybe[str] = UNSET
-
-
-class StockContract(Model, frozen=True, kw_only=True):
-    """Part of `StockIssuer`.
-
-    Attributes:
-        conid: IBKR's id of the contract.
-        exchange: exchange, such as ``NASDAQ``.
-        is_us: whether it is a listing in the United States.
-    """
-
-    conid: Maybe[int] = UNSET
-    exchange: Maybe[str] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
-
-
-class StockIssuer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of ``.
-
-    Attributes:
-        asset_class: kind of contract, such as ``STK``.
-    """
-
-    asset_class: Maybe[str] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    contracts: Maybe[list[StockContract]] = UNSET
-    name: Maybe[str] = UNSET

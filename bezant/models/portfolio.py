@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ._base import UNSET, Maybe, Model
-from .common import DisplayRule, PriceIncrement
+from ._portfolio import Account
 
 __all__ = [
     "Allocation",
@@ -19,72 +19,11 @@ __all__ = [
     "ComboLegPosition",
     "ComboPosition",
     "LedgerRow",
-    "ParentAccount",
-    "PortfolioAccount",
-    "PortfolioPosition",
     "SubaccountPage",
     "SubaccountPaging",
     "SummaryFigure",
     "UncachedPosition",
 ]
-
-
-class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `PortfolioAccount`.
-
-    Attributes:
-        account_id: the account, such as ``DU123456``.
-    """
-
-    account_id: Maybe[str] = UNSET
-    is_m_child: Maybe[bool] = UNSET
-    is_m_parent: Maybe[bool] = UNSET
-    is_multiplex: Maybe[bool] = UNSET
-    mmc: Maybe[list[Any]] = UNSET
-
-
-class PortfolioAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """An account.
-
-    Attributes:
-        account_id: the account, such as ``DU123456``.
-        account_status_ms: when it was opened, epoch milliseconds (``accountStatus``).
-        business_type: such as ``IB_SALES``, ``IB_PROSERVE``.
-        clearing_status: one letter; ``O`` is open.
-        currency: currency, such as ``USD``.
-        description: a line that describes it (``desc``).
-        ib_entity: the IBKR company; such as ``IBLLC-US``, ``IB-CAN``, ``IB-UK``, ``IB-IE``.
-        trading_type: such as ``STKNOPT``.
-        type: such as ``DEMO``.
-        fa_client: whether an advisor manages it (``faclient``).
-    """
-
-    prepaid_crypto_p: Maybe[bool] = msgspec.field(default=UNSET, name="PrepaidCrypto-P")
-    prepaid_crypto_z: Maybe[bool] = msgspec.field(default=UNSET, name="PrepaidCrypto-Z")
-    account_alias: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    account_status_ms: Maybe[int] = msgspec.field(default=UNSET, name="accountStatus")
-    account_title: Maybe[str] = UNSET
-    account_van: Maybe[str] = UNSET
-    acct_cust_type: Maybe[str] = UNSET
-    brokerage_access: Maybe[bool] = UNSET
-    business_type: Maybe[str] = UNSET
-    category: Maybe[str] = UNSET
-    clearing_status: Maybe[str] = UNSET
-    covestor: Maybe[bool] = UNSET
-    currency: Maybe[str] = UNSET
-    description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
-    display_name: Maybe[str] = UNSET
-    ib_entity: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    no_client_trading: Maybe[bool] = UNSET
-    parent: Maybe[ParentAccount] = UNSET
-    track_virtual_fx_portfolio: Maybe[bool] = msgspec.field(
-        default=UNSET, name="trackVirtualFXPortfolio"
-    )
-    trading_type: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
-    fa_client: Maybe[bool] = msgspec.field(default=UNSET, name="faclient")
 
 
 class AllocationSplit(Model, frozen=True, kw_only=True):
@@ -106,86 +45,6 @@ class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
     sector: Maybe[AllocationSplit] = UNSET
 
 
-class PortfolioPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """A position.
-
-    Money is in its own currency.
-
-    Attributes:
-        account_id: the account, such as ``DU123456`` (``acctId``).
-        asset_class: kind of contract, such as ``STK``.
-        average_cost: paid for one unit, times the multiplier (``avgCost``).
-        average_price: paid for one unit (``avgPrice``).
-        conid: IBKR's id of the contract.
-        contract_description: the contract in short (``contractDesc``).
-        currency: currency, such as ``USD``.
-        expiry: ``YYYYMMDD`` of a derivative.
-        is_us: whether it is a listing in the United States.
-        listing_exchange: the exchange that lists it.
-        market_price: price of one unit (``mktPrice``).
-        market_value: worth of all of it (``mktValue``).
-        model: a model portfolio's name.
-        multiplier: units of the underlying in one contract.
-        position: how much is held; negative when short.
-        put_or_call: ``C`` or ``P``.
-        realized_pnl: profit and loss taken today.
-        strike: strike price.
-        ticker: the symbol.
-        underlying_conid: the underlying's contract (``undConid``).
-        unrealized_pnl: profit and loss on what is held.
-    """
-
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
-    all_exchanges: Maybe[str] = UNSET
-    asset_class: Maybe[str] = UNSET
-    average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgCost")
-    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    base_avg_cost: Maybe[Decimal] = UNSET
-    base_avg_price: Maybe[Decimal] = UNSET
-    base_mkt_price: Maybe[Decimal] = UNSET
-    base_mkt_value: Maybe[Decimal] = UNSET
-    base_realized_pnl: Maybe[Decimal] = UNSET
-    base_unrealized_pnl: Maybe[Decimal] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    con_exch_map: Maybe[list[Any]] = UNSET
-    conid: Maybe[int] = UNSET
-    contract_description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
-    country_code: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    display_rule: Maybe[DisplayRule] = UNSET
-    exchs: Maybe[dict[str, Any]] = UNSET
-    exercise_style: Maybe[str] = UNSET
-    expiry: Maybe[str] = UNSET
-    full_name: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    has_options: Maybe[bool] = UNSET
-    increment_rules: Maybe[list[PriceIncrement]] = UNSET
-    is_event_contract: Maybe[bool] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
-    last_trading_day: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    market_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktPrice")
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktValue")
-    model: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
-    page_size: Maybe[int] = UNSET
-    position: Maybe[Decimal] = UNSET
-    put_or_call: Maybe[str] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    sector: Maybe[str] = UNSET
-    sector_group: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    ticker: Maybe[str] = UNSET
-    time: Maybe[int] = UNSET
-    type: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
-    unrealized_pnl: Maybe[Decimal] = UNSET
-    cross_currency: Maybe[bool] = UNSET
-    und_comp: Maybe[str] = UNSET
-    und_sym: Maybe[str] = UNSET
-
-
 class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `SubaccountPage`."""
 
@@ -198,7 +57,7 @@ class SubaccountPage(Model, frozen=True, kw_only=True):
     """Answer to ``GET /portfolio/subaccounts2``."""
 
     metadata: Maybe[SubaccountPaging] = UNSET
-    subaccounts: Maybe[list[PortfolioAccount]] = UNSET
+    subaccounts: Maybe[list[Account]] = UNSET
 
 
 class ComboLeg(Model, frozen=True, kw_only=True):

@@ -3,48 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ._base import UNSET, Maybe, Model
-from ._secret import shown
-from .common import BrokerageServer
 
 __all__ = [
-    "BrokerageStatus",
     "LoggedOut",
     "SsoFeatures",
     "SsoSession",
-    "TickleAnswer",
-    "TickleHmds",
-    "TickleIserver",
 ]
-
-
-class BrokerageStatus(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/auth/ssodh/init``.
-
-    Attributes:
-        mac: the gateway's network address.
-        authenticated: the login passed; the session may still not be usable.
-        competing: the user name is in use somewhere else.
-        connected: the gateway has a line to the backend.
-        established: set up and usable.
-        fail: why it is not authenticated, most often empty.
-        hardware_info: the gateway's machine.
-        server_info: the server behind the session.
-    """
-
-    mac: Maybe[str] = msgspec.field(default=UNSET, name="MAC")
-    authenticated: Maybe[bool] = UNSET
-    competing: Maybe[bool] = UNSET
-    connected: Maybe[bool] = UNSET
-    established: Maybe[bool] = UNSET
-    fail: Maybe[str] = UNSET
-    hardware_info: Maybe[str] = UNSET
-    message: Maybe[str] = UNSET
-    server_info: Maybe[BrokerageServer] = msgspec.field(default=UNSET, name="serverInfo")
 
 
 class LoggedOut(Model, frozen=True, kw_only=True):
@@ -94,37 +61,3 @@ class SsoSession(Model, frozen=True, kw_only=True):
     last_accessed_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastAccessed")
     region: Maybe[str] = UNSET
     login_type: Maybe[int] = msgspec.field(default=UNSET, name="LOGIN_TYPE")
-
-
-class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `TickleAnswer`."""
-
-    auth_status: Maybe[list[Any]] = UNSET
-    error: Maybe[str] = UNSET
-
-
-class TickleIserver(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `TickleAnswer`."""
-
-    auth_status: Maybe[BrokerageStatus] = UNSET
-
-
-class TickleAnswer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /tickle``.
-
-    Attributes:
-        collision: unused; spelled so by IBKR (``collission``).
-        hmds: the historical data farm's part.
-        iserver: the brokerage session's part.
-        sso_expires_ms: milliseconds until the login ends (``ssoExpires``).
-    """
-
-    collision: Maybe[bool] = msgspec.field(default=UNSET, name="collission")
-    hmds: Maybe[TickleHmds] = UNSET
-    iserver: Maybe[TickleIserver] = UNSET
-    session: Maybe[str] = UNSET
-    sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
-    user_id: Maybe[int] = UNSET
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return shown(self, "session")

@@ -20,9 +20,9 @@ from bezant import (
     OutcomeUnknown,
     Refused,
 )
+from bezant.models import Account, Position
 from bezant.models.market_data import Snapshot
 from bezant.models.orders import OrderReply, OrderTicket
-from bezant.models.portfolio import PortfolioAccount, PortfolioPosition
 from bezant.models.reports import StmtRequest
 from bezant.sim import SimulatedGateway
 from tests.api.catalogue import ENDPOINTS, GROUPS, answer_of, group_of, name_of
@@ -54,14 +54,14 @@ async def test_portfolio(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         accounts = await client.api.portfolio.get_all_accounts()
         assert accounts
-        assert all(isinstance(each, PortfolioAccount) for each in accounts)
+        assert all(isinstance(each, Account) for each in accounts)
         account_id = accounts[0].account_id
         assert isinstance(account_id, str)
         page = await client.api.portfolio.get_paginated_positions(
             account_id=account_id, page=0, sort="position", direction="d"
         )
         assert page
-        assert all(isinstance(each, PortfolioPosition) for each in page)
+        assert all(isinstance(each, Position) for each in page)
         assert all(isinstance(each.market_price, Decimal) for each in page)
         everything = await client.api.portfolio.get_uncached_positions(account_id=account_id)
         assert len(everything) >= len(page)
@@ -241,7 +241,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
     async with AsyncClient(raw.base_url, pacing=False) as client:
         assert client.api is client.api
         assert client.api.portfolio is client.api.portfolio
-        with pytest.warns(DriftWarning, match="PortfolioAccount"):
+        with pytest.warns(DriftWarning, match="Account"):
             (account,) = await client.api.portfolio.get_all_subaccounts()
         assert (account.account_id, account.currency) == (UNSET, "USD")
         strict = client.with_options(strict=True)

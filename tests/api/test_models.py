@@ -15,9 +15,9 @@ from msgspec import UNSET, UnsetType
 
 from bezant._core.decoding.decoder import decode
 from bezant._core.http.request import encode_body
+from bezant.models import Tickle
 from bezant.models.oauth import AccessToken, Token
 from bezant.models.orders import OrderTicket
-from bezant.models.session import TickleAnswer
 from bezant.models.sso import UserSession
 from tests.core.samples import Drifts
 
@@ -134,7 +134,7 @@ def test_numbers_that_are_sent_keep_their_digits() -> None:
 @pytest.mark.parametrize(
     ("model", "field"),
     [
-        (TickleAnswer, "session"),
+        (Tickle, "session"),
         (AccessToken, "oauth_token"),
         (AccessToken, "oauth_token_secret"),
         (Token, "access_token"),

@@ -217,5 +217,5 @@ def test_a_repr_shows_what_is_there() -> None:
     assert status.__rich_repr__() == [("authenticated", True), ("message", None)]
     assert repr(AuthStatus()) == "AuthStatus()"
     tickle = Tickle(session=TOKEN, iserver=TickleServer(auth_status=status))
-    assert repr(tickle) == f"Tickle(iserver=TickleServer(auth_status={status!r}))"
+    assert repr(tickle) == f"Tickle(session=…, iserver=TickleServer(auth_status={status!r}))"
     assert TOKEN not in repr(tickle.__rich_repr__())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -16,11 +18,11 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 if TYPE_CHECKING:
     from tools import gen_api
-    from tools._gen_api import document, learning, names, overlay, reading, shapes
+    from tools._gen_api import document, learning, names, overlay, plan, reading, shapes
     from tools._gen_api.evidence import Evidence
 else:
     import gen_api
-    from _gen_api import document, learning, names, overlay, reading, shapes
+    from _gen_api import document, learning, names, overlay, plan, reading, shapes
     from _gen_api.evidence import Evidence
 
 SHARED = ROOT.parent / "shared"
@@ -547,3 +549,18 @@ def test_builtins_are_not_hidden() -> None:
         "status",
         "box",
     ]
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="IBKR's document is not here")
+def test_models_written_by_hand_have_every_field() -> None:
+    made = plan.Planner(document.Document.read(DOCUMENT), overlay.read(ROOT)).make()
+    by_hand = {
+        record.name: record
+        for operation in made.operations
+        for record in shapes.records(operation.answer)
+        if record.by_hand
+    }
+    assert "AuthStatus" in by_hand
+    for name, record in by_hand.items():
+        model = getattr(importlib.import_module(f"bezant.models.{record.module}"), name)
+        assert record.fields.keys() <= {each.encode_name for each in msgspec.structs.fields(model)}

@@ -39,7 +39,9 @@ RAW_KEYS = OPERATION_KEYS - {
     *("added", "answer", "answer_any", "answer_like", "binary", "first_answer", "id", "like"),
     *("parameters", "params", "text", "wrap"),
 }
-SCHEMA_KEYS = frozenset({"as", "doc", "fields", "market_data", "name", "numbers"})
+SCHEMA_KEYS = frozenset(
+    {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers"}
+)
 FIELD_KEYS = frozenset(
     {"default", "doc", "drop", "name", "place", "required", "secret", "type", "wire"}
 )

@@ -27,8 +27,11 @@ def place(plan: Plan, file: str) -> None:
     for same in by_name.values():
         groups = set().union(*(users[id(record)] for record in same))
         home = next(iter(groups)) if len(groups) == 1 else COMMON
+        home = same[0].module or home
         for record in same:
             plan.homes[id(record)] = home
+        if same[0].by_hand:
+            continue
         plan.models.setdefault(home, []).append(same[0])
         for other in same[1:]:
             if signature(other) != signature(same[0]):

@@ -244,6 +244,8 @@ class Reader:
         place: Json = self.overlay.schema(record.where)
         record.name = str(place.get("name", record.name))
         record.doc = str(place.get("doc", record.doc))
+        record.module = str(place.get("module", ""))
+        record.by_hand = bool(place.get("by_hand"))
         fixes: Json = place.get("fields", {})
         if place.get("market_data"):
             for code in self.overlay.market_data:

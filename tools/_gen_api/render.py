@@ -72,17 +72,16 @@ def models(plan: Plan, group: str) -> str:
         body = f"{NUMBER}\n\n{body}"
     listed = sorted([each.name for each in found] + (["Number"] if group == COMMON else []))
     exports = "".join(f'    "{name}",\n' for name in listed)
-    shared = sorted(
-        {
-            inner.name
-            for each in found
-            for field in each.fields.values()
-            for inner in direct(field.shape)
-            if plan.homes[id(inner)] != group
-        }
-    )
+    shared = {
+        (plan.homes[id(inner)], inner.name)
+        for each in found
+        for field in each.fields.values()
+        for inner in direct(field.shape)
+        if plan.homes[id(inner)] != group
+    }
     text = HEADER
-    title = plan.groups.get(group, "What several groups share.")
+    alone = "Models that load without the rest of their group."
+    title = plan.groups.get(group, "What several groups share." if group == COMMON else alone)
     text += f'"""{title}"""\n\nfrom __future__ import annotations\n\n'
     if "Decimal" in re.findall(r"\w+", body):
         text += "from decimal import Decimal\n"
@@ -101,9 +100,10 @@ def models(plan: Plan, group: str) -> str:
     if "shown(self" in body:
         text += "from ._secret import shown\n"
     if group != COMMON and re.search(r"\bNumber\b", _code(body)):
-        shared.append("Number")
-    if shared:
-        text += f"from .common import {', '.join(sorted(shared))}\n"
+        shared.add((COMMON, "Number"))
+    for home in sorted({home for home, _ in shared}):
+        listed_names = sorted(name for its, name in shared if its == home)
+        text += f"from .{home} import {', '.join(listed_names)}\n"
     return f"{text}\n__all__ = [\n{exports}]\n\n\n{body}"
 
 

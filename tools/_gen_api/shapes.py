@@ -64,12 +64,16 @@ class Record:
         name: the class's name.
         doc: what it is.
         fields: by wire name.
+        module: its module; empty for its group's.
+        by_hand: whether its class is written by hand.
     """
 
     where: str
     name: str
     doc: str = ""
     fields: dict[str, Field] = field(default_factory=dict)
+    module: str = ""
+    by_hand: bool = False
 
 
 Shape: TypeAlias = Scalar | ListOf | MapOf | OneOf | Record

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._core.operations import contracts as table
+from ...models._contracts import ContractDefinitions, StockCompany
 from ...models.common import Number
 from ...models.contracts import (
     Algos,
@@ -18,9 +19,7 @@ from ...models.contracts import (
     ExchangeListing,
     ExchangeRate,
     FutureContract,
-    InstrumentDefinitions,
     SearchHit,
-    StockIssuer,
     Strikes,
     TradingHours,
     VenueSchedule,
@@ -390,7 +389,7 @@ class AsyncContractsApi(AsyncGroup):
             exchange=exchange,
         )
 
-    async def get_instrument_definition(self, *, conids: Sequence[int]) -> InstrumentDefinitions:
+    async def get_instrument_definition(self, *, conids: Sequence[int]) -> ContractDefinitions:
         """Return the definitions of up to 200 contracts.
 
         ``GET /trsrv/secdef``.
@@ -402,9 +401,7 @@ class AsyncContractsApi(AsyncGroup):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(
-            table.GET_INSTRUMENT_DEFINITION, InstrumentDefinitions, conids=conids
-        )
+        return await self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
     async def get_trading_schedule_by_symbol(
         self,
@@ -438,7 +435,9 @@ class AsyncContractsApi(AsyncGroup):
             exchange_filter=exchange_filter,
         )
 
-    async def get_stocks_by_symbol(self, *, symbols: Sequence[str]) -> dict[str, list[StockIssuer]]:
+    async def get_stocks_by_symbol(
+        self, *, symbols: Sequence[str]
+    ) -> dict[str, list[StockCompany]]:
         """Return the companies and listings that a symbol stands for, on all exchanges.
 
         ``GET /trsrv/stocks``.
@@ -451,5 +450,5 @@ class AsyncContractsApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockIssuer]], symbols=symbols
+            table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols
         )

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._core.operations import portfolio as table
+from ...models._portfolio import Account
+from ...models._positions import Position
 from ...models.portfolio import (
     Allocation,
     CacheInvalidated,
     ComboPosition,
     LedgerRow,
-    PortfolioAccount,
-    PortfolioPosition,
     SubaccountPage,
     SummaryFigure,
     UncachedPosition,
@@ -23,7 +23,7 @@ from ._base import AsyncGroup
 class AsyncPortfolioApi(AsyncGroup):
     """Accounts as portfolios: positions, allocation, ledger, summary."""
 
-    async def get_all_accounts(self) -> list[PortfolioAccount]:
+    async def get_all_accounts(self) -> list[Account]:
         """Return the accounts whose holdings can be seen.
 
         Other portfolio calls need it first.
@@ -33,7 +33,7 @@ class AsyncPortfolioApi(AsyncGroup):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_ALL_ACCOUNTS, list[PortfolioAccount])
+        return await self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
     async def get_consolidated_allocation(self, *, account_ids: Sequence[str]) -> Allocation:
         """Return what several accounts hold together, by asset class, sector and group.
@@ -51,7 +51,7 @@ class AsyncPortfolioApi(AsyncGroup):
             table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids
         )
 
-    async def get_positions_for_conid(self, *, conid: int) -> dict[str, list[PortfolioPosition]]:
+    async def get_positions_for_conid(self, *, conid: int) -> dict[str, list[Position]]:
         """Return the positions in one contract, by account.
 
         ``GET /portfolio/positions/{conid}``.
@@ -64,10 +64,10 @@ class AsyncPortfolioApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_POSITIONS_FOR_CONID, dict[str, list[PortfolioPosition]], conid=conid
+            table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid
         )
 
-    async def get_all_subaccounts(self) -> list[PortfolioAccount]:
+    async def get_all_subaccounts(self) -> list[Account]:
         """Return up to 100 sub-accounts of an advisor or broker.
 
         ``GET /portfolio/subaccounts``.
@@ -75,7 +75,7 @@ class AsyncPortfolioApi(AsyncGroup):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_ALL_SUBACCOUNTS, list[PortfolioAccount])
+        return await self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     async def get_many_subaccounts(
         self, *, account_id: str | None = None, no_cache: bool | None = None
@@ -152,7 +152,7 @@ class AsyncPortfolioApi(AsyncGroup):
             table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id
         )
 
-    async def get_portfolio_metadata(self, *, account_id: str) -> PortfolioAccount:
+    async def get_portfolio_metadata(self, *, account_id: str) -> Account:
         """Return one account's attributes.
 
         ``GET /portfolio/{accountId}/meta``.
@@ -164,11 +164,9 @@ class AsyncPortfolioApi(AsyncGroup):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(
-            table.GET_PORTFOLIO_METADATA, PortfolioAccount, account_id=account_id
-        )
+        return await self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
-    async def get_first_positions(self, *, account_id: str) -> list[PortfolioPosition]:
+    async def get_first_positions(self, *, account_id: str) -> list[Position]:
         """Return the first page of an account's positions.
 
         ``GET /portfolio/{accountId}/positions``.
@@ -180,9 +178,7 @@ class AsyncPortfolioApi(AsyncGroup):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(
-            table.GET_FIRST_POSITIONS, list[PortfolioPosition], account_id=account_id
-        )
+        return await self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
     async def invalidate_position_cache(self, *, account_id: str) -> CacheInvalidated:
         """Drop the gateway's cached positions of an account.
@@ -209,7 +205,7 @@ class AsyncPortfolioApi(AsyncGroup):
         sort: str | None = None,
         direction: str | None = None,
         wait_for_sec_def: bool | None = None,
-    ) -> list[PortfolioPosition]:
+    ) -> list[Position]:
         """Return a page of up to 100 positions.
 
         Send ``sort``, or the page may be ignored.
@@ -230,7 +226,7 @@ class AsyncPortfolioApi(AsyncGroup):
         """
         return await self._call(
             table.GET_PAGINATED_POSITIONS,
-            list[PortfolioPosition],
+            list[Position],
             account_id=account_id,
             page=page,
             model=model,
@@ -255,9 +251,7 @@ class AsyncPortfolioApi(AsyncGroup):
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
         )
 
-    async def get_position_by_conid(
-        self, *, account_id: str, conid: int
-    ) -> list[PortfolioPosition]:
+    async def get_position_by_conid(self, *, account_id: str, conid: int) -> list[Position]:
         """Return an account's position in one contract.
 
         ``GET /portfolio/{accountid}/position/{conid}``.
@@ -271,7 +265,7 @@ class AsyncPortfolioApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.GET_POSITION_BY_CONID, list[PortfolioPosition], account_id=account_id, conid=conid
+            table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
         )
 
     async def get_uncached_positions(

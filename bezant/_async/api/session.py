@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.operations import session as table
-from ...models.session import BrokerageStatus, LoggedOut, SsoSession, TickleAnswer
+from ...models._session import AuthStatus, Tickle
+from ...models.session import LoggedOut, SsoSession
 from ._base import AsyncGroup
 
 
@@ -15,7 +16,7 @@ class AsyncSessionApi(AsyncGroup):
 
     async def initialize_session(
         self, *, compete: bool | None = None, publish: bool | None = None
-    ) -> BrokerageStatus:
+    ) -> AuthStatus:
         """Open the brokerage session.
 
         Ends one that works, so look at the status first.
@@ -32,10 +33,10 @@ class AsyncSessionApi(AsyncGroup):
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
-            table.INITIALIZE_SESSION, BrokerageStatus, compete=compete, publish=publish
+            table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish
         )
 
-    async def get_brokerage_status_by_get(self) -> BrokerageStatus:
+    async def get_brokerage_status_by_get(self) -> AuthStatus:
         """Return the brokerage session's flags, asked with GET.
 
         ``GET /iserver/auth/status``.
@@ -43,9 +44,9 @@ class AsyncSessionApi(AsyncGroup):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, BrokerageStatus)
+        return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
-    async def get_brokerage_status(self) -> BrokerageStatus:
+    async def get_brokerage_status(self) -> AuthStatus:
         """Return the brokerage session's flags.
 
         ``POST /iserver/auth/status``.
@@ -53,7 +54,7 @@ class AsyncSessionApi(AsyncGroup):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.GET_BROKERAGE_STATUS, BrokerageStatus)
+        return await self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
     async def reauthenticate(self) -> Any:
         """Ask for the brokerage session to be renewed.
@@ -90,7 +91,7 @@ class AsyncSessionApi(AsyncGroup):
         """
         return await self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
-    async def tickle(self) -> TickleAnswer:
+    async def tickle(self) -> Tickle:
         """Keep the session alive, and return its token and flags.
 
         ``POST /tickle``.
@@ -98,4 +99,4 @@ class AsyncSessionApi(AsyncGroup):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return await self._call(table.TICKLE, TickleAnswer)
+        return await self._call(table.TICKLE, Tickle)

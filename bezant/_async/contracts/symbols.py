@@ -8,7 +8,8 @@ from ..._core.contracts import symbols as rules
 from ..._runtime import _async as rt
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ...models._contracts import ContractDefinitions, Listing, StockCompany
+from ...models._contracts import ContractDefinitions, StockCompany
+from ...models._listing import Listing
 from ..client import AsyncClient
 from ..http.pipeline import AsyncPipeline
 from ..http.single_flight import AsyncSingleFlight

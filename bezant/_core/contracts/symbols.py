@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ...models._contracts import ContractDefinitions, Listing, StockCompany
+from ...models._contracts import ContractDefinitions, StockCompany
+from ...models._listing import Listing
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
 
 STOCKS: Final = GET_STOCKS_BY_SYMBOL.operation

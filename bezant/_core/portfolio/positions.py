@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ...models._portfolio import Position
 from ..operations.portfolio import GET_PAGINATED_POSITIONS
+
+if TYPE_CHECKING:
+    from ...models._positions import Position
 
 POSITIONS: Final = GET_PAGINATED_POSITIONS.operation
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._core.operations import contracts as table
+from ...models._contracts import ContractDefinitions, StockCompany
 from ...models.common import Number
 from ...models.contracts import (
     Algos,
@@ -19,9 +20,7 @@ from ...models.contracts import (
     ExchangeListing,
     ExchangeRate,
     FutureContract,
-    InstrumentDefinitions,
     SearchHit,
-    StockIssuer,
     Strikes,
     TradingHours,
     VenueSchedule,
@@ -385,7 +384,7 @@ class ContractsApi(Group):
             exchange=exchange,
         )
 
-    def get_instrument_definition(self, *, conids: Sequence[int]) -> InstrumentDefinitions:
+    def get_instrument_definition(self, *, conids: Sequence[int]) -> ContractDefinitions:
         """Return the definitions of up to 200 contracts.
 
         ``GET /trsrv/secdef``.
@@ -397,7 +396,7 @@ class ContractsApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_INSTRUMENT_DEFINITION, InstrumentDefinitions, conids=conids)
+        return self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
     def get_trading_schedule_by_symbol(
         self,
@@ -431,7 +430,7 @@ class ContractsApi(Group):
             exchange_filter=exchange_filter,
         )
 
-    def get_stocks_by_symbol(self, *, symbols: Sequence[str]) -> dict[str, list[StockIssuer]]:
+    def get_stocks_by_symbol(self, *, symbols: Sequence[str]) -> dict[str, list[StockCompany]]:
         """Return the companies and listings that a symbol stands for, on all exchanges.
 
         ``GET /trsrv/stocks``.
@@ -443,4 +442,6 @@ class ContractsApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockIssuer]], symbols=symbols)
+        return self._call(
+            table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols
+        )

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..._core.operations import portfolio as table
+from ...models._portfolio import Account
+from ...models._positions import Position
 from ...models.portfolio import (
     Allocation,
     CacheInvalidated,
     ComboPosition,
     LedgerRow,
-    PortfolioAccount,
-    PortfolioPosition,
     SubaccountPage,
     SummaryFigure,
     UncachedPosition,
@@ -24,7 +24,7 @@ from ._base import Group
 class PortfolioApi(Group):
     """Accounts as portfolios: positions, allocation, ledger, summary."""
 
-    def get_all_accounts(self) -> list[PortfolioAccount]:
+    def get_all_accounts(self) -> list[Account]:
         """Return the accounts whose holdings can be seen.
 
         Other portfolio calls need it first.
@@ -34,7 +34,7 @@ class PortfolioApi(Group):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_ALL_ACCOUNTS, list[PortfolioAccount])
+        return self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
     def get_consolidated_allocation(self, *, account_ids: Sequence[str]) -> Allocation:
         """Return what several accounts hold together, by asset class, sector and group.
@@ -50,7 +50,7 @@ class PortfolioApi(Group):
         """
         return self._call(table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids)
 
-    def get_positions_for_conid(self, *, conid: int) -> dict[str, list[PortfolioPosition]]:
+    def get_positions_for_conid(self, *, conid: int) -> dict[str, list[Position]]:
         """Return the positions in one contract, by account.
 
         ``GET /portfolio/positions/{conid}``.
@@ -62,11 +62,9 @@ class PortfolioApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(
-            table.GET_POSITIONS_FOR_CONID, dict[str, list[PortfolioPosition]], conid=conid
-        )
+        return self._call(table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid)
 
-    def get_all_subaccounts(self) -> list[PortfolioAccount]:
+    def get_all_subaccounts(self) -> list[Account]:
         """Return up to 100 sub-accounts of an advisor or broker.
 
         ``GET /portfolio/subaccounts``.
@@ -74,7 +72,7 @@ class PortfolioApi(Group):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_ALL_SUBACCOUNTS, list[PortfolioAccount])
+        return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     def get_many_subaccounts(
         self, *, account_id: str | None = None, no_cache: bool | None = None
@@ -147,7 +145,7 @@ class PortfolioApi(Group):
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
 
-    def get_portfolio_metadata(self, *, account_id: str) -> PortfolioAccount:
+    def get_portfolio_metadata(self, *, account_id: str) -> Account:
         """Return one account's attributes.
 
         ``GET /portfolio/{accountId}/meta``.
@@ -159,9 +157,9 @@ class PortfolioApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_PORTFOLIO_METADATA, PortfolioAccount, account_id=account_id)
+        return self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
-    def get_first_positions(self, *, account_id: str) -> list[PortfolioPosition]:
+    def get_first_positions(self, *, account_id: str) -> list[Position]:
         """Return the first page of an account's positions.
 
         ``GET /portfolio/{accountId}/positions``.
@@ -173,7 +171,7 @@ class PortfolioApi(Group):
             InvalidRequest: an argument cannot be sent.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_FIRST_POSITIONS, list[PortfolioPosition], account_id=account_id)
+        return self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
     def invalidate_position_cache(self, *, account_id: str) -> CacheInvalidated:
         """Drop the gateway's cached positions of an account.
@@ -198,7 +196,7 @@ class PortfolioApi(Group):
         sort: str | None = None,
         direction: str | None = None,
         wait_for_sec_def: bool | None = None,
-    ) -> list[PortfolioPosition]:
+    ) -> list[Position]:
         """Return a page of up to 100 positions.
 
         Send ``sort``, or the page may be ignored.
@@ -219,7 +217,7 @@ class PortfolioApi(Group):
         """
         return self._call(
             table.GET_PAGINATED_POSITIONS,
-            list[PortfolioPosition],
+            list[Position],
             account_id=account_id,
             page=page,
             model=model,
@@ -244,7 +242,7 @@ class PortfolioApi(Group):
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
         )
 
-    def get_position_by_conid(self, *, account_id: str, conid: int) -> list[PortfolioPosition]:
+    def get_position_by_conid(self, *, account_id: str, conid: int) -> list[Position]:
         """Return an account's position in one contract.
 
         ``GET /portfolio/{accountid}/position/{conid}``.
@@ -258,7 +256,7 @@ class PortfolioApi(Group):
             BezantError: the kind that says what went wrong.
         """
         return self._call(
-            table.GET_POSITION_BY_CONID, list[PortfolioPosition], account_id=account_id, conid=conid
+            table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
         )
 
     def get_uncached_positions(

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..._core.operations import session as table
-from ...models.session import BrokerageStatus, LoggedOut, SsoSession, TickleAnswer
+from ...models._session import AuthStatus, Tickle
+from ...models.session import LoggedOut, SsoSession
 from ._base import Group
 
 
@@ -16,7 +17,7 @@ class SessionApi(Group):
 
     def initialize_session(
         self, *, compete: bool | None = None, publish: bool | None = None
-    ) -> BrokerageStatus:
+    ) -> AuthStatus:
         """Open the brokerage session.
 
         Ends one that works, so look at the status first.
@@ -32,11 +33,9 @@ class SessionApi(Group):
             OutcomeUnknown: no answer tells; it may have been carried out.
             BezantError: the kind that says what went wrong.
         """
-        return self._call(
-            table.INITIALIZE_SESSION, BrokerageStatus, compete=compete, publish=publish
-        )
+        return self._call(table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish)
 
-    def get_brokerage_status_by_get(self) -> BrokerageStatus:
+    def get_brokerage_status_by_get(self) -> AuthStatus:
         """Return the brokerage session's flags, asked with GET.
 
         ``GET /iserver/auth/status``.
@@ -44,9 +43,9 @@ class SessionApi(Group):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_BROKERAGE_STATUS_BY_GET, BrokerageStatus)
+        return self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
-    def get_brokerage_status(self) -> BrokerageStatus:
+    def get_brokerage_status(self) -> AuthStatus:
         """Return the brokerage session's flags.
 
         ``POST /iserver/auth/status``.
@@ -54,7 +53,7 @@ class SessionApi(Group):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.GET_BROKERAGE_STATUS, BrokerageStatus)
+        return self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
     def reauthenticate(self) -> Any:
         """Ask for the brokerage session to be renewed.
@@ -91,7 +90,7 @@ class SessionApi(Group):
         """
         return self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
-    def tickle(self) -> TickleAnswer:
+    def tickle(self) -> Tickle:
         """Keep the session alive, and return its token and flags.
 
         ``POST /tickle``.
@@ -99,4 +98,4 @@ class SessionApi(Group):
         Raises:
             BezantError: the kind that says what went wrong.
         """
-        return self._call(table.TICKLE, TickleAnswer)
+        return self._call(table.TICKLE, Tickle)

@@ -9,7 +9,8 @@ from ..._core.contracts import symbols as rules
 from ..._runtime import _sync as rt
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
-from ...models._contracts import ContractDefinitions, Listing, StockCompany
+from ...models._contracts import ContractDefinitions, StockCompany
+from ...models._listing import Listing
 from ..client import Client
 from ..http.pipeline import Pipeline
 from ..http.single_flight import SingleFlight

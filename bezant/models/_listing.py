@@ -1,0 +1,31 @@
+"""A stock's listing, resolved from its symbol."""
+
+from __future__ import annotations
+
+from ._base import Model
+
+__all__ = ["Listing"]
+
+
+class Listing(Model, frozen=True, kw_only=True):
+    """One place where a stock can be traded.
+
+    Attributes:
+        conid: IBKR's id of the contract.
+        symbol: the symbol in its normal form.
+        exchange: where it is listed.
+        name: the company.
+        is_us: whether the exchange is in the United States.
+        currency: what it trades in; None where that was not asked for.
+    """
+
+    conid: int
+    symbol: str
+    exchange: str
+    name: str
+    is_us: bool
+    currency: str | None = None
+
+    def __str__(self) -> str:
+        money = f" {self.currency}" if self.currency else ""
+        return f"{self.symbol} {self.exchange}{money} conid {self.conid} ({self.name})"
