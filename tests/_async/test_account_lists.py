@@ -172,7 +172,7 @@ async def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
         monkeypatch.setitem(pacing.LIMITS, f"GET {path}", limits)
     async with AsyncClient(raw.base_url, pacing=True, max_wait=0.28) as client:
         for call in (client.orders, client.open_orders, client.trades):
-            with pytest.raises(PacingError, match="each of 3 accounts takes") as caught:
+            with pytest.raises(PacingError, match="each of 3 accounts take") as caught:
                 await call()
             assert caught.value.retry_after == pytest.approx(0.1)
         assert set(gateway.asked(ORDERS)) == {""}

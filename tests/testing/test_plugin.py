@@ -248,7 +248,7 @@ def test_nothing_is_imported_for_others(project: Project) -> None:
         """,
     )
     # Where other plugins are, they may import anything.
-    project.run("-p", "no:pytest_httpx", "-p", "no:xdist", expect="1 passed")
+    project.run("-p", "no:pytest_httpx", "-p", "no:respx", "-p", "no:xdist", expect="1 passed")
 
 
 def test_the_plugin_is_announced_under_its_own_name() -> None:
