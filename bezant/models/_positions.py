@@ -28,6 +28,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         currency: currency of the quotes.
+        exchs: null in every response so far.
         expiry: ``YYYYMMDD`` of a derivative.
         group: industry group of the company.
         is_us: whether it is a listing in the United States.
@@ -60,11 +61,13 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     base_realized_pnl: Maybe[Decimal] = UNSET
     base_unrealized_pnl: Maybe[Decimal] = UNSET
     chinese_name: Maybe[str] = UNSET
+    con_exch_map: Maybe[list[str]] = UNSET
     conid: Maybe[int] = UNSET
     description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
     country_code: Maybe[str] = UNSET
     currency: Maybe[str] = UNSET
     display_rule: Maybe[DisplayRule] = UNSET
+    exchs: Maybe[str] = UNSET
     exercise_style: Maybe[str] = UNSET
     expiry: Maybe[str] = UNSET
     full_name: Maybe[str] = UNSET
