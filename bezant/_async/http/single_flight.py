@@ -1,4 +1,4 @@
-"""One lookup at a time for each key, shared by all who ask meanwhile."""
+"""Single flight: callers that want the same thing at the same time share one piece of work."""
 
 from __future__ import annotations
 
@@ -19,41 +19,47 @@ class _Flight(Generic[T]):
 
 
 class AsyncSingleFlight(Generic[T]):
-    """Runs a piece of work once for all who want it at the same time."""
+    """Runs a piece of work once for all callers that want it at the same time."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
         self._lock = rt.StateLock()
 
     async def run(self, key: Hashable, work: Callable[[], rt.Promise[T]]) -> T:
-        """Do the work, or wait for whoever is doing it and share what comes of it."""
+        """Do the work, or wait for the caller that does it and share its result."""
         while True:
-            with self._lock:
-                flight = self._flights.get(key)
-                leading = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
-            if leading:
-                return await self._lead(key, flight, work)
+            mine: _Flight[T] = _Flight()
+            try:
+                try:
+                    with self._lock:
+                        flight = self._flights.setdefault(key, mine)
+                    if flight is mine:
+                        return await self._lead(mine, work)
+                finally:
+                    self._end(key, mine)
+            except BaseException:
+                # An interrupt may have come in the middle of it; twice does no harm.
+                self._end(key, mine)
+                raise
             await flight.done.wait()
             if flight.results:
                 return flight.results[0]
             if flight.error is not None:
                 raise flight.error
-            # Whoever was doing it was cancelled: somebody else does it.
+            # The caller that did the work was cancelled or interrupted: another one does it.
 
-    async def _lead(
-        self, key: Hashable, flight: _Flight[T], work: Callable[[], rt.Promise[T]]
-    ) -> T:
+    async def _lead(self, flight: _Flight[T], work: Callable[[], rt.Promise[T]]) -> T:
         try:
             result = await work()
         except BezantError as error:
             flight.error = error
             raise
-        else:
-            flight.results.append(result)
-            return result
-        finally:
-            with self._lock:
+        flight.results.append(result)
+        return result
+
+    def _end(self, key: Hashable, mine: _Flight[T]) -> None:
+        """Remove a flight, if it is still there, and wake the callers that wait for it."""
+        with self._lock:
+            if self._flights.get(key) is mine:
                 del self._flights[key]
-            flight.done.set()
+        mine.done.set()
