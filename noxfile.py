@@ -43,7 +43,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def fix(session: nox.Session) -> None:
-    """Run the generators, the formatter and the lint fixes; `check` says what is left."""
+    """Run the generators, the formatter and the lint fixes; `check` lists the rest."""
     install(session, "generate")
     session.run("ruff", "check", "--fix-only", "--exit-zero")
     session.run("ruff", "format")

@@ -32,7 +32,7 @@ from bezant.models.orders import OrderTicket
 ROOT = Path(__file__).parent.parent.parent
 APPLE = 265598
 TIMEOUT = 0.3
-# A busy machine wakes those late whose time is up; what hangs, hangs for longer.
+# A busy machine wakes callers late after their timeout; a call that hangs takes longer than this.
 GRACE = 20.0
 # Seconds of each part in the full run, and in the quick one.
 FULL, QUICK = 300.0, 6.0
@@ -172,9 +172,9 @@ def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
     for row in rows:
         told = row.get("order_id") if isinstance(row, dict) else getattr(row, "order_id", None)
         if isinstance(told, str):
-            check(told != STRAY_ID, f"{name} was told the id of a stray response")
+            check(told != STRAY_ID, f"the result of {name} has the id of a stray response")
             owner = owners.get(told, name)
-            check(owner == name, f"{name} was told the id of {owner}: {told}")
+            check(owner == name, f"the result of {name} has the id of {owner}: {told}")
 
 
 def _works(client: Any) -> Script[None]:

@@ -17,7 +17,7 @@ class OrderState(Record, frozen=True):
     Attributes:
         spellings: how the gateway spells it, the usual spelling first.
         working: whether the order may still be filled.
-        final: whether the order never changes any more.
+        final: whether the order cannot change again.
     """
 
     spellings: tuple[str, ...]

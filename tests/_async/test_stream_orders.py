@@ -134,7 +134,7 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 
 
 async def quiet(ws: AsyncWsClient, received: int) -> None:
-    """Let it be quiet for long enough once so many messages have come."""
+    """Wait until this number of messages has come, then let it be quiet long enough."""
     await until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:

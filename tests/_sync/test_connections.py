@@ -130,7 +130,7 @@ def test_a_response_after_the_timeout_is_nobodys(raw: RawGateway) -> None:
     def answer(peer: Peer, number: int) -> None:
         if number == 1:
             given_up.wait(60)
-        with contextlib.suppress(OSError):  # nobody may be there any more
+        with contextlib.suppress(OSError):  # the peer may have gone
             peer.send(placed(number))
         sent.append(number)
 

@@ -135,7 +135,7 @@ def messages(ws: WsClient, kind: type[Any]) -> list[Any]:
 
 
 def quiet(ws: WsClient, received: int) -> None:
-    """Let it be quiet for long enough once so many messages have come."""
+    """Wait until this number of messages has come, then let it be quiet long enough."""
     until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:

@@ -130,7 +130,7 @@ def fills_in(found: list[Message]) -> list[Decimal]:
 
 
 def check_orders(found: list[Message]) -> None:
-    """The fills of the first order are told in order; a busy gateway may tell several at once."""
+    """The fills of the first order come in order; a busy gateway may report several at once."""
     fills = fills_in(found)
     assert fills == sorted(fills)
     assert len(set(fills)) > 5

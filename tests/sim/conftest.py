@@ -79,7 +79,7 @@ class Ws:
         return messages
 
     def topics(self, beats: int = 3) -> set[str]:
-        """Return the topics of what comes until the heart has beaten so often."""
+        """Return the topics of the messages until this number of heartbeats has come."""
         topics: set[str] = set()
         while beats:
             message = json.loads(self.raw())
@@ -94,7 +94,7 @@ class Ws:
             pass
 
     def falls_silent(self) -> bool:
-        """Read what is still on its way, and say whether there is an end of it."""
+        """Read the messages that are on their way; return whether they end."""
         return any(not self.collect(0.1) for _ in range(20))
 
 

@@ -93,7 +93,7 @@ class Copy:
         self.touched: set[str] = set()
 
     def change(self, path: str, *edits: tuple[str, str], new: str | None = None) -> None:
-        """Replace texts in a file, each of which is there once; or write a new file."""
+        """Replace texts that occur once in a file; or write a new file."""
         self.touched.add(path)
         file = self.root / path
         if new is not None:

@@ -65,7 +65,7 @@ class Renderer:
         except SyntaxError as error:
             problem(error.lineno or 1, f"output does not parse: {error.msg}")
             return text, problems
-        # No line is added or removed: the tokens stand where those of the source stand.
+        # No line is added or removed: the tokens keep the positions of the source.
         for token in tokenize_rt.src_to_tokens(text):
             if token.name in WORDLESS:
                 continue

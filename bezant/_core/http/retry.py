@@ -1,4 +1,4 @@
-"""Retries: which failed calls are sent again, and after which pauses."""
+"""Retries: which failed calls are sent again, and the pauses between attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known about the gateway's session: one state, and what changed it."""
+"""State of the gateway's session, and its changes."""
 
 from __future__ import annotations
 

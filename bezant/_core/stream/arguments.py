@@ -18,7 +18,7 @@ _LARGEST_CONID: Final = 2**63 - 1
 
 
 def contract(conid: object, exchange: object, separator: str) -> str:
-    """Return a contract as it stands in a key, with its exchange if there is one.
+    """Return a contract as written in a key, with its exchange if there is one.
 
     Raises:
         InvalidRequest: the contract id or the exchange is not valid.
@@ -33,7 +33,7 @@ def contract(conid: object, exchange: object, separator: str) -> str:
 
 
 def account(given: object) -> str:
-    """Return an account's id as it stands in a key.
+    """Return an account's id as written in a key.
 
     Raises:
         InvalidRequest: it is not valid.

@@ -28,7 +28,7 @@ def upgrade_headers(base_url: BaseUrl, headers: Sequence[Header], key: bytes) ->
 
     Args:
         base_url: the gateway.
-        headers: the headers to send beside those of the handshake.
+        headers: headers to send in addition to those of the handshake.
         key: 16 random bytes.
     """
     return [

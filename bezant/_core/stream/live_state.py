@@ -53,7 +53,7 @@ class LiveState:
     Args:
         report: is given each drift.
         message_buffer: holds unread messages.
-        confirmations: is told which subscriptions the messages confirm.
+        confirmations: notes which subscriptions the messages confirm.
 
     Attributes:
         orders: the orders, each complete.

@@ -1,4 +1,4 @@
-"""State of a stream over all its connections: what to send, what was received, what is due."""
+"""State of a stream over all its connections: commands to send, received messages, deadlines."""
 
 from __future__ import annotations
 
@@ -485,7 +485,7 @@ class StreamState:
         self._confirmations.add(key, now)
 
     def next_outgoing(self, now: float) -> str | Secret | None:
-        """Return the next command to send and forget it; None if there is none."""
+        """Return the next command to send and forget it; None if the queue is empty."""
         if self._tokens:
             return self._tokens.popleft()
         if self.phase is not Phase.READY:
@@ -502,7 +502,7 @@ class StreamState:
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Do what is due; return the seconds until something is due if no message comes."""
+        """Run the work that is due; return the seconds until more is due if no message comes."""
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
@@ -526,7 +526,7 @@ class StreamState:
                     wall,
                 )
                 return 0.0
-            # A subscription that is added meanwhile is due after `confirm_after` at the earliest.
+            # A subscription that is added before then is not due earlier than `confirm_after`.
             return max(
                 min(
                     left,

@@ -18,7 +18,7 @@ class Interest:
     Attributes:
         number: distinguishes it from others with the same key.
         key: names the subscription at the gateway, such as ``md+265598``.
-        arguments: what this subscriber asks for.
+        arguments: arguments of this subscriber.
     """
 
     number: int

@@ -40,7 +40,7 @@ class SubscriptionRequest(NamedTuple):
     Attributes:
         key: names the subscription at the gateway: what follows the ``s`` or ``u`` of a command,
             such as ``md+265598``.
-        arguments: what follows the key, checked.
+        arguments: checked values that follow the key.
     """
 
     key: str
@@ -111,7 +111,7 @@ class Topic(Record, frozen=True, kw_only=True):
             same, because the gateway then sends all values.
         limit: how many subscriptions IBKR serves at a time; None for any number.
         store: makes what merges updates into complete messages; None if they are delivered as is.
-        about_orders: whether messages tell of orders or executions, which the session remembers.
+        about_orders: whether messages are about orders or executions, which the session remembers.
     """
 
     name: str

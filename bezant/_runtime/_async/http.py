@@ -39,7 +39,7 @@ class HttpTransport:
             )
 
     async def send(self, request: Request, settings: Settings, seconds: float) -> Response:
-        """Send a request and read its answer to the end, within so many seconds.
+        """Send a request and read its whole response, within ``seconds``.
 
         Raises:
             TransportError: no complete answer came.
@@ -88,7 +88,7 @@ class HttpTransport:
 
 
 def current_task() -> asyncio.Task[Any] | None:
-    """Return the running task; None where there is none, or no event loop."""
+    """Return the running task; None outside a task or an event loop."""
     try:
         return asyncio.current_task()
     except RuntimeError:

@@ -15,9 +15,9 @@ from typing import Any, cast
 from ..._core.http.body import BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
+from .._shared.debug_logs import hide_async
 from .._shared.http import Attempt, LastUse, core_request, origin_of, proxy_of, response_from
 from .._shared.http_packages import httpcore
-from .._shared.library_logs import hide_async
 from .._shared.tls import tls_context
 from .network import Backend
 

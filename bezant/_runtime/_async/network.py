@@ -189,7 +189,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._writing_paused:
             if self._writer is None:
                 self._writer = self._loop.create_future()
-            # Several may wait: one that is cancelled leaves the others waiting.
+            # Several may wait: cancelling a writer leaves the others waiting.
             await asyncio.shield(self._writer)
 
     async def aclose(self) -> None:

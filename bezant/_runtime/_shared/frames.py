@@ -14,7 +14,7 @@ from websockets.uri import parse_uri
 
 from ..._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from ...errors import WsClosed, WsError, WsProtocolError
-from .library_logs import websocket_logger
+from .debug_logs import websocket_logger
 
 # The codes with which websockets ends a connection: a broken frame, bad UTF-8, a long message.
 _BROKEN = (1002, 1007, 1009)

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from ..._core.http.body import ACCEPTED_ENCODING
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
+from .debug_logs import Extensions, Hide
 from .http_packages import httpcore
 from .inspection import lock_inspections
-from .library_logs import Extensions, Hide
 
 lock_inspections()
 

@@ -10,9 +10,9 @@ from ..._core.settings.settings import Settings
 from ..._core.stream.handshake import Header, upgrade_headers
 from ..._wire.redaction import Secret
 from ...errors import WsConnectFailed, WsError, WsTimeout
+from .debug_logs import Extensions, Hide
 from .http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .http_packages import httpcore
-from .library_logs import Extensions, Hide
 
 # What opening a WebSocket raises, beside errors about the response.
 UPGRADE_ERRORS = (TransportError, *TRANSPORT_ERRORS)

@@ -20,6 +20,7 @@ from collections import deque
 from ..._core.http.body import BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
+from .._shared.debug_logs import hide
 from .._shared.http import (
     Attempt,
     LastUse,
@@ -30,7 +31,6 @@ from .._shared.http import (
     waiting_for,
 )
 from .._shared.http_packages import httpcore
-from .._shared.library_logs import hide
 from .._shared.tls import tls_context
 from .concurrency import _Nap
 from .network import Backend

@@ -69,7 +69,7 @@ class _Plain:
         self._sending = threading.Lock()
 
     def receive(self, max_bytes: int, deadline: float | None) -> bytes:
-        """Return what comes, at least a byte, or nothing at the end of the stream."""
+        """Return received bytes, at least one, or none at the end of the stream."""
         while True:
             _wait(self._sock, deadline, to_write=False)
             try:
@@ -78,7 +78,7 @@ class _Plain:
                 continue
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """Return what has come; None if nothing has."""
+        """Return the received bytes; None if there are none yet."""
         try:
             return self._sock.recv(max_bytes)
         except BlockingIOError:
@@ -142,7 +142,7 @@ class _Tls:
                 self._inner.send(data, deadline)
 
     def receive(self, max_bytes: int, deadline: float | None) -> bytes:
-        """Return what comes, at least a byte, or nothing at the end of the stream."""
+        """Return received bytes, at least one, or none at the end of the stream."""
         while True:
             data = self._read(max_bytes)
             if data is not None:
@@ -152,7 +152,7 @@ class _Tls:
             self._feed(self._inner.receive(_CHUNK, deadline))
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """Return what has come; None if nothing has. The session tickets of TLS 1.3 are no data."""
+        """Return the received bytes; None if there are none yet. Session tickets do not count."""
         while (data := self._read(max_bytes)) is None:
             more = self._inner.receive_now(_CHUNK)
             if more is None:
@@ -238,7 +238,7 @@ class Stream(httpcore.NetworkStream):
             return False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what comes, at least a byte, or nothing at the end of the stream."""
+        """Return received bytes, at least one, or none at the end of the stream."""
         deadline = self._deadline(timeout, httpcore.ReadTimeout)
         left = self._backend.head_left
         if left is not None and left <= 0:

@@ -19,10 +19,10 @@ from ..._core.settings.settings import Settings
 from ..._core.stream.handshake import MAX_HEAD, Header, check_upgrade
 from ..._wire.redaction import Secret
 from ...errors import WsClosed, WsTimeout
+from .._shared.debug_logs import hide
 from .._shared.frames import FrameReader
 from .._shared.http import TRANSPORT_ERRORS, Attempt, origin_of, proxy_of
 from .._shared.http_packages import httpcore
-from .._shared.library_logs import hide
 from .._shared.upgrade import (
     UPGRADE_ERRORS,
     network_stream,
@@ -102,7 +102,7 @@ class WebSocket:
         Raises:
             WsTimeout: none came in time.
             WsClosed: the socket is closed.
-            WsProtocolError: what came is not WebSocket.
+            WsProtocolError: the received bytes are not WebSocket frames.
         """
         deadline = time.monotonic() + timeout
         frames = self._frames
@@ -151,7 +151,7 @@ class WebSocket:
         raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
-        """Close the socket; whoever waits for a message is told that it is closed."""
+        """Close the socket; a caller that waits for a message gets `WsClosed`."""
         if self._closed:
             return
         self._closed = True

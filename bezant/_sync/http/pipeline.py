@@ -347,7 +347,7 @@ class Pipeline:
         Args:
             operation: what they need.
             settings: those of the call that needs it.
-            kind: what that does with an order.
+            kind: action of that call on an order.
             hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
@@ -362,7 +362,7 @@ class Pipeline:
                 self.call(first, type(None), settings, hold=hold)
 
         try:
-            # What an order needs first never waits for one that is held back.
+            # A prerequisite of an order never waits for the same call of a read that is held back.
             self._priming.run((first.path, hold == 0), ask)
         except BezantError as failure:
             if kind is OrderCall.REPLY:

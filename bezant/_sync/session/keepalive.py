@@ -65,17 +65,17 @@ class Keepalive:
 
     @property
     def last_success(self) -> datetime | None:
-        """Time of the last successful tickle, in UTC; None if there was none."""
+        """Time of the last successful tickle, in UTC; None before the first one."""
         return _moment(self._state.last_success)
 
     @property
     def last_failure(self) -> datetime | None:
-        """Time of the last failed tickle, in UTC; None if there was none."""
+        """Time of the last failed tickle, in UTC; None before the first one."""
         return _moment(self._state.last_failure)
 
     @property
     def last_error(self) -> BezantError | None:
-        """Error of the last failed tickle; None if there was none."""
+        """Error of the last failed tickle; None before the first one."""
         return self._state.last_error
 
     @property

@@ -85,12 +85,12 @@ class Session:
 
     @property
     def status(self) -> AuthStatus | None:
-        """The session's flags from the last response that had them; None if there was none."""
+        """The session's flags from the last response that had them; None before the first one."""
         return self._pipeline.session.status
 
     @property
     def last_tickle(self) -> datetime | None:
-        """Time of the last response to a tickle, in UTC; None if there was none."""
+        """Time of the last response to a tickle, in UTC; None before the first one."""
         return _moment(self._pipeline.session.last_tickle)
 
     @property

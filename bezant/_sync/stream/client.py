@@ -202,7 +202,7 @@ class WsClient(Subscribing):
         worker = getattr(self, "_stream_worker", None)
         if worker is None or worker.ended or worker.client._pipeline.owner.inherited:
             return
-        # Nobody reads the stream any more, so the worker must stop.
+        # The stream has lost its reader, so the worker must stop.
         worker.abandon()
         warnings.warn(
             f"{self!r} was never closed; use it as a context manager",

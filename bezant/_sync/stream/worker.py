@@ -383,7 +383,7 @@ class StreamWorker:
                 socket.send(command)
 
     def take(self) -> Message | None:
-        """Return the oldest unread message; None if there is none."""
+        """Return the oldest unread message; None if the buffer is empty."""
         with self.lock:
             return self.state.message_buffer.take()
 

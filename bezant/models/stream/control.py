@@ -1,4 +1,4 @@
-"""Messages that a stream makes itself: interruptions, and what it could not read."""
+"""Messages that a stream makes itself: interruptions and unreadable frames."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "co
 
 
 class _BadRequest(Exception):
-    """An invalid request; the text says what is allowed.
+    """An invalid request; the text names the allowed values.
 
     Args:
         text: the error message.

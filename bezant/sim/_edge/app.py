@@ -224,7 +224,7 @@ def _cookies(recorded: RecordedRequest) -> list[str]:
 
 
 async def _pause(seconds: float, scope: Scope) -> bool:
-    """Wait; return False if the gateway stops meanwhile."""
+    """Wait; return False if the gateway stops first."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:

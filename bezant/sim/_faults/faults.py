@@ -158,7 +158,7 @@ class Faults(StreamFaults):
         times: int | None = None,
         method: str | None = None,
     ) -> Fault:
-        """Delay requests. A client that gives up meanwhile cancels nothing.
+        """Delay requests. A client that gives up during the delay cancels nothing.
 
         Args:
             seconds: how long.
@@ -227,7 +227,7 @@ class Faults(StreamFaults):
 
         Args:
             seed: the seed.
-            one_in: one fault in so many requests; 1 for each request.
+            one_in: average number of requests for each fault; 1 for a fault in each request.
             kinds: the kinds to draw from. By default none that needs a new login or that lasts.
 
         Raises:

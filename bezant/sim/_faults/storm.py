@@ -67,7 +67,7 @@ class Storm:
 
     Attributes:
         seed: its seed.
-        one_in: one fault in so many requests.
+        one_in: average number of requests for each fault.
         requests: how many requests it has seen.
     """
 
@@ -108,7 +108,7 @@ class Storm:
         self.stop()
 
     def stop(self) -> None:
-        """Inject no more faults."""
+        """Stop injecting faults."""
         self._end(self)
 
     @property

@@ -24,7 +24,7 @@ class FaultTargets:
     Attributes:
         streams: returns the open WebSockets.
         run: runs a coroutine on the server's loop, and waits for it unless called there.
-        interrupt: drops all connections and refuses new ones for so many seconds.
+        interrupt: drops all connections and refuses new ones for this number of seconds.
         logout: ends the login.
         pacing: holds the penalties.
     """
@@ -69,7 +69,7 @@ class StreamFaults:
         return fault
 
     def ws_silence(self) -> Fault:
-        """Send no more messages on open WebSockets. They stay open and answer pings."""
+        """Stop sending messages on open WebSockets. They stay open and answer pings."""
         return self._on_streams("ws_silence", lambda each: each.go_silent())
 
     def ws_close(self, code: int = 1000, reason: str = "") -> Fault:

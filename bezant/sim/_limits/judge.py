@@ -21,7 +21,7 @@ _LONGEST = 1e9
 
 
 class Limit(NamedTuple):
-    """A rate limit: so many requests in so many seconds."""
+    """A rate limit: a number of requests in a number of seconds."""
 
     name: str
     requests: int

@@ -89,7 +89,7 @@ class Clock:
             self._added += seconds
             sleepers = list(self._sleepers.items())
         for event, loop in sleepers:
-            # The loop may have closed meanwhile.
+            # The loop may be closed by now.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 

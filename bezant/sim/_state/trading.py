@@ -185,6 +185,6 @@ class _Activity:
             exchange.trade_against(self._filled, Decimal(1))
         spec = exchange.orders[self._repriced].spec
         if spec.limit == self._limit:
-            # The client has not changed it meanwhile.
+            # The client has not changed it since.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

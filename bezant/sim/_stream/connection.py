@@ -40,7 +40,7 @@ class WsConnection:
         dropped: messages from `received` that came before the connection was ready.
         ready: whether the `system` message with `success` has been sent.
         closed: whether the connection has ended or the gateway is closing it.
-        silent: whether it sends no more messages, although it is open.
+        silent: whether it has stopped sending messages, although it is open.
     """
 
     def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
@@ -83,7 +83,7 @@ class WsConnection:
         self._call(self._close(code, reason))
 
     def silence(self) -> None:
-        """Send no more messages, but keep the connection open."""
+        """Stop sending messages, but keep the connection open."""
         self.silent = True
 
     def drop(self) -> None:
@@ -112,7 +112,7 @@ class WsConnection:
         await self._link.leave()
 
     async def go_silent(self) -> None:
-        """Send no more messages."""
+        """Stop sending messages."""
         self.silent = True
 
     async def go_deaf(self) -> None:
@@ -236,7 +236,7 @@ class WsConnection:
         clock = self._state.clock
         while True:
             await clock.sleep_until(began + interval)
-            # Read the time before the work, so that no `advance` meanwhile is missed.
+            # Read the time before the work, so that no `advance` is missed.
             began = clock.elapsed()
             for data in tell():
                 await self._emit(data)
@@ -267,7 +267,7 @@ class WsConnection:
         try:
             await self._websocket.send_bytes(data)
         except (WebSocketDisconnect, RuntimeError):
-            # The client disconnected meanwhile.
+            # The client has disconnected.
             self._sent -= 1
             self.closed = True
 

@@ -46,7 +46,7 @@ class Orders:
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield what has changed since the last tick."""
+        """Yield the changes since the last tick."""
         state = self._state
         # A filtered list over REST silences the stream until a forced one.
         if not self._active or state.session.orders_filtered:

@@ -88,7 +88,7 @@ class Subscriptions:
             yield from map(encode, command(rest))
 
     def tick(self) -> Iterator[bytes]:
-        """Yield what has changed since the last tick."""
+        """Yield the changes since the last tick."""
         # By number: `clear` may come in the middle, while the connection sends a message.
         for number in range(len(self._topics)):
             yield from map(encode, self._topics[number].tick())

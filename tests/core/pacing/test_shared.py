@@ -1,4 +1,4 @@
-"""What several processes share: never exceeded, never kept for ever by one that died."""
+"""Limits that several processes share: never exceeded, and freed when a process dies."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _parse(topic: str, frame: Frame, data: bytes, report: Report) -> list[Messag
     conid = number_or_none(target_of(topic).partition("+")[0].partition("@")[0])
     if conid is None:
         return []
-    # Checking the bytes is faster than checking so many numbers one by one.
+    # Checking the bytes is faster than checking each number.
     fit = not may_be_unfit(data)
     bars = with_times(mend(frame, BarsUpdate, operation="smh", report=report, fit=fit))
     return [msgspec.structs.replace(bars, conid=conid, raw=frame)]

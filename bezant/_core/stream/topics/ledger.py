@@ -21,7 +21,7 @@ def request(
     """Return a request for an account's ledger.
 
     Raises:
-        InvalidRequest: the account is not valid, or what is named is not a list of names.
+        InvalidRequest: the account is not valid, or the names are not a list of text.
     """
     return SubscriptionRequest(f"ld+{checked_account(account)}", keys_and_fields(keys, fields))
 
