@@ -34,7 +34,7 @@ RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
     from bezant import Client, DecodeError
-    from bezant._core.decoding.decoder import decode, mend
+    from bezant._core.decoding.decoder import decode, convert_row
     from bezant.models._base import Model
 
     for each in pkgutil.iter_modules(models.__path__):
@@ -57,7 +57,7 @@ RACE = """
                 if number % 4:
                     decode(b"{%s}" % body.encode(), kind, operation="GET /x", report=report)
                 else:
-                    mend(dict.fromkeys(fields, [{}]), kind, operation="x", report=report)
+                    convert_row(dict.fromkeys(fields, [{}]), kind, operation="x", report=report)
             except (DecodeError, TypeError):  # TypeError: a model of requests
                 pass
 

@@ -106,7 +106,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     return cast("T", result)
 
 
-def mend(
+def convert_row(
     value: dict[str, Any], type_: type[T], *, operation: str, report: Report, fit: bool = False
 ) -> T:
     """Convert an object of plain values to a model; repair it field by field if it does not fit.

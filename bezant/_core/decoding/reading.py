@@ -32,7 +32,8 @@ def from_json(data: bytes | str, model: type[M]) -> M:
         found = decode(data, model, operation=name, report=drifts.append)
     except TypeError as error:
         raise DecodeError(
-            f"{model.__name__} is a model for requests only, it cannot be read from JSON: {error}",
+            f"{model.__name__} is for requests only and cannot be read from JSON ({error}); "
+            "build it with its constructor",
             operation=name,
         ) from None
     for drift in dict.fromkeys(drifts):

@@ -10,7 +10,7 @@ import msgspec
 
 from ..._wire import converters
 from ...models.stream import Message, Other
-from ..decoding.decoder import mend
+from ..decoding.decoder import convert_row
 from ..decoding.drift import Report
 from .topic import Frame
 
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
     """Return a row as a message that keeps the row in ``raw``; `topic` names it in reports."""
-    return msgspec.structs.replace(mend(row, type_, operation=topic, report=report), raw=row)
+    return msgspec.structs.replace(convert_row(row, type_, operation=topic, report=report), raw=row)
 
 
 def model_rows(

@@ -26,7 +26,7 @@ from bezant import (
     Tickle,
     UnsetType,
 )
-from bezant._core.decoding.decoder import decode, loads, mend, plain
+from bezant._core.decoding.decoder import convert_row, decode, loads, plain
 from bezant.models import Maybe, Model, StockCompany
 
 from ..samples import (
@@ -290,18 +290,24 @@ def test_rows_of_other_types_that_do_not_fit_are_reported() -> None:
 def test_mending_plain_values() -> None:
     drifts = Drifts()
     row = {"orderId": "1,000", "price": "NaN", "totalSize": 0.1, "status": 5, "acct": {}}
-    update = mend(row, OrderUpdate, operation="sor", report=drifts)
+    update = convert_row(row, OrderUpdate, operation="sor", report=drifts)
     assert (update.order_id, update.price, update.total_size) == (1000, None, Decimal("0.1"))
     assert (update.status, update.account) == ("5", UNSET)
     assert drifts == [Drift("sor", "OrderUpdate", "acct", "str", "an object")]
-    assert mend({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price is UNSET
-    assert mend({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).description == "Inf"
-    assert mend({"price": 1.0}, OrderUpdate, operation="", report=drifts).price == Decimal(1)
+    assert (
+        convert_row({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price
+        is UNSET
+    )
+    assert (
+        convert_row({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).description
+        == "Inf"
+    )
+    assert convert_row({"price": 1.0}, OrderUpdate, operation="", report=drifts).price == Decimal(1)
 
 
 def test_a_float_that_does_not_fit_is_called_a_number() -> None:
     drifts = Drifts()
-    mend({"orderId": 1.5}, OrderUpdate, operation="sor", report=drifts)
+    convert_row({"orderId": 1.5}, OrderUpdate, operation="sor", report=drifts)
     assert [each.found for each in drifts] == ["a number"]
 
 
@@ -341,7 +347,7 @@ def test_one_wrong_value_costs_one_field(
     spoilt = row | {field.encode_name: sent}
     if frame:
         drifts = Drifts()
-        result: Any = mend(spoilt, type_, operation="sor", report=drifts)
+        result: Any = convert_row(spoilt, type_, operation="sor", report=drifts)
     else:
         try:
             result, drifts = decoded(spoilt, type_)

@@ -12,7 +12,7 @@ import pytest
 import bezant._core.decoding.decoder
 from bezant import DecodeError, InvalidRequest, Position
 from bezant._core.decoding import inspection
-from bezant._core.decoding.decoder import decode, decoder, mend
+from bezant._core.decoding.decoder import convert_row, decode, decoder
 from bezant._core.decoding.empty_values import Decoder
 from bezant._core.decoding.inspection import Reentered, convert, inspect, use_lock
 from bezant._core.http.request import encode_body
@@ -100,10 +100,12 @@ def test_an_answer_is_read_in_the_middle_of_an_inspection() -> None:
 def test_a_row_is_read_in_the_middle_of_an_inspection() -> None:
     kind = fresh()
     drifts = Drifts()
-    row = in_the_middle(lambda: mend({"number": "5"}, kind, operation="sor", report=drifts))
+    row = in_the_middle(lambda: convert_row({"number": "5"}, kind, operation="sor", report=drifts))
     assert row.number == 5
     union = msgspec.defstruct("Union", [("either", float | list[float] | None, None)])
-    row = in_the_middle(lambda: mend({"either": [5.5]}, union, operation="sor", report=drifts))
+    row = in_the_middle(
+        lambda: convert_row({"either": [5.5]}, union, operation="sor", report=drifts)
+    )
     assert drifts.fields == ["either"]
 
 

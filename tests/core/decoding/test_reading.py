@@ -47,7 +47,7 @@ def test_what_is_no_object_is_an_error(data: Any) -> None:
 
 
 def test_a_model_of_a_request_is_not_read() -> None:
-    with pytest.raises(DecodeError, match="is a model for requests only"):
+    with pytest.raises(DecodeError, match="is for requests only"):
         CreateBankInstructionRequest.from_json("{}")
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import UNSET, DecodeError, Position, UnsetType
-from bezant._core.decoding.decoder import decode, mend
+from bezant._core.decoding.decoder import convert_row, decode
 from bezant._wire.bounds import is_fit, may_be_unfit, row_may_be_unfit
 
 from ..samples import Drifts
@@ -51,7 +51,9 @@ def test_it_never_reaches_a_model(number: str) -> None:
 def test_it_never_reaches_what_a_stream_delivers(number: str) -> None:
     value = json.loads(number, parse_int=str, parse_float=str)
     drifts = Drifts()
-    row = mend({"position": value, "acctId": "DU1"}, Position, operation="spl", report=drifts)
+    row = convert_row(
+        {"position": value, "acctId": "DU1"}, Position, operation="spl", report=drifts
+    )
     assert (row.quantity, row.account_id, drifts.fields) == (UNSET, "DU1", ["position"])
 
 

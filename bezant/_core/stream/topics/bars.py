@@ -12,7 +12,7 @@ from ...._wire.redaction import shown
 from ....errors import InvalidRequest
 from ....models.stream import BarsUpdate, Message
 from ...decoding.bars import with_times
-from ...decoding.decoder import mend
+from ...decoding.decoder import convert_row
 from ...decoding.drift import Report
 from ..arguments import contract
 from ..reading import number_or_none, target_of
@@ -62,7 +62,7 @@ def _parse(topic: str, frame: Frame, data: bytes, report: Report) -> list[Messag
         return []
     # Checking the bytes is faster than checking each number.
     fit = not may_be_unfit(data)
-    bars = with_times(mend(frame, BarsUpdate, operation="smh", report=report, fit=fit))
+    bars = with_times(convert_row(frame, BarsUpdate, operation="smh", report=report, fit=fit))
     return [msgspec.structs.replace(bars, conid=conid, raw=frame)]
 
 
