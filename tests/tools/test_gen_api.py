@@ -270,6 +270,16 @@ def test_what_the_files_hold(project: Path) -> None:
     assert (project / gen_api.PAGE).read_text().count("\n| `") == 3
 
 
+def test_what_shows_that_a_field_is_always_there(project: Path) -> None:
+    append(project, '"thing" = { fields = { size = { always = "3 recordings" } } }\n', "schemas")
+    made = plan.Planner(document.Document.read(project / "document.json"), overlay.read(project))
+    answers = {each.name: each.answer for each in made.make().operations}
+    thing = answers["get_thing"]
+    assert isinstance(thing, shapes.Record)
+    assert thing.fields["size"].always == "3 recordings"
+    assert thing.fields["thingId"].always == ""
+
+
 LIMITS = """
 [gateway.slots]
 value = 4

@@ -43,7 +43,10 @@ SCHEMA_KEYS = frozenset(
     {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers"}
 )
 FIELD_KEYS = frozenset(
-    {"default", "doc", "drop", "name", "place", "required", "secret", "type", "wire"}
+    {
+        *("always", "default", "doc", "drop", "name", "place", "required", "secret", "type"),
+        "wire",
+    }
 )
 
 

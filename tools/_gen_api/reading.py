@@ -298,6 +298,7 @@ class Reader:
         each.required = bool(fix.get("required", each.required))
         each.secret = bool(fix.get("secret", word.get("secret")))
         each.doc = str(fix.get("doc", word.get("doc", "")))
+        each.always = str(fix.get("always", ""))
 
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()

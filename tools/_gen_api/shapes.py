@@ -45,13 +45,25 @@ class OneOf:
 
 @dataclass(eq=False)
 class Field:
-    """A field of an object; the shape is None where the document does not have it."""
+    """A field of an object.
+
+    Attributes:
+        shape: its type; None where the document does not have the field.
+        required: whether what is sent must have it.
+        doc: what it is.
+        name: in Python.
+        secret: whether its value is hidden.
+        always: what shows that every response has it, such as `12 recordings, 3 examples`; empty
+            where a response may leave it out.
+        seen: what was seen in its place.
+    """
 
     shape: Shape | None
     required: bool = False
     doc: str = ""
     name: str = ""
     secret: bool = False
+    always: str = ""
     seen: Evidence = field(default_factory=Evidence)
 
 
