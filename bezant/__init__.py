@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         IncompleteList,
         InvalidBaseUrl,
         InvalidRequest,
+        MissingValue,
         NoAccounts,
         NoSession,
         NotAuthenticated,
@@ -85,7 +86,6 @@ if TYPE_CHECKING:
         WsTimeout,
     )
     from .models import (
-        UNSET,
         Account,
         AccountUpdate,
         AuthStatus,
@@ -116,7 +116,6 @@ if TYPE_CHECKING:
         System,
         Tickle,
         TradeUpdate,
-        UnsetType,
     )
     from .models.bulk import Outcome, Progress
 
@@ -171,6 +170,7 @@ _HOMES = {
         "IncompleteList",
         "InvalidBaseUrl",
         "InvalidRequest",
+        "MissingValue",
         "NoAccounts",
         "NoSession",
         "NotAuthenticated",
@@ -199,7 +199,6 @@ _HOMES = {
         "WsTimeout",
     ),
     "models": (
-        "UNSET",
         "Account",
         "AccountUpdate",
         "AuthStatus",
@@ -230,7 +229,6 @@ _HOMES = {
         "System",
         "Tickle",
         "TradeUpdate",
-        "UnsetType",
     ),
     "models.bulk": (
         "Outcome",
@@ -239,7 +237,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "UNSET",
     "Account",
     "AccountBusy",
     "AccountUpdate",
@@ -289,6 +286,7 @@ __all__ = [
     "MarketData",
     "MarketDataFields",
     "Message",
+    "MissingValue",
     "NoAccounts",
     "NoSession",
     "NotAuthenticated",
@@ -333,7 +331,6 @@ __all__ = [
     "TlsFailed",
     "TradeUpdate",
     "UnexpectedRedirect",
-    "UnsetType",
     "UpstreamError",
     "WrongContext",
     "WsClient",

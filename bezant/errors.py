@@ -33,6 +33,7 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     │       └── CompetingSession  the user name is in use somewhere else
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
+    ├── MissingValue              a field that IBKR always sends is missing, and was read
     ├── IncompleteList            a list lacks orders or executions that this client knows of
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
@@ -75,6 +76,7 @@ __all__ = [
     "IncompleteList",
     "InvalidBaseUrl",
     "InvalidRequest",
+    "MissingValue",
     "NoAccounts",
     "NoSession",
     "NotAuthenticated",
@@ -173,7 +175,7 @@ class PacingError(BezantError):
 
 
 class DriftWarning(UserWarning):
-    """A response field does not have the type that the model declares; it was left ``UNSET``."""
+    """A response field is missing or unreadable; the model has no value for it."""
 
 
 class HttpError(BezantError):
@@ -379,7 +381,7 @@ class PreviewRefused(Refused):
 
     @property
     def preview(self) -> OrderPreview:
-        """Amount, margins, warning, and the ``error``; UNSET for each part that did not come."""
+        """Amount, margins, warning, and the ``error``; None for each part that did not come."""
         preview: OrderPreview = self.response
         return preview
 
@@ -398,6 +400,25 @@ class DecodeError(BezantError):
     def __init__(self, message: str, *, operation: str | None = None, body: str = "") -> None:
         super().__init__(message, operation=operation)
         self.body = body
+
+
+class MissingValue(BezantError):
+    """A field that IBKR always sends is missing from the response or unreadable, and was read.
+
+    All other fields of the model read as usual. ``model.has("name")`` tells whether a value is
+    there, without raising.
+
+    Attributes:
+        field: name of the field in Python.
+        model: name of the model.
+    """
+
+    def __init__(
+        self, message: str, *, operation: str | None = None, field: str = "", model: str = ""
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.field = field
+        self.model = model
 
 
 class IncompleteList(BezantError):

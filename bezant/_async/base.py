@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from msgspec import UNSET
-
 from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
@@ -169,7 +167,7 @@ class AsyncClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
     ) -> Any: ...
 
     @overload
@@ -179,7 +177,7 @@ class AsyncClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: type[T],
     ) -> T: ...
 
@@ -190,7 +188,7 @@ class AsyncClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: None,
     ) -> None: ...
 
@@ -200,7 +198,7 @@ class AsyncClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: Any = Any,
     ) -> Any:
         """Make any call of the API.

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from msgspec import UNSET
-
 from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
@@ -170,7 +168,7 @@ class ClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
     ) -> Any: ...
 
     @overload
@@ -180,7 +178,7 @@ class ClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: type[T],
     ) -> T: ...
 
@@ -191,7 +189,7 @@ class ClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: None,
     ) -> None: ...
 
@@ -201,7 +199,7 @@ class ClientBase:
         path: str,
         *,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         type: Any = Any,
     ) -> Any:
         """Make any call of the API.

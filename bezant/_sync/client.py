@@ -56,7 +56,7 @@ class Client(ClientBase):
             requests at a time.
         max_response_bytes: maximum length of a response; 32 MiB by default.
         strict: raise `DecodeError` if a response field does not have the type that the model
-            declares, instead of leaving it ``UNSET``. Calls with side effects, such as orders,
+            declares, instead of leaving it None. Calls with side effects, such as orders,
             still return their response and report the field.
         on_drift: called once with each `Drift`, a field that does not have the declared type; by
             default a `DriftWarning` is issued.

@@ -109,13 +109,13 @@ def is_fit(value: object) -> bool:
         return all(is_fit(key) and is_fit(each) for key, each in pairs)
     if isinstance(value, list | tuple | set | frozenset):
         return all(map(is_fit, cast("Iterable[object]", value)))
+    if isinstance(value, msgspec.Struct):  # reading an attribute may raise MissingValue
+        return all(map(is_fit, msgspec.structs.astuple(value)))
     return all(is_fit(getattr(value, name, None)) for name in _names(value))
 
 
 def _names(value: object) -> Iterable[str]:
-    """Return the field names of a struct, dataclass or attrs class."""
-    if isinstance(value, msgspec.Struct):
-        return value.__struct_fields__
+    """Return the field names of a dataclass or attrs class."""
     if is_dataclass(value):
         return [each.name for each in fields(value)]
     attributes: Any = getattr(type(value), "__attrs_attrs__", ())

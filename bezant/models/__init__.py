@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _load
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 
 if TYPE_CHECKING:
     from ._contracts import (
@@ -96,7 +96,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "UNSET",
     "Account",
     "AccountUpdate",
     "AuthStatus",
@@ -113,7 +112,6 @@ __all__ = [
     "Listing",
     "Malformed",
     "MarketData",
-    "Maybe",
     "Message",
     "Model",
     "Notice",
@@ -137,7 +135,6 @@ __all__ = [
     "TickleHmds",
     "TickleServer",
     "TradeUpdate",
-    "UnsetType",
 ]
 
 

@@ -1,25 +1,24 @@
-"""Base class of all models."""
+"""Base class of all models, and the form of a model that lacks a value."""
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-T = TypeVar("T")
+from ..errors import MissingValue
 
-Maybe: TypeAlias = T | None | UnsetType
-"""A value that may be missing: None if the gateway sent null or ``""``, UNSET if it sent nothing or
-a value that could not be read."""
+M = TypeVar("M", bound="Model")
 
 
-class Model(msgspec.Struct, kw_only=True, frozen=True):
+class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Typed response of the gateway.
 
-    A field is ``UNSET`` if the response does not have it or its value could not be read, and None
-    if the gateway left it empty. Both are false in a condition. The repr leaves out ``UNSET``
-    fields.
+    Most fields are optional: None if the response does not have the field, leaves it empty, or
+    holds a value that cannot be read. Fields that IBKR always sends have a plain type such as
+    `str`; if one is missing after all, reading it raises `MissingValue`, and everything else reads
+    as usual. `has` tells whether a value is there. The repr leaves out fields that are None.
     """
 
     @classmethod
@@ -42,6 +41,32 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
         lock_inspections()
         return from_json(data, cls)
 
+    def has(self, name: str) -> bool:
+        """Return whether a field holds a value: the response had it, not empty, and readable.
+
+        Args:
+            name: the field's name in Python, such as ``"market_price"``.
+
+        Raises:
+            AttributeError: the model has no such field.
+        """
+        if name not in self.__struct_fields__:
+            raise AttributeError(f"{type(self).__name__} has no field {name!r}")
+        value = object.__getattribute__(self, name)
+        return value is not None and value is not UNSET
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by their Python names; models within become dicts, too.
+
+        Values stay Python values (`Decimal`, `datetime`). Optional fields without a value are
+        None; an always-present field that is missing is left out.
+        """
+        return {name: _plain(value) for name, value in fields(self) if value is not UNSET}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text: numbers keep their digits, times are ISO 8601."""
+        return _encode(self.to_dict()).decode()
+
     def __repr__(self) -> str:
         there = ", ".join([f"{name}={value!r}" for name, value in self.__rich_repr__()])
         return f"{type(self).__name__}({there})"
@@ -50,10 +75,122 @@ class Model(msgspec.Struct, kw_only=True, frozen=True):
         return pairs(self)
 
 
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
+    """Return a model's field names and values; UNSET for a missing always-present field."""
+    return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
+
+
 def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
-    """Return a model's field names and values, without the fields that are UNSET."""
-    found = [(name, getattr(model, name)) for name in model.__struct_fields__]
-    return [pair for pair in found if pair[1] is not UNSET]
+    """Return the field names and values that a model's repr shows."""
+    return [
+        (name, MISSING if value is UNSET else value)
+        for name, value in fields(model)
+        if value is not None
+    ]
 
 
-__all__ = ["UNSET", "Maybe", "Model", "UnsetType"]
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.to_dict()
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value
+
+
+class _Missing:
+    """Text in a repr for an always-present value that is missing."""
+
+    def __repr__(self) -> str:
+        return "<missing>"
+
+
+MISSING: Final = _Missing()
+
+
+class _Incomplete:
+    """Mixin of models that lack an always-present value.
+
+    Only objects that lack one are of such a class, so complete objects pay nothing. The slot of a
+    missing value holds msgspec's UNSET, which msgspec leaves out of JSON.
+    """
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if value is UNSET:
+            operation = super().__getattribute__("__dict__")["operation"]
+            model = type(self).__name__
+            raise MissingValue(
+                f"{model}.{name} has no value: the gateway left it out, or sent something that "
+                f'cannot be read; check has("{name}") before you read it, or skip this {model}',
+                operation=operation,
+                field=name,
+                model=model,
+            )
+        return value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        model: Any = self
+        values = {name: value for name, value in fields(model) if value is not UNSET}
+        return incomplete, (type(model).__bases__[1], values, model.__dict__["operation"])
+
+    def __copy__(self) -> Any:
+        make, arguments = self.__reduce__()
+        return make(*arguments)
+
+
+_classes: dict[type[Model], Any] = {}
+
+
+def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
+    """Create an instance of a model that lacks always-present values.
+
+    Args:
+        model: the model.
+        values: the values that are there, by field name.
+        operation: the call or topic that they come from, for errors.
+    """
+    made: Any = _classes.get(model)
+    kind: Any = type(model)
+    if made is None:
+        names = {"__module__": model.__module__, "__qualname__": model.__qualname__}
+        options = {"frozen": True, "kw_only": True, "dict": True}
+        made = kind(model.__name__, (_Incomplete, model), names, **options)
+        made = _classes.setdefault(model, made)
+    lost = dict.fromkeys(required(model), UNSET)
+    found = made(**{**lost, **values})
+    found.__dict__["operation"] = operation
+    return cast("M", found)
+
+
+def narrowed(found: Model, model: type[M]) -> M:
+    """Return an instance of a subclass of a model as an instance of the model itself.
+
+    Args:
+        found: the instance; it may lack always-present values.
+        model: the model.
+    """
+    names = frozenset(model.__struct_fields__)
+    values = {name: value for name, value in fields(found) if name in names and value is not UNSET}
+    if isinstance(found, _Incomplete):
+        return incomplete(model, values, found.__dict__["operation"])
+    return model(**values)
+
+
+def required(model: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the names of a model's fields that have no default: they are always present."""
+    names, defaults = model.__struct_fields__, model.__struct_defaults__
+    if len(defaults) < len(names):
+        defaults = (msgspec.NODEFAULT,) * (len(names) - len(defaults)) + defaults
+    return tuple(
+        name for name, each in zip(names, defaults, strict=True) if each is msgspec.NODEFAULT
+    )
+
+
+__all__ = ["Model"]

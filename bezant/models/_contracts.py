@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
 __all__ = [
@@ -35,39 +35,39 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         underlying_conid: the underlying's contract (``undConid``).
     """
 
-    all_exchanges: Maybe[str] = UNSET
-    asset_class: Maybe[str] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    country_code: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    display_rule: Maybe[DisplayRule] = UNSET
-    expiry: Maybe[str] = UNSET
-    full_name: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    has_options: Maybe[bool] = UNSET
-    increment_rules: Maybe[list[PriceIncrement]] = UNSET
-    is_event_contract: Maybe[bool] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
-    last_trading_day: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
-    page_size: Maybe[int] = UNSET
-    put_or_call: Maybe[str] = UNSET
-    sector: Maybe[str] = UNSET
-    sector_group: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    ticker: Maybe[str] = UNSET
-    time: Maybe[int] = UNSET
-    type: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
+    all_exchanges: str | None = None
+    asset_class: str | None = None
+    chinese_name: str | None = None
+    conid: int | None = None
+    country_code: str | None = None
+    currency: str | None = None
+    display_rule: DisplayRule | None = None
+    expiry: str | None = None
+    full_name: str | None = None
+    group: str | None = None
+    has_options: bool | None = None
+    increment_rules: list[PriceIncrement] | None = None
+    is_event_contract: bool | None = None
+    is_us: bool | None = msgspec.field(default=None, name="isUS")
+    last_trading_day: str | None = None
+    listing_exchange: str | None = None
+    multiplier: Decimal | None = None
+    name: str | None = None
+    page_size: int | None = None
+    put_or_call: str | None = None
+    sector: str | None = None
+    sector_group: str | None = None
+    strike: Decimal | None = None
+    ticker: str | None = None
+    time: int | None = None
+    type: str | None = None
+    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):
     """Answer to ``GET /trsrv/secdef``."""
 
-    secdef: Maybe[list[ContractDefinition]] = UNSET
+    secdef: list[ContractDefinition] | None = None
 
 
 class StockListing(Model, frozen=True, kw_only=True):
@@ -79,9 +79,9 @@ class StockListing(Model, frozen=True, kw_only=True):
         is_us: whether it is a listing in the United States.
     """
 
-    conid: Maybe[int] = UNSET
-    exchange: Maybe[str] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
+    conid: int | None = None
+    exchange: str | None = None
+    is_us: bool | None = msgspec.field(default=None, name="isUS")
 
 
 class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
@@ -91,7 +91,7 @@ class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
     """
 
-    asset_class: Maybe[str] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    contracts: Maybe[list[StockListing]] = UNSET
-    name: Maybe[str] = UNSET
+    asset_class: str | None = None
+    chinese_name: str | None = None
+    contracts: list[StockListing] | None = None
+    name: str | None = None

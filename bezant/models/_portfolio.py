@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "Account",
@@ -22,11 +22,11 @@ class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: Maybe[str] = UNSET
-    is_m_child: Maybe[bool] = UNSET
-    is_m_parent: Maybe[bool] = UNSET
-    is_multiplex: Maybe[bool] = UNSET
-    mmc: Maybe[list[Any]] = UNSET
+    account_id: str | None = None
+    is_m_child: bool | None = None
+    is_m_parent: bool | None = None
+    is_multiplex: bool | None = None
+    mmc: list[Any] | None = None
 
 
 class Account(Model, frozen=True, kw_only=True, rename="camel"):
@@ -50,29 +50,29 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
         faclient: whether an adviser manages it.
     """
 
-    prepaid_crypto_p: Maybe[bool] = msgspec.field(default=UNSET, name="PrepaidCrypto-P")
-    prepaid_crypto_z: Maybe[bool] = msgspec.field(default=UNSET, name="PrepaidCrypto-Z")
-    account_alias: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    account_status_ms: Maybe[int] = msgspec.field(default=UNSET, name="accountStatus")
-    account_title: Maybe[str] = UNSET
-    account_van: Maybe[str] = UNSET
-    acct_cust_type: Maybe[str] = UNSET
-    brokerage_access: Maybe[bool] = UNSET
-    business_type: Maybe[str] = UNSET
-    category: Maybe[str] = UNSET
-    clearing_status: Maybe[str] = UNSET
-    covestor: Maybe[bool] = UNSET
-    currency: Maybe[str] = UNSET
-    desc: Maybe[str] = UNSET
-    display_name: Maybe[str] = UNSET
-    ib_entity: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    no_client_trading: Maybe[bool] = UNSET
-    parent: Maybe[ParentAccount] = UNSET
-    track_virtual_fx_portfolio: Maybe[bool] = msgspec.field(
-        default=UNSET, name="trackVirtualFXPortfolio"
+    prepaid_crypto_p: bool | None = msgspec.field(default=None, name="PrepaidCrypto-P")
+    prepaid_crypto_z: bool | None = msgspec.field(default=None, name="PrepaidCrypto-Z")
+    account_alias: str | None = None
+    account_id: str | None = None
+    account_status_ms: int | None = msgspec.field(default=None, name="accountStatus")
+    account_title: str | None = None
+    account_van: str | None = None
+    acct_cust_type: str | None = None
+    brokerage_access: bool | None = None
+    business_type: str | None = None
+    category: str | None = None
+    clearing_status: str | None = None
+    covestor: bool | None = None
+    currency: str | None = None
+    desc: str | None = None
+    display_name: str | None = None
+    ib_entity: str | None = None
+    id: str | None = None
+    no_client_trading: bool | None = None
+    parent: ParentAccount | None = None
+    track_virtual_fx_portfolio: bool | None = msgspec.field(
+        default=None, name="trackVirtualFXPortfolio"
     )
-    trading_type: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
-    faclient: Maybe[bool] = UNSET
+    trading_type: str | None = None
+    type: str | None = None
+    faclient: bool | None = None

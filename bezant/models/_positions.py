@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
 __all__ = [
@@ -49,52 +49,52 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
-    all_exchanges: Maybe[str] = UNSET
-    asset_class: Maybe[str] = UNSET
-    average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgCost")
-    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    base_avg_cost: Maybe[Decimal] = UNSET
-    base_avg_price: Maybe[Decimal] = UNSET
-    base_mkt_price: Maybe[Decimal] = UNSET
-    base_mkt_value: Maybe[Decimal] = UNSET
-    base_realized_pnl: Maybe[Decimal] = UNSET
-    base_unrealized_pnl: Maybe[Decimal] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    con_exch_map: Maybe[list[str]] = UNSET
-    conid: Maybe[int] = UNSET
-    description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
-    country_code: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    display_rule: Maybe[DisplayRule] = UNSET
-    exchs: Maybe[str] = UNSET
-    exercise_style: Maybe[str] = UNSET
-    expiry: Maybe[str] = UNSET
-    full_name: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    has_options: Maybe[bool] = UNSET
-    increment_rules: Maybe[list[PriceIncrement]] = UNSET
-    is_event_contract: Maybe[bool] = UNSET
-    is_us: Maybe[bool] = msgspec.field(default=UNSET, name="isUS")
-    last_trading_day: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    market_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktPrice")
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktValue")
-    model: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
-    page_size: Maybe[int] = UNSET
-    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="position")
-    put_or_call: Maybe[str] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    sector: Maybe[str] = UNSET
-    sector_group: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    ticker: Maybe[str] = UNSET
-    time: Maybe[int] = UNSET
-    type: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
-    unrealized_pnl: Maybe[Decimal] = UNSET
-    cross_currency: Maybe[bool] = UNSET
-    und_comp: Maybe[str] = UNSET
-    und_sym: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctId")
+    all_exchanges: str | None = None
+    asset_class: str | None = None
+    average_cost: Decimal | None = msgspec.field(default=None, name="avgCost")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    base_avg_cost: Decimal | None = None
+    base_avg_price: Decimal | None = None
+    base_mkt_price: Decimal | None = None
+    base_mkt_value: Decimal | None = None
+    base_realized_pnl: Decimal | None = None
+    base_unrealized_pnl: Decimal | None = None
+    chinese_name: str | None = None
+    con_exch_map: list[str] | None = None
+    conid: int | None = None
+    description: str | None = msgspec.field(default=None, name="contractDesc")
+    country_code: str | None = None
+    currency: str | None = None
+    display_rule: DisplayRule | None = None
+    exchs: str | None = None
+    exercise_style: str | None = None
+    expiry: str | None = None
+    full_name: str | None = None
+    group: str | None = None
+    has_options: bool | None = None
+    increment_rules: list[PriceIncrement] | None = None
+    is_event_contract: bool | None = None
+    is_us: bool | None = msgspec.field(default=None, name="isUS")
+    last_trading_day: str | None = None
+    listing_exchange: str | None = None
+    market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
+    market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
+    model: str | None = None
+    multiplier: Decimal | None = None
+    name: str | None = None
+    page_size: int | None = None
+    quantity: Decimal | None = msgspec.field(default=None, name="position")
+    put_or_call: str | None = None
+    realized_pnl: Decimal | None = None
+    sector: str | None = None
+    sector_group: str | None = None
+    strike: Decimal | None = None
+    ticker: str | None = None
+    time: int | None = None
+    type: str | None = None
+    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    unrealized_pnl: Decimal | None = None
+    cross_currency: bool | None = None
+    und_comp: str | None = None
+    und_sym: str | None = None

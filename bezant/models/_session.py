@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from ._secret import shown
 
 __all__ = ["AuthStatus", "ServerInfo", "Tickle", "TickleHmds", "TickleServer"]
@@ -20,8 +20,8 @@ class ServerInfo(Model, frozen=True, kw_only=True, rename="camel"):
         server_version: build of the server's software.
     """
 
-    server_name: Maybe[str] = UNSET
-    server_version: Maybe[str] = UNSET
+    server_name: str | None = None
+    server_version: str | None = None
 
 
 class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
@@ -41,20 +41,20 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         mac: the gateway's network address (``MAC``).
     """
 
-    authenticated: Maybe[bool] = UNSET
-    established: Maybe[bool] = UNSET
-    connected: Maybe[bool] = UNSET
-    competing: Maybe[bool] = UNSET
-    message: Maybe[str] = UNSET
-    fail: Maybe[str] = UNSET
-    server_info: Maybe[ServerInfo] = UNSET
-    hardware_info: Maybe[str] = msgspec.field(default=UNSET, name="hardware_info")
-    mac: Maybe[str] = msgspec.field(default=UNSET, name="MAC")
+    authenticated: bool | None = None
+    established: bool | None = None
+    connected: bool | None = None
+    competing: bool | None = None
+    message: str | None = None
+    fail: str | None = None
+    server_info: ServerInfo | None = None
+    hardware_info: str | None = msgspec.field(default=None, name="hardware_info")
+    mac: str | None = msgspec.field(default=None, name="MAC")
 
     @property
     def ready(self) -> bool:
         """Whether the session is usable: established, or authenticated if that flag is missing."""
-        if self.established is UNSET or self.established is None:
+        if self.established is None:
             return self.authenticated is True
         return self.authenticated is True and self.established is True
 
@@ -66,8 +66,8 @@ class TickleHmds(Model, frozen=True, kw_only=True, rename="camel"):
         error: why it has no session.
     """
 
-    auth_status: Maybe[list[Any]] = UNSET
-    error: Maybe[str] = UNSET
+    auth_status: list[Any] | None = None
+    error: str | None = None
 
 
 class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
@@ -77,7 +77,7 @@ class TickleServer(Model, frozen=True, kw_only=True, rename="camel"):
         auth_status: flags of the brokerage session.
     """
 
-    auth_status: Maybe[AuthStatus] = UNSET
+    auth_status: AuthStatus | None = None
 
 
 class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
@@ -93,12 +93,12 @@ class Tickle(Model, frozen=True, kw_only=True, rename="camel"):
         user_id: number of the user.
     """
 
-    session: Maybe[str] = UNSET
-    sso_expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="ssoExpires")
-    iserver: Maybe[TickleServer] = UNSET
-    hmds: Maybe[TickleHmds] = UNSET
-    collision: Maybe[bool] = msgspec.field(default=UNSET, name="collission")
-    user_id: Maybe[int] = UNSET
+    session: str | None = None
+    sso_expires_ms: int | None = msgspec.field(default=None, name="ssoExpires")
+    iserver: TickleServer | None = None
+    hmds: TickleHmds | None = None
+    collision: bool | None = msgspec.field(default=None, name="collission")
+    user_id: int | None = None
 
     @property
     def status(self) -> AuthStatus | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from .common import FileData, ManagementError
 
 __all__ = [
@@ -41,15 +41,15 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
         data: the answer's body.
     """
 
-    account_id: Maybe[str] = UNSET
-    request_file_name: Maybe[str] = UNSET
-    response_file_name: Maybe[str] = UNSET
-    data: Maybe[dict[str, Any]] = UNSET
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    has_error: Maybe[bool] = UNSET
-    is_processed: Maybe[bool] = UNSET
-    name: Maybe[str] = UNSET
+    account_id: str | None = None
+    request_file_name: str | None = None
+    response_file_name: str | None = None
+    data: dict[str, Any] | None = None
+    error: ManagementError | None = None
+    error_description: str | None = None
+    has_error: bool | None = None
+    is_processed: bool | None = None
+    name: str | None = None
 
 
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
@@ -60,9 +60,9 @@ class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
         request_id: the request's id.
     """
 
-    date_submitted: Maybe[str] = UNSET
-    file_data: Maybe[FileData] = UNSET
-    request_id: Maybe[int] = UNSET
+    date_submitted: str | None = None
+    file_data: FileData | None = None
+    request_id: int | None = None
 
 
 class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
@@ -73,14 +73,14 @@ class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
         user_name: the user name (``username``).
     """
 
-    content_id: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    id: Maybe[int] = UNSET
-    message_type: Maybe[str] = UNSET
-    record_date: Maybe[str] = UNSET
-    state: Maybe[str] = UNSET
-    tasks: Maybe[list[int]] = UNSET
-    user_name: Maybe[str] = msgspec.field(default=UNSET, name="username")
+    content_id: int | None = None
+    description: str | None = None
+    id: int | None = None
+    message_type: str | None = None
+    record_date: str | None = None
+    state: str | None = None
+    tasks: list[int] | None = None
+    user_name: str | None = msgspec.field(default=None, name="username")
 
 
 class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
@@ -91,11 +91,11 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
         clearing_status: one letter; ``O`` is open.
     """
 
-    account_id: Maybe[str] = UNSET
-    clearing_status: Maybe[str] = UNSET
-    clearing_status_description: Maybe[str] = UNSET
-    login_message_present: Maybe[bool] = UNSET
-    login_messages: Maybe[list[LoginMessage]] = UNSET
+    account_id: str | None = None
+    clearing_status: str | None = None
+    clearing_status_description: str | None = None
+    login_message_present: bool | None = None
+    login_messages: list[LoginMessage] | None = None
 
 
 class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
@@ -108,16 +108,16 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
         date_started: ISO 8601.
     """
 
-    account_id: Maybe[str] = UNSET
-    admin_account_id: Maybe[str] = UNSET
-    date_closed: Maybe[str] = UNSET
-    date_opened: Maybe[str] = UNSET
-    date_started: Maybe[str] = UNSET
-    description: Maybe[str] = UNSET
-    master_account_id: Maybe[str] = UNSET
-    message: Maybe[str] = UNSET
-    state: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
+    account_id: str | None = None
+    admin_account_id: str | None = None
+    date_closed: str | None = None
+    date_opened: str | None = None
+    date_started: str | None = None
+    description: str | None = None
+    master_account_id: str | None = None
+    message: str | None = None
+    state: str | None = None
+    status: str | None = None
 
 
 class AccountStatuses(Model, frozen=True, kw_only=True):
@@ -129,10 +129,10 @@ class AccountStatuses(Model, frozen=True, kw_only=True):
         offset: rows to skip.
     """
 
-    accounts: Maybe[list[AccountStatus]] = UNSET
-    limit: Maybe[int] = UNSET
-    offset: Maybe[int] = UNSET
-    total: Maybe[int] = UNSET
+    accounts: list[AccountStatus] | None = None
+    limit: int | None = None
+    offset: int | None = None
+    total: int | None = None
 
 
 class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -147,56 +147,56 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
         process_type: how the application is made, such as ``FULL``.
     """
 
-    account_alias: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    account_title: Maybe[str] = UNSET
-    applicant_type: Maybe[str] = UNSET
-    base_currency: Maybe[str] = UNSET
-    business_description: Maybe[str] = UNSET
-    capabilities: Maybe[dict[str, list[str]]] = UNSET
-    class_action_program: Maybe[str] = msgspec.field(default=UNSET, name="class_action_program")
-    clearing_status: Maybe[str] = UNSET
-    clearing_status_description: Maybe[str] = UNSET
-    country_of_corporation: Maybe[str] = UNSET
-    date_approved: Maybe[str] = UNSET
-    date_begun: Maybe[str] = UNSET
-    date_closed: Maybe[str] = UNSET
-    date_delinked: Maybe[str] = UNSET
-    date_funded: Maybe[str] = UNSET
-    date_linked: Maybe[str] = UNSET
-    date_opened: Maybe[str] = UNSET
-    dividend_reinvestment: Maybe[dict[str, bool]] = UNSET
-    email_address: Maybe[str] = UNSET
-    equity: Maybe[Decimal] = UNSET
-    external_id: Maybe[str] = UNSET
-    fee_template: Maybe[dict[str, str]] = UNSET
-    household: Maybe[str] = UNSET
-    investment_objectives: Maybe[list[str]] = UNSET
-    limited_option_trading: Maybe[str] = UNSET
-    mailing: Maybe[dict[str, str]] = UNSET
-    main_account: Maybe[str] = UNSET
-    margin: Maybe[str] = UNSET
-    master_account_id: Maybe[str] = UNSET
-    mifid_category: Maybe[str] = UNSET
-    mifir_status: Maybe[str] = UNSET
-    official_title: Maybe[str] = UNSET
-    option_level: Maybe[int] = UNSET
-    org_type: Maybe[str] = UNSET
-    primary_user: Maybe[str] = UNSET
-    process_type: Maybe[str] = UNSET
-    property_profile: Maybe[str] = UNSET
-    registered_address: Maybe[dict[str, str]] = UNSET
-    risk_score: Maybe[int] = UNSET
-    signatures: Maybe[list[str]] = UNSET
-    source_account_id: Maybe[str] = UNSET
-    state_code: Maybe[str] = UNSET
-    stock_yield_program: Maybe[dict[str, str]] = UNSET
-    sub_type: Maybe[str] = UNSET
-    tax_ids: Maybe[list[dict[str, str]]] = UNSET
-    tax_treaty_details: Maybe[list[dict[str, str]]] = UNSET
-    trade_intention_type: Maybe[str] = UNSET
-    trust_type: Maybe[str] = UNSET
-    us_tax_purpose_type: Maybe[str] = UNSET
+    account_alias: str | None = None
+    account_id: str | None = None
+    account_title: str | None = None
+    applicant_type: str | None = None
+    base_currency: str | None = None
+    business_description: str | None = None
+    capabilities: dict[str, list[str]] | None = None
+    class_action_program: str | None = msgspec.field(default=None, name="class_action_program")
+    clearing_status: str | None = None
+    clearing_status_description: str | None = None
+    country_of_corporation: str | None = None
+    date_approved: str | None = None
+    date_begun: str | None = None
+    date_closed: str | None = None
+    date_delinked: str | None = None
+    date_funded: str | None = None
+    date_linked: str | None = None
+    date_opened: str | None = None
+    dividend_reinvestment: dict[str, bool] | None = None
+    email_address: str | None = None
+    equity: Decimal | None = None
+    external_id: str | None = None
+    fee_template: dict[str, str] | None = None
+    household: str | None = None
+    investment_objectives: list[str] | None = None
+    limited_option_trading: str | None = None
+    mailing: dict[str, str] | None = None
+    main_account: str | None = None
+    margin: str | None = None
+    master_account_id: str | None = None
+    mifid_category: str | None = None
+    mifir_status: str | None = None
+    official_title: str | None = None
+    option_level: int | None = None
+    org_type: str | None = None
+    primary_user: str | None = None
+    process_type: str | None = None
+    property_profile: str | None = None
+    registered_address: dict[str, str] | None = None
+    risk_score: int | None = None
+    signatures: list[str] | None = None
+    source_account_id: str | None = None
+    state_code: str | None = None
+    stock_yield_program: dict[str, str] | None = None
+    sub_type: str | None = None
+    tax_ids: list[dict[str, str]] | None = None
+    tax_treaty_details: list[dict[str, str]] | None = None
+    trade_intention_type: str | None = None
+    trust_type: str | None = None
+    us_tax_purpose_type: str | None = None
 
 
 class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
@@ -207,41 +207,41 @@ class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
         user_name: the user name (``username``).
     """
 
-    associations: Maybe[list[str]] = UNSET
-    commercial: Maybe[str] = UNSET
-    country_of_birth: Maybe[str] = UNSET
-    country_of_citizenship: Maybe[str] = UNSET
-    country_of_legal_residence: Maybe[str] = UNSET
-    date_of_birth: Maybe[str] = UNSET
-    email: Maybe[str] = UNSET
-    employment_details: Maybe[dict[str, dict[str, Any]]] = UNSET
-    employment_type: Maybe[str] = UNSET
-    entity_id: Maybe[int] = UNSET
-    external_code: Maybe[str] = UNSET
-    first_name: Maybe[str] = UNSET
-    gender: Maybe[str] = UNSET
-    identity_documents: Maybe[list[dict[str, str]]] = UNSET
-    last_login: Maybe[str] = UNSET
-    last_name: Maybe[str] = UNSET
-    mailing: Maybe[dict[str, str]] = UNSET
-    marital_status: Maybe[str] = UNSET
-    md_subscriber_status: Maybe[str] = UNSET
-    middle_initial: Maybe[str] = UNSET
-    middle_name: Maybe[str] = UNSET
-    moters_maiden_name: Maybe[str] = UNSET
-    number_of_dependents: Maybe[int] = UNSET
-    password_date: Maybe[str] = UNSET
-    phones: Maybe[dict[str, str]] = UNSET
-    residence: Maybe[dict[str, str]] = UNSET
-    salutation: Maybe[str] = UNSET
-    security_device: Maybe[str] = UNSET
-    state_of_legal_residence: Maybe[str] = UNSET
-    subscribed_services: Maybe[list[dict[str, dict[str, Any]]]] = UNSET
-    suffix: Maybe[str] = UNSET
-    tax_treaty_details: Maybe[list[dict[str, str]]] = UNSET
-    user_status: Maybe[str] = UNSET
-    user_status_trading: Maybe[str] = UNSET
-    user_name: Maybe[str] = msgspec.field(default=UNSET, name="username")
+    associations: list[str] | None = None
+    commercial: str | None = None
+    country_of_birth: str | None = None
+    country_of_citizenship: str | None = None
+    country_of_legal_residence: str | None = None
+    date_of_birth: str | None = None
+    email: str | None = None
+    employment_details: dict[str, dict[str, Any]] | None = None
+    employment_type: str | None = None
+    entity_id: int | None = None
+    external_code: str | None = None
+    first_name: str | None = None
+    gender: str | None = None
+    identity_documents: list[dict[str, str]] | None = None
+    last_login: str | None = None
+    last_name: str | None = None
+    mailing: dict[str, str] | None = None
+    marital_status: str | None = None
+    md_subscriber_status: str | None = None
+    middle_initial: str | None = None
+    middle_name: str | None = None
+    moters_maiden_name: str | None = None
+    number_of_dependents: int | None = None
+    password_date: str | None = None
+    phones: dict[str, str] | None = None
+    residence: dict[str, str] | None = None
+    salutation: str | None = None
+    security_device: str | None = None
+    state_of_legal_residence: str | None = None
+    subscribed_services: list[dict[str, dict[str, Any]]] | None = None
+    suffix: str | None = None
+    tax_treaty_details: list[dict[str, str]] | None = None
+    user_status: str | None = None
+    user_status_trading: str | None = None
+    user_name: str | None = msgspec.field(default=None, name="username")
 
 
 class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
@@ -251,52 +251,52 @@ class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
         email: address to send it to.
     """
 
-    associated_persons: Maybe[list[AssociatedPerson]] = msgspec.field(
-        default=UNSET, name="AssociatedPersons"
+    associated_persons: list[AssociatedPerson] | None = msgspec.field(
+        default=None, name="AssociatedPersons"
     )
-    associations: Maybe[list[str]] = UNSET
-    email: Maybe[str] = UNSET
-    entity_id: Maybe[int] = UNSET
-    external_code: Maybe[str] = UNSET
-    identity_documents: Maybe[list[dict[str, str]]] = UNSET
-    mailing: Maybe[dict[str, str]] = UNSET
-    name: Maybe[str] = UNSET
-    organization_country: Maybe[str] = UNSET
-    phones: Maybe[dict[str, str]] = UNSET
-    residence: Maybe[dict[str, str]] = UNSET
-    tax_treaty_details: Maybe[list[dict[str, str]]] = UNSET
+    associations: list[str] | None = None
+    email: str | None = None
+    entity_id: int | None = None
+    external_code: str | None = None
+    identity_documents: list[dict[str, str]] | None = None
+    mailing: dict[str, str] | None = None
+    name: str | None = None
+    organization_country: str | None = None
+    phones: dict[str, str] | None = None
+    residence: dict[str, str] | None = None
+    tax_treaty_details: list[dict[str, str]] | None = None
 
 
 class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AccountDetails`."""
 
-    article_of_will: Maybe[str] = UNSET
-    entity_type: Maybe[str] = UNSET
-    location: Maybe[dict[str, str]] = UNSET
-    name: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    article_of_will: str | None = None
+    entity_type: str | None = None
+    location: dict[str, str] | None = None
+    name: str | None = None
+    type: str | None = None
 
 
 class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AccountDetails`."""
 
-    date_of_birth: Maybe[str] = UNSET
-    first_name: Maybe[str] = UNSET
-    identification: Maybe[dict[str, str]] = UNSET
-    last_name: Maybe[str] = UNSET
-    location: Maybe[dict[str, str]] = UNSET
-    ownership: Maybe[int] = UNSET
-    per_stripes: Maybe[str] = UNSET
-    relationship: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    date_of_birth: str | None = None
+    first_name: str | None = None
+    identification: dict[str, str] | None = None
+    last_name: str | None = None
+    location: dict[str, str] | None = None
+    ownership: int | None = None
+    per_stripes: str | None = None
+    relationship: str | None = None
+    type: str | None = None
 
 
 class RestrictionInfo(Model, frozen=True, kw_only=True):
     """Part of `AccountDetails`."""
 
-    by_ib: Maybe[bool] = msgspec.field(default=UNSET, name="byIB")
-    id: Maybe[int] = UNSET
-    name: Maybe[str] = UNSET
+    by_ib: bool | None = msgspec.field(default=None, name="byIB")
+    id: int | None = None
+    name: str | None = None
 
 
 class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
@@ -306,25 +306,25 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
         account: the account, such as ``DU123456``.
     """
 
-    account: Maybe[AccountData] = UNSET
-    associated_entities: Maybe[list[AssociatedEntity]] = UNSET
-    associated_persons: Maybe[list[AssociatedPerson]] = UNSET
-    decedents: Maybe[list[dict[str, str]]] = UNSET
-    entity_ira_beneficiaries: Maybe[list[EntityBeneficiary]] = msgspec.field(
-        default=UNSET, name="entityIRABeneficiaries"
+    account: AccountData | None = None
+    associated_entities: list[AssociatedEntity] | None = None
+    associated_persons: list[AssociatedPerson] | None = None
+    decedents: list[dict[str, str]] | None = None
+    entity_ira_beneficiaries: list[EntityBeneficiary] | None = msgspec.field(
+        default=None, name="entityIRABeneficiaries"
     )
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    financial_information: Maybe[dict[str, dict[str, Any]]] = UNSET
-    has_error: Maybe[bool] = UNSET
-    individual_ira_beneficiaries: Maybe[list[IndividualBeneficiary]] = msgspec.field(
-        default=UNSET, name="individualIRABeneficiaries"
+    error: ManagementError | None = None
+    error_description: str | None = None
+    financial_information: dict[str, dict[str, Any]] | None = None
+    has_error: bool | None = None
+    individual_ira_beneficiaries: list[IndividualBeneficiary] | None = msgspec.field(
+        default=None, name="individualIRABeneficiaries"
     )
-    market_data: Maybe[list[dict[str, str]]] = UNSET
-    restrictions: Maybe[list[RestrictionInfo]] = UNSET
-    sources_of_wealth: Maybe[list[dict[str, dict[str, Any]]]] = UNSET
-    trade_bundles: Maybe[list[str]] = UNSET
-    with_holding_statement: Maybe[dict[str, str]] = UNSET
+    market_data: list[dict[str, str]] | None = None
+    restrictions: list[RestrictionInfo] | None = None
+    sources_of_wealth: list[dict[str, dict[str, Any]]] | None = None
+    trade_bundles: list[str] | None = None
+    with_holding_statement: dict[str, str] | None = None
 
 
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
@@ -336,15 +336,15 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
         start_date: first day; ISO 8601.
     """
 
-    entity_id: Maybe[int] = UNSET
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    expiry_date: Maybe[str] = UNSET
-    external_id: Maybe[str] = UNSET
-    has_error: Maybe[bool] = UNSET
-    start_date: Maybe[str] = UNSET
-    state: Maybe[str] = UNSET
-    url: Maybe[str] = UNSET
+    entity_id: int | None = None
+    error: ManagementError | None = None
+    error_description: str | None = None
+    expiry_date: str | None = None
+    external_id: str | None = None
+    has_error: bool | None = None
+    start_date: str | None = None
+    state: str | None = None
+    url: str | None = None
 
 
 class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
@@ -356,17 +356,17 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
         form_number: number of a form.
     """
 
-    action: Maybe[str] = UNSET
-    date_completed: Maybe[str] = UNSET
-    external_id: Maybe[str] = UNSET
-    form_name: Maybe[str] = UNSET
-    form_number: Maybe[int] = UNSET
-    is_completed: Maybe[bool] = UNSET
-    is_declined: Maybe[bool] = UNSET
-    is_required_for_approval: Maybe[bool] = UNSET
-    question_ids: Maybe[list[int]] = UNSET
-    state: Maybe[str] = UNSET
-    warning: Maybe[str] = UNSET
+    action: str | None = None
+    date_completed: str | None = None
+    external_id: str | None = None
+    form_name: str | None = None
+    form_number: int | None = None
+    is_completed: bool | None = None
+    is_declined: bool | None = None
+    is_required_for_approval: bool | None = None
+    question_ids: list[int] | None = None
+    state: str | None = None
+    warning: str | None = None
 
 
 class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
@@ -380,22 +380,22 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
         start_date: first day; ISO 8601.
     """
 
-    action: Maybe[str] = UNSET
-    au10tix_created_date: Maybe[str] = UNSET
-    au10tix_expiry_date: Maybe[str] = UNSET
-    document_reject_reason: Maybe[list[str]] = UNSET
-    entity_id: Maybe[int] = UNSET
-    external_id: Maybe[str] = UNSET
-    form_name: Maybe[str] = UNSET
-    form_number: Maybe[int] = UNSET
-    online_task: Maybe[bool] = UNSET
-    question_ids: Maybe[list[int]] = UNSET
-    required_for_approval: Maybe[bool] = UNSET
-    required_for_trading: Maybe[bool] = UNSET
-    start_date: Maybe[str] = UNSET
-    state: Maybe[str] = UNSET
-    task_number: Maybe[int] = UNSET
-    url: Maybe[str] = UNSET
+    action: str | None = None
+    au10tix_created_date: str | None = None
+    au10tix_expiry_date: str | None = None
+    document_reject_reason: list[str] | None = None
+    entity_id: int | None = None
+    external_id: str | None = None
+    form_name: str | None = None
+    form_number: int | None = None
+    online_task: bool | None = None
+    question_ids: list[int] | None = None
+    required_for_approval: bool | None = None
+    required_for_trading: bool | None = None
+    start_date: str | None = None
+    state: str | None = None
+    task_number: int | None = None
+    url: str | None = None
 
 
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
@@ -405,17 +405,17 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: Maybe[str] = UNSET
-    description: Maybe[str] = UNSET
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    has_error: Maybe[bool] = UNSET
-    registration_task_present: Maybe[bool] = UNSET
-    registration_tasks: Maybe[list[RegistrationTask]] = UNSET
-    state: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
-    pending_task_present: Maybe[bool] = UNSET
-    pending_tasks: Maybe[list[PendingTask]] = UNSET
+    account_id: str | None = None
+    description: str | None = None
+    error: ManagementError | None = None
+    error_description: str | None = None
+    has_error: bool | None = None
+    registration_task_present: bool | None = None
+    registration_tasks: list[RegistrationTask] | None = None
+    state: str | None = None
+    status: str | None = None
+    pending_task_present: bool | None = None
+    pending_tasks: list[PendingTask] | None = None
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -426,7 +426,7 @@ class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
         form_number: number of a form.
     """
 
-    account_id: Maybe[str] = UNSET
-    form_number: Maybe[int] = UNSET
-    message: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
+    account_id: str | None = None
+    form_number: int | None = None
+    message: str | None = None
+    status: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from ._secret import shown
 from ._session import ServerInfo
 
@@ -37,7 +37,7 @@ __all__ = [
 class AccountOwnersApplicant(Model, frozen=True, kw_only=True):
     """Part of `AccountOwners`."""
 
-    signatures: Maybe[list[str]] = UNSET
+    signatures: list[str] | None = None
 
 
 class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
@@ -47,11 +47,11 @@ class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
         entity_type: such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
     """
 
-    entity_name: Maybe[str] = UNSET
-    entity_type: Maybe[str] = UNSET
-    first_name: Maybe[str] = UNSET
-    last_name: Maybe[str] = UNSET
-    date_of_birth: Maybe[str] = UNSET
+    entity_name: str | None = None
+    entity_type: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    date_of_birth: str | None = None
 
 
 class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
@@ -61,10 +61,10 @@ class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
         user_name: the user name.
     """
 
-    entity: Maybe[AccountUserEntity] = UNSET
-    has_right_code_ind: Maybe[bool] = UNSET
-    role_id: Maybe[str] = UNSET
-    user_name: Maybe[str] = UNSET
+    entity: AccountUserEntity | None = None
+    has_right_code_ind: bool | None = None
+    role_id: str | None = None
+    user_name: str | None = None
 
 
 class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
@@ -74,9 +74,9 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: Maybe[str] = UNSET
-    applicant: Maybe[AccountOwnersApplicant] = UNSET
-    users: Maybe[list[AccountUser]] = UNSET
+    account_id: str | None = None
+    applicant: AccountOwnersApplicant | None = None
+    users: list[AccountUser] | None = None
 
 
 class AccountSwitch(Model, frozen=True, kw_only=True):
@@ -86,9 +86,9 @@ class AccountSwitch(Model, frozen=True, kw_only=True):
         account_id: the account, such as ``DU123456`` (``acctId``).
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
-    set: Maybe[bool] = UNSET
-    success: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctId")
+    set: bool | None = None
+    success: str | None = None
 
 
 class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
@@ -102,18 +102,18 @@ class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held (``upl``).
     """
 
-    daily_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
-    excess_liquidity: Maybe[Decimal] = msgspec.field(default=UNSET, name="el")
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
-    net_liquidation: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
-    row_type: Maybe[int] = UNSET
-    unrealized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
+    daily_pnl: Decimal | None = msgspec.field(default=None, name="dpl")
+    excess_liquidity: Decimal | None = msgspec.field(default=None, name="el")
+    market_value: Decimal | None = msgspec.field(default=None, name="mv")
+    net_liquidation: Decimal | None = msgspec.field(default=None, name="nl")
+    row_type: int | None = None
+    unrealized_pnl: Decimal | None = msgspec.field(default=None, name="upl")
 
 
 class PnlToday(Model, frozen=True, kw_only=True):
     """Profit and loss of the day."""
 
-    upnl: Maybe[dict[str, PnlRow]] = UNSET
+    upnl: dict[str, PnlRow] | None = None
 
 
 class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
@@ -123,9 +123,9 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: Maybe[str] = UNSET
-    alias: Maybe[str] = UNSET
-    allocation_id: Maybe[str] = UNSET
+    account_id: str | None = None
+    alias: str | None = None
+    allocation_id: str | None = None
 
 
 class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
@@ -135,8 +135,8 @@ class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
         pattern: the text is a pattern.
     """
 
-    matched_accounts: Maybe[list[MatchedAccount]] = UNSET
-    pattern: Maybe[str] = UNSET
+    matched_accounts: list[MatchedAccount] | None = None
+    pattern: str | None = None
 
 
 class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
@@ -146,9 +146,9 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD``.
     """
 
-    balance: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = UNSET
-    settled_cash: Maybe[Decimal] = UNSET
+    balance: Decimal | None = None
+    currency: str | None = None
+    settled_cash: Decimal | None = None
 
 
 class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
@@ -162,25 +162,25 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
         securities_gross_position_value: gross value of positions in securities (``securitiesGVP``).
     """
 
-    sma: Maybe[Decimal] = msgspec.field(default=UNSET, name="SMA")
-    account_type: Maybe[str] = UNSET
-    accrued_interest: Maybe[Decimal] = UNSET
-    available_funds: Maybe[Decimal] = UNSET
-    balance: Maybe[Decimal] = UNSET
-    buying_power: Maybe[Decimal] = UNSET
-    cash_balances: Maybe[list[CashBalance]] = UNSET
-    equity_with_loan_value: Maybe[Decimal] = UNSET
-    excess_liquidity: Maybe[Decimal] = UNSET
-    initial_margin: Maybe[Decimal] = UNSET
-    maintenance_margin: Maybe[Decimal] = UNSET
-    net_liquidation_value: Maybe[Decimal] = UNSET
-    reg_t_loan: Maybe[Decimal] = UNSET
-    reg_t_margin: Maybe[Decimal] = UNSET
-    securities_gross_position_value: Maybe[Decimal] = msgspec.field(
-        default=UNSET, name="securitiesGVP"
+    sma: Decimal | None = msgspec.field(default=None, name="SMA")
+    account_type: str | None = None
+    accrued_interest: Decimal | None = None
+    available_funds: Decimal | None = None
+    balance: Decimal | None = None
+    buying_power: Decimal | None = None
+    cash_balances: list[CashBalance] | None = None
+    equity_with_loan_value: Decimal | None = None
+    excess_liquidity: Decimal | None = None
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
+    net_liquidation_value: Decimal | None = None
+    reg_t_loan: Decimal | None = None
+    reg_t_margin: Decimal | None = None
+    securities_gross_position_value: Decimal | None = msgspec.field(
+        default=None, name="securitiesGVP"
     )
-    status: Maybe[str] = UNSET
-    total_cash_value: Maybe[Decimal] = UNSET
+    status: str | None = None
+    total_cash_value: Decimal | None = None
 
 
 class SegmentFunds(Model, frozen=True, kw_only=True):
@@ -200,24 +200,22 @@ class SegmentFunds(Model, frozen=True, kw_only=True):
         buying_power: what can be bought on margin, with its currency.
     """
 
-    look_ahead_available_funds: Maybe[str] = msgspec.field(default=UNSET, name="Lk Ahd Avlbl Fnds")
-    predicted_post_expiry_excess: Maybe[str] = msgspec.field(
-        default=UNSET, name="Prdctd Pst-xpry Excss"
+    look_ahead_available_funds: str | None = msgspec.field(default=None, name="Lk Ahd Avlbl Fnds")
+    predicted_post_expiry_excess: str | None = msgspec.field(
+        default=None, name="Prdctd Pst-xpry Excss"
     )
-    current_available: Maybe[str] = UNSET
-    current_excess: Maybe[str] = UNSET
-    overnight_available: Maybe[str] = UNSET
-    overnight_excess: Maybe[str] = UNSET
-    look_ahead_excess_liquidity: Maybe[str] = msgspec.field(
-        default=UNSET, name="Lk Ahd Excss Lqdty"
-    )
-    sma: Maybe[str] = msgspec.field(default=UNSET, name="SMA")
-    leverage: Maybe[Decimal] = UNSET
-    look_ahead_next_change: Maybe[str] = msgspec.field(default=UNSET, name="Lk Ahd Nxt Chng")
-    buying_power: Maybe[str] = UNSET
-    day_trades_left: Maybe[str] = UNSET
-    look_ahead_available: Maybe[str] = UNSET
-    look_ahead_excess: Maybe[str] = UNSET
+    current_available: str | None = None
+    current_excess: str | None = None
+    overnight_available: str | None = None
+    overnight_excess: str | None = None
+    look_ahead_excess_liquidity: str | None = msgspec.field(default=None, name="Lk Ahd Excss Lqdty")
+    sma: str | None = msgspec.field(default=None, name="SMA")
+    leverage: Decimal | None = None
+    look_ahead_next_change: str | None = msgspec.field(default=None, name="Lk Ahd Nxt Chng")
+    buying_power: str | None = None
+    day_trades_left: str | None = None
+    look_ahead_available: str | None = None
+    look_ahead_excess: str | None = None
 
 
 class SegmentBalances(Model, frozen=True, kw_only=True):
@@ -235,22 +233,20 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
         previous_day_equity_with_loan_: ``previous_day_equity_with_loan`` on the wire.
     """
 
-    mtd_interest: Maybe[str] = msgspec.field(default=UNSET, name="MTD Interest")
-    pending_debit_card_charges: Maybe[str] = msgspec.field(
-        default=UNSET, name="Pndng Dbt Crd Chrgs"
+    mtd_interest: str | None = msgspec.field(default=None, name="MTD Interest")
+    pending_debit_card_charges: str | None = msgspec.field(default=None, name="Pndng Dbt Crd Chrgs")
+    cash: str | None = None
+    equity_with_loan: str | None = None
+    net_liquidation: str | None = None
+    previous_day_equity_with_loan: str | None = msgspec.field(
+        default=None, name="Prvs Dy Eqty Wth Ln Vl"
     )
-    cash: Maybe[str] = UNSET
-    equity_with_loan: Maybe[str] = UNSET
-    net_liquidation: Maybe[str] = UNSET
-    previous_day_equity_with_loan: Maybe[str] = msgspec.field(
-        default=UNSET, name="Prvs Dy Eqty Wth Ln Vl"
+    sec_gross_pos_val: str | None = None
+    net_liquidation_uncertainty: str | None = msgspec.field(default=None, name="Nt Lqdtn Uncrtnty")
+    previous_day_equity_with_loan_: str | None = msgspec.field(
+        default=None, name="previous_day_equity_with_loan"
     )
-    sec_gross_pos_val: Maybe[str] = UNSET
-    net_liquidation_uncertainty: Maybe[str] = msgspec.field(default=UNSET, name="Nt Lqdtn Uncrtnty")
-    previous_day_equity_with_loan_: Maybe[str] = msgspec.field(
-        default=UNSET, name="previous_day_equity_with_loan"
-    )
-    rg_t_eqty_wth_ln_vl: Maybe[str] = msgspec.field(default=UNSET, name="Rg T Eqty Wth Ln Vl")
+    rg_t_eqty_wth_ln_vl: str | None = msgspec.field(default=None, name="Rg T Eqty Wth Ln Vl")
 
 
 class SegmentMargins(Model, frozen=True, kw_only=True):
@@ -270,24 +266,24 @@ class SegmentMargins(Model, frozen=True, kw_only=True):
         reg_t_margin: margin by Regulation T.
     """
 
-    predicted_post_expiry_margin_at_open: Maybe[str] = msgspec.field(
-        default=UNSET, name="Prdctd Pst-xpry Mrgn @ Opn"
+    predicted_post_expiry_margin_at_open: str | None = msgspec.field(
+        default=None, name="Prdctd Pst-xpry Mrgn @ Opn"
     )
-    projected_look_ahead_maintenance_margin: Maybe[str] = msgspec.field(
-        default=UNSET, name="Prjctd Lk Ahd Mntnnc Mrgn"
+    projected_look_ahead_maintenance_margin: str | None = msgspec.field(
+        default=None, name="Prjctd Lk Ahd Mntnnc Mrgn"
     )
-    projected_overnight_maintenance_margin: Maybe[str] = msgspec.field(
-        default=UNSET, name="Prjctd Ovrnght Mntnnc Mrgn"
+    projected_overnight_maintenance_margin: str | None = msgspec.field(
+        default=None, name="Prjctd Ovrnght Mntnnc Mrgn"
     )
-    current_initial: Maybe[str] = UNSET
-    current_maint: Maybe[str] = UNSET
-    projected_liquidity_initial_margin: Maybe[str] = msgspec.field(
-        default=UNSET, name="projected_liquidity_inital_margin"
+    current_initial: str | None = None
+    current_maint: str | None = None
+    projected_liquidity_initial_margin: str | None = msgspec.field(
+        default=None, name="projected_liquidity_inital_margin"
     )
-    projected_overnight_initial_margin: Maybe[str] = UNSET
-    reg_t_margin: Maybe[str] = msgspec.field(default=UNSET, name="RegT Margin")
-    look_ahead_initial: Maybe[str] = UNSET
-    look_ahead_maint: Maybe[str] = UNSET
+    projected_overnight_initial_margin: str | None = None
+    reg_t_margin: str | None = msgspec.field(default=None, name="RegT Margin")
+    look_ahead_initial: str | None = None
+    look_ahead_maint: str | None = None
 
 
 class MarketValues(Model, frozen=True, kw_only=True):
@@ -297,30 +293,30 @@ class MarketValues(Model, frozen=True, kw_only=True):
         mtd_interest: interest of the month so far.
     """
 
-    cryptocurrency: Maybe[Decimal] = msgspec.field(default=UNSET, name="Cryptocurrency")
-    exchange_rate: Maybe[Decimal] = msgspec.field(default=UNSET, name="Exchange Rate")
-    govt_bonds: Maybe[Decimal] = msgspec.field(default=UNSET, name="Govt Bonds")
-    mtd_interest: Maybe[Decimal] = msgspec.field(default=UNSET, name="MTD Interest")
-    notional_cfd: Maybe[Decimal] = msgspec.field(default=UNSET, name="Notional CFD")
-    bonds: Maybe[Decimal] = UNSET
-    cfd: Maybe[Decimal] = UNSET
-    commodity: Maybe[Decimal] = UNSET
-    dividends_receivable: Maybe[Decimal] = UNSET
-    funds: Maybe[Decimal] = UNSET
-    future_options: Maybe[Decimal] = UNSET
-    futures: Maybe[Decimal] = UNSET
-    issuer_option: Maybe[Decimal] = UNSET
-    money_market: Maybe[Decimal] = UNSET
-    mutual_funds: Maybe[Decimal] = UNSET
-    net_liquidation: Maybe[Decimal] = UNSET
-    options: Maybe[Decimal] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    settled_cash: Maybe[Decimal] = UNSET
-    stock: Maybe[Decimal] = UNSET
-    t_bills: Maybe[Decimal] = UNSET
-    total_cash: Maybe[Decimal] = UNSET
-    unrealized_pnl: Maybe[Decimal] = UNSET
-    warrants: Maybe[Decimal] = UNSET
+    cryptocurrency: Decimal | None = msgspec.field(default=None, name="Cryptocurrency")
+    exchange_rate: Decimal | None = msgspec.field(default=None, name="Exchange Rate")
+    govt_bonds: Decimal | None = msgspec.field(default=None, name="Govt Bonds")
+    mtd_interest: Decimal | None = msgspec.field(default=None, name="MTD Interest")
+    notional_cfd: Decimal | None = msgspec.field(default=None, name="Notional CFD")
+    bonds: Decimal | None = None
+    cfd: Decimal | None = None
+    commodity: Decimal | None = None
+    dividends_receivable: Decimal | None = None
+    funds: Decimal | None = None
+    future_options: Decimal | None = None
+    futures: Decimal | None = None
+    issuer_option: Decimal | None = None
+    money_market: Decimal | None = None
+    mutual_funds: Decimal | None = None
+    net_liquidation: Decimal | None = None
+    options: Decimal | None = None
+    realized_pnl: Decimal | None = None
+    settled_cash: Decimal | None = None
+    stock: Decimal | None = None
+    t_bills: Decimal | None = None
+    total_cash: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    warrants: Decimal | None = None
 
 
 class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
@@ -331,43 +327,43 @@ class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
         no_fx_conv: whether it converts no currencies.
     """
 
-    allow_customer_time: Maybe[bool] = UNSET
-    auto_fx: Maybe[bool] = UNSET
-    has_child_accounts: Maybe[bool] = UNSET
-    is_prop: Maybe[bool] = UNSET
-    lite_under_pro: Maybe[bool] = UNSET
-    no_fx_conversion: Maybe[bool] = msgspec.field(default=UNSET, name="noFXConv")
-    supports_cash_qty: Maybe[bool] = UNSET
-    supports_fractions: Maybe[bool] = UNSET
-    no_fx_conv: Maybe[bool] = UNSET
+    allow_customer_time: bool | None = None
+    auto_fx: bool | None = None
+    has_child_accounts: bool | None = None
+    is_prop: bool | None = None
+    lite_under_pro: bool | None = None
+    no_fx_conversion: bool | None = msgspec.field(default=None, name="noFXConv")
+    supports_cash_qty: bool | None = None
+    supports_fractions: bool | None = None
+    no_fx_conv: bool | None = None
 
 
 class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `BrokerageAccounts`."""
 
-    allow_crypto: Maybe[bool] = UNSET
-    allow_dyn_account: Maybe[bool] = UNSET
-    allow_event_contract: Maybe[bool] = UNSET
-    allow_event_trading: Maybe[bool] = UNSET
-    allow_fx_conv: Maybe[bool] = msgspec.field(default=UNSET, name="allowFXConv")
-    allow_financial_lens: Maybe[bool] = UNSET
-    allow_mta: Maybe[bool] = msgspec.field(default=UNSET, name="allowMTA")
-    allow_type_ahead: Maybe[bool] = UNSET
-    allowed_asset_types: Maybe[str] = UNSET
-    debug_pnl: Maybe[bool] = UNSET
-    lite_user: Maybe[bool] = UNSET
-    research: Maybe[bool] = UNSET
-    restrict_trade_subscription: Maybe[bool] = UNSET
-    show_eu_cost_report: Maybe[bool] = msgspec.field(default=UNSET, name="showEUCostReport")
-    show_gfis: Maybe[bool] = msgspec.field(default=UNSET, name="showGFIS")
-    show_impact_dashboard: Maybe[bool] = UNSET
-    show_tax_opt: Maybe[bool] = UNSET
-    show_uk_user_labels: Maybe[bool] = UNSET
-    show_web_news: Maybe[bool] = UNSET
-    side_by_side: Maybe[bool] = UNSET
-    snapshot_refresh_timeout: Maybe[int] = UNSET
-    allow_fa: Maybe[bool] = msgspec.field(default=UNSET, name="allowFA")
-    allow_lite_under_pro: Maybe[bool] = UNSET
+    allow_crypto: bool | None = None
+    allow_dyn_account: bool | None = None
+    allow_event_contract: bool | None = None
+    allow_event_trading: bool | None = None
+    allow_fx_conv: bool | None = msgspec.field(default=None, name="allowFXConv")
+    allow_financial_lens: bool | None = None
+    allow_mta: bool | None = msgspec.field(default=None, name="allowMTA")
+    allow_type_ahead: bool | None = None
+    allowed_asset_types: str | None = None
+    debug_pnl: bool | None = None
+    lite_user: bool | None = None
+    research: bool | None = None
+    restrict_trade_subscription: bool | None = None
+    show_eu_cost_report: bool | None = msgspec.field(default=None, name="showEUCostReport")
+    show_gfis: bool | None = msgspec.field(default=None, name="showGFIS")
+    show_impact_dashboard: bool | None = None
+    show_tax_opt: bool | None = None
+    show_uk_user_labels: bool | None = None
+    show_web_news: bool | None = None
+    side_by_side: bool | None = None
+    snapshot_refresh_timeout: int | None = None
+    allow_fa: bool | None = msgspec.field(default=None, name="allowFA")
+    allow_lite_under_pro: bool | None = None
 
 
 class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
@@ -383,20 +379,20 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         session_id: the session's id.
     """
 
-    accounts: Maybe[list[str]] = UNSET
-    account_properties: Maybe[dict[str, AccountProperties]] = msgspec.field(
-        default=UNSET, name="acctProps"
+    accounts: list[str] | None = None
+    account_properties: dict[str, AccountProperties] | None = msgspec.field(
+        default=None, name="acctProps"
     )
-    aliases: Maybe[dict[str, str]] = UNSET
-    allow_features: Maybe[AllowedFeatures] = UNSET
-    chart_periods: Maybe[dict[str, list[str]]] = UNSET
-    groups: Maybe[list[str]] = UNSET
-    is_paper: Maybe[bool] = UNSET
-    profiles: Maybe[list[str]] = UNSET
-    selected_account: Maybe[str] = UNSET
-    server_info: Maybe[ServerInfo] = UNSET
-    session_id: Maybe[str] = UNSET
-    is_ft: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    aliases: dict[str, str] | None = None
+    allow_features: AllowedFeatures | None = None
+    chart_periods: dict[str, list[str]] | None = None
+    groups: list[str] | None = None
+    is_paper: bool | None = None
+    profiles: list[str] | None = None
+    selected_account: str | None = None
+    server_info: ServerInfo | None = None
+    session_id: str | None = None
+    is_ft: bool | None = msgspec.field(default=None, name="isFT")
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "session_id")

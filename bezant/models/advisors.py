@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 from .common import Number
 
 __all__ = [
@@ -60,19 +60,19 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
         use_tolerance_range: leave positions within their tolerance alone.
     """
 
-    avoid_negative_cash_in_independent: Maybe[bool] = UNSET
-    close_divest_independent_position: Maybe[bool] = UNSET
-    fully_invest_existing_long_positions: Maybe[bool] = UNSET
-    keep_model_open: Maybe[bool] = UNSET
-    prefer_cross_with_independent: Maybe[bool] = UNSET
-    prefer_transfer_from_independent: Maybe[bool] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    round_to_board_lot: Maybe[bool] = msgspec.field(
-        default=UNSET, name="roundAllocationQuantityToExchangeBoardLot"
+    avoid_negative_cash_in_independent: bool | None = None
+    close_divest_independent_position: bool | None = None
+    fully_invest_existing_long_positions: bool | None = None
+    keep_model_open: bool | None = None
+    prefer_cross_with_independent: bool | None = None
+    prefer_transfer_from_independent: bool | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    round_to_board_lot: bool | None = msgspec.field(
+        default=None, name="roundAllocationQuantityToExchangeBoardLot"
     )
-    subscription_status: Maybe[int] = UNSET
-    use_non_base_currency: Maybe[bool] = msgspec.field(default=UNSET, name="useNonBaseCcy")
-    use_tolerance_range: Maybe[bool] = UNSET
+    subscription_status: int | None = None
+    use_non_base_currency: bool | None = msgspec.field(default=None, name="useNonBaseCcy")
+    use_tolerance_range: bool | None = None
 
 
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
@@ -83,10 +83,10 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    error: Maybe[str] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    subscription_status: Maybe[int] = UNSET
-    success: Maybe[bool] = UNSET
+    error: str | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    subscription_status: int | None = None
+    success: bool | None = None
 
 
 class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
@@ -97,16 +97,16 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
-    account: Maybe[str] = UNSET
-    account_imbalance: Maybe[Decimal] = UNSET
-    alias: Maybe[Decimal] = UNSET
-    base_ccy_account: Maybe[str] = UNSET
-    cost_basis: Maybe[Decimal] = UNSET
-    exchange_rate: Maybe[Decimal] = UNSET
-    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
-    num_instruments_outside_range: Maybe[int] = UNSET
-    unrealized_pn_l: Maybe[Decimal] = UNSET
-    cash_in_independent: Maybe[Decimal] = UNSET
+    account: str | None = None
+    account_imbalance: Decimal | None = None
+    alias: Decimal | None = None
+    base_ccy_account: str | None = None
+    cost_basis: Decimal | None = None
+    exchange_rate: Decimal | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
+    num_instruments_outside_range: int | None = None
+    unrealized_pn_l: Decimal | None = None
+    cash_in_independent: Decimal | None = None
 
 
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
@@ -117,10 +117,10 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
         request_id: a number of the caller's own, to match the answer (``reqID``).
     """
 
-    account_info_list: Maybe[list[AccountInModel]] = UNSET
-    base_ccy_master: Maybe[str] = UNSET
-    model: Maybe[str] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
+    account_info_list: list[AccountInModel] | None = None
+    base_ccy_master: str | None = None
+    model: str | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
 
 
 class AccountInvestment(Model, frozen=True, kw_only=True):
@@ -131,8 +131,8 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
         amount_to_invest: money to put in; negative to take out (``amtToInvest``).
     """
 
-    account: str | UnsetType = UNSET
-    amount_to_invest: Number | UnsetType = msgspec.field(default=UNSET, name="amtToInvest")
+    account: str | None = None
+    amount_to_invest: Number | None = msgspec.field(default=None, name="amtToInvest")
 
 
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
@@ -143,9 +143,9 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqID")
-    subscription_status: Maybe[int] = UNSET
-    subscription_key: Maybe[str] = UNSET
+    request_id: str | None = msgspec.field(default=None, name="reqID")
+    subscription_status: int | None = None
+    subscription_key: str | None = None
 
 
 class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
@@ -156,16 +156,16 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
-    account: Maybe[str] = UNSET
-    account_model_nlv: Maybe[Decimal] = UNSET
-    account_other_models_nlv: Maybe[Decimal] = UNSET
-    alias: Maybe[Decimal] = UNSET
-    base_ccy_account: Maybe[str] = UNSET
-    base_ccy_account_precision: Maybe[Decimal] = UNSET
-    cash_in_independent_nlv: Maybe[Decimal] = UNSET
-    exchange_rate: Maybe[Decimal] = UNSET
-    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
-    positions_in_independent_nlv: Maybe[Decimal] = UNSET
+    account: str | None = None
+    account_model_nlv: Decimal | None = None
+    account_other_models_nlv: Decimal | None = None
+    alias: Decimal | None = None
+    base_ccy_account: str | None = None
+    base_ccy_account_precision: Decimal | None = None
+    cash_in_independent_nlv: Decimal | None = None
+    exchange_rate: Decimal | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
+    positions_in_independent_nlv: Decimal | None = None
 
 
 class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
@@ -177,12 +177,12 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    account_list: Maybe[list[InvestedAccount]] = UNSET
-    base_ccy_master: Maybe[str] = UNSET
-    base_ccy_master_precision: Maybe[str] = UNSET
-    model: Maybe[str] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    subscription_status: Maybe[int] = UNSET
+    account_list: list[InvestedAccount] | None = None
+    base_ccy_master: str | None = None
+    base_ccy_master_precision: str | None = None
+    model: str | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    subscription_status: int | None = None
 
 
 class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
@@ -194,14 +194,14 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
-    bootstrapped: Maybe[bool] = UNSET
-    custom_index: Maybe[bool] = UNSET
-    description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
-    is_static: Maybe[bool] = UNSET
-    mismatch: Maybe[bool] = UNSET
-    model: Maybe[str] = UNSET
-    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
-    num_accounts: Maybe[int] = UNSET
+    bootstrapped: bool | None = None
+    custom_index: bool | None = None
+    description: str | None = msgspec.field(default=None, name="desc")
+    is_static: bool | None = None
+    mismatch: bool | None = None
+    model: str | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
+    num_accounts: int | None = None
 
 
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
@@ -212,11 +212,11 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    base_ccy: Maybe[str] = UNSET
-    master_account: Maybe[str] = UNSET
-    models: Maybe[list[ModelRow]] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    subscription_status: Maybe[int] = UNSET
+    base_ccy: str | None = None
+    master_account: str | None = None
+    models: list[ModelRow] | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    subscription_status: int | None = None
 
 
 class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
@@ -228,12 +228,12 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
         target: the target.
     """
 
-    actual: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="ccy")
-    exchange_rate: Maybe[Decimal] = UNSET
-    instrument_imbalance: Maybe[Decimal] = UNSET
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
-    target: Maybe[Decimal] = UNSET
+    actual: Decimal | None = None
+    currency: str | None = msgspec.field(default=None, name="ccy")
+    exchange_rate: Decimal | None = None
+    instrument_imbalance: Decimal | None = None
+    market_value: Decimal | None = msgspec.field(default=None, name="mv")
+    target: Decimal | None = None
 
 
 class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -247,20 +247,20 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         target: the target.
     """
 
-    actual: Maybe[Decimal] = UNSET
-    actual_range_max: Maybe[Decimal] = UNSET
-    actual_range_min: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="ccy")
-    conid: Maybe[int] = UNSET
-    dlv: Maybe[Decimal] = UNSET
-    exchange_rate: Maybe[Decimal] = UNSET
-    flags: Maybe[int] = UNSET
-    instrument: Maybe[str] = UNSET
-    instrument_imbalance: Maybe[Decimal] = UNSET
-    mismatch_type: Maybe[int] = UNSET
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
-    position: Maybe[Decimal] = UNSET
-    target: Maybe[Decimal] = UNSET
+    actual: Decimal | None = None
+    actual_range_max: Decimal | None = None
+    actual_range_min: Decimal | None = None
+    currency: str | None = msgspec.field(default=None, name="ccy")
+    conid: int | None = None
+    dlv: Decimal | None = None
+    exchange_rate: Decimal | None = None
+    flags: int | None = None
+    instrument: str | None = None
+    instrument_imbalance: Decimal | None = None
+    mismatch_type: int | None = None
+    market_value: Decimal | None = msgspec.field(default=None, name="mv")
+    position: Decimal | None = None
+    target: Decimal | None = None
 
 
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
@@ -274,17 +274,17 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    cash: Maybe[list[ModelCash]] = UNSET
-    mismatched: Maybe[bool] = UNSET
-    model: Maybe[str] = UNSET
-    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
-    position_list: Maybe[list[ModelPosition]] = UNSET
-    position_ts_ms: Maybe[int] = msgspec.field(default=UNSET, name="positionTs")
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    stk_only: Maybe[bool] = UNSET
-    subscription_status: Maybe[int] = UNSET
-    total_dlv: Maybe[Decimal] = UNSET
-    total_mv: Maybe[Decimal] = UNSET
+    cash: list[ModelCash] | None = None
+    mismatched: bool | None = None
+    model: str | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
+    position_list: list[ModelPosition] | None = None
+    position_ts_ms: int | None = msgspec.field(default=None, name="positionTs")
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    stk_only: bool | None = None
+    subscription_status: int | None = None
+    total_dlv: Decimal | None = None
+    total_mv: Decimal | None = None
 
 
 class CashTarget(Model, frozen=True, kw_only=True):
@@ -295,8 +295,8 @@ class CashTarget(Model, frozen=True, kw_only=True):
         target: the target.
     """
 
-    currency: str | UnsetType = msgspec.field(default=UNSET, name="ccy")
-    target: Number | UnsetType = UNSET
+    currency: str | None = msgspec.field(default=None, name="ccy")
+    target: Number | None = None
 
 
 class PositionTarget(Model, frozen=True, kw_only=True):
@@ -307,8 +307,8 @@ class PositionTarget(Model, frozen=True, kw_only=True):
         target: the target.
     """
 
-    conid: int | UnsetType = UNSET
-    target: Number | UnsetType = UNSET
+    conid: int | None = None
+    target: Number | None = None
 
 
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
@@ -318,8 +318,8 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
         request_id: a number of the caller's own, to match the answer (``reqID``).
     """
 
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    success: Maybe[bool] = UNSET
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    success: bool | None = None
 
 
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
@@ -329,8 +329,8 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
         request_id: a number of the caller's own, to match the answer (``reqID``).
     """
 
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    success: Maybe[bool] = UNSET
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    success: bool | None = None
 
 
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
@@ -344,16 +344,16 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    bootstrapped: Maybe[bool] = UNSET
-    custom_index: Maybe[bool] = UNSET
-    description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
-    is_static: Maybe[bool] = UNSET
-    mismatch: Maybe[bool] = UNSET
-    model: Maybe[str] = UNSET
-    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
-    num_accounts: Maybe[int] = UNSET
-    request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
-    subscription_status: Maybe[int] = UNSET
+    bootstrapped: bool | None = None
+    custom_index: bool | None = None
+    description: str | None = msgspec.field(default=None, name="desc")
+    is_static: bool | None = None
+    mismatch: bool | None = None
+    model: str | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
+    num_accounts: int | None = None
+    request_id: int | None = msgspec.field(default=None, name="reqID")
+    subscription_status: int | None = None
 
 
 class AllocatableFigure(Model, frozen=True, kw_only=True):
@@ -363,8 +363,8 @@ class AllocatableFigure(Model, frozen=True, kw_only=True):
         key: such as ``AvailableEquity``, ``NetLiquidation``.
     """
 
-    key: Maybe[str] = UNSET
-    value: Maybe[Decimal] = UNSET
+    key: str | None = None
+    value: Decimal | None = None
 
 
 class AllocatableAccount(Model, frozen=True, kw_only=True):
@@ -374,8 +374,8 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[list[AllocatableFigure]] = UNSET
-    name: Maybe[str] = UNSET
+    data: list[AllocatableFigure] | None = None
+    name: str | None = None
 
 
 class AllocatableAccounts(Model, frozen=True, kw_only=True):
@@ -385,7 +385,7 @@ class AllocatableAccounts(Model, frozen=True, kw_only=True):
         accounts: the accounts.
     """
 
-    accounts: Maybe[list[AllocatableAccount]] = UNSET
+    accounts: list[AllocatableAccount] | None = None
 
 
 class AllocationGroupRow(Model, frozen=True, kw_only=True):
@@ -396,9 +396,9 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
         size: how many accounts.
     """
 
-    allocation_method: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
-    size: Maybe[int] = UNSET
+    allocation_method: str | None = None
+    name: str | None = None
+    size: int | None = None
 
 
 class AllocationGroups(Model, frozen=True, kw_only=True):
@@ -408,7 +408,7 @@ class AllocationGroups(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[list[AllocationGroupRow]] = UNSET
+    data: list[AllocationGroupRow] | None = None
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
@@ -418,7 +418,7 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
         amount: how much.
     """
 
-    amount: Number | UnsetType = UNSET
+    amount: Number | None = None
     name: str
 
 
@@ -429,8 +429,8 @@ class GroupMember(Model, frozen=True, kw_only=True):
         amount: how much.
     """
 
-    amount: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
+    amount: Decimal | None = None
+    name: str | None = None
 
 
 class AllocationGroup(Model, frozen=True, kw_only=True):
@@ -442,9 +442,9 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
             liquidation value, ``C`` by cash, ``P`` by per cent, ``R`` by ratio, ``S`` by shares.
     """
 
-    accounts: Maybe[list[GroupMember]] = UNSET
-    default_method: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
+    accounts: list[GroupMember] | None = None
+    default_method: str | None = None
+    name: str | None = None
 
 
 class AllocationPresets(Model, frozen=True, kw_only=True):
@@ -459,8 +459,8 @@ class AllocationPresets(Model, frozen=True, kw_only=True):
         strict_credit_check: check the credit of each account.
     """
 
-    default_method_for_all: Maybe[str] = UNSET
-    group_auto_close_positions: Maybe[bool] = UNSET
-    group_proportional_allocation: Maybe[bool] = UNSET
-    profiles_auto_close_positions: Maybe[bool] = UNSET
-    strict_credit_check: Maybe[bool] = UNSET
+    default_method_for_all: str | None = None
+    group_auto_close_positions: bool | None = None
+    group_proportional_allocation: bool | None = None
+    profiles_auto_close_positions: bool | None = None
+    strict_credit_check: bool | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 
 __all__ = [
     "Alert",
@@ -25,14 +25,14 @@ class AlertCondition(Model, frozen=True, kw_only=True):
         conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
     """
 
-    condition_logic_bind: Maybe[str] = UNSET
-    condition_operator: Maybe[str] = UNSET
-    condition_time_zone: Maybe[str] = UNSET
-    condition_trigger_method: Maybe[int] = UNSET
-    condition_type: Maybe[int] = UNSET
-    condition_value: Maybe[str] = UNSET
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
-    contract_description_1: Maybe[str] = UNSET
+    condition_logic_bind: str | None = None
+    condition_operator: str | None = None
+    condition_time_zone: str | None = None
+    condition_trigger_method: int | None = None
+    condition_type: int | None = None
+    condition_value: str | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    contract_description_1: str | None = None
 
 
 class Alert(Model, frozen=True, kw_only=True):
@@ -49,33 +49,33 @@ class Alert(Model, frozen=True, kw_only=True):
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: Maybe[str] = UNSET
-    alert_active: Maybe[int] = UNSET
-    alert_default_type: Maybe[int] = UNSET
-    alert_email: Maybe[str] = UNSET
-    alert_message: Maybe[str] = UNSET
-    alert_mta_currency: Maybe[str] = UNSET
-    alert_mta_defaults: Maybe[str] = UNSET
-    alert_play_audio: Maybe[int] = UNSET
-    alert_repeatable: Maybe[int] = UNSET
-    alert_send_message: Maybe[int] = UNSET
-    alert_show_popup: Maybe[int] = UNSET
-    alert_triggered: Maybe[bool] = UNSET
-    background_color: Maybe[str] = msgspec.field(default=UNSET, name="bg_color")
-    condition_outside_rth: Maybe[int] = UNSET
-    condition_size: Maybe[int] = UNSET
-    conditions: Maybe[list[AlertCondition]] = UNSET
-    expire_time: Maybe[str] = UNSET
-    foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fg_color")
-    itws_orders_only: Maybe[int] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_not_editable: Maybe[bool] = UNSET
-    order_status: Maybe[str] = UNSET
-    time_in_force: Maybe[str] = msgspec.field(default=UNSET, name="tif")
-    time_zone: Maybe[str] = UNSET
-    tool_id: Maybe[int] = UNSET
-    alert_name: Maybe[str] = UNSET
-    order_time: Maybe[str] = UNSET
+    account: str | None = None
+    alert_active: int | None = None
+    alert_default_type: int | None = None
+    alert_email: str | None = None
+    alert_message: str | None = None
+    alert_mta_currency: str | None = None
+    alert_mta_defaults: str | None = None
+    alert_play_audio: int | None = None
+    alert_repeatable: int | None = None
+    alert_send_message: int | None = None
+    alert_show_popup: int | None = None
+    alert_triggered: bool | None = None
+    background_color: str | None = msgspec.field(default=None, name="bg_color")
+    condition_outside_rth: int | None = None
+    condition_size: int | None = None
+    conditions: list[AlertCondition] | None = None
+    expire_time: str | None = None
+    foreground_color: str | None = msgspec.field(default=None, name="fg_color")
+    itws_orders_only: int | None = None
+    order_id: int | None = None
+    order_not_editable: bool | None = None
+    order_status: str | None = None
+    time_in_force: str | None = msgspec.field(default=None, name="tif")
+    time_zone: str | None = None
+    tool_id: int | None = None
+    alert_name: str | None = None
+    order_time: str | None = None
 
 
 class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -92,7 +92,7 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     conid_ex: str = msgspec.field(name="conidex")
     logic_bind: str
     operator: str
-    time_zone: str | UnsetType = UNSET
+    time_zone: str | None = None
     trigger_method: str
     type: int
     value: str
@@ -107,12 +107,12 @@ class AlertCreated(Model, frozen=True, kw_only=True):
         request_id: the request's id.
     """
 
-    order_id: Maybe[int] = UNSET
-    order_status: Maybe[str] = UNSET
-    request_id: Maybe[int] = UNSET
-    success: Maybe[bool] = UNSET
-    text: Maybe[str] = UNSET
-    warning_message: Maybe[str] = UNSET
+    order_id: int | None = None
+    order_status: str | None = None
+    request_id: int | None = None
+    success: bool | None = None
+    text: str | None = None
+    warning_message: str | None = None
 
 
 class AlertActivated(Model, frozen=True, kw_only=True):
@@ -123,11 +123,11 @@ class AlertActivated(Model, frozen=True, kw_only=True):
         request_id: the request's id.
     """
 
-    failure_list: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    request_id: Maybe[int] = UNSET
-    success: Maybe[bool] = UNSET
-    text: Maybe[str] = UNSET
+    failure_list: str | None = None
+    order_id: int | None = None
+    request_id: int | None = None
+    success: bool | None = None
+    text: str | None = None
 
 
 class AlertDeleted(Model, frozen=True, kw_only=True):
@@ -138,11 +138,11 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
         request_id: the request's id.
     """
 
-    failure_list: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    request_id: Maybe[int] = UNSET
-    success: Maybe[bool] = UNSET
-    text: Maybe[str] = UNSET
+    failure_list: str | None = None
+    order_id: int | None = None
+    request_id: int | None = None
+    success: bool | None = None
+    text: str | None = None
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
@@ -154,10 +154,10 @@ class AlertRow(Model, frozen=True, kw_only=True):
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: Maybe[str] = UNSET
-    alert_active: Maybe[int] = UNSET
-    alert_name: Maybe[str] = UNSET
-    alert_repeatable: Maybe[int] = UNSET
-    alert_triggered: Maybe[bool] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_time: Maybe[str] = UNSET
+    account: str | None = None
+    alert_active: int | None = None
+    alert_name: str | None = None
+    alert_repeatable: int | None = None
+    alert_triggered: bool | None = None
+    order_id: int | None = None
+    order_time: str | None = None

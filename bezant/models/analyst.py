@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "Performance",
@@ -33,12 +33,12 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one a date; 0.01 is one per cent.
     """
 
-    base_currency: Maybe[str] = UNSET
-    end: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    id_type: Maybe[str] = UNSET
-    returns: Maybe[list[Decimal]] = UNSET
-    start: Maybe[str] = UNSET
+    base_currency: str | None = None
+    end: str | None = None
+    id: str | None = None
+    id_type: str | None = None
+    returns: list[Decimal] | None = None
+    start: str | None = None
 
 
 class PerformanceCps(Model, frozen=True, kw_only=True):
@@ -49,16 +49,16 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: Maybe[list[PerformanceCpsData]] = UNSET
-    dates: Maybe[list[str]] = UNSET
-    frequency: Maybe[str] = msgspec.field(default=UNSET, name="freq")
+    data: list[PerformanceCpsData] | None = None
+    dates: list[str] | None = None
+    frequency: str | None = msgspec.field(default=None, name="freq")
 
 
 class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
     """Part of `PerformanceNavData`."""
 
-    date: Maybe[str] = UNSET
-    val: Maybe[Decimal] = UNSET
+    date: str | None = None
+    val: Decimal | None = None
 
 
 class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -69,13 +69,13 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
         start_nav: net asset value before the first date.
     """
 
-    base_currency: Maybe[str] = UNSET
-    end: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    id_type: Maybe[str] = UNSET
-    navs: Maybe[list[Decimal]] = UNSET
-    start: Maybe[str] = UNSET
-    start_nav: Maybe[PerformanceNavDataStartNav] = msgspec.field(default=UNSET, name="startNAV")
+    base_currency: str | None = None
+    end: str | None = None
+    id: str | None = None
+    id_type: str | None = None
+    navs: list[Decimal] | None = None
+    start: str | None = None
+    start_nav: PerformanceNavDataStartNav | None = msgspec.field(default=None, name="startNAV")
 
 
 class PerformanceNav(Model, frozen=True, kw_only=True):
@@ -86,9 +86,9 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: Maybe[list[PerformanceNavData]] = UNSET
-    dates: Maybe[list[str]] = UNSET
-    frequency: Maybe[str] = msgspec.field(default=UNSET, name="freq")
+    data: list[PerformanceNavData] | None = None
+    dates: list[str] | None = None
+    frequency: str | None = msgspec.field(default=None, name="freq")
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -98,12 +98,12 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one a date; 0.01 is one per cent.
     """
 
-    base_currency: Maybe[str] = UNSET
-    end: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    id_type: Maybe[str] = UNSET
-    returns: Maybe[list[Decimal]] = UNSET
-    start: Maybe[str] = UNSET
+    base_currency: str | None = None
+    end: str | None = None
+    id: str | None = None
+    id_type: str | None = None
+    returns: list[Decimal] | None = None
+    start: str | None = None
 
 
 class PerformanceTpps(Model, frozen=True, kw_only=True):
@@ -114,9 +114,9 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: Maybe[list[PerformanceTppsData]] = UNSET
-    dates: Maybe[list[str]] = UNSET
-    frequency: Maybe[str] = msgspec.field(default=UNSET, name="freq")
+    data: list[PerformanceTppsData] | None = None
+    dates: list[str] | None = None
+    frequency: str | None = msgspec.field(default=None, name="freq")
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
@@ -131,15 +131,15 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
         period_returns: returns of each period (``tpps``).
     """
 
-    cumulative_returns: Maybe[PerformanceCps] = msgspec.field(default=UNSET, name="cps")
-    currency_type: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    included: Maybe[list[str]] = UNSET
-    nav: Maybe[PerformanceNav] = UNSET
-    days: Maybe[int] = msgspec.field(default=UNSET, name="nd")
-    portfolio_measure: Maybe[str] = msgspec.field(default=UNSET, name="pm")
-    return_code: Maybe[int] = msgspec.field(default=UNSET, name="rc")
-    period_returns: Maybe[PerformanceTpps] = msgspec.field(default=UNSET, name="tpps")
+    cumulative_returns: PerformanceCps | None = msgspec.field(default=None, name="cps")
+    currency_type: str | None = None
+    id: str | None = None
+    included: list[str] | None = None
+    nav: PerformanceNav | None = None
+    days: int | None = msgspec.field(default=None, name="nd")
+    portfolio_measure: str | None = msgspec.field(default=None, name="pm")
+    return_code: int | None = msgspec.field(default=None, name="rc")
+    period_returns: PerformanceTpps | None = msgspec.field(default=None, name="tpps")
 
 
 class TransactionsRpnlData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -153,13 +153,13 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True, rename="camel"):
         side: ``BUY`` or ``SELL``.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
-    date: Maybe[str] = UNSET
-    fx_rate: Maybe[Decimal] = UNSET
-    side: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctid")
+    amt: str | None = None
+    conid: int | None = None
+    currency: str | None = msgspec.field(default=None, name="cur")
+    date: str | None = None
+    fx_rate: Decimal | None = None
+    side: str | None = None
 
 
 class TransactionsRpnlItems(Model, frozen=True, kw_only=True, rename="camel"):
@@ -173,13 +173,13 @@ class TransactionsRpnlItems(Model, frozen=True, kw_only=True, rename="camel"):
         side: ``BUY`` or ``SELL``.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
-    date: Maybe[str] = UNSET
-    fx_rate: Maybe[Decimal] = UNSET
-    side: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctid")
+    amt: str | None = None
+    conid: int | None = None
+    currency: str | None = msgspec.field(default=None, name="cur")
+    date: str | None = None
+    fx_rate: Decimal | None = None
+    side: str | None = None
 
 
 class TransactionsRpnl(Model, frozen=True, kw_only=True):
@@ -189,9 +189,9 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    amt: Maybe[str] = UNSET
-    data: Maybe[list[TransactionsRpnlData]] = UNSET
-    items: Maybe[TransactionsRpnlItems] = UNSET
+    amt: str | None = None
+    data: list[TransactionsRpnlData] | None = None
+    items: TransactionsRpnlItems | None = None
 
 
 class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -207,17 +207,17 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
         quantity: how much (``qty``).
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[Decimal] = UNSET
-    conid: Maybe[int] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
-    date: Maybe[str] = UNSET
-    description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
-    fx_rate: Maybe[Decimal] = UNSET
-    price: Maybe[Decimal] = msgspec.field(default=UNSET, name="pr")
-    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="qty")
-    type: Maybe[str] = UNSET
-    raw_date: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctid")
+    amt: Decimal | None = None
+    conid: int | None = None
+    currency: str | None = msgspec.field(default=None, name="cur")
+    date: str | None = None
+    description: str | None = msgspec.field(default=None, name="desc")
+    fx_rate: Decimal | None = None
+    price: Decimal | None = msgspec.field(default=None, name="pr")
+    quantity: Decimal | None = msgspec.field(default=None, name="qty")
+    type: str | None = None
+    raw_date: str | None = None
 
 
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
@@ -231,12 +231,12 @@ class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
         to_ms: epoch milliseconds (``to``).
     """
 
-    currency: Maybe[str] = UNSET
-    from_ms: Maybe[int] = msgspec.field(default=UNSET, name="from")
-    id: Maybe[str] = UNSET
-    includes_real_time: Maybe[bool] = UNSET
-    days: Maybe[int] = msgspec.field(default=UNSET, name="nd")
-    return_code: Maybe[int] = msgspec.field(default=UNSET, name="rc")
-    rpnl: Maybe[TransactionsRpnl] = UNSET
-    to_ms: Maybe[int] = msgspec.field(default=UNSET, name="to")
-    transactions: Maybe[list[TransactionsTransaction]] = UNSET
+    currency: str | None = None
+    from_ms: int | None = msgspec.field(default=None, name="from")
+    id: str | None = None
+    includes_real_time: bool | None = None
+    days: int | None = msgspec.field(default=None, name="nd")
+    return_code: int | None = msgspec.field(default=None, name="rc")
+    rpnl: TransactionsRpnl | None = None
+    to_ms: int | None = msgspec.field(default=None, name="to")
+    transactions: list[TransactionsTransaction] | None = None

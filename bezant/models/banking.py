@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 from .common import InstructionError, Number, PollingInstructionResult
 
 __all__ = [
@@ -160,8 +160,8 @@ class FinancialInstitution(Model, frozen=True, kw_only=True, rename="camel"):
         identifier_type: such as ``BIC``, ``IFSC``.
     """
 
-    branch_code: str | UnsetType = UNSET
-    branch_code_type: str | UnsetType = UNSET
+    branch_code: str | None = None
+    branch_code_type: str | None = None
     client_account_id: str
     identifier: str
     identifier_type: str
@@ -245,13 +245,13 @@ class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
             and others.
     """
 
-    client_instruction_id: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    ib_reference_id: Maybe[int] = UNSET
-    instruction_id: Maybe[int] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    code: Maybe[str] = UNSET
+    client_instruction_id: int | None = None
+    description: str | None = None
+    ib_reference_id: int | None = None
+    instruction_id: int | None = None
+    instruction_status: str | None = None
+    instruction_type: str | None = None
+    code: str | None = None
 
 
 class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
@@ -261,9 +261,9 @@ class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[InstructionResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: InstructionResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -291,7 +291,7 @@ class QueryRecentRecurringEvents(Model, frozen=True, kw_only=True, rename="camel
 
     client_instruction_id: int
     ib_reference_id: int
-    number_of_transactions: int | UnsetType = UNSET
+    number_of_transactions: int | None = None
 
 
 class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel"):
@@ -332,15 +332,15 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
         start_date: first day.
     """
 
-    amount: Maybe[Decimal] = UNSET
-    bank_instruction_method: Maybe[str] = UNSET
-    bank_instruction_name: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    end_date: Maybe[str] = UNSET
-    frequency: Maybe[str] = UNSET
-    request_id: Maybe[int] = UNSET
-    start_date: Maybe[str] = UNSET
-    transaction_type: Maybe[str] = UNSET
+    amount: Decimal | None = None
+    bank_instruction_method: str | None = None
+    bank_instruction_name: str | None = None
+    currency: str | None = None
+    end_date: str | None = None
+    frequency: str | None = None
+    request_id: int | None = None
+    start_date: str | None = None
+    transaction_type: str | None = None
 
 
 class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
@@ -351,26 +351,26 @@ class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_status: state of the instruction.
     """
 
-    bank_account_number: Maybe[str] = UNSET
-    bank_routing_number: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    instruction_name: Maybe[str] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    bank_account_number: str | None = None
+    bank_routing_number: str | None = None
+    currency: str | None = None
+    instruction_name: str | None = None
+    instruction_status: str | None = None
+    type: str | None = None
 
 
 class RecurringEvent(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `RecurringHistory`."""
 
-    ib_request_id: Maybe[int] = UNSET
-    status: Maybe[str] = UNSET
+    ib_request_id: int | None = None
+    status: str | None = None
 
 
 class RecurringHistory(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `BankInstructionQueryState`."""
 
-    max_number_of_transactions: Maybe[int] = UNSET
-    result: Maybe[list[RecurringEvent]] = UNSET
+    max_number_of_transactions: int | None = None
+    result: list[RecurringEvent] | None = None
 
 
 class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"):
@@ -393,24 +393,24 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
         currency: currency, such as ``USD``.
     """
 
-    client_instruction_id: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    error: Maybe[InstructionError] = UNSET
-    ib_reference_id: Maybe[int] = UNSET
-    instruction_id: Maybe[int] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    recurring_instructions: Maybe[list[RecurringInstruction]] = UNSET
-    bank_instruction_details: Maybe[list[BankInstructionDetails]] = UNSET
-    bank_instruction_method: Maybe[str] = UNSET
-    amount: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = UNSET
-    method: Maybe[str] = UNSET
-    recurring_instruction_name: Maybe[str] = UNSET
-    recurring_transaction_status: Maybe[str] = UNSET
-    recurring_transaction_type: Maybe[str] = UNSET
-    transaction_history: Maybe[RecurringHistory] = UNSET
+    client_instruction_id: int | None = None
+    description: str | None = None
+    error: InstructionError | None = None
+    ib_reference_id: int | None = None
+    instruction_id: int | None = None
+    instruction_status: str | None = None
+    instruction_type: str | None = None
+    account_id: str | None = None
+    recurring_instructions: list[RecurringInstruction] | None = None
+    bank_instruction_details: list[BankInstructionDetails] | None = None
+    bank_instruction_method: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    method: str | None = None
+    recurring_instruction_name: str | None = None
+    recurring_transaction_status: str | None = None
+    recurring_transaction_type: str | None = None
+    transaction_history: RecurringHistory | None = None
 
 
 class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
@@ -420,9 +420,9 @@ class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[BankInstructionQueryState] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: BankInstructionQueryState | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
@@ -452,9 +452,9 @@ class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[InstructionResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: InstructionResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
@@ -464,18 +464,18 @@ class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_results: Maybe[list[InstructionSetRow]] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_results: list[InstructionSetRow] | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `InstructionStateResult`."""
 
-    allowed_contribution_limit: Maybe[Decimal] = UNSET
-    maximum_contribution_limit: Maybe[Decimal] = UNSET
-    year_to_date_contribution: Maybe[Decimal] = UNSET
-    type: Maybe[str] = UNSET
+    allowed_contribution_limit: Decimal | None = None
+    maximum_contribution_limit: Decimal | None = None
+    year_to_date_contribution: Decimal | None = None
+    type: str | None = None
 
 
 class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -489,22 +489,22 @@ class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_type: kind of instruction.
     """
 
-    amount: Maybe[Decimal] = UNSET
-    client_instruction_id: Maybe[int] = UNSET
-    currency: Maybe[str] = UNSET
-    ib_instruction_id: Maybe[int] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    request_date: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
+    amount: Decimal | None = None
+    client_instruction_id: int | None = None
+    currency: str | None = None
+    ib_instruction_id: int | None = None
+    instruction_set_id: int | None = None
+    instruction_type: str | None = None
+    request_date: str | None = None
+    status: str | None = None
 
 
 class InstructionHistory(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `InstructionStateResult`."""
 
-    history_max_depth_number_of_days: Maybe[int] = UNSET
-    history_max_depth_number_of_instruction: Maybe[int] = UNSET
-    result: Maybe[list[PastInstruction]] = UNSET
+    history_max_depth_number_of_days: int | None = None
+    history_max_depth_number_of_instruction: int | None = None
+    result: list[PastInstruction] | None = None
 
 
 class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
@@ -526,18 +526,18 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
         year: the year, four digits.
     """
 
-    client_instruction_id: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    error: Maybe[InstructionError] = UNSET
-    ib_reference_id: Maybe[int] = UNSET
-    instruction_id: Maybe[int] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    contributions: Maybe[list[IraContribution]] = UNSET
-    ira_type: Maybe[str] = UNSET
-    year: Maybe[str] = UNSET
-    instruction_history: Maybe[InstructionHistory] = UNSET
+    client_instruction_id: int | None = None
+    description: str | None = None
+    error: InstructionError | None = None
+    ib_reference_id: int | None = None
+    instruction_id: int | None = None
+    instruction_status: str | None = None
+    instruction_type: str | None = None
+    account_id: str | None = None
+    contributions: list[IraContribution] | None = None
+    ira_type: str | None = None
+    year: str | None = None
+    instruction_history: InstructionHistory | None = None
 
 
 class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
@@ -547,9 +547,9 @@ class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[InstructionStateResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: InstructionStateResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
@@ -574,9 +574,9 @@ class TradingInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD``.
     """
 
-    conid: int | UnsetType = UNSET
-    trading_instrument_description: InstrumentDescription | UnsetType = UNSET
-    currency: str | UnsetType = UNSET
+    conid: int | None = None
+    trading_instrument_description: InstrumentDescription | None = None
+    currency: str | None = None
 
 
 class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -609,13 +609,13 @@ class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str
-    account_title: str | UnsetType = UNSET
+    account_title: str | None = None
     client_instruction_id: int
     contra_broker_account_id: str
     contra_broker_tax_id: str
     direction: str
     quantity: Number
-    reference_id: str | UnsetType = UNSET
+    reference_id: str | None = None
     trading_instrument: TradingInstrument
 
 
@@ -626,12 +626,12 @@ class ContraBrokerInfo(Model, frozen=True, kw_only=True, rename="camel"):
         account_type: kind of account.
     """
 
-    account_title: str | UnsetType = UNSET
+    account_title: str | None = None
     account_type: str
     broker_account_id: str
     broker_name: str
     contact_email: str
-    contact_name: str | UnsetType = UNSET
+    contact_name: str | None = None
     contact_phone: str
     country: str
     depository_id: str
@@ -640,11 +640,11 @@ class ContraBrokerInfo(Model, frozen=True, kw_only=True, rename="camel"):
 class NonDisclosedDetail(Model, frozen=True, kw_only=True, rename="camel"):
     """Body of ``POST /gw/api/v1/external-asset-transfers``."""
 
-    buyer_sell_bic: str | UnsetType = UNSET
-    member_account_id: str | UnsetType = UNSET
-    pset_bic: str | UnsetType = UNSET
-    reag_deag_bic: str | UnsetType = UNSET
-    safe_keeping_account_id: str | UnsetType = UNSET
+    buyer_sell_bic: str | None = None
+    member_account_id: str | None = None
+    pset_bic: str | None = None
+    reag_deag_bic: str | None = None
+    safe_keeping_account_id: str | None = None
     settle_date: str
     trade_date: str
 
@@ -660,11 +660,11 @@ class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="
     """
 
     account_id: str
-    account_id_at_current_broker: str | UnsetType = UNSET
+    account_id_at_current_broker: str | None = None
     client_instruction_id: int
     contra_broker_info: ContraBrokerInfo
     direction: str
-    non_disclosed_detail: NonDisclosedDetail | UnsetType = UNSET
+    non_disclosed_detail: NonDisclosedDetail | None = None
     quantity: Number
     trading_instrument: TradingInstrument
 
@@ -686,7 +686,7 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
     broker_name: str
     client_instruction_id: int
     signature: str
-    source_ira_type: str | UnsetType = msgspec.field(default=UNSET, name="sourceIRAType")
+    source_ira_type: str | None = msgspec.field(default=None, name="sourceIRAType")
     sub_type: str
     type: str
 
@@ -748,9 +748,9 @@ class IraDepositDetail(Model, frozen=True, kw_only=True, rename="camel"):
 class PlaidOptions(Model, frozen=True, kw_only=True, rename="camel"):
     """Body of ``POST /gw/api/v1/external-cash-transfers``."""
 
-    completion_redirect_uri: str | UnsetType = UNSET
-    is_mobile_app: bool | UnsetType = UNSET
-    link_display_name: str | UnsetType = UNSET
+    completion_redirect_uri: str | None = None
+    is_mobile_app: bool | None = None
+    link_display_name: str | None = None
 
 
 class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
@@ -760,7 +760,7 @@ class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
         service_provider: such as ``PLAID``.
     """
 
-    plaid_options: PlaidOptions | UnsetType = UNSET
+    plaid_options: PlaidOptions | None = None
     service_provider: str
 
 
@@ -773,7 +773,7 @@ class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel
         start_date: first day.
     """
 
-    end_date: str | UnsetType = UNSET
+    end_date: str | None = None
     frequency: str
     instruction_name: str
     start_date: str
@@ -794,16 +794,16 @@ class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     account_id: str
     amount: Number
     bank_instruction_method: str
-    bank_instruction_name: str | UnsetType = UNSET
+    bank_instruction_name: str | None = None
     client_instruction_id: int
     currency: str
-    identifier: str | UnsetType = UNSET
-    ira_deposit_detail: IraDepositDetail | UnsetType = UNSET
-    open_banking: OpenBanking | UnsetType = UNSET
-    recurring_instruction_detail: RecurringInstructionDetail | UnsetType = UNSET
-    sender_institution_name: str | UnsetType = UNSET
-    sending_institution: str | UnsetType = UNSET
-    special_instruction: str | UnsetType = UNSET
+    identifier: str | None = None
+    ira_deposit_detail: IraDepositDetail | None = None
+    open_banking: OpenBanking | None = None
+    recurring_instruction_detail: RecurringInstructionDetail | None = None
+    sender_institution_name: str | None = None
+    sending_institution: str | None = None
+    special_instruction: str | None = None
 
 
 class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
@@ -839,9 +839,9 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
     bank_instruction_name: str
     client_instruction_id: int
     currency: str
-    date_time_to_occur: str | UnsetType = UNSET
-    ira_withdrawal_detail: IraWithdrawalDetail | UnsetType = UNSET
-    recurring_instruction_detail: RecurringInstructionDetail | UnsetType = UNSET
+    date_time_to_occur: str | None = None
+    ira_withdrawal_detail: IraWithdrawalDetail | None = None
+    recurring_instruction_detail: RecurringInstructionDetail | None = None
 
 
 class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
@@ -867,9 +867,9 @@ class QueryWithdrawableFunds(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str
-    bank_account_number: str | UnsetType = UNSET
-    bank_instruction_name: str | UnsetType = UNSET
-    bank_routing_number: str | UnsetType = UNSET
+    bank_account_number: str | None = None
+    bank_instruction_name: str | None = None
+    bank_routing_number: str | None = None
     client_instruction_id: int
     currency: str
 
@@ -908,9 +908,9 @@ class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[PollingInstructionResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: PollingInstructionResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
@@ -935,18 +935,18 @@ class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_type: kind of instruction.
     """
 
-    client_instruction_id: Maybe[int] = UNSET
-    instruction_id: Maybe[int] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    error: Maybe[InstructionError] = UNSET
+    client_instruction_id: int | None = None
+    instruction_id: int | None = None
+    instruction_status: str | None = None
+    instruction_type: str | None = None
+    error: InstructionError | None = None
 
 
 class InvalidArgument(Model, frozen=True, kw_only=True):
     """Part of `InstructionSetState`."""
 
-    description: Maybe[str] = UNSET
-    field: Maybe[str] = UNSET
+    description: str | None = None
+    field: str | None = None
 
 
 class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
@@ -956,13 +956,13 @@ class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[InstructionSetResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
-    title: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
-    detail: Maybe[str] = UNSET
-    invalid_arguments: Maybe[list[InvalidArgument]] = UNSET
+    instruction_result: InstructionSetResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
+    title: str | None = None
+    type: str | None = None
+    detail: str | None = None
+    invalid_arguments: list[InvalidArgument] | None = None
 
 
 class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
@@ -972,9 +972,9 @@ class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_results: Maybe[list[InstructionSetState]] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_results: list[InstructionSetState] | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
@@ -1027,7 +1027,7 @@ class HistoryWanted(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     days_to_go_back: int
-    transaction_type: str | UnsetType = UNSET
+    transaction_type: str | None = None
 
 
 class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
@@ -1063,12 +1063,12 @@ class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rena
     """
 
     client_instruction_id: int
-    settle_date: str | UnsetType = UNSET
+    settle_date: str | None = None
     source_account_id: str
     target_account_id: str
-    trade_date: str | UnsetType = UNSET
+    trade_date: str | None = None
     trading_instrument: TradingInstrument
-    transfer_price: Number | UnsetType = UNSET
+    transfer_price: Number | None = None
     transfer_quantity: Number
 
 
@@ -1108,9 +1108,9 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
 
     amount: Number
     client_instruction_id: int
-    client_note: str | UnsetType = UNSET
+    client_note: str | None = None
     currency: str
-    date_time_to_occur: str | UnsetType = UNSET
+    date_time_to_occur: str | None = None
     source_account_id: str
     target_account_id: str
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "DisplayRule",
@@ -28,9 +28,9 @@ Number: TypeAlias = Decimal | int | float
 class ManagementError(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `ManagementError`."""
 
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    has_error: Maybe[bool] = UNSET
+    error: ManagementError | None = None
+    error_description: str | None = None
+    has_error: bool | None = None
 
 
 class FileData(Model, frozen=True, kw_only=True):
@@ -40,21 +40,21 @@ class FileData(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[dict[str, Any]] = UNSET
-    name: Maybe[str] = UNSET
+    data: dict[str, Any] | None = None
+    name: str | None = None
 
 
 class Success(Model, frozen=True, kw_only=True):
     """Answer to ``POST /iserver/account/allocation/group``."""
 
-    success: Maybe[bool] = UNSET
+    success: bool | None = None
 
 
 class InstructionError(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `BankInstructionQueryState`."""
 
-    error_code: Maybe[str] = UNSET
-    error_message: Maybe[str] = UNSET
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
@@ -75,23 +75,23 @@ class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel")
         currency: currency, such as ``USD``.
     """
 
-    client_instruction_id: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    error: Maybe[InstructionError] = UNSET
-    ib_reference_id: Maybe[int] = UNSET
-    instruction_id: Maybe[int] = UNSET
-    instruction_status: Maybe[str] = UNSET
-    instruction_type: Maybe[str] = UNSET
-    account_id: Maybe[str] = UNSET
-    allowed_transfer_amount_to_master: Maybe[int] = UNSET
-    allowed_transfer_amount_to_master_no_borrow: Maybe[int] = UNSET
-    currency: Maybe[str] = UNSET
-    withdrawable_amount: Maybe[Decimal] = UNSET
-    withdrawable_amount_no_borrow: Maybe[int] = UNSET
-    withdrawable_amount_without_origination_hold: Maybe[int] = UNSET
-    withdrawable_amount_without_origination_hold_no_borrow: Maybe[int] = UNSET
-    available_equity_value: Maybe[Decimal] = UNSET
-    withdrawable_cash_amount: Maybe[Decimal] = UNSET
+    client_instruction_id: int | None = None
+    description: str | None = None
+    error: InstructionError | None = None
+    ib_reference_id: int | None = None
+    instruction_id: int | None = None
+    instruction_status: str | None = None
+    instruction_type: str | None = None
+    account_id: str | None = None
+    allowed_transfer_amount_to_master: int | None = None
+    allowed_transfer_amount_to_master_no_borrow: int | None = None
+    currency: str | None = None
+    withdrawable_amount: Decimal | None = None
+    withdrawable_amount_no_borrow: int | None = None
+    withdrawable_amount_without_origination_hold: int | None = None
+    withdrawable_amount_without_origination_hold_no_borrow: int | None = None
+    available_equity_value: Decimal | None = None
+    withdrawable_cash_amount: Decimal | None = None
 
 
 class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
@@ -102,8 +102,8 @@ class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
         lower_edge: lowest price for which the step holds.
     """
 
-    increment: Maybe[Decimal] = UNSET
-    lower_edge: Maybe[Decimal] = UNSET
+    increment: Decimal | None = None
+    lower_edge: Decimal | None = None
 
 
 class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
@@ -113,13 +113,13 @@ class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
         lower_edge: lowest price for which the step holds.
     """
 
-    decimal_digits: Maybe[int] = UNSET
-    lower_edge: Maybe[Decimal] = UNSET
-    whole_digits: Maybe[int] = UNSET
+    decimal_digits: int | None = None
+    lower_edge: Decimal | None = None
+    whole_digits: int | None = None
 
 
 class DisplayRule(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `ContractDefinition`."""
 
-    display_rule_step: Maybe[list[DisplayStep]] = UNSET
-    magnification: Maybe[int] = UNSET
+    display_rule_step: list[DisplayStep] | None = None
+    magnification: int | None = None

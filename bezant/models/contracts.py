@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from .common import PriceIncrement
 
 __all__ = [
@@ -52,9 +52,9 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
         opening: epoch seconds.
     """
 
-    cancel_daily_orders: Maybe[bool] = UNSET
-    closing: Maybe[int] = UNSET
-    opening: Maybe[int] = UNSET
+    cancel_daily_orders: bool | None = None
+    closing: int | None = None
+    opening: int | None = None
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
@@ -65,15 +65,15 @@ class LiquidHours(Model, frozen=True, kw_only=True):
         opening: epoch seconds.
     """
 
-    closing: Maybe[int] = UNSET
-    opening: Maybe[int] = UNSET
+    closing: int | None = None
+    opening: int | None = None
 
 
 class TradingDay(Model, frozen=True, kw_only=True):
     """The hours of a day, under its ``YYYYMMDD``."""
 
-    extended_hours: Maybe[list[ExtendedHours]] = UNSET
-    liquid_hours: Maybe[list[LiquidHours]] = UNSET
+    extended_hours: list[ExtendedHours] | None = None
+    liquid_hours: list[LiquidHours] | None = None
 
 
 class TradingHours(Model, frozen=True, kw_only=True):
@@ -83,30 +83,30 @@ class TradingHours(Model, frozen=True, kw_only=True):
         exchange_time_zone: the exchange's time zone.
     """
 
-    exchange_time_zone: Maybe[str] = UNSET
-    schedules: Maybe[dict[str, TradingDay]] = UNSET
+    exchange_time_zone: str | None = None
+    schedules: dict[str, TradingDay] | None = None
 
 
 class LimitDefaults(Model, frozen=True, kw_only=True):
     """Part of `OrderDefaults`."""
 
-    lp: Maybe[str] = msgspec.field(default=UNSET, name="LP")
+    lp: str | None = msgspec.field(default=None, name="LP")
 
 
 class OrderDefaults(Model, frozen=True, kw_only=True):
     """Part of `ContractRules`."""
 
-    lmt: Maybe[LimitDefaults] = msgspec.field(default=UNSET, name="LMT")
-    mkt: Maybe[dict[str, Any]] = msgspec.field(default=UNSET, name="MKT")
+    lmt: LimitDefaults | None = msgspec.field(default=None, name="LMT")
+    mkt: dict[str, Any] | None = msgspec.field(default=None, name="MKT")
 
 
 class TimeInForceDefaults(Model, frozen=True, kw_only=True):
     """Part of `ContractRules`."""
 
-    default_acct: Maybe[str] = msgspec.field(default=UNSET, name="DEFAULT_ACCT")
-    pmalgo: Maybe[bool] = msgspec.field(default=UNSET, name="PMALGO")
-    size: Maybe[str] = msgspec.field(default=UNSET, name="SIZE")
-    tif: Maybe[str] = msgspec.field(default=UNSET, name="TIF")
+    default_acct: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
+    pmalgo: bool | None = msgspec.field(default=None, name="PMALGO")
+    size: str | None = msgspec.field(default=None, name="SIZE")
+    tif: str | None = msgspec.field(default=None, name="TIF")
 
 
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
@@ -133,40 +133,40 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
         stop_price: ``stopprice`` on the wire.
     """
 
-    algo_eligible: Maybe[bool] = UNSET
-    all_or_none_eligible: Maybe[bool] = UNSET
-    can_trade_acct_ids: Maybe[list[str]] = UNSET
-    cash_ccy: Maybe[str] = UNSET
-    cash_quantity_increment: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashQtyIncr")
-    cash_size: Maybe[Decimal] = UNSET
-    cost_report: Maybe[bool] = UNSET
-    cqt_types: Maybe[list[str]] = UNSET
-    default_size: Maybe[Decimal] = UNSET
-    display_size: Maybe[Decimal] = UNSET
-    error: Maybe[str] = UNSET
-    force_order_preview: Maybe[bool] = UNSET
-    fraq_int: Maybe[int] = UNSET
-    fraq_types: Maybe[list[str]] = UNSET
-    has_secondary: Maybe[bool] = UNSET
-    ib_algo_types: Maybe[list[str]] = UNSET
-    increment: Maybe[Decimal] = UNSET
-    increment_digits: Maybe[int] = UNSET
-    increment_rules: Maybe[list[PriceIncrement]] = UNSET
-    increment_type: Maybe[int] = UNSET
-    limit_price: Maybe[Decimal] = UNSET
-    mod_types: Maybe[list[Any]] = UNSET
-    negative_capable: Maybe[bool] = UNSET
-    order_defaults: Maybe[OrderDefaults] = UNSET
-    order_origination: Maybe[str] = UNSET
-    order_types: Maybe[list[str]] = UNSET
-    order_types_outside: Maybe[list[str]] = UNSET
-    preview: Maybe[bool] = UNSET
-    price_magnifier: Maybe[int] = UNSET
-    size_increment: Maybe[Decimal] = UNSET
-    tif_defaults: Maybe[TimeInForceDefaults] = UNSET
-    tif_types: Maybe[list[str]] = UNSET
-    stop_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="stopprice")
-    overnight_eligible: Maybe[bool] = UNSET
+    algo_eligible: bool | None = None
+    all_or_none_eligible: bool | None = None
+    can_trade_acct_ids: list[str] | None = None
+    cash_ccy: str | None = None
+    cash_quantity_increment: Decimal | None = msgspec.field(default=None, name="cashQtyIncr")
+    cash_size: Decimal | None = None
+    cost_report: bool | None = None
+    cqt_types: list[str] | None = None
+    default_size: Decimal | None = None
+    display_size: Decimal | None = None
+    error: str | None = None
+    force_order_preview: bool | None = None
+    fraq_int: int | None = None
+    fraq_types: list[str] | None = None
+    has_secondary: bool | None = None
+    ib_algo_types: list[str] | None = None
+    increment: Decimal | None = None
+    increment_digits: int | None = None
+    increment_rules: list[PriceIncrement] | None = None
+    increment_type: int | None = None
+    limit_price: Decimal | None = None
+    mod_types: list[Any] | None = None
+    negative_capable: bool | None = None
+    order_defaults: OrderDefaults | None = None
+    order_origination: str | None = None
+    order_types: list[str] | None = None
+    order_types_outside: list[str] | None = None
+    preview: bool | None = None
+    price_magnifier: int | None = None
+    size_increment: Decimal | None = None
+    tif_defaults: TimeInForceDefaults | None = None
+    tif_types: list[str] | None = None
+    stop_price: Decimal | None = msgspec.field(default=None, name="stopprice")
+    overnight_eligible: bool | None = None
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
@@ -176,30 +176,30 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
         value_class_name: such as ``String``, ``Boolean``, ``Time``, ``Double``, ``Integer``.
     """
 
-    default_value: Any = UNSET
-    description: Maybe[str] = UNSET
-    gui_rank: Maybe[int] = UNSET
-    id: Maybe[str] = UNSET
-    legal_strings: Maybe[list[str]] = UNSET
-    max_value: Maybe[int] = UNSET
-    min_value: Maybe[Decimal] = UNSET
-    name: Maybe[str] = UNSET
-    required: Maybe[bool] = UNSET
-    value_class_name: Maybe[str] = UNSET
+    default_value: Any = None
+    description: str | None = None
+    gui_rank: int | None = None
+    id: str | None = None
+    legal_strings: list[str] | None = None
+    max_value: int | None = None
+    min_value: Decimal | None = None
+    name: str | None = None
+    required: bool | None = None
+    value_class_name: str | None = None
 
 
 class Algo(Model, frozen=True, kw_only=True):
     """Part of `Algos`."""
 
-    id: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
-    parameters: Maybe[list[AlgoParam]] = UNSET
+    id: str | None = None
+    name: str | None = None
+    parameters: list[AlgoParam] | None = None
 
 
 class Algos(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/contract/{conid}/algos``."""
 
-    algos: Maybe[list[Algo]] = UNSET
+    algos: list[Algo] | None = None
 
 
 class ContractInfo(Model, frozen=True, kw_only=True):
@@ -218,35 +218,35 @@ class ContractInfo(Model, frozen=True, kw_only=True):
         strike: strike price.
     """
 
-    allow_sell_long: Maybe[bool] = UNSET
-    category: Maybe[str] = UNSET
-    cfi_code: Maybe[str] = UNSET
-    classifier: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = msgspec.field(default=UNSET, name="con_id")
-    contract_clarification_type: Maybe[str] = UNSET
-    contract_month: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    cusip: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    expiry_full: Maybe[str] = UNSET
-    industry: Maybe[str] = UNSET
-    instrument_type: Maybe[str] = UNSET
-    is_zero_commission_security: Maybe[bool] = UNSET
-    local_symbol: Maybe[str] = UNSET
-    maturity_date: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    regular_trading_hours: Maybe[bool] = msgspec.field(default=UNSET, name="r_t_h")
-    smart_available: Maybe[bool] = UNSET
-    symbol: Maybe[str] = UNSET
-    text: Maybe[str] = UNSET
-    trading_class: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="underlying_con_id")
-    underlying_issuer: Maybe[str] = UNSET
-    valid_exchanges: Maybe[str] = UNSET
-    right: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    has_related_contracts: Maybe[bool] = UNSET
+    allow_sell_long: bool | None = None
+    category: str | None = None
+    cfi_code: str | None = None
+    classifier: str | None = None
+    company_name: str | None = None
+    conid: int | None = msgspec.field(default=None, name="con_id")
+    contract_clarification_type: str | None = None
+    contract_month: str | None = None
+    currency: str | None = None
+    cusip: str | None = None
+    exchange: str | None = None
+    expiry_full: str | None = None
+    industry: str | None = None
+    instrument_type: str | None = None
+    is_zero_commission_security: bool | None = None
+    local_symbol: str | None = None
+    maturity_date: str | None = None
+    multiplier: Decimal | None = None
+    regular_trading_hours: bool | None = msgspec.field(default=None, name="r_t_h")
+    smart_available: bool | None = None
+    symbol: str | None = None
+    text: str | None = None
+    trading_class: str | None = None
+    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_issuer: str | None = None
+    valid_exchanges: str | None = None
+    right: str | None = None
+    strike: Decimal | None = None
+    has_related_contracts: bool | None = None
 
 
 class ContractInfoAndRules(Model, frozen=True, kw_only=True):
@@ -265,36 +265,36 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
         strike: strike price.
     """
 
-    allow_sell_long: Maybe[bool] = UNSET
-    category: Maybe[str] = UNSET
-    cfi_code: Maybe[str] = UNSET
-    classifier: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = msgspec.field(default=UNSET, name="con_id")
-    contract_clarification_type: Maybe[str] = UNSET
-    contract_month: Maybe[str] = UNSET
-    currency: Maybe[str] = UNSET
-    cusip: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    expiry_full: Maybe[str] = UNSET
-    industry: Maybe[str] = UNSET
-    instrument_type: Maybe[str] = UNSET
-    is_zero_commission_security: Maybe[bool] = UNSET
-    local_symbol: Maybe[str] = UNSET
-    maturity_date: Maybe[str] = UNSET
-    multiplier: Maybe[Decimal] = UNSET
-    regular_trading_hours: Maybe[bool] = msgspec.field(default=UNSET, name="r_t_h")
-    smart_available: Maybe[bool] = UNSET
-    symbol: Maybe[str] = UNSET
-    text: Maybe[str] = UNSET
-    trading_class: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="underlying_con_id")
-    underlying_issuer: Maybe[str] = UNSET
-    valid_exchanges: Maybe[str] = UNSET
-    rules: Maybe[ContractRules] = UNSET
-    right: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    has_related_contracts: Maybe[bool] = UNSET
+    allow_sell_long: bool | None = None
+    category: str | None = None
+    cfi_code: str | None = None
+    classifier: str | None = None
+    company_name: str | None = None
+    conid: int | None = msgspec.field(default=None, name="con_id")
+    contract_clarification_type: str | None = None
+    contract_month: str | None = None
+    currency: str | None = None
+    cusip: str | None = None
+    exchange: str | None = None
+    expiry_full: str | None = None
+    industry: str | None = None
+    instrument_type: str | None = None
+    is_zero_commission_security: bool | None = None
+    local_symbol: str | None = None
+    maturity_date: str | None = None
+    multiplier: Decimal | None = None
+    regular_trading_hours: bool | None = msgspec.field(default=None, name="r_t_h")
+    smart_available: bool | None = None
+    symbol: str | None = None
+    text: str | None = None
+    trading_class: str | None = None
+    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_issuer: str | None = None
+    valid_exchanges: str | None = None
+    rules: ContractRules | None = None
+    right: str | None = None
+    strike: Decimal | None = None
+    has_related_contracts: bool | None = None
 
 
 class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
@@ -305,22 +305,22 @@ class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
         symbol: the symbol.
     """
 
-    ccy_pair: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    symbol: Maybe[str] = UNSET
+    ccy_pair: str | None = None
+    conid: int | None = None
+    symbol: str | None = None
 
 
 class ExchangeRate(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/exchangerate``."""
 
-    rate: Maybe[Decimal] = UNSET
+    rate: Decimal | None = None
 
 
 class BondFilterOption(Model, frozen=True, kw_only=True):
     """Part of `BondFilter`."""
 
-    text: Maybe[str] = UNSET
-    value: Maybe[str] = UNSET
+    text: str | None = None
+    value: str | None = None
 
 
 class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
@@ -330,15 +330,15 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
         display_text: such as ``Maturity Date``, ``Issue Date``, ``Coupon``, ``Currency``.
     """
 
-    column_id: Maybe[int] = UNSET
-    display_text: Maybe[str] = UNSET
-    options: Maybe[list[BondFilterOption]] = UNSET
+    column_id: int | None = None
+    display_text: str | None = None
+    options: list[BondFilterOption] | None = None
 
 
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``GET /iserver/secdef/bond-filters``."""
 
-    bond_filters: Maybe[list[BondFilter]] = UNSET
+    bond_filters: list[BondFilter] | None = None
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
@@ -355,25 +355,25 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         ticker: the symbol.
     """
 
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    currency: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    maturity_date: Maybe[str] = UNSET
-    price_rendering: Maybe[str] = UNSET
-    right: Maybe[str] = UNSET
-    sec_type: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    ticker: Maybe[str] = UNSET
-    valid_exchanges: Maybe[str] = UNSET
+    company_name: str | None = None
+    conid: int | None = None
+    currency: str | None = None
+    exchange: str | None = None
+    listing_exchange: str | None = None
+    maturity_date: str | None = None
+    price_rendering: str | None = None
+    right: str | None = None
+    sec_type: str | None = None
+    strike: Decimal | None = None
+    ticker: str | None = None
+    valid_exchanges: str | None = None
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
     """Part of `SearchHit`."""
 
-    id: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
+    id: str | None = None
+    name: str | None = None
 
 
 class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
@@ -386,10 +386,10 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
     """
 
-    exchange: Maybe[str] = UNSET
-    months: Maybe[str] = UNSET
-    sec_type: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
+    exchange: str | None = None
+    months: str | None = None
+    sec_type: str | None = None
+    conid: int | None = None
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
@@ -400,25 +400,25 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
         symbol: the symbol.
     """
 
-    bondid: Maybe[int] = UNSET
-    company_header: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    description: Maybe[str] = UNSET
-    fop: Maybe[str] = UNSET
-    issuers: Maybe[list[BondIssuer]] = UNSET
-    opt: Maybe[str] = UNSET
-    restricted: Maybe[bool] = UNSET
-    sections: Maybe[list[SearchSection]] = UNSET
-    symbol: Maybe[str] = UNSET
-    war: Maybe[str] = UNSET
+    bondid: int | None = None
+    company_header: str | None = None
+    company_name: str | None = None
+    conid: int | None = None
+    description: str | None = None
+    fop: str | None = None
+    issuers: list[BondIssuer] | None = None
+    opt: str | None = None
+    restricted: bool | None = None
+    sections: list[SearchSection] | None = None
+    symbol: str | None = None
+    war: str | None = None
 
 
 class Strikes(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/secdef/strikes``."""
 
-    call: Maybe[list[Decimal]] = UNSET
-    put: Maybe[list[Decimal]] = UNSET
+    call: list[Decimal] | None = None
+    put: list[Decimal] | None = None
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
@@ -430,9 +430,9 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
         ticker: the symbol.
     """
 
-    conid: Maybe[int] = UNSET
-    exchange: Maybe[str] = UNSET
-    ticker: Maybe[str] = UNSET
+    conid: int | None = None
+    exchange: str | None = None
+    ticker: str | None = None
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
@@ -448,13 +448,13 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
         underlying_conid: the underlying's contract.
     """
 
-    conid: Maybe[int] = UNSET
-    expiration_date: Maybe[int] = UNSET
-    long_cutoff: Maybe[int] = msgspec.field(default=UNSET, name="longFuturesCutOff")
-    last_trading_day: Maybe[int] = msgspec.field(default=UNSET, name="ltd")
-    short_cutoff: Maybe[int] = msgspec.field(default=UNSET, name="shortFuturesCutOff")
-    symbol: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = UNSET
+    conid: int | None = None
+    expiration_date: int | None = None
+    long_cutoff: int | None = msgspec.field(default=None, name="longFuturesCutOff")
+    last_trading_day: int | None = msgspec.field(default=None, name="ltd")
+    short_cutoff: int | None = msgspec.field(default=None, name="shortFuturesCutOff")
+    symbol: str | None = None
+    underlying_conid: int | None = None
 
 
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
@@ -465,9 +465,9 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
         opening_time: ``HHmm``.
     """
 
-    closing_time: Maybe[str] = UNSET
-    opening_time: Maybe[str] = UNSET
-    prop: Maybe[str] = UNSET
+    closing_time: str | None = None
+    opening_time: str | None = None
+    prop: str | None = None
 
 
 class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
@@ -478,10 +478,10 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
         opening_time: ``HHmm``.
     """
 
-    cancel_day_orders: Maybe[str] = UNSET
-    closing_time: Maybe[str] = UNSET
-    opening_time: Maybe[str] = UNSET
-    prop: Maybe[str] = UNSET
+    cancel_day_orders: str | None = None
+    closing_time: str | None = None
+    opening_time: str | None = None
+    prop: str | None = None
 
 
 class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
@@ -491,11 +491,11 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
         trading_times: ``tradingtimes`` on the wire.
     """
 
-    clearing_cycle_end_time: Maybe[str] = UNSET
-    sessions: Maybe[list[VenueSession]] = UNSET
-    trading_schedule_date: Maybe[str] = UNSET
-    trading_times: Maybe[list[VenueDayTradingTime]] = msgspec.field(
-        default=UNSET, name="tradingtimes"
+    clearing_cycle_end_time: str | None = None
+    sessions: list[VenueSession] | None = None
+    trading_schedule_date: str | None = None
+    trading_times: list[VenueDayTradingTime] | None = msgspec.field(
+        default=None, name="tradingtimes"
     )
 
 
@@ -507,9 +507,9 @@ class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
         timezone: the exchange's time zone.
     """
 
-    description: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    schedules: Maybe[list[VenueDay]] = UNSET
-    timezone: Maybe[str] = UNSET
-    trade_venue_id: Maybe[str] = UNSET
+    description: str | None = None
+    exchange: str | None = None
+    id: str | None = None
+    schedules: list[VenueDay] | None = None
+    timezone: str | None = None
+    trade_venue_id: str | None = None

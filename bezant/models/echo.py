@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "Echo",
@@ -20,6 +20,6 @@ class Echo(Model, frozen=True, kw_only=True, rename="camel"):
         security_policy: such as ``HTTPS``, ``SIGNED_JWT``, ``ENCRYPTED_JWE``.
     """
 
-    query_parameters: Maybe[dict[str, Any]] = UNSET
-    request_method: Maybe[str] = UNSET
-    security_policy: Maybe[str] = UNSET
+    query_parameters: dict[str, Any] | None = None
+    request_method: str | None = None
+    security_policy: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "Category",
@@ -31,25 +31,25 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
         symbol: the symbol.
     """
 
-    conid: Maybe[int] = UNSET
-    exchange: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
-    product_conid: Maybe[int] = UNSET
-    symbol: Maybe[str] = UNSET
+    conid: int | None = None
+    exchange: str | None = None
+    name: str | None = None
+    product_conid: int | None = None
+    symbol: str | None = None
 
 
 class Category(Model, frozen=True, kw_only=True):
     """A category, under its id."""
 
-    markets: Maybe[list[CategoryMarket]] = UNSET
-    name: Maybe[str] = UNSET
-    parent_id: Maybe[str] = UNSET
+    markets: list[CategoryMarket] | None = None
+    name: str | None = None
+    parent_id: str | None = None
 
 
 class CategoryTree(Model, frozen=True, kw_only=True):
     """Answer to ``GET /forecast/category/tree``."""
 
-    categories: Maybe[dict[str, Category]] = UNSET
+    categories: dict[str, Category] | None = None
 
 
 class ForecastContract(Model, frozen=True, kw_only=True):
@@ -68,23 +68,23 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         product_conid: the product's contract, not to be used for the market's.
     """
 
-    category: Maybe[str] = UNSET
-    conid_no: Maybe[int] = UNSET
-    conid_yes: Maybe[int] = UNSET
-    exchange: Maybe[str] = UNSET
-    expiration: Maybe[str] = UNSET
-    logo_category: Maybe[str] = UNSET
-    market_name: Maybe[str] = UNSET
-    measured_period: Maybe[str] = UNSET
-    payout: Maybe[Decimal] = UNSET
-    question: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    strike_label: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = UNSET
-    is_restricted: Maybe[bool] = UNSET
-    product_conid: Maybe[int] = UNSET
+    category: str | None = None
+    conid_no: int | None = None
+    conid_yes: int | None = None
+    exchange: str | None = None
+    expiration: str | None = None
+    logo_category: str | None = None
+    market_name: str | None = None
+    measured_period: str | None = None
+    payout: Decimal | None = None
+    question: str | None = None
+    side: str | None = None
+    strike: Decimal | None = None
+    strike_label: str | None = None
+    symbol: str | None = None
+    underlying_conid: int | None = None
+    is_restricted: bool | None = None
+    product_conid: int | None = None
 
 
 class ForecastMarketContract(Model, frozen=True, kw_only=True):
@@ -98,14 +98,14 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
         underlying_conid: the underlying's contract.
     """
 
-    conid: Maybe[int] = UNSET
-    expiration: Maybe[str] = UNSET
-    expiry_label: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    strike_label: Maybe[str] = UNSET
-    time_specifier: Maybe[str] = UNSET
-    underlying_conid: Maybe[int] = UNSET
+    conid: int | None = None
+    expiration: str | None = None
+    expiry_label: str | None = None
+    side: str | None = None
+    strike: Decimal | None = None
+    strike_label: str | None = None
+    time_specifier: str | None = None
+    underlying_conid: int | None = None
 
 
 class ForecastMarket(Model, frozen=True, kw_only=True):
@@ -117,13 +117,13 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
         symbol: the symbol.
     """
 
-    contracts: Maybe[list[ForecastMarketContract]] = UNSET
-    exchange: Maybe[str] = UNSET
-    exclude_historical_data: Maybe[bool] = UNSET
-    logo_category: Maybe[str] = UNSET
-    market_name: Maybe[str] = UNSET
-    payout: Maybe[Decimal] = UNSET
-    symbol: Maybe[str] = UNSET
+    contracts: list[ForecastMarketContract] | None = None
+    exchange: str | None = None
+    exclude_historical_data: bool | None = None
+    logo_category: str | None = None
+    market_name: str | None = None
+    payout: Decimal | None = None
+    symbol: str | None = None
 
 
 class ForecastRules(Model, frozen=True, kw_only=True):
@@ -137,21 +137,21 @@ class ForecastRules(Model, frozen=True, kw_only=True):
         release_time: epoch seconds.
     """
 
-    asset_class: Maybe[str] = UNSET
-    data_and_resolution_link: Maybe[str] = UNSET
-    description: Maybe[str] = UNSET
-    exchange_timezone: Maybe[str] = UNSET
-    last_trade_time: Maybe[int] = UNSET
-    market_name: Maybe[str] = UNSET
-    market_rules_link: Maybe[str] = UNSET
-    measured_period: Maybe[str] = UNSET
-    payout: Maybe[str] = UNSET
-    payout_time: Maybe[int] = UNSET
-    price_increment: Maybe[str] = UNSET
-    product_code: Maybe[str] = UNSET
-    release_time: Maybe[int] = UNSET
-    source_agency: Maybe[str] = UNSET
-    threshold: Maybe[str] = UNSET
+    asset_class: str | None = None
+    data_and_resolution_link: str | None = None
+    description: str | None = None
+    exchange_timezone: str | None = None
+    last_trade_time: int | None = None
+    market_name: str | None = None
+    market_rules_link: str | None = None
+    measured_period: str | None = None
+    payout: str | None = None
+    payout_time: int | None = None
+    price_increment: str | None = None
+    product_code: str | None = None
+    release_time: int | None = None
+    source_agency: str | None = None
+    threshold: str | None = None
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):
@@ -162,15 +162,15 @@ class ForecastHours(Model, frozen=True, kw_only=True):
         open: time of opening, such as ``8:30 AM``.
     """
 
-    close: Maybe[str] = UNSET
-    open: Maybe[str] = UNSET
+    close: str | None = None
+    open: str | None = None
 
 
 class ForecastDay(Model, frozen=True, kw_only=True):
     """Part of `ForecastSchedule`."""
 
-    day_of_week: Maybe[str] = UNSET
-    trading_times: Maybe[list[ForecastHours]] = UNSET
+    day_of_week: str | None = None
+    trading_times: list[ForecastHours] | None = None
 
 
 class ForecastSchedule(Model, frozen=True, kw_only=True):
@@ -180,5 +180,5 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
         timezone: the exchange's time zone.
     """
 
-    timezone: Maybe[str] = UNSET
-    trading_schedules: Maybe[list[ForecastDay]] = UNSET
+    timezone: str | None = None
+    trading_schedules: list[ForecastDay] | None = None

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "Bar",
@@ -29,12 +29,12 @@ class Bar(Model, frozen=True, kw_only=True):
         volume: volume; times ``volume_factor`` for shares (``v``).
     """
 
-    close: Maybe[Decimal] = msgspec.field(default=UNSET, name="c")
-    high: Maybe[Decimal] = msgspec.field(default=UNSET, name="h")
-    low: Maybe[Decimal] = msgspec.field(default=UNSET, name="l")
-    open: Maybe[Decimal] = msgspec.field(default=UNSET, name="o")
-    time_ms: Maybe[int] = msgspec.field(default=UNSET, name="t")
-    volume: Maybe[Decimal] = msgspec.field(default=UNSET, name="v")
+    close: Decimal | None = msgspec.field(default=None, name="c")
+    high: Decimal | None = msgspec.field(default=None, name="h")
+    low: Decimal | None = msgspec.field(default=None, name="l")
+    open: Decimal | None = msgspec.field(default=None, name="o")
+    time_ms: int | None = msgspec.field(default=None, name="t")
+    volume: Decimal | None = msgspec.field(default=None, name="v")
 
 
 class History(Model, frozen=True, kw_only=True, rename="camel"):
@@ -55,29 +55,29 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
         volume_factor: shares in one unit of a bar's volume.
     """
 
-    bar_length: Maybe[int] = UNSET
-    chart_pan_start_time: Maybe[str] = UNSET
-    data: Maybe[list[Bar]] = UNSET
-    direction: Maybe[int] = UNSET
-    high: Maybe[str] = UNSET
-    low: Maybe[str] = UNSET
-    market_data_availability: Maybe[str] = msgspec.field(default=UNSET, name="mdAvailability")
-    message_version: Maybe[int] = UNSET
-    market_data_delay: Maybe[int] = msgspec.field(default=UNSET, name="mktDataDelay")
-    negative_capable: Maybe[bool] = UNSET
-    outside_rth: Maybe[bool] = UNSET
-    points: Maybe[int] = UNSET
-    price_display_rule: Maybe[int] = UNSET
-    price_display_value: Maybe[str] = UNSET
-    price_factor: Maybe[int] = UNSET
-    server_id: Maybe[str] = UNSET
-    start_time: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    text: Maybe[str] = UNSET
-    time_period: Maybe[str] = UNSET
-    trading_day_duration: Maybe[int] = UNSET
-    travel_time: Maybe[int] = UNSET
-    volume_factor: Maybe[int] = UNSET
+    bar_length: int | None = None
+    chart_pan_start_time: str | None = None
+    data: list[Bar] | None = None
+    direction: int | None = None
+    high: str | None = None
+    low: str | None = None
+    market_data_availability: str | None = msgspec.field(default=None, name="mdAvailability")
+    message_version: int | None = None
+    market_data_delay: int | None = msgspec.field(default=None, name="mktDataDelay")
+    negative_capable: bool | None = None
+    outside_rth: bool | None = None
+    points: int | None = None
+    price_display_rule: int | None = None
+    price_display_value: str | None = None
+    price_factor: int | None = None
+    server_id: str | None = None
+    start_time: str | None = None
+    symbol: str | None = None
+    text: str | None = None
+    time_period: str | None = None
+    trading_day_duration: int | None = None
+    travel_time: int | None = None
+    volume_factor: int | None = None
 
 
 class Snapshot(Model, frozen=True, kw_only=True):
@@ -209,133 +209,133 @@ class Snapshot(Model, frozen=True, kw_only=True):
         rebate_rate: ``7943`` on the wire.
     """
 
-    last: Maybe[str] = msgspec.field(default=UNSET, name="31")
-    market_data_availability: Maybe[str] = msgspec.field(default=UNSET, name="6509")
-    high: Maybe[str] = msgspec.field(default=UNSET, name="70")
-    low: Maybe[str] = msgspec.field(default=UNSET, name="71")
-    change: Maybe[str] = msgspec.field(default=UNSET, name="82")
-    change_percent: Maybe[str] = msgspec.field(default=UNSET, name="83")
-    bid: Maybe[str] = msgspec.field(default=UNSET, name="84")
-    ask_size: Maybe[str] = msgspec.field(default=UNSET, name="85")
-    ask: Maybe[str] = msgspec.field(default=UNSET, name="86")
-    volume: Maybe[str] = msgspec.field(default=UNSET, name="87")
-    bid_size: Maybe[str] = msgspec.field(default=UNSET, name="88")
-    updated_ms: Maybe[int] = msgspec.field(default=UNSET, name="_updated")
-    conid: Maybe[int] = UNSET
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidEx")
-    server_id: Maybe[str] = UNSET
-    symbol: Maybe[str] = msgspec.field(default=UNSET, name="55")
-    text: Maybe[str] = msgspec.field(default=UNSET, name="58")
-    market_value: Maybe[str] = msgspec.field(default=UNSET, name="73")
-    avg_price: Maybe[str] = msgspec.field(default=UNSET, name="74")
-    unrealized_pnl: Maybe[str] = msgspec.field(default=UNSET, name="75")
-    formatted_position: Maybe[str] = msgspec.field(default=UNSET, name="76")
-    formatted_unrealized_pnl: Maybe[str] = msgspec.field(default=UNSET, name="77")
-    daily_pnl: Maybe[str] = msgspec.field(default=UNSET, name="78")
-    realized_pnl: Maybe[str] = msgspec.field(default=UNSET, name="79")
-    unrealized_pnl_percent: Maybe[str] = msgspec.field(default=UNSET, name="80")
-    right: Maybe[str] = msgspec.field(default=UNSET, name="201")
-    exchange: Maybe[str] = msgspec.field(default=UNSET, name="6004")
-    field_6008: Maybe[str] = msgspec.field(default=UNSET, name="6008")
-    sec_type: Maybe[str] = msgspec.field(default=UNSET, name="6070")
-    months: Maybe[str] = msgspec.field(default=UNSET, name="6072")
-    regular_expiry: Maybe[str] = msgspec.field(default=UNSET, name="6073")
-    field_6119: Maybe[str] = msgspec.field(default=UNSET, name="6119")
-    underlying_conid: Maybe[str] = msgspec.field(default=UNSET, name="6457")
-    service_params: Maybe[str] = msgspec.field(default=UNSET, name="6508")
-    company_name: Maybe[str] = msgspec.field(default=UNSET, name="7051")
-    ask_exch: Maybe[str] = msgspec.field(default=UNSET, name="7057")
-    last_exch: Maybe[str] = msgspec.field(default=UNSET, name="7058")
-    last_size: Maybe[str] = msgspec.field(default=UNSET, name="7059")
-    bid_exch: Maybe[str] = msgspec.field(default=UNSET, name="7068")
-    iv_hv_percent: Maybe[str] = msgspec.field(default=UNSET, name="7084")
-    put_call_interest: Maybe[str] = msgspec.field(default=UNSET, name="7085")
-    put_call_volume: Maybe[str] = msgspec.field(default=UNSET, name="7086")
-    hist_vol_percent: Maybe[str] = msgspec.field(default=UNSET, name="7087")
-    hist_vol_close_percent: Maybe[str] = msgspec.field(default=UNSET, name="7088")
-    opt_volume: Maybe[str] = msgspec.field(default=UNSET, name="7089")
-    conid_exchange: Maybe[str] = msgspec.field(default=UNSET, name="7094")
-    can_be_traded: Maybe[str] = msgspec.field(default=UNSET, name="7184")
-    contract_description_1: Maybe[str] = msgspec.field(default=UNSET, name="7219")
-    contract_description_2: Maybe[str] = msgspec.field(default=UNSET, name="7220")
-    listing_exchange: Maybe[str] = msgspec.field(default=UNSET, name="7221")
-    industry: Maybe[str] = msgspec.field(default=UNSET, name="7280")
-    category: Maybe[str] = msgspec.field(default=UNSET, name="7281")
-    average_volume: Maybe[str] = msgspec.field(default=UNSET, name="7282")
-    opt_implied_vol_percent: Maybe[str] = msgspec.field(default=UNSET, name="7283")
-    historical_volatility_percent: Maybe[str] = msgspec.field(default=UNSET, name="7284")
-    put_call_ratio: Maybe[str] = msgspec.field(default=UNSET, name="7285")
-    dividend_amount: Maybe[str] = msgspec.field(default=UNSET, name="7286")
-    dividend_yield_percent: Maybe[str] = msgspec.field(default=UNSET, name="7287")
-    dividend_ex_date: Maybe[str] = msgspec.field(default=UNSET, name="7288")
-    market_cap: Maybe[str] = msgspec.field(default=UNSET, name="7289")
-    pe_ratio: Maybe[str] = msgspec.field(default=UNSET, name="7290")
-    eps: Maybe[str] = msgspec.field(default=UNSET, name="7291")
-    cost_basis: Maybe[str] = msgspec.field(default=UNSET, name="7292")
-    high_52w: Maybe[str] = msgspec.field(default=UNSET, name="7293")
-    low_52w: Maybe[str] = msgspec.field(default=UNSET, name="7294")
-    open: Maybe[str] = msgspec.field(default=UNSET, name="7295")
-    close: Maybe[str] = msgspec.field(default=UNSET, name="7296")
-    delta: Maybe[str] = msgspec.field(default=UNSET, name="7308")
-    gamma: Maybe[str] = msgspec.field(default=UNSET, name="7309")
-    theta: Maybe[str] = msgspec.field(default=UNSET, name="7310")
-    vega: Maybe[str] = msgspec.field(default=UNSET, name="7311")
-    opt_volume_change_percent: Maybe[str] = msgspec.field(default=UNSET, name="7607")
-    implied_vol_percent: Maybe[str] = msgspec.field(default=UNSET, name="7633")
-    mark: Maybe[str] = msgspec.field(default=UNSET, name="7635")
-    shortable_shares: Maybe[str] = msgspec.field(default=UNSET, name="7636")
-    fee_rate: Maybe[str] = msgspec.field(default=UNSET, name="7637")
-    option_open_interest: Maybe[str] = msgspec.field(default=UNSET, name="7638")
-    percent_of_mark_value: Maybe[str] = msgspec.field(default=UNSET, name="7639")
-    shortable: Maybe[str] = msgspec.field(default=UNSET, name="7644")
-    morningstar_rating: Maybe[str] = msgspec.field(default=UNSET, name="7655")
-    dividends: Maybe[str] = msgspec.field(default=UNSET, name="7671")
-    dividends_ttm: Maybe[str] = msgspec.field(default=UNSET, name="7672")
-    ema_200: Maybe[str] = msgspec.field(default=UNSET, name="7674")
-    ema_100: Maybe[str] = msgspec.field(default=UNSET, name="7675")
-    ema_50: Maybe[str] = msgspec.field(default=UNSET, name="7676")
-    ema_20: Maybe[str] = msgspec.field(default=UNSET, name="7677")
-    price_ema_200: Maybe[str] = msgspec.field(default=UNSET, name="7678")
-    price_ema_100: Maybe[str] = msgspec.field(default=UNSET, name="7679")
-    price_ema_20: Maybe[str] = msgspec.field(default=UNSET, name="7681")
-    change_since_open: Maybe[str] = msgspec.field(default=UNSET, name="7682")
-    upcoming_event: Maybe[str] = msgspec.field(default=UNSET, name="7683")
-    upcoming_event_date: Maybe[str] = msgspec.field(default=UNSET, name="7684")
-    upcoming_analyst_meeting: Maybe[str] = msgspec.field(default=UNSET, name="7685")
-    upcoming_earnings: Maybe[str] = msgspec.field(default=UNSET, name="7686")
-    upcoming_misc_event: Maybe[str] = msgspec.field(default=UNSET, name="7687")
-    recent_analyst_meeting: Maybe[str] = msgspec.field(default=UNSET, name="7688")
-    recent_earnings: Maybe[str] = msgspec.field(default=UNSET, name="7689")
-    recent_misc_event: Maybe[str] = msgspec.field(default=UNSET, name="7690")
-    prob_max_return: Maybe[str] = msgspec.field(default=UNSET, name="7694")
-    break_even: Maybe[str] = msgspec.field(default=UNSET, name="7695")
-    spx_delta: Maybe[str] = msgspec.field(default=UNSET, name="7696")
-    futures_open_interest: Maybe[str] = msgspec.field(default=UNSET, name="7697")
-    last_yield: Maybe[str] = msgspec.field(default=UNSET, name="7698")
-    bid_yield: Maybe[str] = msgspec.field(default=UNSET, name="7699")
-    prob_max_return_2: Maybe[str] = msgspec.field(default=UNSET, name="7700")
-    prob_max_loss: Maybe[str] = msgspec.field(default=UNSET, name="7702")
-    profit_probability: Maybe[str] = msgspec.field(default=UNSET, name="7703")
-    organization_type: Maybe[str] = msgspec.field(default=UNSET, name="7704")
-    debt_class: Maybe[str] = msgspec.field(default=UNSET, name="7705")
-    ratings: Maybe[str] = msgspec.field(default=UNSET, name="7706")
-    bond_state_code: Maybe[str] = msgspec.field(default=UNSET, name="7707")
-    bond_type: Maybe[str] = msgspec.field(default=UNSET, name="7708")
-    last_trading_date: Maybe[str] = msgspec.field(default=UNSET, name="7714")
-    issue_date: Maybe[str] = msgspec.field(default=UNSET, name="7715")
-    beta: Maybe[str] = msgspec.field(default=UNSET, name="7718")
-    ask_yield: Maybe[str] = msgspec.field(default=UNSET, name="7720")
-    price_ema_50: Maybe[str] = msgspec.field(default=UNSET, name="7724")
-    prior_close: Maybe[str] = msgspec.field(default=UNSET, name="7741")
-    volume_long: Maybe[str] = msgspec.field(default=UNSET, name="7762")
-    has_trading_permissions: Maybe[str] = msgspec.field(default=UNSET, name="7768")
-    stock_type: Maybe[str] = msgspec.field(default=UNSET, name="7899")
-    daily_pnl_raw: Maybe[str] = msgspec.field(default=UNSET, name="7920")
-    cost_basis_raw: Maybe[str] = msgspec.field(default=UNSET, name="7921")
-    rebate_rate: Maybe[str] = msgspec.field(default=UNSET, name="7943")
+    last: str | None = msgspec.field(default=None, name="31")
+    market_data_availability: str | None = msgspec.field(default=None, name="6509")
+    high: str | None = msgspec.field(default=None, name="70")
+    low: str | None = msgspec.field(default=None, name="71")
+    change: str | None = msgspec.field(default=None, name="82")
+    change_percent: str | None = msgspec.field(default=None, name="83")
+    bid: str | None = msgspec.field(default=None, name="84")
+    ask_size: str | None = msgspec.field(default=None, name="85")
+    ask: str | None = msgspec.field(default=None, name="86")
+    volume: str | None = msgspec.field(default=None, name="87")
+    bid_size: str | None = msgspec.field(default=None, name="88")
+    updated_ms: int | None = msgspec.field(default=None, name="_updated")
+    conid: int | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidEx")
+    server_id: str | None = None
+    symbol: str | None = msgspec.field(default=None, name="55")
+    text: str | None = msgspec.field(default=None, name="58")
+    market_value: str | None = msgspec.field(default=None, name="73")
+    avg_price: str | None = msgspec.field(default=None, name="74")
+    unrealized_pnl: str | None = msgspec.field(default=None, name="75")
+    formatted_position: str | None = msgspec.field(default=None, name="76")
+    formatted_unrealized_pnl: str | None = msgspec.field(default=None, name="77")
+    daily_pnl: str | None = msgspec.field(default=None, name="78")
+    realized_pnl: str | None = msgspec.field(default=None, name="79")
+    unrealized_pnl_percent: str | None = msgspec.field(default=None, name="80")
+    right: str | None = msgspec.field(default=None, name="201")
+    exchange: str | None = msgspec.field(default=None, name="6004")
+    field_6008: str | None = msgspec.field(default=None, name="6008")
+    sec_type: str | None = msgspec.field(default=None, name="6070")
+    months: str | None = msgspec.field(default=None, name="6072")
+    regular_expiry: str | None = msgspec.field(default=None, name="6073")
+    field_6119: str | None = msgspec.field(default=None, name="6119")
+    underlying_conid: str | None = msgspec.field(default=None, name="6457")
+    service_params: str | None = msgspec.field(default=None, name="6508")
+    company_name: str | None = msgspec.field(default=None, name="7051")
+    ask_exch: str | None = msgspec.field(default=None, name="7057")
+    last_exch: str | None = msgspec.field(default=None, name="7058")
+    last_size: str | None = msgspec.field(default=None, name="7059")
+    bid_exch: str | None = msgspec.field(default=None, name="7068")
+    iv_hv_percent: str | None = msgspec.field(default=None, name="7084")
+    put_call_interest: str | None = msgspec.field(default=None, name="7085")
+    put_call_volume: str | None = msgspec.field(default=None, name="7086")
+    hist_vol_percent: str | None = msgspec.field(default=None, name="7087")
+    hist_vol_close_percent: str | None = msgspec.field(default=None, name="7088")
+    opt_volume: str | None = msgspec.field(default=None, name="7089")
+    conid_exchange: str | None = msgspec.field(default=None, name="7094")
+    can_be_traded: str | None = msgspec.field(default=None, name="7184")
+    contract_description_1: str | None = msgspec.field(default=None, name="7219")
+    contract_description_2: str | None = msgspec.field(default=None, name="7220")
+    listing_exchange: str | None = msgspec.field(default=None, name="7221")
+    industry: str | None = msgspec.field(default=None, name="7280")
+    category: str | None = msgspec.field(default=None, name="7281")
+    average_volume: str | None = msgspec.field(default=None, name="7282")
+    opt_implied_vol_percent: str | None = msgspec.field(default=None, name="7283")
+    historical_volatility_percent: str | None = msgspec.field(default=None, name="7284")
+    put_call_ratio: str | None = msgspec.field(default=None, name="7285")
+    dividend_amount: str | None = msgspec.field(default=None, name="7286")
+    dividend_yield_percent: str | None = msgspec.field(default=None, name="7287")
+    dividend_ex_date: str | None = msgspec.field(default=None, name="7288")
+    market_cap: str | None = msgspec.field(default=None, name="7289")
+    pe_ratio: str | None = msgspec.field(default=None, name="7290")
+    eps: str | None = msgspec.field(default=None, name="7291")
+    cost_basis: str | None = msgspec.field(default=None, name="7292")
+    high_52w: str | None = msgspec.field(default=None, name="7293")
+    low_52w: str | None = msgspec.field(default=None, name="7294")
+    open: str | None = msgspec.field(default=None, name="7295")
+    close: str | None = msgspec.field(default=None, name="7296")
+    delta: str | None = msgspec.field(default=None, name="7308")
+    gamma: str | None = msgspec.field(default=None, name="7309")
+    theta: str | None = msgspec.field(default=None, name="7310")
+    vega: str | None = msgspec.field(default=None, name="7311")
+    opt_volume_change_percent: str | None = msgspec.field(default=None, name="7607")
+    implied_vol_percent: str | None = msgspec.field(default=None, name="7633")
+    mark: str | None = msgspec.field(default=None, name="7635")
+    shortable_shares: str | None = msgspec.field(default=None, name="7636")
+    fee_rate: str | None = msgspec.field(default=None, name="7637")
+    option_open_interest: str | None = msgspec.field(default=None, name="7638")
+    percent_of_mark_value: str | None = msgspec.field(default=None, name="7639")
+    shortable: str | None = msgspec.field(default=None, name="7644")
+    morningstar_rating: str | None = msgspec.field(default=None, name="7655")
+    dividends: str | None = msgspec.field(default=None, name="7671")
+    dividends_ttm: str | None = msgspec.field(default=None, name="7672")
+    ema_200: str | None = msgspec.field(default=None, name="7674")
+    ema_100: str | None = msgspec.field(default=None, name="7675")
+    ema_50: str | None = msgspec.field(default=None, name="7676")
+    ema_20: str | None = msgspec.field(default=None, name="7677")
+    price_ema_200: str | None = msgspec.field(default=None, name="7678")
+    price_ema_100: str | None = msgspec.field(default=None, name="7679")
+    price_ema_20: str | None = msgspec.field(default=None, name="7681")
+    change_since_open: str | None = msgspec.field(default=None, name="7682")
+    upcoming_event: str | None = msgspec.field(default=None, name="7683")
+    upcoming_event_date: str | None = msgspec.field(default=None, name="7684")
+    upcoming_analyst_meeting: str | None = msgspec.field(default=None, name="7685")
+    upcoming_earnings: str | None = msgspec.field(default=None, name="7686")
+    upcoming_misc_event: str | None = msgspec.field(default=None, name="7687")
+    recent_analyst_meeting: str | None = msgspec.field(default=None, name="7688")
+    recent_earnings: str | None = msgspec.field(default=None, name="7689")
+    recent_misc_event: str | None = msgspec.field(default=None, name="7690")
+    prob_max_return: str | None = msgspec.field(default=None, name="7694")
+    break_even: str | None = msgspec.field(default=None, name="7695")
+    spx_delta: str | None = msgspec.field(default=None, name="7696")
+    futures_open_interest: str | None = msgspec.field(default=None, name="7697")
+    last_yield: str | None = msgspec.field(default=None, name="7698")
+    bid_yield: str | None = msgspec.field(default=None, name="7699")
+    prob_max_return_2: str | None = msgspec.field(default=None, name="7700")
+    prob_max_loss: str | None = msgspec.field(default=None, name="7702")
+    profit_probability: str | None = msgspec.field(default=None, name="7703")
+    organization_type: str | None = msgspec.field(default=None, name="7704")
+    debt_class: str | None = msgspec.field(default=None, name="7705")
+    ratings: str | None = msgspec.field(default=None, name="7706")
+    bond_state_code: str | None = msgspec.field(default=None, name="7707")
+    bond_type: str | None = msgspec.field(default=None, name="7708")
+    last_trading_date: str | None = msgspec.field(default=None, name="7714")
+    issue_date: str | None = msgspec.field(default=None, name="7715")
+    beta: str | None = msgspec.field(default=None, name="7718")
+    ask_yield: str | None = msgspec.field(default=None, name="7720")
+    price_ema_50: str | None = msgspec.field(default=None, name="7724")
+    prior_close: str | None = msgspec.field(default=None, name="7741")
+    volume_long: str | None = msgspec.field(default=None, name="7762")
+    has_trading_permissions: str | None = msgspec.field(default=None, name="7768")
+    stock_type: str | None = msgspec.field(default=None, name="7899")
+    daily_pnl_raw: str | None = msgspec.field(default=None, name="7920")
+    cost_basis_raw: str | None = msgspec.field(default=None, name="7921")
+    rebate_rate: str | None = msgspec.field(default=None, name="7943")
 
 
 class Unsubscribed(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/marketdata/unsubscribeall``."""
 
-    unsubscribed: Maybe[bool] = UNSET
+    unsubscribed: bool | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "DeliveryDevice",
@@ -30,10 +30,10 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
         ui_id: id as it is shown (``UI``).
     """
 
-    active: Maybe[int] = msgspec.field(default=UNSET, name="A")
-    device_id: Maybe[str] = msgspec.field(default=UNSET, name="I")
-    name: Maybe[str] = msgspec.field(default=UNSET, name="NM")
-    ui_id: Maybe[str] = msgspec.field(default=UNSET, name="UI")
+    active: int | None = msgspec.field(default=None, name="A")
+    device_id: str | None = msgspec.field(default=None, name="I")
+    name: str | None = msgspec.field(default=None, name="NM")
+    ui_id: str | None = msgspec.field(default=None, name="UI")
 
 
 class DeliveryOptions(Model, frozen=True, kw_only=True):
@@ -44,8 +44,8 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
         email: 1 where e-mail is on (``M``).
     """
 
-    devices: Maybe[list[DeliveryDevice]] = msgspec.field(default=UNSET, name="E")
-    email: Maybe[int] = msgspec.field(default=UNSET, name="M")
+    devices: list[DeliveryDevice] | None = msgspec.field(default=None, name="E")
+    email: int | None = msgspec.field(default=None, name="M")
 
 
 class FyiReceipt(Model, frozen=True, kw_only=True):
@@ -56,8 +56,8 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
         v: 1 where it was accepted.
     """
 
-    t: Maybe[int] = msgspec.field(default=UNSET, name="T")
-    v: Maybe[int] = msgspec.field(default=UNSET, name="V")
+    t: int | None = msgspec.field(default=None, name="T")
+    v: int | None = msgspec.field(default=None, name="V")
 
 
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
@@ -68,8 +68,8 @@ class FyiDisclaimer(Model, frozen=True, kw_only=True):
         type_code: kind of notification (``FC``).
     """
 
-    text: Maybe[str] = msgspec.field(default=UNSET, name="DT")
-    type_code: Maybe[str] = msgspec.field(default=UNSET, name="FC")
+    text: str | None = msgspec.field(default=None, name="DT")
+    type_code: str | None = msgspec.field(default=None, name="FC")
 
 
 class Fyi(Model, frozen=True, kw_only=True):
@@ -83,13 +83,13 @@ class Fyi(Model, frozen=True, kw_only=True):
         read: 1 where it was read (``R``).
     """
 
-    date: Maybe[str] = msgspec.field(default=UNSET, name="D")
-    type_code: Maybe[str] = msgspec.field(default=UNSET, name="FC")
-    ht: Maybe[int] = msgspec.field(default=UNSET, name="HT")
-    id: Maybe[str] = msgspec.field(default=UNSET, name="ID")
-    body: Maybe[str] = msgspec.field(default=UNSET, name="MD")
-    subject: Maybe[str] = msgspec.field(default=UNSET, name="MS")
-    read: Maybe[int] = msgspec.field(default=UNSET, name="R")
+    date: str | None = msgspec.field(default=None, name="D")
+    type_code: str | None = msgspec.field(default=None, name="FC")
+    ht: int | None = msgspec.field(default=None, name="HT")
+    id: str | None = msgspec.field(default=None, name="ID")
+    body: str | None = msgspec.field(default=None, name="MD")
+    subject: str | None = msgspec.field(default=None, name="MS")
+    read: int | None = msgspec.field(default=None, name="R")
 
 
 class FyiReadState(Model, frozen=True, kw_only=True):
@@ -99,8 +99,8 @@ class FyiReadState(Model, frozen=True, kw_only=True):
         read: 1 where it was read (``R``).
     """
 
-    id: Maybe[str] = msgspec.field(default=UNSET, name="ID")
-    read: Maybe[int] = msgspec.field(default=UNSET, name="R")
+    id: str | None = msgspec.field(default=None, name="ID")
+    read: int | None = msgspec.field(default=None, name="R")
 
 
 class FyiRead(Model, frozen=True, kw_only=True):
@@ -112,9 +112,9 @@ class FyiRead(Model, frozen=True, kw_only=True):
         v: 1 where it was accepted.
     """
 
-    notification: Maybe[FyiReadState] = msgspec.field(default=UNSET, name="P")
-    t: Maybe[int] = msgspec.field(default=UNSET, name="T")
-    v: Maybe[int] = msgspec.field(default=UNSET, name="V")
+    notification: FyiReadState | None = msgspec.field(default=None, name="P")
+    t: int | None = msgspec.field(default=None, name="T")
+    v: int | None = msgspec.field(default=None, name="V")
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
@@ -128,11 +128,11 @@ class FyiSetting(Model, frozen=True, kw_only=True):
         disclaimer_read: 1 where the disclaimer was read (``H``).
     """
 
-    active: Maybe[int] = msgspec.field(default=UNSET, name="A")
-    type_code: Maybe[str] = msgspec.field(default=UNSET, name="FC")
-    description: Maybe[str] = msgspec.field(default=UNSET, name="FD")
-    title: Maybe[str] = msgspec.field(default=UNSET, name="FN")
-    disclaimer_read: Maybe[int] = msgspec.field(default=UNSET, name="H")
+    active: int | None = msgspec.field(default=None, name="A")
+    type_code: str | None = msgspec.field(default=None, name="FC")
+    description: str | None = msgspec.field(default=None, name="FD")
+    title: str | None = msgspec.field(default=None, name="FN")
+    disclaimer_read: int | None = msgspec.field(default=None, name="H")
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):
@@ -142,4 +142,4 @@ class UnreadFyis(Model, frozen=True, kw_only=True):
         unread: how many are unread (``BN``).
     """
 
-    unread: Maybe[int] = msgspec.field(default=UNSET, name="BN")
+    unread: int | None = msgspec.field(default=None, name="BN")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from ._secret import shown
 
 __all__ = [
@@ -21,10 +21,10 @@ __all__ = [
 class AccessToken(Model, frozen=True, kw_only=True):
     """Answer to ``POST /oauth/access_token``."""
 
-    is_true: Maybe[bool] = UNSET
-    oauth_token: Maybe[str] = UNSET
-    oauth_token_secret: Maybe[str] = UNSET
-    is_paper: Maybe[bool] = UNSET
+    is_true: bool | None = None
+    oauth_token: str | None = None
+    oauth_token_secret: str | None = None
+    is_paper: bool | None = None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "oauth_token", "oauth_token_secret")
@@ -37,12 +37,12 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
         live_session_token_expiration_ms: epoch milliseconds (``live_session_token_expiration``).
     """
 
-    diffie_hellman_challenge: Maybe[str] = UNSET
-    live_session_token_expiration_ms: Maybe[int] = msgspec.field(
-        default=UNSET, name="live_session_token_expiration"
+    diffie_hellman_challenge: str | None = None
+    live_session_token_expiration_ms: int | None = msgspec.field(
+        default=None, name="live_session_token_expiration"
     )
-    live_session_token_signature: Maybe[str] = UNSET
-    diffie_hellman_response: Maybe[str] = UNSET
+    live_session_token_signature: str | None = None
+    diffie_hellman_response: str | None = None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(
@@ -56,7 +56,7 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
 class RequestToken(Model, frozen=True, kw_only=True):
     """Answer to ``POST /oauth/request_token``."""
 
-    oauth_token: Maybe[str] = UNSET
+    oauth_token: str | None = None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "oauth_token")
@@ -65,12 +65,12 @@ class RequestToken(Model, frozen=True, kw_only=True):
 class Token(Model, frozen=True, kw_only=True):
     """Answer to ``POST /oauth2/api/v1/token``."""
 
-    access_token: Maybe[str] = UNSET
-    expires_in: Maybe[int] = UNSET
-    id_token: Maybe[str] = UNSET
-    refresh_token: Maybe[str] = UNSET
-    scope: Maybe[str] = UNSET
-    token_type: Maybe[str] = UNSET
+    access_token: str | None = None
+    expires_in: int | None = None
+    id_token: str | None = None
+    refresh_token: str | None = None
+    scope: str | None = None
+    token_type: str | None = None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "access_token", "id_token", "refresh_token")

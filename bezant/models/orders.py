@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 from .common import Number
 
 __all__ = [
@@ -64,62 +64,62 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         total_cash_size: money ordered.
     """
 
-    account: Maybe[str] = UNSET
-    alert_active: Maybe[int] = UNSET
-    allowed_duplicate_opposite: Maybe[bool] = UNSET
-    available_chart_periods: Maybe[str] = UNSET
-    average_price: Maybe[Decimal] = UNSET
-    cannot_cancel_order: Maybe[bool] = UNSET
-    child_order_type: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
-    contract_description_1: Maybe[str] = UNSET
-    cum_fill: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = UNSET
-    deactivate_order: Maybe[bool] = UNSET
-    editable_fields: Maybe[str] = UNSET
-    exit_strategy_chart_description: Maybe[str] = UNSET
-    exit_strategy_display_price: Maybe[str] = UNSET
-    exit_strategy_tool_availability: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    option_acct: Maybe[str] = UNSET
-    order_ccp_status: Maybe[str] = UNSET
-    order_clearing_account: Maybe[str] = UNSET
-    order_description: Maybe[str] = UNSET
-    order_description_with_contract: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_not_editable: Maybe[bool] = UNSET
-    order_status: Maybe[str] = UNSET
-    order_status_description: Maybe[str] = UNSET
-    order_time: Maybe[str] = UNSET
-    order_type: Maybe[str] = UNSET
-    request_id: Maybe[str] = UNSET
-    sec_type: Maybe[str] = UNSET
-    server_id: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    size: Maybe[Decimal] = UNSET
-    size_and_fills: Maybe[str] = UNSET
-    sub_type: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    time_in_force: Maybe[str] = msgspec.field(default=UNSET, name="tif")
-    total_size: Maybe[Decimal] = UNSET
-    price: Maybe[Decimal] = UNSET
-    background_color: Maybe[str] = msgspec.field(default=UNSET, name="bg_color")
-    foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fg_color")
-    all_or_none: Maybe[bool] = UNSET
-    average_fill_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avg_fill_price")
-    clearing_id: Maybe[str] = UNSET
-    clearing_name: Maybe[str] = UNSET
-    fill_price: Maybe[Decimal] = UNSET
-    filled_quantity: Maybe[Decimal] = UNSET
-    is_event_trading: Maybe[str] = UNSET
-    last_fill_price: Maybe[Decimal] = UNSET
-    order_desc: Maybe[str] = UNSET
-    outside_rth: Maybe[bool] = UNSET
-    remaining_quantity: Maybe[Decimal] = UNSET
-    total_cash_size: Maybe[Decimal] = UNSET
-    use_price_mgmt_algo: Maybe[bool] = UNSET
+    account: str | None = None
+    alert_active: int | None = None
+    allowed_duplicate_opposite: bool | None = None
+    available_chart_periods: str | None = None
+    average_price: Decimal | None = None
+    cannot_cancel_order: bool | None = None
+    child_order_type: str | None = None
+    company_name: str | None = None
+    conid: int | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    contract_description_1: str | None = None
+    cum_fill: Decimal | None = None
+    currency: str | None = None
+    deactivate_order: bool | None = None
+    editable_fields: str | None = None
+    exit_strategy_chart_description: str | None = None
+    exit_strategy_display_price: str | None = None
+    exit_strategy_tool_availability: str | None = None
+    listing_exchange: str | None = None
+    option_acct: str | None = None
+    order_ccp_status: str | None = None
+    order_clearing_account: str | None = None
+    order_description: str | None = None
+    order_description_with_contract: str | None = None
+    order_id: int | None = None
+    order_not_editable: bool | None = None
+    order_status: str | None = None
+    order_status_description: str | None = None
+    order_time: str | None = None
+    order_type: str | None = None
+    request_id: str | None = None
+    sec_type: str | None = None
+    server_id: str | None = None
+    side: str | None = None
+    size: Decimal | None = None
+    size_and_fills: str | None = None
+    sub_type: str | None = None
+    symbol: str | None = None
+    time_in_force: str | None = msgspec.field(default=None, name="tif")
+    total_size: Decimal | None = None
+    price: Decimal | None = None
+    background_color: str | None = msgspec.field(default=None, name="bg_color")
+    foreground_color: str | None = msgspec.field(default=None, name="fg_color")
+    all_or_none: bool | None = None
+    average_fill_price: Decimal | None = msgspec.field(default=None, name="avg_fill_price")
+    clearing_id: str | None = None
+    clearing_name: str | None = None
+    fill_price: Decimal | None = None
+    filled_quantity: Decimal | None = None
+    is_event_trading: str | None = None
+    last_fill_price: Decimal | None = None
+    order_desc: str | None = None
+    outside_rth: bool | None = None
+    remaining_quantity: Decimal | None = None
+    total_cash_size: Decimal | None = None
+    use_price_mgmt_algo: bool | None = None
 
 
 class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
@@ -161,52 +161,52 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         parent_id: the order that this one waits for.
     """
 
-    account: Maybe[str] = UNSET
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acct")
-    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    background_color: Maybe[str] = msgspec.field(default=UNSET, name="bgColor")
-    cash_ccy: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
-    description1: Maybe[str] = UNSET
-    description2: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fgColor")
-    filled_quantity: Maybe[Decimal] = UNSET
-    is_event_trading: Maybe[str] = UNSET
-    last_execution_time: Maybe[str] = UNSET
-    last_execution_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastExecutionTime_r")
-    listing_exchange: Maybe[str] = UNSET
-    order_description: Maybe[str] = msgspec.field(default=UNSET, name="orderDesc")
-    order_id: Maybe[int] = UNSET
-    order_type: Maybe[str] = UNSET
-    order_cancellation_by_system_reason: Maybe[str] = msgspec.field(
-        default=UNSET, name="order_cancellation_by_system_reason"
+    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="acct")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    background_color: str | None = msgspec.field(default=None, name="bgColor")
+    cash_ccy: str | None = None
+    company_name: str | None = None
+    conid: int | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    description1: str | None = None
+    description2: str | None = None
+    exchange: str | None = None
+    foreground_color: str | None = msgspec.field(default=None, name="fgColor")
+    filled_quantity: Decimal | None = None
+    is_event_trading: str | None = None
+    last_execution_time: str | None = None
+    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
+    listing_exchange: str | None = None
+    order_description: str | None = msgspec.field(default=None, name="orderDesc")
+    order_id: int | None = None
+    order_type: str | None = None
+    order_cancellation_by_system_reason: str | None = msgspec.field(
+        default=None, name="order_cancellation_by_system_reason"
     )
-    order_ccp_status: Maybe[str] = msgspec.field(default=UNSET, name="order_ccp_status")
-    orig_order_type: Maybe[str] = UNSET
-    price: Maybe[Decimal] = UNSET
-    remaining_quantity: Maybe[Decimal] = UNSET
-    sec_type: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    size_and_fills: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
-    supports_tax_opt: Maybe[str] = UNSET
-    tax_optimizer_id: Maybe[str] = UNSET
-    ticker: Maybe[str] = UNSET
-    time_in_force: Maybe[str] = UNSET
-    total_cash_size: Maybe[Decimal] = UNSET
-    total_size: Maybe[Decimal] = UNSET
-    order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
-    parent_id: Maybe[int] = UNSET
+    order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
+    orig_order_type: str | None = None
+    price: Decimal | None = None
+    remaining_quantity: Decimal | None = None
+    sec_type: str | None = None
+    side: str | None = None
+    size_and_fills: str | None = None
+    status: str | None = None
+    supports_tax_opt: str | None = None
+    tax_optimizer_id: str | None = None
+    ticker: str | None = None
+    time_in_force: str | None = None
+    total_cash_size: Decimal | None = None
+    total_size: Decimal | None = None
+    order_ref: str | None = msgspec.field(default=None, name="order_ref")
+    parent_id: int | None = None
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/account/orders``."""
 
-    orders: Maybe[list[LiveOrder]] = UNSET
-    snapshot: Maybe[bool] = UNSET
+    orders: list[LiveOrder] | None = None
+    snapshot: bool | None = None
 
 
 class Trade(Model, frozen=True, kw_only=True):
@@ -234,34 +234,34 @@ class Trade(Model, frozen=True, kw_only=True):
         trade_time_ms: epoch milliseconds (``trade_time_r``).
     """
 
-    account: Maybe[str] = UNSET
-    account_code: Maybe[str] = msgspec.field(default=UNSET, name="accountCode")
-    account_allocation_name: Maybe[str] = UNSET
-    clearing_id: Maybe[str] = UNSET
-    clearing_name: Maybe[str] = UNSET
-    commission: Maybe[Decimal] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidEx")
-    contract_description_1: Maybe[str] = UNSET
-    exchange: Maybe[str] = UNSET
-    execution_id: Maybe[str] = UNSET
-    is_event_trading: Maybe[str] = UNSET
-    liquidation_trade: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    net_amount: Maybe[Decimal] = UNSET
-    order_description: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_ref: Maybe[str] = UNSET
-    price: Maybe[Decimal] = UNSET
-    sec_type: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    size: Maybe[Decimal] = UNSET
-    submitter: Maybe[str] = UNSET
-    supports_tax_opt: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    trade_time: Maybe[str] = UNSET
-    trade_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="trade_time_r")
+    account: str | None = None
+    account_code: str | None = msgspec.field(default=None, name="accountCode")
+    account_allocation_name: str | None = None
+    clearing_id: str | None = None
+    clearing_name: str | None = None
+    commission: Decimal | None = None
+    company_name: str | None = None
+    conid: int | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidEx")
+    contract_description_1: str | None = None
+    exchange: str | None = None
+    execution_id: str | None = None
+    is_event_trading: str | None = None
+    liquidation_trade: str | None = None
+    listing_exchange: str | None = None
+    net_amount: Decimal | None = None
+    order_description: str | None = None
+    order_id: int | None = None
+    order_ref: str | None = None
+    price: Decimal | None = None
+    sec_type: str | None = None
+    side: str | None = None
+    size: Decimal | None = None
+    submitter: str | None = None
+    supports_tax_opt: str | None = None
+    symbol: str | None = None
+    trade_time: str | None = None
+    trade_time_ms: int | None = msgspec.field(default=None, name="trade_time_r")
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
@@ -275,12 +275,12 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
         order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
     """
 
-    account: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    msg: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    encrypt_message: Maybe[str] = UNSET
-    order_status: Maybe[str] = UNSET
+    account: str | None = None
+    conid: int | None = None
+    msg: str | None = None
+    order_id: int | None = None
+    encrypt_message: str | None = None
+    order_status: str | None = None
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
@@ -291,8 +291,8 @@ class OrderAllocation(Model, frozen=True, kw_only=True):
         amount: how much.
     """
 
-    account: str | UnsetType = UNSET
-    amount: Number | UnsetType = UNSET
+    account: str | None = None
+    amount: Number | None = None
 
 
 class AllocationProfile(Model, frozen=True, kw_only=True):
@@ -302,14 +302,14 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
         alloc_type: such as ``SHARE``, ``CASH``.
     """
 
-    alloc_type: str | UnsetType = UNSET
-    allocations: list[OrderAllocation] | UnsetType = UNSET
+    alloc_type: str | None = None
+    allocations: list[OrderAllocation] | None = None
 
 
 class OrderPayload(Model, frozen=True, kw_only=True):
     """Body of ``POST /iserver/account/{accountId}/order/{orderId}``."""
 
-    allocation_profile: AllocationProfile | UnsetType = UNSET
+    allocation_profile: AllocationProfile | None = None
 
 
 class OrderReply(Model, frozen=True, kw_only=True):
@@ -331,25 +331,25 @@ class OrderReply(Model, frozen=True, kw_only=True):
         parent_order_id: the order that this one waits for.
     """
 
-    encrypt_message: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_status: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    is_suppressed: Maybe[bool] = msgspec.field(default=UNSET, name="isSuppressed")
-    message: Maybe[list[str]] = UNSET
-    message_ids: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageIds")
-    dismissable: Maybe[list[Any]] = UNSET
-    message_id: Maybe[str] = msgspec.field(default=UNSET, name="messageId")
-    options: Maybe[list[str]] = UNSET
-    order_id_: Maybe[int] = msgspec.field(default=UNSET, name="orderId")
-    prompt: Maybe[bool] = UNSET
-    request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
-    text: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
-    message_options: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageOptions")
-    error: Maybe[str] = UNSET
-    local_order_id: Maybe[str] = UNSET
-    parent_order_id: Maybe[int] = UNSET
+    encrypt_message: str | None = None
+    order_id: int | None = None
+    order_status: str | None = None
+    id: str | None = None
+    is_suppressed: bool | None = msgspec.field(default=None, name="isSuppressed")
+    message: list[str] | None = None
+    message_ids: list[str] | None = msgspec.field(default=None, name="messageIds")
+    dismissable: list[Any] | None = None
+    message_id: str | None = msgspec.field(default=None, name="messageId")
+    options: list[str] | None = None
+    order_id_: int | None = msgspec.field(default=None, name="orderId")
+    prompt: bool | None = None
+    request_id: str | None = msgspec.field(default=None, name="reqId")
+    text: str | None = None
+    type: str | None = None
+    message_options: list[str] | None = msgspec.field(default=None, name="messageOptions")
+    error: str | None = None
+    local_order_id: str | None = None
+    parent_order_id: int | None = None
 
 
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
@@ -395,41 +395,41 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         deactivated: save the order without sending it.
     """
 
-    account_id: str | UnsetType = msgspec.field(default=UNSET, name="acctId")
-    all_or_none: bool | UnsetType = UNSET
-    aux_price: Number | UnsetType = UNSET
-    client_order_id: str | UnsetType = msgspec.field(default=UNSET, name="cOID")
-    cash_quantity: Number | UnsetType = msgspec.field(default=UNSET, name="cashQty")
-    conid: int | UnsetType = UNSET
-    conid_ex: str | UnsetType = msgspec.field(default=UNSET, name="conidex")
-    ext_operator: str | UnsetType = UNSET
-    is_currency_conversion: bool | UnsetType = msgspec.field(default=UNSET, name="isCcyConv")
-    is_single_group: bool | UnsetType = UNSET
-    json_payload: OrderPayload | UnsetType = UNSET
-    listing_exchange: str | UnsetType = UNSET
-    manual_indicator: bool | UnsetType = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctId")
+    all_or_none: bool | None = None
+    aux_price: Number | None = None
+    client_order_id: str | None = msgspec.field(default=None, name="cOID")
+    cash_quantity: Number | None = msgspec.field(default=None, name="cashQty")
+    conid: int | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    ext_operator: str | None = None
+    is_currency_conversion: bool | None = msgspec.field(default=None, name="isCcyConv")
+    is_single_group: bool | None = None
+    json_payload: OrderPayload | None = None
+    listing_exchange: str | None = None
+    manual_indicator: bool | None = None
     order_type: str
-    outside_rth: bool | UnsetType = msgspec.field(default=UNSET, name="outsideRTH")
-    parent_id: str | UnsetType = UNSET
-    price: Number | UnsetType = UNSET
-    quantity: Number | UnsetType = UNSET
-    referrer: str | UnsetType = UNSET
-    sec_type: str | UnsetType = UNSET
+    outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
+    parent_id: str | None = None
+    price: Number | None = None
+    quantity: Number | None = None
+    referrer: str | None = None
+    sec_type: str | None = None
     side: str
-    strategy: str | UnsetType = UNSET
-    strategy_parameters: dict[str, Any] | UnsetType = UNSET
-    tax_optimizer_id: str | UnsetType = UNSET
-    ticker: str | UnsetType = UNSET
+    strategy: str | None = None
+    strategy_parameters: dict[str, Any] | None = None
+    tax_optimizer_id: str | None = None
+    ticker: str | None = None
     time_in_force: str = msgspec.field(name="tif")
-    trailing_amount: Number | UnsetType = msgspec.field(default=UNSET, name="trailingAmt")
-    trailing_type: str | UnsetType = UNSET
-    use_adaptive: bool | UnsetType = UNSET
-    fx_quantity: Number | UnsetType = msgspec.field(default=UNSET, name="fxQty")
-    allocation_method: str | UnsetType = UNSET
-    manual_order_time: int | UnsetType = UNSET
-    customer_account: str | UnsetType = UNSET
-    is_pro_customer: bool | UnsetType = UNSET
-    deactivated: bool | UnsetType = UNSET
+    trailing_amount: Number | None = msgspec.field(default=None, name="trailingAmt")
+    trailing_type: str | None = None
+    use_adaptive: bool | None = None
+    fx_quantity: Number | None = msgspec.field(default=None, name="fxQty")
+    allocation_method: str | None = None
+    manual_order_time: int | None = None
+    customer_account: str | None = None
+    is_pro_customer: bool | None = None
+    deactivated: bool | None = None
 
 
 class PreviewAmount(Model, frozen=True, kw_only=True):
@@ -439,17 +439,17 @@ class PreviewAmount(Model, frozen=True, kw_only=True):
         amount: how much.
     """
 
-    amount: Maybe[str] = UNSET
-    commission: Maybe[str] = UNSET
-    total: Maybe[str] = UNSET
+    amount: str | None = None
+    commission: str | None = None
+    total: str | None = None
 
 
 class PreviewFigure(Model, frozen=True, kw_only=True):
     """A figure before the order, its change, and after the order."""
 
-    after: Maybe[str] = UNSET
-    change: Maybe[str] = UNSET
-    current: Maybe[str] = UNSET
+    after: str | None = None
+    change: str | None = None
+    current: str | None = None
 
 
 class OrderPreview(Model, frozen=True, kw_only=True):
@@ -460,16 +460,16 @@ class OrderPreview(Model, frozen=True, kw_only=True):
         position: how much is held; negative when short.
     """
 
-    amount: Maybe[PreviewAmount] = UNSET
-    equity: Maybe[PreviewFigure] = UNSET
-    error: Maybe[str] = UNSET
-    initial: Maybe[PreviewFigure] = UNSET
-    maintenance: Maybe[PreviewFigure] = UNSET
-    position: Maybe[PreviewFigure] = UNSET
-    warn: Maybe[str] = UNSET
+    amount: PreviewAmount | None = None
+    equity: PreviewFigure | None = None
+    error: str | None = None
+    initial: PreviewFigure | None = None
+    maintenance: PreviewFigure | None = None
+    position: PreviewFigure | None = None
+    warn: str | None = None
 
 
 class Status(Model, frozen=True, kw_only=True):
     """Answer to ``POST /iserver/questions/suppress``."""
 
-    status: Maybe[str] = UNSET
+    status: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from ._portfolio import Account
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
 class AllocationSplit(Model, frozen=True, kw_only=True):
     """Market value of long and short positions, by class."""
 
-    long: Maybe[dict[str, Decimal]] = UNSET
-    short: Maybe[dict[str, Decimal]] = UNSET
+    long: dict[str, Decimal] | None = None
+    short: dict[str, Decimal] | None = None
 
 
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
@@ -40,24 +40,24 @@ class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
     """
 
-    asset_class: Maybe[AllocationSplit] = UNSET
-    group: Maybe[AllocationSplit] = UNSET
-    sector: Maybe[AllocationSplit] = UNSET
+    asset_class: AllocationSplit | None = None
+    group: AllocationSplit | None = None
+    sector: AllocationSplit | None = None
 
 
 class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `SubaccountPage`."""
 
-    page_num: Maybe[int] = UNSET
-    page_size: Maybe[int] = UNSET
-    total: Maybe[int] = UNSET
+    page_num: int | None = None
+    page_size: int | None = None
+    total: int | None = None
 
 
 class SubaccountPage(Model, frozen=True, kw_only=True):
     """Answer to ``GET /portfolio/subaccounts2``."""
 
-    metadata: Maybe[SubaccountPaging] = UNSET
-    subaccounts: Maybe[list[Account]] = UNSET
+    metadata: SubaccountPaging | None = None
+    subaccounts: list[Account] | None = None
 
 
 class ComboLeg(Model, frozen=True, kw_only=True):
@@ -67,8 +67,8 @@ class ComboLeg(Model, frozen=True, kw_only=True):
         conid: IBKR's id of the contract.
     """
 
-    conid: Maybe[int] = UNSET
-    ratio: Maybe[int] = UNSET
+    conid: int | None = None
+    ratio: int | None = None
 
 
 class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -94,35 +94,35 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
-    asset_class: Maybe[str] = UNSET
-    average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgCost")
-    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    con_exch_map: Maybe[list[Any]] = UNSET
-    conid: Maybe[int] = UNSET
-    contract_description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
-    currency: Maybe[str] = UNSET
-    exchs: Any = UNSET
-    exercise_style: Maybe[str] = UNSET
-    expiry: Maybe[str] = UNSET
-    market_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktPrice")
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktValue")
-    multiplier: Maybe[Decimal] = UNSET
-    position: Maybe[Decimal] = UNSET
-    put_or_call: Maybe[str] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    strike: Maybe[Decimal] = UNSET
-    underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
-    unrealized_pnl: Maybe[Decimal] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctId")
+    asset_class: str | None = None
+    average_cost: Decimal | None = msgspec.field(default=None, name="avgCost")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    con_exch_map: list[Any] | None = None
+    conid: int | None = None
+    contract_description: str | None = msgspec.field(default=None, name="contractDesc")
+    currency: str | None = None
+    exchs: Any = None
+    exercise_style: str | None = None
+    expiry: str | None = None
+    market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
+    market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
+    multiplier: Decimal | None = None
+    position: Decimal | None = None
+    put_or_call: str | None = None
+    realized_pnl: Decimal | None = None
+    strike: Decimal | None = None
+    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    unrealized_pnl: Decimal | None = None
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
     """Answer to ``GET /portfolio/{accountId}/combo/positions``."""
 
-    description: Maybe[str] = UNSET
-    legs: Maybe[list[ComboLeg]] = UNSET
-    name: Maybe[str] = UNSET
-    positions: Maybe[list[ComboLegPosition]] = UNSET
+    description: str | None = None
+    legs: list[ComboLeg] | None = None
+    name: str | None = None
+    positions: list[ComboLegPosition] | None = None
 
 
 class LedgerRow(Model, frozen=True, kw_only=True):
@@ -136,43 +136,43 @@ class LedgerRow(Model, frozen=True, kw_only=True):
         key: such as ``LedgerList``.
     """
 
-    account_code: Maybe[str] = msgspec.field(default=UNSET, name="acctcode")
-    cashbalance: Maybe[Decimal] = UNSET
-    cashbalancefxsegment: Maybe[Decimal] = UNSET
-    commoditymarketvalue: Maybe[Decimal] = UNSET
-    corporatebondsmarketvalue: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = UNSET
-    dividends: Maybe[Decimal] = UNSET
-    exchangerate: Maybe[Decimal] = UNSET
-    funds: Maybe[Decimal] = UNSET
-    futuremarketvalue: Maybe[Decimal] = UNSET
-    futureoptionmarketvalue: Maybe[Decimal] = UNSET
-    futuresonlypnl: Maybe[Decimal] = UNSET
-    interest: Maybe[Decimal] = UNSET
-    issueroptionsmarketvalue: Maybe[Decimal] = UNSET
-    key: Maybe[str] = UNSET
-    moneyfunds: Maybe[Decimal] = UNSET
-    netliquidationvalue: Maybe[Decimal] = UNSET
-    realizedpnl: Maybe[Decimal] = UNSET
-    secondkey: Maybe[str] = UNSET
-    sessionid: Maybe[int] = UNSET
-    settledcash: Maybe[Decimal] = UNSET
-    severity: Maybe[int] = UNSET
-    stockmarketvalue: Maybe[Decimal] = UNSET
-    stockoptionmarketvalue: Maybe[Decimal] = UNSET
-    tbillsmarketvalue: Maybe[Decimal] = UNSET
-    tbondsmarketvalue: Maybe[Decimal] = UNSET
-    timestamp: Maybe[int] = UNSET
-    unrealizedpnl: Maybe[Decimal] = UNSET
-    warrantsmarketvalue: Maybe[Decimal] = UNSET
-    cryptocurrencyvalue: Maybe[Decimal] = UNSET
-    endofbundle: Maybe[int] = UNSET
+    account_code: str | None = msgspec.field(default=None, name="acctcode")
+    cashbalance: Decimal | None = None
+    cashbalancefxsegment: Decimal | None = None
+    commoditymarketvalue: Decimal | None = None
+    corporatebondsmarketvalue: Decimal | None = None
+    currency: str | None = None
+    dividends: Decimal | None = None
+    exchangerate: Decimal | None = None
+    funds: Decimal | None = None
+    futuremarketvalue: Decimal | None = None
+    futureoptionmarketvalue: Decimal | None = None
+    futuresonlypnl: Decimal | None = None
+    interest: Decimal | None = None
+    issueroptionsmarketvalue: Decimal | None = None
+    key: str | None = None
+    moneyfunds: Decimal | None = None
+    netliquidationvalue: Decimal | None = None
+    realizedpnl: Decimal | None = None
+    secondkey: str | None = None
+    sessionid: int | None = None
+    settledcash: Decimal | None = None
+    severity: int | None = None
+    stockmarketvalue: Decimal | None = None
+    stockoptionmarketvalue: Decimal | None = None
+    tbillsmarketvalue: Decimal | None = None
+    tbondsmarketvalue: Decimal | None = None
+    timestamp: int | None = None
+    unrealizedpnl: Decimal | None = None
+    warrantsmarketvalue: Decimal | None = None
+    cryptocurrencyvalue: Decimal | None = None
+    endofbundle: int | None = None
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
     """Answer to ``POST /portfolio/{accountId}/positions/invalidate``."""
 
-    message: Maybe[str] = UNSET
+    message: str | None = None
 
 
 class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
@@ -184,12 +184,12 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
         timestamp_ms: epoch milliseconds (``timestamp``).
     """
 
-    amount: Maybe[Decimal] = UNSET
-    currency: Maybe[str] = UNSET
-    is_null: Maybe[bool] = UNSET
-    severity: Maybe[int] = UNSET
-    timestamp_ms: Maybe[int] = msgspec.field(default=UNSET, name="timestamp")
-    value: Maybe[str] = UNSET
+    amount: Decimal | None = None
+    currency: str | None = None
+    is_null: bool | None = None
+    severity: int | None = None
+    timestamp_ms: int | None = msgspec.field(default=None, name="timestamp")
+    value: str | None = None
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -210,20 +210,20 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held.
     """
 
-    asset_class: Maybe[str] = UNSET
-    average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgCost")
-    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    conid: Maybe[int] = UNSET
-    currency: Maybe[str] = UNSET
-    description: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    is_last_to_loq: Maybe[bool] = UNSET
-    market_price: Maybe[Decimal] = UNSET
-    market_value: Maybe[Decimal] = UNSET
-    model: Maybe[str] = UNSET
-    position: Maybe[Decimal] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    sec_type: Maybe[str] = UNSET
-    sector: Maybe[str] = UNSET
-    timestamp: Maybe[int] = UNSET
-    unrealized_pnl: Maybe[Decimal] = UNSET
+    asset_class: str | None = None
+    average_cost: Decimal | None = msgspec.field(default=None, name="avgCost")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    conid: int | None = None
+    currency: str | None = None
+    description: str | None = None
+    group: str | None = None
+    is_last_to_loq: bool | None = None
+    market_price: Decimal | None = None
+    market_value: Decimal | None = None
+    model: str | None = None
+    position: Decimal | None = None
+    realized_pnl: Decimal | None = None
+    sec_type: str | None = None
+    sector: str | None = None
+    timestamp: int | None = None
+    unrealized_pnl: Decimal | None = None

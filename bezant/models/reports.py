@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 
 __all__ = [
     "AvailableStatementDatesData",
@@ -40,15 +40,13 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str
-    account_ids: list[str] | UnsetType = UNSET
-    crypto_consolidated: bool | UnsetType = msgspec.field(
-        default=UNSET, name="cryptoConsolIfAvailable"
-    )
+    account_ids: list[str] | None = None
+    crypto_consolidated: bool | None = msgspec.field(default=None, name="cryptoConsolIfAvailable")
     end_date: str
-    gzip: bool | UnsetType = UNSET
-    language: str | UnsetType = UNSET
-    mime_type: str | UnsetType = UNSET
-    multi_account_format: str | UnsetType = UNSET
+    gzip: bool | None = None
+    language: str | None = None
+    mime_type: str | None = None
+    multi_account_format: str | None = None
     start_date: str
 
 
@@ -60,23 +58,23 @@ class DailyStatementDates(Model, frozen=True, kw_only=True, rename="camel"):
         start_date: first day.
     """
 
-    end_date: Maybe[str] = UNSET
-    start_date: Maybe[str] = UNSET
+    end_date: str | None = None
+    start_date: str | None = None
 
 
 class StatementDates(Model, frozen=True, kw_only=True):
     """Part of `AvailableStatementDatesData`."""
 
-    annual: Maybe[list[str]] = UNSET
-    daily: Maybe[DailyStatementDates] = UNSET
-    monthly: Maybe[list[str]] = UNSET
+    annual: list[str] | None = None
+    daily: DailyStatementDates | None = None
+    monthly: list[str] | None = None
 
 
 class AvailableStatementDatesData(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AvailableStatements`."""
 
-    data_type: Maybe[str] = UNSET
-    value: Maybe[StatementDates] = UNSET
+    data_type: str | None = None
+    value: StatementDates | None = None
 
 
 class AvailableStatements(Model, frozen=True, kw_only=True):
@@ -86,7 +84,7 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[AvailableStatementDatesData] = UNSET
+    data: AvailableStatementDatesData | None = None
 
 
 class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
@@ -101,7 +99,7 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
     account_id: str
     format: str
-    gzip: bool | UnsetType = UNSET
+    gzip: bool | None = None
     type: str
     year: int
 
@@ -109,22 +107,22 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
 class TaxFormType(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `TaxForms`."""
 
-    formats: Maybe[list[str]] = UNSET
-    is_form: Maybe[bool] = UNSET
-    tax_form_name: Maybe[str] = UNSET
+    formats: list[str] | None = None
+    is_form: bool | None = None
+    tax_form_name: str | None = None
 
 
 class TaxForms(Model, frozen=True, kw_only=True):
     """Part of `AvailableTaxFormsData`."""
 
-    forms: Maybe[list[TaxFormType]] = UNSET
+    forms: list[TaxFormType] | None = None
 
 
 class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AvailableTaxForms`."""
 
-    data_type: Maybe[str] = UNSET
-    value: Maybe[TaxForms] = UNSET
+    data_type: str | None = None
+    value: TaxForms | None = None
 
 
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
@@ -134,7 +132,7 @@ class AvailableTaxForms(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[AvailableTaxFormsData] = UNSET
+    data: AvailableTaxFormsData | None = None
 
 
 class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel"):
@@ -149,15 +147,15 @@ class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel")
 
     account_id: str
     end_date: str
-    mime_type: str | UnsetType = UNSET
+    mime_type: str | None = None
     start_date: str
 
 
 class TradeConfirmationDates(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AvailableTradeConfirmations`."""
 
-    data_type: Maybe[str] = UNSET
-    value: Maybe[list[str]] = UNSET
+    data_type: str | None = None
+    value: list[str] | None = None
 
 
 class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
@@ -167,4 +165,4 @@ class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: Maybe[TradeConfirmationDates] = UNSET
+    data: TradeConfirmationDates | None = None

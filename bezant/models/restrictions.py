@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "CsvReceipt",
@@ -18,9 +18,9 @@ class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
         request_id: the request's id.
     """
 
-    message: Maybe[str] = UNSET
-    request_id: Maybe[int] = UNSET
-    success: Maybe[bool] = UNSET
+    message: str | None = None
+    request_id: int | None = None
+    success: bool | None = None
 
 
 class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):

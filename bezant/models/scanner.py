@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 
 __all__ = [
     "ScanCondition",
@@ -27,73 +27,73 @@ __all__ = [
 class ScannerFilterValue(Model, frozen=True, kw_only=True):
     """Part of `ScannerFilter`."""
 
-    default: Maybe[bool] = UNSET
-    vendor: Maybe[dict[str, Any]] = UNSET
+    default: bool | None = None
+    vendor: dict[str, Any] | None = None
 
 
 class ScannerFilter(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    code: Maybe[str] = UNSET
-    combo_values: Maybe[list[ScannerFilterValue]] = UNSET
-    display_name: Maybe[str] = UNSET
-    group: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    code: str | None = None
+    combo_values: list[ScannerFilterValue] | None = None
+    display_name: str | None = None
+    group: str | None = None
+    type: str | None = None
 
 
 class ScannerInstrument(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    display_name: Maybe[str] = UNSET
-    filters: Maybe[list[str]] = UNSET
-    type: Maybe[str] = UNSET
+    display_name: str | None = None
+    filters: list[str] | None = None
+    type: str | None = None
 
 
 class ScannerMarket(Model, frozen=True, kw_only=True):
     """Part of `ScannerCountry`."""
 
-    display_name: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    display_name: str | None = None
+    type: str | None = None
 
 
 class ScannerCountry(Model, frozen=True, kw_only=True):
     """Part of `ScannerRegion`."""
 
-    display_name: Maybe[str] = UNSET
-    locations: Maybe[list[ScannerMarket]] = UNSET
-    type: Maybe[str] = UNSET
+    display_name: str | None = None
+    locations: list[ScannerMarket] | None = None
+    type: str | None = None
 
 
 class ScannerRegion(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    display_name: Maybe[str] = UNSET
-    locations: Maybe[list[ScannerCountry]] = UNSET
-    type: Maybe[str] = UNSET
+    display_name: str | None = None
+    locations: list[ScannerCountry] | None = None
+    type: str | None = None
 
 
 class ScanType(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    code: Maybe[str] = UNSET
-    display_name: Maybe[str] = UNSET
-    instruments: Maybe[list[str]] = UNSET
+    code: str | None = None
+    display_name: str | None = None
+    instruments: list[str] | None = None
 
 
 class ScannerParameters(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/scanner/params``."""
 
-    filter_list: Maybe[list[ScannerFilter]] = UNSET
-    instrument_list: Maybe[list[ScannerInstrument]] = UNSET
-    location_tree: Maybe[list[ScannerRegion]] = UNSET
-    scan_type_list: Maybe[list[ScanType]] = UNSET
+    filter_list: list[ScannerFilter] | None = None
+    instrument_list: list[ScannerInstrument] | None = None
+    location_tree: list[ScannerRegion] | None = None
+    scan_type_list: list[ScanType] | None = None
 
 
 class ScanCondition(Model, frozen=True, kw_only=True):
     """A condition of a scan."""
 
-    code: str | UnsetType = UNSET
-    value: Any = UNSET
+    code: str | None = None
+    value: Any = None
 
 
 class ScanRow(Model, frozen=True, kw_only=True):
@@ -107,21 +107,21 @@ class ScanRow(Model, frozen=True, kw_only=True):
         symbol: the symbol.
     """
 
-    available_chart_periods: Maybe[str] = UNSET
-    column_name: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
-    conid: Maybe[int] = msgspec.field(default=UNSET, name="con_id")
-    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
-    contract_description_1: Maybe[str] = UNSET
-    listing_exchange: Maybe[str] = UNSET
-    sec_type: Maybe[str] = UNSET
-    server_id: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    scan_data: Maybe[str] = UNSET
+    available_chart_periods: str | None = None
+    column_name: str | None = None
+    company_name: str | None = None
+    conid: int | None = msgspec.field(default=None, name="con_id")
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    contract_description_1: str | None = None
+    listing_exchange: str | None = None
+    sec_type: str | None = None
+    server_id: str | None = None
+    symbol: str | None = None
+    scan_data: str | None = None
 
 
 class ScanResult(Model, frozen=True, kw_only=True):
     """Answer to ``POST /iserver/scanner/run``."""
 
-    contracts: Maybe[list[ScanRow]] = UNSET
-    scan_data_column_name: Maybe[str] = UNSET
+    contracts: list[ScanRow] | None = None
+    scan_data_column_name: str | None = None

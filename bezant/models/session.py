@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 
 __all__ = [
     "LoggedOut",
@@ -17,20 +17,20 @@ __all__ = [
 class LoggedOut(Model, frozen=True, kw_only=True):
     """Answer to ``POST /logout``."""
 
-    status: Maybe[bool] = UNSET
+    status: bool | None = None
 
 
 class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `SsoSession`."""
 
-    bond: Maybe[bool] = UNSET
-    calendar: Maybe[bool] = UNSET
-    envs: Maybe[str] = UNSET
-    new_mf: Maybe[bool] = UNSET
-    option_chains: Maybe[bool] = UNSET
-    realtime: Maybe[bool] = UNSET
-    wlms: Maybe[bool] = UNSET
-    env: Maybe[str] = UNSET
+    bond: bool | None = None
+    calendar: bool | None = None
+    envs: str | None = None
+    new_mf: bool | None = None
+    option_chains: bool | None = None
+    realtime: bool | None = None
+    wlms: bool | None = None
+    env: str | None = None
 
 
 class SsoSession(Model, frozen=True, kw_only=True):
@@ -42,22 +42,22 @@ class SsoSession(Model, frozen=True, kw_only=True):
         last_accessed_ms: epoch milliseconds (``lastAccessed``).
     """
 
-    auth_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="AUTH_TIME")
-    credential: Maybe[str] = msgspec.field(default=UNSET, name="CREDENTIAL")
-    expires_ms: Maybe[int] = msgspec.field(default=UNSET, name="EXPIRES")
-    ip: Maybe[str] = msgspec.field(default=UNSET, name="IP")
-    is_free_trial: Maybe[bool] = msgspec.field(default=UNSET, name="IS_FREE_TRIAL")
-    is_master: Maybe[bool] = msgspec.field(default=UNSET, name="IS_MASTER")
-    landing_app: Maybe[str] = msgspec.field(default=UNSET, name="LANDING_APP")
-    paper_user_name: Maybe[str] = msgspec.field(default=UNSET, name="PAPER_USER_NAME")
-    qualified_for_mobile_auth: Maybe[bool] = msgspec.field(
-        default=UNSET, name="QUALIFIED_FOR_MOBILE_AUTH"
+    auth_time_ms: int | None = msgspec.field(default=None, name="AUTH_TIME")
+    credential: str | None = msgspec.field(default=None, name="CREDENTIAL")
+    expires_ms: int | None = msgspec.field(default=None, name="EXPIRES")
+    ip: str | None = msgspec.field(default=None, name="IP")
+    is_free_trial: bool | None = msgspec.field(default=None, name="IS_FREE_TRIAL")
+    is_master: bool | None = msgspec.field(default=None, name="IS_MASTER")
+    landing_app: str | None = msgspec.field(default=None, name="LANDING_APP")
+    paper_user_name: str | None = msgspec.field(default=None, name="PAPER_USER_NAME")
+    qualified_for_mobile_auth: bool | None = msgspec.field(
+        default=None, name="QUALIFIED_FOR_MOBILE_AUTH"
     )
-    result: Maybe[bool] = msgspec.field(default=UNSET, name="RESULT")
-    sf_enabled: Maybe[bool] = msgspec.field(default=UNSET, name="SF_ENABLED")
-    user_id: Maybe[int] = msgspec.field(default=UNSET, name="USER_ID")
-    user_name: Maybe[str] = msgspec.field(default=UNSET, name="USER_NAME")
-    features: Maybe[SsoFeatures] = UNSET
-    last_accessed_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastAccessed")
-    region: Maybe[str] = UNSET
-    login_type: Maybe[int] = msgspec.field(default=UNSET, name="LOGIN_TYPE")
+    result: bool | None = msgspec.field(default=None, name="RESULT")
+    sf_enabled: bool | None = msgspec.field(default=None, name="SF_ENABLED")
+    user_id: int | None = msgspec.field(default=None, name="USER_ID")
+    user_name: str | None = msgspec.field(default=None, name="USER_NAME")
+    features: SsoFeatures | None = None
+    last_accessed_ms: int | None = msgspec.field(default=None, name="lastAccessed")
+    region: str | None = None
+    login_type: int | None = msgspec.field(default=None, name="LOGIN_TYPE")

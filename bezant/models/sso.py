@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from ._secret import shown
 
 __all__ = [
@@ -17,16 +17,16 @@ __all__ = [
 class BrowserSession(Model, frozen=True, kw_only=True):
     """Answer to ``POST /gw/api/v1/sso-browser-sessions``."""
 
-    active: Maybe[bool] = UNSET
-    url: Maybe[str] = UNSET
+    active: bool | None = None
+    url: str | None = None
 
 
 class UserSession(Model, frozen=True, kw_only=True):
     """Answer to ``POST /gw/api/v1/sso-sessions``."""
 
-    access_token: Maybe[str] = UNSET
-    active: Maybe[bool] = UNSET
-    token_type: Maybe[str] = UNSET
+    access_token: str | None = None
+    active: bool | None = None
+    token_type: str | None = None
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "access_token")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model
+from ._base import Model
 from .common import FileData, ManagementError, PollingInstructionResult
 
 __all__ = [
@@ -64,9 +64,9 @@ class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_set_id: IBKR's id of the set of instructions.
     """
 
-    instruction_result: Maybe[PollingInstructionResult] = UNSET
-    instruction_set_id: Maybe[int] = UNSET
-    status: Maybe[int] = UNSET
+    instruction_result: PollingInstructionResult | None = None
+    instruction_set_id: int | None = None
+    status: int | None = None
 
 
 class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
@@ -76,8 +76,8 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
         instruction_type: kind of instruction.
     """
 
-    brokers: Maybe[list[str]] = UNSET
-    instruction_type: Maybe[str] = UNSET
+    brokers: list[str] | None = None
+    instruction_type: str | None = None
 
 
 class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
@@ -87,9 +87,9 @@ class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
         form_number: number of a form.
     """
 
-    enumerations_type: Maybe[str] = UNSET
-    form_number: Maybe[str] = UNSET
-    json_data: Maybe[dict[str, Any]] = UNSET
+    enumerations_type: str | None = None
+    form_number: str | None = None
+    json_data: dict[str, Any] | None = None
 
 
 class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
@@ -100,28 +100,28 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
         mime_type: kind of file, such as ``application/pdf``.
     """
 
-    data: Maybe[str] = UNSET
-    mime_type: Maybe[str] = UNSET
+    data: str | None = None
+    mime_type: str | None = None
 
 
 class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `FormQuestion`."""
 
-    answer: Maybe[str] = UNSET
-    answer_id: Maybe[int] = UNSET
-    dependent_answer_id: Maybe[int] = UNSET
-    dependent_question_id: Maybe[int] = UNSET
-    multi_answer_detail: Maybe[list[str]] = UNSET
+    answer: str | None = None
+    answer_id: int | None = None
+    dependent_answer_id: int | None = None
+    dependent_question_id: int | None = None
+    multi_answer_detail: list[str] | None = None
 
 
 class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `FormDetails`."""
 
-    answers: Maybe[list[FormAnswer]] = UNSET
-    is_mandatory_to_answer: Maybe[bool] = UNSET
-    question: Maybe[str] = UNSET
-    question_id: Maybe[int] = UNSET
-    question_type: Maybe[str] = UNSET
+    answers: list[FormAnswer] | None = None
+    is_mandatory_to_answer: bool | None = None
+    question: str | None = None
+    question_id: int | None = None
+    question_type: str | None = None
 
 
 class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
@@ -134,22 +134,22 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
         payload: the CSV, base64.
     """
 
-    acceptable_docs: Maybe[list[str]] = UNSET
-    action: Maybe[str] = UNSET
-    api_supported_task: Maybe[bool] = UNSET
-    date_modified: Maybe[str] = UNSET
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    file_length: Maybe[int] = UNSET
-    file_name: Maybe[str] = UNSET
-    form_name: Maybe[str] = UNSET
-    form_number: Maybe[int] = UNSET
-    has_error: Maybe[bool] = UNSET
-    language: Maybe[str] = UNSET
-    payload: Maybe[FormPayload] = UNSET
-    questionnaire: Maybe[list[FormQuestion]] = UNSET
-    sha1_checksum: Maybe[str] = UNSET
-    type: Maybe[str] = UNSET
+    acceptable_docs: list[str] | None = None
+    action: str | None = None
+    api_supported_task: bool | None = None
+    date_modified: str | None = None
+    error: ManagementError | None = None
+    error_description: str | None = None
+    file_length: int | None = None
+    file_name: str | None = None
+    form_name: str | None = None
+    form_number: int | None = None
+    has_error: bool | None = None
+    language: str | None = None
+    payload: FormPayload | None = None
+    questionnaire: list[FormQuestion] | None = None
+    sha1_checksum: str | None = None
+    type: str | None = None
 
 
 class Forms(Model, frozen=True, kw_only=True, rename="camel"):
@@ -159,36 +159,36 @@ class Forms(Model, frozen=True, kw_only=True, rename="camel"):
         timestamp: ISO 8601.
     """
 
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    file_data: Maybe[FileData] = UNSET
-    form_details: Maybe[list[FormDetails]] = UNSET
-    has_error: Maybe[bool] = UNSET
-    timestamp: Maybe[str] = UNSET
+    error: ManagementError | None = None
+    error_description: str | None = None
+    file_data: FileData | None = None
+    form_details: list[FormDetails] | None = None
+    has_error: bool | None = None
+    timestamp: str | None = None
 
 
 class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``GET /gw/api/v1/forms/required-forms``."""
 
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    forms: Maybe[list[str]] = UNSET
-    has_error: Maybe[bool] = UNSET
+    error: ManagementError | None = None
+    error_description: str | None = None
+    forms: list[str] | None = None
+    has_error: bool | None = None
 
 
 class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `ParticipatingBanks`."""
 
-    bic: Maybe[str] = msgspec.field(default=UNSET, name="BIC")
-    clearing_code: Maybe[str] = UNSET
-    institution_name: Maybe[str] = UNSET
+    bic: str | None = msgspec.field(default=None, name="BIC")
+    clearing_code: str | None = None
+    institution_name: str | None = None
 
 
 class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``GET /gw/api/v1/participating-banks``."""
 
-    participating_banks: Maybe[list[ParticipatingBank]] = UNSET
-    type: Maybe[str] = UNSET
+    participating_banks: list[ParticipatingBank] | None = None
+    type: str | None = None
 
 
 class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
@@ -199,11 +199,11 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
         request_id: the request's id.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="accountID")
-    date_submitted: Maybe[str] = UNSET
-    request_id: Maybe[int] = UNSET
-    request_type: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="accountID")
+    date_submitted: str | None = None
+    request_id: int | None = None
+    request_type: str | None = None
+    status: str | None = None
 
 
 class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
@@ -214,10 +214,10 @@ class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
         offset: rows to skip.
     """
 
-    limit: Maybe[int] = UNSET
-    offset: Maybe[int] = UNSET
-    request_details: Maybe[list[RequestDetail]] = UNSET
-    total: Maybe[int] = UNSET
+    limit: int | None = None
+    offset: int | None = None
+    request_details: list[RequestDetail] | None = None
+    total: int | None = None
 
 
 class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
@@ -228,19 +228,19 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
         request_id: the request's id.
     """
 
-    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
-    message: Maybe[str] = UNSET
-    request_id: Maybe[str] = UNSET
-    request_type: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
+    account_id: str | None = msgspec.field(default=None, name="acctId")
+    message: str | None = None
+    request_id: str | None = None
+    request_type: str | None = None
+    status: str | None = None
 
 
 class UserNameCheck(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``GET /gw/api/v1/validations/usernames/{username}``."""
 
-    error: Maybe[ManagementError] = UNSET
-    error_description: Maybe[str] = UNSET
-    has_error: Maybe[bool] = UNSET
-    is_available: Maybe[bool] = UNSET
-    is_valid: Maybe[bool] = UNSET
-    suggested_user_name: Maybe[list[str]] = UNSET
+    error: ManagementError | None = None
+    error_description: str | None = None
+    has_error: bool | None = None
+    is_available: bool | None = None
+    is_valid: bool | None = None
+    suggested_user_name: list[str] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import UNSET, Maybe, Model, UnsetType
+from ._base import Model
 
 __all__ = [
     "Watchlist",
@@ -25,7 +25,7 @@ __all__ = [
 class WatchlistDeletedData(Model, frozen=True, kw_only=True):
     """Part of `WatchlistDeleted`."""
 
-    deleted: Maybe[str] = UNSET
+    deleted: str | None = None
 
 
 class WatchlistDeleted(Model, frozen=True, kw_only=True):
@@ -37,9 +37,9 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    message_id: Maybe[str] = msgspec.field(default=UNSET, name="MID")
-    action: Maybe[str] = UNSET
-    data: Maybe[WatchlistDeletedData] = UNSET
+    message_id: str | None = msgspec.field(default=None, name="MID")
+    action: str | None = None
+    data: WatchlistDeletedData | None = None
 
 
 class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
@@ -53,14 +53,14 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         ticker: the symbol.
     """
 
-    conid_text: Maybe[str] = msgspec.field(default=UNSET, name="C")
-    sec_type: Maybe[str] = msgspec.field(default=UNSET, name="ST")
-    asset_class: Maybe[str] = UNSET
-    chinese_name: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    full_name: Maybe[str] = UNSET
-    name: Maybe[str] = UNSET
-    ticker: Maybe[str] = UNSET
+    conid_text: str | None = msgspec.field(default=None, name="C")
+    sec_type: str | None = msgspec.field(default=None, name="ST")
+    asset_class: str | None = None
+    chinese_name: str | None = None
+    conid: int | None = None
+    full_name: str | None = None
+    name: str | None = None
+    ticker: str | None = None
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
@@ -70,11 +70,11 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
         hash: changes with the list.
     """
 
-    hash: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    instruments: Maybe[list[WatchlistInstrument]] = UNSET
-    name: Maybe[str] = UNSET
-    read_only: Maybe[bool] = UNSET
+    hash: str | None = None
+    id: str | None = None
+    instruments: list[WatchlistInstrument] | None = None
+    name: str | None = None
+    read_only: bool | None = None
 
 
 class WatchlistRow(Model, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
         conid_text: IBKR's id of the contract as text (``C``).
     """
 
-    conid_text: str | UnsetType = msgspec.field(default=UNSET, name="C")
+    conid_text: str | None = msgspec.field(default=None, name="C")
 
 
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
@@ -94,11 +94,11 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
         hash: changes with the list.
     """
 
-    hash: Maybe[str] = UNSET
-    id: Maybe[str] = UNSET
-    instruments: Maybe[list[Any]] = UNSET
-    name: Maybe[str] = UNSET
-    read_only: Maybe[bool] = UNSET
+    hash: str | None = None
+    id: str | None = None
+    instruments: list[Any] | None = None
+    name: str | None = None
+    read_only: bool | None = None
 
 
 class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
@@ -109,21 +109,21 @@ class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
         type: such as ``watchlist``.
     """
 
-    id: Maybe[str] = UNSET
-    is_open: Maybe[bool] = UNSET
-    modified_ms: Maybe[int] = msgspec.field(default=UNSET, name="modified")
-    name: Maybe[str] = UNSET
-    read_only: Maybe[bool] = UNSET
-    type: Maybe[str] = UNSET
+    id: str | None = None
+    is_open: bool | None = None
+    modified_ms: int | None = msgspec.field(default=None, name="modified")
+    name: str | None = None
+    read_only: bool | None = None
+    type: str | None = None
 
 
 class WatchlistsData(Model, frozen=True, kw_only=True):
     """Part of `Watchlists`."""
 
-    bulk_delete: Maybe[bool] = UNSET
-    scanners_only: Maybe[bool] = UNSET
-    show_scanners: Maybe[bool] = UNSET
-    user_lists: Maybe[list[WatchlistsDataUserList]] = UNSET
+    bulk_delete: bool | None = None
+    scanners_only: bool | None = None
+    show_scanners: bool | None = None
+    user_lists: list[WatchlistsDataUserList] | None = None
 
 
 class Watchlists(Model, frozen=True, kw_only=True):
@@ -135,6 +135,6 @@ class Watchlists(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    message_id: Maybe[str] = msgspec.field(default=UNSET, name="MID")
-    action: Maybe[str] = UNSET
-    data: Maybe[WatchlistsData] = UNSET
+    message_id: str | None = msgspec.field(default=None, name="MID")
+    action: str | None = None
+    data: WatchlistsData | None = None

@@ -11,7 +11,6 @@ from typing import Any, get_origin
 import pytest
 
 from bezant import (
-    UNSET,
     AsyncClient,
     DecodeError,
     DriftWarning,
@@ -171,7 +170,7 @@ async def test_mappings(raw: RawGateway) -> None:
         summary = await client.api.portfolio.get_portfolio_summary(account_id="DU 1")
         assert summary["somethingnew"].amount == Decimal("1.5")
         assert summary["netliquidation"].value is None
-        assert summary["netliquidation"].timestamp_ms is UNSET
+        assert summary["netliquidation"].timestamp_ms is None
         assert last(raw).target == "/v1/api/portfolio/DU%201/summary"
 
 
@@ -243,7 +242,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
         assert client.api.portfolio is client.api.portfolio
         with pytest.warns(DriftWarning, match="Account"):
             (account,) = await client.api.portfolio.get_all_subaccounts()
-        assert (account.account_id, account.currency) == (UNSET, "USD")
+        assert (account.account_id, account.currency) == (None, "USD")
         strict = client.with_options(strict=True)
         assert strict.api is not client.api
         with pytest.raises(DecodeError):

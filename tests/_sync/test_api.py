@@ -12,7 +12,6 @@ from typing import Any, get_origin
 import pytest
 
 from bezant import (
-    UNSET,
     Client,
     DecodeError,
     DriftWarning,
@@ -170,7 +169,7 @@ def test_mappings(raw: RawGateway) -> None:
         summary = client.api.portfolio.get_portfolio_summary(account_id="DU 1")
         assert summary["somethingnew"].amount == Decimal("1.5")
         assert summary["netliquidation"].value is None
-        assert summary["netliquidation"].timestamp_ms is UNSET
+        assert summary["netliquidation"].timestamp_ms is None
         assert last(raw).target == "/v1/api/portfolio/DU%201/summary"
 
 
@@ -240,7 +239,7 @@ def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGateway) ->
         assert client.api.portfolio is client.api.portfolio
         with pytest.warns(DriftWarning, match="Account"):
             (account,) = client.api.portfolio.get_all_subaccounts()
-        assert (account.account_id, account.currency) == (UNSET, "USD")
+        assert (account.account_id, account.currency) == (None, "USD")
         strict = client.with_options(strict=True)
         assert strict.api is not client.api
         with pytest.raises(DecodeError):

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from bezant import (
-    UNSET,
     ApiError,
     Client,
     OrderUpdate,
@@ -52,9 +51,9 @@ def ticket(
         order_type=order_type,
         time_in_force="GTC",
         quantity=Decimal(quantity),
-        price=UNSET if price is None else Decimal(price),
-        client_order_id=UNSET if name is None else name,
-        parent_id=UNSET if parent is None else parent,
+        price=None if price is None else Decimal(price),
+        client_order_id=None if name is None else name,
+        parent_id=None if parent is None else parent,
     )
 
 

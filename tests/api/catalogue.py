@@ -88,9 +88,28 @@ def _models() -> Iterator[type[msgspec.Struct]]:
 MODELS = list(_models())
 
 
+def _structs(hint: Any, found: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
+    """Add the models within a type to a set, and return it."""
+    if inspect.isclass(hint) and issubclass(hint, msgspec.Struct):
+        if hint not in found:
+            found.add(hint)
+            for each in typing.get_type_hints(hint).values():
+                _structs(each, found)
+    for each in typing.get_args(hint):
+        _structs(each, found)
+    return found
+
+
+def _received() -> set[type[msgspec.Struct]]:
+    found: set[type[msgspec.Struct]] = set()
+    for each in ENDPOINTS:
+        _structs(answer_of(each), found)
+    return found
+
+
+RECEIVED = _received()
+
+
 def is_sent(model: type[msgspec.Struct]) -> bool:
-    """Whether a model is only sent: its required fields are required, None is no value."""
-    hints = typing.get_type_hints(model)
-    return not any(type(None) in typing.get_args(hint) for hint in hints.values()) and any(
-        hint is not Any for hint in hints.values()
-    )
+    """Return whether a model is only sent: no method returns it."""
+    return model not in RECEIVED

@@ -83,7 +83,7 @@ def lost(sent: Any, held: Any, where: str = "") -> list[str]:
             each
             for key, value in sent.items()
             for each in (
-                lost(value, held[key], f"{where}.{key}") if key in held else [f"{where}.{key}"]
+                lost(value, held.get(key), f"{where}.{key}")
             )
         ]
     if isinstance(sent, list) and isinstance(held, list):

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET, UnsetType
 
 from bezant._core.decoding.decoder import decode
 from bezant._core.http.request import encode_body
-from bezant.models import Tickle
+from bezant.errors import MissingValue
+from bezant.models import Model, Tickle
 from bezant.models.oauth import AccessToken, Token
 from bezant.models.orders import OrderTicket
 from bezant.models.sso import UserSession
@@ -45,7 +45,7 @@ PLAIN: dict[object, Any] = {int: 7, Decimal: 1.5, bool: True, str: "x", list: []
 
 def plain(type_: Any) -> Any:
     """Return a value that a field of the type holds."""
-    members = [each for each in get_args(type_) or (type_,) if each not in (NoneType, UnsetType)]
+    members = [each for each in get_args(type_) or (type_,) if each is not NoneType]
     member = type_ if get_origin(type_) in (list, dict) else members[0]
     return PLAIN.get(get_origin(member) or member, {})
 
@@ -55,7 +55,7 @@ def samples(model: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
-def test_any_value_in_any_field(model: type[msgspec.Struct]) -> None:
+def test_any_value_in_any_field(model: type[Model]) -> None:
     fields = msgspec.structs.fields(model)
     good = samples(model)
     drifts = Drifts()
@@ -81,13 +81,13 @@ def test_any_value_in_any_field(model: type[msgspec.Struct]) -> None:
             if drift.model == model.__name__:
                 assert drift.field == field.encode_name
         if drifts and not isinstance(value, dict | list):
-            assert getattr(held, field.name) is UNSET
+            assert not held.has(field.name)
 
     try_it()
 
 
 @pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
-def test_a_field_of_a_wrong_type_is_reported_once(model: type[msgspec.Struct]) -> None:
+def test_a_field_of_a_wrong_type_is_reported_once(model: type[Model]) -> None:
     good = samples(model)
     for field in msgspec.structs.fields(model):
         wrong: Any = 1.25 if isinstance(good[field.encode_name], list | dict) else [[]]
@@ -99,7 +99,10 @@ def test_a_field_of_a_wrong_type_is_reported_once(model: type[msgspec.Struct]) -
         assert [(each.model, each.field) for each in drifts] == [
             (model.__name__, field.encode_name)
         ]
-        assert getattr(held, field.name) is UNSET
+        assert not held.has(field.name)
+        if field.required:
+            with pytest.raises(MissingValue, match=f"{model.__name__}.{field.name} has no value"):
+                getattr(held, field.name)
 
 
 @pytest.mark.parametrize("model", RECEIVED, ids=lambda each: each.__name__)
@@ -107,7 +110,8 @@ def test_wire_names_go_both_ways(model: type[msgspec.Struct]) -> None:
     good = samples(model)
     held = decode(json.dumps(good).encode(), model, operation="GET /x", report=Drifts())
     assert json.loads(msgspec.json.encode(held, order=None)).keys() == good.keys()
-    assert msgspec.json.encode(model()) == b"{}"
+    nothing = decode(b"{}", model, operation="GET /x", report=Drifts())
+    assert msgspec.json.encode(nothing) == b"{}"
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if is_sent(m)], ids=lambda each: each.__name__)
@@ -118,6 +122,9 @@ def test_what_is_sent_holds_only_what_was_given(model: type[msgspec.Struct]) -> 
         each.encode_name: "x" for each in fields if each.required
     }
     everything: dict[str, Any] = {each.name: "x" for each in fields}
+    unset: dict[str, Any] = {each.name: None for each in fields if not each.required}
+    some = model(**unset, **required)
+    assert json.loads(msgspec.json.encode(some)) == json.loads(msgspec.json.encode(model(**required)))
     assert json.loads(msgspec.json.encode(model(**everything))) == {
         each.encode_name: "x" for each in fields
     }

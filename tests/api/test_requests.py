@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from msgspec import UNSET
 
 from bezant import InvalidRequest
 from bezant._core.http.messages import Request
@@ -93,7 +92,7 @@ def test_changing_an_order() -> None:
 
 
 def test_opening_the_session() -> None:
-    made = request(session.INITIALIZE_SESSION, compete=True, publish=UNSET)
+    made = request(session.INITIALIZE_SESSION, compete=True, publish=None)
     assert (made.target, made.body) == ("/v1/api/iserver/auth/ssodh/init", b'{"compete":true}')
     assert request(session.INITIALIZE_SESSION).body == b"{}"
 
@@ -198,7 +197,7 @@ def test_a_signed_instruction_is_sent_as_it_is() -> None:
     assert (made.target, made.body) == ("/gw/api/v1/accounts", b"aaa.bbb.ccc")
 
 
-@pytest.mark.parametrize("body", ["", " ", "é", None, UNSET, b"aaa.bbb.ccc"])
+@pytest.mark.parametrize("body", ["", " ", "é", None, b"aaa.bbb.ccc"])
 def test_what_is_no_body(body: Any) -> None:
     with pytest.raises(InvalidRequest):
         request(banking.TRANSFER_ASSET, body=body)
@@ -279,7 +278,7 @@ def test_a_list_is_no_single_value() -> None:
 def test_what_can_be_meant_is_sent_as_it_is() -> None:
     made = request(
         orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, price="1.50", quantity=2.5,
-        conid=265598, outside_rth=False, side="BUY", ticker=UNSET,
+        conid=265598, outside_rth=False, side="BUY", ticker=None,
     )  # fmt: skip
     assert made.body == (
         b'{"conid":265598,"outsideRTH":false,"price":"1.50","quantity":2.5,"side":"BUY"}'

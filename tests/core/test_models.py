@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import bezant.models
-from bezant import UNSET, Account, AuthStatus, MarketData, Position, Tickle
+from bezant import Account, AuthStatus, MarketData, Position, Tickle
 from bezant._core.http.response import read
 from bezant._wire.market_data_fields import CODES, FIELDS, KINDS, NAMES
 from bezant.models import StockCompany, TickleServer
@@ -74,7 +74,7 @@ def test_a_position() -> None:
     assert position.underlying_conid == 0
     assert position.put_or_call == "C"
     assert position.page_size == 100
-    assert Position().quantity is UNSET
+    assert Position().quantity is None
 
 
 def test_an_account() -> None:
@@ -104,11 +104,10 @@ def test_flags() -> None:
     [
         (True, True, True),
         (True, False, False),
-        (True, UNSET, True),
         (True, None, True),
         (False, True, False),
-        (UNSET, UNSET, False),
-        (False, UNSET, False),
+        (None, None, False),
+        (False, None, False),
     ],
 )
 def test_readiness(authenticated: Any, established: Any, ready: bool) -> None:
@@ -125,7 +124,7 @@ def test_a_tickle_keeps_its_session_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "iserver", [UNSET, None, TickleServer(), TickleServer(auth_status=None)], ids=repr
+    "iserver", [None, TickleServer(), TickleServer(auth_status=None)], ids=repr
 )
 def test_a_tickle_without_flags_has_no_status(iserver: Any) -> None:
     assert Tickle(iserver=iserver).status is None
@@ -207,14 +206,14 @@ def test_models_are_frozen_comparable_and_travel() -> None:
 
 
 def test_what_is_missing_is_false() -> None:
-    assert not UNSET
+    assert not None
     assert not Position().conid
 
 
 def test_a_repr_shows_what_is_there() -> None:
     status = AuthStatus(authenticated=True, message=None)
-    assert repr(status) == "AuthStatus(authenticated=True, message=None)"
-    assert status.__rich_repr__() == [("authenticated", True), ("message", None)]
+    assert repr(status) == "AuthStatus(authenticated=True)"
+    assert status.__rich_repr__() == [("authenticated", True)]
     assert repr(AuthStatus()) == "AuthStatus()"
     tickle = Tickle(session=TOKEN, iserver=TickleServer(auth_status=status))
     assert repr(tickle) == f"Tickle(session=…, iserver=TickleServer(auth_status={status!r}))"

@@ -74,8 +74,8 @@ def declined(raw: RawGateway) -> list[str]:
 
 def test_tickets_name_the_entry_only(recipe: dict[str, Any]) -> None:
     entry, *exits = recipe["bracket"](265598, "b1")
-    assert (entry.client_order_id, entry.parent_id) == ("b1", bezant.UNSET)
-    assert [(each.client_order_id, each.parent_id) for each in exits] == [(bezant.UNSET, "b1")] * 2
+    assert (entry.client_order_id, entry.parent_id) == ("b1", None)
+    assert [(each.client_order_id, each.parent_id) for each in exits] == [(None, "b1")] * 2
 
 
 @pytest.mark.parametrize(

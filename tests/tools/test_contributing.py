@@ -45,7 +45,7 @@ class HaltUpdate(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    conid: Maybe[int] = UNSET
+    conid: int | None = None
     raw: Mapping[str, Any] = {}
 '''
 METHOD = '''    async def subscribe_halts(self) -> AsyncSubscription:

@@ -254,12 +254,12 @@ def test_the_digest_notices_a_lost_operation(project: Path) -> None:
 def test_what_the_files_hold(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
-    assert "size: Maybe[Decimal] = UNSET" in models  # the example wins over "integer"
-    assert 'made_at_ms: Maybe[int] = msgspec.field(default=UNSET, name="madeAt")' in models
-    assert "parent: Maybe[Thing] = UNSET" in models
-    assert "unknown_key: Maybe[ThingUnknownKey] = UNSET" in models
-    assert "a: Maybe[bool] = UNSET" in models
-    assert "extra_data: Maybe[list[ThingExtraData]] = UNSET" in models
+    assert "size: Decimal | None = None" in models  # the example wins over "integer"
+    assert 'made_at_ms: int | None = msgspec.field(default=None, name="madeAt")' in models
+    assert "parent: Thing | None = None" in models
+    assert "unknown_key: ThingUnknownKey | None = None" in models
+    assert "a: bool | None = None" in models
+    assert "extra_data: list[ThingExtraData] | None = None" in models
     api = (project / gen_api.API / "things.py").read_text()
     assert "async def get_thing(self, *, thing_id: str) -> Thing:" in api
     assert "parts: Sequence[MakeThingBodyPart] | None = None" in api
@@ -421,8 +421,8 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert "operation removed: things.make_thing" in lines
     assert "operation added: things.new" in lines
-    assert "field added: Thing.added: Maybe[bool]" in lines
-    assert "field removed: Thing.parent: Maybe[Thing]" in lines
+    assert "field added: Thing.added: bool | None" in lines
+    assert "field removed: Thing.parent: Thing | None" in lines
     assert "model removed: MakeThingBodyPart" in lines
     before = (project / gen_api.API / "things.py").read_text()
     assert "make_thing" in before, "a difference writes nothing"

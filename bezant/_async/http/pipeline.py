@@ -8,8 +8,6 @@ from collections.abc import Callable, Container, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from msgspec import UNSET
-
 from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
@@ -131,7 +129,7 @@ class AsyncPipeline:
         *,
         path: str | None = None,
         params: Mapping[str, object] | None = None,
-        json: object = UNSET,
+        json: object = None,
         hold: float | None = None,
     ) -> T:
         """Make a call and read its answer.

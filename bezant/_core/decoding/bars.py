@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from ...errors import MissingValue
 from ...models._base import Model
 
 T = TypeVar("T")
@@ -26,6 +27,10 @@ def with_times(found: T) -> T:
     field, time = place
     bars: list[Any] = getattr(found, field) or []
     when = attrgetter(time)
-    if all(map(when, bars)):
-        return found
-    return msgspec.structs.replace(found, **{field: [each for each in bars if when(each)]})
+    try:
+        if all(map(when, bars)):
+            return found
+    except MissingValue:
+        pass
+    timed = [each for each in bars if each.has(time) and when(each)]
+    return msgspec.structs.replace(found, **{field: timed})

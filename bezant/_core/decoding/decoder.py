@@ -2,7 +2,7 @@
 
 The fast path is one pass of msgspec over the bytes with the model's own types. If a value does not
 fit, the response is decoded again and repaired field by field: a field in another known spelling
-gets its value, an unreadable field becomes ``UNSET`` and is reported as drift, and all other fields
+gets its value, an unreadable field has no value and is reported as drift, and all other fields
 stay as they are.
 """
 

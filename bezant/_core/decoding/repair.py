@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, TypeGuard, Union, cast, get_args, get_origin
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from ..._wire import converters
 from ..._wire.bounds import is_fit
+from ...models._base import Model, incomplete, required
 from .drift import Drift, Report
 from .inspection import Reentered, convert
 
@@ -114,6 +114,7 @@ class _Struct:
         self.name = type_.__name__
         self.type = type_
         self.fields: dict[str, tuple[str, Hashable]] | None = None
+        self.required = required(type_)
 
     def repair(self, value: object, place: _Place) -> Any:
         if value == "":
@@ -126,31 +127,39 @@ class _Struct:
                 for each in msgspec.structs.fields(self.type)
             }
         result: dict[str, Any] = {}
+        unreadable: set[str] = set()
         for key, each in cast("dict[str, object]", value).items():
             if key in self.fields:
                 name, type_ = self.fields[key]
                 inner = place._replace(model=self.name, field=key)
                 repaired = _shape_of(type_).repair(each, inner)
-                if repaired is not _LOST and repaired is not _NOTHING:
+                if repaired is _LOST:
+                    unreadable.add(name)
+                elif repaired is not _NOTHING:
                     result[name] = repaired
-        try:
+        missing = [name for name in self.required if name not in result]
+        if not missing:
             return self.type(**result)
-        except TypeError:  # a field without a default is missing
+        if not issubclass(self.type, Model):
             return place.lost(self.name, cast("object", value))
+        wire = {name: (key, type_) for key, (name, type_) in self.fields.items()}
+        for name in missing:
+            if name not in unreadable:
+                key, type_ = wire[name]
+                found = cast("dict[str, object]", value).get(key, _NOTHING)
+                place._replace(model=self.name, field=key).lost(_name(type_), found)
+        return incomplete(self.type, result, place.operation)
 
 
-class _Maybe:
-    def __init__(self, inner: _Shape, *, nullable: bool) -> None:
+class _Optional:
+    def __init__(self, inner: _Shape) -> None:
         self.inner = inner
-        self.nullable = nullable
 
     def repair(self, value: object, place: _Place) -> Any:
-        if value is None and self.nullable:
+        if value is None:
             return None
         repaired = self.inner.repair(value, place)
-        if repaired is _NOTHING:
-            return None if self.nullable else UNSET
-        return repaired
+        return None if repaired is _NOTHING else repaired
 
 
 def _with_floats(value: object) -> object:
@@ -165,7 +174,7 @@ def _with_floats(value: object) -> object:
     return value
 
 
-_Shape = _Scalar | _Native | _List | _Mapping | _Struct | _Maybe
+_Shape = _Scalar | _Native | _List | _Mapping | _Struct | _Optional
 
 _CONVERTERS: dict[object, Callable[[object], object]] = {
     int: converters.to_int,
@@ -184,11 +193,9 @@ def _shape_of(type_: Hashable) -> _Shape:
     if origin is Annotated:
         return _shape_of(get_args(type_)[0])
     if origin in (Union, types.UnionType):
-        members = [each for each in get_args(type_) if each not in (type(None), UnsetType)]
-        nullable = type(None) in get_args(type_)
-        if len(members) == 1:
-            return _Maybe(_shape_of(members[0]), nullable=nullable)
-        return _Maybe(_Native(Union[tuple(members)]), nullable=nullable)  # noqa: UP007
+        members = [each for each in get_args(type_) if each is not type(None)]
+        inner = _shape_of(members[0]) if len(members) == 1 else _Native(Union[tuple(members)])  # noqa: UP007
+        return _Optional(inner) if type(None) in get_args(type_) else inner
     if type_ in _CONVERTERS:
         return _Scalar(type_, _CONVERTERS[type_])
     if origin is list:
@@ -223,4 +230,6 @@ _FOUND: dict[type, str] = {
 
 
 def _found(value: object) -> str:
+    if value is _NOTHING:
+        return "nothing"
     return _FOUND.get(type(value), type(value).__name__)

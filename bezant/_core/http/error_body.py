@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from ..._wire.converters import NOTHING
 from ..._wire.redaction import beginning
 from ...errors import DecodeError
-from ...models._base import Model
+from ...models._base import Model, narrowed
 from ..decoding.decoder import loads
 from .operation import Operation
 
@@ -165,8 +165,7 @@ class _Model:
         return _words(*(getattr(found, name) for name in _PLACES))
 
     def without(self, found: Any) -> Any:
-        names = self._model.__struct_fields__
-        return self._model(**{name: getattr(found, name) for name in names})
+        return narrowed(found, self._model)
 
 
 _PLACES: Final = {"watched_error": "error", "watched_success": "success", "watched_why": "message"}

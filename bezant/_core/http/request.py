@@ -11,7 +11,6 @@ from typing import Any, Final, NoReturn, cast
 from urllib.parse import quote, unquote
 
 import msgspec
-from msgspec import UNSET
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
@@ -89,7 +88,7 @@ def build(
     *,
     path: str,
     params: Mapping[str, object] | None = None,
-    json: object = UNSET,
+    json: object = None,
     cookies: str = "",
 ) -> Request:
     """Build a request.
@@ -100,7 +99,7 @@ def build(
         path: the path below the base path, filled in.
         params: query values. None is left out, flags become ``true`` and ``false``, lists are
             joined with commas.
-        json: the body; UNSET for none, a `Payload` for one that is not simply JSON.
+        json: the body; None for none, a `Payload` for one that is not simply JSON.
         cookies: the Cookie header.
 
     Raises:
@@ -143,7 +142,7 @@ def build(
 
 
 def _payload(json: object, operation: str) -> Payload:
-    return Payload() if json is UNSET else Payload(encode_body(json, operation))
+    return Payload() if json is None else Payload(encode_body(json, operation))
 
 
 def _header(key: str, value: str, operation: str) -> str:
@@ -179,7 +178,7 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
             raise InvalidRequest(
                 f"the name of a query value is text, not {shown(key)}", operation=operation
             )
-        if value is None or value is UNSET:
+        if value is None:
             continue
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             text = _quoted(_query_text(key, value, operation), ",", key)
@@ -222,7 +221,9 @@ def _quoted(text: str, safe: str, name: str) -> str:
 
 
 def encode_body(value: object, operation: str) -> bytes:
-    """Encode a JSON body; exact decimals become JSON numbers, UNSET fields are left out.
+    """Encode a JSON body; exact decimals become JSON numbers.
+
+    Fields of models that are None are left out.
 
     Raises:
         InvalidRequest: the value has no JSON form, or a model's field holds what it cannot mean.

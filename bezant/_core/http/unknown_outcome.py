@@ -9,7 +9,6 @@ from typing import Final, cast
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import UNSET
 
 from ...errors import (
     ApiError,
@@ -187,7 +186,7 @@ def _count(body: bytes) -> int:
 def _is_blank(row: object) -> bool:
     if not isinstance(row, msgspec.Struct) or not row.__struct_fields__:
         return False
-    return all(getattr(row, name) is UNSET for name in row.__struct_fields__)
+    return all(value is None for value in msgspec.structs.astuple(row))
 
 
 class AskedOrders:

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import UNSET
 
 from ...errors import InvalidRequest
 from ..http.messages import Payload
@@ -28,7 +27,7 @@ class Arranged(NamedTuple):
 
 
 def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Put a method's arguments where they belong; None and UNSET are left out.
+    """Put a method's arguments where they belong; None is left out.
 
     Raises:
         InvalidRequest: a value cannot be sent.
@@ -45,11 +44,7 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
 
 
 def _given(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
-    return {
-        wire: values[name]
-        for name, wire in names.items()
-        if values[name] is not None and values[name] is not UNSET
-    }
+    return {wire: values[name] for name, wire in names.items() if values[name] is not None}
 
 
 def _payload(
@@ -70,8 +65,8 @@ def _payload(
             text = {key: str(value) for key, value in _given(endpoint.body, values).items()}
             return Payload(urlencode(text).encode(), FORM, headers)
         case _:
-            return Payload(headers=headers) if headers else UNSET
-    if json is None or json is UNSET or isinstance(json, bytes):
+            return Payload(headers=headers) if headers else None
+    if json is None or isinstance(json, bytes):
         raise InvalidRequest("body must be given, and not as bytes", operation=name)
     return Payload(encode_body(json, name), headers=headers) if headers else json
 

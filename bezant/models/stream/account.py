@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .._base import UNSET, Maybe
 from ._base import MessageModel
 
 __all__ = [
@@ -30,17 +29,17 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    accounts: Maybe[list[str]] = UNSET
-    selected_account: Maybe[str] = msgspec.field(default=UNSET, name="selectedAccount")
-    is_paper: Maybe[bool] = msgspec.field(default=UNSET, name="isPaper")
-    is_free_trial: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    accounts: list[str] | None = None
+    selected_account: str | None = msgspec.field(default=None, name="selectedAccount")
+    is_paper: bool | None = msgspec.field(default=None, name="isPaper")
+    is_free_trial: bool | None = msgspec.field(default=None, name="isFT")
     raw: Mapping[str, Any] = {}
 
 
 class Pnl(MessageModel, frozen=True, kw_only=True):
     """Profit and loss of one account (topic ``spl``), in its base currency.
 
-    A field that did not change is ``UNSET``.
+    A field that did not change is None.
 
     Attributes:
         account: the account's id.
@@ -55,11 +54,11 @@ class Pnl(MessageModel, frozen=True, kw_only=True):
 
     account: str = ""
     segment: str = ""
-    daily: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
-    unrealized: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
-    net_liquidation: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
-    excess_liquidity: Maybe[Decimal] = msgspec.field(default=UNSET, name="uel")
-    market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
+    daily: Decimal | None = msgspec.field(default=None, name="dpl")
+    unrealized: Decimal | None = msgspec.field(default=None, name="upl")
+    net_liquidation: Decimal | None = msgspec.field(default=None, name="nl")
+    excess_liquidity: Decimal | None = msgspec.field(default=None, name="uel")
+    market_value: Decimal | None = msgspec.field(default=None, name="mv")
     raw: Mapping[str, Any] = {}
 
 
@@ -77,11 +76,11 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     account: str = ""
-    key: Maybe[str] = UNSET
-    amount: Maybe[Decimal] = msgspec.field(default=UNSET, name="monetaryValue")
-    currency: Maybe[str] = UNSET
-    value: Maybe[str] = UNSET
-    timestamp: Maybe[int] = UNSET
+    key: str | None = None
+    amount: Decimal | None = msgspec.field(default=None, name="monetaryValue")
+    currency: str | None = None
+    value: str | None = None
+    timestamp: int | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -112,21 +111,21 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     account: str = msgspec.field(default="", name="bezant:account")
-    key: Maybe[str] = UNSET
-    currency: Maybe[str] = msgspec.field(default=UNSET, name="secondKey")
-    cash_balance: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashbalance")
-    settled_cash: Maybe[Decimal] = UNSET
-    exchange_rate: Maybe[Decimal] = UNSET
-    net_liquidation_value: Maybe[Decimal] = UNSET
-    market_value: Maybe[Decimal] = UNSET
-    stock_market_value: Maybe[Decimal] = UNSET
-    option_market_value: Maybe[Decimal] = UNSET
-    realized_pnl: Maybe[Decimal] = UNSET
-    unrealized_pnl: Maybe[Decimal] = UNSET
-    dividends: Maybe[Decimal] = UNSET
-    interest: Maybe[Decimal] = UNSET
-    funds: Maybe[Decimal] = UNSET
-    timestamp: Maybe[int] = UNSET
+    key: str | None = None
+    currency: str | None = msgspec.field(default=None, name="secondKey")
+    cash_balance: Decimal | None = msgspec.field(default=None, name="cashbalance")
+    settled_cash: Decimal | None = None
+    exchange_rate: Decimal | None = None
+    net_liquidation_value: Decimal | None = None
+    market_value: Decimal | None = None
+    stock_market_value: Decimal | None = None
+    option_market_value: Decimal | None = None
+    realized_pnl: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+    dividends: Decimal | None = None
+    interest: Decimal | None = None
+    funds: Decimal | None = None
+    timestamp: int | None = None
     raw: Mapping[str, Any] = {}
 
 

@@ -13,7 +13,6 @@ from ..._wire import converters
 from ..._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
-from .._base import UNSET, Maybe
 from ._base import MessageModel, StreamMessage
 
 __all__ = [
@@ -153,12 +152,12 @@ class StreamBar(MessageModel, frozen=True, kw_only=True):
         start_ms: its start, in milliseconds since 1970.
     """
 
-    open: Maybe[Decimal] = msgspec.field(default=UNSET, name="o")
-    high: Maybe[Decimal] = msgspec.field(default=UNSET, name="h")
-    low: Maybe[Decimal] = msgspec.field(default=UNSET, name="l")
-    close: Maybe[Decimal] = msgspec.field(default=UNSET, name="c")
-    volume: Maybe[Decimal] = msgspec.field(default=UNSET, name="v")
-    start_ms: Maybe[int] = msgspec.field(default=UNSET, name="t")
+    open: Decimal | None = msgspec.field(default=None, name="o")
+    high: Decimal | None = msgspec.field(default=None, name="h")
+    low: Decimal | None = msgspec.field(default=None, name="l")
+    close: Decimal | None = msgspec.field(default=None, name="c")
+    volume: Decimal | None = msgspec.field(default=None, name="v")
+    start_ms: int | None = msgspec.field(default=None, name="t")
 
 
 class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
@@ -178,12 +177,12 @@ class BarsUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     conid: int = 0
-    server_id: Maybe[str] = UNSET
-    symbol: Maybe[str] = UNSET
-    bars: Maybe[list[StreamBar]] = msgspec.field(default=UNSET, name="data")
-    bar_length: Maybe[int] = UNSET
-    time_period: Maybe[str] = UNSET
-    outside_rth: Maybe[bool] = UNSET
+    server_id: str | None = None
+    symbol: str | None = None
+    bars: list[StreamBar] | None = msgspec.field(default=None, name="data")
+    bar_length: int | None = None
+    time_period: str | None = None
+    outside_rth: bool | None = None
     raw: Mapping[str, Any] = {}
 
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .._base import UNSET, Maybe
 from ._base import MessageModel
 
 __all__ = [
@@ -19,7 +18,7 @@ __all__ = [
 
 
 class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """Changes of one order (topic ``sor``); a field that did not change is ``UNSET``.
+    """Changes of one order (topic ``sor``); a field that did not change is None.
 
     Attributes:
         order_id: the order's id.
@@ -40,21 +39,21 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         raw: the row as received.
     """
 
-    order_id: Maybe[int] = UNSET
-    account: Maybe[str] = msgspec.field(default=UNSET, name="acct")
-    conid: Maybe[int] = UNSET
-    ticker: Maybe[str] = UNSET
-    status: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    order_type: Maybe[str] = UNSET
-    time_in_force: Maybe[str] = UNSET
-    price: Maybe[Decimal] = UNSET
-    total_size: Maybe[Decimal] = UNSET
-    filled_quantity: Maybe[Decimal] = UNSET
-    remaining_quantity: Maybe[Decimal] = UNSET
-    order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
-    description: Maybe[str] = msgspec.field(default=UNSET, name="orderDesc")
-    last_execution_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastExecutionTime_r")
+    order_id: int | None = None
+    account: str | None = msgspec.field(default=None, name="acct")
+    conid: int | None = None
+    ticker: str | None = None
+    status: str | None = None
+    side: str | None = None
+    order_type: str | None = None
+    time_in_force: str | None = None
+    price: Decimal | None = None
+    total_size: Decimal | None = None
+    filled_quantity: Decimal | None = None
+    remaining_quantity: Decimal | None = None
+    order_ref: str | None = msgspec.field(default=None, name="order_ref")
+    description: str | None = msgspec.field(default=None, name="orderDesc")
+    last_execution_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
     raw: Mapping[str, Any] = {}
 
 
@@ -83,20 +82,20 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    execution_id: Maybe[str] = UNSET
-    account: Maybe[str] = UNSET
-    conid: Maybe[int] = UNSET
-    symbol: Maybe[str] = UNSET
-    side: Maybe[str] = UNSET
-    size: Maybe[Decimal] = UNSET
-    price: Maybe[Decimal] = UNSET
-    commission: Maybe[Decimal] = UNSET
-    net_amount: Maybe[Decimal] = UNSET
-    exchange: Maybe[str] = UNSET
-    order_ref: Maybe[str] = UNSET
-    order_description: Maybe[str] = UNSET
-    sec_type: Maybe[str] = UNSET
-    open_close: Maybe[str] = UNSET
+    execution_id: str | None = None
+    account: str | None = None
+    conid: int | None = None
+    symbol: str | None = None
+    side: str | None = None
+    size: Decimal | None = None
+    price: Decimal | None = None
+    commission: Decimal | None = None
+    net_amount: Decimal | None = None
+    exchange: str | None = None
+    order_ref: str | None = None
+    order_description: str | None = None
+    sec_type: str | None = None
+    open_close: str | None = None
     time: datetime | None = msgspec.field(default=None, name="bezant:time")
     raw: Mapping[str, Any] = {}
 

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .._base import UNSET, Maybe
 from ._base import MessageModel, StreamMessage
 
 __all__ = [
@@ -50,7 +49,7 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
     """State of the brokerage session (topic ``sts``).
 
     The gateway sends it on each connection and on every change. A field that it left out is
-    ``UNSET``.
+    None.
 
     Attributes:
         authenticated: whether it is logged in.
@@ -60,10 +59,10 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    authenticated: Maybe[bool] = UNSET
-    competing: Maybe[bool] = UNSET
-    message: Maybe[str] = UNSET
-    fail: Maybe[str] = UNSET
+    authenticated: bool | None = None
+    competing: bool | None = None
+    message: str | None = None
+    fail: str | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -78,10 +77,10 @@ class Notice(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    id: Maybe[str] = UNSET
-    title: Maybe[str] = UNSET
-    text: Maybe[str] = UNSET
-    url: Maybe[str] = UNSET
+    id: str | None = None
+    title: str | None = None
+    text: str | None = None
+    url: str | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -100,12 +99,12 @@ class Prompt(MessageModel, frozen=True, kw_only=True, rename="camel"):
         raw: the row as received.
     """
 
-    order_id: Maybe[int] = UNSET
-    request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
-    message_id: Maybe[str] = UNSET
-    text: Maybe[str] = UNSET
-    options: Maybe[list[str]] = UNSET
-    type: Maybe[str] = UNSET
+    order_id: int | None = None
+    request_id: str | None = msgspec.field(default=None, name="reqId")
+    message_id: str | None = None
+    text: str | None = None
+    options: list[str] | None = None
+    type: str | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -118,8 +117,8 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
         raw: the row as received.
     """
 
-    id: Maybe[str] = UNSET
-    message: Maybe[str] = UNSET
+    id: str | None = None
+    message: str | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -132,8 +131,8 @@ class ErrorMessage(MessageModel, frozen=True, kw_only=True):
         raw: the message as received.
     """
 
-    error: Maybe[str] = UNSET
-    code: Maybe[int] = UNSET
+    error: str | None = None
+    code: int | None = None
     raw: Mapping[str, Any] = {}
 
 

@@ -164,11 +164,10 @@ class Examples:
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without None and UNSET."""
+    """Return a type without None."""
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
         return kind
-    empty = (type(None), msgspec.UnsetType)
-    return next(each for each in typing.get_args(kind) if each not in empty)
+    return next(each for each in typing.get_args(kind) if each is not type(None))
 
 
 @functools.cache

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant import UNSET
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.empty_values import Decoder, names_of_empty_values
 from bezant._core.decoding.repair import _Place, _shape_of
@@ -19,31 +18,31 @@ from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.http.response import read
 from bezant.errors import Refused
-from bezant.models import Maybe, Model, Position
+from bezant.models import Model, Position
 from bezant.models.orders import LiveOrders
 
 from ..samples import Drifts
 
 
 class Leg(Model, frozen=True, kw_only=True):
-    ratio: Maybe[int] = UNSET
-    note: Maybe[str] = UNSET
-    either: Maybe[Decimal] = UNSET
+    ratio: int | None = None
+    note: str | None = None
+    either: Decimal | None = None
 
 
 class Ticket(Model, frozen=True, kw_only=True):
-    price: Maybe[Decimal] = UNSET
-    size: Maybe[float] = UNSET
-    flag: Maybe[bool] = UNSET
-    needed: int | msgspec.UnsetType = UNSET
-    either: Maybe[str] = UNSET
-    legs: Maybe[list[Leg]] = UNSET
-    inner: Maybe[Ticket] = UNSET
+    price: Decimal | None = None
+    size: float | None = None
+    flag: bool | None = None
+    needed: int = 0
+    either: str | None = None
+    legs: list[Leg] | None = None
+    inner: Ticket | None = None
 
 
 class Open(Model, frozen=True, kw_only=True):
-    price: Maybe[Decimal] = UNSET
-    rest: Maybe[dict[str, Any]] = UNSET
+    price: Decimal | None = None
+    rest: dict[str, Any] | None = None
 
 
 def test_fields_that_may_be_empty() -> None:
@@ -108,7 +107,7 @@ def test_market_orders_have_no_price() -> None:
     orders = {"orders": [{"orderId": 1, "price": "", "ticker": ""}, {"orderId": 2, "price": "3"}]}
     found = decode(json.dumps(orders).encode(), LiveOrders, operation="x", report=Drifts()).orders
     assert found
-    assert [(each.price, each.ticker) for each in found] == [(None, ""), (Decimal(3), UNSET)]
+    assert [(each.price, each.ticker) for each in found] == [(None, ""), (Decimal(3), None)]
     assert "strike" in names_of_empty_values(list[Position])
 
 

@@ -536,7 +536,7 @@ class Own(Model, frozen=True, kw_only=True):
 
 def test_long_errors_that_fit_no_model() -> None:
     assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Whole)) is Refused
-    assert type(error_of(answer(long(("more", MANY))), READ, Whole)) is DecodeError
+    assert not read(answer(long(("more", MANY))), READ, Whole, Drifts()).has("conid")
     assert type(error_of(answer(long(("more", MANY), ("error", "no"))), READ, Own)) is Refused
     assert read(answer(long(("more", MANY), ("error", 0))), READ, Own, Drifts()).error == 0
     assert type(error_of(answer(b"{" + b" " * error_body.LONG), READ, Any)) is DecodeError

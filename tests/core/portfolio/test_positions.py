@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezant import UNSET, Position
+from bezant import Position
 from bezant._core.portfolio.positions import POSITIONS, SORTING, Pager
 from bezant._core.session.prerequisites import ACCOUNTS
 
 
 def rows(first: int, count: int, page_size: int | None = None) -> list[Position]:
-    size = UNSET if page_size is None else page_size
+    size = None if page_size is None else page_size
     return [
         Position(account_id="DU1", conid=conid, page_size=size)
         for conid in range(first, first + count)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bezant import UNSET, InvalidRequest, MarketDataFields
+from bezant import InvalidRequest, MarketDataFields
 from bezant._core.marketdata.snapshots import POLL, Quotes
 from bezant._core.session.first_answer import brings_nothing, is_open, may_be_incomplete
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
@@ -44,7 +44,6 @@ def test_a_call_that_drops_the_list() -> None:
         ("WarnState", True),
         ("something new", True),
         (None, True),
-        (UNSET, True),
         ("Filled", False),
         ("Cancelled", False),
         ("Inactive", False),

@@ -19,7 +19,7 @@ from bezant._core.session.state import (
     patience,
     state_of,
 )
-from bezant.models import UNSET, AuthStatus, Tickle, TickleServer
+from bezant.models import AuthStatus, Tickle, TickleServer
 
 READY = AuthStatus(authenticated=True, established=True, connected=True, competing=False)
 
@@ -116,7 +116,7 @@ def test_what_a_change_means(machine: SessionMachine) -> None:
 
 
 def test_a_tickle_tells_more(machine: SessionMachine) -> None:
-    machine.tickled(Tickle(session="x", sso_expires_ms=UNSET), 10.0)
+    machine.tickled(Tickle(session="x", sso_expires_ms=None), 10.0)
     assert (machine.last_tickle, machine.sso_expires) == (10.0, None)
     assert machine.state is SessionState.UNKNOWN
     tickle = Tickle(sso_expires_ms=60_000, iserver=TickleServer(auth_status=READY))

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from bezant import (
-    UNSET,
     AuthStatus,
     BezantError,
     CompetingSession,
@@ -26,14 +25,13 @@ READY = {"authenticated": True, "established": True, "connected": True, "competi
     [
         ({}, None),
         ({"competing": True}, None),
-        ({"established": UNSET}, None),
         ({"established": None}, None),
-        ({"connected": UNSET}, None),
+        ({"connected": None}, None),
         ({"established": False}, NotEstablished),
         ({"connected": False}, NoSession),
         ({"connected": False, "authenticated": False}, NoSession),
         ({"authenticated": False}, NoSession),
-        ({"authenticated": UNSET}, NoSession),
+        ({"authenticated": None}, NoSession),
         ({"authenticated": None, "established": None}, NoSession),
         ({"authenticated": False, "established": True}, NoSession),
         ({"authenticated": False, "competing": True}, CompetingSession),

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import (
-    UNSET,
     AccountUpdate,
     BarsUpdate,
     Bulletin,
@@ -143,7 +142,7 @@ def test_orders_one_message_for_each_row() -> None:
     assert (first.order_ref, first.last_execution_ms) == ("mine-1", 1757352788000)
     assert first.raw == ORDER
     assert isinstance(second, OrderUpdate)
-    assert (second.order_id, second.status, second.raw) == (2, UNSET, {"orderId": 2})
+    assert (second.order_id, second.status, second.raw) == (2, None, {"orderId": 2})
     assert third == Other(topic="sor", payload="text")
 
 
@@ -161,7 +160,7 @@ def test_pnl_one_message_for_each_account() -> None:
     assert (first.net_liquidation, first.raw) == (Decimal("100000.5"), PNL)
     assert isinstance(second, Pnl)
     assert (second.account, second.segment, second.daily) == ("DU2", "", None)
-    assert second.unrealized is UNSET
+    assert second.unrealized is None
     assert third == Other(topic="spl", payload={"DU3.Core": 5})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bezant import (
-    UNSET,
     Gap,
     Heartbeat,
     InvalidRequest,
@@ -470,7 +469,7 @@ def test_trades_come_once_and_again_with_their_commission() -> None:
     stream.take_in([first, first, second, second], 1)
     found = [each for each in read(stream) if isinstance(each, TradeUpdate)]
     assert [(each.price, each.commission) for each in found if each.execution_id] == [
-        (Decimal(5), UNSET),
+        (Decimal(5), None),
         (Decimal(5), Decimal("1.5")),
     ]
     assert found[1].raw == {"execution_id": "a", "commission": "1.5"}
