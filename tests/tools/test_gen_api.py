@@ -271,12 +271,14 @@ def test_what_the_files_hold(project: Path) -> None:
 
 
 def test_what_shows_that_a_field_is_always_there(project: Path) -> None:
-    append(project, '"thing" = { fields = { size = { always = "3 recordings" } } }\n', "schemas")
+    append(project, '"thing" = { fields = { size = { doc = "how large" } } }\n', "schemas")
+    append(project, '["thing"]\nsize = { always = "3 recordings" }\n', "evidence")
     made = plan.Planner(document.Document.read(project / "document.json"), overlay.read(project))
     answers = {each.name: each.answer for each in made.make().operations}
     thing = answers["get_thing"]
     assert isinstance(thing, shapes.Record)
     assert thing.fields["size"].always == "3 recordings"
+    assert thing.fields["size"].doc == "how large"
     assert thing.fields["thingId"].always == ""
 
 
@@ -377,6 +379,11 @@ def test_a_wrong_overlay_is_refused(
     [
         ("schemas", '"nothing" = { name = "X" }', "nothing stands at 'nothing'"),
         ("schemas", '"thing" = { nonsense = 1 }', "unknown key"),
+        ("schemas", '"thing" = { fields = { nothing = { doc = "X" } } }', "has no field 'nothing'"),
+        ("schemas", '"thing" = { fields = { size = { always_ = "" } } }', "unknown key 'always_'"),
+        ("evidence", '"thing" = { nothing = { always = "X" } }', "has no field 'nothing'"),
+        ("evidence", '"thing" = { size = { nonsense = "X" } }', "unknown key 'nonsense'"),
+        ("evidence", '"nothing" = { size = { always = "X" } }', "nothing stands at 'nothing'"),
         ("glossary", '"nothing" = { doc = "X" }', "'nothing' stands nowhere"),
         ("other", "", "has no title"),
         ("limits", '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]', "'GET /m' is no operation"),

@@ -16,7 +16,7 @@ from .problem import Problem
 
 FOLDER = "tools/api_overlay"
 FIELD_TABLE = "bezant/_wire/market_data_fields.py"
-SPECIAL = ("digest", "glossary", "limits", "schemas")
+SPECIAL = ("digest", "evidence", "glossary", "limits", "schemas")
 OPERATION_KEYS = frozenset(
     {
         *("about_session", "added", "answer", "answer_any", "answer_like", "binary", "call"),
@@ -57,7 +57,7 @@ class Overlay:
     Attributes:
         groups: titles by group.
         operations: by normalised call.
-        schemas: corrections by place.
+        schemas: corrections by place, with what `evidence.toml` says of the fields.
         glossary: names, types and words by wire name.
         limits: the content of `limits.toml`.
         recorded: what recordings showed, by call.
@@ -116,10 +116,19 @@ def read(root: Path) -> Overlay:
             _add_group(overlay, file.stem, content)
     overlay.glossary = _toml(folder / "glossary.toml")
     overlay.schemas = _toml(folder / "schemas.toml")
+    for place, fields in _toml(folder / "evidence.toml").items():
+        known = overlay.schemas.setdefault(place, {}).setdefault("fields", {})
+        for wire, shown in fields.items():
+            known[wire] = {**known.get(wire, {}), **shown}
     for table, keys in ((overlay.glossary, FIELD_KEYS), (overlay.schemas, SCHEMA_KEYS)):
         for key, each in table.items():
             for unknown in each.keys() - keys:
                 overlay.problems.add(Problem(FOLDER, f"{key!r} has an unknown key {unknown!r}"))
+    for place, each in overlay.schemas.items():
+        for wire, fix in each.get("fields", {}).items():
+            for unknown in fix.keys() - FIELD_KEYS:
+                text = f"{place!r}: {wire!r} has an unknown key {unknown!r}"
+                overlay.problems.add(Problem(FOLDER, text))
     overlay.limits = _toml(folder / "limits.toml")
     recorded = folder / "recorded.json"
     if recorded.is_file():

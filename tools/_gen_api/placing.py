@@ -62,7 +62,10 @@ def _note_parents(plan: Plan, record: Record) -> None:
 
 def signature(record: Record) -> object:
     """What two objects have in common that can be one class."""
-    return {wire: (each.name, _spelled(each.shape)) for wire, each in record.fields.items()}
+    return {
+        wire: (each.name, _spelled(each.shape), bool(each.always))
+        for wire, each in record.fields.items()
+    }
 
 
 def _spelled(shape: Shape | None) -> str:

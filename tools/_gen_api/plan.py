@@ -471,4 +471,4 @@ class Planner:
             for parameter in operation.parameters:
                 if not parameter.doc:
                     self._problem(f"{operation.call}: no word on {parameter.wire!r}")
-        self.plan.problems |= self.overlay.unused()
+        self.plan.problems |= self.overlay.problems | self.overlay.unused()

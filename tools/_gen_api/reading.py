@@ -7,7 +7,8 @@ import re
 from . import names
 from .document import Document, Json
 from .evidence import Evidence
-from .overlay import Overlay
+from .overlay import FOLDER, Overlay
+from .problem import Problem
 from .shapes import (
     ANY,
     Field,
@@ -251,6 +252,9 @@ class Reader:
             for code in self.overlay.market_data:
                 record.fields.setdefault(code, Field(Scalar("str")))
         self._add_fields(record, fixes)
+        for wire in fixes.keys() - record.fields.keys():
+            problem = Problem(FOLDER, f"{record.where!r} has no field {wire!r}")
+            self.overlay.problems.add(problem)
         same = self._same(record)
         for wire, each in list(record.fields.items()):
             fix = fixes.get(wire, {})
