@@ -16,6 +16,7 @@ from .._core.session.prerequisites import TRADING_ACCOUNTS
 from .._core.settings.checks import check_count, check_seconds
 from .._runtime import _async as rt
 from ..errors import NoAccounts, PacingError, SessionError
+from ..models._base import peek
 from ..models._portfolio import Account
 from ..models._session import AuthStatus, Tickle
 from .base import AsyncClientBase
@@ -276,7 +277,7 @@ class AsyncClient(AsyncClientBase):
 
         async def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
             response = await self.api.orders.get_open_orders(account_id=account)
-            return response.orders or [], may_be_incomplete(response)
+            return peek(response, "orders") or [], may_be_incomplete(response)
 
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
             return [order for order in orders if is_open(order)] if open_only else orders
@@ -284,7 +285,7 @@ class AsyncClient(AsyncClientBase):
         orders = await self._listed(GET_OPEN_ORDERS.operation, account_id, ask, wanted)
         found = wanted(orders)
         if not found:
-            listed = {order.order_id for order in orders}
+            listed = {order.order_id for order in orders if order.has("order_id")}
             error = self._pipeline.lacks_orders(account_id, listed)
             if error is not None:
                 raise error

@@ -34,7 +34,7 @@ class Plan:
             BezantError: the login sees no account, or not the requested one. The gateway would
                 respond to that account with 401, which looks like a lost login.
         """
-        ids = [account.account_id for account in accounts if account.account_id]
+        ids = [each.account_id for each in accounts if each.has("account_id")]
         if not ids:
             raise BezantError("this login sees no account; log in as a user that has one")
         if self.account_id is None:

@@ -124,7 +124,7 @@ class Screen:
             self.console.print(self._largest(valued[:_LARGEST]))
         totals: defaultdict[str, Decimal] = defaultdict(Decimal)
         for value, position in valued:
-            totals[position.currency or "?"] += value
+            totals[position.currency if position.has("currency") else "?"] += value
         for currency, total in sorted(totals.items()):
             self.more([f"total {currency} {total:>18,.2f}"])
 
@@ -139,11 +139,11 @@ class Screen:
         table.add_column("", no_wrap=True)
         for value, position in valued:
             table.add_row(
-                Text(position.description or position.ticker or "?"),
-                f"{(position.quantity or Decimal()).normalize():,f}",
-                f"{position.market_price or Decimal():,.2f}",
+                Text(position.description if position.has("description") else "?"),
+                f"{position.quantity.normalize():,f}" if position.has("quantity") else "?",
+                f"{position.market_price:,.2f}" if position.has("market_price") else "?",
                 f"{value:,.2f}",
-                position.currency or "?",
+                position.currency if position.has("currency") else "?",
             )
         return Padding(table, (0, 0, 0, _NAME_WIDTH + 3), expand=False)
 
@@ -215,8 +215,8 @@ def duration(seconds: float) -> str:
 
 
 def worth(position: Position) -> Decimal:
-    """Return a position's market value; 0 if it has none."""
-    return position.market_value or Decimal()
+    """Return a position's market value; 0 if the gateway left it out."""
+    return position.market_value if position.has("market_value") else Decimal()
 
 
 def flags(status: AuthStatus) -> str:
@@ -232,7 +232,11 @@ def flags(status: AuthStatus) -> str:
 def account_names(accounts: Sequence[Account], chosen: str) -> str:
     """Return a text with the number of accounts and the account that the tour shows."""
     count = f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}"
-    kinds = {each.account_id: (each.type, each.currency) for each in accounts}
+    kinds = {
+        each.account_id: [getattr(each, name) for name in ("type", "currency") if each.has(name)]
+        for each in accounts
+        if each.has("account_id")
+    }
     about = ", ".join(word for word in kinds.get(chosen, ()) if word)
     return f"{count}; looking at {chosen}{f' ({about})' if about else ''}"
 

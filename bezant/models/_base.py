@@ -83,6 +83,12 @@ def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
     return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
 
 
+def peek(model: msgspec.Struct, name: str) -> Any:
+    """Return a field's value; None for a missing always-present field, instead of raising."""
+    value = object.__getattribute__(model, name)
+    return None if value is UNSET else value
+
+
 def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
     """Return the field names and values that a model's repr shows."""
     return [

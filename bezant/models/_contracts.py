@@ -36,11 +36,11 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     all_exchanges: str | None = None
-    asset_class: str | None = None
+    asset_class: str
     chinese_name: str | None = None
-    conid: int | None = None
+    conid: int
     country_code: str | None = None
-    currency: str | None = None
+    currency: str
     display_rule: DisplayRule | None = None
     expiry: str | None = None
     full_name: str | None = None
@@ -67,7 +67,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 class ContractDefinitions(Model, frozen=True, kw_only=True):
     """Answer to ``GET /trsrv/secdef``."""
 
-    secdef: list[ContractDefinition] | None = None
+    secdef: list[ContractDefinition]
 
 
 class StockListing(Model, frozen=True, kw_only=True):
@@ -79,9 +79,9 @@ class StockListing(Model, frozen=True, kw_only=True):
         is_us: whether it is a listing in the United States.
     """
 
-    conid: int | None = None
-    exchange: str | None = None
-    is_us: bool | None = msgspec.field(default=None, name="isUS")
+    conid: int
+    exchange: str
+    is_us: bool = msgspec.field(name="isUS")
 
 
 class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
@@ -91,7 +91,7 @@ class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
     """
 
-    asset_class: str | None = None
+    asset_class: str
     chinese_name: str | None = None
-    contracts: list[StockListing] | None = None
-    name: str | None = None
+    contracts: list[StockListing]
+    name: str

@@ -53,7 +53,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     prepaid_crypto_p: bool | None = msgspec.field(default=None, name="PrepaidCrypto-P")
     prepaid_crypto_z: bool | None = msgspec.field(default=None, name="PrepaidCrypto-Z")
     account_alias: str | None = None
-    account_id: str | None = None
+    account_id: str
     account_status_ms: int | None = msgspec.field(default=None, name="accountStatus")
     account_title: str | None = None
     account_van: str | None = None
@@ -63,16 +63,16 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     category: str | None = None
     clearing_status: str | None = None
     covestor: bool | None = None
-    currency: str | None = None
+    currency: str
     desc: str | None = None
     display_name: str | None = None
     ib_entity: str | None = None
-    id: str | None = None
+    id: str
     no_client_trading: bool | None = None
     parent: ParentAccount | None = None
     track_virtual_fx_portfolio: bool | None = msgspec.field(
         default=None, name="trackVirtualFXPortfolio"
     )
     trading_type: str | None = None
-    type: str | None = None
+    type: str
     faclient: bool | None = None

@@ -49,11 +49,11 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held.
     """
 
-    account_id: str | None = msgspec.field(default=None, name="acctId")
+    account_id: str = msgspec.field(name="acctId")
     all_exchanges: str | None = None
-    asset_class: str | None = None
-    average_cost: Decimal | None = msgspec.field(default=None, name="avgCost")
-    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    asset_class: str
+    average_cost: Decimal = msgspec.field(name="avgCost")
+    average_price: Decimal = msgspec.field(name="avgPrice")
     base_avg_cost: Decimal | None = None
     base_avg_price: Decimal | None = None
     base_mkt_price: Decimal | None = None
@@ -62,10 +62,10 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     base_unrealized_pnl: Decimal | None = None
     chinese_name: str | None = None
     con_exch_map: list[str] | None = None
-    conid: int | None = None
-    description: str | None = msgspec.field(default=None, name="contractDesc")
+    conid: int
+    description: str = msgspec.field(name="contractDesc")
     country_code: str | None = None
-    currency: str | None = None
+    currency: str
     display_rule: DisplayRule | None = None
     exchs: str | None = None
     exercise_style: str | None = None
@@ -78,15 +78,15 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     is_us: bool | None = msgspec.field(default=None, name="isUS")
     last_trading_day: str | None = None
     listing_exchange: str | None = None
-    market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
-    market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
+    market_price: Decimal = msgspec.field(name="mktPrice")
+    market_value: Decimal = msgspec.field(name="mktValue")
     model: str | None = None
     multiplier: Decimal | None = None
     name: str | None = None
     page_size: int | None = None
-    quantity: Decimal | None = msgspec.field(default=None, name="position")
+    quantity: Decimal = msgspec.field(name="position")
     put_or_call: str | None = None
-    realized_pnl: Decimal | None = None
+    realized_pnl: Decimal
     sector: str | None = None
     sector_group: str | None = None
     strike: Decimal | None = None
@@ -94,7 +94,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     time: int | None = None
     type: str | None = None
     underlying_conid: int | None = msgspec.field(default=None, name="undConid")
-    unrealized_pnl: Decimal | None = None
+    unrealized_pnl: Decimal
     cross_currency: bool | None = None
     und_comp: str | None = None
     und_sym: str | None = None

@@ -123,7 +123,7 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: str | None = None
+    account_id: str
     alias: str | None = None
     allocation_id: str | None = None
 
@@ -146,9 +146,9 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD``.
     """
 
-    balance: Decimal | None = None
-    currency: str | None = None
-    settled_cash: Decimal | None = None
+    balance: Decimal
+    currency: str
+    settled_cash: Decimal
 
 
 class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
@@ -165,22 +165,22 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
     sma: Decimal | None = msgspec.field(default=None, name="SMA")
     account_type: str | None = None
     accrued_interest: Decimal | None = None
-    available_funds: Decimal | None = None
-    balance: Decimal | None = None
-    buying_power: Decimal | None = None
-    cash_balances: list[CashBalance] | None = None
-    equity_with_loan_value: Decimal | None = None
-    excess_liquidity: Decimal | None = None
-    initial_margin: Decimal | None = None
-    maintenance_margin: Decimal | None = None
-    net_liquidation_value: Decimal | None = None
+    available_funds: Decimal
+    balance: Decimal
+    buying_power: Decimal
+    cash_balances: list[CashBalance]
+    equity_with_loan_value: Decimal
+    excess_liquidity: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    net_liquidation_value: Decimal
     reg_t_loan: Decimal | None = None
     reg_t_margin: Decimal | None = None
     securities_gross_position_value: Decimal | None = msgspec.field(
         default=None, name="securitiesGVP"
     )
     status: str | None = None
-    total_cash_value: Decimal | None = None
+    total_cash_value: Decimal
 
 
 class SegmentFunds(Model, frozen=True, kw_only=True):
@@ -329,12 +329,12 @@ class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
 
     allow_customer_time: bool | None = None
     auto_fx: bool | None = None
-    has_child_accounts: bool | None = None
+    has_child_accounts: bool
     is_prop: bool | None = None
     lite_under_pro: bool | None = None
     no_fx_conversion: bool | None = msgspec.field(default=None, name="noFXConv")
-    supports_cash_qty: bool | None = None
-    supports_fractions: bool | None = None
+    supports_cash_qty: bool
+    supports_fractions: bool
     no_fx_conv: bool | None = None
 
 
@@ -379,17 +379,15 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         session_id: the session's id.
     """
 
-    accounts: list[str] | None = None
-    account_properties: dict[str, AccountProperties] | None = msgspec.field(
-        default=None, name="acctProps"
-    )
-    aliases: dict[str, str] | None = None
+    accounts: list[str]
+    account_properties: dict[str, AccountProperties] = msgspec.field(name="acctProps")
+    aliases: dict[str, str]
     allow_features: AllowedFeatures | None = None
     chart_periods: dict[str, list[str]] | None = None
     groups: list[str] | None = None
     is_paper: bool | None = None
     profiles: list[str] | None = None
-    selected_account: str | None = None
+    selected_account: str
     server_info: ServerInfo | None = None
     session_id: str | None = None
     is_ft: bool | None = msgspec.field(default=None, name="isFT")

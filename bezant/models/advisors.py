@@ -396,9 +396,9 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
         size: how many accounts.
     """
 
-    allocation_method: str | None = None
-    name: str | None = None
-    size: int | None = None
+    allocation_method: str
+    name: str
+    size: int
 
 
 class AllocationGroups(Model, frozen=True, kw_only=True):
@@ -408,7 +408,7 @@ class AllocationGroups(Model, frozen=True, kw_only=True):
         data: the answer's body.
     """
 
-    data: list[AllocationGroupRow] | None = None
+    data: list[AllocationGroupRow]
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
@@ -430,7 +430,7 @@ class GroupMember(Model, frozen=True, kw_only=True):
     """
 
     amount: Decimal | None = None
-    name: str | None = None
+    name: str
 
 
 class AllocationGroup(Model, frozen=True, kw_only=True):
@@ -442,9 +442,9 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
             liquidation value, ``C`` by cash, ``P`` by per cent, ``R`` by ratio, ``S`` by shares.
     """
 
-    accounts: list[GroupMember] | None = None
-    default_method: str | None = None
-    name: str | None = None
+    accounts: list[GroupMember]
+    default_method: str
+    name: str
 
 
 class AllocationPresets(Model, frozen=True, kw_only=True):

@@ -49,8 +49,8 @@ class Alert(Model, frozen=True, kw_only=True):
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: str | None = None
-    alert_active: int | None = None
+    account: str
+    alert_active: int
     alert_default_type: int | None = None
     alert_email: str | None = None
     alert_message: str | None = None
@@ -68,7 +68,7 @@ class Alert(Model, frozen=True, kw_only=True):
     expire_time: str | None = None
     foreground_color: str | None = msgspec.field(default=None, name="fg_color")
     itws_orders_only: int | None = None
-    order_id: int | None = None
+    order_id: int
     order_not_editable: bool | None = None
     order_status: str | None = None
     time_in_force: str | None = msgspec.field(default=None, name="tif")
@@ -154,10 +154,10 @@ class AlertRow(Model, frozen=True, kw_only=True):
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: str | None = None
-    alert_active: int | None = None
-    alert_name: str | None = None
+    account: str
+    alert_active: int
+    alert_name: str
     alert_repeatable: int | None = None
     alert_triggered: bool | None = None
-    order_id: int | None = None
-    order_time: str | None = None
+    order_id: int
+    order_time: str

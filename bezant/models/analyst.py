@@ -33,11 +33,11 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one a date; 0.01 is one per cent.
     """
 
-    base_currency: str | None = None
+    base_currency: str
     end: str | None = None
-    id: str | None = None
+    id: str
     id_type: str | None = None
-    returns: list[Decimal] | None = None
+    returns: list[Decimal | None]
     start: str | None = None
 
 
@@ -49,16 +49,16 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: list[PerformanceCpsData] | None = None
-    dates: list[str] | None = None
-    frequency: str | None = msgspec.field(default=None, name="freq")
+    data: list[PerformanceCpsData]
+    dates: list[str]
+    frequency: str = msgspec.field(name="freq")
 
 
 class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
     """Part of `PerformanceNavData`."""
 
-    date: str | None = None
-    val: Decimal | None = None
+    date: str
+    val: Decimal
 
 
 class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -69,11 +69,11 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
         start_nav: net asset value before the first date.
     """
 
-    base_currency: str | None = None
+    base_currency: str
     end: str | None = None
-    id: str | None = None
+    id: str
     id_type: str | None = None
-    navs: list[Decimal] | None = None
+    navs: list[Decimal | None]
     start: str | None = None
     start_nav: PerformanceNavDataStartNav | None = msgspec.field(default=None, name="startNAV")
 
@@ -86,9 +86,9 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: list[PerformanceNavData] | None = None
-    dates: list[str] | None = None
-    frequency: str | None = msgspec.field(default=None, name="freq")
+    data: list[PerformanceNavData]
+    dates: list[str]
+    frequency: str = msgspec.field(name="freq")
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -98,11 +98,11 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
         returns: returns, one a date; 0.01 is one per cent.
     """
 
-    base_currency: str | None = None
+    base_currency: str
     end: str | None = None
-    id: str | None = None
+    id: str
     id_type: str | None = None
-    returns: list[Decimal] | None = None
+    returns: list[Decimal | None]
     start: str | None = None
 
 
@@ -114,9 +114,9 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
-    data: list[PerformanceTppsData] | None = None
-    dates: list[str] | None = None
-    frequency: str | None = msgspec.field(default=None, name="freq")
+    data: list[PerformanceTppsData]
+    dates: list[str]
+    frequency: str = msgspec.field(name="freq")
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
@@ -131,15 +131,15 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
         period_returns: returns of each period (``tpps``).
     """
 
-    cumulative_returns: PerformanceCps | None = msgspec.field(default=None, name="cps")
+    cumulative_returns: PerformanceCps = msgspec.field(name="cps")
     currency_type: str | None = None
     id: str | None = None
     included: list[str] | None = None
-    nav: PerformanceNav | None = None
+    nav: PerformanceNav
     days: int | None = msgspec.field(default=None, name="nd")
     portfolio_measure: str | None = msgspec.field(default=None, name="pm")
     return_code: int | None = msgspec.field(default=None, name="rc")
-    period_returns: PerformanceTpps | None = msgspec.field(default=None, name="tpps")
+    period_returns: PerformanceTpps = msgspec.field(name="tpps")
 
 
 class TransactionsRpnlData(Model, frozen=True, kw_only=True, rename="camel"):
@@ -207,16 +207,16 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
         quantity: how much (``qty``).
     """
 
-    account_id: str | None = msgspec.field(default=None, name="acctid")
-    amt: Decimal | None = None
-    conid: int | None = None
-    currency: str | None = msgspec.field(default=None, name="cur")
-    date: str | None = None
+    account_id: str = msgspec.field(name="acctid")
+    amt: Decimal
+    conid: int
+    currency: str = msgspec.field(name="cur")
+    date: str
     description: str | None = msgspec.field(default=None, name="desc")
     fx_rate: Decimal | None = None
     price: Decimal | None = msgspec.field(default=None, name="pr")
-    quantity: Decimal | None = msgspec.field(default=None, name="qty")
-    type: str | None = None
+    quantity: Decimal = msgspec.field(name="qty")
+    type: str
     raw_date: str | None = None
 
 

@@ -102,8 +102,8 @@ class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
         lower_edge: lowest price for which the step holds.
     """
 
-    increment: Decimal | None = None
-    lower_edge: Decimal | None = None
+    increment: Decimal
+    lower_edge: Decimal
 
 
 class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):

@@ -53,8 +53,8 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
     """
 
     cancel_daily_orders: bool | None = None
-    closing: int | None = None
-    opening: int | None = None
+    closing: int
+    opening: int
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
@@ -65,8 +65,8 @@ class LiquidHours(Model, frozen=True, kw_only=True):
         opening: epoch seconds.
     """
 
-    closing: int | None = None
-    opening: int | None = None
+    closing: int
+    opening: int
 
 
 class TradingDay(Model, frozen=True, kw_only=True):
@@ -83,8 +83,8 @@ class TradingHours(Model, frozen=True, kw_only=True):
         exchange_time_zone: the exchange's time zone.
     """
 
-    exchange_time_zone: str | None = None
-    schedules: dict[str, TradingDay] | None = None
+    exchange_time_zone: str
+    schedules: dict[str, TradingDay]
 
 
 class LimitDefaults(Model, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     fraq_types: list[str] | None = None
     has_secondary: bool | None = None
     ib_algo_types: list[str] | None = None
-    increment: Decimal | None = None
+    increment: Decimal
     increment_digits: int | None = None
     increment_rules: list[PriceIncrement] | None = None
     increment_type: int | None = None
@@ -158,7 +158,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     negative_capable: bool | None = None
     order_defaults: OrderDefaults | None = None
     order_origination: str | None = None
-    order_types: list[str] | None = None
+    order_types: list[str]
     order_types_outside: list[str] | None = None
     preview: bool | None = None
     price_magnifier: int | None = None
@@ -191,15 +191,15 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 class Algo(Model, frozen=True, kw_only=True):
     """Part of `Algos`."""
 
-    id: str | None = None
-    name: str | None = None
+    id: str
+    name: str
     parameters: list[AlgoParam] | None = None
 
 
 class Algos(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/contract/{conid}/algos``."""
 
-    algos: list[Algo] | None = None
+    algos: list[Algo]
 
 
 class ContractInfo(Model, frozen=True, kw_only=True):
@@ -223,22 +223,22 @@ class ContractInfo(Model, frozen=True, kw_only=True):
     cfi_code: str | None = None
     classifier: str | None = None
     company_name: str | None = None
-    conid: int | None = msgspec.field(default=None, name="con_id")
+    conid: int = msgspec.field(name="con_id")
     contract_clarification_type: str | None = None
     contract_month: str | None = None
-    currency: str | None = None
+    currency: str
     cusip: str | None = None
-    exchange: str | None = None
+    exchange: str
     expiry_full: str | None = None
     industry: str | None = None
-    instrument_type: str | None = None
+    instrument_type: str
     is_zero_commission_security: bool | None = None
     local_symbol: str | None = None
     maturity_date: str | None = None
     multiplier: Decimal | None = None
     regular_trading_hours: bool | None = msgspec.field(default=None, name="r_t_h")
     smart_available: bool | None = None
-    symbol: str | None = None
+    symbol: str
     text: str | None = None
     trading_class: str | None = None
     underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
@@ -305,15 +305,15 @@ class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
         symbol: the symbol.
     """
 
-    ccy_pair: str | None = None
-    conid: int | None = None
-    symbol: str | None = None
+    ccy_pair: str
+    conid: int
+    symbol: str
 
 
 class ExchangeRate(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/exchangerate``."""
 
-    rate: Decimal | None = None
+    rate: Decimal
 
 
 class BondFilterOption(Model, frozen=True, kw_only=True):
@@ -356,14 +356,14 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     company_name: str | None = None
-    conid: int | None = None
-    currency: str | None = None
-    exchange: str | None = None
+    conid: int
+    currency: str
+    exchange: str
     listing_exchange: str | None = None
     maturity_date: str | None = None
     price_rendering: str | None = None
     right: str | None = None
-    sec_type: str | None = None
+    sec_type: str
     strike: Decimal | None = None
     ticker: str | None = None
     valid_exchanges: str | None = None
@@ -372,8 +372,8 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 class BondIssuer(Model, frozen=True, kw_only=True):
     """Part of `SearchHit`."""
 
-    id: str | None = None
-    name: str | None = None
+    id: str
+    name: str
 
 
 class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
@@ -388,7 +388,7 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
     exchange: str | None = None
     months: str | None = None
-    sec_type: str | None = None
+    sec_type: str
     conid: int | None = None
 
 
@@ -409,7 +409,7 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     issuers: list[BondIssuer] | None = None
     opt: str | None = None
     restricted: bool | None = None
-    sections: list[SearchSection] | None = None
+    sections: list[SearchSection]
     symbol: str | None = None
     war: str | None = None
 
@@ -417,8 +417,8 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 class Strikes(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/secdef/strikes``."""
 
-    call: list[Decimal] | None = None
-    put: list[Decimal] | None = None
+    call: list[Decimal]
+    put: list[Decimal]
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
@@ -430,9 +430,9 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
         ticker: the symbol.
     """
 
-    conid: int | None = None
-    exchange: str | None = None
-    ticker: str | None = None
+    conid: int
+    exchange: str
+    ticker: str
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
@@ -448,13 +448,13 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
         underlying_conid: the underlying's contract.
     """
 
-    conid: int | None = None
-    expiration_date: int | None = None
+    conid: int
+    expiration_date: int
     long_cutoff: int | None = msgspec.field(default=None, name="longFuturesCutOff")
-    last_trading_day: int | None = msgspec.field(default=None, name="ltd")
+    last_trading_day: int = msgspec.field(name="ltd")
     short_cutoff: int | None = msgspec.field(default=None, name="shortFuturesCutOff")
-    symbol: str | None = None
-    underlying_conid: int | None = None
+    symbol: str
+    underlying_conid: int
 
 
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):

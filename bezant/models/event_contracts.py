@@ -31,25 +31,25 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
         symbol: the symbol.
     """
 
-    conid: int | None = None
-    exchange: str | None = None
-    name: str | None = None
+    conid: int
+    exchange: str
+    name: str
     product_conid: int | None = None
-    symbol: str | None = None
+    symbol: str
 
 
 class Category(Model, frozen=True, kw_only=True):
     """A category, under its id."""
 
     markets: list[CategoryMarket] | None = None
-    name: str | None = None
+    name: str
     parent_id: str | None = None
 
 
 class CategoryTree(Model, frozen=True, kw_only=True):
     """Answer to ``GET /forecast/category/tree``."""
 
-    categories: dict[str, Category] | None = None
+    categories: dict[str, Category]
 
 
 class ForecastContract(Model, frozen=True, kw_only=True):
@@ -69,20 +69,20 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     """
 
     category: str | None = None
-    conid_no: int | None = None
-    conid_yes: int | None = None
-    exchange: str | None = None
-    expiration: str | None = None
+    conid_no: int
+    conid_yes: int
+    exchange: str
+    expiration: str
     logo_category: str | None = None
     market_name: str | None = None
     measured_period: str | None = None
-    payout: Decimal | None = None
-    question: str | None = None
-    side: str | None = None
+    payout: Decimal
+    question: str
+    side: str
     strike: Decimal | None = None
     strike_label: str | None = None
-    symbol: str | None = None
-    underlying_conid: int | None = None
+    symbol: str
+    underlying_conid: int
     is_restricted: bool | None = None
     product_conid: int | None = None
 
@@ -98,11 +98,11 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
         underlying_conid: the underlying's contract.
     """
 
-    conid: int | None = None
-    expiration: str | None = None
+    conid: int
+    expiration: str
     expiry_label: str | None = None
-    side: str | None = None
-    strike: Decimal | None = None
+    side: str
+    strike: Decimal
     strike_label: str | None = None
     time_specifier: str | None = None
     underlying_conid: int | None = None
@@ -117,7 +117,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
         symbol: the symbol.
     """
 
-    contracts: list[ForecastMarketContract] | None = None
+    contracts: list[ForecastMarketContract]
     exchange: str | None = None
     exclude_historical_data: bool | None = None
     logo_category: str | None = None
@@ -162,15 +162,15 @@ class ForecastHours(Model, frozen=True, kw_only=True):
         open: time of opening, such as ``8:30 AM``.
     """
 
-    close: str | None = None
-    open: str | None = None
+    close: str
+    open: str
 
 
 class ForecastDay(Model, frozen=True, kw_only=True):
     """Part of `ForecastSchedule`."""
 
-    day_of_week: str | None = None
-    trading_times: list[ForecastHours] | None = None
+    day_of_week: str
+    trading_times: list[ForecastHours]
 
 
 class ForecastSchedule(Model, frozen=True, kw_only=True):
@@ -180,5 +180,5 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
         timezone: the exchange's time zone.
     """
 
-    timezone: str | None = None
-    trading_schedules: list[ForecastDay] | None = None
+    timezone: str
+    trading_schedules: list[ForecastDay]

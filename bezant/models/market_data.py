@@ -29,11 +29,11 @@ class Bar(Model, frozen=True, kw_only=True):
         volume: volume; times ``volume_factor`` for shares (``v``).
     """
 
-    close: Decimal | None = msgspec.field(default=None, name="c")
-    high: Decimal | None = msgspec.field(default=None, name="h")
-    low: Decimal | None = msgspec.field(default=None, name="l")
-    open: Decimal | None = msgspec.field(default=None, name="o")
-    time_ms: int | None = msgspec.field(default=None, name="t")
+    close: Decimal = msgspec.field(name="c")
+    high: Decimal = msgspec.field(name="h")
+    low: Decimal = msgspec.field(name="l")
+    open: Decimal = msgspec.field(name="o")
+    time_ms: int = msgspec.field(name="t")
     volume: Decimal | None = msgspec.field(default=None, name="v")
 
 
@@ -57,7 +57,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
 
     bar_length: int | None = None
     chart_pan_start_time: str | None = None
-    data: list[Bar] | None = None
+    data: list[Bar]
     direction: int | None = None
     high: str | None = None
     low: str | None = None
@@ -72,7 +72,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
     price_factor: int | None = None
     server_id: str | None = None
     start_time: str | None = None
-    symbol: str | None = None
+    symbol: str
     text: str | None = None
     time_period: str | None = None
     trading_day_duration: int | None = None
@@ -221,7 +221,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     volume: str | None = msgspec.field(default=None, name="87")
     bid_size: str | None = msgspec.field(default=None, name="88")
     updated_ms: int | None = msgspec.field(default=None, name="_updated")
-    conid: int | None = None
+    conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     server_id: str | None = None
     symbol: str | None = msgspec.field(default=None, name="55")

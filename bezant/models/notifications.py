@@ -83,13 +83,13 @@ class Fyi(Model, frozen=True, kw_only=True):
         read: 1 where it was read (``R``).
     """
 
-    date: str | None = msgspec.field(default=None, name="D")
-    type_code: str | None = msgspec.field(default=None, name="FC")
+    date: str = msgspec.field(name="D")
+    type_code: str = msgspec.field(name="FC")
     ht: int | None = msgspec.field(default=None, name="HT")
-    id: str | None = msgspec.field(default=None, name="ID")
-    body: str | None = msgspec.field(default=None, name="MD")
-    subject: str | None = msgspec.field(default=None, name="MS")
-    read: int | None = msgspec.field(default=None, name="R")
+    id: str = msgspec.field(name="ID")
+    body: str = msgspec.field(name="MD")
+    subject: str = msgspec.field(name="MS")
+    read: int = msgspec.field(name="R")
 
 
 class FyiReadState(Model, frozen=True, kw_only=True):
@@ -129,10 +129,10 @@ class FyiSetting(Model, frozen=True, kw_only=True):
     """
 
     active: int | None = msgspec.field(default=None, name="A")
-    type_code: str | None = msgspec.field(default=None, name="FC")
+    type_code: str = msgspec.field(name="FC")
     description: str | None = msgspec.field(default=None, name="FD")
     title: str | None = msgspec.field(default=None, name="FN")
-    disclaimer_read: int | None = msgspec.field(default=None, name="H")
+    disclaimer_read: int = msgspec.field(name="H")
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):
@@ -142,4 +142,4 @@ class UnreadFyis(Model, frozen=True, kw_only=True):
         unread: how many are unread (``BN``).
     """
 
-    unread: int | None = msgspec.field(default=None, name="BN")
+    unread: int = msgspec.field(name="BN")

@@ -72,7 +72,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     cannot_cancel_order: bool | None = None
     child_order_type: str | None = None
     company_name: str | None = None
-    conid: int | None = None
+    conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     contract_description_1: str | None = None
     cum_fill: Decimal | None = None
@@ -88,22 +88,22 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     order_clearing_account: str | None = None
     order_description: str | None = None
     order_description_with_contract: str | None = None
-    order_id: int | None = None
+    order_id: int
     order_not_editable: bool | None = None
-    order_status: str | None = None
+    order_status: str
     order_status_description: str | None = None
     order_time: str | None = None
-    order_type: str | None = None
+    order_type: str
     request_id: str | None = None
-    sec_type: str | None = None
+    sec_type: str
     server_id: str | None = None
-    side: str | None = None
-    size: Decimal | None = None
+    side: str
+    size: Decimal
     size_and_fills: str | None = None
     sub_type: str | None = None
-    symbol: str | None = None
-    time_in_force: str | None = msgspec.field(default=None, name="tif")
-    total_size: Decimal | None = None
+    symbol: str
+    time_in_force: str = msgspec.field(name="tif")
+    total_size: Decimal
     price: Decimal | None = None
     background_color: str | None = msgspec.field(default=None, name="bg_color")
     foreground_color: str | None = msgspec.field(default=None, name="fg_color")
@@ -162,40 +162,40 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account: str | None = None
-    account_id: str | None = msgspec.field(default=None, name="acct")
+    account_id: str = msgspec.field(name="acct")
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
     background_color: str | None = msgspec.field(default=None, name="bgColor")
     cash_ccy: str | None = None
     company_name: str | None = None
-    conid: int | None = None
+    conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     description1: str | None = None
     description2: str | None = None
     exchange: str | None = None
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
-    filled_quantity: Decimal | None = None
+    filled_quantity: Decimal
     is_event_trading: str | None = None
     last_execution_time: str | None = None
     last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
     listing_exchange: str | None = None
-    order_description: str | None = msgspec.field(default=None, name="orderDesc")
-    order_id: int | None = None
-    order_type: str | None = None
+    order_description: str = msgspec.field(name="orderDesc")
+    order_id: int
+    order_type: str
     order_cancellation_by_system_reason: str | None = msgspec.field(
         default=None, name="order_cancellation_by_system_reason"
     )
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
     orig_order_type: str | None = None
     price: Decimal | None = None
-    remaining_quantity: Decimal | None = None
-    sec_type: str | None = None
-    side: str | None = None
+    remaining_quantity: Decimal
+    sec_type: str
+    side: str
     size_and_fills: str | None = None
-    status: str | None = None
+    status: str
     supports_tax_opt: str | None = None
     tax_optimizer_id: str | None = None
-    ticker: str | None = None
-    time_in_force: str | None = None
+    ticker: str
+    time_in_force: str
     total_cash_size: Decimal | None = None
     total_size: Decimal | None = None
     order_ref: str | None = msgspec.field(default=None, name="order_ref")
@@ -205,8 +205,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 class LiveOrders(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/account/orders``."""
 
-    orders: list[LiveOrder] | None = None
-    snapshot: bool | None = None
+    orders: list[LiveOrder]
+    snapshot: bool
 
 
 class Trade(Model, frozen=True, kw_only=True):
@@ -234,18 +234,18 @@ class Trade(Model, frozen=True, kw_only=True):
         trade_time_ms: epoch milliseconds (``trade_time_r``).
     """
 
-    account: str | None = None
+    account: str
     account_code: str | None = msgspec.field(default=None, name="accountCode")
     account_allocation_name: str | None = None
     clearing_id: str | None = None
     clearing_name: str | None = None
     commission: Decimal | None = None
     company_name: str | None = None
-    conid: int | None = None
+    conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     contract_description_1: str | None = None
     exchange: str | None = None
-    execution_id: str | None = None
+    execution_id: str
     is_event_trading: str | None = None
     liquidation_trade: str | None = None
     listing_exchange: str | None = None
@@ -253,15 +253,15 @@ class Trade(Model, frozen=True, kw_only=True):
     order_description: str | None = None
     order_id: int | None = None
     order_ref: str | None = None
-    price: Decimal | None = None
-    sec_type: str | None = None
-    side: str | None = None
-    size: Decimal | None = None
+    price: Decimal
+    sec_type: str
+    side: str
+    size: Decimal
     submitter: str | None = None
     supports_tax_opt: str | None = None
-    symbol: str | None = None
-    trade_time: str | None = None
-    trade_time_ms: int | None = msgspec.field(default=None, name="trade_time_r")
+    symbol: str
+    trade_time: str
+    trade_time_ms: int = msgspec.field(name="trade_time_r")
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
@@ -277,8 +277,8 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
 
     account: str | None = None
     conid: int | None = None
-    msg: str | None = None
-    order_id: int | None = None
+    msg: str
+    order_id: int
     encrypt_message: str | None = None
     order_status: str | None = None
 

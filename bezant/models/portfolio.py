@@ -136,34 +136,34 @@ class LedgerRow(Model, frozen=True, kw_only=True):
         key: such as ``LedgerList``.
     """
 
-    account_code: str | None = msgspec.field(default=None, name="acctcode")
-    cashbalance: Decimal | None = None
+    account_code: str = msgspec.field(name="acctcode")
+    cashbalance: Decimal
     cashbalancefxsegment: Decimal | None = None
     commoditymarketvalue: Decimal | None = None
     corporatebondsmarketvalue: Decimal | None = None
-    currency: str | None = None
+    currency: str
     dividends: Decimal | None = None
-    exchangerate: Decimal | None = None
+    exchangerate: Decimal
     funds: Decimal | None = None
     futuremarketvalue: Decimal | None = None
     futureoptionmarketvalue: Decimal | None = None
     futuresonlypnl: Decimal | None = None
-    interest: Decimal | None = None
+    interest: Decimal
     issueroptionsmarketvalue: Decimal | None = None
     key: str | None = None
     moneyfunds: Decimal | None = None
-    netliquidationvalue: Decimal | None = None
-    realizedpnl: Decimal | None = None
+    netliquidationvalue: Decimal
+    realizedpnl: Decimal
     secondkey: str | None = None
     sessionid: int | None = None
-    settledcash: Decimal | None = None
+    settledcash: Decimal
     severity: int | None = None
-    stockmarketvalue: Decimal | None = None
+    stockmarketvalue: Decimal
     stockoptionmarketvalue: Decimal | None = None
     tbillsmarketvalue: Decimal | None = None
     tbondsmarketvalue: Decimal | None = None
     timestamp: int | None = None
-    unrealizedpnl: Decimal | None = None
+    unrealizedpnl: Decimal
     warrantsmarketvalue: Decimal | None = None
     cryptocurrencyvalue: Decimal | None = None
     endofbundle: int | None = None
@@ -184,7 +184,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
         timestamp_ms: epoch milliseconds (``timestamp``).
     """
 
-    amount: Decimal | None = None
+    amount: Decimal
     currency: str | None = None
     is_null: bool | None = None
     severity: int | None = None
@@ -210,20 +210,20 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         unrealized_pnl: profit and loss on what is held.
     """
 
-    asset_class: str | None = None
-    average_cost: Decimal | None = msgspec.field(default=None, name="avgCost")
-    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
-    conid: int | None = None
-    currency: str | None = None
-    description: str | None = None
+    asset_class: str
+    average_cost: Decimal = msgspec.field(name="avgCost")
+    average_price: Decimal = msgspec.field(name="avgPrice")
+    conid: int
+    currency: str
+    description: str
     group: str | None = None
     is_last_to_loq: bool | None = None
-    market_price: Decimal | None = None
-    market_value: Decimal | None = None
+    market_price: Decimal
+    market_value: Decimal
     model: str | None = None
-    position: Decimal | None = None
-    realized_pnl: Decimal | None = None
-    sec_type: str | None = None
+    position: Decimal
+    realized_pnl: Decimal
+    sec_type: str
     sector: str | None = None
     timestamp: int | None = None
-    unrealized_pnl: Decimal | None = None
+    unrealized_pnl: Decimal

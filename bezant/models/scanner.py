@@ -34,9 +34,9 @@ class ScannerFilterValue(Model, frozen=True, kw_only=True):
 class ScannerFilter(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    code: str | None = None
+    code: str
     combo_values: list[ScannerFilterValue] | None = None
-    display_name: str | None = None
+    display_name: str
     group: str | None = None
     type: str | None = None
 
@@ -44,9 +44,9 @@ class ScannerFilter(Model, frozen=True, kw_only=True):
 class ScannerInstrument(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    display_name: str | None = None
-    filters: list[str] | None = None
-    type: str | None = None
+    display_name: str
+    filters: list[str]
+    type: str
 
 
 class ScannerMarket(Model, frozen=True, kw_only=True):
@@ -59,34 +59,34 @@ class ScannerMarket(Model, frozen=True, kw_only=True):
 class ScannerCountry(Model, frozen=True, kw_only=True):
     """Part of `ScannerRegion`."""
 
-    display_name: str | None = None
+    display_name: str
     locations: list[ScannerMarket] | None = None
-    type: str | None = None
+    type: str
 
 
 class ScannerRegion(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    display_name: str | None = None
+    display_name: str
     locations: list[ScannerCountry] | None = None
-    type: str | None = None
+    type: str
 
 
 class ScanType(Model, frozen=True, kw_only=True):
     """Part of `ScannerParameters`."""
 
-    code: str | None = None
-    display_name: str | None = None
-    instruments: list[str] | None = None
+    code: str
+    display_name: str
+    instruments: list[str]
 
 
 class ScannerParameters(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/scanner/params``."""
 
-    filter_list: list[ScannerFilter] | None = None
-    instrument_list: list[ScannerInstrument] | None = None
-    location_tree: list[ScannerRegion] | None = None
-    scan_type_list: list[ScanType] | None = None
+    filter_list: list[ScannerFilter]
+    instrument_list: list[ScannerInstrument]
+    location_tree: list[ScannerRegion]
+    scan_type_list: list[ScanType]
 
 
 class ScanCondition(Model, frozen=True, kw_only=True):
@@ -110,18 +110,18 @@ class ScanRow(Model, frozen=True, kw_only=True):
     available_chart_periods: str | None = None
     column_name: str | None = None
     company_name: str | None = None
-    conid: int | None = msgspec.field(default=None, name="con_id")
-    conid_ex: str | None = msgspec.field(default=None, name="conidex")
-    contract_description_1: str | None = None
-    listing_exchange: str | None = None
-    sec_type: str | None = None
+    conid: int = msgspec.field(name="con_id")
+    conid_ex: str = msgspec.field(name="conidex")
+    contract_description_1: str
+    listing_exchange: str
+    sec_type: str
     server_id: str | None = None
-    symbol: str | None = None
+    symbol: str
     scan_data: str | None = None
 
 
 class ScanResult(Model, frozen=True, kw_only=True):
     """Answer to ``POST /iserver/scanner/run``."""
 
-    contracts: list[ScanRow] | None = None
+    contracts: list[ScanRow]
     scan_data_column_name: str | None = None

@@ -71,9 +71,9 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     hash: str | None = None
-    id: str | None = None
-    instruments: list[WatchlistInstrument] | None = None
-    name: str | None = None
+    id: str
+    instruments: list[WatchlistInstrument]
+    name: str
     read_only: bool | None = None
 
 
@@ -95,9 +95,9 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     hash: str | None = None
-    id: str | None = None
-    instruments: list[Any] | None = None
-    name: str | None = None
+    id: str
+    instruments: list[Any]
+    name: str
     read_only: bool | None = None
 
 
@@ -109,10 +109,10 @@ class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
         type: such as ``watchlist``.
     """
 
-    id: str | None = None
+    id: str
     is_open: bool | None = None
     modified_ms: int | None = msgspec.field(default=None, name="modified")
-    name: str | None = None
+    name: str
     read_only: bool | None = None
     type: str | None = None
 
@@ -123,7 +123,7 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
     bulk_delete: bool | None = None
     scanners_only: bool | None = None
     show_scanners: bool | None = None
-    user_lists: list[WatchlistsDataUserList] | None = None
+    user_lists: list[WatchlistsDataUserList]
 
 
 class Watchlists(Model, frozen=True, kw_only=True):
@@ -137,4 +137,4 @@ class Watchlists(Model, frozen=True, kw_only=True):
 
     message_id: str | None = msgspec.field(default=None, name="MID")
     action: str | None = None
-    data: WatchlistsData | None = None
+    data: WatchlistsData

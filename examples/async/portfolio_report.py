@@ -27,21 +27,15 @@ async def report(client: bezant.AsyncClient) -> None:
     account_id = os.environ.get("IBKR_ACCOUNT_ID")
     if not account_id:
         accounts = await client.accounts()
-        account_id = accounts[0].account_id or ""
+        account_id = accounts[0].account_id
 
-    nothing = Decimal(0)
-    totals: dict[str, list[Decimal]] = defaultdict(lambda: [nothing, nothing, nothing])
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
     positions = await client.all_positions(account_id)
     print(f"{'':<30}{'value':>16}{'unrealized':>16}{'realized':>16}")
-    for position in sorted(positions, key=lambda each: each.unrealized_pnl or nothing):
-        # A field that the gateway left out is not a number; the report counts it as 0.
-        amounts = [
-            position.market_value or nothing,
-            position.unrealized_pnl or nothing,
-            position.realized_pnl or nothing,
-        ]
-        currency = position.currency or "?"
-        print(line(position.description or position.ticker or "?", *amounts), currency)
+    for position in sorted(positions, key=lambda each: each.unrealized_pnl):
+        amounts = [position.market_value, position.unrealized_pnl, position.realized_pnl]
+        currency = position.currency
+        print(line(position.description, *amounts), currency)
         totals[currency] = [a + b for a, b in zip(totals[currency], amounts, strict=True)]
     for currency, amounts in sorted(totals.items()):
         print(line(f"total {currency}", *amounts), currency)

@@ -20,13 +20,13 @@ def list_positions(client: bezant.Client) -> None:
     account_id = os.environ.get("IBKR_ACCOUNT_ID")
     if not account_id:
         accounts = client.accounts()
-        account_id = accounts[0].account_id or ""
+        account_id = accounts[0].account_id
 
     positions = client.all_positions(account_id)
     for position in positions:
         print(
-            f"{position.description or '':<30} {position.quantity or 0:>12}"
-            f" {position.market_value or 0:>16,.2f} {position.currency or ''}"
+            f"{position.description:<30} {position.quantity:>12}"
+            f" {position.market_value:>16,.2f} {position.currency}"
         )
     print(f"{len(positions)} positions in {account_id}")
 

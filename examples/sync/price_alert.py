@@ -33,8 +33,8 @@ def wait_for(client: bezant.Client, symbol: str, limit: Decimal) -> Decimal:
                     raise ws.close_reason or bezant.WsClosed("the stream has ended")
                 tell(f"no quote for a minute; {ws!r}")
             # Ignore prices from before an interruption and yesterday's close.
-            elif not quote.stale and not quote.is_close and (quote.last or 0) >= limit:
-                return quote.last or limit
+            elif not quote.stale and not quote.is_close and quote.last and quote.last >= limit:
+                return quote.last
 
 
 def main() -> int:

@@ -76,19 +76,19 @@ class Bot:
         """Return the bot's own orders of today, those that have ended too."""
         mark = f"{self.name}-"
         today = self.client.orders(self.account_id)
-        return [each for each in today if (each.order_ref or "").startswith(mark)]
+        return [each for each in today if each.order_ref and each.order_ref.startswith(mark)]
 
     def held(self, symbol: str) -> Decimal:
         """Return how much of a stock the account holds."""
         conid = bezant.SymbolCache(self.client).conid_for(symbol)
         for position in self.client.all_positions(self.account_id):
             if position.conid == conid:
-                return position.quantity or Decimal(0)
+                return position.quantity
         return Decimal(0)
 
     def _find(self, reference: str) -> int | None:
         for order in self.orders():
-            if order.order_ref == reference and order.order_id:
+            if order.order_ref == reference:
                 return order.order_id
         return None
 

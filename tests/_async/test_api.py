@@ -15,6 +15,7 @@ from bezant import (
     DecodeError,
     DriftWarning,
     InvalidRequest,
+    MissingValue,
     NotAuthenticated,
     OutcomeUnknown,
     Refused,
@@ -242,7 +243,9 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
         assert client.api.portfolio is client.api.portfolio
         with pytest.warns(DriftWarning, match="Account"):
             (account,) = await client.api.portfolio.get_all_subaccounts()
-        assert (account.account_id, account.currency) == (None, "USD")
+        assert (account.has("account_id"), account.currency) == (False, "USD")
+        with pytest.raises(MissingValue, match=r"subaccounts: Account\.account_id has no value"):
+            _ = account.account_id
         strict = client.with_options(strict=True)
         assert strict.api is not client.api
         with pytest.raises(DecodeError):

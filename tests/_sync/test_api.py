@@ -16,6 +16,7 @@ from bezant import (
     DecodeError,
     DriftWarning,
     InvalidRequest,
+    MissingValue,
     NotAuthenticated,
     OutcomeUnknown,
     Refused,
@@ -239,7 +240,9 @@ def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGateway) ->
         assert client.api.portfolio is client.api.portfolio
         with pytest.warns(DriftWarning, match="Account"):
             (account,) = client.api.portfolio.get_all_subaccounts()
-        assert (account.account_id, account.currency) == (None, "USD")
+        assert (account.has("account_id"), account.currency) == (False, "USD")
+        with pytest.raises(MissingValue, match=r"subaccounts: Account\.account_id has no value"):
+            _ = account.account_id
         strict = client.with_options(strict=True)
         assert strict.api is not client.api
         with pytest.raises(DecodeError):

@@ -90,11 +90,10 @@ MODELS = list(_models())
 
 def _structs(hint: Any, found: set[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
     """Add the models within a type to a set, and return it."""
-    if inspect.isclass(hint) and issubclass(hint, msgspec.Struct):
-        if hint not in found:
-            found.add(hint)
-            for each in typing.get_type_hints(hint).values():
-                _structs(each, found)
+    if inspect.isclass(hint) and issubclass(hint, msgspec.Struct) and hint not in found:
+        found.add(hint)
+        for each in typing.get_type_hints(hint).values():
+            _structs(each, found)
     for each in typing.get_args(hint):
         _structs(each, found)
     return found

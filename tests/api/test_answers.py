@@ -82,9 +82,7 @@ def lost(sent: Any, held: Any, where: str = "") -> list[str]:
         return [
             each
             for key, value in sent.items()
-            for each in (
-                lost(value, held.get(key), f"{where}.{key}")
-            )
+            for each in (lost(value, held.get(key), f"{where}.{key}"))
         ]
     if isinstance(sent, list) and isinstance(held, list):
         if len(sent) != len(held):

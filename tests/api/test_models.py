@@ -47,6 +47,9 @@ def plain(type_: Any) -> Any:
     """Return a value that a field of the type holds."""
     members = [each for each in get_args(type_) or (type_,) if each is not NoneType]
     member = type_ if get_origin(type_) in (list, dict) else members[0]
+    if isinstance(member, type) and issubclass(member, Model):
+        needed = [each for each in msgspec.structs.fields(member) if each.required]
+        return {each.encode_name: plain(each.type) for each in needed}
     return PLAIN.get(get_origin(member) or member, {})
 
 
@@ -124,7 +127,9 @@ def test_what_is_sent_holds_only_what_was_given(model: type[msgspec.Struct]) -> 
     everything: dict[str, Any] = {each.name: "x" for each in fields}
     unset: dict[str, Any] = {each.name: None for each in fields if not each.required}
     some = model(**unset, **required)
-    assert json.loads(msgspec.json.encode(some)) == json.loads(msgspec.json.encode(model(**required)))
+    assert json.loads(msgspec.json.encode(some)) == json.loads(
+        msgspec.json.encode(model(**required))
+    )
     assert json.loads(msgspec.json.encode(model(**everything))) == {
         each.encode_name: "x" for each in fields
     }

@@ -19,7 +19,7 @@ from bezant._core.operations import orders, portfolio, reports, tax_vouchers
 from bezant._core.operations._base import Endpoint
 from bezant.models.orders import OrderReply
 from bezant.models.portfolio import SubaccountPage
-from tests.core.samples import Drifts
+from tests.core.samples import ACCOUNT, Drifts
 
 PDF = b"%PDF-1.7 \x00\xff"
 
@@ -105,10 +105,12 @@ def test_one_object_where_a_list_is_documented(body: bytes) -> None:
     assert replies == [OrderReply(order_id=7)]
 
 
-@pytest.mark.parametrize("body", [b'[{"id": "U1"}]', b'{"subaccounts": [{"id": "U1"}]}'])
+@pytest.mark.parametrize("body", [b"[%b]", b'{"subaccounts": [%b]}'])
 def test_a_list_where_an_object_is_documented(body: bytes) -> None:
-    page = result(portfolio.GET_MANY_SUBACCOUNTS, SubaccountPage, body)
-    assert [each.id for each in page.subaccounts] == ["U1"]
+    page = result(
+        portfolio.GET_MANY_SUBACCOUNTS, SubaccountPage, body % json.dumps(ACCOUNT).encode()
+    )
+    assert [each.id for each in page.subaccounts] == ["DU1000001"]
 
 
 def test_a_list_that_breaks_off() -> None:

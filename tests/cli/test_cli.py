@@ -27,6 +27,7 @@ from bezant.cli._show import Screen
 from bezant.cli._tally import Tally
 from bezant.models import Account, MarketData, Pnl
 from bezant.sim import SimulatedGateway
+from tests.core.samples import some
 from tests.support.processes import hearing_ctrl_c
 
 PYTHON = (sys.executable, "-W", "error", "-X", "dev")
@@ -536,6 +537,9 @@ def test_the_quote_is_put_together_from_changes() -> None:
 
 def test_a_login_without_accounts_is_an_error() -> None:
     plan = Plan("https://localhost:5000/v1/api", "auto", 1.0, "AAPL", None)
-    assert plan.choose([Account(), Account(account_id="U2"), Account(account_id="U1")]) == "U2"
+    assert (
+        plan.choose([some(Account), some(Account, account_id="U2"), some(Account, account_id="U1")])
+        == "U2"
+    )
     with pytest.raises(bezant.BezantError, match="no account"):
-        plan.choose([Account()])
+        plan.choose([some(Account)])

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from hypothesis import strategies as st
 
 from bezant._core.decoding.drift import Drift
 from bezant._core.http.messages import Response
 from bezant._core.http.operation import Operation
 from bezant._core.operations._lookup import known
+from bezant.models._base import Model, incomplete, required
+
+M = TypeVar("M", bound=Model)
+
+
+def some(model: type[M], /, **values: Any) -> M:
+    """Return an instance of a model with some of its values, as from a response without others."""
+    if set(required(model)) <= values.keys():
+        return model(**values)
+    return incomplete(model, values, "GET /x")
+
 
 READ = Operation("GET", "/things/{thingId}", idempotent=True)
 WRITE = Operation("POST", "/orders", idempotent=False)
@@ -41,6 +54,7 @@ POSITION: dict[str, object] = {
     "somethingNew": {"a": [1]},
 }
 ACCOUNT: dict[str, object] = {
+    "id": "DU1000001",
     "accountId": "DU1000001",
     "accountTitle": "A. Tester",
     "displayName": "A. Tester",
@@ -85,6 +99,7 @@ ORDER: dict[str, object] = {
     "acct": "DU1000001",
     "conid": 4711,
     "ticker": "ACME",
+    "secType": "STK",
     "status": "Submitted",
     "side": "BUY",
     "orderType": "LMT",

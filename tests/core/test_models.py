@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from datetime import UTC, datetime
@@ -13,10 +14,10 @@ import msgspec
 import pytest
 
 import bezant.models
-from bezant import Account, AuthStatus, MarketData, Position, Tickle
+from bezant import Account, AuthStatus, MarketData, MissingValue, Position, Tickle
 from bezant._core.http.response import read
 from bezant._wire.market_data_fields import CODES, FIELDS, KINDS, NAMES
-from bezant.models import StockCompany, TickleServer
+from bezant.models import ServerInfo, StockCompany, TickleServer
 
 from .samples import (
     ACCOUNT,
@@ -28,6 +29,7 @@ from .samples import (
     TOKEN,
     Drifts,
     answer,
+    some,
 )
 
 RECORDED = Path(__file__).parents[2].parent / "shared" / "fixtures"
@@ -74,14 +76,14 @@ def test_a_position() -> None:
     assert position.underlying_conid == 0
     assert position.put_or_call == "C"
     assert position.page_size == 100
-    assert Position().quantity is None
+    assert not some(Position).has("quantity")
 
 
 def test_an_account() -> None:
     account = read_sample([ACCOUNT], list[Account])[0]
     assert (account.account_id, account.currency, account.faclient) == ("DU1000001", "EUR", False)
     assert account.brokerage_access is True
-    assert read_sample({"accountAlias": None}, Account).account_alias is None
+    assert read_sample(ACCOUNT | {"accountAlias": None}, Account).account_alias is None
 
 
 def test_stocks() -> None:
@@ -205,9 +207,47 @@ def test_models_are_frozen_comparable_and_travel() -> None:
             assert each.__struct_config__.frozen
 
 
-def test_what_is_missing_is_false() -> None:
-    assert not None
-    assert not Position().conid
+def test_a_missing_value_that_was_promised_is_an_error_where_it_is_read() -> None:
+    position = some(Position, account_id="DU1")
+    assert position.account_id == "DU1"
+    assert position.expiry is None
+    assert [position.has(name) for name in ("account_id", "conid", "expiry")] == [
+        True,
+        False,
+        False,
+    ]
+    with pytest.raises(MissingValue, match=r"^GET /x: Position\.conid has no value") as caught:
+        _ = position.conid
+    assert (caught.value.field, caught.value.model) == ("conid", "Position")
+    with pytest.raises(AttributeError):
+        _ = position.nonsense  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="Position has no field 'nonsense'"):
+        position.has("nonsense")
+
+
+def test_a_model_that_lacks_a_value_travels_as_others_do() -> None:
+    position = some(Position, account_id="DU1", quantity=Decimal("1.50"))
+    assert isinstance(position, Position)
+    assert "conid=<missing>" in repr(position)
+    for again in (
+        copy.copy(position), copy.deepcopy(position), pickle.loads(pickle.dumps(position)),
+    ):  # fmt: skip
+        assert again == position
+        with pytest.raises(MissingValue, match=r"^GET /x: Position\.conid"):
+            _ = again.conid
+    assert hash(position) == hash(copy.copy(position))
+    assert json.loads(msgspec.json.encode(position)) == {"acctId": "DU1", "position": "1.50"}
+    assert position.to_dict().get("quantity") == Decimal("1.50")
+    assert "conid" not in position.to_dict()
+    assert '"quantity":1.50' in position.to_json()
+
+
+def test_a_model_as_a_mapping_and_as_text() -> None:
+    status = AuthStatus(authenticated=True, server_info=some(ServerInfo, server_name="x"))
+    assert status.to_dict()["server_info"]["server_name"] == "x"
+    assert json.loads(status.to_json())["message"] is None
+    position = read_sample(POSITION, Position)
+    assert position.to_dict().keys() == set(Position.__struct_fields__)
 
 
 def test_a_repr_shows_what_is_there() -> None:

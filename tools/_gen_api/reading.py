@@ -25,6 +25,7 @@ from .shapes import (
 
 KINDS = {"integer": "int", "number": "decimal", "boolean": "bool", "string": "str"}
 TYPES = {"int": "int", "decimal": "decimal", "bool": "bool", "str": "str", "any": "any"}
+TYPES["decimal?"] = "decimal?"  # may be null within a list
 # Keys that are data: accounts, contracts and dates, currencies, and recorded placeholders.
 DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
 ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from .evidence import Evidence
 
 PYTHON = {"int": "int", "decimal": "Decimal", "bool": "bool", "str": "str", "any": "Any"}
+PYTHON["decimal?"] = "Decimal | None"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
+from ...models._base import peek
 from ...models._contracts import ContractDefinitions, StockCompany
 from ...models._listing import Listing
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
@@ -84,16 +85,16 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
     """Return the listings of a symbol in a response, each contract once."""
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
-        for contract in company.contracts or []:
-            if contract.conid:
+        for contract in peek(company, "contracts") or []:
+            if conid := peek(contract, "conid"):
                 found.setdefault(
-                    contract.conid,
+                    conid,
                     Listing(
-                        conid=contract.conid,
+                        conid=conid,
                         symbol=symbol,
-                        exchange=contract.exchange or "",
-                        name=company.name or "",
-                        is_us=contract.is_us is True,
+                        exchange=peek(contract, "exchange") or "",
+                        name=peek(company, "name") or "",
+                        is_us=peek(contract, "is_us") is True,
                     ),
                 )
     return list(found.values())
@@ -101,7 +102,9 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
 
 def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
     """Return the listings with the currencies from the contract definitions."""
-    currencies = {each.conid: each.currency for each in response.secdef or []}
+    currencies = {
+        peek(each, "conid"): peek(each, "currency") for each in peek(response, "secdef") or []
+    }
     return [
         Listing(
             conid=each.conid,

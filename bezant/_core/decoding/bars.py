@@ -11,12 +11,24 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ...errors import MissingValue
-from ...models._base import Model
+from ...models._base import Model, peek
 
 T = TypeVar("T")
 
 # By model name: the field with the bars, and the field of a bar with its time.
 _PLACES: Final = {"History": ("data", "time_ms"), "BarsUpdate": ("bars", "start_ms")}
+
+
+# By model name: IBKR's name of a bar's time.
+_TIMES: Final = {"Bar": "t", "StreamBar": "t"}
+
+
+def timed(rows: list[object], model: object) -> list[object]:
+    """Return the elements of a list without bars that have no time; other lists as they are."""
+    key = _TIMES.get(getattr(model, "__name__", ""))
+    if key is None:
+        return rows
+    return [row for row in rows if not isinstance(row, dict) or row.get(key) not in (None, "")]
 
 
 def with_times(found: T) -> T:
@@ -25,7 +37,7 @@ def with_times(found: T) -> T:
     if place is None or not isinstance(found, Model):
         return found
     field, time = place
-    bars: list[Any] = getattr(found, field) or []
+    bars: list[Any] = peek(found, field) or []
     when = attrgetter(time)
     try:
         if all(map(when, bars)):

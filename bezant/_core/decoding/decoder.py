@@ -101,7 +101,10 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
     if result is _LOST or result is _NOTHING:
-        what = f"the response should be {_name(type_)}, but the gateway sent {_found(value)}"
+        sent = _found(value)
+        if isinstance(value, list):
+            sent += " with an element that cannot be read"
+        what = f"the response should be {_name(type_)}, but the gateway sent {sent}"
         raise DecodeError(what, operation=operation, body=excerpt(body))
     return cast("T", result)
 

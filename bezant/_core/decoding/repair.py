@@ -15,6 +15,7 @@ import msgspec
 from ..._wire import converters
 from ..._wire.bounds import is_fit
 from ...models._base import Model, incomplete, required
+from .bars import timed
 from .drift import Drift, Report
 from .inspection import Reentered, convert
 
@@ -84,8 +85,8 @@ class _List:
         shape = _shape_of(self.item)
         if not place.field:
             place = place._replace(field="[]")
-        repaired = (shape.repair(each, place) for each in cast("list[object]", value))
-        return [each for each in repaired if each is not _LOST and each is not _NOTHING]
+        rows = timed(cast("list[object]", value), self.item)
+        return _without_shifts([shape.repair(each, place) for each in rows], shape, place)
 
 
 class _Mapping:
@@ -107,6 +108,26 @@ class _Mapping:
             if repaired is not _LOST and repaired is not _NOTHING:
                 result[key] = repaired
         return result
+
+
+def _without_shifts(repaired: list[Any], shape: _Shape, place: _Place) -> Any:
+    """Return the elements of a list, an empty one in place of each that cannot be read.
+
+    Returns `_LOST` if none can be read, or if elements of this type cannot be empty.
+    """
+    gaps = [each is _LOST or each is _NOTHING for each in repaired]
+    if not any(gaps):
+        return repaired
+    if isinstance(shape, _Optional):
+        empty: Any = None
+    elif isinstance(shape, _Struct) and issubclass(shape.type, Model) and not all(gaps):
+        empty = incomplete(shape.type, {}, place.operation)
+    else:
+        for each in repaired:
+            if each is _NOTHING:
+                place.lost(shape.name, "")
+        return _LOST
+    return [empty if gap else each for gap, each in zip(gaps, repaired, strict=True)]
 
 
 class _Struct:

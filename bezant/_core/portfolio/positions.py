@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ...models._base import peek
 from ..operations.portfolio import GET_PAGINATED_POSITIONS
 
 if TYPE_CHECKING:
@@ -47,11 +48,12 @@ class Pager:
         """Take a page and return what is new in it."""
         fresh: list[Position] = []
         for row in rows:
-            seen = self._seen.setdefault((row.account_id, row.model), set())
-            if not row.conid:  # it cannot be told from another one
+            conid = peek(row, "conid")
+            seen = self._seen.setdefault((peek(row, "account_id"), row.model), set())
+            if not conid:  # it cannot be told from another one
                 fresh.append(row)
-            elif row.conid not in seen:
-                seen.add(row.conid)
+            elif conid not in seen:
+                seen.add(conid)
                 fresh.append(row)
         self.page += 1
         self.done = not fresh or self._is_short(rows)

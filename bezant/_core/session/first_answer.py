@@ -14,6 +14,7 @@ from msgspec import Struct
 from ..._wire.order_status import INACTIVE, PENDING_SUBMIT, state_of
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
+from ...models._base import peek
 from ..http.operation import Operation
 from ..pacing.limits import LIMITS
 
@@ -26,13 +27,13 @@ def may_be_incomplete(answer: object) -> bool:
     if isinstance(answer, list):
         return not answer
     orders = cast("LiveOrders", answer)
-    return not orders.orders and orders.snapshot is not True
+    return not peek(orders, "orders") and peek(orders, "snapshot") is not True
 
 
 def is_empty(answer: object) -> bool:
     """Say whether a response holds nothing."""
     if isinstance(answer, Struct):
-        return all(not getattr(answer, name) for name in answer.__struct_fields__)
+        return all(not peek(answer, name) for name in answer.__struct_fields__)
     return not answer
 
 
@@ -62,7 +63,7 @@ def is_open(order: LiveOrder) -> bool:
 
     A new order begins as Inactive, too, and stays so while its question waits for an answer.
     """
-    state = state_of(order.status)
+    state = state_of(peek(order, "status"))
     return state.working or (
         state is INACTIVE and state_of(order.order_ccp_status) is PENDING_SUBMIT
     )
@@ -70,5 +71,5 @@ def is_open(order: LiveOrder) -> bool:
 
 def list_key(row: LiveOrder | Trade) -> object:
     """Return what tells an order or an execution from others; itself where it has no id."""
-    execution = getattr(row, "execution_id", None)
-    return execution or row.order_id or id(row)
+    names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
+    return next(filter(None, (peek(row, name) for name in names)), id(row))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import msgspec
 
 from ..._wire.order_status import plain_spelling
+from ...models._base import peek
 from ...models.stream import OrderUpdate
 from ..http.backoff import Backoff
 from .order_book import OrderBook
@@ -153,7 +154,7 @@ class OrderCheck:
         """Apply REST's list of orders."""
         if request.number != self._number:
             return
-        rows = [_list_row(order) for order in orders if isinstance(order.order_id, int)]
+        rows = [_list_row(order) for order in orders if isinstance(peek(order, "order_id"), int)]
         changed, doubtful = self._book.take_list(rows, self._statuses, again=self._again)
         self.updates += changed
         self._failures = 0
@@ -195,10 +196,13 @@ def _list_row(order: LiveOrder) -> dict[str, Any]:
 
 def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
     """Return an order's status as a row of the stream; None if it has none."""
-    if status is None or not isinstance(status.order_status, str) or not status.order_status:
+    if status is None:
         return None
-    row: dict[str, Any] = {"orderId": order_id, "status": status.order_status}
-    total, filled = status.total_size, status.cum_fill
+    state = peek(status, "order_status")
+    if not isinstance(state, str) or not state:
+        return None
+    row: dict[str, Any] = {"orderId": order_id, "status": state}
+    total, filled = peek(status, "total_size"), peek(status, "cum_fill")
     if isinstance(total, Decimal):
         row["totalSize"] = str(total)
     if isinstance(filled, Decimal):

@@ -22,6 +22,8 @@ from bezant._core.contracts.symbols import (
 )
 from bezant.models import ContractDefinition, ContractDefinitions, StockCompany, StockListing
 
+from ..samples import some
+
 
 def listing(
     conid: int, exchange: str, *, is_us: bool = False, currency: str | None = None
@@ -93,19 +95,20 @@ def test_exchanges_and_currencies_are_text(wish: Any) -> None:
 def test_each_contract_is_listed_once() -> None:
     answer = {
         "ACME": [
-            StockCompany(
+            some(
+                StockCompany,
                 name="ACME CORP",
                 contracts=[
-                    StockListing(conid=1, exchange="NYSE", is_us=True),
-                    StockListing(conid=1, exchange="AGAIN"),
-                    StockListing(exchange="without a contract"),
-                    StockListing(conid=3),
+                    some(StockListing, conid=1, exchange="NYSE", is_us=True),
+                    some(StockListing, conid=1, exchange="AGAIN"),
+                    some(StockListing, exchange="without a contract"),
+                    some(StockListing, conid=3),
                 ],
             ),
-            StockCompany(),
-            StockCompany(contracts=None),
+            some(StockCompany),
+            some(StockCompany, contracts=None),
         ],
-        "OTHER": [StockCompany(contracts=[StockListing(conid=9)])],
+        "OTHER": [some(StockCompany, contracts=[some(StockListing, conid=9)])],
     }
     found = listings("ACME", answer)
     assert [(each.conid, each.exchange, each.name, each.is_us) for each in found] == [
@@ -118,13 +121,13 @@ def test_each_contract_is_listed_once() -> None:
 def test_currencies_come_from_the_definitions() -> None:
     answer = ContractDefinitions(
         secdef=[
-            ContractDefinition(conid=1, currency="USD"),
-            ContractDefinition(conid=3, currency=""),
+            some(ContractDefinition, conid=1, currency="USD"),
+            some(ContractDefinition, conid=3, currency=""),
         ]
     )
     found = [listing(1, "NYSE"), listing(3, "MEXI"), listing(4, "EBS")]
     assert [each.currency for each in with_currencies(found, answer)] == ["USD", None, None]
-    assert with_currencies(found, ContractDefinitions()) == found
+    assert with_currencies(found, some(ContractDefinitions)) == found
 
 
 @pytest.mark.parametrize(

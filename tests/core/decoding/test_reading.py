@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from decimal import Decimal
 from typing import Any
@@ -16,17 +17,17 @@ from bezant._core.stream.parser import parse
 from bezant.models.banking import CreateBankInstructionRequest
 from bezant.models.market_data import Bar, History
 
-from ..samples import READ
+from ..samples import READ, some
 
 EMPTY = b'{"points":0,"data":[{"o":0.0,"c":0.0}],"symbol":"AAPL"}'
 
 
 def test_a_model_is_read_as_a_client_reads_it() -> None:
-    text = '{"position":"1,000","mktPrice":"NaN","unknown":1}'
+    text = json.dumps(POSITION | {"position": "1,000", "strike": "NaN", "unknown": 1})
     for data in (text, text.encode()):
         position = Position.from_json(data)
-        assert type(position) is Position
-        assert (position.quantity, position.market_price) == (Decimal(1000), None)
+        assert isinstance(position, Position)
+        assert (position.quantity, position.strike) == (Decimal(1000), None)
     assert OrderUpdate.from_json('{"orderId":"7"}').order_id == 7
 
 
@@ -34,10 +35,10 @@ def test_what_does_not_fit_is_a_warning() -> None:
     with pytest.warns(
         DriftWarning, match=r"Position.from_json: Position.position should be Decimal"
     ):
-        Position.from_json('{"position":"x"}')
+        Position.from_json(json.dumps(POSITION | {"position": "x"}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Position.from_json('{"position":1, "name":"M\udce4ller"}')
+        Position.from_json(json.dumps({**POSITION, "name": "M\udce4ller"}))
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", "x", b"\xff", 7, None], ids=repr)
@@ -60,16 +61,23 @@ def test_no_bar_without_a_time(type_: Any) -> None:
 
 
 def test_a_bar_with_a_time_stays() -> None:
-    body = b'{"data":[{"c":1,"t":5},{"c":0},{"c":2,"t":6},{"c":0,"t":0},{"c":0,"t":""}]}'
-    assert [each.close for each in History.from_json(body).data or []] == [1, 2]
+    bars = [
+        {"o": 1, "h": 1, "l": 1, "c": close} | time
+        for close, time in ((1, {"t": 5}), (0, {}), (2, {"t": 6}), (0, {"t": 0}), (0, {"t": ""}))
+    ]
+    body = json.dumps({"symbol": "AAPL", "data": bars}).encode()
+    assert [each.close for each in History.from_json(body).data] == [1, 2]
     long = b'{"x":"' + b"x" * 70_000 + b'",' + body[1:]
     found = read(Response(200, {}, long), READ, History, print)
-    assert [each.close for each in found.data or []] == [1, 2]
+    assert [each.close for each in found.data] == [1, 2]
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"data":null}', b'{"data":""}', b'{"data":[]}'])
-def test_no_bars_at_all(body: bytes) -> None:
-    assert not History.from_json(body).data
+@pytest.mark.parametrize("data", ["", ',"data":null', ',"data":""'])
+def test_a_history_without_bars_is_not_an_empty_one(data: str) -> None:
+    with pytest.warns(DriftWarning, match=r"History\.data should be list\[Bar\]"):
+        found = History.from_json(f'{{"symbol":"AAPL"{data}}}')
+    assert not found.has("data")
+    assert History.from_json('{"symbol":"AAPL","data":[]}').data == []
 
 
 def test_no_bar_without_a_time_in_a_stream() -> None:
@@ -80,7 +88,7 @@ def test_no_bar_without_a_time_in_a_stream() -> None:
 
 def test_other_models_of_these_names_are_the_users() -> None:
     class History:
-        data = (Bar(close=None),)
+        data = (some(Bar, close=None),)
 
     found = History()
     assert with_times(found) is found

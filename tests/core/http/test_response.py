@@ -45,7 +45,7 @@ from bezant._core.operations import orders
 from bezant.models._base import Model
 from bezant.models.orders import LiveOrders, OrderPreview, PreviewAmount
 
-from ..samples import READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values, row
+from ..samples import ORDER, READ, TICKLE, TOKEN, WRITE, Drifts, answer, json_values, row, some
 
 LOGIN_PAGE = b'<!DOCTYPE html><title>Login</title><form action="/sso/Authenticator">'
 OTHER_PAGE = b"<html><head><title> Gateway is\nresting </title></head></html>"
@@ -460,13 +460,13 @@ def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
     drifts = Drifts()
     with pytest.raises(Refused) as caught:
         read(answer(b'{"success":false,"conid":{}}'), WRITE, Position, drifts)
-    assert caught.value.response == Position()
+    assert caught.value.response == some(Position)
     assert drifts == []
 
 
 # Of a long answer.
 
-ROW = {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
+ROW = ORDER | {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
 MANY = [ROW] * 700
 
 
@@ -514,8 +514,7 @@ def test_a_long_answer_that_drifts_is_mended_as_a_short_one_is() -> None:
     drifts = Drifts()
     rows = [*MANY, ROW | {"remainingQuantity": "C NaN"}]
     found = read(answer(long(("orders", rows), ("snapshot", {}))), READ, LiveOrders, drifts)
-    assert type(found) is LiveOrders
-    assert found.orders
+    assert isinstance(found, LiveOrders)
     assert len(found.orders) == 701
     assert {each.model for each in drifts} <= {"LiveOrders", "LiveOrder"}
     assert "snapshot" in {each.field for each in drifts}

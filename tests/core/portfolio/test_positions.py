@@ -10,11 +10,13 @@ from bezant import Position
 from bezant._core.portfolio.positions import POSITIONS, SORTING, Pager
 from bezant._core.session.prerequisites import ACCOUNTS
 
+from ..samples import some
+
 
 def rows(first: int, count: int, page_size: int | None = None) -> list[Position]:
     size = None if page_size is None else page_size
     return [
-        Position(account_id="DU1", conid=conid, page_size=size)
+        some(Position, account_id="DU1", conid=conid, page_size=size)
         for conid in range(first, first + count)
     ]
 
@@ -59,17 +61,17 @@ def test_a_repeated_page_ends_it_and_gives_nothing() -> None:
 def test_a_position_is_told_by_account_contract_and_model() -> None:
     pager = Pager()
     page = [
-        Position(account_id="DU1", conid=1),
-        Position(account_id="DU2", conid=1),
-        Position(account_id="DU1", conid=1, model="m"),
-        Position(account_id="DU1", conid=1),
+        some(Position, account_id="DU1", conid=1),
+        some(Position, account_id="DU2", conid=1),
+        some(Position, account_id="DU1", conid=1, model="m"),
+        some(Position, account_id="DU1", conid=1),
     ]
     assert pager.add(page) == page[:3]
 
 
 def test_rows_without_a_contract_are_kept() -> None:
     pager = Pager()
-    page = [Position(account_id="DU1"), Position(account_id="DU1")]
+    page = [some(Position, account_id="DU1"), some(Position, account_id="DU1")]
     assert len(pager.add(page)) == 2
 
 
@@ -98,7 +100,7 @@ def test_nothing_is_doubted_once_and_only_where_the_accounts_were_asked_for_befo
     pager = Pager(doubtful=True)
     assert pager.doubts([])
     assert not pager.doubts([])
-    assert not Pager(doubtful=True).doubts([Position(conid=1)])
+    assert not Pager(doubtful=True).doubts([some(Position, conid=1)])
     pager = Pager(doubtful=True)
     pager.add([])
     assert not pager.doubts([])

@@ -15,7 +15,7 @@ from bezant._core.session.prerequisites import ACCOUNTS, TRADING_ACCOUNTS
 from bezant.errors import InvalidRequest
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
-from ..samples import row
+from ..samples import row, some
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -211,9 +211,9 @@ def test_an_account_that_the_session_does_not_name() -> None:
 
 
 def test_what_helps_to_compare_lists() -> None:
-    assert list_key(LiveOrder(order_id=5)) == 5
-    assert list_key(Trade(order_id=5, execution_id="a")) == "a"
-    first, second = LiveOrder(), LiveOrder(ticker="X")
+    assert list_key(some(LiveOrder, order_id=5)) == 5
+    assert list_key(some(Trade, order_id=5, execution_id="a")) == "a"
+    first, second = some(LiveOrder), some(LiveOrder, ticker="X")
     assert list_key(first) != list_key(second)
     assert needed(row("GET", "/iserver/account/orders"), 3) == 15
     assert needed(row("GET", "/x"), 3) == 0
@@ -226,8 +226,8 @@ def test_what_helps_to_compare_lists() -> None:
 @pytest.mark.parametrize(
     ("answer", "empty"),
     [
-        ([], True), ({}, True), (None, True), ("", True), (LiveOrders(), True),
-        (LiveOrders(orders=[]), True), (LiveOrders(snapshot=True), False), ([1], False),
+        ([], True), ({}, True), (None, True), ("", True), (some(LiveOrders), True),
+        (some(LiveOrders, orders=[]), True), (some(LiveOrders, snapshot=True), False), ([1], False),
         ({"a": 1}, False),
     ],
 )  # fmt: skip

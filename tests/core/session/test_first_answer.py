@@ -11,18 +11,20 @@ from bezant._core.marketdata.snapshots import POLL, Quotes
 from bezant._core.session.first_answer import brings_nothing, is_open, may_be_incomplete
 from bezant.models.orders import LiveOrder, LiveOrders, Trade
 
+from ..samples import some
+
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         ([], True),
-        ([Trade()], False),
-        (LiveOrders(), True),
-        (LiveOrders(orders=None, snapshot=None), True),
-        (LiveOrders(orders=[], snapshot=False), True),
-        (LiveOrders(orders=[], snapshot=True), False),
+        ([some(Trade)], False),
+        (some(LiveOrders), True),
+        (some(LiveOrders, orders=None, snapshot=None), True),
+        (some(LiveOrders, orders=[], snapshot=False), True),
+        (some(LiveOrders, orders=[], snapshot=True), False),
         # As recorded from a live session: the flag is no sign that something is missing.
-        (LiveOrders(orders=[LiveOrder()], snapshot=False), False),
+        (some(LiveOrders, orders=[some(LiveOrder)], snapshot=False), False),
     ],
 )
 def test_which_lists_may_hold_more(answer: object, expected: bool) -> None:
@@ -50,7 +52,7 @@ def test_a_call_that_drops_the_list() -> None:
     ],
 )
 def test_which_orders_are_open(status: Any, expected: bool) -> None:
-    assert is_open(LiveOrder(status=status)) is expected
+    assert is_open(some(LiveOrder, status=status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
     ],
 )
 def test_inactive_orders_that_are_open(status: str, detail: Any, expected: bool) -> None:
-    assert is_open(LiveOrder(status=status, order_ccp_status=detail)) is expected
+    assert is_open(some(LiveOrder, status=status, order_ccp_status=detail)) is expected
 
 
 def test_quotes_are_gathered() -> None:

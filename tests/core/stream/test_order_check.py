@@ -11,7 +11,7 @@ from bezant._core.stream.order_book import OrderBook
 from bezant._core.stream.order_check import FILTERED_INTERVAL, QUIET, OrderCheck, OrderRequest
 from bezant.models.orders import LiveOrder, OrderStatus
 
-from ..samples import Drifts
+from ..samples import Drifts, some
 
 ALL: dict[str, Any] = {}
 FILTERED = {"filters": ["Submitted", "pre_submitted"]}
@@ -26,7 +26,7 @@ def order(order_id: int, status: str | None = "Submitted", **raw: object) -> Ord
 
 
 def listed(order_id: int, status: str = "Submitted", price: int = 1) -> LiveOrder:
-    return LiveOrder(order_id=order_id, status=status, price=Decimal(price))
+    return some(LiveOrder, order_id=order_id, status=status, price=Decimal(price))
 
 
 class Stream:
@@ -100,7 +100,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
     ask = stream.ask(10)
     assert ask.order_id == 2
     assert not stream.book.known
-    stream.check.take_status(ask, OrderStatus(order_status="Cancelled"), 10)
+    stream.check.take_status(ask, some(OrderStatus, order_status="Cancelled"), 10)
     assert stream.check.next(10) is None
     assert stream.book.known
     assert stream.statuses() == {3: "Submitted"}
@@ -115,7 +115,10 @@ def test_an_empty_snapshot_is_no_proof() -> None:
 def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
     stream = known_stream(order(1, ticker="A"), order(2))
     stream.answer(10 + QUIET)
-    for order_id, status in ((1, None), (2, OrderStatus(order_status="", total_size=Decimal(1)))):
+    for order_id, status in (
+        (1, None),
+        (2, some(OrderStatus, order_status="", total_size=Decimal(1))),
+    ):
         ask = stream.ask(20)
         assert ask.order_id == order_id
         stream.check.take_status(ask, status, 20 - order_check._STATUS_PAUSE)
@@ -136,7 +139,7 @@ def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
     assert stream.check.next(50) == 60
     assert stream.book.known
     assert stream.book.unconfirmed == {1}
-    status = OrderStatus(order_status="Filled", total_size=Decimal(3), cum_fill=Decimal(2))
+    status = some(OrderStatus, order_status="Filled", total_size=Decimal(3), cum_fill=Decimal(2))
     stream.answer(110)
     stream.check.take_status(stream.ask(110), status, 110)
     assert stream.check.next(110) is None
@@ -152,13 +155,14 @@ def test_what_the_stream_tells_meanwhile_is_newer() -> None:
     ask = stream.ask(10 + QUIET)
     stream.tell(12, order(1, "PendingCancel"), order(2, None, price="9"), order(5))
     rows = [
-        listed(1), listed(2), listed(4), listed(5, "Filled"), LiveOrder(order_id=6), LiveOrder(),
+        listed(1), listed(2), listed(4), listed(5, "Filled"),
+        some(LiveOrder, order_id=6), some(LiveOrder),
     ]  # fmt: skip
     stream.check.take_list(ask, rows, 12)
     ask = stream.ask(12)
     assert ask.order_id == 3
     stream.tell(12, order(3, "PreSubmitted"))
-    stream.check.take_status(ask, OrderStatus(order_status="Submitted"), 12)
+    stream.check.take_status(ask, some(OrderStatus, order_status="Submitted"), 12)
     stream.check.next(12)
     assert stream.statuses() == {
         1: "PendingCancel", 2: "Submitted", 3: "PreSubmitted", 5: "Submitted",
@@ -193,7 +197,7 @@ def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
     stream.check.take_list(ask, [listed(8, "Filled")], FILTERED_INTERVAL)
     ask = stream.ask(FILTERED_INTERVAL)
     assert ask.order_id == 2
-    status = OrderStatus(order_status="Filled", cum_fill=Decimal(1))
+    status = some(OrderStatus, order_status="Filled", cum_fill=Decimal(1))
     stream.check.take_status(ask, status, FILTERED_INTERVAL)
     stream.check.next(FILTERED_INTERVAL)
     assert stream.statuses() == {1: "PreSubmitted"}

@@ -32,7 +32,7 @@ from bezant._core.stream.topics import ladder, ledger, market_data, orders, pnl,
 from bezant._wire.redaction import Secret
 from bezant.models.orders import LiveOrder, OrderStatus
 
-from ..samples import TOKEN, Drifts
+from ..samples import TOKEN, Drifts, some
 
 SYSTEM = b'{"topic":"system","success":"me"}'
 HEARTBEAT = b'{"topic":"system","hb":1788888788000}'
@@ -564,11 +564,11 @@ def test_orders_that_cannot_be_read_are_asked_for(message: bytes) -> None:
     assert "could not be read" in stream.orders.reason
     ask = stream.order_check.next(5)
     assert isinstance(ask, OrderRequest)
-    stream.take_order_list(ask, [LiveOrder(order_id=9, status="Submitted")], 5)
+    stream.take_order_list(ask, [some(LiveOrder, order_id=9, status="Submitted")], 5)
     read(stream)
     ask = stream.order_check.next(5)
     assert isinstance(ask, OrderRequest)
-    stream.take_order_status(ask, OrderStatus(order_status="Filled"), 6)
+    stream.take_order_status(ask, some(OrderStatus, order_status="Filled"), 6)
     (update,) = read(stream)
     assert isinstance(update, OrderUpdate)
     assert (update.order_id, update.status) == (1, "Filled")
