@@ -17,7 +17,7 @@ from bezant._core.stream.parser import parse
 from bezant.models.banking import CreateBankInstructionRequest
 from bezant.models.market_data import Bar, History
 
-from ..samples import READ, some
+from ..samples import POSITION, READ, some
 
 EMPTY = b'{"points":0,"data":[{"o":0.0,"c":0.0}],"symbol":"AAPL"}'
 
