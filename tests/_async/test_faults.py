@@ -178,7 +178,7 @@ async def test_connection_refused() -> None:
         port = reserved.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
             async with AsyncClient(f"http://{host}:{port}/v1/api") as client:
-                with pytest.raises(ConnectFailed, match="is the gateway running") as caught:
+                with pytest.raises(ConnectFailed, match="start the gateway") as caught:
                     await client.health()
                 assert caught.value.retryable
                 # nothing was sent, so even an order is known not to have gone out

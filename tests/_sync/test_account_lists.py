@@ -125,7 +125,7 @@ def test_an_account_that_the_session_does_not_name(raw: RawGateway) -> None:
     Gateway(raw, "U1")
     with Client(raw.base_url) as client:
         for call in (client.orders, client.open_orders):
-            with pytest.raises(IncompleteList, match=r"'U7' is none of .* \(U1\)") as caught:
+            with pytest.raises(IncompleteList, match=r"'U7' is not among .* \(U1\)") as caught:
                 call(account_id="U7")
             assert not caught.value.retryable
         with pytest.raises(IncompleteList, match="'U7'"):
@@ -199,7 +199,7 @@ def test_a_session_without_accounts_has_no_empty_lists(raw: RawGateway) -> None:
     gateway = Gateway(raw)
     with Client(raw.base_url) as client:
         for call in (client.orders, client.open_orders, client.trades):
-            with pytest.raises(NoAccounts, match="names no account") as caught:
+            with pytest.raises(NoAccounts, match="lists no account") as caught:
                 call()
             assert caught.value.retryable
             assert caught.value.operation == "GET /iserver/accounts"
@@ -243,7 +243,7 @@ def test_no_accounts_are_no_empty_portfolio(raw: RawGateway) -> None:
     for name in ("summary", "ledger"):
         gateway.answers[f"/portfolio/U1/{name}"] = {}
     with Client(raw.base_url) as client:
-        with pytest.raises(NotEstablished, match="names no account"):
+        with pytest.raises(NotEstablished, match="lists no account"):
             client.accounts()
         assert len(gateway.asked(HELD)) == 2
         for _ in range(2):

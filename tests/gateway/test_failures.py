@@ -275,6 +275,6 @@ async def test_a_gateway_that_ends(gateway: Chain, twin: Twin) -> None:
                         await call
                     with pytest.raises(OutcomeUnknown):
                         await order
-            with pytest.raises(ConnectFailed, match="is the gateway running"):
+            with pytest.raises(ConnectFailed, match="start the gateway"):
                 await client.tickle()
         assert real.exit_code == 143

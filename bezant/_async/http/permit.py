@@ -31,7 +31,7 @@ _logger = logging.getLogger("bezant.pacing")
 
 # How long the calls of a bulk map may wait for a permit; None for the client's max_wait.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
-# A call ends at its timeout; the gateway may still be busy with it for a moment.
+# Seconds. A call ends at its timeout, but the gateway may be busy with it a moment longer.
 _GRACE: Final = 5.0
 
 
@@ -152,7 +152,7 @@ class AsyncPermit:
                 _logger.warning("%s; the tickle is sent anyway", error)
                 return None
             raise PacingError(
-                f"{error}, so that it is not known what other processes send; nothing was sent",
+                f"{error}; nothing was sent, because other processes may use up the rate limits",
                 operation=self._operation.name,
                 retry_after=1.0,
             ) from error
@@ -169,8 +169,8 @@ class AsyncPermit:
     def _give_up(self, wait: float, penalty: float, longest: float) -> NoReturn:
         if penalty:
             text = (
-                f"the gateway reported too many requests; nothing is sent to it for "
-                f"{penalty:.0f} s, because further requests extend the penalty"
+                f"the gateway reported too many requests, and further requests would extend the "
+                f"penalty; nothing is sent to it for {penalty:.0f} s, try again after that"
             )
         else:
             text = (
@@ -191,7 +191,7 @@ class AsyncPermit:
         try:
             if isinstance(exc, RateLimited):  # before another call gets the slot
                 self._limiter.penalise(exc.retry_after)
-                _logger.warning("%s; nothing is sent to this gateway until then", exc)
+                _logger.warning("%s; nothing is sent to this gateway until the penalty ends", exc)
                 if self._limit_store is not None:
                     change = partial(penalise, seconds=exc.retry_after)
                     await self._settle(self._limit_store, change, f"{self._token} penalty")

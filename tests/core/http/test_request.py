@@ -297,12 +297,12 @@ def _ticket(**fields: Any) -> OrderTicket:
         ({"orders": [_ticket(price="abc")]}, r"orders\[0\].price`"),
         ({"orders": [_ticket(quantity=None)]}, r"null.*orders\[0\].quantity`"),
         (_ticket(side=None), r"null.*`side`"),
-        (Pair(cast("int", "x")), r"^POST /x: the body has no JSON form: Pair: .*int.*str"),
-        (_ticket(side=b"BUY"), "^POST /x: the body has no JSON form: side is bytes"),
+        (Pair(cast("int", "x")), r"^POST /x: the body cannot be sent as JSON: Pair: .*int.*str"),
+        (_ticket(side=b"BUY"), "^POST /x: the body cannot be sent as JSON: side is bytes"),
         ({"a": [b"x"]}, r"a\[0\] is bytes"),
-        (b"x", "it is bytes"),
-        ({"orders": [_ticket(price=float("nan"))]}, r"orders\[0\].price is a number .* not finite"),
-        ([Point(float("inf"))], r"\[0\].x is a number"),
+        (b"x", "the value is bytes"),
+        ({"orders": [_ticket(price=float("nan"))]}, r"orders\[0\].price is not a finite number"),
+        ([Point(float("inf"))], r"\[0\].x is not a finite number"),
     ],
 )
 def test_a_field_that_cannot_be_meant_is_refused_by_its_place(body: object, said: str) -> None:
