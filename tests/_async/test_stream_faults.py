@@ -351,7 +351,7 @@ async def test_a_silent_gateway_is_left_for_another_connection(
             found = await read_until(ws, Reconnected)
             gap = found[-2]
             assert isinstance(gap, Gap)
-            assert "nothing was heard" in gap.reason
+            assert "no message came" in gap.reason
             gateway.ws_connections[1].drop()
             await read_until(ws, Reconnected)
             assert not any(isinstance(each, Heartbeat) for each in found)

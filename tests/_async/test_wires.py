@@ -199,7 +199,7 @@ async def test_a_handshakes_answer_is_bounded(raw: RawGateway, answer: bytes) ->
 
     raw.script(tickle, script)
     async with AsyncClient(raw.base_url) as client:
-        with pytest.raises(WsConnectFailed, match="is no WebSocket"):
+        with pytest.raises(WsConnectFailed, match="is not a WebSocket"):
             await AsyncWsClient.connect(client)
 
 
@@ -244,12 +244,12 @@ async def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
     keys = [f"Key{number}" for number in range(9000)]
     account = gateway.account_id
     async with AsyncClient(gateway.base_url) as client, AsyncWsClient.connect(client) as ws:
-        with pytest.raises(InvalidRequest, match="name fewer"):
+        with pytest.raises(InvalidRequest, match="pass fewer names"):
             await ws.subscribe_summary(account, keys=keys)
         with pytest.raises(InvalidRequest, match="exchange must be"):
             await ws.quote(265598, exchange="X" * 70_000)
         await ws.subscribe_summary(account, keys=keys[:4500])
-        with pytest.raises(InvalidRequest, match="name fewer"):  # together
+        with pytest.raises(InvalidRequest, match="pass fewer names"):  # together
             await ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0

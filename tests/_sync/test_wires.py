@@ -200,7 +200,7 @@ def test_a_handshakes_answer_is_bounded(raw: RawGateway, answer: bytes) -> None:
 
     raw.script(tickle, script)
     with Client(raw.base_url) as client:
-        with pytest.raises(WsConnectFailed, match="is no WebSocket"):
+        with pytest.raises(WsConnectFailed, match="is not a WebSocket"):
             WsClient.connect(client)
 
 
@@ -245,12 +245,12 @@ def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
     keys = [f"Key{number}" for number in range(9000)]
     account = gateway.account_id
     with Client(gateway.base_url) as client, WsClient.connect(client) as ws:
-        with pytest.raises(InvalidRequest, match="name fewer"):
+        with pytest.raises(InvalidRequest, match="pass fewer names"):
             ws.subscribe_summary(account, keys=keys)
         with pytest.raises(InvalidRequest, match="exchange must be"):
             ws.quote(265598, exchange="X" * 70_000)
         ws.subscribe_summary(account, keys=keys[:4500])
-        with pytest.raises(InvalidRequest, match="name fewer"):  # together
+        with pytest.raises(InvalidRequest, match="pass fewer names"):  # together
             ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0

@@ -9,6 +9,7 @@ from ..._core.stream.subscriptions import Interest
 from ..._core.stream.topic import SubscriptionRequest
 from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pnl, summary, trades
 from ..._runtime import _async as rt
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
 from .worker import AsyncStreamWorker
@@ -267,12 +268,15 @@ class AsyncSubscribing:
     def _check_open(self) -> None:
         self._client._pipeline.owner.check()
         if self._stream_worker.ended:
-            raise WsClosed("this stream is closed: connect again")
+            raise WsClosed("this stream is closed; connect again")
 
 
 def _checked(fields: MarketDataFields | None) -> MarketDataFields:
     if fields is None:
         return MarketDataFields.default_l1()
     if not isinstance(fields, MarketDataFields):
-        raise InvalidRequest("fields must be MarketDataFields, such as .default_l1()")
+        raise InvalidRequest(
+            f"fields must be MarketDataFields, such as MarketDataFields.default_l1(), not "
+            f"{shown(fields)}"
+        )
     return fields

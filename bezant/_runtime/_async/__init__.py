@@ -1,4 +1,4 @@
-"""The asyncio side of the pair."""
+"""Runtime of the asynchronous twin, on asyncio."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the WebSocket, and with it the WebSocket libraries, with the first stream."""
+    """Load `WebSocket` with the first stream, because its libraries are slow to import."""
     if name != "WebSocket":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .websocket import WebSocket

@@ -261,7 +261,7 @@ def test_an_exchange_is_a_short_name(exchange: Any) -> None:
 
 @pytest.mark.parametrize("given", [5, "abc", b"abc", [], [5], [""], ["\ud800"]], ids=repr)
 def test_names_are_a_list_of_texts(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="keys must be a list of names"):
+    with pytest.raises(InvalidRequest, match="keys must be a list of at least one name"):
         ledger.request("U1", given)
 
 
@@ -271,6 +271,6 @@ def test_a_command_that_is_too_long_is_refused_and_not_kept() -> None:
     second = [f"Other{number}" for number in range(4500)]
     registry.add(summary.request("DU1", first))
     before = registry.commands()
-    with pytest.raises(InvalidRequest, match=r"all subscriptions to sd.DU1 has .* name fewer"):
+    with pytest.raises(InvalidRequest, match=r"all subscriptions to sd.DU1 has .* pass fewer"):
         registry.add(summary.request("DU1", second))
     assert registry.commands() == before
