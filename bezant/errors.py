@@ -108,7 +108,7 @@ class BezantError(Exception):
     """Base class of all errors of this package.
 
     Attributes:
-        message: what happened and what to do about it.
+        message: text that says what happened and what to do.
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
         attempts: number of attempts at the call, retries included.

@@ -370,7 +370,11 @@ def test_a_wrong_overlay_is_refused(
         ("glossary", '"nothing" = { doc = "X" }', "'nothing' stands nowhere"),
         ("other", "", "has no title"),
         ("limits", '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]', "'GET /m' is no operation"),
-        ("schemas", '"thing" = { fields = { size = { name = "str" } } }', "cannot be called str"),
+        (
+            "schemas",
+            '"thing" = { fields = { size = { name = "str" } } }',
+            "would hide the type str",
+        ),
     ],
 )
 def test_a_wrong_word_is_refused(

@@ -37,7 +37,7 @@ __all__ = ["AsyncApi"]
 
 
 class AsyncApi:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation of the API, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
         self._pipeline = pipeline
@@ -52,7 +52,7 @@ class AsyncApi:
 
     @cached_property
     def accounts(self) -> AsyncAccountsApi:
-        """Trading accounts: which may be used, their balances and margins."""
+        """Trading accounts: list, balances and margins."""
         from . import accounts
 
         return accounts.AsyncAccountsApi(self._pipeline, self._settings)
@@ -80,7 +80,7 @@ class AsyncApi:
 
     @cached_property
     def banking(self) -> AsyncBankingApi:
-        """Moving money and positions, and the bank instructions for it."""
+        """Transfers of money and positions, and bank instructions."""
         from . import banking
 
         return banking.AsyncBankingApi(self._pipeline, self._settings)
@@ -94,7 +94,7 @@ class AsyncApi:
 
     @cached_property
     def echo(self) -> AsyncEchoApi:
-        """Checks of connection and signature."""
+        """Checks of the connection and of signatures."""
         from . import echo
 
         return echo.AsyncEchoApi(self._pipeline, self._settings)
@@ -129,7 +129,7 @@ class AsyncApi:
 
     @cached_property
     def orders(self) -> AsyncOrdersApi:
-        """Orders, executions, and the questions that orders raise."""
+        """Orders, executions and order questions."""
         from . import orders
 
         return orders.AsyncOrdersApi(self._pipeline, self._settings)
@@ -171,7 +171,7 @@ class AsyncApi:
 
     @cached_property
     def sso(self) -> AsyncSsoApi:
-        """Sessions that are opened for a user."""
+        """Single sign-on: sessions for a user."""
         from . import sso
 
         return sso.AsyncSsoApi(self._pipeline, self._settings)

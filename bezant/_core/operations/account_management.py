@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
-    summary="Return the file that an account was opened with, or the answer to it.",
+    summary="Return the file of an account application, or the response to it.",
     operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True),
     query={
         "account_id": "accountId",
@@ -18,7 +18,7 @@ GET_REQUEST_FILE = Endpoint(
 
 UPDATE_ACCOUNTS = Endpoint(
     id="patch_gw_api_v1_accounts",
-    summary="Change accounts as a signed request says.",
+    summary="Change accounts with a signed request.",
     operation=Operation(
         "PATCH", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
     ),
@@ -27,7 +27,7 @@ UPDATE_ACCOUNTS = Endpoint(
 
 CREATE_ACCOUNTS = Endpoint(
     id="post_gw_api_v1_accounts",
-    summary="Open accounts as a signed application says.",
+    summary="Open accounts with a signed application.",
     operation=Operation(
         "POST", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
     ),
@@ -36,7 +36,7 @@ CREATE_ACCOUNTS = Endpoint(
 
 SUBMIT_DOCUMENTS = Endpoint(
     id="post_gw_api_v1_accounts_documents",
-    summary="Hand in signed documents of an account.",
+    summary="Submit signed documents of an account.",
     operation=Operation(
         "POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True, effect="account"
     ),
@@ -45,7 +45,7 @@ SUBMIT_DOCUMENTS = Endpoint(
 
 GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
-    summary="Return messages that users were shown when they logged in.",
+    summary="Return the messages shown to users at their login.",
     operation=Operation("GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True),
     query={
         "end_date": "endDate",
@@ -59,7 +59,7 @@ GET_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
-    summary="Return the states of accounts opened in a span of days.",
+    summary="Return the states of accounts that were opened in a range of days.",
     operation=Operation("GET", "/gw/api/v1/accounts/status", idempotent=True, root=True),
     query={
         "end_date": "endDate",
@@ -72,7 +72,7 @@ GET_ACCOUNT_STATUSES = Endpoint(
 
 GET_ACCOUNT_DETAILS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_details",
-    summary="Return everything that is on file about an account.",
+    summary="Return all stored details of an account.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/details", idempotent=True, root=True
     ),
@@ -83,7 +83,7 @@ GET_ACCOUNT_DETAILS = Endpoint(
 
 GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
-    summary="Return where an applicant proves who they are.",
+    summary="Return the link for the identity check of an applicant.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True),
     path={
         "account_id": "accountId",
@@ -92,7 +92,7 @@ GET_IDENTITY_CHECK = Endpoint(
 
 GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_accountid_login_messages",
-    summary="Return messages that an account's users were shown when they logged in.",
+    summary="Return the messages shown to an account's users at their login.",
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/login-messages", idempotent=True, root=True
     ),
@@ -133,7 +133,7 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
 
 GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
-    summary="Return what is left to do before an account is approved or may trade.",
+    summary="Return the open tasks before an account is approved or may trade.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True),
     path={
         "account_id": "accountId",

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_MODEL_PRESETS = Endpoint(
     id="getModelPresets",
-    summary="Return how orders of model portfolios are made.",
+    summary="Return the presets for orders of model portfolios.",
     operation=Operation("POST", "/fa/fa-preset/get", idempotent=True),
     body={
         "request_id": "reqID",
@@ -21,7 +21,7 @@ GET_MODEL_PRESETS = Endpoint(
 
 SET_MODEL_PRESETS = Endpoint(
     id="setModelPresets",
-    summary="Change how orders of model portfolios are made.",
+    summary="Change the presets for orders of model portfolios.",
     operation=Operation("POST", "/fa/fa-preset/save", idempotent=False, effect="account"),
     body={
         "avoid_negative_cash_in_independent": "avoidNegativeCashInIndependent",
@@ -71,7 +71,7 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
 
 SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
     id="setAccountinvestmentInModel",
-    summary="Invest accounts in a model portfolio, or take money out of it.",
+    summary="Invest money of accounts in a model portfolio, or withdraw it.",
     operation=Operation("POST", "/fa/model/invest-divest", idempotent=False, effect="account"),
     body={
         "account_list": "accountList",
@@ -88,7 +88,7 @@ SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
 
 GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
     id="getInvestedAccountsInModel",
-    summary="Return what each account has invested in a model portfolio.",
+    summary="Return the amount that each account has invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/invest-divest-positions", idempotent=True),
     body={
         "model": "model",
@@ -162,7 +162,7 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
 
 SUBMIT_MODEL_ORDERS = Endpoint(
     id="submitModelOrders",
-    summary="Send the orders that bring accounts to their models' targets.",
+    summary="Send the orders that bring accounts to the targets of their models.",
     operation=Operation(
         "POST", "/fa/model/submit-transfers", idempotent=False, effect="order", priority="order"
     ),
@@ -179,7 +179,7 @@ SUBMIT_MODEL_ORDERS = Endpoint(
 
 GET_MODEL_SUMMARY = Endpoint(
     id="getModelSummarySingle",
-    summary="Return one model portfolio in short.",
+    summary="Return a summary of one model portfolio.",
     operation=Operation("POST", "/fa/model/summary", idempotent=True),
     body={
         "model": "model",

@@ -30,7 +30,7 @@ GET_MTA_DETAILS = Endpoint(
 
 CREATE_ALERT = Endpoint(
     id="createAlert",
-    summary="Create an alert, or change the one whose order id is given.",
+    summary="Create an alert, or change an alert by its order id.",
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/alert",
@@ -98,7 +98,7 @@ ACTIVATE_ALERT = Endpoint(
 
 DELETE_ALERT = Endpoint(
     id="deleteAlert",
-    summary="Delete an alert, or all of an account with the id 0.",
+    summary="Delete an alert, or with the id 0 all alerts of an account.",
     operation=Operation(
         "DELETE",
         "/iserver/account/{accountId}/alert/{alertId}",

@@ -18,7 +18,9 @@ GET_TRADING_SCHEDULE = Endpoint(
 
 GET_CONTRACT_RULES = Endpoint(
     id="getContractRules",
-    summary="Return what orders a contract allows: types, times in force, sizes and increments.",
+    summary=(
+        "Return the rules for orders in a contract: types, times in force, sizes and increments."
+    ),
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True),
     body={
         "conid": "conid",
@@ -37,7 +39,7 @@ GET_CONTRACT_RULES = Endpoint(
 
 GET_ALGOS_BY_INSTRUMENT = Endpoint(
     id="getAlgosByInstrument",
-    summary="Return the order algorithms that a contract can be traded with.",
+    summary="Return the order algorithms that are available for a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/algos", idempotent=True),
     path={
         "conid": "conid",
@@ -51,7 +53,7 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
 
 GET_INSTRUMENT_INFO = Endpoint(
     id="getInstrumentInfo",
-    summary="Return what is known of a contract.",
+    summary="Return the details of a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True),
     path={
         "conid": "conid",
@@ -60,7 +62,7 @@ GET_INSTRUMENT_INFO = Endpoint(
 
 GET_INFO_AND_RULES = Endpoint(
     id="getInfoAndRules",
-    summary="Return what is known of a contract, and what orders it allows.",
+    summary="Return the details of a contract, and the rules for orders in it.",
     operation=Operation("GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True),
     path={
         "conid": "conid",
@@ -88,7 +90,7 @@ GET_EXCHANGE_RATE = Endpoint(
 
 GET_BOND_FILTERS = Endpoint(
     id="getBondFilters",
-    summary="Return what an issuer's bonds can be narrowed down by.",
+    summary="Return the filters for the bonds of an issuer.",
     operation=Operation("GET", "/iserver/secdef/bond-filters", idempotent=True),
     query={
         "symbol": "symbol",
@@ -114,9 +116,7 @@ GET_CONTRACT_INFO = Endpoint(
 
 SEARCH_CONTRACTS = Endpoint(
     id="getContractSymbols",
-    summary=(
-        "Search for underlyings by symbol or company name; the order of the rows means nothing."
-    ),
+    summary="Search for underlyings by symbol or company name; the rows have no meaningful order.",
     operation=Operation("GET", "/iserver/secdef/search", idempotent=True),
     query={
         "symbol": "symbol",
@@ -132,7 +132,7 @@ SEARCH_CONTRACTS = Endpoint(
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
-    summary="Search for underlyings by symbol or company name, asked in a body.",
+    summary="Search for underlyings by symbol or company name, with POST.",
     operation=Operation("POST", "/iserver/secdef/search", idempotent=True),
     body={
         "fund": "fund",
@@ -212,7 +212,7 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
 
 GET_STOCKS_BY_SYMBOL = Endpoint(
     id="getStockBySymbol",
-    summary="Return the companies and listings that a symbol stands for, on all exchanges.",
+    summary="Return the companies and listings with a symbol, on all exchanges.",
     operation=Operation("GET", "/trsrv/stocks", idempotent=True),
     query={
         "symbols": "symbols",

@@ -33,7 +33,7 @@ GET_FORECAST_MARKET = Endpoint(
 
 GET_FORECAST_RULES = Endpoint(
     id="getForecastRules",
-    summary="Return how an event contract is decided and paid.",
+    summary="Return the rules for deciding and paying out an event contract.",
     operation=Operation("GET", "/forecast/contract/rules", idempotent=True),
     query={
         "conid": "conid",
@@ -43,7 +43,7 @@ GET_FORECAST_RULES = Endpoint(
 GET_FORECAST_SCHEDULE = Endpoint(
     id="getForecastSchedule",
     summary=(
-        "Return an event contract's weekly trading hours, in its exchange's time, 12-hour clock."
+        "Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock."
     ),
     operation=Operation("GET", "/forecast/contract/schedules", idempotent=True),
     query={

@@ -14,9 +14,7 @@ OPEN_HMDS_BRIDGE = Endpoint(
 
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
-    summary=(
-        "Return historical bars from the historical data farm; not found until its bridge is open."
-    ),
+    summary="Return historical bars from the historical data farm; 404 until its bridge is open.",
     operation=Operation("GET", "/hmds/history", idempotent=True),
     query={
         "conid": "conid",
@@ -29,7 +27,7 @@ GET_HMDS_HISTORY = Endpoint(
 
 GET_MD_HISTORY = Endpoint(
     id="getMdHistory",
-    summary="Return historical bars of a contract, 1000 at most.",
+    summary="Return up to 1,000 historical bars of a contract.",
     operation=Operation(
         "GET",
         "/iserver/marketdata/history",
@@ -50,7 +48,9 @@ GET_MD_HISTORY = Endpoint(
 
 GET_MD_SNAPSHOT = Endpoint(
     id="getMdSnapshot",
-    summary="Return quotes of up to 100 contracts; the first call for one brings no prices yet.",
+    summary=(
+        "Return quotes of up to 100 contracts; the first call for a contract returns no prices yet."
+    ),
     operation=Operation(
         "GET",
         "/iserver/marketdata/snapshot",
@@ -66,7 +66,7 @@ GET_MD_SNAPSHOT = Endpoint(
 
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
-    summary="End the quotes of one contract.",
+    summary="End the subscription to quotes of one contract.",
     operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
     body={
         "conid": "conid",
@@ -79,6 +79,6 @@ CLOSE_MD_STREAM = Endpoint(
 
 CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
-    summary="End all quotes.",
+    summary="End all subscriptions to quotes.",
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
 )

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_FYI_DELIVERY = Endpoint(
     id="getFyiDelivery",
-    summary="Return where notifications are sent to.",
+    summary="Return the e-mail setting and the devices for notifications.",
     operation=Operation(
         "GET", "/fyi/deliveryoptions", idempotent=True, limit="GET /fyi/deliveryoptions"
     ),
@@ -56,7 +56,7 @@ MODIFY_FYI_EMAILS = Endpoint(
 
 DELETE_FYI_DEVICE = Endpoint(
     id="deleteFyiDevice",
-    summary="Forget a device.",
+    summary="Remove a device.",
     operation=Operation(
         "DELETE",
         "/fyi/deliveryoptions/{deviceId}",
@@ -111,7 +111,7 @@ GET_ALL_FYIS = Endpoint(
 
 GET_MORE_FYIS = Endpoint(
     id="undocumented_get_fyi_notifications_more",
-    summary="Return the notifications after one that was seen.",
+    summary="Return the notifications after the last one seen.",
     operation=Operation(
         "GET", "/fyi/notifications/more", idempotent=True, limit="GET /fyi/notifications/more"
     ),
@@ -137,7 +137,7 @@ READ_FYI_NOTIFICATION = Endpoint(
 
 GET_FYI_SETTINGS = Endpoint(
     id="getFyiSettings",
-    summary="Return the kinds of notification and which are switched on.",
+    summary="Return the kinds of notification, and whether each is switched on.",
     operation=Operation("GET", "/fyi/settings", idempotent=True, limit="GET /fyi/settings"),
 )
 
@@ -165,6 +165,6 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
 
 GET_UNREAD_FYIS = Endpoint(
     id="getUnreadFyis",
-    summary="Return how many notifications are unread.",
+    summary="Return the number of unread notifications.",
     operation=Operation("GET", "/fyi/unreadnumber", idempotent=True, limit="GET /fyi/unreadnumber"),
 )

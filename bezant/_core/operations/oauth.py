@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
-    summary="Trade an authorised request token for an access token (OAuth 1.0a).",
+    summary="Exchange an authorised request token for an access token (OAuth 1.0a).",
     operation=Operation("POST", "/oauth/access_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
@@ -17,7 +17,7 @@ REQUEST_ACCESS_TOKEN = Endpoint(
 
 REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
-    summary="Ask for a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
+    summary="Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
     operation=Operation("POST", "/oauth/live_session_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
@@ -26,7 +26,7 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
 
 REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
-    summary="Ask for a request token, the first step of OAuth 1.0a.",
+    summary="Request a request token, the first step of OAuth 1.0a.",
     operation=Operation("POST", "/oauth/request_token", idempotent=False, effect="session"),
     header={
         "authorization": "Authorization",
@@ -35,7 +35,7 @@ REQUEST_TEMPORARY_TOKEN = Endpoint(
 
 GENERATE_TOKEN = Endpoint(
     id="generateToken",
-    summary="Ask for an access token (OAuth 2.0).",
+    summary="Request an access token (OAuth 2.0).",
     operation=Operation(
         "POST", "/oauth2/api/v1/token", idempotent=False, root=True, effect="session"
     ),

@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 GET_ALL_ACCOUNTS = Endpoint(
     id="getAllAccounts",
-    summary="Return the accounts whose holdings can be seen; other portfolio calls need it first.",
+    summary=(
+        "Return the accounts that the user name can see; other portfolio calls need this call "
+        "first."
+    ),
     operation=Operation(
         "GET",
         "/portfolio/accounts",
@@ -20,7 +23,7 @@ GET_ALL_ACCOUNTS = Endpoint(
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
-    summary="Return what several accounts hold together, by asset class, sector and group.",
+    summary="Return the combined holdings of several accounts by asset class, sector and group.",
     operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
     body={
         "account_ids": "acctIds",
@@ -52,7 +55,7 @@ GET_ALL_SUBACCOUNTS = Endpoint(
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
-    summary="Return sub-accounts, 20 at a time.",
+    summary="Return a page of 20 sub-accounts.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
     query={
         "account_id": "accountId",
@@ -62,7 +65,7 @@ GET_MANY_SUBACCOUNTS = Endpoint(
 
 GET_ASSET_ALLOCATION = Endpoint(
     id="getAssetAllocation",
-    summary="Return what an account holds by asset class, sector and group.",
+    summary="Return the holdings of an account by asset class, sector and group.",
     operation=Operation(
         "GET", "/portfolio/{accountId}/allocation", idempotent=True, requires="accounts"
     ),
@@ -91,7 +94,7 @@ GET_COMBO_POSITIONS = Endpoint(
 GET_PORTFOLIO_LEDGER = Endpoint(
     id="getPortfolioLedger",
     summary=(
-        "Return balances by currency; ``BASE`` is the sum of all, so never add it to the others."
+        "Return balances by currency; ``BASE`` is the sum of all, so do not add it to the others."
     ),
     operation=Operation(
         "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
@@ -134,7 +137,10 @@ INVALIDATE_POSITION_CACHE = Endpoint(
 
 GET_PAGINATED_POSITIONS = Endpoint(
     id="getPaginatedPositions",
-    summary="Return a page of up to 100 positions; send ``sort``, or the page may be ignored.",
+    summary=(
+        "Return a page of up to 100 positions; pass ``sort``, or the gateway may ignore the "
+        "page number."
+    ),
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
     ),
@@ -175,7 +181,7 @@ GET_POSITION_BY_CONID = Endpoint(
 
 GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
-    summary="Return all positions of an account in one list, not from the cache.",
+    summary="Return all positions of an account in one list, bypassing the cache.",
     operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
     path={
         "account_id": "accountId",

@@ -18,7 +18,7 @@ GET_STATEMENT = Endpoint(
 
 GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
-    summary="Return the days, months and years for which there are statements.",
+    summary="Return the days, months and years with a statement.",
     operation=Operation("GET", "/gw/api/v1/statements/available", idempotent=True, root=True),
     query={
         "account_id": "accountId",
@@ -40,7 +40,7 @@ GET_TAX_DOCUMENT = Endpoint(
 
 GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
-    summary="Return the tax documents that there are for a year.",
+    summary="Return the available tax documents of a year.",
     operation=Operation("GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True),
     query={
         "account_id": "accountId",
@@ -63,7 +63,7 @@ GET_TRADE_CONFIRMATION = Endpoint(
 
 GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     id="get_gw_api_v1_trade_confirmations_available",
-    summary="Return the days for which there are trade confirmations.",
+    summary="Return the days with trade confirmations.",
     operation=Operation(
         "GET", "/gw/api/v1/trade-confirmations/available", idempotent=True, root=True
     ),

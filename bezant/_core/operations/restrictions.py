@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 APPLY_CSV = Endpoint(
     id="applyCSV",
-    summary="Apply restrictions from a CSV that was verified.",
+    summary="Apply restrictions from a verified CSV.",
     operation=Operation(
         "POST", "/gw/api/v1/restrictions", idempotent=False, root=True, effect="account"
     ),
@@ -27,7 +27,7 @@ GET_ACCOUNT_RESTRICTIONS = Endpoint(
 
 GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
-    summary="Return the ids of the restrictions that the caller's master account made.",
+    summary="Return the ids of the restrictions of your master account.",
     operation=Operation("GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True),
     extra=True,
 )
@@ -41,7 +41,7 @@ GET_LIST_DETAILS = Endpoint(
 
 GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
-    summary="Return the ids of the lists that the caller's master account made.",
+    summary="Return the ids of the lists of your master account.",
     operation=Operation("GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True),
     extra=True,
 )
@@ -55,7 +55,7 @@ GET_RESTRICTION_DETAILS = Endpoint(
 
 GET_RESTRICTION_SCOPE = Endpoint(
     id="getRestrictionScope",
-    summary="Return whom a restriction covers.",
+    summary="Return the scope of a restriction.",
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/restriction-scope", idempotent=True, root=True
     ),

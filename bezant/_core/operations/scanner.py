@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_SCANNER_PARAMETERS = Endpoint(
     id="getScannerParameters",
-    summary="Return what scanners there are; 200 kB, once in fifteen minutes.",
+    summary="Return the available scanners; 200 kB, once every 15 minutes.",
     operation=Operation(
         "GET", "/iserver/scanner/params", idempotent=True, limit="GET /iserver/scanner/params"
     ),

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 INITIALIZE_SESSION = Endpoint(
     id="initializeSession",
-    summary="Open the brokerage session; ends one that works, so look at the status first.",
+    summary="Open the brokerage session; it ends a working session, so check the status first.",
     operation=Operation(
         "POST",
         "/iserver/auth/ssodh/init",
@@ -29,7 +29,7 @@ INITIALIZE_SESSION = Endpoint(
 
 GET_BROKERAGE_STATUS_BY_GET = Endpoint(
     id="undocumented_get_iserver_auth_status",
-    summary="Return the brokerage session's flags, asked with GET.",
+    summary="Return the brokerage session's flags, with GET.",
     operation=Operation("GET", "/iserver/auth/status", idempotent=True, about_session="state"),
 )
 
@@ -41,7 +41,7 @@ GET_BROKERAGE_STATUS = Endpoint(
 
 REAUTHENTICATE = Endpoint(
     id="undocumented_post_iserver_reauthenticate",
-    summary="Ask for the brokerage session to be renewed; deprecated by IBKR.",
+    summary="Renew the brokerage session; deprecated by IBKR.",
     operation=Operation("POST", "/iserver/reauthenticate", idempotent=False, effect="session"),
 )
 
@@ -55,7 +55,7 @@ LOGOUT = Endpoint(
 
 GET_SESSION_VALIDATION = Endpoint(
     id="getSessionValidation",
-    summary="Return what the login is good for, and renew it.",
+    summary="Validate the login and renew it; return its properties.",
     operation=Operation(
         "GET", "/sso/validate", idempotent=True, limit="GET /sso/validate", about_session="login"
     ),
@@ -74,7 +74,7 @@ TICKLE = Endpoint(
     ),
 )
 
-# Keep the session alive, asked with GET.
+# Keep the session alive, with GET.
 TICKLE_BY_GET = Operation(
     "GET", "/tickle", idempotent=True, limit="* /tickle", priority="tickle", about_session="state"
 )

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     id="createTaxVoucherRequests",
-    summary="Ask for tax vouchers.",
+    summary="Request tax vouchers.",
     operation=Operation(
         "POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True, effect="account"
     ),
@@ -17,7 +17,7 @@ CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
 
 GET_ACTIVE_COUNTRIES = Endpoint(
     id="getActiveCountryList",
-    summary="Return the countries that vouchers can be had for.",
+    summary="Return the countries for which vouchers are available.",
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/active-countries", idempotent=True, root=True
     ),
@@ -26,14 +26,14 @@ GET_ACTIVE_COUNTRIES = Endpoint(
 
 FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
-    summary="Return dividends that vouchers can be had for.",
+    summary="Return the dividends for which vouchers are available.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True),
     extra=True,
 )
 
 GET_YEARS = Endpoint(
     id="getYears",
-    summary="Return the years that vouchers can be had for.",
+    summary="Return the years for which vouchers are available.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True),
     extra=True,
 )

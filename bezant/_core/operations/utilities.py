@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 QUERY_BALANCES = Endpoint(
     id="post_gw_api_v1_balances_query",
-    summary="Return how much cash and equity an account has free.",
+    summary="Return the withdrawable cash and equity of an account.",
     operation=Operation("POST", "/gw/api/v1/balances/query", idempotent=True, root=True),
     query={
         "client_id": "client-id",
@@ -18,7 +18,7 @@ QUERY_BALANCES = Endpoint(
 
 GET_TRANSFER_BROKERS = Endpoint(
     id="get_gw_api_v1_enumerations_complex_asset_transfer",
-    summary="Return the brokers that positions can be moved from or to.",
+    summary="Return the brokers that support transfers of positions.",
     operation=Operation(
         "GET", "/gw/api/v1/enumerations/complex-asset-transfer", idempotent=True, root=True
     ),
@@ -97,7 +97,7 @@ GET_PARTICIPATING_BANKS = Endpoint(
 
 GET_REQUESTS = Endpoint(
     id="get_gw_api_v1_requests",
-    summary="Return the requests that were made in a span of days.",
+    summary="Return the requests of a range of days.",
     operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True),
     query={
         "end_date": "endDate",
@@ -137,7 +137,7 @@ UPDATE_REQUEST_STATUS = Endpoint(
 
 CHECK_USER_NAME = Endpoint(
     id="get_gw_api_v1_validations_usernames_username",
-    summary="Return whether a user name is free and well formed.",
+    summary="Return whether a user name is available and valid.",
     operation=Operation(
         "GET", "/gw/api/v1/validations/usernames/{username}", idempotent=True, root=True
     ),

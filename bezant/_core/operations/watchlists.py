@@ -17,7 +17,7 @@ DELETE_WATCHLIST = Endpoint(
 
 GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
-    summary="Return a watchlist; the details of its instruments come with the second call.",
+    summary="Return a watchlist; only the second call returns the details of its instruments.",
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
     query={
         "id_": "id",
@@ -26,7 +26,7 @@ GET_WATCHLIST = Endpoint(
 
 CREATE_WATCHLIST = Endpoint(
     id="postNewWatchlist",
-    summary="Create a watchlist; one whose id is in use is overwritten.",
+    summary="Create a watchlist, or overwrite the watchlist with the same id.",
     operation=Operation("POST", "/iserver/watchlist", idempotent=False, effect="account"),
     body={
         "id_": "id",

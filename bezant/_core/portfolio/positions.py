@@ -48,7 +48,7 @@ class Pager:
         fresh: list[Position] = []
         for row in rows:
             seen = self._seen.setdefault((row.account_id, row.model), set())
-            if not row.conid:  # it cannot be told from another one
+            if not row.conid:  # a row without a conid cannot be compared
                 fresh.append(row)
             elif row.conid not in seen:
                 seen.add(row.conid)

@@ -38,7 +38,7 @@ __all__ = ["Api"]
 
 
 class Api:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation of the API, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
         self._pipeline = pipeline
@@ -53,7 +53,7 @@ class Api:
 
     @cached_property
     def accounts(self) -> AccountsApi:
-        """Trading accounts: which may be used, their balances and margins."""
+        """Trading accounts: list, balances and margins."""
         from . import accounts
 
         return accounts.AccountsApi(self._pipeline, self._settings)
@@ -81,7 +81,7 @@ class Api:
 
     @cached_property
     def banking(self) -> BankingApi:
-        """Moving money and positions, and the bank instructions for it."""
+        """Transfers of money and positions, and bank instructions."""
         from . import banking
 
         return banking.BankingApi(self._pipeline, self._settings)
@@ -95,7 +95,7 @@ class Api:
 
     @cached_property
     def echo(self) -> EchoApi:
-        """Checks of connection and signature."""
+        """Checks of the connection and of signatures."""
         from . import echo
 
         return echo.EchoApi(self._pipeline, self._settings)
@@ -130,7 +130,7 @@ class Api:
 
     @cached_property
     def orders(self) -> OrdersApi:
-        """Orders, executions, and the questions that orders raise."""
+        """Orders, executions and order questions."""
         from . import orders
 
         return orders.OrdersApi(self._pipeline, self._settings)
@@ -172,7 +172,7 @@ class Api:
 
     @cached_property
     def sso(self) -> SsoApi:
-        """Sessions that are opened for a user."""
+        """Single sign-on: sessions for a user."""
         from . import sso
 
         return sso.SsoApi(self._pipeline, self._settings)

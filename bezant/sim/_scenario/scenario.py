@@ -124,7 +124,7 @@ def _no_prices() -> Mapping[str | int, Amount]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a simulated gateway starts with, and the rules of its exchange.
+    """Initial state of a simulated gateway, and the rules of its exchange.
 
     Attributes:
         contracts: contracts in addition to the built-in ones.
@@ -135,10 +135,10 @@ class Scenario:
             has updates: one is filled share by share, the other is repriced. None means no orders
             if `held` is given.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
-            without weekends and holidays. Outside them prices stand still.
+            without weekends and holidays. Outside them prices do not change.
         commissions: whether executions cost a commission.
         cancel_delay: how long a cancellation takes, in simulated seconds.
-        price_limit: percentage by which a limit may differ from the last price without a question
+        price_limit: percentage of the last price; a limit price that differs more raises a question
             (`o163`).
         size_limit: quantity above which there is a question (`o383`).
         value_limit: value in the base currency above which there is a question (`o451`).
