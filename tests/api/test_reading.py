@@ -73,7 +73,7 @@ def test_json_that_holds_no_file() -> None:
 @pytest.mark.parametrize("value", ["!", base64.b64encode(b"\x1f\x8bx").decode()])
 def test_a_file_that_cannot_be_read(value: str) -> None:
     body = json.dumps({"data": {"value": value, "gzip": True}}).encode()
-    with pytest.raises(DecodeError, match="cannot be read"):
+    with pytest.raises(DecodeError, match="cannot be unpacked"):
         result(reports.GET_STATEMENT, BinaryResponse, body)
 
 

@@ -316,9 +316,15 @@ raise SystemExit(main(["health", "--gateway", {gateway.base_url!r}]))
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["demo", "--seconds", "abc"], "--seconds: must be a number of seconds above 0, not 'abc'"),
+        (
+            ["demo", "--seconds", "abc"],
+            "--seconds: must be a number of seconds above 0 and up to 2,000,000, not 'abc'",
+        ),
         (["demo", "--seconds", "nan"], "--seconds: must be a number of seconds above 0"),
-        (["health", "--timeout", "0"], "--timeout: must be a number of seconds above 0, not '0'"),
+        (
+            ["health", "--timeout", "0"],
+            "--timeout: must be a number of seconds above 0 and up to 2,000,000, not '0'",
+        ),
         (["demo", "--positions", "1.5"], "--positions: must be a whole number of at least 0"),
         (["sim", "--positions", "-1"], "--positions: must be a whole number of at least 0"),
         (["sim", "--port", "x"], "--port: must be a port from 0 to 65535, not 'x'"),
