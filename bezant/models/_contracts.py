@@ -65,7 +65,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /trsrv/secdef``."""
+    """Response to ``GET /trsrv/secdef``."""
 
     secdef: Maybe[list[ContractDefinition]] = UNSET
 

@@ -34,7 +34,7 @@ __all__ = [
 
 
 class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts``.
+    """Response to ``GET /gw/api/v1/accounts``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -53,7 +53,7 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``PATCH /gw/api/v1/accounts``.
+    """Response to ``PATCH /gw/api/v1/accounts``.
 
     Attributes:
         date_submitted: ISO 8601.
@@ -84,7 +84,7 @@ class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/login-messages``.
+    """Response to ``GET /gw/api/v1/accounts/login-messages``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -121,7 +121,7 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatuses(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/accounts/status``.
+    """Response to ``GET /gw/api/v1/accounts/status``.
 
     Attributes:
         accounts: the accounts.
@@ -300,7 +300,7 @@ class RestrictionInfo(Model, frozen=True, kw_only=True):
 
 
 class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/details``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/details``.
 
     Attributes:
         account: the account, such as ``DU123456``.
@@ -328,7 +328,7 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/kyc``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
     Attributes:
         expiry_date: ISO 8601.
@@ -399,7 +399,7 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/tasks``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -419,7 +419,7 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
+    """Response to ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.

@@ -68,7 +68,7 @@ class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /acesws/{accountId}/signatures-and-owners``.
+    """Response to ``GET /acesws/{accountId}/signatures-and-owners``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -80,7 +80,7 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSwitch(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account``.
+    """Response to ``POST /iserver/account``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
@@ -129,7 +129,7 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/account/search/{searchPattern}``.
+    """Response to ``GET /iserver/account/search/{searchPattern}``.
 
     Attributes:
         pattern: the text is a pattern.
@@ -152,7 +152,7 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/account/{accountId}/summary``.
+    """Response to ``GET /iserver/account/{accountId}/summary``.
 
     Attributes:
         sma: special memorandum account.
@@ -371,7 +371,7 @@ class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/accounts``.
+    """Response to ``GET /iserver/accounts``.
 
     Attributes:
         accounts: the accounts.

@@ -42,7 +42,7 @@ __all__ = [
 
 
 class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/fa-preset/get``.
+    """Response to ``POST /fa/fa-preset/get``.
 
     Attributes:
         avoid_negative_cash_in_independent: keep the part outside of models from borrowing.
@@ -76,7 +76,7 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/fa-preset/save``.
+    """Response to ``POST /fa/fa-preset/save``.
 
     Attributes:
         request_id: a number of the caller's own, to match the answer (``reqID``).
@@ -110,7 +110,7 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/accounts-details``.
+    """Response to ``POST /fa/model/accounts-details``.
 
     Attributes:
         model: a model portfolio's name.
@@ -136,7 +136,7 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
 
 
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/invest-divest``.
+    """Response to ``POST /fa/model/invest-divest``.
 
     Attributes:
         request_id: a number of the caller's own, to match the answer (``reqID``).
@@ -169,7 +169,7 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/invest-divest-positions``.
+    """Response to ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
         model: a model portfolio's name.
@@ -205,7 +205,7 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/list``.
+    """Response to ``POST /fa/model/list``.
 
     Attributes:
         request_id: a number of the caller's own, to match the answer (``reqID``).
@@ -264,7 +264,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/positions``.
+    """Response to ``POST /fa/model/positions``.
 
     Attributes:
         model: a model portfolio's name.
@@ -312,7 +312,7 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 
 
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fa/model/save``.
+    """Response to ``POST /fa/model/save``.
 
     Attributes:
         request_id: a number of the caller's own, to match the answer (``reqID``).
@@ -323,7 +323,7 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
 
 
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fa/model/submit-transfers``.
+    """Response to ``POST /fa/model/submit-transfers``.
 
     Attributes:
         request_id: a number of the caller's own, to match the answer (``reqID``).
@@ -334,7 +334,7 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
 
 
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/summary``.
+    """Response to ``POST /fa/model/summary``.
 
     Attributes:
         description: a line that describes it (``desc``).
@@ -379,7 +379,7 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccounts(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/accounts``.
+    """Response to ``GET /iserver/account/allocation/accounts``.
 
     Attributes:
         accounts: the accounts.
@@ -402,7 +402,7 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 
 
 class AllocationGroups(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/group``.
+    """Response to ``GET /iserver/account/allocation/group``.
 
     Attributes:
         data: the answer's body.
@@ -434,7 +434,7 @@ class GroupMember(Model, frozen=True, kw_only=True):
 
 
 class AllocationGroup(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/allocation/group/single``.
+    """Response to ``POST /iserver/account/allocation/group/single``.
 
     Attributes:
         accounts: the accounts.
@@ -448,7 +448,7 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 
 
 class AllocationPresets(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/presets``.
+    """Response to ``GET /iserver/account/allocation/presets``.
 
     Attributes:
         default_method_for_all: such as ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``,

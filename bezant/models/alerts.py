@@ -36,7 +36,7 @@ class AlertCondition(Model, frozen=True, kw_only=True):
 
 
 class Alert(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/alert/{alertId}``.
+    """Response to ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
         account: the account, such as ``DU123456``.
@@ -99,7 +99,7 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlertCreated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/{accountId}/alert``.
+    """Response to ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -116,7 +116,7 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 
 
 class AlertActivated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/{accountId}/alert/activate``.
+    """Response to ``POST /iserver/account/{accountId}/alert/activate``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -131,7 +131,7 @@ class AlertActivated(Model, frozen=True, kw_only=True):
 
 
 class AlertDeleted(Model, frozen=True, kw_only=True):
-    """Answer to ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
+    """Response to ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -146,7 +146,7 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/{accountId}/alerts``.
+    """Response to ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
         account: the account, such as ``DU123456``.

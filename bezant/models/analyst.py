@@ -120,7 +120,7 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /pa/performance``.
+    """Response to ``POST /pa/performance``.
 
     Attributes:
         cumulative_returns: cumulative returns, 0.01 is one per cent (``cps``).
@@ -221,7 +221,7 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /pa/transactions``.
+    """Response to ``POST /pa/transactions``.
 
     Attributes:
         currency: currency, such as ``USD``.

@@ -255,7 +255,7 @@ class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/bank-instructions``.
+    """Response to ``POST /gw/api/v1/bank-instructions``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -414,7 +414,7 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/bank-instructions/query``.
+    """Response to ``POST /gw/api/v1/bank-instructions/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -458,7 +458,7 @@ class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/bank-instructions:bulk``.
+    """Response to ``POST /gw/api/v1/bank-instructions:bulk``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -541,7 +541,7 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
+    """Response to ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -902,7 +902,7 @@ class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/external-cash-transfers/query``.
+    """Response to ``POST /gw/api/v1/external-cash-transfers/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -966,7 +966,7 @@ class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
+    """Response to ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.

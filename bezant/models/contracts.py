@@ -77,7 +77,7 @@ class TradingDay(Model, frozen=True, kw_only=True):
 
 
 class TradingHours(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /contract/trading-schedule``.
+    """Response to ``GET /contract/trading-schedule``.
 
     Attributes:
         exchange_time_zone: the exchange's time zone.
@@ -110,7 +110,7 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
 
 
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /iserver/contract/rules``.
+    """Response to ``POST /iserver/contract/rules``.
 
     Attributes:
         cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
@@ -197,13 +197,13 @@ class Algo(Model, frozen=True, kw_only=True):
 
 
 class Algos(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/algos``."""
+    """Response to ``GET /iserver/contract/{conid}/algos``."""
 
     algos: Maybe[list[Algo]] = UNSET
 
 
 class ContractInfo(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/info``.
+    """Response to ``GET /iserver/contract/{conid}/info``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -250,7 +250,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 
 
 class ContractInfoAndRules(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/info-and-rules``.
+    """Response to ``GET /iserver/contract/{conid}/info-and-rules``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -311,7 +311,7 @@ class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExchangeRate(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/exchangerate``."""
+    """Response to ``GET /iserver/exchangerate``."""
 
     rate: Maybe[Decimal] = UNSET
 
@@ -336,13 +336,13 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/bond-filters``."""
+    """Response to ``GET /iserver/secdef/bond-filters``."""
 
     bond_filters: Maybe[list[BondFilter]] = UNSET
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/info``.
+    """Response to ``GET /iserver/secdef/info``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -393,7 +393,7 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/search``.
+    """Response to ``GET /iserver/secdef/search``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -415,14 +415,14 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Strikes(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/secdef/strikes``."""
+    """Response to ``GET /iserver/secdef/strikes``."""
 
     call: Maybe[list[Decimal]] = UNSET
     put: Maybe[list[Decimal]] = UNSET
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /trsrv/all-conids``.
+    """Response to ``GET /trsrv/all-conids``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -500,7 +500,7 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /trsrv/secdef/schedule``.
+    """Response to ``GET /trsrv/secdef/schedule``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.

@@ -13,7 +13,7 @@ __all__ = [
 
 
 class Echo(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/echo/https``.
+    """Response to ``GET /gw/api/v1/echo/https``.
 
     Attributes:
         request_method: such as ``GET``, ``POST``, ``PATCH``, ``PUT``.

@@ -47,13 +47,13 @@ class Category(Model, frozen=True, kw_only=True):
 
 
 class CategoryTree(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/category/tree``."""
+    """Response to ``GET /forecast/category/tree``."""
 
     categories: Maybe[dict[str, Category]] = UNSET
 
 
 class ForecastContract(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/details``.
+    """Response to ``GET /forecast/contract/details``.
 
     Attributes:
         conid_no: the contract that pays on no.
@@ -109,7 +109,7 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarket(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/market``.
+    """Response to ``GET /forecast/contract/market``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
@@ -127,7 +127,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
 
 class ForecastRules(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/rules``.
+    """Response to ``GET /forecast/contract/rules``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
@@ -174,7 +174,7 @@ class ForecastDay(Model, frozen=True, kw_only=True):
 
 
 class ForecastSchedule(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/schedules``.
+    """Response to ``GET /forecast/contract/schedules``.
 
     Attributes:
         timezone: the exchange's time zone.

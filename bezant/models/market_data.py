@@ -38,7 +38,7 @@ class Bar(Model, frozen=True, kw_only=True):
 
 
 class History(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/marketdata/history``.
+    """Response to ``GET /iserver/marketdata/history``.
 
     Attributes:
         bar_length: length of a bar in seconds.
@@ -336,6 +336,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
 
 class Unsubscribed(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/marketdata/unsubscribeall``."""
+    """Response to ``GET /iserver/marketdata/unsubscribeall``."""
 
     unsubscribed: Maybe[bool] = UNSET

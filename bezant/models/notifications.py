@@ -37,7 +37,7 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
 
 
 class DeliveryOptions(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/deliveryoptions``.
+    """Response to ``GET /fyi/deliveryoptions``.
 
     Attributes:
         devices: ``E`` on the wire.
@@ -49,7 +49,7 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
 
 
 class FyiReceipt(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fyi/deliveryoptions/device``.
+    """Response to ``POST /fyi/deliveryoptions/device``.
 
     Attributes:
         t: milliseconds that it took.
@@ -61,7 +61,7 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
 
 
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/disclaimer/{typecode}``.
+    """Response to ``GET /fyi/disclaimer/{typecode}``.
 
     Attributes:
         text: text of the disclaimer (``DT``).
@@ -104,7 +104,7 @@ class FyiReadState(Model, frozen=True, kw_only=True):
 
 
 class FyiRead(Model, frozen=True, kw_only=True):
-    """Answer to ``PUT /fyi/notifications/{notificationID}``.
+    """Response to ``PUT /fyi/notifications/{notificationID}``.
 
     Attributes:
         notification: the notification (``P``).
@@ -118,7 +118,7 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/settings``.
+    """Response to ``GET /fyi/settings``.
 
     Attributes:
         active: 1 where it is on (``A``).
@@ -136,7 +136,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/unreadnumber``.
+    """Response to ``GET /fyi/unreadnumber``.
 
     Attributes:
         unread: how many are unread (``BN``).

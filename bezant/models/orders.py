@@ -30,7 +30,7 @@ __all__ = [
 
 
 class OrderStatus(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/order/status/{orderId}``.
+    """Response to ``GET /iserver/account/order/status/{orderId}``.
 
     Attributes:
         account: the account, such as ``DU123456``.
@@ -203,7 +203,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/orders``."""
+    """Response to ``GET /iserver/account/orders``."""
 
     orders: Maybe[list[LiveOrder]] = UNSET
     snapshot: Maybe[bool] = UNSET
@@ -265,7 +265,7 @@ class Trade(Model, frozen=True, kw_only=True):
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
-    """Answer to ``DELETE /iserver/account/{accountId}/order/{orderId}``.
+    """Response to ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
         account: the account, such as ``DU123456``.
@@ -453,7 +453,7 @@ class PreviewFigure(Model, frozen=True, kw_only=True):
 
 
 class OrderPreview(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/{accountId}/orders/whatif``.
+    """Response to ``POST /iserver/account/{accountId}/orders/whatif``.
 
     Attributes:
         amount: how much.
@@ -470,6 +470,6 @@ class OrderPreview(Model, frozen=True, kw_only=True):
 
 
 class Status(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/questions/suppress``."""
+    """Response to ``POST /iserver/questions/suppress``."""
 
     status: Maybe[str] = UNSET

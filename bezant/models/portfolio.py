@@ -34,7 +34,7 @@ class AllocationSplit(Model, frozen=True, kw_only=True):
 
 
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /portfolio/allocation``.
+    """Response to ``POST /portfolio/allocation``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
@@ -54,7 +54,7 @@ class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SubaccountPage(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /portfolio/subaccounts2``."""
+    """Response to ``GET /portfolio/subaccounts2``."""
 
     metadata: Maybe[SubaccountPaging] = UNSET
     subaccounts: Maybe[list[Account]] = UNSET
@@ -117,7 +117,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /portfolio/{accountId}/combo/positions``."""
+    """Response to ``GET /portfolio/{accountId}/combo/positions``."""
 
     description: Maybe[str] = UNSET
     legs: Maybe[list[ComboLeg]] = UNSET
@@ -170,7 +170,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /portfolio/{accountId}/positions/invalidate``."""
+    """Response to ``POST /portfolio/{accountId}/positions/invalidate``."""
 
     message: Maybe[str] = UNSET
 
@@ -193,7 +193,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /portfolio2/{accountId}/positions``.
+    """Response to ``GET /portfolio2/{accountId}/positions``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.

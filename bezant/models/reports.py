@@ -80,7 +80,7 @@ class AvailableStatementDatesData(Model, frozen=True, kw_only=True, rename="came
 
 
 class AvailableStatements(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/statements/available``.
+    """Response to ``GET /gw/api/v1/statements/available``.
 
     Attributes:
         data: the answer's body.
@@ -128,7 +128,7 @@ class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/tax-documents/available``.
+    """Response to ``GET /gw/api/v1/tax-documents/available``.
 
     Attributes:
         data: the answer's body.
@@ -161,7 +161,7 @@ class TradeConfirmationDates(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/trade-confirmations/available``.
+    """Response to ``GET /gw/api/v1/trade-confirmations/available``.
 
     Attributes:
         data: the answer's body.

@@ -12,7 +12,7 @@ __all__ = [
 
 
 class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/restrictions``.
+    """Response to ``POST /gw/api/v1/restrictions``.
 
     Attributes:
         request_id: the request's id.

@@ -81,7 +81,7 @@ class ScanType(Model, frozen=True, kw_only=True):
 
 
 class ScannerParameters(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/scanner/params``."""
+    """Response to ``GET /iserver/scanner/params``."""
 
     filter_list: Maybe[list[ScannerFilter]] = UNSET
     instrument_list: Maybe[list[ScannerInstrument]] = UNSET
@@ -121,7 +121,7 @@ class ScanRow(Model, frozen=True, kw_only=True):
 
 
 class ScanResult(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/scanner/run``."""
+    """Response to ``POST /iserver/scanner/run``."""
 
     contracts: Maybe[list[ScanRow]] = UNSET
     scan_data_column_name: Maybe[str] = UNSET

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class LoggedOut(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /logout``."""
+    """Response to ``POST /logout``."""
 
     status: Maybe[bool] = UNSET
 
@@ -34,7 +34,7 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SsoSession(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /sso/validate``.
+    """Response to ``GET /sso/validate``.
 
     Attributes:
         auth_time_ms: when the login was made, epoch milliseconds (``AUTH_TIME``).

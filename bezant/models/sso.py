@@ -15,14 +15,14 @@ __all__ = [
 
 
 class BrowserSession(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /gw/api/v1/sso-browser-sessions``."""
+    """Response to ``POST /gw/api/v1/sso-browser-sessions``."""
 
     active: Maybe[bool] = UNSET
     url: Maybe[str] = UNSET
 
 
 class UserSession(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /gw/api/v1/sso-sessions``."""
+    """Response to ``POST /gw/api/v1/sso-sessions``."""
 
     access_token: Maybe[str] = UNSET
     active: Maybe[bool] = UNSET

@@ -29,7 +29,7 @@ class WatchlistDeletedData(Model, frozen=True, kw_only=True):
 
 
 class WatchlistDeleted(Model, frozen=True, kw_only=True):
-    """Answer to ``DELETE /iserver/watchlist``.
+    """Response to ``DELETE /iserver/watchlist``.
 
     Attributes:
         message_id: counts the answers (``MID``).
@@ -64,7 +64,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/watchlist``.
+    """Response to ``GET /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -88,7 +88,7 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
 
 
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /iserver/watchlist``.
+    """Response to ``POST /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -127,7 +127,7 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
 
 
 class Watchlists(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/watchlists``.
+    """Response to ``GET /iserver/watchlists``.
 
     Attributes:
         message_id: counts the answers (``MID``).

@@ -335,13 +335,13 @@ def test_what_is_known_of_an_operation(project: Path) -> None:
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"', "not idempotent"),
         (
             '["POST /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"\neffect = "none"',
-            "has the effect order",
+            "needs the effect `order`",
         ),
         ('["GET /m"]\nraw = true\nsummary = "X."', "has no name"),
         ('["GET /m"]\nraw = true\nname = "m"\nsummary = "X."\nbinary = true', "unknown key"),
         ('["GET /m"]\nraw = true\nname = "get_thing"\nsummary = "X."', "two methods"),
         ('["GET /more"]\nid = "x"\nsummary = "X."', "the document has no such operation"),
-        ('["GET /things/{id}"]\nid = "x"\nsummary = "X."', "stands twice"),
+        ('["GET /things/{id}"]\nid = "x"\nsummary = "X."', "listed twice"),
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nnonsense = 1', "unknown key"),
         ('["GET /m"]\nid = "undocumented_m"', "has no summary"),
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nname = "get_thing"', "two methods"),
@@ -350,7 +350,7 @@ def test_what_is_known_of_an_operation(project: Path) -> None:
             '["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nanswer_like = "GET /n"',
             "there is no",
         ),
-        ('["GET /m/{a}"]\nid = "undocumented_m"\nsummary = "X."', "no word on 'a'"),
+        ('["GET /m/{a}"]\nid = "undocumented_m"\nsummary = "X."', "'a' has no description"),
     ],
 )
 def test_a_wrong_overlay_is_refused(
@@ -365,12 +365,20 @@ def test_a_wrong_overlay_is_refused(
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("schemas", '"nothing" = { name = "X" }', "nothing stands at 'nothing'"),
+        ("schemas", '"nothing" = { name = "X" }', "no object is at 'nothing'"),
         ("schemas", '"thing" = { nonsense = 1 }', "unknown key"),
-        ("glossary", '"nothing" = { doc = "X" }', "'nothing' stands nowhere"),
+        ("glossary", '"nothing" = { doc = "X" }', "no field is named 'nothing'"),
         ("other", "", "has no title"),
-        ("limits", '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]', "'GET /m' is no operation"),
-        ("schemas", '"thing" = { fields = { size = { name = "str" } } }', "cannot be called str"),
+        (
+            "limits",
+            '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]',
+            "'GET /m' is not an operation",
+        ),
+        (
+            "schemas",
+            '"thing" = { fields = { size = { name = "str" } } }',
+            "would hide the type str",
+        ),
     ],
 )
 def test_a_wrong_word_is_refused(

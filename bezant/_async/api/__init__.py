@@ -37,7 +37,7 @@ __all__ = ["AsyncApi"]
 
 
 class AsyncApi:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation of the API, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
         self._pipeline = pipeline

@@ -33,8 +33,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             external_id: the applicant's id in the caller's books.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
@@ -49,9 +49,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -64,9 +64,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -79,9 +79,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -109,8 +109,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_LOGIN_MESSAGES,
@@ -145,8 +145,8 @@ class AsyncAccountManagementApi(AsyncGroup):
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -167,8 +167,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
@@ -181,8 +181,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
@@ -198,8 +198,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
@@ -214,8 +214,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
@@ -229,9 +229,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
@@ -247,8 +247,8 @@ class AsyncAccountManagementApi(AsyncGroup):
             type_: ``registration`` or ``pending``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
@@ -262,9 +262,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body
@@ -280,9 +280,9 @@ class AsyncAccountManagementApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body

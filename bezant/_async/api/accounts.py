@@ -31,8 +31,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ACCOUNT_OWNERS, AccountOwners, account_id=account_id)
 
@@ -45,9 +45,9 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
 
@@ -59,7 +59,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/account/pnl/partitioned``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_PNL, PnlToday)
 
@@ -72,8 +72,8 @@ class AsyncAccountsApi(AsyncGroup):
             search_pattern: part of an account id; the whole of it, or its beginning.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_DYNAMIC_ACCOUNTS, AccountSearch, search_pattern=search_pattern
@@ -88,8 +88,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ACCOUNT_SUMMARY, AccountSummary, account_id=account_id)
 
@@ -102,8 +102,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_FUND_SUMMARY, dict[str, SegmentFunds], account_id=account_id
@@ -118,8 +118,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_BALANCE_SUMMARY, dict[str, SegmentBalances], account_id=account_id
@@ -134,8 +134,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MARGIN_SUMMARY, dict[str, SegmentMargins], account_id=account_id
@@ -150,8 +150,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ACCOUNT_MARKET_SUMMARY, dict[str, MarketValues], account_id=account_id
@@ -165,7 +165,7 @@ class AsyncAccountsApi(AsyncGroup):
         ``GET /iserver/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_BROKERAGE_ACCOUNTS, BrokerageAccounts)
 
@@ -178,8 +178,8 @@ class AsyncAccountsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

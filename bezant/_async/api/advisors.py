@@ -42,8 +42,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -81,9 +81,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             use_tolerance_range: leave positions within their tolerance alone.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_MODEL_PRESETS,
@@ -118,8 +118,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -146,9 +146,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -175,8 +175,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             subscription_status: 1 to be told of changes, 0 not to be.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -195,8 +195,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -223,8 +223,8 @@ class AsyncAdvisorsApi(AsyncGroup):
                 ``mismatchType``, ``mv``, ``position``, ``target``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -259,9 +259,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -286,9 +286,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -309,8 +309,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id
@@ -322,7 +322,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
@@ -332,7 +332,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -351,9 +351,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -386,9 +386,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             prev_name: its name so far, to rename it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -408,9 +408,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -423,8 +423,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
@@ -434,7 +434,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -459,9 +459,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             strict_credit_check: check the credit of each account.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_ALLOCATION_PRESETS,

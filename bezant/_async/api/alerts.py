@@ -30,8 +30,8 @@ class AsyncAlertsApi(AsyncGroup):
             type_: always ``Q``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
@@ -43,7 +43,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -84,9 +84,9 @@ class AsyncAlertsApi(AsyncGroup):
             show_popup: 1 to show it on the desktop.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_ALERT,
@@ -119,9 +119,9 @@ class AsyncAlertsApi(AsyncGroup):
             alert_id: the alert's order id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.ACTIVATE_ALERT,
@@ -141,9 +141,9 @@ class AsyncAlertsApi(AsyncGroup):
             alert_id: the alert's order id; 0 for all.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -158,7 +158,7 @@ class AsyncAlertsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

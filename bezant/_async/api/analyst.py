@@ -23,9 +23,9 @@ class AsyncAnalystApi(AsyncGroup):
             body: as IBKR's document describes it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.CREATE_ALLOCATION, body=body)
 
@@ -41,8 +41,8 @@ class AsyncAnalystApi(AsyncGroup):
             param: unused.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -58,8 +58,8 @@ class AsyncAnalystApi(AsyncGroup):
             period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -84,8 +84,8 @@ class AsyncAnalystApi(AsyncGroup):
             days: days back; 90 unless told.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRANSACTIONS,

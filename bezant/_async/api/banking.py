@@ -45,9 +45,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -65,8 +65,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.QUERY_BANK_INSTRUCTIONS,
@@ -87,9 +87,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_BANK_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -107,8 +107,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_INSTRUCTION_BY_CLIENT_ID,
@@ -129,9 +129,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSET, InstructionAccepted, client_id=client_id, body=body
@@ -149,9 +149,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSETS, InstructionSetAccepted, client_id=client_id, body=body
@@ -169,9 +169,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_CASH, InstructionAccepted, client_id=client_id, body=body
@@ -189,8 +189,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.QUERY_CASH_TRANSFERS, CashTransferQueryResult, client_id=client_id, body=body
@@ -208,9 +208,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_CASH_IN_BULK, InstructionSetAccepted, client_id=client_id, body=body
@@ -228,8 +228,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_INSTRUCTION_SET,
@@ -250,9 +250,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CANCEL_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -270,9 +270,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CANCEL_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -292,8 +292,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.QUERY_INSTRUCTIONS, InstructionAccepted, client_id=client_id, body=body
@@ -311,8 +311,8 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_INSTRUCTION,
@@ -333,9 +333,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSET_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -353,9 +353,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSETS_INTERNALLY, InstructionSetAccepted, client_id=client_id, body=body
@@ -373,9 +373,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -393,9 +393,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_CASH_INTERNALLY_IN_BULK,
@@ -416,9 +416,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSET_V2, InstructionAccepted, client_id=client_id, body=body
@@ -436,9 +436,9 @@ class AsyncBankingApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.TRANSFER_ASSETS_V2, InstructionSetAccepted, client_id=client_id, body=body

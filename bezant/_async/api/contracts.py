@@ -42,8 +42,8 @@ class AsyncContractsApi(AsyncGroup):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE, TradingHours, conid=conid, exchange=exchange
@@ -68,8 +68,8 @@ class AsyncContractsApi(AsyncGroup):
             order_id: an open order, with ``modify_order``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONTRACT_RULES,
@@ -99,8 +99,8 @@ class AsyncContractsApi(AsyncGroup):
             add_params: 1 to add their parameters.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ALGOS_BY_INSTRUMENT,
@@ -120,8 +120,8 @@ class AsyncContractsApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
@@ -134,8 +134,8 @@ class AsyncContractsApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
 
@@ -148,8 +148,8 @@ class AsyncContractsApi(AsyncGroup):
             currency: currency, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CURRENCY_PAIRS, dict[str, list[CurrencyPair]], currency=currency
@@ -165,8 +165,8 @@ class AsyncContractsApi(AsyncGroup):
             source: currency to convert from, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_EXCHANGE_RATE, ExchangeRate, target=target, source=source)
 
@@ -180,8 +180,8 @@ class AsyncContractsApi(AsyncGroup):
             issuer_id: the bond issuer's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_BOND_FILTERS, BondFilters, symbol=symbol, issuer_id=issuer_id
@@ -215,8 +215,8 @@ class AsyncContractsApi(AsyncGroup):
             filters: filters on bonds, as the bond filters spell them.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONTRACT_INFO,
@@ -260,8 +260,8 @@ class AsyncContractsApi(AsyncGroup):
             referrer: where it was entered from.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SEARCH_CONTRACTS,
@@ -303,8 +303,8 @@ class AsyncContractsApi(AsyncGroup):
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SEARCH_CONTRACTS_FROM_BODY,
@@ -333,8 +333,8 @@ class AsyncContractsApi(AsyncGroup):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONTRACT_STRIKES,
@@ -357,8 +357,8 @@ class AsyncContractsApi(AsyncGroup):
             asset_class: kind of contract; ``STK`` unless told.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONIDS_BY_EXCHANGE,
@@ -379,8 +379,8 @@ class AsyncContractsApi(AsyncGroup):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_FUTURES_BY_SYMBOL,
@@ -398,8 +398,8 @@ class AsyncContractsApi(AsyncGroup):
             conids: contracts, up to 200.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
@@ -423,8 +423,8 @@ class AsyncContractsApi(AsyncGroup):
             exchange_filter: exchanges to keep, comma-joined.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRADING_SCHEDULE_BY_SYMBOL,
@@ -446,8 +446,8 @@ class AsyncContractsApi(AsyncGroup):
             symbols: symbols in upper case.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols

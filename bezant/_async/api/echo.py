@@ -17,7 +17,7 @@ class AsyncEchoApi(AsyncGroup):
         ``GET /gw/api/v1/echo/https``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.ECHO_HTTPS, Echo)
 
@@ -30,7 +30,7 @@ class AsyncEchoApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

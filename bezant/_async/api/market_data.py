@@ -21,7 +21,7 @@ class AsyncMarketDataApi(AsyncGroup):
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -48,8 +48,8 @@ class AsyncMarketDataApi(AsyncGroup):
             outside_rth: outside regular trading hours, too.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(
             table.GET_HMDS_HISTORY,
@@ -89,8 +89,8 @@ class AsyncMarketDataApi(AsyncGroup):
             source: ``Last``, ``Trades``, ``Midpoint`` or ``Bid_Ask``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MD_HISTORY,
@@ -119,8 +119,8 @@ class AsyncMarketDataApi(AsyncGroup):
             fields: ids of market data fields, up to 50, such as ``31`` for the last price.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
@@ -133,8 +133,8 @@ class AsyncMarketDataApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
@@ -144,6 +144,6 @@ class AsyncMarketDataApi(AsyncGroup):
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

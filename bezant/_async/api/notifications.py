@@ -25,7 +25,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -48,9 +48,9 @@ class AsyncNotificationsApi(AsyncGroup):
             ui_name: the device's name as it is shown.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -70,9 +70,9 @@ class AsyncNotificationsApi(AsyncGroup):
             enabled: whether to deliver by e-mail.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
@@ -85,9 +85,9 @@ class AsyncNotificationsApi(AsyncGroup):
             device_id: the device's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         await self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -100,8 +100,8 @@ class AsyncNotificationsApi(AsyncGroup):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -114,9 +114,9 @@ class AsyncNotificationsApi(AsyncGroup):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -139,8 +139,8 @@ class AsyncNotificationsApi(AsyncGroup):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
@@ -155,8 +155,8 @@ class AsyncNotificationsApi(AsyncGroup):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -169,9 +169,9 @@ class AsyncNotificationsApi(AsyncGroup):
             notification_id: the notification's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id
@@ -183,7 +183,7 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -199,9 +199,9 @@ class AsyncNotificationsApi(AsyncGroup):
             enabled: whether to send it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
@@ -213,6 +213,6 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_UNREAD_FYIS, UnreadFyis)

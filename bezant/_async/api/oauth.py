@@ -20,9 +20,9 @@ class AsyncOauthApi(AsyncGroup):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization
@@ -39,9 +39,9 @@ class AsyncOauthApi(AsyncGroup):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.REQUEST_LIVE_SESSION_TOKEN, LiveSessionToken, authorization=authorization
@@ -56,9 +56,9 @@ class AsyncOauthApi(AsyncGroup):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization
@@ -86,9 +86,9 @@ class AsyncOauthApi(AsyncGroup):
             client_secret: the client's secret.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GENERATE_TOKEN,

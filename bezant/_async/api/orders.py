@@ -33,8 +33,8 @@ class AsyncOrdersApi(AsyncGroup):
             order_id: IBKR's id of the order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
@@ -60,8 +60,8 @@ class AsyncOrdersApi(AsyncGroup):
                 where there are several.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
@@ -82,8 +82,8 @@ class AsyncOrdersApi(AsyncGroup):
                 choice where there are several.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id
@@ -112,9 +112,9 @@ class AsyncOrdersApi(AsyncGroup):
             manual_cancel_time: when a person cancelled it, epoch seconds.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CANCEL_OPEN_ORDER,
@@ -215,9 +215,9 @@ class AsyncOrdersApi(AsyncGroup):
             deactivated: save the order without sending it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_OPEN_ORDER,
@@ -275,9 +275,9 @@ class AsyncOrdersApi(AsyncGroup):
             orders: the order; several for a bracket or an OCA group.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SUBMIT_NEW_ORDERS, list[OrderReply], account_id=account_id, orders=orders
@@ -297,9 +297,9 @@ class AsyncOrdersApi(AsyncGroup):
             orders: the order; of several only the first ticket is priced.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            PreviewRefused: refused, with what was answered all the same.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            PreviewRefused: the response is a refusal; the error has its content.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.PREVIEW_MARGIN_IMPACT, OrderPreview, account_id=account_id, orders=orders
@@ -318,9 +318,9 @@ class AsyncOrdersApi(AsyncGroup):
             text: the option chosen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.ACK_SERVER_PROMPT, str, order_id=order_id, request_id=request_id, text=text
@@ -335,8 +335,8 @@ class AsyncOrdersApi(AsyncGroup):
             message_ids: kinds of question, such as ``o163``, up to 51.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.SUPPRESS_ORDER_REPLIES, Status, message_ids=message_ids)
 
@@ -346,7 +346,7 @@ class AsyncOrdersApi(AsyncGroup):
         ``POST /iserver/questions/suppress/reset``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.RESET_ORDER_SUPPRESSION, Status)
 
@@ -362,9 +362,9 @@ class AsyncOrdersApi(AsyncGroup):
             confirmed: True to go on, False to drop the order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CONFIRM_ORDER_REPLY, list[OrderReply], reply_id=reply_id, confirmed=confirmed

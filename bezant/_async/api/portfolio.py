@@ -31,7 +31,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
@@ -44,8 +44,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_ids: accounts, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids
@@ -60,8 +60,8 @@ class AsyncPortfolioApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid
@@ -73,7 +73,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
@@ -89,8 +89,8 @@ class AsyncPortfolioApi(AsyncGroup):
             no_cache: ask past the cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -108,8 +108,8 @@ class AsyncPortfolioApi(AsyncGroup):
             model: a model portfolio's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -127,8 +127,8 @@ class AsyncPortfolioApi(AsyncGroup):
             no_cache: ask past the cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -145,8 +145,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id
@@ -161,8 +161,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -175,8 +175,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -189,8 +189,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id
@@ -221,8 +221,8 @@ class AsyncPortfolioApi(AsyncGroup):
             wait_for_sec_def: wait for the contracts' definitions.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -244,8 +244,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -261,8 +261,8 @@ class AsyncPortfolioApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -281,8 +281,8 @@ class AsyncPortfolioApi(AsyncGroup):
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_UNCACHED_POSITIONS,

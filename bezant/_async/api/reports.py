@@ -29,8 +29,8 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -48,8 +48,8 @@ class AsyncReportsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -70,8 +70,8 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -90,8 +90,8 @@ class AsyncReportsApi(AsyncGroup):
             year: the year, four digits.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -113,8 +113,8 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -132,8 +132,8 @@ class AsyncReportsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

@@ -24,9 +24,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)
 
@@ -39,8 +39,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_ACCOUNT_RESTRICTIONS, query=query)
 
@@ -53,8 +53,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_MASTER_RESTRICTION_IDS, query=query)
 
@@ -67,8 +67,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_LIST_DETAILS, query=query)
 
@@ -81,8 +81,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_MASTER_LIST_IDS, query=query)
 
@@ -95,8 +95,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_RESTRICTION_DETAILS, query=query)
 
@@ -109,8 +109,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_RESTRICTION_SCOPE, query=query)
 
@@ -123,8 +123,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_USER_RESTRICTIONS, query=query)
 
@@ -140,8 +140,8 @@ class AsyncRestrictionsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.VERIFY_CSV, CsvReceipt, authorization=authorization, body=body

@@ -21,7 +21,7 @@ class AsyncScannerApi(AsyncGroup):
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -44,8 +44,8 @@ class AsyncScannerApi(AsyncGroup):
             filter_: conditions on the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_SCANNER_RESULTS,

@@ -28,9 +28,9 @@ class AsyncSessionApi(AsyncGroup):
             publish: True.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish
@@ -42,7 +42,7 @@ class AsyncSessionApi(AsyncGroup):
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
@@ -52,7 +52,7 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
@@ -64,8 +64,8 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.REAUTHENTICATE)
 
@@ -77,7 +77,7 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /logout``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.LOGOUT, LoggedOut)
 
@@ -87,7 +87,7 @@ class AsyncSessionApi(AsyncGroup):
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
@@ -97,6 +97,6 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /tickle``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.TICKLE, Tickle)

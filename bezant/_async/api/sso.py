@@ -21,9 +21,9 @@ class AsyncSsoApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_BROWSER_SESSION, BrowserSession, authorization=authorization, body=body
@@ -39,9 +39,9 @@ class AsyncSsoApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_SESSION, UserSession, authorization=authorization, body=body

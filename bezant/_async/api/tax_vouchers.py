@@ -23,9 +23,9 @@ class AsyncTaxVouchersApi(AsyncGroup):
             body: as IBKR's document describes it, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
@@ -38,8 +38,8 @@ class AsyncTaxVouchersApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
@@ -52,8 +52,8 @@ class AsyncTaxVouchersApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.FETCH_DIVIDENDS, query=query)
 
@@ -66,8 +66,8 @@ class AsyncTaxVouchersApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_YEARS, query=query)
 
@@ -80,8 +80,8 @@ class AsyncTaxVouchersApi(AsyncGroup):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
@@ -94,7 +94,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

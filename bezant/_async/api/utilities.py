@@ -36,8 +36,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
 
@@ -53,8 +53,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRANSFER_BROKERS,
@@ -95,8 +95,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ENUMERATION,
@@ -135,8 +135,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             projection: ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE`` and the like.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_FORMS,
@@ -188,8 +188,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             trading_permissions: trading permissions asked for.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_REQUIRED_FORMS,
@@ -222,8 +222,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PARTICIPATING_BANKS, ParticipatingBanks, client_id=client_id, type_=type_
@@ -251,8 +251,8 @@ class AsyncUtilitiesApi(AsyncGroup):
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_REQUESTS,
@@ -273,8 +273,8 @@ class AsyncUtilitiesApi(AsyncGroup):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
 
@@ -288,9 +288,9 @@ class AsyncUtilitiesApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.UPDATE_REQUEST_STATUS, RequestState, request_id=request_id, body=body
@@ -305,7 +305,7 @@ class AsyncUtilitiesApi(AsyncGroup):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)

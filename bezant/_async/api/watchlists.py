@@ -28,9 +28,9 @@ class AsyncWatchlistsApi(AsyncGroup):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
@@ -45,8 +45,8 @@ class AsyncWatchlistsApi(AsyncGroup):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_WATCHLIST, WatchlistDetails, id_=id_)
 
@@ -65,9 +65,9 @@ class AsyncWatchlistsApi(AsyncGroup):
             rows: the contracts, in order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
@@ -80,7 +80,7 @@ class AsyncWatchlistsApi(AsyncGroup):
             scope: ``USER_WATCHLIST`` for the user's own.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_WATCHLISTS, Watchlists, scope=scope)

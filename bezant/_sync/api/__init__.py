@@ -38,7 +38,7 @@ __all__ = ["Api"]
 
 
 class Api:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation of the API, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
         self._pipeline = pipeline

@@ -34,8 +34,8 @@ class AccountManagementApi(Group):
             external_id: the applicant's id in the caller's books.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
@@ -50,9 +50,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -65,9 +65,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
@@ -80,9 +80,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -110,8 +110,8 @@ class AccountManagementApi(Group):
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_LOGIN_MESSAGES,
@@ -146,8 +146,8 @@ class AccountManagementApi(Group):
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -168,8 +168,8 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
@@ -182,8 +182,8 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
@@ -199,8 +199,8 @@ class AccountManagementApi(Group):
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
@@ -215,8 +215,8 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
@@ -230,9 +230,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
@@ -248,8 +248,8 @@ class AccountManagementApi(Group):
             type_: ``registration`` or ``pending``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
@@ -263,9 +263,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body)
 
@@ -279,8 +279,8 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body)

@@ -32,8 +32,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_OWNERS, AccountOwners, account_id=account_id)
 
@@ -46,9 +46,9 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.SET_ACTIVE_ACCOUNT, AccountSwitch, account_id=account_id)
 
@@ -60,7 +60,7 @@ class AccountsApi(Group):
         ``GET /iserver/account/pnl/partitioned``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_PNL, PnlToday)
 
@@ -73,8 +73,8 @@ class AccountsApi(Group):
             search_pattern: part of an account id; the whole of it, or its beginning.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_DYNAMIC_ACCOUNTS, AccountSearch, search_pattern=search_pattern)
 
@@ -87,8 +87,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_SUMMARY, AccountSummary, account_id=account_id)
 
@@ -101,8 +101,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FUND_SUMMARY, dict[str, SegmentFunds], account_id=account_id)
 
@@ -115,8 +115,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_BALANCE_SUMMARY, dict[str, SegmentBalances], account_id=account_id
@@ -131,8 +131,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_MARGIN_SUMMARY, dict[str, SegmentMargins], account_id=account_id
@@ -147,8 +147,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNT_MARKET_SUMMARY, dict[str, MarketValues], account_id=account_id
@@ -162,7 +162,7 @@ class AccountsApi(Group):
         ``GET /iserver/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_BROKERAGE_ACCOUNTS, BrokerageAccounts)
 
@@ -175,8 +175,8 @@ class AccountsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.SET_DYNAMIC_ACCOUNT, AccountSwitch, account_id=account_id)

@@ -43,8 +43,8 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -82,9 +82,9 @@ class AdvisorsApi(Group):
             use_tolerance_range: leave positions within their tolerance alone.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SET_MODEL_PRESETS,
@@ -119,8 +119,8 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -147,9 +147,9 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -176,8 +176,8 @@ class AdvisorsApi(Group):
             subscription_status: 1 to be told of changes, 0 not to be.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -196,8 +196,8 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -224,8 +224,8 @@ class AdvisorsApi(Group):
                 ``mismatchType``, ``mv``, ``position``, ``target``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -260,9 +260,9 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -287,9 +287,9 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -310,8 +310,8 @@ class AdvisorsApi(Group):
             request_id: a number of the caller's own, to match the answer.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id)
 
@@ -321,7 +321,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
@@ -331,7 +331,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -350,9 +350,9 @@ class AdvisorsApi(Group):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -385,9 +385,9 @@ class AdvisorsApi(Group):
             prev_name: its name so far, to rename it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -407,9 +407,9 @@ class AdvisorsApi(Group):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -422,8 +422,8 @@ class AdvisorsApi(Group):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
@@ -433,7 +433,7 @@ class AdvisorsApi(Group):
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -458,9 +458,9 @@ class AdvisorsApi(Group):
             strict_credit_check: check the credit of each account.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SET_ALLOCATION_PRESETS,

@@ -31,8 +31,8 @@ class AlertsApi(Group):
             type_: always ``Q``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
@@ -44,7 +44,7 @@ class AlertsApi(Group):
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -85,9 +85,9 @@ class AlertsApi(Group):
             show_popup: 1 to show it on the desktop.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CREATE_ALERT,
@@ -120,9 +120,9 @@ class AlertsApi(Group):
             alert_id: the alert's order id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.ACTIVATE_ALERT,
@@ -142,9 +142,9 @@ class AlertsApi(Group):
             alert_id: the alert's order id; 0 for all.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -159,7 +159,7 @@ class AlertsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

@@ -24,9 +24,9 @@ class AnalystApi(Group):
             body: as IBKR's document describes it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.CREATE_ALLOCATION, body=body)
 
@@ -42,8 +42,8 @@ class AnalystApi(Group):
             param: unused.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -59,8 +59,8 @@ class AnalystApi(Group):
             period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -85,8 +85,8 @@ class AnalystApi(Group):
             days: days back; 90 unless told.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRANSACTIONS,

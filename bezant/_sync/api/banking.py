@@ -46,9 +46,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CREATE_BANK_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -66,8 +66,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.QUERY_BANK_INSTRUCTIONS,
@@ -88,9 +88,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CREATE_BANK_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -108,8 +108,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_INSTRUCTION_BY_CLIENT_ID,
@@ -130,9 +130,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.TRANSFER_ASSET, InstructionAccepted, client_id=client_id, body=body)
 
@@ -148,9 +148,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_ASSETS, InstructionSetAccepted, client_id=client_id, body=body
@@ -168,9 +168,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.TRANSFER_CASH, InstructionAccepted, client_id=client_id, body=body)
 
@@ -186,8 +186,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.QUERY_CASH_TRANSFERS, CashTransferQueryResult, client_id=client_id, body=body
@@ -205,9 +205,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_CASH_IN_BULK, InstructionSetAccepted, client_id=client_id, body=body
@@ -225,8 +225,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_INSTRUCTION_SET,
@@ -247,9 +247,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CANCEL_INSTRUCTION, InstructionAccepted, client_id=client_id, body=body
@@ -267,9 +267,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CANCEL_INSTRUCTIONS, InstructionSetAccepted, client_id=client_id, body=body
@@ -289,8 +289,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.QUERY_INSTRUCTIONS, InstructionAccepted, client_id=client_id, body=body
@@ -308,8 +308,8 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_INSTRUCTION,
@@ -330,9 +330,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_ASSET_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -350,9 +350,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_ASSETS_INTERNALLY, InstructionSetAccepted, client_id=client_id, body=body
@@ -370,9 +370,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_CASH_INTERNALLY, InstructionAccepted, client_id=client_id, body=body
@@ -390,9 +390,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_CASH_INTERNALLY_IN_BULK,
@@ -413,9 +413,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_ASSET_V2, InstructionAccepted, client_id=client_id, body=body
@@ -433,9 +433,9 @@ class BankingApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.TRANSFER_ASSETS_V2, InstructionSetAccepted, client_id=client_id, body=body

@@ -41,8 +41,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_TRADING_SCHEDULE, TradingHours, conid=conid, exchange=exchange)
 
@@ -65,8 +65,8 @@ class ContractsApi(Group):
             order_id: an open order, with ``modify_order``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_RULES,
@@ -96,8 +96,8 @@ class ContractsApi(Group):
             add_params: 1 to add their parameters.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ALGOS_BY_INSTRUMENT,
@@ -117,8 +117,8 @@ class ContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
@@ -131,8 +131,8 @@ class ContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
 
@@ -145,8 +145,8 @@ class ContractsApi(Group):
             currency: currency, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CURRENCY_PAIRS, dict[str, list[CurrencyPair]], currency=currency
@@ -162,8 +162,8 @@ class ContractsApi(Group):
             source: currency to convert from, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_EXCHANGE_RATE, ExchangeRate, target=target, source=source)
 
@@ -177,8 +177,8 @@ class ContractsApi(Group):
             issuer_id: the bond issuer's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_BOND_FILTERS, BondFilters, symbol=symbol, issuer_id=issuer_id)
 
@@ -210,8 +210,8 @@ class ContractsApi(Group):
             filters: filters on bonds, as the bond filters spell them.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_INFO,
@@ -255,8 +255,8 @@ class ContractsApi(Group):
             referrer: where it was entered from.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SEARCH_CONTRACTS,
@@ -298,8 +298,8 @@ class ContractsApi(Group):
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SEARCH_CONTRACTS_FROM_BODY,
@@ -328,8 +328,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_STRIKES,
@@ -352,8 +352,8 @@ class ContractsApi(Group):
             asset_class: kind of contract; ``STK`` unless told.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONIDS_BY_EXCHANGE,
@@ -374,8 +374,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FUTURES_BY_SYMBOL,
@@ -393,8 +393,8 @@ class ContractsApi(Group):
             conids: contracts, up to 200.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
@@ -418,8 +418,8 @@ class ContractsApi(Group):
             exchange_filter: exchanges to keep, comma-joined.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRADING_SCHEDULE_BY_SYMBOL,
@@ -439,8 +439,8 @@ class ContractsApi(Group):
             symbols: symbols in upper case.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols

@@ -24,7 +24,7 @@ class EventContractsApi(Group):
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
@@ -37,8 +37,8 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
@@ -54,8 +54,8 @@ class EventContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FORECAST_MARKET,
@@ -73,8 +73,8 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
@@ -87,7 +87,7 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

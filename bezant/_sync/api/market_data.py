@@ -22,7 +22,7 @@ class MarketDataApi(Group):
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -49,8 +49,8 @@ class MarketDataApi(Group):
             outside_rth: outside regular trading hours, too.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(
             table.GET_HMDS_HISTORY,
@@ -90,8 +90,8 @@ class MarketDataApi(Group):
             source: ``Last``, ``Trades``, ``Midpoint`` or ``Bid_Ask``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_MD_HISTORY,
@@ -120,8 +120,8 @@ class MarketDataApi(Group):
             fields: ids of market data fields, up to 50, such as ``31`` for the last price.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
@@ -134,8 +134,8 @@ class MarketDataApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
@@ -145,6 +145,6 @@ class MarketDataApi(Group):
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

@@ -26,7 +26,7 @@ class NotificationsApi(Group):
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -49,9 +49,9 @@ class NotificationsApi(Group):
             ui_name: the device's name as it is shown.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -71,9 +71,9 @@ class NotificationsApi(Group):
             enabled: whether to deliver by e-mail.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
@@ -86,9 +86,9 @@ class NotificationsApi(Group):
             device_id: the device's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -101,8 +101,8 @@ class NotificationsApi(Group):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -115,9 +115,9 @@ class NotificationsApi(Group):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -140,8 +140,8 @@ class NotificationsApi(Group):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
@@ -156,8 +156,8 @@ class NotificationsApi(Group):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -170,9 +170,9 @@ class NotificationsApi(Group):
             notification_id: the notification's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id)
 
@@ -182,7 +182,7 @@ class NotificationsApi(Group):
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -196,9 +196,9 @@ class NotificationsApi(Group):
             enabled: whether to send it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
@@ -210,6 +210,6 @@ class NotificationsApi(Group):
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_UNREAD_FYIS, UnreadFyis)

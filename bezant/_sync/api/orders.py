@@ -34,8 +34,8 @@ class OrdersApi(Group):
             order_id: IBKR's id of the order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ORDER_STATUS, OrderStatus, order_id=order_id)
 
@@ -61,8 +61,8 @@ class OrdersApi(Group):
                 where there are several.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
@@ -83,8 +83,8 @@ class OrdersApi(Group):
                 choice where there are several.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_TRADE_HISTORY, list[Trade], days=days, account_id=account_id)
 
@@ -111,9 +111,9 @@ class OrdersApi(Group):
             manual_cancel_time: when a person cancelled it, epoch seconds.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CANCEL_OPEN_ORDER,
@@ -214,9 +214,9 @@ class OrdersApi(Group):
             deactivated: save the order without sending it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_OPEN_ORDER,
@@ -274,9 +274,9 @@ class OrdersApi(Group):
             orders: the order; several for a bracket or an OCA group.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SUBMIT_NEW_ORDERS, list[OrderReply], account_id=account_id, orders=orders
@@ -296,9 +296,9 @@ class OrdersApi(Group):
             orders: the order; of several only the first ticket is priced.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            PreviewRefused: refused, with what was answered all the same.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            PreviewRefused: the response is a refusal; the error has its content.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.PREVIEW_MARGIN_IMPACT, OrderPreview, account_id=account_id, orders=orders
@@ -317,9 +317,9 @@ class OrdersApi(Group):
             text: the option chosen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.ACK_SERVER_PROMPT, str, order_id=order_id, request_id=request_id, text=text
@@ -334,8 +334,8 @@ class OrdersApi(Group):
             message_ids: kinds of question, such as ``o163``, up to 51.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.SUPPRESS_ORDER_REPLIES, Status, message_ids=message_ids)
 
@@ -345,7 +345,7 @@ class OrdersApi(Group):
         ``POST /iserver/questions/suppress/reset``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.RESET_ORDER_SUPPRESSION, Status)
 
@@ -361,9 +361,9 @@ class OrdersApi(Group):
             confirmed: True to go on, False to drop the order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CONFIRM_ORDER_REPLY, list[OrderReply], reply_id=reply_id, confirmed=confirmed

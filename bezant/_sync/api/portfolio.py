@@ -32,7 +32,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
@@ -45,8 +45,8 @@ class PortfolioApi(Group):
             account_ids: accounts, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids)
 
@@ -59,8 +59,8 @@ class PortfolioApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid)
 
@@ -70,7 +70,7 @@ class PortfolioApi(Group):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
@@ -86,8 +86,8 @@ class PortfolioApi(Group):
             no_cache: ask past the cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -103,8 +103,8 @@ class PortfolioApi(Group):
             model: a model portfolio's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -122,8 +122,8 @@ class PortfolioApi(Group):
             no_cache: ask past the cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -140,8 +140,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
 
@@ -154,8 +154,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -168,8 +168,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -182,8 +182,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id)
 
@@ -212,8 +212,8 @@ class PortfolioApi(Group):
             wait_for_sec_def: wait for the contracts' definitions.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -235,8 +235,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -252,8 +252,8 @@ class PortfolioApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -272,8 +272,8 @@ class PortfolioApi(Group):
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_UNCACHED_POSITIONS,

@@ -30,8 +30,8 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -49,8 +49,8 @@ class ReportsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -69,8 +69,8 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -89,8 +89,8 @@ class ReportsApi(Group):
             year: the year, four digits.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -112,8 +112,8 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -131,8 +131,8 @@ class ReportsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

@@ -25,9 +25,9 @@ class RestrictionsApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)
 
@@ -40,8 +40,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_ACCOUNT_RESTRICTIONS, query=query)
 
@@ -54,8 +54,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_MASTER_RESTRICTION_IDS, query=query)
 
@@ -68,8 +68,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_LIST_DETAILS, query=query)
 
@@ -82,8 +82,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_MASTER_LIST_IDS, query=query)
 
@@ -96,8 +96,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_RESTRICTION_DETAILS, query=query)
 
@@ -110,8 +110,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_RESTRICTION_SCOPE, query=query)
 
@@ -124,8 +124,8 @@ class RestrictionsApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_USER_RESTRICTIONS, query=query)
 
@@ -141,7 +141,7 @@ class RestrictionsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.VERIFY_CSV, CsvReceipt, authorization=authorization, body=body)

@@ -22,7 +22,7 @@ class ScannerApi(Group):
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -45,8 +45,8 @@ class ScannerApi(Group):
             filter_: conditions on the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_SCANNER_RESULTS,

@@ -29,9 +29,9 @@ class SessionApi(Group):
             publish: True.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish)
 
@@ -41,7 +41,7 @@ class SessionApi(Group):
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
@@ -51,7 +51,7 @@ class SessionApi(Group):
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
@@ -63,8 +63,8 @@ class SessionApi(Group):
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.REAUTHENTICATE)
 
@@ -76,7 +76,7 @@ class SessionApi(Group):
         ``POST /logout``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.LOGOUT, LoggedOut)
 
@@ -86,7 +86,7 @@ class SessionApi(Group):
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
@@ -96,6 +96,6 @@ class SessionApi(Group):
         ``POST /tickle``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.TICKLE, Tickle)

@@ -22,9 +22,9 @@ class SsoApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.CREATE_BROWSER_SESSION, BrowserSession, authorization=authorization, body=body
@@ -40,8 +40,8 @@ class SsoApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CREATE_SESSION, UserSession, authorization=authorization, body=body)

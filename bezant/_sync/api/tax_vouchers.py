@@ -24,9 +24,9 @@ class TaxVouchersApi(Group):
             body: as IBKR's document describes it, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
@@ -39,8 +39,8 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
@@ -53,8 +53,8 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.FETCH_DIVIDENDS, query=query)
 
@@ -67,8 +67,8 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_YEARS, query=query)
 
@@ -81,8 +81,8 @@ class TaxVouchersApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
@@ -95,7 +95,7 @@ class TaxVouchersApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

@@ -37,8 +37,8 @@ class UtilitiesApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
 
@@ -54,8 +54,8 @@ class UtilitiesApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRANSFER_BROKERS,
@@ -96,8 +96,8 @@ class UtilitiesApi(Group):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ENUMERATION,
@@ -136,8 +136,8 @@ class UtilitiesApi(Group):
             projection: ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE`` and the like.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FORMS,
@@ -189,8 +189,8 @@ class UtilitiesApi(Group):
             trading_permissions: trading permissions asked for.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUIRED_FORMS,
@@ -223,8 +223,8 @@ class UtilitiesApi(Group):
             client_id: the caller's client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PARTICIPATING_BANKS, ParticipatingBanks, client_id=client_id, type_=type_
@@ -252,8 +252,8 @@ class UtilitiesApi(Group):
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUESTS,
@@ -274,8 +274,8 @@ class UtilitiesApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
 
@@ -289,9 +289,9 @@ class UtilitiesApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.UPDATE_REQUEST_STATUS, RequestState, request_id=request_id, body=body
@@ -306,7 +306,7 @@ class UtilitiesApi(Group):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)

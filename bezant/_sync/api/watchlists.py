@@ -29,9 +29,9 @@ class WatchlistsApi(Group):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
@@ -46,8 +46,8 @@ class WatchlistsApi(Group):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_WATCHLIST, WatchlistDetails, id_=id_)
 
@@ -64,9 +64,9 @@ class WatchlistsApi(Group):
             rows: the contracts, in order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
@@ -79,7 +79,7 @@ class WatchlistsApi(Group):
             scope: ``USER_WATCHLIST`` for the user's own.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_WATCHLISTS, Watchlists, scope=scope)
