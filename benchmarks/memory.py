@@ -1,4 +1,4 @@
-"""What a client holds on to: at rest, while it pages, while it streams."""
+"""Memory of a client: idle, while it reads pages, and while it streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks._sources import Blocking
 from benchmarks._table import Row
 from benchmarks._timing import Spread, ratios, spread, take_turns
 
-# Prints the process's own memory in KiB, after some code.
+# Code that prints the resident memory of the process in KiB, appended to each code of IDLE.
 PRELUDE = "import gc, re\n"
 RESIDENT = (
     "\ngc.collect()\nprint(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
@@ -63,7 +63,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
 
 
 def _pages(setting: Setting) -> Row:
-    """How much more is held at a time when ten times as many positions are gone through."""
+    """Measure the additional peak memory for ten times as many positions, page by page."""
     with bezant.Client(setting.base, pacing=False) as client:
 
         def peak(pages: int) -> int:
@@ -90,7 +90,7 @@ def _pages(setting: Setting) -> Row:
 
 
 def _stream(setting: Setting) -> Row:
-    """What is held after many messages that was not held after some."""
+    """Measure the growth of the memory between `count` and twice as many messages."""
     source = Blocking(setting, "memory")
     count = 2_000 if setting.quick else 50_000
 

@@ -1,4 +1,4 @@
-"""Market data, from the socket to the consumer, typed."""
+"""Market data from the socket to the consumer, as typed messages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from benchmarks._sources import (
 from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, percentile, ratios, spread, take_turns
 
-# ibind holds no more than 10,000 that wait.
+# ibind buffers at most 10,000 messages.
 BURST = 8000
 RATE = 5000
-# Of the time of the bare library; of ibind's, for text frames (as time for a message).
+# Highest ratio of the time per message to the bare library's, and for text frames to ibind's.
 BARE_LIMIT = 1.6
 BLOCKING_LIMIT, ASYNC_LIMIT = 1 / 5, 1 / 8
 
