@@ -142,7 +142,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` for a short run."""
+    """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` runs little."""
     install(session)
     session.install("-c", "constraints.txt", "uvloop; sys_platform != 'win32'")
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

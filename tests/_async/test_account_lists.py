@@ -1,4 +1,4 @@
-"""Lists that are empty although there are orders, executions, accounts and positions."""
+"""Empty lists although the account has orders, executions, accounts or positions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def trade(key: str, account: str = "U1") -> dict[str, Any]:
 
 
 class Gateway:
-    """Answers each path with a value, or with what a function makes of the query."""
+    """Gateway that responds to each path with a value, or a function's result for the query."""
 
     def __init__(self, raw: RawGateway, *accounts: str) -> None:
         self.raw = raw
@@ -66,14 +66,14 @@ class Gateway:
         peer.json(json.dumps(answer).encode())
 
     def asked(self, path: str) -> list[str]:
-        """Return the accounts that a list was asked for, in order; empty text for none."""
+        """Return the account of each request for a list, in order; empty text for none."""
         targets = [each.target.removeprefix("/v1/api") for each in self.raw.requests]
         queries = [each.partition("?")[2] for each in targets if each.split("?")[0] == path]
         return [dict(parse_qsl(each)).get("accountId", "") for each in queries]
 
 
 def by_account(**rows: list[dict[str, Any]]) -> Response:
-    """List orders where an account is named, and nothing where none is."""
+    """Return a response that lists orders only if the query names their account."""
     return lambda query: {"orders": rows.get(query.get("accountId", ""), []), "snapshot": True}
 
 
@@ -141,7 +141,7 @@ async def test_each_of_several_accounts_is_asked_before_nothing_is_believed(
         assert [each.order_id for each in await client.open_orders()] == [5]
         assert gateway.asked(ORDERS) == ["", "U1", "U2"]
         assert [each.execution_id for each in await client.trades()] == ["b"]
-        # What lists nothing at first is asked for twice; it may only have started the list.
+        # An empty first response may only start the list, so the client asks twice.
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
@@ -179,7 +179,7 @@ async def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
         patient = client.with_options(max_wait=5)
         assert await patient.open_orders() == []
         assert gateway.asked(ORDERS)[-3:] == ["U1", "U2", "U3"]
-        # Bulk calls wait as long as it takes.
+        # Bulk calls wait as long as necessary.
         assert await client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
@@ -299,7 +299,7 @@ async def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None
             with pytest.raises(IncompleteList):
                 await call(account_id="U1")
             assert await call(account_id="U2") == []
-        # Orders that are done do not hide it; one that is listed as done is.
+        # A list with finished orders still misses the order; it is over when listed as finished.
         gateway.answers[ORDERS] = {"orders": [order(7, status="Filled")], "snapshot": True}
         with pytest.raises(IncompleteList):
             await client.open_orders()

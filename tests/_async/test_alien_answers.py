@@ -1,4 +1,4 @@
-"""Whatever an answer holds: its typed result, or an error that says what became of the call."""
+"""Responses with unexpected content: a typed result, or an error that tells the outcome."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def placed(more: bytes) -> bytes:
     return b'[{"order_id":"987","order_status":"Submitted",' + more + b"}]"
 
 
-# Each of these names the order and its status, and holds something alien.
+# Each of these names the order and its status, and has unexpected content as well.
 TOLD = {
     "Latin-1 in an unknown field": placed(b'"note":"Aktie M\xfcller"'),
     "Latin-1 in a key": placed(b'"M\xfcller":1'),
@@ -74,7 +74,7 @@ HEADERS = (
 
 
 def says(body: bytes, *headers: str) -> Script:
-    """Answer with bytes; the accounts, which have to be asked for first, are as they should be."""
+    """Respond with these bytes, except to the prerequisite, which gets a usual response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts" and request.method == "GET":

@@ -1,4 +1,4 @@
-"""Every operation as a method: over real sockets, by group."""
+"""Methods of all operations, over real sockets, by group."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACCOUNTS = b'{"accounts":["DU1"]}'
 
 
 def says(body: object, content_type: str = "application/json") -> Script:
-    """Answer the accounts that other calls need first, and all else with the body."""
+    """Respond to the prerequisite as usual, and to all other requests with the body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -251,7 +251,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
 
 
 def anything(annotation: str) -> Any:
-    """Return an argument that a parameter takes."""
+    """Return a valid argument for a parameter."""
     for mark, value in (
         ("| str", "a.b.c"),
         ("Sequence", []),
@@ -292,7 +292,7 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            # An empty list that the call may only have started is asked for again.
+            # An empty first response may only start the list, so the client asks again.
             twice = endpoint.operation.may_be_empty and "force" not in arguments
             assert calls.count((operation.method, path)) == 1 + twice
             assert calls[-1] == (operation.method, path)

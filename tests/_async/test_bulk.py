@@ -1,4 +1,4 @@
-"""Many calls at once: everything comes, within the limits, and it can be ended at any time."""
+"""Bulk calls: all results come, within the rate limits, and the work can be ended at any time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_outcomes_come_as_they_come(raw: RawGateway) -> None:
         items = [2, 0, 1]
         async with client.map(work, items) as outcomes:
             async for each in outcomes:
-                seen.append(each.item)  # noqa: PERF401 - the work waits for what is in it
+                seen.append(each.item)  # noqa: PERF401 - the work reads the list
         assert seen == [0, 1, 2]
         assert await client.gather(work, items) == items
 
@@ -229,14 +229,14 @@ async def test_items_are_taken_as_they_are_needed(raw: RawGateway) -> None:
 async def test_what_goes_wrong_in_the_items_is_told(raw: RawGateway) -> None:
     def items() -> Iterator[int]:
         yield 1
-        raise LookupError("no more")
+        raise LookupError("no further items")
 
     async with AsyncClient(raw.base_url) as client:
 
         async def work(number: int) -> int:
             return number
 
-        with pytest.raises(LookupError, match="no more"):
+        with pytest.raises(LookupError, match="no further items"):
             await client.gather(work, items())
 
         def progress(step: Progress) -> None:
@@ -283,7 +283,7 @@ async def place(client: AsyncClient, account: str) -> Any:
 
 
 def refuses_one(raw: RawGateway) -> None:
-    """Refuse the order of DU0 once the others have come, and leave those without a response."""
+    """Refuse the order of DU0 after the others have arrived; those get no response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):

@@ -1,4 +1,4 @@
-"""Which connection a request goes out on, and what its response may bring along."""
+"""Connections: which one a request uses, and unexpected data next to its response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STRAY = placed(666)
 
 
 def orders(answer: Callable[[Peer, int], object]) -> Script:
-    """Number the orders, and answer everything else as it should be."""
+    """Number the orders, and respond to all other requests as usual."""
     numbers = iter(range(1, 100))
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -235,7 +235,7 @@ async def test_gzip_is_asked_for(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-# A transport of the user's own
+# Custom transports
 
 
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -1,4 +1,4 @@
-"""A gateway that misbehaves: each fault ends in time in one typed error; the next call works."""
+"""Faults of the gateway: each ends in one typed error in time, and the next call works."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def good(request: RawRequest, peer: Peer) -> None:
 
 
 def part(data: bytes) -> Script:
-    """Promise more than is sent, then be silent."""
+    """Send less than the headers announce, then nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + data)
@@ -204,7 +204,7 @@ async def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
 
 
 async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnknown:
-    """Send what gets no answer, with a time-out that suffices for sending it."""
+    """Send a request that gets no response, with a timeout long enough to send it."""
     for seconds in (0.5, 5, 50):
         try:
             await client.with_options(timeout=seconds).request("POST", path, json=body)
@@ -212,14 +212,14 @@ async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnk
             return error
         except HttpTimeout:  # it was not sent
             continue
-    raise AssertionError("there was an answer")
+    raise AssertionError("a response came")
 
 
 @pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
 async def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
     raw.script(good, FAULTS[name][0], good)
     async with AsyncClient(raw.base_url, timeout=60, retries=5) as patient:
-        await patient.request("GET", "/iserver/accounts")  # which has to be asked for first
+        await patient.request("GET", "/iserver/accounts")  # the prerequisite
         error = await unanswered(patient, "/iserver/account/DU1/orders", {"orders": [{}]})
         assert "may have been carried out" in str(error)
         assert not error.retryable

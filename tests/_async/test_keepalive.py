@@ -1,4 +1,4 @@
-"""Keeping the session alive."""
+"""Keepalive of the session."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ async def test_it_tickles_until_its_context_ends(gateway: SimulatedGateway) -> N
             assert keepalive.last_failure is None
             assert keepalive.last_error is None
         assert not keepalive.running
-        # One may be on its way to the gateway; none follows it.
+        # One tickle may be in flight; no other follows it.
         for _ in range(20):
             count = gateway.count("POST", "/tickle")
             await pause(10 * TICK)
             if gateway.count("POST", "/tickle") == count:
                 break
         else:
-            raise AssertionError("it goes on")
+            raise AssertionError("the keepalive still sends tickles")
 
 
 async def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:

@@ -1,4 +1,4 @@
-"""Lists and quotes that are empty at first, and must not be taken for empty."""
+"""Lists and quotes whose first response is empty although there are values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRADES = "/iserver/account/trades"
 
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
-    """A market that stands still, on a clock that does."""
+    """Simulated gateway with fixed prices and a stopped clock."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
     with SimulatedGateway(scenario=scenario, clock=Clock.by_hand()) as simulated:
         simulated.set_price("AAPL", 250)
@@ -42,7 +42,7 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
 
 
 async def buy(client: AsyncClient, price: str) -> None:
-    """Place an order, from a client that nothing else was asked of."""
+    """Place an order as the client's first call."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", time_in_force="GTC", quantity=Decimal(1),
         price=Decimal(price),
@@ -63,7 +63,7 @@ async def test_the_first_list_of_a_session_is_not_taken_for_empty(
         [trade] = await client.trades()
         assert trade.size == 1
         assert gateway.count("GET", TRADES) == 2
-        # From then on each call brings them.
+        # After that, each call lists them.
         assert [each.status for each in await client.orders()] == ["Submitted", "Filled"]
         assert len(await client.trades(days=1)) == 1
         assert (gateway.count("GET", ORDERS), gateway.count("GET", TRADES)) == (3, 3)
@@ -104,7 +104,7 @@ async def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
         assert gateway.count("GET", ORDERS) == 2
         assert await client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 3
-        # The gateway has called that list complete; of executions it says nothing.
+        # The gateway marked that list as complete; it has no such mark for executions.
         assert gateway.count("POST", "/iserver/auth/status") == 0
         assert await client.trades() == []
         assert gateway.count("POST", "/iserver/auth/status") == 1
@@ -119,7 +119,7 @@ async def test_a_new_login_starts_the_lists_anew(gateway: SimulatedGateway) -> N
             await client.open_orders()
         gateway.login()
         assert len(await client.open_orders()) == 1
-        # One that only the keepalive's tickle has noticed, by the session's token.
+        # A login that only the keepalive's tickle has noticed, by the session's token.
         await client.tickle()
         gateway.logout()
         gateway.login()
@@ -256,7 +256,7 @@ async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url) as client:
         quotes = await client.snapshots([1, 2], FIELDS)
     assert list(quotes) == [1, 2]
-    # What came before still holds; nobody waits for what is not subscribed.
+    # Earlier values stay; the client does not wait for fields that are not subscribed.
     assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
     assert not quotes[2].last
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]

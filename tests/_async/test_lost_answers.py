@@ -1,4 +1,4 @@
-"""Orders that were carried out and whose answers say nothing: which they were is never lost."""
+"""Orders whose response is lost or unreadable: the error always names the orders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def says(body: bytes, status: str = "200 OK") -> Script:
 
 
 def answers(*scripts: Script) -> Script:
-    """Answer the accounts, which have to be asked for first, and all else in turn."""
+    """Respond to the prerequisite as usual, and to all other requests with the next script."""
     waiting = list(scripts)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -89,7 +89,7 @@ async def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             await place(client)
-        gc.collect()  # the error holds the answer's reader, which ends in the loop
+        gc.collect()  # the error refers to the response's reader, which ends in the loop
         await pause(0.01)
     assert orders_sent(raw) == 1
 

@@ -1,4 +1,4 @@
-"""The clients under the faults that the simulated gateway has on demand."""
+"""Clients under faults that the tests start in the simulated gateway."""
 
 from __future__ import annotations
 

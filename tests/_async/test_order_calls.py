@@ -1,4 +1,4 @@
-"""Orders, cancels and replies when the gateway wants its accounts asked for first."""
+"""Orders, cancels and replies if the gateway requires a query of the accounts first."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def usual(_: RawRequest, peer: Peer) -> None:
 
 
 def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
-    """Answer the accounts in one way, and the calls about orders in turn."""
+    """Respond to queries of the accounts with one script, and to order calls with the next one."""
     waiting = list(orders)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -70,13 +70,13 @@ def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
 
 
 def at_first(one: Script, other: Script) -> Script:
-    """Answer in one way, and from then on in another."""
+    """Respond with one script at first, and with another from then on."""
     waiting = [one]
     return lambda request, peer: (waiting.pop() if waiting else other)(request, peer)
 
 
 def sent(raw: RawGateway) -> list[str]:
-    """Return the methods that came in; the accounts as their path."""
+    """Return the methods of the requests; ``accounts`` for a query of the accounts."""
     return [
         "accounts" if each.target.endswith("/iserver/accounts") else each.method
         for each in raw.requests
@@ -147,7 +147,9 @@ async def test_never_a_third_time(raw: RawGateway) -> None:
             await place(client)
         assert (caught.value.attempts, caught.value.retryable) == (2, True)
         assert sent(raw) == ["accounts", "POST", "accounts", "POST"]
-        await place(client)  # the gateway has asked again, so it is told again
+        await place(
+            client
+        )  # the gateway asked for the accounts again, so the client queries them again
     assert sent(raw)[4:] == ["accounts", "POST"]
 
 
@@ -161,7 +163,7 @@ async def test_what_comes_of_the_second_one_is_final(raw: RawGateway) -> None:
 
 
 def closing(body: bytes) -> Script:
-    """Send a response whose end is the connection's."""
+    """Send a response that ends with its connection."""
 
     def script(_: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n" + body)
@@ -232,7 +234,7 @@ async def test_a_reply_is_not_sent_again(raw: RawGateway, call: Any) -> None:
         assert not caught.value.retryable
         assert isinstance(caught.value.__cause__, UpstreamError)
         assert sent(raw) == ["accounts", "POST", "POST"]
-        [placed] = await call(client)  # by hand; now the gateway gets what it asked for
+        [placed] = await call(client)  # again by hand, now with the query that the gateway requires
         assert placed
     assert sent(raw) == ["accounts", "POST", "POST", "accounts", "POST"]
 
@@ -329,7 +331,7 @@ def resets_after(over: threading.Event) -> Script:
 
 
 async def test_nor_does_its_second_send(raw: RawGateway) -> None:
-    """Its own call for the accounts is answered while another one hangs."""
+    """Its own query of the accounts gets a response while another one hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
     serve(raw, asking(), says(CANCELLED), accounts=accounts)
@@ -402,7 +404,7 @@ async def test_a_decline_is_a_result(raw: RawGateway) -> None:
         answer = await client.request("POST", "/iserver/reply/q1", json={"confirmed": False})
         assert answer == {"error": "Order not confirmed "}
         await place(client)
-        with pytest.raises(Refused):  # it was not what was asked for
+        with pytest.raises(Refused):  # the caller confirmed, so a decline is an error
             await orders.confirm_order_reply(reply_id="q1", confirmed=True)
 
 
@@ -437,7 +439,7 @@ async def test_an_order_is_not_sent_again_where_more_than_the_response_came(
             return
         body = b'{"error":"Please query /accounts first"}'
         head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
-        if late:  # in a packet of its own, before the client can have read the response
+        if late:  # in a separate packet, before the client can have read the response
             peer.send(head + body[:-1])
             peer.send(body[-1:] + b"x")
         else:

@@ -41,7 +41,7 @@ def resets(_: RawRequest, peer: Peer) -> None:
 
 
 class Desk:
-    """Answers POSTs in turn, and everything else at once; keeps what came in."""
+    """Gateway that responds to POSTs one after the other, and records the requests."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.raw = raw
@@ -60,7 +60,7 @@ class Desk:
 
     @property
     def came(self) -> list[str]:
-        """What came in, but for the accounts: the last two parts of each path."""
+        """The last two parts of the path of each request, without queries of the accounts."""
         return [
             f"{each.method} " + "/".join(each.target.split("/")[-2:])
             for each in self.raw.requests
@@ -160,7 +160,7 @@ async def test_after_max_wait_the_error_names_the_question(desk: Desk, second: A
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         await reply(client)
-        await second(client)  # no place in the queue is left behind
+        await second(client)  # the failed call left no place in the queue
     assert len(desk.came) == 3
 
 
@@ -255,7 +255,7 @@ async def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int,
 
 
 async def swallow(call: Any) -> None:
-    """Make a call, whatever comes of it."""
+    """Make a call and ignore its result and its error."""
     with contextlib.suppress(BezantError):
         await call()
 
@@ -322,7 +322,7 @@ async def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.M
         tickling = later(client.tickle)
         await pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        await client.request("GET", "/trsrv/mine")  # not for one's own
+        await client.request("GET", "/trsrv/mine")  # its own question does not block it
         await reply(client)
         await result(reading)
         await result(tickling)
@@ -340,7 +340,7 @@ async def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
-    """Who waits for an account holds no slot: others have all of them."""
+    """A call that waits for its account's turn occupies no slot."""
     desk.then(says(question("q1")))
     async with AsyncClient(desk.raw.base_url, pacing=True, max_wait=20) as client:
         await place(client)

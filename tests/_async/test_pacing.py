@@ -1,4 +1,4 @@
-"""Pacing, penalties, retries and what is asked first, over real sockets."""
+"""Pacing, penalties, retries and prerequisites, over real sockets."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ async def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> 
         for _ in range(3):
             with pytest.raises(PacingError) as caught:
                 await client.accounts()
-            assert caught.value.retry_after < 5.1  # nobody who gave up stands ahead
+            assert caught.value.retry_after < 5.1  # calls that gave up left the queue
 
 
 async def test_what_fails_in_passing_is_made_again(raw: RawGateway) -> None:
@@ -275,7 +275,7 @@ async def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None
     async with AsyncClient(raw.base_url, retries=2) as client:
         await client.request("POST", "/iserver/contract/rules", json={})
         assert len(raw.requests) == 3
-        with pytest.raises(OutcomeUnknown):  # nothing is known of this path
+        with pytest.raises(OutcomeUnknown):  # the path is unknown
             await client.request("POST", "/iserver/contract/nothing", json={})
     assert len(raw.requests) == 4
 
@@ -304,7 +304,7 @@ async def test_a_gateway_that_is_not_there_fails_soon() -> None:
         with pytest.raises(ConnectFailed) as caught:
             await client.health()
         assert caught.value.attempts == 3
-        assert time.monotonic() - started < 20  # less than the time-out
+        assert time.monotonic() - started < 20  # less than the timeout
 
 
 @pytest.mark.parametrize("kind", [ConnectionLost])
@@ -360,7 +360,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
 async def test_a_request_counts_from_its_answer_where_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it arrived is not known before: it may have waited for its connection that long."""
+    """The request may have waited for its connection, so it may have arrived that late."""
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 

@@ -1,4 +1,4 @@
-"""The session as one place to look."""
+"""State and events of the session, as `client.session` shows them."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ async def test_an_empty_portfolio_is_one() -> None:
     with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
         async with AsyncClient(gateway.base_url) as client:
             assert await client.all_positions(gateway.account_id) == []
-            assert gateway.count("POST", "/tickle") == 0  # its lists have only just begun
+            assert gateway.count("POST", "/tickle") == 0  # the session's lists are still new
             await client.tickle()
             assert await client.all_positions(gateway.account_id) == []
             assert gateway.count("POST", "/tickle") == 2

@@ -1,4 +1,4 @@
-"""Streams."""
+"""Streams: connecting, subscriptions, frames, closing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, do these things, then be silent."""
+    """Complete the handshake, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -67,7 +67,7 @@ def frames(*data: bytes | str) -> Callable[[Peer], object]:
 def stream(
     client: AsyncClient, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     message_buffer = MessageBuffer(buffer)
     return connecting(AsyncWsClient._open(client, timing, message_buffer, reconnect=reconnect))
 

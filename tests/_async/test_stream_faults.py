@@ -49,7 +49,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     return connecting(
         AsyncWsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect)
     )
@@ -60,7 +60,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, be ready, do these things, then be silent."""
+    """Complete the handshake, send the system message, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -384,7 +384,7 @@ async def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) 
 async def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         async with stream(client) as ws:
@@ -455,7 +455,7 @@ async def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGatewa
             await ws.subscribe_trades()
             await ws.subscribe_orders()
             await read_until(ws, TradeUpdate)
-            gateway.login()  # there is a new session, and nobody said that the old one had ended
+            gateway.login()  # a new session, without a message that the old one had ended
             messages = await read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
             assert "logged in again" in messages[-1].reason

@@ -1,4 +1,4 @@
-"""From symbols to contracts."""
+"""Resolution of symbols to contracts."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
 
 
 def every(request: RawRequest, peer: Peer) -> None:
-    """Answer one listing for each symbol, none for those in Z and two for those in W."""
+    """Respond with one listing per symbol, none for symbols with Z and two for those with W."""
     names = parse_qs(urlsplit(request.target).query)["symbols"][0].split(",")
     answer: dict[str, Any] = {}
     for name in names:

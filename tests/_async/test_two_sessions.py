@@ -1,4 +1,4 @@
-"""Login and brokerage session are two things, and each can end alone."""
+"""Login and brokerage session: each can end without the other."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_the_login_is_lost(gateway: SimulatedGateway, style: Any) -> None:
         gateway.logout(style)
         with pytest.raises(NotAuthenticated) as caught:
             await client.all_positions(gateway.account_id)
-        # A 401 may be about the account; a login page says it.
+        # A 401 may be about the account; only a login page is clear.
         assert caught.value.needs_login is (style != "unauthorized")
         with pytest.raises(NotAuthenticated) as caught:
             await client.health()
@@ -192,7 +192,7 @@ async def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: obje
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # That holds until the next login, whatever the flags say.
+        # The state stays until the next login, whatever the flags say.
         await client.tickle()
         with pytest.raises(NotAuthenticated):
             await client.health()

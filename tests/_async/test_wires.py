@@ -1,4 +1,4 @@
-"""What neither a log nor a traceback may show, and how much the other end may make us take."""
+"""Secrets in logs and tracebacks, and limits on the size of received data."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_httpcore_without_us_logs_as_ever(
 
 
 def locals_of(error: BaseException | None) -> str:
-    """Return all local variables, as tools show them, of an error and of those behind it."""
+    """Return all local variables in the tracebacks of an error and its causes, as text."""
     text = ""
     while error is not None:
         frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack

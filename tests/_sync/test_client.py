@@ -145,7 +145,7 @@ def test_positions_page_by_page(gateway: SimulatedGateway) -> None:
             assert all(isinstance(each, Position) for each in page)
             sizes.append(len(page))
         assert sizes == [100, 100, 50]
-        # once in a session, whoever asked for the accounts first
+        # once per session, whichever call needed the accounts first
         client.all_positions(gateway.account_id)
         assert gateway.count("GET", "/portfolio/accounts") == 1
 
@@ -294,7 +294,7 @@ def test_a_closed_client_says_so(gateway: SimulatedGateway) -> None:
 
 def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what nobody used needs no closing
+        warnings.simplefilter("ignore", ResourceWarning)  # an unused client needs no closing
         Client(gateway.base_url)
         gc.collect()
     client = Client(gateway.base_url)

@@ -38,7 +38,7 @@ def resets(_: RawRequest, peer: Peer) -> None:
 
 
 class Desk:
-    """Answers POSTs in turn, and everything else at once; keeps what came in."""
+    """Gateway that responds to POSTs one after the other, and records the requests."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.raw = raw
@@ -57,7 +57,7 @@ class Desk:
 
     @property
     def came(self) -> list[str]:
-        """What came in, but for the accounts: the last two parts of each path."""
+        """The last two parts of the path of each request, without queries of the accounts."""
         return [
             f"{each.method} " + "/".join(each.target.split("/")[-2:])
             for each in self.raw.requests
@@ -155,7 +155,7 @@ def test_after_max_wait_the_error_names_the_question(desk: Desk, second: Any) ->
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         reply(client)
-        second(client)  # no place in the queue is left behind
+        second(client)  # the failed call left no place in the queue
     assert len(desk.came) == 3
 
 
@@ -250,7 +250,7 @@ def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int, yes: 
 
 
 def swallow(call: Any) -> None:
-    """Make a call, whatever comes of it."""
+    """Make a call and ignore its result and its error."""
     with contextlib.suppress(BezantError):
         call()
 
@@ -315,7 +315,7 @@ def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.MonkeyP
         tickling = later(client.tickle)
         pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        client.request("GET", "/trsrv/mine")  # not for one's own
+        client.request("GET", "/trsrv/mine")  # its own question does not block it
         reply(client)
         result(reading)
         result(tickling)
@@ -333,7 +333,7 @@ def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
-    """Who waits for an account holds no slot: others have all of them."""
+    """A call that waits for its account's turn occupies no slot."""
     desk.then(says(question("q1")))
     with Client(desk.raw.base_url, pacing=True, max_wait=20) as client:
         place(client)

@@ -50,7 +50,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[WsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     return connecting(WsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect))
 
 
@@ -59,7 +59,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, be ready, do these things, then be silent."""
+    """Complete the handshake, send the system message, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -381,7 +381,7 @@ def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) -> Non
 def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         with stream(client) as ws:
@@ -452,7 +452,7 @@ def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGateway) -> 
             ws.subscribe_trades()
             ws.subscribe_orders()
             read_until(ws, TradeUpdate)
-            gateway.login()  # there is a new session, and nobody said that the old one had ended
+            gateway.login()  # a new session, without a message that the old one had ended
             messages = read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
             assert "logged in again" in messages[-1].reason

@@ -1,4 +1,4 @@
-"""Wrong types in an answer: nothing raises, one field is lost, and it is reported once."""
+"""Wrong types in a response: no error, one lost field, and one report of drift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding operations."""
+"""Search for operations by id, path and words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are no plain JSON of the documented shape."""
+"""Responses that are not JSON in the documented form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each kind of call puts on the wire, byte by byte."""
+"""Requests of each kind of call, byte by byte."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SETTINGS = Settings(BaseUrl.parse("https://localhost:5000/v1/api"), Tls("insecur
 
 
 def request(endpoint: Endpoint, **values: object) -> Request:
-    """Build what a method sends; what is not named is what the method would pass: None."""
+    """Build a method's request; other arguments are None, the methods' default."""
     names = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body, "body", "query"]
     path, params, json = arrange(endpoint, {**dict.fromkeys(names), **values})
     return build(endpoint.operation, SETTINGS, path=path, params=params, json=json)

@@ -1,4 +1,4 @@
-"""The endpoint table: complete, each operation once, and told in one way everywhere."""
+"""Table of endpoints: complete, each operation once, and the same everywhere."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_both_trees_have_the_same_methods(group: str) -> None:
 
 
 def test_nothing_is_written_in_ibkrs_words() -> None:
-    """No sentence of the document stands in what was generated."""
+    """Generated files contain no sentence of IBKR's document."""
     document = shared(DOCUMENT)
     sentences: set[str] = set()
 
@@ -259,7 +259,7 @@ def loaded(code: str) -> list[str]:
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
     names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
-    # The rows that the client itself needs, without their methods and models.
+    # The rows that the client itself uses, without their methods and models.
     own = {"_base", "accounts", "portfolio", "session"}
     assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 

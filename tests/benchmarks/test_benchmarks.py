@@ -1,4 +1,4 @@
-"""The statistics of the benchmarks, and their server; the peers are not needed for it."""
+"""Statistics and server of the benchmarks, without the peers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_spread() -> None:
 
 
 def test_ratios_and_differences_are_taken_round_by_round() -> None:
-    # The second round was ten times as slow for both: the ratio does not see it.
+    # The second round was ten times as slow for both, which does not change the ratio.
     assert ratios([1.0, 10.0, 1.0], [2.0, 20.0, 2.0]) == Spread(0.5, 0.5, 0.5)
     assert differences([3.0, 30.0], [1.0, 10.0]).middle == 11.0
     with pytest.raises(ValueError, match="shorter"):

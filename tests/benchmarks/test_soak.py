@@ -1,4 +1,4 @@
-"""A little of the storm and of the attacks, in both twins."""
+"""Short storms and attacks from the soak tests, in both twins."""
 
 from __future__ import annotations
 

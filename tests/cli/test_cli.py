@@ -1,4 +1,4 @@
-"""The command: what it prints, how it ends, and what it leaves behind."""
+"""The `bezant` command: output, exit status, and cleanup."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """The address of a port that is taken and does not listen."""
+    """Address of a port that is reserved and does not listen."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
@@ -59,7 +59,7 @@ def closed() -> Iterator[str]:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    # A program that was started in the background of a shell hands "ignore Ctrl-C" down.
+    # A shell makes background programs ignore Ctrl-C, and child processes inherit that.
     with hearing_ctrl_c():
         process = subprocess.Popen(
             [*PYTHON, "-m", "bezant", *arguments],
@@ -115,7 +115,7 @@ raise SystemExit(main({arguments!r}))
 
 
 def complaints(said: str) -> str:
-    """Leave out what development mode says about a busy machine."""
+    """Return the text without asyncio's debug messages about slow callbacks."""
     return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
 
 
@@ -133,7 +133,7 @@ def test_the_demo_shows_every_step_of_both_twins_in_time(closed: str) -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        # Neither may lead the demo elsewhere than to the simulation; the account is its own.
+        # The demo must ignore these: it uses the simulated gateway and its account.
         env=environment(BEZANT_GATEWAY_URL=closed, IBKR_GATEWAY_URL=closed, IBKR_ACCOUNT_ID="DU42"),
         timeout=200,
         check=False,

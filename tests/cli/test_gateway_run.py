@@ -1,4 +1,4 @@
-"""`bezant gateway run`, with a Java that is a few lines of shell; tests/gateway runs it."""
+"""`bezant gateway run` with a shell script in place of Java; tests/gateway uses the real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ import bezant
 from bezant.__main__ import main
 from bezant.cli import _gateway, _gateway_files
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="the fake programs are shell scripts"
+)
 
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 JAR = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
@@ -39,7 +41,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that is all of the PATH."""
+    """Folder of fake programs, the only one on the PATH."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -170,7 +172,7 @@ def keytool(tools: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Return what is in a folder, links by where they lead."""
+    """Return mode and content of each file in a folder; the target for a link."""
     return {
         str(path.relative_to(folder)): (
             path.lstat().st_mode,

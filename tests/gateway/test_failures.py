@@ -1,4 +1,4 @@
-"""Failures that only the real gateway shows: mostly that nothing comes, ever."""
+"""Failures that only the real gateway shows; mostly it never responds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def in_time(began: float) -> bool:
 
 async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=SECONDS) as client:
-        await client.request("GET", "/iserver/accounts")  # which orders ask for first
+        await client.request("GET", "/iserver/accounts")  # the prerequisite of orders
         gateway.stop()
         for _ in range(7):  # more than the gateway has connections
             began = time.monotonic()
@@ -248,7 +248,7 @@ async def test_slots_of_callers_that_went(gateway: Chain, twin: Twin) -> None:
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert {type(each) for each in results} == {HttpTimeout}
             await client.request("GET", "/quick")
-            assert time.monotonic() - began > 0.8  # theirs are still at work
+            assert time.monotonic() - began > 0.8  # the earlier calls still occupy the connections
 
 
 async def test_a_gateway_that_ends(gateway: Chain, twin: Twin) -> None:

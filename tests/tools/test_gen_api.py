@@ -1,4 +1,4 @@
-"""The generator of models, endpoints and methods, and each way in which it could lie."""
+"""Generator of models, endpoints and methods, and each error that it must report."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def content() -> dict[str, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two operations."""
+    """Project with a small document and overlay."""
     folder = tmp_path / overlay.FOLDER
     folder.mkdir(parents=True)
     (folder / "things.toml").write_text(GROUP)
@@ -139,7 +139,7 @@ def source(project: Path) -> str:
     return str(project / "document.json")
 
 
-# The project itself.
+# Tests with this project's own files.
 
 
 def test_what_is_committed_is_what_the_document_gives() -> None:
@@ -191,7 +191,7 @@ def test_a_check_without_a_document_says_so(capsys: pytest.CaptureFixture[str]) 
     assert gen_api.main(["nowhere.json"]) == 1
 
 
-# A small one.
+# Tests with a small project.
 
 
 def test_writing_and_checking(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -413,7 +413,7 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert run(project, "--diff", source(project)) == 0
     assert "operation added: GET /new (in no group" in capsys.readouterr().out
-    append(project, '\n["GET /new"]\nid = "new"\nsummary = "Return what is new."\n')
+    append(project, '\n["GET /new"]\nid = "new"\nsummary = "Return the news."\n')
     capsys.readouterr()
     assert run(project, "--diff", source(project)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -426,7 +426,7 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
     assert "make_thing" in before, "a difference writes nothing"
 
 
-# Documents as they come.
+# Documents with deviations from the standard.
 
 
 def test_a_document_that_was_not_mended() -> None:

@@ -1,4 +1,4 @@
-"""Loops, processes, threads, cancellation and Ctrl-C."""
+"""Clients in several loops, processes and threads; cancellation and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ async def test_the_loop_is_not_blocked_while_waiting(raw: RawGateway) -> None:
             await asyncio.sleep(0.005)
         for _ in range(20):
             await asyncio.sleep(0.005)
-        assert not call.done()  # which it would be if it had blocked the loop
+        assert not call.done()  # it would be done if it had blocked the loop
         turned.set()
         assert (await call)[0].account_id == "A"
 
@@ -328,7 +328,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
     assert process.returncode == 130, err
     assert first in ("", "System\n")
     assert "interrupted []" in out
-    # asyncio's debug mode notes what takes long, and on a busy machine everything does
+    # asyncio's debug mode reports slow callbacks, and on a busy machine all are slow
     assert [line for line in err.splitlines() if not line.startswith("Executing <")] == []
 
 

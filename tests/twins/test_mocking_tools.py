@@ -1,4 +1,4 @@
-"""The tools that people mock httpx with mock bezant's calls, too, as docs/testing.md says."""
+"""Mocking of bezant's calls with tools for httpx, as in docs/testing.md."""
 
 from __future__ import annotations
 

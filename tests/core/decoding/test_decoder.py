@@ -1,4 +1,4 @@
-"""Tolerant decoding: one bad value never costs more than itself."""
+"""Tolerant decoding: a bad value never affects other values."""
 
 from __future__ import annotations
 
@@ -121,7 +121,9 @@ def decoded(body: object, type_: Any = Sample) -> tuple[Any, Drifts]:
         ("anything", [0.5, {"a": [1.5]}], [0.5, {"a": [1.5]}]),
     ],
 )
-@pytest.mark.parametrize("beside", [{}, {"whole": "756,733"}], ids=["alone", "beside a mended one"])
+@pytest.mark.parametrize(
+    "beside", [{}, {"whole": "756,733"}], ids=["alone", "next to a repaired one"]
+)
 def test_spellings(field: str, value: object, expected: object, beside: dict[str, object]) -> None:
     result, drifts = decoded({"unknown": [{"x": 1}], **beside, field: value})
     found = getattr(result, field)
@@ -419,7 +421,7 @@ def test_any_bytes_give_a_value_or_a_decode_error(body: bytes, type_: Any) -> No
 
 @pytest.mark.parametrize("depth", [100, 600, 980, 3000])
 def test_deep_nesting_is_read_or_refused(depth: int) -> None:
-    # how deep is too deep differs between versions of Python, and between their parts
+    # the deepest possible nesting depends on the version of Python, and on the reader
     body = b'{"anything":' + b"[" * depth + b"]" * depth + b',"whole":"x"}'
     with contextlib.suppress(DecodeError):
         decode(body, Sample, operation="GET /x", report=lambda drift: None)

@@ -1,4 +1,4 @@
-"""Empty numbers in one pass: the same values as with repair field by field."""
+"""Empty numbers decoded in one pass, with the same values as a repair field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""msgspec inspects each type under the lock that the runtime installs, once."""
+"""Inspection of types by msgspec: once per type, under the lock that the runtime installs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..samples import READ, Drifts
 
 
 class Counting:
-    """A lock that counts how often it was taken."""
+    """Lock that counts how often it is taken."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -60,7 +60,7 @@ def test_a_type_is_inspected_once_and_under_the_lock(lock: Counting) -> None:
         assert convert({"number": 1}, kind).number == 1
     assert lock.taken == 2
     decode(b'{"number":""}', kind, operation="GET /x", report=print)
-    assert lock.taken == 3  # which fields may be empty is looked up, too
+    assert lock.taken == 3  # the search for fields that may be empty takes it as well
     encode_body(kind(number=Decimal(1)), "POST /x")
     assert lock.taken == 3
     check_type(fresh(), READ)
@@ -74,7 +74,7 @@ def test_what_fails_is_over() -> None:
 
 
 def in_the_middle(check: Any) -> Any:
-    """Run something where a signal handler or a finaliser runs: in the middle of an inspection."""
+    """Run a function during an inspection, as a signal handler or a finaliser can."""
     return inspect(check)
 
 

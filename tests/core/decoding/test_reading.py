@@ -1,4 +1,4 @@
-"""Models from JSON that somebody kept, and bars without a time."""
+"""Models read from stored JSON, and bars without a time."""
 
 from __future__ import annotations
 

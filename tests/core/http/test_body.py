@@ -1,4 +1,4 @@
-"""Bodies as they came, decompressed within their limit."""
+"""Response bodies: decompression and the size limit."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_bomb_is_not_expanded_beyond_the_limit() -> None:
 
 
 def test_what_came_counts_as_well_as_what_it_expands_to() -> None:
-    empty = b"\x00\x00\x00\xff\xff" * 1000  # blocks that hold nothing
+    empty = b"\x00\x00\x00\xff\xff" * 1000  # empty blocks
     with pytest.raises(TransportError) as caught:
         read(GZIP, gzip.compress(b"")[:10], empty)
     assert caught.value.kind is Trouble.TOO_LARGE

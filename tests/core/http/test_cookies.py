@@ -1,4 +1,4 @@
-"""One value for each cookie name."""
+"""Cookie jar with one value per cookie name."""
 
 from __future__ import annotations
 

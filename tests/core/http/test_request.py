@@ -1,4 +1,4 @@
-"""Requests are built so that the gateway takes them, or refused."""
+"""Building of requests, and refusal of those that the gateway would not accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means."""
+"""Results and errors from responses, and errors for missing responses."""
 
 from __future__ import annotations
 
@@ -425,7 +425,7 @@ def test_a_refused_preview_keeps_its_figures() -> None:
     assert error.preview.amount
     assert error.preview.amount.total == "9 USD"
     assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
-    # Where the gateway says nothing else there are no figures, and nothing more to catch.
+    # Without further fields in the response there are no figures.
     bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
     assert isinstance(bare, PreviewRefused)
     assert bare.preview == OrderPreview(error="no sec defs")
@@ -464,7 +464,7 @@ def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
     assert drifts == []
 
 
-# Of a long answer.
+# Errors in long responses.
 
 ROW = {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
 MANY = [ROW] * 700
@@ -522,13 +522,13 @@ def test_a_long_answer_that_drifts_is_mended_as_a_short_one_is() -> None:
 
 
 class Whole(Model, frozen=True, kw_only=True):
-    """A model that an error alone does not fit."""
+    """Model that an object with only an error does not fit."""
 
     conid: int
 
 
 class Own(Model, frozen=True, kw_only=True):
-    """A model with such a field of its own."""
+    """Model with its own `error` field."""
 
     error: int | None = None
     more: Any = None

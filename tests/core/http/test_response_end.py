@@ -1,4 +1,4 @@
-"""Where a response ends, however its bytes come."""
+"""Detection of a response's end, for any division of its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made again, after how long, and what has to be asked first."""
+"""Retries, the pauses before them, and prerequisites."""
 
 from __future__ import annotations
 

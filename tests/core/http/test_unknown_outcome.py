@@ -1,4 +1,4 @@
-"""Calls with an effect whose answers do not say what became of it."""
+"""Calls with side effects whose responses do not tell the outcome."""
 
 from __future__ import annotations
 
@@ -332,7 +332,7 @@ def test_few_questions_are_remembered() -> None:
 
 
 class Plain:
-    """What msgspec cannot read JSON into."""
+    """Class that msgspec cannot decode JSON into."""
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def turn_of(account: str = "A", holder: object = ME, count: int = 1) -> AccountT
 
 
 def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 100.0) -> None:
-    """Let a turn begin, and have it asked something."""
+    """Begin a turn, and record a response with questions."""
     turns.enter(turn)
     assert turns.dispatch(now) == ([turn], [])
     results = OrderResults(dict.fromkeys(questions, "Really?"), 0)
@@ -168,7 +168,7 @@ def test_orders_go_in_turn() -> None:
     assert turns.dispatch(1.0) == ([], [])
     assert turns.blocker(second) is first
     turns.finish(first, "call", 1.0, Outcome.ANSWERED, OrderResults({}, 1))
-    turns.finish(first, "call", 1.0, Outcome.LOST)  # twice does no harm
+    turns.finish(first, "call", 1.0, Outcome.LOST)  # a second call has no effect
     assert turns.dispatch(1.0) == ([second], [])
     turns.leave(second)
     turns.leave(second)
@@ -255,7 +255,7 @@ def test_another_process_may_have_replied() -> None:
     turn = turn_of()
     asking(turns, turn, "q1")
     replying(turns, turn, "q1")
-    turns.refresh(turn, None)  # not in the middle of a call
+    turns.refresh(turn, None)  # a call of the turn is in flight
     assert not turn.over
     turns.finish(turn, "reply", 101.0, Outcome.NOTHING, None, "q1")
     turns.refresh(turn, {"q2": "More?"})

@@ -93,7 +93,7 @@ def test_a_reply_from_another_process_goes_on_with_the_turn() -> None:
     finish_turn(shared, 100.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     extend_turn(shared, 155.0, "", "q1", 35.0)
     assert not taken(shared, 161.0, "two")
-    extend_turn(shared, 161.0, "", "q9", 35.0)  # of nobody
+    extend_turn(shared, 161.0, "", "q9", 35.0)  # a question that belongs to no turn
     assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
     assert shared.turns["one"].questions == {"q1": ""}
     assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({"q2": ""}, 0), "q1")
@@ -125,7 +125,9 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 101.5, frozenset({"q1", "q2"})) == 0.0
     assert hold_back(shared, 101.0 + READS_WAIT, none) == 0.0
     assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back
-    extend_turn(shared, 102.5, "", "q1", 35.0)  # a reply lengthens nobody's wait
+    extend_turn(
+        shared, 102.5, "", "q1", 35.0
+    )  # a reply does not prolong the wait of other processes
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
     finish_turn(shared, 110.0, "", Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")

@@ -1,4 +1,4 @@
-"""Every page once, and nothing twice."""
+"""Pages of positions: each page and each position once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What contradicts an empty list."""
+"""Evidence that contradicts an empty list."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     placed(evidence, {"order_id": 5})
     told(evidence, "GET /iserver/account/orders", {"orders": [{"orderId": 5, "status": status}]})
     assert lacks(evidence) == ()
-    placed(evidence, {"order_id": 5, "order_status": "Submitted"})  # an answer that was overtaken
+    placed(evidence, {"order_id": 5, "order_status": "Submitted"})  # an outdated response
     assert lacks(evidence) == ()
     error = evidence.lacks_executions(None, 7, NOW)
     assert (error is not None) is (status == "Filled")
@@ -154,7 +154,7 @@ def test_streams_tell_of_orders() -> None:
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence, "U2") == (5,)
-    # A new order begins as Inactive; one that was refused stays so.
+    # A new order begins as Inactive; a refused order stays Inactive.
     begun = {"orderId": 5, "status": "Inactive", "order_ccp_status": "Pending Submit"}
     evidence.streamed(begun, NOW)
     assert lacks(evidence) == (5,)
@@ -181,7 +181,7 @@ def test_executions() -> None:
     assert lacks_trades(evidence, 7, "U3") == ()
     assert lacks_trades(evidence, now=NOW + 6 * DAY) == ("a", "c")
     assert lacks_trades(evidence, now=NOW + 7 * DAY) == ()
-    # The time of a wrong clock says nothing: it came now.
+    # A time from a wrong clock is ignored: the execution counts from now.
     evidence.streamed({"execution_id": "d", "trade_time_r": 5}, NOW)
     assert "d" in lacks_trades(evidence)
 

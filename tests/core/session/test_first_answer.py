@@ -1,4 +1,4 @@
-"""Which lists may be empty although there are some, and which orders are open."""
+"""Lists whose first response may be incomplete, and orders that are open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bezant.models.orders import LiveOrder, LiveOrders, Trade
         (LiveOrders(orders=None, snapshot=None), True),
         (LiveOrders(orders=[], snapshot=False), True),
         (LiveOrders(orders=[], snapshot=True), False),
-        # As recorded from a live session: the flag is no sign that something is missing.
+        # As recorded in a live session: the flag does not mean that an order is missing.
         (LiveOrders(orders=[LiveOrder()], snapshot=False), False),
     ],
 )
@@ -57,7 +57,7 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "expected"),
     [
-        ("Inactive", "Pending Submit", True),  # its question waits for an answer
+        ("Inactive", "Pending Submit", True),  # its question waits for a reply
         ("Inactive", "Rejected", False),
         ("Inactive", None, False),
         ("Filled", "Pending Submit", False),

@@ -1,4 +1,4 @@
-"""What the keepalive knows, and what is news."""
+"""State of the keepalive, and its reports of changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_is_remembered() -> None:
     assert type(state.last_error) is NoSession
     assert state.last_error.operation == "POST /tickle"
     assert state.lost
-    state.answered(Tickle(), 4.0)  # says nothing about the session: it answered
+    state.answered(Tickle(), 4.0)  # a response without the session's state is a success
     assert (state.last_success, state.last_failure, state.failures) == (4.0, 3.0, 0)
     assert not state.lost
 

@@ -1,4 +1,4 @@
-"""What this session has seen, and what makes it doubtful."""
+"""Prerequisites that the session has seen, and events that make them doubtful."""
 
 from __future__ import annotations
 

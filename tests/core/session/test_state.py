@@ -1,4 +1,4 @@
-"""The session's state and what changes it."""
+"""State of the session, and the responses and errors that change it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
         assert machine.failed(idle, 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
-    # an answer came, if not one that tells what was done
+    # a response came, although it does not tell the outcome
     unknown = errors.OutcomeUnknown("x", status=500)
     assert machine.failed(unknown, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
@@ -200,9 +200,9 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert change is not None
     assert change.needs_login
     assert closed() is errors.NotAuthenticated
-    assert machine.answered(CLOSED, 2.0) is None  # it still does
+    assert machine.answered(CLOSED, 2.0) is None  # the session still needs a login
     assert machine.state is SessionState.LOGGED_OUT
-    # A line that is down is another matter.
+    # A lost connection to IBKR does not need a login.
     assert type(machine.error_for(AuthStatus(connected=False))) is errors.NoSession
     machine.answered(READY, 3.0)
     assert closed() is errors.NoSession

@@ -1,4 +1,4 @@
-"""What the session's flags mean."""
+"""Errors for the session's flags."""
 
 from __future__ import annotations
 

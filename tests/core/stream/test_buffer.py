@@ -1,4 +1,4 @@
-"""What waits to be read: bounded, and honest."""
+"""Buffer of unread messages: bounded, and dropped messages become a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting messages out of bytes, against what the websockets library writes and reads."""
+"""Splitting of bytes into messages, compared with the websockets library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WebSocket's handshake."""
+"""Handshake of the WebSocket."""
 
 from __future__ import annotations
 

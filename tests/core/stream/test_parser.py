@@ -1,4 +1,4 @@
-"""From frames to messages: nothing is dropped, nothing raises."""
+"""Parsing of frames into messages: nothing is dropped, nothing raises."""
 
 from __future__ import annotations
 

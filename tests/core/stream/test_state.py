@@ -1,4 +1,4 @@
-"""A stream's state: what may be sent and when, what silence means, and what is lost."""
+"""State of a stream: sending, silence, losses, reconnection and renewal."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
     assert sent(stream, 5) == []
     assert stream.phase is Phase.WAITING
-    assert read(stream) == []  # they are handed over when it is known what stands before them
+    assert read(stream) == []  # they wait until it is known whether a gap comes before them
     stream.take_in([SYSTEM], 6)
     kinds = [type(each).__name__ for each in read(stream)]
     assert kinds == ["Heartbeat", "SessionStatus", "Malformed", "Other", "System"]
@@ -174,7 +174,7 @@ def test_signs_of_life_after_each_interval() -> None:
     stream = ready_state(100, tic_interval=30)
     assert sent(stream, 129.9) == []
     assert sent(stream, 130) == ["tic"]
-    assert sent(stream, 200) == ["tic"]  # late: once, not for every interval that has passed
+    assert sent(stream, 200) == ["tic"]  # one overdue message, not one per interval that has passed
     assert sent(stream, 229.9) == []
 
 
@@ -185,7 +185,7 @@ def test_when_something_is_due() -> None:
     assert stream.advance(105, 105) == 30
     stream.subscribe(market_data.request(1, LAST, None), now=110)
     sent(stream, 136)
-    assert stream.advance(140, 140) == 20  # to an answer about the contract
+    assert stream.advance(140, 140) == 20  # until a response about the contract is due
     assert stream.advance(158, 158) == 2
     assert stream.advance(164, 164) == 0
 
@@ -350,7 +350,7 @@ def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
     assert len(sent(stream, 15)) == 1
     assert sent(stream, 44) == []
     assert len(sent(stream, 45)) == 1
-    stream.take_in([quote(2), quote(1)], 46)  # the answer may leave the exchange out
+    stream.take_in([quote(2), quote(1)], 46)  # the response may lack the exchange
     assert stream.confirmed == {"md+1@NYSE"}
     assert sent(stream, 400) == []
 
@@ -452,7 +452,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
     assert stream.orders.get(2) is None
-    # The other one has not come: it may be working or not.
+    # The other order has not come, so its state is unknown.
     assert stream.order_check.next(5) == QUIET
     assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known

@@ -1,4 +1,4 @@
-"""Subscriptions, and the commands that make the gateway serve them."""
+"""Subscriptions, and the commands that request them from the gateway."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ steps = st.lists(
 def test_the_gateway_has_all_subscriptions_after_any_steps(
     steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """Play the gateway: it must have every subscribed field, and no other contract."""
+    """Play the gateway: it must get every subscribed field, and no other contract."""
     registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}

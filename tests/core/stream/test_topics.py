@@ -1,4 +1,4 @@
-"""Table of topics: one row in each module, found by everything that asks for it."""
+"""Table of topics: one row in each module, and all of them in the registry."""
 
 from __future__ import annotations
 

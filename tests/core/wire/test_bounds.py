@@ -1,4 +1,4 @@
-"""Numbers that nobody can mean: found, whatever their spelling, and lost alone."""
+"""Absurdly large numbers: found in any spelling, and dropped without other values."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_types_of_the_users_own(type_: Any) -> None:
 
 
 class Attrs:
-    """What attrs makes looks so to msgspec."""
+    """Class that msgspec sees as an attrs class."""
 
     def __init__(self, number: Decimal) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""The many spellings of numbers, flags, texts and times."""
+"""Conversion of the spellings of numbers, flags, texts and times."""
 
 from __future__ import annotations
 

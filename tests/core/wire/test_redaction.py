@@ -1,4 +1,4 @@
-"""Secrets do not reach errors and logs."""
+"""Redaction of secrets in errors and logs."""
 
 from __future__ import annotations
 

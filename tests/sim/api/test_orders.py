@@ -1,4 +1,4 @@
-"""Orders over REST and WebSocket, on a clock that stands still."""
+"""Orders over REST and WebSocket, with a stopped clock."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert (answer.status_code, answer.json()) == (200, {"error": "reply id not found: 'none'"})
     [first] = place(trader, row(price=300))
     [second] = place(trader, row(price=310))
-    # One order at a time: asking about another has dropped the first.
+    # One order at a time: the question about another order dropped the first question.
     assert reply(first["id"]).status_code == 503
     gateway.clock.advance(61)
     answer = reply(second["id"])
@@ -343,7 +343,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MIDPRICE"))
     shown = orders(trader)[int(placed["order_id"])]
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
-    # A cap that is far away asks nothing.
+    # A cap far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
     assert waiting["order_status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
@@ -717,5 +717,5 @@ def test_a_new_gateway_is_quick() -> None:
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # It takes about 10 ms; the rest is for tests that run side by side.
+    # It takes about 10 ms; the rest is for tests that run in parallel.
     assert (time.process_time() - begin) / 10 < 0.1

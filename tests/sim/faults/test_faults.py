@@ -1,4 +1,4 @@
-"""Faults of requests and of the gateway itself, seen by plain clients."""
+"""Faults of requests and of the gateway itself, observed with plain HTTP clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_into(pieces: list[bytes], api: httpx.Client, path: str, timeout: float 
     with api.stream("GET", path, timeout=httpx.Timeout(60, read=timeout)) as answer:
         assert answer.status_code == 200
         for chunk in answer.iter_raw():
-            pieces.append(chunk)  # noqa: PERF402 - what came stays when the rest does not
+            pieces.append(chunk)  # noqa: PERF402 - keeps the pieces that came before the error
 
 
 def test_dropped_before_it_has_an_effect(gateway: SimulatedGateway, api: httpx.Client) -> None:
@@ -134,7 +134,7 @@ def test_refused_for_a_while(
 ) -> None:
     assert connected(api)
     gateway.faults.refuse(60)
-    with pytest.raises(httpx.TransportError):  # the kept connection has gone
+    with pytest.raises(httpx.TransportError):  # the kept-alive connection was closed
         api.get(STATUS)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
@@ -248,7 +248,9 @@ def test_a_storm_of_everything_ends(
     while not {"restart", "logout", "silence"} <= {each.kind for each in storm.injected}:
         assert time.monotonic() < ends, storm
         outcomes(gateway, api, 1)
-    until(lambda: storm.injected == gateway.faults.happened)  # one may just be happening
+    until(
+        lambda: storm.injected == gateway.faults.happened
+    )  # one fault may be happening at this moment
     gateway.faults.storm(0, one_in=1, kinds=["penalty"])
     storm.stop()
     while not gateway.faults.count("penalty"):
@@ -304,7 +306,7 @@ def test_what_is_begun_when_the_gateway_has_ended_does_nothing() -> None:
     assert thread is not None
 
     async def work() -> None:
-        """Never begun."""
+        """Task that is never started."""
 
     thread.run(work())
     thread.run_soon(work())

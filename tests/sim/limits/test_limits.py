@@ -1,4 +1,4 @@
-"""IBKR's limits as the simulated gateway judges them, apart from and against the client's."""
+"""IBKR's rate limits in the simulated gateway, alone and compared with the client's pacing."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_the_published_limits() -> None:
             assert judge.arrive(each["method"], path, HERE, seconds), path
 
 
-# Fractions that add up exactly, so that both sides mean the same moment.
+# Fractions that add up exactly, so that both sides compute the same times.
 PAUSES = st.integers(0, 2048).map(lambda count: count / 1024)
 
 

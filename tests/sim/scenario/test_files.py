@@ -1,4 +1,4 @@
-"""Scenarios in TOML, and what is said of those that are wrong."""
+"""Scenarios in TOML files, and the errors for invalid ones."""
 
 from __future__ import annotations
 

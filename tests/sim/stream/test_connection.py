@@ -226,7 +226,7 @@ def test_trades(open_ws: Open) -> None:
     first = ws.message("str")["args"][0]
     assert "commission" not in first
     second = ws.message("str")["args"][0]
-    # The least is due once for an order, not for each of its executions.
+    # The minimum commission is due once per order, not per execution.
     assert second == first | {"commission": "1.00"}
     assert ws.message("str")["args"][0]["execution_id"] != first["execution_id"]
     assert ws.message("str")["args"][0]["commission"] == "0.00"
@@ -243,7 +243,7 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     ws.send(f"sld+{ACCOUNT}+{{}}")
     whole = ws.message(f"sld+{ACCOUNT}")["result"]
     assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in LEDGERS}
-    # As the documents of the topic have them.
+    # The fields in IBKR's documentation of the topic.
     assert whole[0].keys() >= {
         "timestamp", "acctCode", "secondKey", "cashbalance", "cashBalanceFXSegment", "dividends",
         "exchangeRate", "interest", "marketValue", "netLiquidationValue", "settledCash",
