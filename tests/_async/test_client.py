@@ -41,7 +41,7 @@ async def test_health_of_a_session_that_can_be_used(gateway: SimulatedGateway) -
         assert gateway.count("POST", "/tickle") == 0
 
 
-async def test_health_says_that_nobody_is_logged_in(gateway: SimulatedGateway) -> None:
+async def test_health_without_a_login(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         gateway.logout()
         with pytest.raises(NotAuthenticated, match="log in at the gateway's page") as caught:
@@ -338,7 +338,7 @@ def test_base_urls_that_do_not_parse(url: str) -> None:
         AsyncClient(url)
 
 
-async def test_an_effect_that_may_have_happened_is_never_retryable(
+async def test_an_unknown_outcome_is_never_retryable(
     gateway: SimulatedGateway,
 ) -> None:
     gateway.faults.fail_next("/orders", status=503)

@@ -216,7 +216,9 @@ async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnk
 
 
 @pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
-async def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
+async def test_an_order_without_a_response_is_an_unknown_outcome(
+    raw: RawGateway, name: str
+) -> None:
     raw.script(good, FAULTS[name][0], good)
     async with AsyncClient(raw.base_url, timeout=60, retries=5) as patient:
         await patient.request("GET", "/iserver/accounts")  # the prerequisite
@@ -237,7 +239,7 @@ async def test_a_tickle_may_be_repeated(raw: RawGateway) -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-async def test_the_stray_chunk_after_204_is_not_read_as_an_answer(
+async def test_the_stray_chunk_after_204_is_not_read_as_a_response(
     raw: RawGateway, status: str
 ) -> None:
     def stray(request: RawRequest, peer: Peer) -> None:
@@ -263,7 +265,7 @@ async def test_connections_are_kept_between_calls(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-async def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: RawGateway) -> None:
+async def test_a_connection_that_the_gateway_closed_is_replaced(raw: RawGateway) -> None:
     def bye(request: RawRequest, peer: Peer) -> None:
         peer.json(GOOD)
         peer.sock.close()
@@ -279,7 +281,7 @@ async def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: R
     assert raw.connections == 2
 
 
-async def test_answers_in_many_small_chunks(raw: RawGateway) -> None:
+async def test_responses_in_many_small_chunks(raw: RawGateway) -> None:
     def chunks(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for at in range(len(GOOD)):
@@ -300,7 +302,7 @@ async def test_gzip_is_decoded_where_the_header_says_so(raw: RawGateway) -> None
         assert len(await client.accounts()) == 1
 
 
-async def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
+async def test_a_large_response_within_the_limit(raw: RawGateway) -> None:
     body = b"[" + b",".join([b'{"accountId":"DU1","desc":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"
     raw.script(lambda request, peer: peer.json(body))
     async with AsyncClient(raw.base_url) as client:

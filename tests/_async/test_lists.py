@@ -88,7 +88,7 @@ async def test_the_typed_operations_do_so_too_and_raw_calls_show_the_wire(
         assert asked[-2:] == [{"filters": "filled", "accountId": ACCOUNT}] * 2
 
 
-async def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> None:
+async def test_a_list_that_is_dropped_is_started_again(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await buy(client, "249")
         orders = client.api.orders
@@ -98,7 +98,7 @@ async def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway)
         assert gateway.count("GET", ORDERS) == 2
 
 
-async def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
+async def test_an_account_without_orders_has_an_empty_list(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         assert await client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 2
@@ -110,7 +110,7 @@ async def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
         assert gateway.count("POST", "/iserver/auth/status") == 1
 
 
-async def test_a_new_login_starts_the_lists_anew(gateway: SimulatedGateway) -> None:
+async def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await buy(client, "249")
         assert len(await client.open_orders()) == 1
@@ -141,7 +141,7 @@ async def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(await client.open_orders()) == 1
 
 
-async def test_a_session_that_is_established_later_starts_the_lists_anew(
+async def test_a_session_that_is_established_later_starts_the_lists_again(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -158,7 +158,7 @@ async def test_a_session_that_is_established_later_starts_the_lists_anew(
         assert gateway.count("GET", ORDERS) == before + 2
 
 
-async def test_asking_again_waits_for_its_turn(
+async def test_the_second_request_of_a_list_waits_for_its_slot(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, f"GET {ORDERS}", (limits.Limit(1, 0.1),))
@@ -169,7 +169,7 @@ async def test_asking_again_waits_for_its_turn(
         assert time.monotonic() - began > 0.1
 
 
-async def test_what_may_not_be_asked_again_soon_is_an_error(
+async def test_a_second_request_that_exceeds_max_wait_is_an_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (ORDERS, TRADES):

@@ -133,14 +133,16 @@ async def test_an_order_that_was_not_looked_at_is_sent_once_more(
 
 
 @pytest.mark.parametrize("call", [cancel, cancel_raw])
-async def test_so_is_a_cancel(raw: RawGateway, call: Any) -> None:
+async def test_a_cancel_that_was_not_looked_at_is_sent_once_more(
+    raw: RawGateway, call: Any
+) -> None:
     serve(raw, asking(), says(CANCELLED))
     async with AsyncClient(raw.base_url, retries=0) as client:
         assert await call(client)
     assert sent(raw) == ["DELETE", "accounts", "DELETE"]
 
 
-async def test_never_a_third_time(raw: RawGateway) -> None:
+async def test_an_order_is_never_sent_a_third_time(raw: RawGateway) -> None:
     serve(raw, asking(), asking(), says(PLACED))
     async with AsyncClient(raw.base_url, retries=5) as client:
         with pytest.raises(UpstreamError) as caught:
@@ -153,7 +155,7 @@ async def test_never_a_third_time(raw: RawGateway) -> None:
     assert sent(raw)[4:] == ["accounts", "POST"]
 
 
-async def test_what_comes_of_the_second_one_is_final(raw: RawGateway) -> None:
+async def test_the_result_of_the_second_order_request_is_final(raw: RawGateway) -> None:
     serve(raw, asking(), lambda _, peer: peer.reset(), says(PLACED))
     async with AsyncClient(raw.base_url, retries=5) as client:
         with pytest.raises(OutcomeUnknown) as caught:
@@ -212,7 +214,7 @@ async def test_such_a_response_resets_the_prerequisites_on_any_call(raw: RawGate
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_a_read_is_made_again(raw: RawGateway, status: int) -> None:
+async def test_a_read_is_retried(raw: RawGateway, status: int) -> None:
     serve(raw, asking(status=status), says(b'["x"]'), asking(status=status))
     async with AsyncClient(raw.base_url, retries=1) as client:
         assert await client.request("GET", "/iserver/account/trades") == ["x"]
@@ -330,7 +332,7 @@ def resets_after(over: threading.Event) -> Script:
     return script
 
 
-async def test_nor_does_its_second_send(raw: RawGateway) -> None:
+async def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
     """Its own query of the accounts gets a response while another one hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
@@ -385,7 +387,7 @@ async def test_a_reply_that_is_refused_for_the_orders_sake_is_not(raw: RawGatewa
             await reply(client)
 
 
-async def test_a_reply_that_was_never_sent_is_what_it_is(raw: RawGateway) -> None:
+async def test_a_reply_that_was_never_sent_keeps_its_error(raw: RawGateway) -> None:
     async with AsyncClient("http://127.0.0.1:9/v1/api") as client:
         with pytest.raises(BezantError) as caught:
             await reply(client)
@@ -409,7 +411,7 @@ async def test_a_decline_is_a_result(raw: RawGateway) -> None:
 
 
 # <async-only>
-async def test_breaking_off_while_the_accounts_are_asked_placed_nothing(raw: RawGateway) -> None:
+async def test_a_cancellation_during_the_prerequisite_places_nothing(raw: RawGateway) -> None:
     first = [says(ACCOUNTS)]
 
     def script(request: RawRequest, peer: Peer) -> None:

@@ -114,7 +114,7 @@ async def place_oddly_spelled(client: AsyncClient) -> Any:
 
 
 @pytest.mark.parametrize("second", [place, modify, place_raw, place_by_ticket, place_oddly_spelled])
-async def test_a_second_order_waits_until_the_question_is_answered(desk: Desk, second: Any) -> None:
+async def test_a_second_order_waits_for_the_reply_to_the_question(desk: Desk, second: Any) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED))
     async with AsyncClient(desk.raw.base_url) as client, AsyncClient(desk.raw.base_url) as other:
         await place(client)
@@ -164,7 +164,7 @@ async def test_after_max_wait_the_error_names_the_question(desk: Desk, second: A
     assert len(desk.came) == 3
 
 
-async def test_who_asked_the_question_does_not_wait_for_itself(desk: Desk) -> None:
+async def test_the_caller_with_the_open_question_does_not_wait_for_itself(desk: Desk) -> None:
     desk.then(says(question("q1")))
     async with AsyncClient(desk.raw.base_url, max_wait=60) as client:
         await place(client)
@@ -197,7 +197,7 @@ async def test_the_error_for_an_order_without_a_response(desk: Desk) -> None:
             await result(first)
 
 
-async def test_what_does_not_wait(desk: Desk) -> None:
+async def test_calls_that_do_not_wait_for_a_turn(desk: Desk) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED), says(PLACED), says(PLACED))
     async with AsyncClient(desk.raw.base_url, max_wait=0.05) as client:
         await place(client)
@@ -242,7 +242,9 @@ NO = says(b'{"error":"Order not confirmed "}')
         ([says(b'{"order_id":"7"}')], 1, True),
     ],
 )
-async def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int, yes: bool) -> None:
+async def test_responses_that_end_a_turn(
+    desk: Desk, scripts: list[Script], tickets: int, yes: bool
+) -> None:
     desk.then(*scripts)
     async with AsyncClient(desk.raw.base_url, max_wait=0.05) as client:
         await swallow(lambda: place(client, "DU1", *[f"n{each}" for each in range(tickets)]))
@@ -271,7 +273,7 @@ async def swallow(call: Any) -> None:
         ([says(question("q1")), says(b'{"error":"Please query /accounts first"}')], 1, "'q1'"),
     ],
 )
-async def test_what_does_not_end_it(
+async def test_responses_that_do_not_end_a_turn(
     desk: Desk, scripts: list[Script], tickets: int, why: str
 ) -> None:
     desk.then(*scripts)

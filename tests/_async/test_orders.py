@@ -227,7 +227,7 @@ async def test_refusals(gateway: SimulatedGateway) -> None:
     assert len(gateway.orders) == 1
 
 
-async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
+async def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await ready(client)
         async with AsyncWsClient.connect(client) as ws:

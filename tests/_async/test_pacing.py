@@ -120,7 +120,7 @@ async def test_a_penalty_holds_for_all_spellings_of_loopback(
     assert len(raw.requests) == 1
 
 
-async def test_waiting_for_a_turn_is_outside_the_time_out(
+async def test_waiting_for_a_slot_does_not_count_for_the_timeout(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw.script(good)
@@ -173,7 +173,7 @@ async def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawG
     assert len(held) == 5
 
 
-async def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+async def test_a_cancel_and_a_tickle_pass_an_order_without_a_response(raw: RawGateway) -> None:
     held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
@@ -227,7 +227,7 @@ async def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> 
             assert caught.value.retry_after < 5.1  # calls that gave up left the queue
 
 
-async def test_what_fails_in_passing_is_made_again(raw: RawGateway) -> None:
+async def test_a_transient_failure_is_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     async with AsyncClient(raw.base_url, retries=2) as client:
         accounts = await client.accounts()
@@ -260,7 +260,7 @@ async def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
         assert time.monotonic() - started < 10  # all of them take longer
 
 
-async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
+async def test_a_call_with_side_effects_is_never_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     async with AsyncClient(raw.base_url, retries=5) as client:
         for _ in range(2):
@@ -270,7 +270,7 @@ async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
-async def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None:
+async def test_a_raw_call_is_retried_like_its_method(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good, unavailable)
     async with AsyncClient(raw.base_url, retries=2) as client:
         await client.request("POST", "/iserver/contract/rules", json={})
@@ -316,7 +316,7 @@ async def test_an_error_without_retries_is_the_first_one(raw: RawGateway, kind: 
     assert len(raw.requests) == 1
 
 
-async def test_the_accounts_are_asked_for_before_orders_and_snapshots(
+async def test_the_accounts_are_queried_before_orders_and_snapshots(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -357,7 +357,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
         AsyncClient(**arguments)
 
 
-async def test_a_request_counts_from_its_answer_where_that_is_late(
+async def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request may have waited for its connection, so it may have arrived that late."""

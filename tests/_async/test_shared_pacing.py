@@ -169,6 +169,6 @@ async def test_a_file_that_is_something_else(raw: RawGateway, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("wrong", ["", "file:", "redis:", "sqlite:x", "postgres://x", 3, b"file:x"])
-async def test_what_is_no_store_is_refused(wrong: Any) -> None:
+async def test_an_invalid_store_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"redis://HOST"):
         AsyncClient("http://127.0.0.1:1", pacing=wrong)

@@ -82,7 +82,7 @@ async def reply(client: AsyncClient, *, yes: bool = True) -> Any:
 
 
 @pytest.mark.parametrize("foreign", [False, True])
-async def test_another_process_waits_until_the_question_is_answered(
+async def test_another_process_waits_for_the_reply_to_the_question(
     raw: RawGateway, other: RawGateway, store: str, foreign: bool
 ) -> None:
     serve(raw, says(QUESTION))

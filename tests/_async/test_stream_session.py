@@ -63,7 +63,7 @@ async def read_until(ws: AsyncWsClient, kind: type[Message]) -> list[Message]:
     return found
 
 
-async def test_answers_to_tic_keep_a_stream_alive_and_are_no_messages(
+async def test_responses_to_tic_keep_a_stream_alive_and_are_not_delivered(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

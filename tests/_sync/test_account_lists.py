@@ -132,7 +132,7 @@ def test_an_account_that_the_session_does_not_name(raw: RawGateway) -> None:
             client.trades(account_id="U7")
 
 
-def test_each_of_several_accounts_is_asked_before_nothing_is_believed(
+def test_an_empty_list_is_believed_only_after_a_request_per_account(
     raw: RawGateway,
 ) -> None:
     gateway = Gateway(raw, "U1", "U2")
@@ -146,7 +146,7 @@ def test_each_of_several_accounts_is_asked_before_nothing_is_believed(
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
-def test_a_list_that_holds_what_is_wanted_is_believed(raw: RawGateway) -> None:
+def test_a_list_with_the_placed_order_is_believed(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers[ORDERS] = {"orders": [order(1)], "snapshot": True}
     with Client(raw.base_url) as client:
@@ -164,7 +164,7 @@ def test_orders_that_are_done_hide_no_open_ones_of_another_account(raw: RawGatew
         assert [each.order_id for each in client.open_orders()] == [5]
 
 
-def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
+def test_lists_of_several_accounts_that_exceed_max_wait(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = Gateway(raw, "U1", "U2", "U3")
@@ -184,7 +184,7 @@ def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
         assert client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
-def test_a_single_account_that_may_not_be_asked_for_in_time(
+def test_the_list_of_a_single_account_that_exceeds_max_wait(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = Gateway(raw, "U1")
@@ -212,7 +212,7 @@ def test_a_session_without_accounts_has_no_empty_lists(raw: RawGateway) -> None:
         assert len(gateway.asked(ACCOUNTS)) == before + 1
 
 
-def test_accounts_that_come_at_the_second_time_of_asking(raw: RawGateway) -> None:
+def test_accounts_that_come_with_the_second_request(raw: RawGateway) -> None:
     gateway = Gateway(raw)
     answers = iter(
         [{"accounts": []}, {"accounts": ["U1"]}, {"accounts": None}, {"accounts": ["U1"]}]
@@ -258,7 +258,7 @@ def test_no_accounts_are_no_empty_portfolio(raw: RawGateway) -> None:
                 call()
 
 
-def test_a_portfolio_that_is_there_at_the_second_time_of_asking(raw: RawGateway) -> None:
+def test_a_portfolio_that_comes_with_the_second_request(raw: RawGateway) -> None:
     gateway = Gateway(raw)
     position = {"acctId": "U1", "conid": 1, "position": 3}
     accounts = iter([[], [{"accountId": "U1"}], [], [{"id": "U1"}], [], [{"accountId": "U1"}]])
@@ -331,7 +331,7 @@ def test_the_state_of_an_order_ends_the_doubt(raw: RawGateway, status: str) -> N
             assert client.trades() == []
 
 
-def test_an_order_that_was_placed_by_an_answer_or_a_raw_call(raw: RawGateway) -> None:
+def test_an_order_that_was_placed_by_a_reply_or_a_raw_call(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers["/iserver/account/U2/orders"] = [{"id": "q1", "message": ["sure?"]}]
     gateway.answers["/iserver/reply/q1"] = [{"order_id": 1002, "order_status": "Inactive"}]
@@ -364,7 +364,7 @@ def test_executions_do_not_vanish(raw: RawGateway) -> None:
         assert client.trades(account_id="U2") == []
 
 
-def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway) -> None:
+def test_stream_messages_contradict_an_empty_list(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1")
 
     def answer(request: RawRequest, peer: Peer) -> None:

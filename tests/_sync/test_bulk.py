@@ -100,7 +100,7 @@ def test_an_error_is_the_items_outcome(raw: RawGateway) -> None:
         assert client.gather(fetch, range(3)) == ["0", "1", "2"]
 
 
-def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
+def test_leaving_the_block_cancels_unfinished_calls(raw: RawGateway) -> None:
     def first_only(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/0"):
             echo(request, peer)
@@ -142,7 +142,7 @@ def test_closing_the_client_ends_it(raw: RawGateway) -> None:
     assert len(raw.requests) < 10
 
 
-def test_it_can_be_ended_while_it_waits_for_its_turn(
+def test_a_map_can_be_ended_while_it_waits_for_a_slot(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(1, 900),))
@@ -161,7 +161,7 @@ def test_it_can_be_ended_while_it_waits_for_its_turn(
     assert len(raw.requests) == 1
 
 
-def test_it_waits_for_as_long_as_its_turn_takes(
+def test_a_map_waits_as_long_as_the_limits_need(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(3, 0.15),))
@@ -227,7 +227,7 @@ def test_items_are_taken_as_they_are_needed(raw: RawGateway) -> None:
     assert 30 <= len(taken) < 50
 
 
-def test_what_goes_wrong_in_the_items_is_told(raw: RawGateway) -> None:
+def test_errors_of_the_items_and_the_progress_function_are_raised(raw: RawGateway) -> None:
     def items() -> Iterator[int]:
         yield 1
         raise LookupError("no further items")
@@ -330,7 +330,9 @@ def leave(client: Client, kind: type[BaseException] | None) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
-def test_so_has_any_error_that_leaves_a_map(raw: RawGateway, kind: type[BaseException]) -> None:
+def test_any_error_that_leaves_a_map_has_the_orders_that_were_cut_off(
+    raw: RawGateway, kind: type[BaseException]
+) -> None:
     refuses_one(raw)
     with Client(raw.base_url, timeout=60) as client:
         with pytest.raises(kind) as caught:
@@ -349,7 +351,7 @@ def test_leaving_a_map_in_the_middle_of_orders_is_an_error(raw: RawGateway) -> N
     assert caught.value.client_order_ids == ("DU1-a", "DU2-a", "DU3-a")
 
 
-def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: RawGateway) -> None:
+def test_closing_the_client_during_orders_reports_them(raw: RawGateway) -> None:
     refuses_one(raw)
     client = Client(raw.base_url, timeout=60)
     running = later(lambda: client.gather(lambda account: place(client, account), ACCOUNTS[1:]))
@@ -362,7 +364,7 @@ def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: RawGatewa
     assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
 
 
-def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) -> None:
+def test_orders_whose_error_was_delivered_are_not_reported_twice(raw: RawGateway) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
             peer.json(b'{"accounts":["DU0"]}')
@@ -379,7 +381,7 @@ def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) 
     assert caught.value.unknown_outcomes == ()
 
 
-def test_bulk_work_inside_bulk_work_tells_of_its_orders(raw: RawGateway) -> None:
+def test_nested_bulk_work_reports_its_orders(raw: RawGateway) -> None:
     refuses_one(raw)
     with Client(raw.base_url, timeout=60) as client:
 

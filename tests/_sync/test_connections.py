@@ -75,7 +75,7 @@ STRAYS = {
 @pytest.mark.parametrize("name", STRAYS)
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("kind", ["plain", "tls"])
-def test_what_follows_a_response_is_not_taken_for_the_next_orders(
+def test_bytes_after_a_response_are_not_read_as_the_next_orders(
     request: pytest.FixtureRequest, name: str, late: bool, kind: str
 ) -> None:
     raw: RawGateway = request.getfixturevalue("raw" if kind == "plain" else "raw_tls")
@@ -123,7 +123,7 @@ def test_informational_responses_come_before_the_one_that_counts(raw: RawGateway
     assert raw.connections == 1
 
 
-def test_a_response_after_the_timeout_is_nobodys(raw: RawGateway) -> None:
+def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> None:
     given_up = threading.Event()
     sent: list[int] = []
 
@@ -167,7 +167,7 @@ CALLS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
+def test_an_order_uses_a_connection_that_is_known_to_work(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
@@ -227,7 +227,7 @@ def test_encodings_that_are_refused(
             client.request("POST", "/x")
 
 
-def test_gzip_is_asked_for(raw: RawGateway) -> None:
+def test_requests_accept_gzip(raw: RawGateway) -> None:
     raw.script(encoded(gzip.compress(b'{"x":1}'), "gzip"))
     with Client(raw.base_url) as client:
         assert client.request("GET", "/x") == {"x": 1}
@@ -246,7 +246,7 @@ def over(handler: Handler, **options: Any) -> Client:
     return Client("http://gateway.test/v1/api", transport=httpx.MockTransport(handler), **options)
 
 
-def test_calls_go_through_a_transport_of_ones_own() -> None:
+def test_calls_use_a_custom_transport() -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -282,7 +282,7 @@ def test_calls_go_through_a_transport_of_ones_own() -> None:
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_what_a_transport_raises(
+def test_errors_of_a_custom_transport(
     error: Exception, read: type[Exception], order: type[Exception]
 ) -> None:
     def handler(request: httpx.Request) -> httpx.Response:

@@ -217,7 +217,7 @@ def unanswered(client: Client, path: str, body: object) -> OutcomeUnknown:
 
 
 @pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
-def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
+def test_an_order_without_a_response_is_an_unknown_outcome(raw: RawGateway, name: str) -> None:
     raw.script(good, FAULTS[name][0], good)
     with Client(raw.base_url, timeout=60, retries=5) as patient:
         patient.request("GET", "/iserver/accounts")  # the prerequisite
@@ -238,7 +238,7 @@ def test_a_tickle_may_be_repeated(raw: RawGateway) -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_the_stray_chunk_after_204_is_not_read_as_an_answer(raw: RawGateway, status: str) -> None:
+def test_the_stray_chunk_after_204_is_not_read_as_a_response(raw: RawGateway, status: str) -> None:
     def stray(request: RawRequest, peer: Peer) -> None:
         peer.send(f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
         peer.silence()
@@ -262,7 +262,7 @@ def test_connections_are_kept_between_calls(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: RawGateway) -> None:
+def test_a_connection_that_the_gateway_closed_is_replaced(raw: RawGateway) -> None:
     def bye(request: RawRequest, peer: Peer) -> None:
         peer.json(GOOD)
         peer.sock.close()
@@ -278,7 +278,7 @@ def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: RawGate
     assert raw.connections == 2
 
 
-def test_answers_in_many_small_chunks(raw: RawGateway) -> None:
+def test_responses_in_many_small_chunks(raw: RawGateway) -> None:
     def chunks(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for at in range(len(GOOD)):
@@ -299,7 +299,7 @@ def test_gzip_is_decoded_where_the_header_says_so(raw: RawGateway) -> None:
         assert len(client.accounts()) == 1
 
 
-def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
+def test_a_large_response_within_the_limit(raw: RawGateway) -> None:
     body = b"[" + b",".join([b'{"accountId":"DU1","desc":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"
     raw.script(lambda request, peer: peer.json(body))
     with Client(raw.base_url) as client:

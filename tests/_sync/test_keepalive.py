@@ -38,7 +38,7 @@ def test_it_tickles_until_its_context_ends(gateway: SimulatedGateway) -> None:
             raise AssertionError("the keepalive still sends tickles")
 
 
-def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
+def test_each_change_is_reported_once(gateway: SimulatedGateway) -> None:
     told: list[str] = []
     with Client(gateway.base_url) as client:
         with client.keepalive(
@@ -142,7 +142,9 @@ def test_it_does_not_keep_the_client_alive(gateway: SimulatedGateway, interval: 
 
 
 @pytest.mark.parametrize("name", ["on_lost", "on_restored"])
-def test_a_callback_that_is_none_is_refused_at_once(gateway: SimulatedGateway, name: str) -> None:
+def test_a_callback_that_is_not_a_function_is_refused_at_once(
+    gateway: SimulatedGateway, name: str
+) -> None:
     with Client(gateway.base_url) as client:
         with pytest.raises(InvalidRequest, match=f"{name} must be a function, not 'print'"):
             client.keepalive(**{name: "print"})  # type: ignore[arg-type]

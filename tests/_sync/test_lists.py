@@ -89,7 +89,7 @@ def test_the_typed_operations_do_so_too_and_raw_calls_show_the_wire(
         assert asked[-2:] == [{"filters": "filled", "accountId": ACCOUNT}] * 2
 
 
-def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> None:
+def test_a_list_that_is_dropped_is_started_again(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         buy(client, "249")
         orders = client.api.orders
@@ -99,7 +99,7 @@ def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> No
         assert gateway.count("GET", ORDERS) == 2
 
 
-def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
+def test_an_account_without_orders_has_an_empty_list(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         assert client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 2
@@ -111,7 +111,7 @@ def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
         assert gateway.count("POST", "/iserver/auth/status") == 1
 
 
-def test_a_new_login_starts_the_lists_anew(gateway: SimulatedGateway) -> None:
+def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         buy(client, "249")
         assert len(client.open_orders()) == 1
@@ -142,7 +142,7 @@ def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(client.open_orders()) == 1
 
 
-def test_a_session_that_is_established_later_starts_the_lists_anew(
+def test_a_session_that_is_established_later_starts_the_lists_again(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url) as client:
@@ -159,7 +159,7 @@ def test_a_session_that_is_established_later_starts_the_lists_anew(
         assert gateway.count("GET", ORDERS) == before + 2
 
 
-def test_asking_again_waits_for_its_turn(
+def test_the_second_request_of_a_list_waits_for_its_slot(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, f"GET {ORDERS}", (limits.Limit(1, 0.1),))
@@ -170,7 +170,7 @@ def test_asking_again_waits_for_its_turn(
         assert time.monotonic() - began > 0.1
 
 
-def test_what_may_not_be_asked_again_soon_is_an_error(
+def test_a_second_request_that_exceeds_max_wait_is_an_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (ORDERS, TRADES):

@@ -67,7 +67,7 @@ def orders_sent(raw: RawGateway) -> int:
     [b'[{"order_id":"12', b"", b"<html>proxy", b"7", b"[]", b"[null]", b"{}"],
     ids=repr,
 )
-def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes) -> None:
+def test_an_order_whose_response_cannot_be_read(raw: RawGateway, body: bytes) -> None:
     raw.script(answers(says(body)))
     with Client(raw.base_url, retries=5) as client:
         with pytest.raises(OutcomeUnknown, match="look for the order before") as caught:
@@ -80,7 +80,7 @@ def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes) -> N
     assert orders_sent(raw) == 1
 
 
-def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
+def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
     raw.script(answers(says(b"x" * 2000)))
     with Client(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
@@ -90,7 +90,7 @@ def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
     assert orders_sent(raw) == 1
 
 
-def test_what_refuses_an_order_stays_what_it_is(raw: RawGateway) -> None:
+def test_the_refusal_of_an_order_keeps_its_error(raw: RawGateway) -> None:
     refusals: list[tuple[bytes, str, type[Exception]]] = [
         (b'{"error":"no"}', "200 OK", Refused),
         (b'{"error":"Invalid order price fields"}', "500 Oops", UpstreamError),
@@ -105,7 +105,7 @@ def test_what_refuses_an_order_stays_what_it_is(raw: RawGateway) -> None:
     assert orders_sent(raw) == len(refusals)
 
 
-def test_a_failure_that_says_nothing_names_the_order(gateway: SimulatedGateway) -> None:
+def test_a_failure_without_an_outcome_names_the_order(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         gateway.faults.fail_next("/orders", status=500, body=b"")
         with pytest.raises(OutcomeUnknown) as caught:
@@ -118,7 +118,7 @@ def test_a_failure_that_says_nothing_names_the_order(gateway: SimulatedGateway) 
         assert client.session.state is SessionState.ESTABLISHED
 
 
-def test_no_drift_loses_the_answer_of_an_order(
+def test_drift_never_loses_the_response_to_an_order(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: Drift) -> None:
@@ -135,7 +135,7 @@ def test_no_drift_loses_the_answer_of_an_order(
     assert "on_drift failed" in caplog.text
 
 
-def test_a_warning_that_is_an_error_loses_it_neither(
+def test_a_drift_warning_raised_as_an_error_does_not_lose_the_response(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     raw.script(answers(says(DRIFTED), says(MISFIT)))
@@ -149,7 +149,7 @@ def test_a_warning_that_is_an_error_loses_it_neither(
                 client.request("GET", "/x", type=OrderStatus)
 
 
-def test_the_answer_to_a_question_that_is_lost_names_the_order(raw: RawGateway) -> None:
+def test_a_lost_response_to_a_reply_names_the_order(raw: RawGateway) -> None:
     again = QUESTION.replace(b"q1", b"q2")
     raw.script(answers(says(QUESTION), says(again), lambda _, peer: peer.reset()))
     with Client(raw.base_url) as client:
@@ -165,7 +165,7 @@ def test_the_answer_to_a_question_that_is_lost_names_the_order(raw: RawGateway) 
     assert orders_sent(raw) == 3
 
 
-def test_a_type_that_is_none_sends_nothing(raw: RawGateway) -> None:
+def test_with_an_invalid_type_nothing_is_sent(raw: RawGateway) -> None:
     nothing: Any = "x"
     with Client(raw.base_url) as client:
         with pytest.raises(InvalidRequest, match="type cannot be 'x'"):

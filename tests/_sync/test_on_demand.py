@@ -36,7 +36,9 @@ TICKET = OrderTicket(
 
 
 @pytest.mark.parametrize(("when", "placed"), [("before", 0), ("during", 1), ("after", 1)])
-def test_an_order_whose_answer_is_lost(gateway: SimulatedGateway, when: When, placed: int) -> None:
+def test_an_order_whose_response_is_lost(
+    gateway: SimulatedGateway, when: When, placed: int
+) -> None:
     with Client(gateway.base_url, retries=3) as client:
         client.api.accounts.get_brokerage_accounts()
         before = len(gateway.orders)
@@ -47,7 +49,7 @@ def test_an_order_whose_answer_is_lost(gateway: SimulatedGateway, when: When, pl
         assert len(gateway.orders) - before == placed
 
 
-def test_silence_is_a_time_out(gateway: SimulatedGateway) -> None:
+def test_silence_is_a_timeout(gateway: SimulatedGateway) -> None:
     met: list[HttpError] = []
     with Client(gateway.base_url, timeout=60) as client:
         moments: list[When] = ["before", "during", "after"]

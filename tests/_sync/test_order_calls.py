@@ -130,14 +130,14 @@ def test_an_order_that_was_not_looked_at_is_sent_once_more(
 
 
 @pytest.mark.parametrize("call", [cancel, cancel_raw])
-def test_so_is_a_cancel(raw: RawGateway, call: Any) -> None:
+def test_a_cancel_that_was_not_looked_at_is_sent_once_more(raw: RawGateway, call: Any) -> None:
     serve(raw, asking(), says(CANCELLED))
     with Client(raw.base_url, retries=0) as client:
         assert call(client)
     assert sent(raw) == ["DELETE", "accounts", "DELETE"]
 
 
-def test_never_a_third_time(raw: RawGateway) -> None:
+def test_an_order_is_never_sent_a_third_time(raw: RawGateway) -> None:
     serve(raw, asking(), asking(), says(PLACED))
     with Client(raw.base_url, retries=5) as client:
         with pytest.raises(UpstreamError) as caught:
@@ -148,7 +148,7 @@ def test_never_a_third_time(raw: RawGateway) -> None:
     assert sent(raw)[4:] == ["accounts", "POST"]
 
 
-def test_what_comes_of_the_second_one_is_final(raw: RawGateway) -> None:
+def test_the_result_of_the_second_order_request_is_final(raw: RawGateway) -> None:
     serve(raw, asking(), lambda _, peer: peer.reset(), says(PLACED))
     with Client(raw.base_url, retries=5) as client:
         with pytest.raises(OutcomeUnknown) as caught:
@@ -207,7 +207,7 @@ def test_such_a_response_resets_the_prerequisites_on_any_call(raw: RawGateway) -
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_a_read_is_made_again(raw: RawGateway, status: int) -> None:
+def test_a_read_is_retried(raw: RawGateway, status: int) -> None:
     serve(raw, asking(status=status), says(b'["x"]'), asking(status=status))
     with Client(raw.base_url, retries=1) as client:
         assert client.request("GET", "/iserver/account/trades") == ["x"]
@@ -325,7 +325,7 @@ def resets_after(over: threading.Event) -> Script:
     return script
 
 
-def test_nor_does_its_second_send(raw: RawGateway) -> None:
+def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
     """Its own query of the accounts gets a response while another one hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
@@ -378,7 +378,7 @@ def test_a_reply_that_is_refused_for_the_orders_sake_is_not(raw: RawGateway) -> 
             reply(client)
 
 
-def test_a_reply_that_was_never_sent_is_what_it_is(raw: RawGateway) -> None:
+def test_a_reply_that_was_never_sent_keeps_its_error(raw: RawGateway) -> None:
     with Client("http://127.0.0.1:9/v1/api") as client:
         with pytest.raises(BezantError) as caught:
             reply(client)

@@ -109,7 +109,7 @@ def place_oddly_spelled(client: Client) -> Any:
 
 
 @pytest.mark.parametrize("second", [place, modify, place_raw, place_by_ticket, place_oddly_spelled])
-def test_a_second_order_waits_until_the_question_is_answered(desk: Desk, second: Any) -> None:
+def test_a_second_order_waits_for_the_reply_to_the_question(desk: Desk, second: Any) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED))
     with Client(desk.raw.base_url) as client, Client(desk.raw.base_url) as other:
         place(client)
@@ -159,7 +159,7 @@ def test_after_max_wait_the_error_names_the_question(desk: Desk, second: Any) ->
     assert len(desk.came) == 3
 
 
-def test_who_asked_the_question_does_not_wait_for_itself(desk: Desk) -> None:
+def test_the_caller_with_the_open_question_does_not_wait_for_itself(desk: Desk) -> None:
     desk.then(says(question("q1")))
     with Client(desk.raw.base_url, max_wait=60) as client:
         place(client)
@@ -192,7 +192,7 @@ def test_the_error_for_an_order_without_a_response(desk: Desk) -> None:
             result(first)
 
 
-def test_what_does_not_wait(desk: Desk) -> None:
+def test_calls_that_do_not_wait_for_a_turn(desk: Desk) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED), says(PLACED), says(PLACED))
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         place(client)
@@ -237,7 +237,9 @@ NO = says(b'{"error":"Order not confirmed "}')
         ([says(b'{"order_id":"7"}')], 1, True),
     ],
 )
-def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int, yes: bool) -> None:
+def test_responses_that_end_a_turn(
+    desk: Desk, scripts: list[Script], tickets: int, yes: bool
+) -> None:
     desk.then(*scripts)
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         swallow(lambda: place(client, "DU1", *[f"n{each}" for each in range(tickets)]))
@@ -266,7 +268,9 @@ def swallow(call: Any) -> None:
         ([says(question("q1")), says(b'{"error":"Please query /accounts first"}')], 1, "'q1'"),
     ],
 )
-def test_what_does_not_end_it(desk: Desk, scripts: list[Script], tickets: int, why: str) -> None:
+def test_responses_that_do_not_end_a_turn(
+    desk: Desk, scripts: list[Script], tickets: int, why: str
+) -> None:
     desk.then(*scripts)
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         place(client, "DU1", *[f"n{each}" for each in range(tickets)])

@@ -228,7 +228,7 @@ def test_refusals(gateway: SimulatedGateway) -> None:
     assert len(gateway.orders) == 1
 
 
-def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
+def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         ready(client)
         with WsClient.connect(client) as ws:

@@ -121,7 +121,7 @@ def test_a_penalty_holds_for_all_spellings_of_loopback(
     assert len(raw.requests) == 1
 
 
-def test_waiting_for_a_turn_is_outside_the_time_out(
+def test_waiting_for_a_slot_does_not_count_for_the_timeout(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw.script(good)
@@ -174,7 +174,7 @@ def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawGateway
     assert len(held) == 5
 
 
-def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+def test_a_cancel_and_a_tickle_pass_an_order_without_a_response(raw: RawGateway) -> None:
     held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
@@ -228,7 +228,7 @@ def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> None:
             assert caught.value.retry_after < 5.1  # calls that gave up left the queue
 
 
-def test_what_fails_in_passing_is_made_again(raw: RawGateway) -> None:
+def test_a_transient_failure_is_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     with Client(raw.base_url, retries=2) as client:
         accounts = client.accounts()
@@ -261,7 +261,7 @@ def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
         assert time.monotonic() - started < 10  # all of them take longer
 
 
-def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
+def test_a_call_with_side_effects_is_never_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     with Client(raw.base_url, retries=5) as client:
         for _ in range(2):
@@ -271,7 +271,7 @@ def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
-def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None:
+def test_a_raw_call_is_retried_like_its_method(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good, unavailable)
     with Client(raw.base_url, retries=2) as client:
         client.request("POST", "/iserver/contract/rules", json={})
@@ -317,7 +317,7 @@ def test_an_error_without_retries_is_the_first_one(raw: RawGateway, kind: Any) -
     assert len(raw.requests) == 1
 
 
-def test_the_accounts_are_asked_for_before_orders_and_snapshots(
+def test_the_accounts_are_queried_before_orders_and_snapshots(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url) as client:
@@ -358,7 +358,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
         Client(**arguments)
 
 
-def test_a_request_counts_from_its_answer_where_that_is_late(
+def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request may have waited for its connection, so it may have arrived that late."""

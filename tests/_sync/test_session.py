@@ -114,7 +114,7 @@ def test_waiting_until_it_is_ready(gateway: SimulatedGateway) -> None:
         assert result(waiting).ready
 
 
-def test_waiting_ends_with_what_is_wrong(gateway: SimulatedGateway) -> None:
+def test_waiting_ends_with_the_error_of_the_session(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         gateway.unestablish()
         started = time.monotonic()
@@ -181,7 +181,7 @@ def test_a_gateway_without_flags_in_its_tickle(raw: RawGateway) -> None:
         assert client.session.initialize().ready
 
 
-def test_nobody_logged_in_is_not_a_reason_to_open(gateway: SimulatedGateway) -> None:
+def test_without_a_login_the_session_is_not_opened(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         gateway.logout()
         with pytest.raises(NotAuthenticated):
@@ -291,7 +291,7 @@ def test_only_true_ends_another_session(gateway: SimulatedGateway, compete: Any)
 
 
 @pytest.mark.parametrize("region", ["mars", None, [], 10**5000], ids=["mars", "None", "[]", "int"])
-def test_a_region_that_is_none(gateway: SimulatedGateway, region: Any) -> None:
+def test_a_region_that_does_not_exist(gateway: SimulatedGateway, region: Any) -> None:
     with Client(gateway.base_url) as client:
         with pytest.raises(InvalidRequest, match="region must be one of america, europe, asia"):
             client.session.daily_end(region)

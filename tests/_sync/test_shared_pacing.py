@@ -170,6 +170,6 @@ def test_a_file_that_is_something_else(raw: RawGateway, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "file:", "redis:", "sqlite:x", "postgres://x", 3, b"file:x"])
-def test_what_is_no_store_is_refused(wrong: Any) -> None:
+def test_an_invalid_store_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"redis://HOST"):
         Client("http://127.0.0.1:1", pacing=wrong)

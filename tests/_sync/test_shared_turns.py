@@ -77,7 +77,7 @@ def reply(client: Client, *, yes: bool = True) -> Any:
 
 
 @pytest.mark.parametrize("foreign", [False, True])
-def test_another_process_waits_until_the_question_is_answered(
+def test_another_process_waits_for_the_reply_to_the_question(
     raw: RawGateway, other: RawGateway, store: str, foreign: bool
 ) -> None:
     serve(raw, says(QUESTION))

@@ -136,7 +136,7 @@ def collect_rest(ws: WsClient) -> list[Message]:
     return found
 
 
-def test_a_cancelled_subscription_sends_no_more(gateway: SimulatedGateway) -> None:
+def test_a_cancelled_subscription_receives_nothing(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         with WsClient.connect(client) as ws:
             with ws.subscribe_market_data(265598) as quotes:
@@ -255,7 +255,7 @@ def test_bytes_that_are_not_websocket(raw: RawGateway) -> None:
             assert ws.next_message() is None
 
 
-def test_ping_is_answered_and_not_delivered(raw: RawGateway) -> None:
+def test_ping_gets_a_pong_and_is_not_delivered(raw: RawGateway) -> None:
     pongs: list[bytes] = []
 
     def ping(peer: Peer) -> None:
@@ -316,7 +316,7 @@ def test_the_gateway_must_be_logged_in(gateway: SimulatedGateway) -> None:
     assert gateway.ws_connections == []
 
 
-def test_what_the_handshake_carries(raw: RawGateway) -> None:
+def test_headers_of_the_handshake(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     with Client(raw.base_url, user_agent="my-bot/0.1") as client:
         with WsClient.connect(client):
@@ -349,7 +349,7 @@ def test_the_session_is_sent_where_the_gateway_asks_for_it(raw: RawGateway) -> N
     assert heard == [b'{"session":"s3cret"}']
 
 
-def test_waiting_for_a_message_has_a_time_out(raw: RawGateway) -> None:
+def test_waiting_for_a_message_has_a_timeout(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     with Client(raw.base_url) as client:
         with WsClient.connect(client) as ws:
@@ -364,7 +364,7 @@ def test_waiting_for_a_message_has_a_time_out(raw: RawGateway) -> None:
                 ws.next_message(timeout=-1)
 
 
-def test_closing_wakes_whoever_waits(gateway: SimulatedGateway) -> None:
+def test_closing_wakes_a_waiting_reader(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         ws = WsClient.connect(client)
         waiting = later(lambda: collect_rest(ws))
@@ -448,7 +448,7 @@ def test_a_gateway_that_falls_silent_is_noticed(raw: RawGateway) -> None:
             assert ws.next_message() is None
 
 
-def test_the_sign_of_life_is_sent_while_nobody_reads(gateway: SimulatedGateway) -> None:
+def test_the_stream_sends_tic_while_nobody_reads(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         with stream(client, Timing(tic_interval=0.03)):
             connection = gateway.ws_connections[0]

@@ -128,7 +128,7 @@ def test_every_loss_is_followed_by_a_gap_and_a_new_connection(raw: RawGateway, l
     assert [each.target for each in raw.requests].count("/v1/api/tickle") == 2
 
 
-def test_what_is_wanted_is_asked_for_in_the_original_order(
+def test_subscriptions_are_renewed_in_their_original_order(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url) as client:
@@ -183,7 +183,7 @@ def test_a_slow_reader_gets_the_newest_quote_and_every_order(raw: RawGateway) ->
     assert orders == list(range(300))
 
 
-def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
+def test_messages_that_exceed_the_buffer_are_counted(raw: RawGateway) -> None:
     def flood(peer: Peer) -> None:
         for number in range(100):
             peer.frame(order(number))
@@ -199,7 +199,7 @@ def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
     assert (gap.topic, gap.count) == ("sor", 90)
 
 
-def test_a_lost_login_is_told_once_and_ends_with_the_next_one(
+def test_a_lost_login_is_reported_once_and_ends_with_the_next_one(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url, pacing=False) as client:
@@ -297,7 +297,7 @@ def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
             list(ws.orders)
 
 
-def test_waiting_for_a_change_has_a_time_out(raw: RawGateway) -> None:
+def test_waiting_for_a_change_has_a_timeout(raw: RawGateway) -> None:
     raw.script(tickle, socket_that())
     with Client(raw.base_url) as client:
         with WsClient.connect(client) as ws:

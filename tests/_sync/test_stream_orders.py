@@ -187,7 +187,7 @@ AFTER: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize("after", AFTER)
-def test_what_happened_meanwhile_is_asked_for(raw: RawGateway, after: str) -> None:
+def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
     orders.listed = [row(1), row(2), row(3), row(4)]  # for a machine that is slow

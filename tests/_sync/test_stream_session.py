@@ -64,7 +64,7 @@ def read_until(ws: WsClient, kind: type[Message]) -> list[Message]:
     return found
 
 
-def test_answers_to_tic_keep_a_stream_alive_and_are_no_messages(
+def test_responses_to_tic_keep_a_stream_alive_and_are_not_delivered(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

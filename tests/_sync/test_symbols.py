@@ -123,14 +123,14 @@ def test_a_failed_lookup_is_shared_and_not_remembered(
         assert cache.conid_for("X") == 1
 
 
-def test_what_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None:
+def test_an_object_that_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None:
     for client in (None, gateway.base_url, gateway):
         with pytest.raises(InvalidRequest, match="client must be"):
             SymbolCache(client)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("symbols", [None, 265598, 1.5, "AAPL"])
-def test_what_is_no_list_of_symbols_is_refused(gateway: SimulatedGateway, symbols: Any) -> None:
+def test_an_invalid_list_of_symbols_is_refused(gateway: SimulatedGateway, symbols: Any) -> None:
     with Client(gateway.base_url) as client:
         with pytest.raises(InvalidRequest, match="symbols must be a list"):
             SymbolCache(client).conids_for(symbols)
@@ -138,7 +138,7 @@ def test_what_is_no_list_of_symbols_is_refused(gateway: SimulatedGateway, symbol
 
 
 @pytest.mark.parametrize("symbol", ["", " ", "A,B", None, 5, "x" * 50, "A\x00B"])
-def test_what_cannot_be_a_symbol(gateway: SimulatedGateway, symbol: Any) -> None:
+def test_values_that_are_no_symbols(gateway: SimulatedGateway, symbol: Any) -> None:
     with Client(gateway.base_url) as client:
         with pytest.raises(InvalidRequest):
             SymbolCache(client).conid_for(symbol)

@@ -101,7 +101,7 @@ def test_a_closed_brokerage_session_needs_no_browser(raw: RawGateway, connected:
     assert gateway.opened == [False]
 
 
-def test_brokerage_calls_tell_that_it_is_closed(raw: RawGateway) -> None:
+def test_brokerage_calls_report_the_closed_brokerage_session(raw: RawGateway) -> None:
     gateway = Gateway(raw, READY)
     with Client(raw.base_url) as client:
         changes = heard(client)
@@ -169,7 +169,7 @@ def test_a_refusal_for_want_of_compete_says_so_at_once(raw: RawGateway) -> None:
     assert gateway.opened == [False, True]
 
 
-def test_another_session_is_told_at_once(gateway: SimulatedGateway) -> None:
+def test_a_competing_session_is_reported_at_once(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         gateway.compete()
         with pytest.raises(CompetingSession, match="compete=True") as caught:
@@ -181,7 +181,7 @@ def test_another_session_is_told_at_once(gateway: SimulatedGateway) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"passed": True}, {"passed": False, "fail": "broken"}, []])
-def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: object) -> None:
+def test_a_session_that_cannot_be_opened_needs_a_login(raw: RawGateway, answer: object) -> None:
     gateway = Gateway(raw, CLOSED)
     gateway.opens = lambda compete: answer  # type: ignore[method-assign]
     with Client(raw.base_url) as client:
@@ -251,7 +251,7 @@ def test_an_unknown_outcome_stays_one(raw: RawGateway) -> None:
         assert client.session.state is SessionState.CLOSED
 
 
-def test_a_session_that_is_never_established_is_opened_anew(raw: RawGateway) -> None:
+def test_a_session_that_is_never_established_is_opened_again(raw: RawGateway) -> None:
     gateway = Gateway(raw, STUCK)
     with Client(raw.base_url) as client:
         with pytest.raises(NotEstablished, match="not established yet"):
@@ -262,7 +262,7 @@ def test_a_session_that_is_never_established_is_opened_anew(raw: RawGateway) -> 
     assert gateway.opened == [False]
 
 
-def test_the_keepalive_tells_which_one_is_lost(gateway: SimulatedGateway) -> None:
+def test_the_keepalive_reports_which_session_is_lost(gateway: SimulatedGateway) -> None:
     told: list[tuple[str, bool]] = []
 
     def lost(error: BezantError) -> None:

@@ -90,7 +90,7 @@ def test_debug_logs_do_not_quote_a_header_that_cannot_be_read(
     assert TOKEN not in caplog.text
 
 
-def test_httpcore_without_us_logs_as_ever(
+def test_httpcore_without_bezant_logs_as_usual(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -193,7 +193,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=["headers", "line"])
-def test_a_handshakes_answer_is_bounded(raw: RawGateway, answer: bytes) -> None:
+def test_the_size_of_a_handshakes_response_is_limited(raw: RawGateway, answer: bytes) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(answer)
         peer.silence()
@@ -215,7 +215,7 @@ def long_message(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("send", [long_frame, long_message])
-def test_a_message_beyond_all_measure_ends_the_connection(
+def test_a_message_over_the_size_limit_ends_the_connection(
     raw: RawGateway, send: Callable[[Peer], None]
 ) -> None:
     raw.script(tickle, opens(lambda peer: peer.frame(SYSTEM), send))
@@ -239,7 +239,7 @@ def test_a_long_message_in_many_parts_comes_whole(raw: RawGateway) -> None:
     assert message.payload == {"topic": "x" * 5001}
 
 
-def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
+def test_a_command_that_would_end_every_connection_is_refused_at_once(
     gateway: SimulatedGateway,
 ) -> None:
     keys = [f"Key{number}" for number in range(9000)]
@@ -280,7 +280,7 @@ def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: str) -> 
         assert ws._stream_worker.state.subscribed == []
 
 
-def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:
+def test_a_field_is_requested_by_its_name(gateway: SimulatedGateway) -> None:
     key: Any = []
     with Client(gateway.base_url) as client, WsClient.connect(client) as ws:
         quote = ws.quote(265598)

@@ -93,7 +93,7 @@ def ignore(_: Drift) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.operation.name)
-def test_any_answer_to_any_operation(endpoint: Any) -> None:
+def test_any_response_to_any_operation(endpoint: Any) -> None:
     type_ = answer_of(endpoint)
     operation = endpoint.operation
 

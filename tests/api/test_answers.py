@@ -142,7 +142,7 @@ def test_there_are_182_examples() -> None:
 
 
 @pytest.mark.parametrize(("call", "response"), [each for each in RECORDINGS if each.values[0]])
-def test_a_recorded_answer(call: str, response: Any) -> None:
+def test_a_recorded_response(call: str, response: Any) -> None:
     check(call, response["Body"] if response["Body"] is not None else "", response["StatusCode"])
 
 

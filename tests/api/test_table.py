@@ -114,7 +114,7 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
 
 
 @each_endpoint
-def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
+def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
     documentation = (
         inspect.getdoc(getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))) or ""
     )
@@ -186,7 +186,7 @@ def test_a_raw_call_keeps_its_host_and_shape() -> None:
     assert (signed.effect, signed.root) == ("none", False)
 
 
-def test_what_has_an_effect_is_never_sent_twice() -> None:
+def test_operations_with_side_effects_are_not_idempotent() -> None:
     effective = ("place", "submit", "create", "cancel", "modify", "delete", "confirm", "transfer")
     for each in ENDPOINTS:
         if name_of(each).split("_")[0] in effective:

@@ -47,7 +47,7 @@ def test_percentile(percent: float, expected: int) -> None:
     assert percentile(list(range(100, 0, -1)), percent) == expected
 
 
-def test_everybody_has_a_turn_in_each_round() -> None:
+def test_each_measure_runs_once_per_round() -> None:
     turns: list[str] = []
 
     def measure(name: str) -> Callable[[], float]:

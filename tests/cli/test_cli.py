@@ -200,7 +200,7 @@ def test_the_demo_tours_a_given_gateway_and_changes_nothing_there(
         time.sleep(0.01)
 
 
-def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
+def test_steps_that_cannot_work_are_shown_and_the_tour_continues(
     gateway: SimulatedGateway,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -234,7 +234,7 @@ def test_an_account_that_the_login_does_not_see_is_named(
 @pytest.mark.parametrize(
     ("path", "status", "code"), [("/ws", 503, 1), ("/iserver/auth/status", 404, 1)]
 )
-def test_what_ends_the_tour_has_an_exit_code(
+def test_errors_that_end_the_tour_have_an_exit_status(
     path: str,
     status: int,
     code: int,
@@ -303,7 +303,7 @@ def test_health_for_other_programs(
     assert (code, said["gateway"], said["ready"]) == (1, "localhost:5000", False)
 
 
-def test_health_where_nobody_reads_it(gateway: SimulatedGateway) -> None:
+def test_health_without_a_standard_output(gateway: SimulatedGateway) -> None:
     done = run(f"""
 import sys
 from bezant.__main__ import main
@@ -346,7 +346,7 @@ def test_health_prints_the_flags_of_a_session_that_cannot_be_used(
     one_line(shown.err)
 
 
-def test_health_tells_a_closed_brokerage_session_from_a_lost_login(
+def test_health_distinguishes_a_closed_brokerage_session_from_a_lost_login(
     gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["health", "--gateway", gateway.base_url]

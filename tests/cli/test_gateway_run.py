@@ -57,7 +57,7 @@ def port() -> int:
         return number
 
 
-def test_what_is_no_gateway_is_refused(
+def test_a_folder_without_a_gateway_is_refused(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["gateway", "run", "--home", str(tmp_path)]) == 1
@@ -116,7 +116,7 @@ def test_a_port_in_use_is_refused(
     assert f"cannot listen on port {port}" in capsys.readouterr().err
 
 
-def test_what_fails_is_told(
+def test_a_failed_step_is_an_error(
     tools: Path, home: Path, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program(tools, "java", "echo 'version \"17\"'")
@@ -129,7 +129,7 @@ def test_what_fails_is_told(
     assert "cannot write the gateway's files to" in capsys.readouterr().err
 
 
-def test_a_gateway_that_ends_at_once_is_told(
+def test_a_gateway_that_ends_at_once_is_an_error(
     tools: Path,
     home: Path,
     port: int,
@@ -193,7 +193,7 @@ def refused(folder: Path, match: str) -> None:
 
 
 @pytest.mark.usefixtures("keytool")
-def test_files_are_made_anew_for_each_start(tmp_path: Path) -> None:
+def test_files_are_written_again_at_each_start(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "data"
     files = _gateway_files.Files(folder)
     files.write(5000, REMOTE)
@@ -269,7 +269,7 @@ def test_files_that_were_changed_since_are_not_replaced(tmp_path: Path, name: st
 
 @pytest.mark.usefixtures("keytool")
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files":[]}', '{"files":{"x":5}}', "\xff"])
-def test_an_unreadable_manifest_is_told(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_manifest_is_an_error(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "data"
     _gateway_files.Files(folder).write(5000, REMOTE)
     (folder / "bezant-files.json").write_bytes(text.encode("latin-1"))

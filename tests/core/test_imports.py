@@ -65,7 +65,7 @@ def test_there_is_a_core() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_no_module_of_the_core_names_what_waits_or_sends(file: Path) -> None:
+def test_no_core_module_imports_io_or_waiting(file: Path) -> None:
     assert not imported(file) & set(BANNED)
 
 

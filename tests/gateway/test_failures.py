@@ -50,7 +50,7 @@ async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
         assert (await client.health()).ready
 
 
-async def test_an_upstream_that_closes_without_an_answer(gateway: Chain, twin: Twin) -> None:
+async def test_an_upstream_that_closes_without_a_response(gateway: Chain, twin: Twin) -> None:
     def close(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/iserver/accounts"):
             peer.json(b"{}")
@@ -168,7 +168,7 @@ async def test_an_order_that_is_too_late_is_sent_once(gateway: Chain, twin: Twin
         assert [each.body for each in upstream.sent(orders)] == [b'{"orders":[{"cOID":"a1"}]}']
 
 
-async def test_reads_are_made_again(gateway: Chain, twin: Twin) -> None:
+async def test_reads_are_retried(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, retries=2) as client:
         gateway.faults.fail_next("/portfolio/accounts", status=503, times=2)
         assert await client.accounts()
@@ -179,7 +179,7 @@ async def test_reads_are_made_again(gateway: Chain, twin: Twin) -> None:
         assert gateway.count("POST", "/iserver/account/DU1/orders") == 1
 
 
-async def test_pieces_gzip_and_long_answers(gateway: Chain, twin: Twin) -> None:
+async def test_pieces_gzip_and_long_responses(gateway: Chain, twin: Twin) -> None:
     rows = b"[" + b",".join(b'{"id":"DU%d"}' % each for each in range(60_000)) + b"]"
     packed = gzip.compress(rows)
     sizes = deque([1, 2, 3, 5, 8, 13, 21, 1000, 70_000])
@@ -222,7 +222,7 @@ async def test_pieces_gzip_and_long_answers(gateway: Chain, twin: Twin) -> None:
         ("429 Too Many Requests", "Retry-After: 7", b"", bezant.RateLimited),
     ],
 )
-async def test_what_answers_mean(
+async def test_errors_for_upstream_responses(
     gateway: Chain, twin: Twin, status: str, head: str, body: bytes, kind: type[Exception]
 ) -> None:
     headers = (head,) if head else ()

@@ -34,7 +34,7 @@ def gateway(chain: Chain, _no_threads_left: None) -> Chain:
 
 
 @pytest.mark.parametrize(("when", "placed"), [("before", 0), ("during", 1), ("after", 1)])
-async def test_an_order_whose_answer_is_lost(
+async def test_an_order_whose_response_is_lost(
     gateway: Chain, twin: Twin, when: When, placed: int
 ) -> None:
     ticket = OrderTicket(

@@ -108,7 +108,7 @@ async def test_cookies_of_a_client_go_no_further(gateway: Chain, twin: Twin) -> 
     assert "origin" not in handshake
 
 
-async def test_what_reaches_the_upstream(gateway: Chain, twin: Twin) -> None:
+async def test_headers_that_reach_the_upstream(gateway: Chain, twin: Twin) -> None:
     odd = {"q": "a b/ü+&=", "list": ["x", 2]}
     async with twin.client(gateway.base_url, user_agent="my-bot/0.1") as client:
         with pytest.raises(NotFound):
@@ -126,7 +126,7 @@ async def test_what_reaches_the_upstream(gateway: Chain, twin: Twin) -> None:
     assert len(post.body) == 1_000_011
 
 
-async def test_paths_that_the_gateway_answers_itself(gateway: Chain, twin: Twin) -> None:
+async def test_paths_to_which_the_gateway_responds_itself(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url) as client:
         answer = await client.request("POST", "/iserver/reauthenticate")
         assert answer == {"message": "triggered"}

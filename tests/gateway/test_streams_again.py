@@ -18,7 +18,7 @@ from tests.gateway.twins import Twin, until
 APPLE = 265598
 
 
-async def test_what_is_wanted_lives_again_after_each_loss(gateway: Chain, twin: Twin) -> None:
+async def test_subscriptions_are_renewed_after_each_loss(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=0.5) as client:
         async with await twin.connect(client, reconnect=True) as ws:
             await ws.subscribe_market_data(APPLE)

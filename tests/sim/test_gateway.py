@@ -66,7 +66,7 @@ def test_start_after_the_first_is_quick() -> None:
     assert certificate._mint.cache_info().misses == made
 
 
-def test_stop_drops_what_is_open_at_once(
+def test_stop_drops_open_connections_at_once(
     gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
 ) -> None:
     assert api.get("/iserver/auth/status", timeout=60).status_code == 200

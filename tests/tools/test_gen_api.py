@@ -142,7 +142,7 @@ def source(project: Path) -> str:
 # Tests with this project's own files.
 
 
-def test_what_is_committed_is_what_the_document_gives() -> None:
+def test_the_committed_files_are_up_to_date() -> None:
     if not DOCUMENT.exists():
         pytest.skip(f"IBKR's document is not here: {DOCUMENT}")
     result = gen_api.generate(ROOT, DOCUMENT)
@@ -251,7 +251,7 @@ def test_the_digest_notices_a_lost_operation(project: Path) -> None:
     assert run(project, "--check", "nowhere.json") == 1
 
 
-def test_what_the_files_hold(project: Path) -> None:
+def test_content_of_the_generated_files(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
     assert "size: Maybe[Decimal] = UNSET" in models  # the example wins over "integer"
@@ -302,7 +302,7 @@ answer_any = true
 """
 
 
-def test_what_is_known_of_an_operation(project: Path) -> None:
+def test_facts_of_an_operation(project: Path) -> None:
     append(project, ROWS)
     append(project, LIMITS, "limits")
     assert run(project, source(project)) == 1  # a GET cannot cancel
@@ -398,7 +398,7 @@ def test_a_new_operation_has_to_be_placed(
     assert "GET /new (no operation id) is in no group" in capsys.readouterr().err
 
 
-def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_difference_is_printed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(project, source(project))
 
     def edit(it: Any) -> None:
@@ -429,7 +429,7 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
 # Documents with deviations from the standard.
 
 
-def test_a_document_that_was_not_mended() -> None:
+def test_a_document_that_deviates_from_the_standard() -> None:
     raw = {
         "paths": {
             "/a/{thingID}/b/{other}": {
@@ -495,7 +495,7 @@ def test_a_document_that_was_not_mended() -> None:
         ("any", {"bool", "int"}, "any"),
     ],
 )
-def test_what_was_seen_decides(kind: str, seen: set[str], settled: str) -> None:
+def test_evidence_decides_the_type(kind: str, seen: set[str], settled: str) -> None:
     assert reading.settle_kind(shapes.Scalar(kind), seen, "x") == settled
 
 

@@ -218,9 +218,7 @@ async def test_cancellation_while_a_stream_opens(gateway: SimulatedGateway, step
 
 
 @pytest.mark.parametrize("step", range(8))
-async def test_cancellation_while_a_stream_is_in_trouble(
-    gateway: SimulatedGateway, step: int
-) -> None:
+async def test_cancellation_while_a_stream_reconnects(gateway: SimulatedGateway, step: int) -> None:
     timing = Timing(backoff_from=0.005, backoff_to=0.01)
     async with bezant.AsyncClient(gateway.base_url, pacing=False) as client:
 

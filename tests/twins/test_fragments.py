@@ -121,7 +121,7 @@ def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, bo
     assert looked < 5
 
 
-def test_what_has_come_is_kept_until_it_is_taken() -> None:
+def test_received_bytes_are_kept_until_they_are_taken() -> None:
     data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89) + frame(b"last")[:3]
     reader = frames.FrameReader("ws://gateway.test/ws")
     for at in range(0, len(data), 9_000):

@@ -155,7 +155,7 @@ def test_a_fork_waits_for_an_inspection() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_fork_in_the_middle_of_ones_own_inspection() -> None:
+def test_a_fork_during_an_inspection_of_the_same_thread() -> None:
     def build() -> int:
         child = os.fork()
         if not child:
@@ -177,7 +177,7 @@ class Finalised:
         self.found.append(found.number)
 
 
-def test_a_finaliser_in_the_middle_of_an_inspection() -> None:
+def test_a_finaliser_during_an_inspection() -> None:
     Finalised.found.clear()
 
     def build() -> None:

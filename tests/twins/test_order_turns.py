@@ -214,7 +214,7 @@ def test_a_forked_process_begins_with_no_turns() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_who_asked_is_not_kept_alive(raw: RawGateway) -> None:
+def test_a_turn_does_not_keep_its_caller_alive(raw: RawGateway) -> None:
     Exchange(raw)
     with Client(raw.base_url) as client:
         thread = threading.Thread(

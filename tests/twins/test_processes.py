@@ -86,7 +86,7 @@ def test_four_processes_keep_the_session_limit(raw: RawGateway, store: str) -> N
     assert arrivals[-1] - arrivals[0] < 60
 
 
-def test_a_process_that_is_killed_holds_its_places_no_longer_than_its_calls(
+def test_a_killed_process_holds_its_slots_no_longer_than_its_calls(
     raw: RawGateway, store: str
 ) -> None:
     raw.script(*[lambda request, peer: peer.silence()] * 2, lambda request, peer: peer.json(b'"x"'))
@@ -152,7 +152,7 @@ asyncio.run(main())
 """
 
 
-def test_another_process_reads_when_the_question_was_answered(raw: RawGateway, store: str) -> None:
+def test_another_process_reads_after_the_reply_to_the_question(raw: RawGateway, store: str) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/orders"):
             peer.json(b'[{"id":"q1","message":["Really?"]}]')

@@ -62,7 +62,7 @@ def test_symbols_as_ibkr_spells_them(symbol: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", ["", " ", "A,B", "A\x00B", "x" * 41, None, 5], ids=repr)
-def test_what_is_no_symbol_is_refused(symbol: Any) -> None:
+def test_an_invalid_symbol_is_refused(symbol: Any) -> None:
     with pytest.raises(InvalidRequest):
         normalise(symbol)
 

@@ -154,7 +154,7 @@ def test_spellings(field: str, value: object, expected: object, beside: dict[str
         ("moment", "4:15 PM", "datetime", "text"),
     ],
 )
-def test_what_does_not_fit_is_lost_and_reported(
+def test_a_value_that_does_not_fit_is_dropped_and_reported(
     field: str, value: object, expected: str, found: str
 ) -> None:
     result, drifts = decoded({field: value, "whole" if field != "whole" else "text": 5})
@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_lost_and_reported(
     )
 
 
-def test_a_union_that_does_not_fit_is_lost() -> None:
+def test_a_value_that_fits_no_type_of_a_union_is_dropped() -> None:
     result, drifts = decoded({"either": {}, "whole": 1})
     assert (result.either, result.whole, drifts.fields) == (UNSET, 1, ["either"])
 
@@ -191,7 +191,7 @@ def test_one_bad_row_of_a_mapping_leaves_the_others() -> None:
     assert drifts.fields == ["{}", "contracts"]
 
 
-def test_a_row_without_what_it_needs_is_left_out() -> None:
+def test_a_row_without_a_required_field_is_left_out() -> None:
     found, drifts = decoded([{"conid": 1}, {"note": "x"}, {"conid": "2,000"}], list[Needy])
     assert found == [Needy(1), Needy(2000)]
     assert drifts.fields == ["[]"]
@@ -246,7 +246,7 @@ def test_a_giant_whole_number_is_kept() -> None:
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_what_cannot_be_read_is_an_error_that_names_the_call(body: bytes, type_: Any) -> None:
+def test_an_unreadable_response_is_an_error_that_names_the_call(body: bytes, type_: Any) -> None:
     with pytest.raises(DecodeError) as caught:
         decoded(body, type_)
     assert caught.value.operation == "GET /x"

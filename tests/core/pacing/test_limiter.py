@@ -137,7 +137,7 @@ def assert_apart(times: list[float], limit: Limit) -> None:
         assert beyond - first >= limit.seconds - 1e-9
 
 
-def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
+def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
     limiter = RateLimiter()
     now = 0.0
 
@@ -159,7 +159,7 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
     assert window() == pytest.approx(0.1 + 1)
 
 
-def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
+def test_a_quick_response_is_remembered_and_a_failed_call_is_not() -> None:
     limiter = RateLimiter()
 
     def answer(seconds: float | None) -> float:
@@ -178,7 +178,7 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
     assert answer(9.0) == pytest.approx(0.05)
 
 
-def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
+def test_response_times_of_a_limited_number_of_operations_are_remembered() -> None:
     answers = ResponseTimes()
     for _ in range(10):
         assert answers.learn(READ, 0.2) == 0
@@ -268,7 +268,7 @@ def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
     assert limiter.dispatch(0.0) == []
 
 
-def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
+def test_a_cancel_does_not_wait_for_an_order_without_a_response() -> None:
     limiter = RateLimiter()
     for operation in (READ, READ, PLACE):
         enter(limiter, operation)
@@ -368,7 +368,7 @@ def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
     assert limiter.dispatch(0.1) == [first]
 
 
-def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
+def test_a_call_that_left_the_queue_blocks_no_other() -> None:
     limiter = RateLimiter()
     first, second, third = (enter(limiter, ORDERS) for _ in range(3))
     limiter.dispatch(0.0)
@@ -432,7 +432,7 @@ def test_both_verbs_of_the_tickle_are_one() -> None:
         (READ, 2),
     ],
 )
-def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
+def test_priorities_of_calls(operation: Operation, priority: int) -> None:
     assert priority_of(kind_of(operation)) == priority
 
 
@@ -505,7 +505,7 @@ def test_a_request_counts_from_its_response_if_that_is_late() -> None:
     assert state.seconds_until_free("", limit, 60.0, 1) == 0
 
 
-def test_a_call_that_nobody_makes_any_more_is_known() -> None:
+def test_a_forgotten_call_is_detected() -> None:
     limiter = RateLimiter()
     gone: list[bool] = []
     kept, lost = (lambda: limiter), (lambda: None if gone else limiter)

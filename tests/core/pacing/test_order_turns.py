@@ -68,7 +68,9 @@ def tickets(*accounts: str | None) -> dict[str, Any]:
         ("/somewhere/else", tickets(None), {ANY}, 1),
     ],
 )
-def test_what_an_order_is_about(target: str, body: Any, accounts: set[str], count: int) -> None:
+def test_accounts_and_count_of_an_order_request(
+    target: str, body: Any, accounts: set[str], count: int
+) -> None:
     scope = scope_of(request(target, body))
     assert set(scope.accounts) == accounts
     assert scope.orders == count
@@ -116,7 +118,7 @@ def test_which_calls_wait_for_questions() -> None:
         (b"", None),
     ],
 )
-def test_what_a_response_tells(body: bytes, results: OrderResults | None) -> None:
+def test_results_and_questions_of_a_response(body: bytes, results: OrderResults | None) -> None:
     assert order_results(body) == results
 
 
@@ -159,7 +161,7 @@ def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 1
     assert not turn.over
 
 
-def test_orders_go_in_turn() -> None:
+def test_orders_of_an_account_go_one_after_the_other() -> None:
     turns = OrderTurns()
     first, second, third, other = turn_of(), turn_of(), turn_of(), turn_of("B")
     for each in (first, second, third, other):
@@ -177,7 +179,7 @@ def test_orders_go_in_turn() -> None:
     assert turns.blocker(third) is None
 
 
-def test_ones_own_question_is_named_first() -> None:
+def test_the_callers_own_question_is_named_first() -> None:
     turns = OrderTurns()
     mine, foreign = turn_of("B", ME), turn_of("A", OTHER)
     asking(turns, foreign, "q1")
@@ -204,7 +206,7 @@ def replying(turns: OrderTurns, turn: AccountTurn, question: str) -> None:
     assert turn.holder is OTHER
 
 
-def test_a_reply_goes_on_with_the_turn() -> None:
+def test_a_reply_continues_the_turn() -> None:
     turns = OrderTurns()
     turn = turn_of(count=2)
     asking(turns, turn, "q1", "q2")

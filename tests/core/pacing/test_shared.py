@@ -88,7 +88,7 @@ def assert_within(times: list[float], limit: Limit) -> None:
 
 
 @given(OPERATIONS, st.integers(1, 60))
-def test_the_wait_that_is_told_is_exact(operation: Operation, count: int) -> None:
+def test_the_announced_wait_is_exact(operation: Operation, count: int) -> None:
     shared = Shared()
     now = 1_000.0
     for _ in range(count):
@@ -202,7 +202,7 @@ def test_an_urgent_call_that_waits_is_forgotten_where_the_clock_was_set_back() -
     assert shared.urgent == {}
 
 
-def test_a_tickle_that_waits_for_its_own_limit_holds_nobody_back() -> None:
+def test_a_tickle_that_waits_for_its_own_limit_blocks_no_other_call() -> None:
     shared = Shared()
     assert reserve(shared, 10.0, reservation(TICKLE)) is None
     denied = reserve(shared, 10.1, reservation(TICKLE))
@@ -373,11 +373,11 @@ def test_a_penalty_holds_everybody_until_it_is_over_or_forgiven() -> None:
 
 
 @pytest.mark.parametrize("data", [None, b"", b"{", b"[1]", b'{"went": 3}', b"\xff"])
-def test_what_cannot_be_read_is_as_nothing(data: bytes | None) -> None:
+def test_unreadable_data_of_the_store_is_ignored(data: bytes | None) -> None:
     assert load(data) == Shared()
 
 
-def test_what_is_over_is_forgotten() -> None:
+def test_expired_entries_are_forgotten() -> None:
     shared = Shared()
     for at in range(2000):
         wanted = reservation([READ, HISTORY, ORDERS, TICKLE][at % 4])
@@ -406,7 +406,7 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     assert limiter.dispatch(10.0) == [tickle, second]
 
 
-def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
+def test_a_request_in_flight_counts_from_now() -> None:
     shared = Shared()
     wanted = reservation(ORDERS)
     assert reserve(shared, 1_000.0, wanted) is None
@@ -426,7 +426,7 @@ def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
 @pytest.mark.parametrize(
     ("return_time", "counted"), [(0.0, 0.4 - MARGIN), (0.1, 0.3 - MARGIN), (5.0, 0.0)]
 )
-def test_a_request_that_was_answered_counts_as_of_the_latest_it_can_have_arrived(
+def test_a_request_with_a_response_counts_from_its_latest_possible_arrival(
     return_time: float, counted: float
 ) -> None:
     shared = Shared()

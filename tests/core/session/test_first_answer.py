@@ -84,7 +84,7 @@ def test_quotes_are_gathered() -> None:
     assert (one.conid, one.conid_ex, one.last, one.bid) == (1, "1", 5, None)
 
 
-def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
+def test_fields_without_a_subscription_are_not_waited_for_twice() -> None:
     quotes = Quotes([1], MarketDataFields.from_names("last"))
     row = {"conid": 1, "6509": "NPB"}
     quotes.add([1], [row])
@@ -93,7 +93,7 @@ def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
     assert quotes.complete
 
 
-def test_contracts_that_nobody_can_ask_for() -> None:
+def test_contracts_that_cannot_be_requested() -> None:
     for bad in ([], [0], [-1], ["1"], [True]):
         with pytest.raises(InvalidRequest):
             Quotes(bad, None)  # type: ignore[arg-type]

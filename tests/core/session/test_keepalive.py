@@ -16,7 +16,7 @@ def test_nothing_is_known_at_first() -> None:
     assert known == (None, None, None, 0, False)
 
 
-def test_a_loss_is_told_once_and_so_is_its_end() -> None:
+def test_a_loss_and_its_end_are_reported_once() -> None:
     state = KeepaliveState()
     error = ConnectFailed("no")
     told = [
@@ -31,7 +31,7 @@ def test_a_loss_is_told_once_and_so_is_its_end() -> None:
     assert told == [None, Change.LOST, None, None, Change.RESTORED, None, Change.LOST]
 
 
-def test_what_is_remembered() -> None:
+def test_the_last_results_are_remembered() -> None:
     state = KeepaliveState()
     state.answered(GOOD, 1.0)
     state.answered(BAD, 2.0)

@@ -96,13 +96,15 @@ def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
 
 
 @pytest.mark.parametrize("status", [None, 502, 503, 504])
-def test_a_gateway_that_did_not_answer_is_lost(machine: SessionMachine, status: int | None) -> None:
+def test_a_gateway_that_did_not_respond_is_lost(
+    machine: SessionMachine, status: int | None
+) -> None:
     error = errors.OutcomeUnknown("x", status=status)
     assert machine.failed(error, 1.0, about_session=True)
     assert machine.state is SessionState.LOST
 
 
-def test_what_a_change_means(machine: SessionMachine) -> None:
+def test_properties_of_a_change(machine: SessionMachine) -> None:
     changes = [
         machine.answered(READY, 1.0),
         machine.failed(errors.NotAuthenticated("x"), 2.0, about_session=True),
@@ -115,7 +117,7 @@ def test_what_a_change_means(machine: SessionMachine) -> None:
     assert isinstance(lost.error, errors.NotAuthenticated)
 
 
-def test_a_tickle_tells_more(machine: SessionMachine) -> None:
+def test_a_tickle_sets_the_times_and_the_state(machine: SessionMachine) -> None:
     machine.tickled(Tickle(session="x", sso_expires_ms=UNSET), 10.0)
     assert (machine.last_tickle, machine.sso_expires) == (10.0, None)
     assert machine.state is SessionState.UNKNOWN

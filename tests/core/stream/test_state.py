@@ -106,7 +106,7 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     assert sent(stream, 6) == ["sor+{}", "ech+hb"]
 
 
-def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
+def test_subscriptions_are_sent_in_order_before_other_commands() -> None:
     stream = state()
     stream.subscribe(market_data.request(1, LAST, None), now=0)
     stream.command("ech+hb")
@@ -120,7 +120,7 @@ def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
     assert stream.subscribed == ["md+1", "or"]
 
 
-def test_what_comes_later_leaves_at_once() -> None:
+def test_a_later_subscription_is_sent_at_once() -> None:
     stream = ready_state()
     interest = stream.subscribe(pnl.request(), now=1)
     again = stream.subscribe(pnl.request(), now=1)
@@ -132,7 +132,7 @@ def test_what_comes_later_leaves_at_once() -> None:
     assert sent(stream, 1) == ["upl+{}"]
 
 
-def test_what_is_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
+def test_a_subscription_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
     stream = state()
     stream.unsubscribe(stream.subscribe(market_data.request(1, LAST, None), now=0))
     stream.take_in([SYSTEM], 1)
@@ -170,7 +170,7 @@ def test_commands_that_would_end_the_connection_are_refused() -> None:
     assert sent(stream, 0) == ["x" * MAX_COMMAND]
 
 
-def test_signs_of_life_after_each_interval() -> None:
+def test_a_tic_after_each_interval() -> None:
     stream = ready_state(100, tic_interval=30)
     assert sent(stream, 129.9) == []
     assert sent(stream, 130) == ["tic"]
@@ -190,7 +190,7 @@ def test_when_something_is_due() -> None:
     assert stream.advance(164, 164) == 0
 
 
-def test_without_a_system_message_the_gateway_is_asked_and_waited_for() -> None:
+def test_without_a_system_message_the_stream_checks_the_session_and_waits() -> None:
     stream = state(ready_timeout=10, queue_limit=25)
     assert stream.advance(4, 4) == 6
     assert not stream.probe_due
@@ -226,7 +226,7 @@ def test_a_gateway_that_is_no_longer_the_same_is_not_waited_for(
     assert gap.reason == "broken"
 
 
-def test_nobody_waits_for_ever() -> None:
+def test_every_wait_has_an_end() -> None:
     stream = state(ready_timeout=10, queue_limit=25)
     for now in (10, 20):
         stream.advance(now, now)
@@ -254,7 +254,7 @@ def test_silence_means_that_the_connection_is_dead() -> None:
     assert stream.reconnects == 1
 
 
-def test_what_came_before_a_second_loss_has_its_gap_too() -> None:
+def test_messages_before_a_second_loss_get_a_gap_too() -> None:
     stream = ready_state()
     stream.lost("first", 1, 1)
     reconnect(stream, 1)
@@ -296,7 +296,7 @@ def test_a_new_connection_gets_all_subscriptions_in_the_original_order() -> None
     ]
 
 
-def test_the_backoff_doubles_to_its_limit_and_begins_anew_after_a_good_run() -> None:
+def test_the_backoff_doubles_to_its_limit_and_is_reset_after_a_good_run() -> None:
     stream = ready_state(good_run=60)
     waits: list[float] = []
     now = 1.0
@@ -341,7 +341,7 @@ def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
     assert stream.confirmed == {"md+1"}
 
 
-def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
+def test_market_data_without_a_response_is_requested_again() -> None:
     stream = ready_state(confirm_after=15, tic_interval=9999)
     stream.subscribe(market_data.request(1, LAST, "NYSE"), now=0)
     stream.subscribe(pnl.request(), now=0)
@@ -355,7 +355,7 @@ def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
     assert sent(stream, 400) == []
 
 
-def test_a_lost_login_is_said_once_and_begins_anew() -> None:
+def test_a_lost_login_is_reported_once_and_subscriptions_are_renewed() -> None:
     stream = ready_state()
     stream.subscribe(pnl.request(), now=0)
     stream.take_in([b'{"topic":"sts","args":{"competing":true}}'], 0)
@@ -376,7 +376,7 @@ def test_a_lost_login_is_said_once_and_begins_anew() -> None:
     assert isinstance(read(stream)[-1], SessionLost)
 
 
-def test_a_lost_login_without_reconnection_is_only_told() -> None:
+def test_a_lost_login_without_reconnection_is_only_reported() -> None:
     stream = ready_state(reconnect=False)
     stream.take_in([LOGGED_OUT, LOGGED_OUT], 1)
     assert stream.phase is Phase.READY
@@ -394,7 +394,7 @@ def test_without_reconnection_a_loss_is_the_end() -> None:
     assert (stream.phase, stream.end_reason) == (Phase.ENDED, "closed")
 
 
-def test_what_still_comes_from_a_lost_connection_is_delivered() -> None:
+def test_late_messages_of_a_lost_connection_are_delivered() -> None:
     stream = ready_state()
     stream.lost("x", 1, 1)
     stream.take_in([quote(), SYSTEM, b'{"topic":"sor","args":[{"orderId":1}]}'], 1)
@@ -558,7 +558,7 @@ def known_orders(*, now: float = 0.0) -> StreamState:
         b'{"topic":"sor"}',
     ],
 )
-def test_orders_that_cannot_be_read_are_asked_for(message: bytes) -> None:
+def test_orders_that_cannot_be_read_are_requested(message: bytes) -> None:
     stream = known_orders()
     stream.take_in([message], 5)
     assert not stream.orders.known
@@ -613,7 +613,7 @@ def test_orders_without_a_subscription_are_not_checked() -> None:
     assert "there is no subscription" in stream.orders.reason
 
 
-def test_refused_orders_are_asked_for_again() -> None:
+def test_refused_orders_are_requested_again() -> None:
     stream = known_orders()
     stream.take_in([b'{"error":"unable to subscribe","code":500,"topic":"sor"}'], 5)
     assert not stream.orders.known
@@ -635,7 +635,7 @@ def alive(session: object) -> bytes:
 
 
 @pytest.mark.parametrize("session", [TOKEN, "", None, 5])
-def test_an_answer_to_tic_is_nobodys_message(session: object) -> None:
+def test_a_response_to_tic_is_not_delivered(session: object) -> None:
     stream = ready_state()
     stream.take_in([alive(session)] * 4, 40)
     assert read(stream) == []
@@ -645,7 +645,7 @@ def test_an_answer_to_tic_is_nobodys_message(session: object) -> None:
     assert stream.phase is Phase.READY
 
 
-def test_a_socket_in_another_session_tells_of_a_login() -> None:
+def test_a_socket_in_another_session_means_a_login() -> None:
     stream = known_orders()
     stream.take_in([alive("new")] * 3 + [alive(TOKEN)], 30)
     (gap,) = read(stream)

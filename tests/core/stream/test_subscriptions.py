@@ -180,7 +180,7 @@ def test_other_arguments() -> None:
             summary.request("U1", wrong)  # type: ignore[arg-type]
 
 
-def test_two_subscribers_of_a_topic_get_what_both_want() -> None:
+def test_two_subscribers_of_a_topic_get_the_data_of_both() -> None:
     registry = SubscriptionRegistry()
     registry.add(trades.request(1, realtime_only=True))
     _, commands = registry.add(trades.request(3, realtime_only=False))

@@ -13,7 +13,7 @@ from bezant._core.http.operation import Operation
 from bezant._core.settings.connection import PacingStore, Tls
 
 
-def test_what_is_hidden_is_not_shown() -> None:
+def test_hidden_fields_are_not_shown() -> None:
     store = PacingStore("redis", "redis://:secret@host/0", "name")
     assert repr(store) == "PacingStore(kind='redis', name='name')"
     # Some consoles use this method.

@@ -160,7 +160,7 @@ def test_async(gateway: SimulatedGateway, group: str) -> None:
     asyncio.run(run())
 
 
-def test_what_stands_in_no_table_is_unknown(gateway: SimulatedGateway) -> None:
+def test_an_operation_in_no_table_is_unknown(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url, pacing=False, retries=0) as client:
         with pytest.raises(NotFound):
             client.request("GET", "/no/such")

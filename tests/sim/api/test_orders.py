@@ -256,7 +256,7 @@ def test_questions_in_a_chain(gateway: SimulatedGateway, trader: httpx.Client) -
         (row(quantity=None, cashQty=1000, kind="MKT"), "o10223"),
     ],
 )
-def test_what_raises_a_question(
+def test_orders_that_raise_a_question(
     gateway: SimulatedGateway, trader: httpx.Client, ticket: dict[str, Any], kind: str
 ) -> None:
     [asked] = place(trader, ticket)
@@ -477,7 +477,7 @@ def test_a_contract_without_market_data(trader: httpx.Client, open_ws: Open) -> 
     assert "31" not in shown
 
 
-def test_streams_tell_of_an_order(
+def test_streams_report_an_order(
     gateway: SimulatedGateway, trader: httpx.Client, open_ws: Open
 ) -> None:
     place(trader, row(price=245, cOID="before"))
@@ -598,7 +598,7 @@ def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert gateway.executions[0].price == Decimal("240.01")
 
 
-def test_an_order_counts_though_its_answer_is_lost(
+def test_an_order_counts_although_its_response_is_lost(
     gateway: SimulatedGateway, trader: httpx.Client, until: Until
 ) -> None:
     body = json.dumps({"orders": [row(kind="MKT", cOID="lost")]}).encode()
@@ -679,7 +679,7 @@ def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
         SimulatedGateway(scenario=scenario)
 
 
-def test_no_orders_without_means_or_beside_positions_that_are_given() -> None:
+def test_no_invented_orders_without_funds_or_with_given_positions() -> None:
     assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
     assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
     assert len(SimulatedGateway(positions=0).orders) == 2

@@ -68,7 +68,7 @@ def test_repeated_headers_are_joined(gateway: SimulatedGateway, api: httpx.Clien
     assert gateway.requests[0].headers["x-many"] == "1, 2"
 
 
-def test_answers_are_chunked_and_say_they_are_json(api: httpx.Client) -> None:
+def test_responses_are_chunked_and_have_the_type_json(api: httpx.Client) -> None:
     answer = api.get("/iserver/auth/status")
     assert answer.headers["content-type"] == JSON
     assert answer.headers["transfer-encoding"] == "chunked"

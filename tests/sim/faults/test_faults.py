@@ -49,7 +49,7 @@ def test_dropped_after_it_had_its_effect(gateway: SimulatedGateway, api: httpx.C
     assert gateway.faults.count("drop") == 1
 
 
-def test_dropped_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_dropped_after_half_of_the_response(gateway: SimulatedGateway, api: httpx.Client) -> None:
     whole = api.get("/trsrv/stocks?symbols=AAPL").content
     gateway.faults.drop_next("/trsrv/stocks", when="during")
     pieces: list[bytes] = []
@@ -80,7 +80,7 @@ def test_silence(gateway: SimulatedGateway, api: httpx.Client, when: Any, login:
     assert fault.hits == 1
 
 
-def test_silence_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_silence_after_half_of_the_response(gateway: SimulatedGateway, api: httpx.Client) -> None:
     gateway.faults.silence(STATUS, when="during", times=1)
     pieces: list[bytes] = []
     with pytest.raises(httpx.ReadTimeout):
@@ -143,7 +143,9 @@ def test_refused_for_a_while(
     assert gateway.faults.count("refuse") == 2
 
 
-def test_refused_twice_and_stopped_meanwhile(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_refused_twice_and_stopped_during_the_refusal(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
     gateway.faults.refuse(0.01)
     gateway.faults.refuse(30)
     time.sleep(0.05)
@@ -290,7 +292,7 @@ def test_outages_at_the_same_time_are_one_after_the_other(gateway: SimulatedGate
         socket.create_connection(("127.0.0.1", gateway.port), 1)
 
 
-def test_what_a_storm_does_is_told_apart_from_what_else_happens(
+def test_faults_of_a_storm_are_counted_separately(
     gateway: SimulatedGateway, api: httpx.Client
 ) -> None:
     gateway.faults.penalise(0.001)
@@ -300,7 +302,7 @@ def test_what_a_storm_does_is_told_apart_from_what_else_happens(
     assert [each.number for each in gateway.faults.happened] == [1, 2]
 
 
-def test_what_is_begun_when_the_gateway_has_ended_does_nothing() -> None:
+def test_faults_after_the_gateways_end_do_nothing() -> None:
     with SimulatedGateway() as gateway:
         thread = gateway._thread
     assert thread is not None

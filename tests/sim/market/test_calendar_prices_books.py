@@ -126,7 +126,7 @@ def test_a_price_depends_on_seed_contract_and_time(offset: float) -> None:
     assert one.last(when) % Decimal("0.01") == 0
 
 
-def test_prices_begin_where_they_are_told_to() -> None:
+def test_prices_begin_at_the_given_values() -> None:
     assert market().quote(1, NOON).last == Decimal(100)
     assert market(prices={1: Decimal("7.25")}).quote(1, NOON).last == Decimal("7.25")
     other = Market(CONTRACTS, seed=8, start=NOON)

@@ -144,7 +144,7 @@ def test_cancelling_takes_a_while() -> None:
         here.cancel(5)
 
 
-def test_what_is_due_happens_in_its_order() -> None:
+def test_due_events_happen_in_order() -> None:
     here = exchange()
     [day] = place(here, spec(limit=90))
     [other] = place(here, spec(limit=90))

@@ -31,7 +31,7 @@ def test_fast_goes_faster() -> None:
     assert clock.now() >= 5e8 + 20
 
 
-def test_by_hand_stands_still() -> None:
+def test_by_hand_does_not_move_by_itself() -> None:
     clock, other = Clock.by_hand(), Clock.by_hand(7.0)
     begin = clock.now()
     time.sleep(0.01)

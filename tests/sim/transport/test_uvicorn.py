@@ -51,7 +51,7 @@ def test_a_websocket_has_the_state_of_its_request() -> None:
 @pytest.mark.parametrize(
     "name", ["main_loop", "shutdown", "serve", "servers", "server_state", "lifespan", "config"]
 )
-def test_the_server_has_what_ours_builds_on(name: str) -> None:
+def test_the_server_has_the_internals_that_bezant_uses(name: str) -> None:
     config, shared = state()
     server = uvicorn.Server(config)
     # Server creates the application's lifespan object when it starts.

@@ -220,7 +220,7 @@ def test_bars_of_the_hours_before_the_opening() -> None:
     assert last["t"] / 1000 < clock.now() - 12 * 3600
 
 
-def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:
+def test_bars_that_have_ended_are_kept_and_the_last_one_grows() -> None:
     clock = Clock.by_hand()
     history = History(SimulatedGateway(clock=clock)._state)
     clock.advance(100)
