@@ -62,7 +62,7 @@ class Bot:
             return placed
 
     def cancel_all(self) -> list[int]:
-        """Take back what has not been filled; return the orders' ids."""
+        """Cancel all open orders; return their order ids."""
         cancelled: list[int] = []
         for order in self.orders():
             if order.order_id and order.status not in ENDED:
