@@ -55,7 +55,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
     for peer in ("httpx", "ibind"):
         yield Row(
             "memory",
-            "a client at rest, with its imports",
+            "an idle client, with its imports",
             peer,
             ratios(net["bezant"], net[peer]),
             ours=f"{spread(net['bezant']).middle / 1024:.1f} MiB",
@@ -80,7 +80,7 @@ def _pages(setting: Setting) -> Row:
     value = (many - few) / (90 * payloads.PAGE)
     return Row(
         "memory",
-        "held more at the peak for each further position, page by page",
+        "additional peak memory per position, page by page",
         "",
         Spread(value, value, value),
         unit="bytes",
@@ -113,8 +113,8 @@ def _stream(setting: Setting) -> Row:
     more = max(last - first, 0) / 1024
     return Row(
         "memory",
-        f"held more after {2 * count:,} messages",
-        f"after {count:,}",
+        f"memory growth up to {2 * count:,} messages",
+        f"from {count:,}",
         Spread(more, more, more),
         unit="KiB",
         limit=64.0,

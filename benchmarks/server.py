@@ -52,9 +52,9 @@ def rows(setting: Setting) -> Iterator[Row]:
     costs = [asked() for _ in range(setting.rounds(15))]
     wire.close()
     value = spread([1 / each for each in costs])
-    yield Row("server", "answers to a bare socket", "", value, unit="a second")
+    yield Row("server", "responses to a bare socket", "", value, unit="per second")
     stream = BareStream(setting)
     costs = [stream.receive(setting.number(200_000)) for _ in range(setting.rounds(7))]
     stream.close()
     value = spread([1 / each for each in costs])
-    yield Row("server", "messages to a bare socket", "", value, unit="a second")
+    yield Row("server", "messages to a bare socket", "", value, unit="per second")

@@ -70,7 +70,7 @@ def _bursts(setting: Setting, sources: Sequence[Source], kind: str) -> Iterator[
                     f"{kind} frames, {how}",
                     peer,
                     ratios(found[ours], found[peer]),
-                    ours=f"{1 / cost:,.0f} a second",
+                    ours=f"{1 / cost:,.0f} per second",
                     limit=BARE_LIMIT if peer == bare else limit,
                 )
 
@@ -99,7 +99,7 @@ def _latencies(setting: Setting, sources: Sequence[Source]) -> Iterator[Row]:
         for peer in (bare, "ibind", "ibind-synchronous"):
             yield Row(
                 "streams",
-                f"99th percentile of latency at {RATE:,} a second, {how}",
+                f"99th percentile of latency at {RATE:,} per second, {how}",
                 peer,
                 ratios(found[ours], found[peer]),
                 ours=cost,

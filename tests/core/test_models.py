@@ -1,4 +1,4 @@
-"""Models: recorded answers decode without drift, and small conveniences."""
+"""Models: decoding of recorded responses without drift, and helper properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uvicorn's internals that the simulated gateway uses; they can change without notice."""
+"""Internals of uvicorn that the simulated gateway uses; they can change without notice."""
 
 from __future__ import annotations
 
