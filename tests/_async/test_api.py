@@ -1,4 +1,4 @@
-"""Every operation as a method: over real sockets, by group."""
+"""Methods of all operations, over real sockets, by group."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACCOUNTS = b'{"accounts":["DU1"]}'
 
 
 def says(body: object, content_type: str = "application/json") -> Script:
-    """Answer the accounts that other calls need first, and all else with the body."""
+    """Respond to the prerequisite as usual, and to all other requests with the body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -131,7 +131,7 @@ async def test_an_order_and_its_question(raw: RawGateway) -> None:
         assert not replies[0].order_id
 
 
-async def test_an_answer_to_a_question_may_be_a_bare_object(raw: RawGateway) -> None:
+async def test_a_response_to_a_reply_may_be_a_bare_object(raw: RawGateway) -> None:
     raw.script(says({"order_id": "77", "order_status": "Submitted"}))
     async with AsyncClient(raw.base_url) as client:
         replies = await client.api.orders.confirm_order_reply(reply_id="q/1", confirmed=True)
@@ -149,7 +149,7 @@ async def test_a_refused_order(raw: RawGateway) -> None:
         assert last(raw).headers["content-length"] == "0"
 
 
-async def test_an_order_without_an_answer(raw: RawGateway) -> None:
+async def test_an_order_without_a_response(raw: RawGateway) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts":
             peer.json(ACCOUNTS)
@@ -211,14 +211,14 @@ async def test_text_and_nothing(raw: RawGateway) -> None:
         assert last(raw).body == b'{"orderId":1,"reqId":"2","text":"Yes"}'
 
 
-async def test_an_empty_answer(raw: RawGateway) -> None:
+async def test_an_empty_response(raw: RawGateway) -> None:
     raw.script(says(b"", "text/plain"))
     async with AsyncClient(raw.base_url) as client:
         await client.api.notifications.delete_fyi_device(device_id="a b")
         assert last(raw).target == "/v1/api/fyi/deliveryoptions/a%20b"
 
 
-async def test_plain_answers(raw: RawGateway) -> None:
+async def test_responses_without_a_model(raw: RawGateway) -> None:
     raw.script(says({"ids": [1, 2]}))
     async with AsyncClient(raw.base_url) as client:
         found: Any = await client.api.restrictions.get_account_restrictions(
@@ -251,7 +251,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
 
 
 def anything(annotation: str) -> Any:
-    """Return an argument that a parameter takes."""
+    """Return a valid argument for a parameter."""
     for mark, value in (
         ("| str", "a.b.c"),
         ("Sequence", []),
@@ -292,7 +292,7 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            # An empty list that the call may only have started is asked for again.
+            # An empty first response may only start the list, so the client asks again.
             twice = endpoint.operation.may_be_empty and "force" not in arguments
             assert calls.count((operation.method, path)) == 1 + twice
             assert calls[-1] == (operation.method, path)

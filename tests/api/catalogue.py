@@ -1,4 +1,4 @@
-"""Every endpoint with the type of its answer, and the models, found without naming any."""
+"""Catalogue of all endpoints with their response types, and of all models."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ MODELS = list(_models())
 
 
 def is_sent(model: type[msgspec.Struct]) -> bool:
-    """Whether a model is only sent: its required fields are required, None is no value."""
+    """Return whether a model is only sent, never received: none of its fields allows None."""
     hints = typing.get_type_hints(model)
     return not any(type(None) in typing.get_args(hint) for hint in hints.values()) and any(
         hint is not Any for hint in hints.values()

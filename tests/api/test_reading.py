@@ -1,4 +1,4 @@
-"""Answers that are no plain JSON of the documented shape."""
+"""Responses that are not JSON in the documented form."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def test_a_list_that_breaks_off() -> None:
 
 
 @pytest.mark.parametrize("error", ["None", "", "n/a", None])
-def test_an_error_that_is_none(error: object) -> None:
+def test_an_error_field_without_an_error(error: object) -> None:
     body = json.dumps({"error": error, "order_id": 7}).encode()
     assert result(orders.CONFIRM_ORDER_REPLY, list[OrderReply], body)[0].order_id == 7

@@ -1,4 +1,4 @@
-"""The endpoint table: complete, each operation once, and told in one way everywhere."""
+"""Table of endpoints: complete, each operation once, and the same everywhere."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
 
 
 @each_endpoint
-def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
+def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
     documentation = (
         inspect.getdoc(getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))) or ""
     )
@@ -186,7 +186,7 @@ def test_a_raw_call_keeps_its_host_and_shape() -> None:
     assert (signed.effect, signed.root) == ("none", False)
 
 
-def test_what_has_an_effect_is_never_sent_twice() -> None:
+def test_operations_with_side_effects_are_not_idempotent() -> None:
     effective = ("place", "submit", "create", "cancel", "modify", "delete", "confirm", "transfer")
     for each in ENDPOINTS:
         if name_of(each).split("_")[0] in effective:
@@ -209,7 +209,7 @@ def test_both_trees_have_the_same_methods(group: str) -> None:
 
 
 def test_nothing_is_written_in_ibkrs_words() -> None:
-    """No sentence of the document stands in what was generated."""
+    """Generated files contain no sentence of IBKR's document."""
     document = shared(DOCUMENT)
     sentences: set[str] = set()
 
@@ -259,7 +259,7 @@ def loaded(code: str) -> list[str]:
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
     names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
-    # The rows that the client itself needs, without their methods and models.
+    # The rows that the client itself uses, without their methods and models.
     own = {"_base", "accounts", "portfolio", "session"}
     assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 

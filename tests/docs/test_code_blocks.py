@@ -1,4 +1,4 @@
-"""The code in the README and in the pages works."""
+"""Code in the README and in the documentation pages."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from tests.gateway.twins import Twin, forget_questions
 from tests.sim.api.test_examples import GROUPS, Caller, in_order
 
 ROOTS = ("/gw/", "/oauth2/")
-"""What hangs off the host is not passed on: the gateway redirects to IBKR's server."""
+"""Paths at the host's root; the gateway does not forward them, but redirects to IBKR's server."""
 
 LOCAL = {"reauthenticate"}
-"""What the gateway answers by itself."""
+"""Operations to which the gateway responds itself."""
 
 
 async def call(client: Any, entry: OperationEntry, caller: Caller) -> Any:
@@ -52,7 +52,7 @@ async def test_typed(gateway: Chain, twin: Twin, group: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
-    """What the typed calls sent, sent again by hand to the same account, arrives as the same."""
+    """The requests of the typed calls, repeated as raw calls, arrive unchanged."""
     caller = Caller(gateway)
     options = {"pacing": False, "retries": 0, "timeout": 5}
     async with twin.client(gateway.base_url, **options) as client:
@@ -67,7 +67,7 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
         for each in sent:
             body = {"json": msgspec.json.decode(each.body)} if each.body else {}
             path = each.target.partition("?")[0].removeprefix("/v1/api")
-            forget_questions()  # the replies are to the questions of before
+            forget_questions()  # the replies are for the questions of the first round
             await client.request(each.method, path, params=each.query, type=None, **body)
         again = gateway.requests
     assert [(each.method, each.target) for each in again] == [

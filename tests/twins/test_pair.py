@@ -1,4 +1,4 @@
-"""The hand-written pair and the twins have the same faces."""
+"""Comparison of the public interfaces of the hand-written pair and of the twins."""
 
 from __future__ import annotations
 

@@ -38,14 +38,14 @@ class MapOf:
 
 @dataclass(eq=False)
 class OneOf:
-    """Any of several objects, in what is sent."""
+    """Any of several objects, in a request body."""
 
     options: list[Record]
 
 
 @dataclass(eq=False)
 class Field:
-    """A field of an object; the shape is None where the document does not have it."""
+    """A field of an object; its shape is None if the document does not have the field."""
 
     shape: Shape | None
     required: bool = False
@@ -60,12 +60,12 @@ class Record:
     """An object with named fields, which becomes a Struct.
 
     Attributes:
-        where: its place: a schema's name, or a call, followed by the fields that lead to it.
-        name: the class's name.
-        doc: what it is.
-        fields: by wire name.
-        module: its module; empty for its group's.
-        by_hand: whether its class is written by hand.
+        where: place: a schema's name or a call, followed by the fields that lead to the object.
+        name: name of the class.
+        doc: description.
+        fields: fields by wire name.
+        module: module of the class; empty for the module of its group.
+        by_hand: whether the class is written by hand.
     """
 
     where: str
@@ -82,7 +82,7 @@ ANY = Scalar("any")
 
 
 def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
-    """The type of values that are of either type."""
+    """Return the type of values that have either of two types."""
     if one is other:
         return one
     if isinstance(one, Scalar) and isinstance(other, Scalar):
@@ -101,7 +101,7 @@ def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
 
 
 def merge_records(records: list[Record], where: str, name: str) -> Record:
-    """An object with the fields of all; required is what all require."""
+    """Return an object with the fields of all; a field is required if all require it."""
     unique = list({id(each): each for each in records}.values())
     if len(unique) == 1:
         return unique[0]
@@ -132,7 +132,7 @@ def _merge_scalars(one: Scalar, other: Scalar) -> Scalar:
 
 
 def attach(shape: Shape, seen: Evidence) -> None:
-    """Notes what was seen in place of a type, and below."""
+    """Add evidence to a type and to the types inside it."""
     if isinstance(shape, Record) and seen.keys is not None:
         for wire, each in seen.keys.items():
             known = shape.fields.setdefault(wire, Field(None))
@@ -140,7 +140,7 @@ def attach(shape: Shape, seen: Evidence) -> None:
             if known.shape is not None:
                 attach(known.shape, each)
     elif isinstance(shape, ListOf):
-        # One object may stand where a list of them is documented.
+        # The gateway may send one object where the document has a list.
         bare = None if seen.keys is None else Evidence(keys=seen.keys)
         for item in (seen.item, bare):
             if item is not None:
@@ -153,7 +153,7 @@ def attach(shape: Shape, seen: Evidence) -> None:
 
 
 def records(shape: Shape | None, seen: set[int] | None = None) -> Iterator[Record]:
-    """Yields the objects below a type, the inner ones first."""
+    """Yield the objects inside a type, inner objects before outer ones."""
     seen = set() if seen is None else seen
     if isinstance(shape, ListOf):
         yield from records(shape.item, seen)

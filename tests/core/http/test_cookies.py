@@ -1,4 +1,4 @@
-"""One value for each cookie name."""
+"""Cookie jar with one value per cookie name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_values(value: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", ";", "=", "=v", "novalue", "a b=1", "a=1 2", "a=1\r\nX: y", "a=ü", "ü=a", "a=,"]
 )
-def test_what_is_not_a_cookie_is_ignored(header: str) -> None:
+def test_an_invalid_cookie_is_ignored(header: str) -> None:
     assert jar_of(header).header() == ""
 
 

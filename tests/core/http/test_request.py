@@ -1,4 +1,4 @@
-"""Requests are built so that the gateway takes them, or refused."""
+"""Building of requests, and refusal of those that the gateway would not accept."""
 
 from __future__ import annotations
 
@@ -318,7 +318,7 @@ def test_a_field_that_can_be_read_is_sent_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("params", [[("a", 1)], "a=1", 5, False, {1: "a"}, {None: 1}, {b"a": 1}])
-def test_what_is_no_mapping_of_names_is_no_query(params: Any) -> None:
+def test_an_invalid_query_is_refused(params: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"^GET /x: .*(mapping|names in params)"):
         encode_query(params, "GET /x")
 
@@ -332,7 +332,7 @@ def test_a_refusal_is_short(value: Any) -> None:
             assert len(str(error)) < 200  # noqa: PT017 - a long path may be fine here
 
 
-def test_what_has_no_json_form_is_refused() -> None:
+def test_a_body_without_a_json_form_is_refused() -> None:
     loop: list[object] = []
     loop.append(loop)
     values: list[object] = [object(), {"a": object()}, "\ud800", loop, {(1,): 2}, Point]

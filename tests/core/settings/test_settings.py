@@ -71,7 +71,7 @@ def test_base_urls(text: str, expected: str) -> None:
         "https://a%20b",
     ],
 )
-def test_what_is_no_base_url_is_refused(text: str) -> None:
+def test_an_invalid_base_url_is_refused(text: str) -> None:
     with pytest.raises(InvalidBaseUrl) as caught:
         BaseUrl.parse(text)
     assert isinstance(caught.value, ValueError)
@@ -187,7 +187,7 @@ def test_all_spellings_of_loopback_are_one_gateway(host: str) -> None:
         ("1.2.3.4.5", "1.2.3.4.5"),
     ],
 )
-def test_other_hosts_are_told_apart_by_name_and_port(host: str, name: str) -> None:
+def test_other_hosts_differ_by_name_and_port(host: str, name: str) -> None:
     assert BaseUrl.parse(f"https://{host}:5000").gateway_key == f"{name}:5000"
     assert BaseUrl.parse(f"http://{host}:5001").gateway_key == f"{name}:5001"
 
@@ -295,7 +295,7 @@ def test_which_proxy_is_used(
     ],
     ids=repr,
 )
-def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
+def test_an_invalid_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"^proxy must be the URL of an HTTP proxy") as caught:
         choose_proxy(REMOTE, proxy, {})
     assert TOKEN not in str(caught.value)
@@ -349,7 +349,7 @@ def test_a_variable_that_is_wrong_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["redis://h:x/0", "redis://", "redis:h", "rediss://h:0", "unix://"])
-def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
+def test_an_invalid_store_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="pacing must be"):
         choose_pacing(url, LOCAL, {})
     with pytest.raises(InvalidRequest, match="pacing must be"):
@@ -368,7 +368,7 @@ def test_an_empty_base_url_is_not_the_default() -> None:
         resolve("", {}, **DEFAULTS)
 
 
-def test_what_was_given_is_kept() -> None:
+def test_the_given_settings_are_kept() -> None:
     given = DEFAULTS | {"proxy": "http://p:1", "strict": True, "verify": False}
     settings = resolve("https://gw.example.com", {}, **given)
     assert settings.tls == Tls("insecure")

@@ -1,4 +1,4 @@
-"""The WebSocket's handshake."""
+"""Handshake of the WebSocket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADERS = [
 ]
 
 
-def test_what_is_asked() -> None:
+def test_the_handshakes_request() -> None:
     secret = Secret("api=1")
     assert upgrade_headers(WHERE, [("Origin", "me"), ("Cookie", secret)], KEY) == [
         ("Host", "localhost:5000"),

@@ -1,4 +1,4 @@
-"""Subscriptions, and the commands that make the gateway serve them."""
+"""Subscriptions, and the commands that request them from the gateway."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ steps = st.lists(
 def test_the_gateway_has_all_subscriptions_after_any_steps(
     steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """Play the gateway: it must have every subscribed field, and no other contract."""
+    """Play the gateway: it must get every subscribed field, and no other contract."""
     registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
@@ -180,7 +180,7 @@ def test_other_arguments() -> None:
             summary.request("U1", wrong)  # type: ignore[arg-type]
 
 
-def test_two_subscribers_of_a_topic_get_what_both_want() -> None:
+def test_two_subscribers_of_a_topic_get_the_data_of_both() -> None:
     registry = SubscriptionRegistry()
     registry.add(trades.request(1, realtime_only=True))
     _, commands = registry.add(trades.request(3, realtime_only=False))

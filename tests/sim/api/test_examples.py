@@ -1,4 +1,4 @@
-"""Every operation of the table, through both clients and a real socket: none unknown, no drift."""
+"""Calls of every operation through both clients: the simulated gateway knows all, without drift."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bezant.operations import OPERATIONS, OperationEntry
 from bezant.sim import SimulatedGateway
 from bezant.sim._api.examples import Examples, find, response_type
 
-# What has to be there before it can be found comes first; what ends something comes last.
+# Calls that create something come first; calls that end something come last.
 _FIRST = ("create_", "submit_", "preview_")
 _LAST = ("close_md_stream", "delete_", "logout", "reset_")
 # An order is placed with a question, confirmed, changed and cancelled.
@@ -26,7 +26,7 @@ _ORDERS = [
     "modify_open_order",
     "cancel_open_order",
 ]
-# The first answer of a session is empty, as on the wire.
+# The first response of a session is empty, as with the real gateway.
 _MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
 AAPL = 265598
@@ -57,7 +57,7 @@ _VALUES: dict[str, Any] = {
     "type_": "TOP_PERC_GAIN",
     "type_code": "BA",
 }
-# So far from the market that the gateway asks about it.
+# A price so far from the market that the gateway asks a question.
 _TICKET = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "price": 10, "tif": "DAY"} | {
     "quantity": 1
 }
@@ -89,7 +89,7 @@ def in_order(group: str) -> list[OperationEntry]:
 
 
 class Caller:
-    """Makes arguments that the simulated gateway has an answer to, and looks at the answers."""
+    """Source of arguments that the simulated gateway knows, and check of its responses."""
 
     def __init__(self, gateway: SimulatedGateway) -> None:
         self._gateway = gateway
@@ -160,7 +160,7 @@ def test_async(gateway: SimulatedGateway, group: str) -> None:
     asyncio.run(run())
 
 
-def test_what_stands_in_no_table_is_unknown(gateway: SimulatedGateway) -> None:
+def test_an_operation_in_no_table_is_unknown(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url, pacing=False, retries=0) as client:
         with pytest.raises(NotFound):
             client.request("GET", "/no/such")

@@ -1,4 +1,4 @@
-"""What holds of the exchange whatever is done with it."""
+"""Invariants of the simulated exchange under random actions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def specs(draw: st.DrawFn) -> OrderSpec:
 
 
 class ExchangeMachine(RuleBasedStateMachine):
-    """Orders, changes, cancellations, prices and time, in any order."""
+    """State machine of orders, changes, cancellations, prices and time, in random order."""
 
     @initialize(seed=st.integers(0, 50), cash=st.integers(1000, 10_000_000))
     def begin(self, seed: int, cash: int) -> None:
@@ -140,7 +140,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
         cash = sum(amount * RATES[name] for name, amount in books.cash.items())
         totals = books.totals()
-        # Decimals are rounded to 28 digits, and each side adds them in an order of its own.
+        # Decimals are rounded to 28 digits, and the two sides add them in different orders.
         assert abs(totals.net_liquidation - cash - value) < CLOSE_ENOUGH
         gained = totals.realized + totals.unrealized
         assert abs(totals.net_liquidation - self.base - gained) < CLOSE_ENOUGH
