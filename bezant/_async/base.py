@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import UNSET
 
-from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
@@ -20,6 +19,7 @@ from .._runtime import _async as rt
 from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
+    from .._core.decoding.drift import Drift
     from ..models.bulk import Progress
     from .api import AsyncApi
     from .bulk import AsyncBulk

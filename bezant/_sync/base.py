@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import UNSET
 
-from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
@@ -21,6 +20,7 @@ from .._runtime import _sync as rt
 from .http.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from .._core.decoding.drift import Drift
     from ..models.bulk import Progress
     from .api import Api
     from .bulk import Bulk

@@ -65,7 +65,8 @@ class Settings(Record, frozen=True):
         check_seconds("connect_timeout", self.connect_timeout)
         check_seconds("max_wait", self.max_wait)
         agent = cast("object", self.user_agent)
-        if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
+        text = agent if isinstance(agent, str) else ""
+        if not text or text[0] == " " or not (text.isascii() and text.isprintable()):
             # IBKR's edge servers respond to an empty User-Agent with 403.
             raise InvalidRequest(
                 "user_agent must be text of printable ASCII characters that does not begin with a "

@@ -26,9 +26,9 @@ from .concurrency import (
     wall_time,
 )
 from .http import HttpTransport
-from .store import SharedLimitStore
 
 if TYPE_CHECKING:
+    from .store import SharedLimitStore
     from .websocket import WebSocket
 
 __all__ = [
@@ -59,12 +59,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the WebSocket, and with it the WebSocket libraries, with the first stream."""
-    if name != "WebSocket":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .websocket import WebSocket
+    """Load what not every client needs: the shared limits, and the WebSocket with its libraries."""
+    if name == "SharedLimitStore":
+        from .store import SharedLimitStore
 
-    return WebSocket
+        return SharedLimitStore
+    if name == "WebSocket":
+        from .websocket import WebSocket
+
+        return WebSocket
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
