@@ -6,6 +6,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+# Loaded from here, because CPython maps memory again and again for frames of deeper imports.
+from .._shared import http_packages  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
 from .concurrency import (
