@@ -38,8 +38,8 @@ asyncio.run(main())
 """
 DYING = """
 import os, sys, threading, bezant
-import bezant._sync.http.permit
-bezant._sync.http.permit._GRACE = -59.0  # a slot is held for one second; the calls continue
+import bezant._sync.http.shared_limits
+bezant._sync.http.shared_limits._GRACE = -59.0  # a slot is held for one second; the calls continue
 client = bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=60, retries=0)
 for number in range(2):
     threading.Thread(target=client.request, args=("GET", "/trsrv/d"), daemon=True).start()

@@ -6,11 +6,10 @@ import logging
 import warnings
 from collections.abc import Callable, Container, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
@@ -46,9 +45,12 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
-from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
 from .permit import AsyncPermit, AsyncPermitGuard
 from .single_flight import AsyncSingleFlight
+
+if TYPE_CHECKING:
+    from ..._core.decoding.drift import Drift
+    from .order_turn import AsyncOrderTurn
 
 T = TypeVar("T")
 
@@ -163,6 +165,8 @@ class AsyncPipeline:
         )
         kind = operation.order
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard
+
             names = self._questions.names(request)
             turn = AsyncOrderTurn(
                 self.order_turns, request, settings, kind, names, self.limit_store
@@ -174,6 +178,8 @@ class AsyncPipeline:
         elif hold is None:
             hold = order_turns.READS_WAIT
         if hold and self.order_turns.questions:
+            from .order_turn import hold_back
+
             hold = await hold_back(self.order_turns, hold)
         return await self._attempts(request, kind, type_, settings, hold=hold)
 

@@ -11,17 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
 from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
 from ..._wire.redaction import excerpt
 from ...errors import DecodeError
-from .drift import Report
 from .empty_values import Decoder
-from .inspection import Reentered, convert, inspect
-from .repair import _LOST, _NOTHING, _UNREADABLE, _found, _name, _Place, _shape_of
+from .inspection import UNREADABLE, Reentered, convert, inspect
+
+if TYPE_CHECKING:
+    from .drift import Report
 
 T = TypeVar("T")
 
@@ -89,12 +90,14 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
             return cast("T", found)
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
-    except (*_UNREADABLE, Reentered):
+    except (*UNREADABLE, Reentered):
         pass
     try:
         value = _exact_values(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
+    from .repair import _LOST, _NOTHING, _found, _name, _Place, _shape_of  # few responses need it
+
     shape = _shape_of(cast("Hashable", type_))
     try:
         result = shape.repair(value, _Place(operation, _name(type_), "", report))
@@ -122,8 +125,10 @@ def convert_row(
         found = convert(value, type_)
         if fit or not row_may_be_unfit(value) or is_fit(found):
             return cast("T", found)
-    except (*_UNREADABLE, Reentered):
+    except (*UNREADABLE, Reentered):
         pass
+    from .repair import _Place, _shape_of  # few objects need it
+
     place = _Place(operation, type_.__name__, "", report)
     return cast("T", _shape_of(cast("Hashable", type_)).repair(value, place))
 
@@ -136,7 +141,7 @@ def plain(body: bytes, operation: str) -> Any:
     """
     try:
         return loads(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
 
 

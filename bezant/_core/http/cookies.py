@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
-_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096}")
-_EXPIRED = re.compile(r"max-age\s*=\s*(?:0|-[0-9]+)\s*$|expires\s*=.*\b(?:19[0-9]{2}|200[0-9])\b")
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}"
+_VALUE = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096}"
+_EXPIRED = r"max-age\s*=\s*(?:0|-[0-9]+)\s*$|expires\s*=.*\b(?:19[0-9]{2}|200[0-9])\b"
 _LIMIT = 50
 # Browsers accept 4 kB of name and value, and 1 kB of each attribute.
 _LONGEST = 16 * 1024
@@ -33,9 +33,9 @@ class CookieJar:
         pair, *attributes = set_cookie[:_LONGEST].split(";")
         name, equals, value = pair.partition("=")
         name, value = name.strip(), value.strip().strip('"')
-        if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        if not equals or not re.fullmatch(_NAME, name) or not re.fullmatch(_VALUE, value):
             return
-        if any(_EXPIRED.match(attribute.strip().lower()) for attribute in attributes):
+        if any(re.match(_EXPIRED, attribute.strip().lower()) for attribute in attributes):
             self._values.pop(name, None)
         elif name in self._values or len(self._values) < _LIMIT:
             self._values[name] = value

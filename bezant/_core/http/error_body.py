@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ..._wire.converters import NOTHING
 from ..._wire.redaction import beginning
 from ...errors import DecodeError
 from ...models._base import Model
@@ -94,8 +93,14 @@ def _words_of(envelope: _Envelope) -> str | None:
     return _words(_plain(envelope.error), _plain(envelope.success), _plain(envelope.message))
 
 
+def _is_nothing(error: object) -> bool:
+    from ..._wire.converters import NOTHING  # few responses have an error
+
+    return isinstance(error, str) and error.strip().lower() in NOTHING
+
+
 def _words(error: object, success: object, message: object) -> str | None:
-    if error and not (isinstance(error, str) and error.strip().lower() in NOTHING):
+    if error and not _is_nothing(error):
         return text_of(error)
     if success is False or success in ("false", "False"):
         return text_of(message) if message else "success: false"

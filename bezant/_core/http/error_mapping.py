@@ -36,7 +36,7 @@ OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
 LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
 # Parts that login pages have and error pages do not.
-_LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
+_LOGIN_PAGE = rb"(?i)/sso/|type=[\"']?password|client portal|log ?in\b"
 # Bytes of a page that are searched.
 _HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
@@ -238,7 +238,7 @@ def _is_html(response: Response) -> bool:
 
 def is_login_page(response: Response) -> bool:
     """Return whether a response looks like a login page."""
-    return _LOGIN_PAGE.search(response.body[:_HEAD]) is not None
+    return re.search(_LOGIN_PAGE, response.body[:_HEAD]) is not None
 
 
 def refuse_html(response: Response, operation: Operation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, Final, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args
 
 import msgspec
 
@@ -12,7 +12,6 @@ from ..._wire.redaction import excerpt, shown
 from ...errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from ..decoding.bars import with_times
 from ..decoding.decoder import decode, decoder
-from ..decoding.drift import Drift, Report
 from ..decoding.inspection import Reentered, inspect
 from . import error_body
 from .error_mapping import (
@@ -27,6 +26,9 @@ from .files import BinaryResponse, binary
 from .messages import Response
 from .operation import Operation
 from .unknown_outcome import check_told, unreadable
+
+if TYPE_CHECKING:
+    from ..decoding.drift import Drift, Report
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ be read as the response to the next request.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -14,7 +15,6 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2})[ \r]")
 _FRAMING: Final = re.compile(
     rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 # The HTTP library accepts no longer head.
 _LONGEST_HEAD: Final = 100 * 1024
 _LONGEST_LINE: Final = 4 * 1024
@@ -22,6 +22,11 @@ _LONGEST_LINE: Final = 4 * 1024
 _STATUS_WITHOUT_BODY: Final = (204, 304)
 
 _HEAD, _LENGTH, _SIZE, _CHUNK, _TRAILER, _DONE, _UNKNOWN = range(7)
+
+
+@cache
+def _chunk_size() -> re.Pattern[bytes]:
+    return re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class ResponseEnd:
@@ -103,7 +108,7 @@ class ResponseEnd:
         return position + taken
 
     def _size(self, data: bytes, position: int) -> int:
-        size = _CHUNK_SIZE.match(data, position)
+        size = _chunk_size().match(data, position)
         if size is None:
             if data.find(b"\n", position) >= 0:
                 self._state = _UNKNOWN

@@ -29,7 +29,7 @@ _DECLINED: Final = "order not confirmed"
 # Part of an error in lower case: the gateway wants a prerequisite first.
 ASK_FIRST: Final = "please query /accounts first"
 LOOK_FIRST: Final = "look for the order before you send it again"
-_REPLY: Final = re.compile(r"/iserver/reply/([^/?]+)")
+_REPLY: Final = r"/iserver/reply/([^/?]+)"
 # Maximum number of questions. The gateway remembers each for a minute; nobody leaves as many open.
 _REMEMBERED: Final = 256
 
@@ -201,7 +201,7 @@ class AskedOrders:
     def names(self, request: Request) -> tuple[str, ...]:
         """Return the client order ids of the orders that a call is about."""
         names = client_order_ids(request)
-        if not names and (reply := _REPLY.search(request.target)):
+        if not names and (reply := re.search(_REPLY, request.target)):
             names = self._names.get(unquote(reply[1]), ())
         return names
 

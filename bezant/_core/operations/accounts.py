@@ -10,6 +10,7 @@ GET_ACCOUNT_OWNERS = Endpoint(
     id="getAccountOwners",
     summary="Return the owners of an account and the persons who may sign for it.",
     operation=Operation("GET", "/acesws/{accountId}/signatures-and-owners", idempotent=True),
+    response="accounts.AccountOwners",
     path={
         "account_id": "accountId",
     },
@@ -21,6 +22,7 @@ SET_ACTIVE_ACCOUNT = Endpoint(
     operation=Operation(
         "POST", "/iserver/account", idempotent=False, effect="account", requires="trading accounts"
     ),
+    response="accounts.AccountSwitch",
     body={
         "account_id": "acctId",
     },
@@ -42,6 +44,7 @@ GET_PNL = Endpoint(
         requires="trading accounts",
         limit="GET /iserver/account/pnl/partitioned",
     ),
+    response="accounts.PnlToday",
 )
 
 GET_DYNAMIC_ACCOUNTS = Endpoint(
@@ -55,6 +58,7 @@ GET_DYNAMIC_ACCOUNTS = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="accounts.AccountSearch",
     path={
         "search_pattern": "searchPattern",
     },
@@ -66,6 +70,7 @@ GET_ACCOUNT_SUMMARY = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/{accountId}/summary", idempotent=True, requires="trading accounts"
     ),
+    response="accounts.AccountSummary",
     path={
         "account_id": "accountId",
     },
@@ -80,6 +85,7 @@ GET_FUND_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentFunds]",
     path={
         "account_id": "accountId",
     },
@@ -94,6 +100,7 @@ GET_BALANCE_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentBalances]",
     path={
         "account_id": "accountId",
     },
@@ -108,6 +115,7 @@ GET_MARGIN_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentMargins]",
     path={
         "account_id": "accountId",
     },
@@ -122,6 +130,7 @@ GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.MarketValues]",
     path={
         "account_id": "accountId",
     },
@@ -131,12 +140,14 @@ GET_BROKERAGE_ACCOUNTS = Endpoint(
     id="getBrokerageAccounts",
     summary="Return the accounts that may trade; orders and quotes need this call first.",
     operation=Operation("GET", "/iserver/accounts", idempotent=True, lists="accounts"),
+    response="accounts.BrokerageAccounts",
 )
 
 SET_DYNAMIC_ACCOUNT = Endpoint(
     id="setDynamicAccount",
     summary="Set the active account to an account that a search found.",
     operation=Operation("POST", "/iserver/dynaccount", idempotent=False, effect="account"),
+    response="accounts.AccountSwitch",
     body={
         "account_id": "acctId",
     },

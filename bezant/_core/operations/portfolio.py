@@ -19,12 +19,14 @@ GET_ALL_ACCOUNTS = Endpoint(
         limit="GET /portfolio/accounts",
         lists="accounts",
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
     summary="Return the combined holdings of several accounts by asset class, sector and group.",
     operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
+    response="portfolio.Allocation",
     body={
         "account_ids": "acctIds",
     },
@@ -40,6 +42,7 @@ GET_POSITIONS_FOR_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/positions/{conid}", idempotent=True, requires="accounts"
     ),
+    response="dict[str, list[_positions.Position]]",
     path={
         "conid": "conid",
     },
@@ -51,12 +54,14 @@ GET_ALL_SUBACCOUNTS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/subaccounts", idempotent=True, limit="GET /portfolio/subaccounts"
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
     summary="Return a page of 20 sub-accounts.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
+    response="portfolio.SubaccountPage",
     query={
         "account_id": "accountId",
         "no_cache": "nocache",
@@ -69,6 +74,7 @@ GET_ASSET_ALLOCATION = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/allocation", idempotent=True, requires="accounts"
     ),
+    response="portfolio.Allocation",
     path={
         "account_id": "accountId",
     },
@@ -83,6 +89,7 @@ GET_COMBO_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/combo/positions", idempotent=True, requires="accounts"
     ),
+    response="list[portfolio.ComboPosition]",
     path={
         "account_id": "accountId",
     },
@@ -99,6 +106,7 @@ GET_PORTFOLIO_LEDGER = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.LedgerRow]",
     path={
         "account_id": "accountId",
     },
@@ -108,6 +116,7 @@ GET_PORTFOLIO_METADATA = Endpoint(
     id="getPortfolioMetadata",
     summary="Return one account's attributes.",
     operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True, requires="accounts"),
+    response="_portfolio.Account",
     path={
         "account_id": "accountId",
     },
@@ -119,6 +128,7 @@ GET_FIRST_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
     },
@@ -130,6 +140,7 @@ INVALIDATE_POSITION_CACHE = Endpoint(
     operation=Operation(
         "POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True, requires="accounts"
     ),
+    response="portfolio.CacheInvalidated",
     path={
         "account_id": "accountId",
     },
@@ -144,6 +155,7 @@ GET_PAGINATED_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
         "page": "pageId",
@@ -162,6 +174,7 @@ GET_PORTFOLIO_SUMMARY = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/summary", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.SummaryFigure]",
     path={
         "account_id": "accountId",
     },
@@ -173,6 +186,7 @@ GET_POSITION_BY_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountid}/position/{conid}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountid",
         "conid": "conid",
@@ -183,6 +197,7 @@ GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
     summary="Return all positions of an account in one list, bypassing the cache.",
     operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
+    response="list[portfolio.UncachedPosition]",
     path={
         "account_id": "accountId",
     },

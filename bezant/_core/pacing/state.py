@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from ..._wire.record import Record
 from .limits import PENALTY, Limit
 from .slots import READ, has_slot
 
@@ -47,7 +48,7 @@ class InFlight(msgspec.Struct, array_like=True):
     kind: int = READ
 
 
-class Full(NamedTuple):
+class Full(Record, frozen=True):
     """Reason why a request may not be sent yet.
 
     Attributes:

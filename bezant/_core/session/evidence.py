@@ -26,7 +26,7 @@ from ..http.messages import Request
 from ..http.operation import Operation, OrderCall
 from .prerequisites import TRADING_ACCOUNTS
 
-_ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
+_ACCOUNT: Final = r"/iserver/account/([^/?]+)/order"
 _REPLY: Final = "/iserver/reply/"
 # Detail states of an order that is Inactive only for a moment.
 _NOT_REJECTED: Final = (PENDING_SUBMIT, PRE_SUBMITTED, SUBMITTED)
@@ -110,7 +110,7 @@ class Evidence:
                 self._told(row, now, new=False)
 
     def _placed(self, request: Request, found: object, now: float) -> None:
-        if named := _ACCOUNT.search(request.target):
+        if named := re.search(_ACCOUNT, request.target):
             account = unquote(named[1])
         else:
             question = unquote(request.target.partition(_REPLY)[2].partition("?")[0])

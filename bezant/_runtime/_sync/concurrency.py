@@ -13,10 +13,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 from ...errors import WrongContext
-from .._shared.http import Attempt
+
+if TYPE_CHECKING:
+    from .._shared.http import Attempt
 
 C = TypeVar("C")
 

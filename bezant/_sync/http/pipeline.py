@@ -7,11 +7,10 @@ import logging
 import warnings
 from collections.abc import Callable, Container, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
-from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
@@ -47,9 +46,12 @@ from ...errors import (
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
-from .order_turn import OrderTurn, OrderTurnGuard, hold_back
 from .permit import Permit, PermitGuard
 from .single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from ..._core.decoding.drift import Drift
+    from .order_turn import OrderTurn
 
 T = TypeVar("T")
 
@@ -164,6 +166,8 @@ class Pipeline:
         )
         kind = operation.order
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            from .order_turn import OrderTurn, OrderTurnGuard
+
             names = self._questions.names(request)
             turn = OrderTurn(self.order_turns, request, settings, kind, names, self.limit_store)
             with OrderTurnGuard(turn), turn:
@@ -173,6 +177,8 @@ class Pipeline:
         elif hold is None:
             hold = order_turns.READS_WAIT
         if hold and self.order_turns.questions:
+            from .order_turn import hold_back
+
             hold = hold_back(self.order_turns, hold)
         return self._attempts(request, kind, type_, settings, hold=hold)
 
