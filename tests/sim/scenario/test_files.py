@@ -130,7 +130,7 @@ def test_what_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a = ", "f: no TOML: "),
+        ("a = ", "f: not valid TOML: "),
         (
             "colour = 1",
             "f: unknown key 'colour'; allowed are contracts, positions, cash, ",
