@@ -150,7 +150,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             RuntimeError: it is already running.
         """
         if self._thread is not None:
-            msg = "the simulated gateway is running already"
+            msg = "the simulated gateway is running already; stop it first"
             raise RuntimeError(msg)
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
         context = certificate().context if self._tls else None
@@ -199,7 +199,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             RuntimeError: it was not started.
         """
         if self._port is None:
-            msg = "the simulated gateway was not started: it has no port yet"
+            msg = "the simulated gateway has no port yet; start it first"
             raise RuntimeError(msg)
         return self._port
 

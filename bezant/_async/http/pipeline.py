@@ -542,7 +542,10 @@ class AsyncPipeline:
         """
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))
-            raise DecodeError(text, operation=drifts[0].operation)
+            raise DecodeError(
+                f"{text}; use strict=False to get UNSET for such fields",
+                operation=drifts[0].operation,
+            )
         for drift in drifts:
             if drift in self._drifts:
                 continue

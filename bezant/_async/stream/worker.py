@@ -148,7 +148,7 @@ class AsyncStreamWorker:
                 ) from error
             except WsClosed as error:
                 raise WsClosed(
-                    f"{error.message} before the gateway was ready; connect again",
+                    f"the gateway was not ready on the new stream: {error.message}; connect again",
                     code=error.code,
                     reason=error.reason,
                 ) from error
@@ -236,7 +236,7 @@ class AsyncStreamWorker:
             if isinstance(error, WsClosed):
                 self.close_reason = error
             elif isinstance(error, WsProtocolError):
-                self.error = error
+                self.error = WsProtocolError(f"{error.message}; connect again")
         with self.lock:
             self.state.lost(error.message, rt.monotonic(), rt.wall_time())
 

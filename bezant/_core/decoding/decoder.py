@@ -104,7 +104,8 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
     if result is _LOST or result is _NOTHING:
-        what = f"the response should be {_name(type_)}, but the gateway sent {_found(value)}"
+        wanted, sent = _name(type_), _found(value)
+        what = f"the response should be {wanted}, but the gateway sent {sent}; report it"
         raise DecodeError(what, operation=operation, body=excerpt(body))
     return cast("T", result)
 
@@ -205,10 +206,12 @@ def _lenient(body: bytes) -> Any:
 
 def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
     if not body:
-        return DecodeError("the response is empty; JSON was expected", operation=operation)
+        return DecodeError(
+            "the response is empty, but JSON was expected; report the call", operation=operation
+        )
     reason = str(error) or type(error).__name__
     return DecodeError(
-        f"the response is not JSON ({reason}): {excerpt(body)!r}",
+        f"the response is not JSON ({reason}); report it: {excerpt(body)!r}",
         operation=operation,
         body=excerpt(body),
     )

@@ -91,7 +91,7 @@ class WebSocket:
         check_upgrade(settings.base_url, response.status, response.headers, key)
         stream = backend.upgraded()
         if stream is None:
-            raise WsClosed("the WebSocket is closed; connect again", code=1006)
+            raise WsClosed("the WebSocket is closed", code=1006)
         frames = FrameReader(settings.base_url.ws_url)
         return cls(stream, network_stream(response), frames)
 
@@ -110,10 +110,10 @@ class WebSocket:
                     await self._read()
         except TimeoutError as error:
             if not frames.messages:
-                raise WsTimeout("no message came within the timeout; wait again") from error
+                raise WsTimeout("no message came within the timeout") from error
         if frames.messages:
             return frames.take()
-        raise frames.error or WsTimeout("no message came within the timeout; wait again")
+        raise frames.error or WsTimeout("no message came within the timeout")
 
     async def _read(self) -> None:
         try:
@@ -146,7 +146,7 @@ class WebSocket:
             else:
                 return
         # Raised without a cause, because its traceback holds the text, perhaps the session's token.
-        raise closed or WsClosed("the WebSocket is closed (code 1006); connect again", code=1006)
+        raise closed or WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def abort(self) -> None:
         """Drop the connection at once; any thread may call this."""

@@ -111,11 +111,7 @@ class FrameReader:
 def _closed(error: ConnectionClosed) -> WsError:
     frame = error.rcvd
     if frame is None and error.sent is not None and error.sent.code in _BROKEN:
-        return WsProtocolError(
-            f"the gateway broke the WebSocket protocol ({error.sent.reason}); connect again"
-        )
+        return WsProtocolError(f"the gateway broke the WebSocket protocol: {error.sent.reason}")
     code = frame.code if frame is not None else 1006
     reason = frame.reason if frame is not None else ""
-    return WsClosed(
-        f"the WebSocket is closed (code {code}); connect again", code=code, reason=reason
-    )
+    return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)

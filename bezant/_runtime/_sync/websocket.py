@@ -93,7 +93,7 @@ class WebSocket:
         frames = FrameReader(settings.base_url.ws_url)
         stream = backend.upgraded()
         if stream is None:
-            raise WsClosed("the WebSocket is closed; connect again", code=1006)
+            raise WsClosed("the WebSocket is closed", code=1006)
         return cls(stream, network_stream(response), frames)
 
     def receive(self, timeout: float) -> list[bytes]:
@@ -114,13 +114,13 @@ class WebSocket:
                     return frames.take()
         finally:
             self._tidy()
-        raise frames.error or WsClosed("the WebSocket is closed; connect again", code=1006)
+        raise frames.error or WsClosed("the WebSocket is closed", code=1006)
 
     def _read(self, deadline: float) -> None:
         try:
             data = b"" if self._closed else self._channel.read(_CHUNK, _left(deadline))
         except (TimeoutError, httpcore.ReadTimeout) as error:
-            raise WsTimeout("no message came within the timeout; wait again") from error
+            raise WsTimeout("no message came within the timeout") from error
         except TRANSPORT_ERRORS:
             data = b""
         frames = self._frames
@@ -138,7 +138,7 @@ class WebSocket:
             WsClosed: the WebSocket is closed.
         """
         if self._closed:
-            raise WsClosed("the WebSocket is closed; connect again", code=1006)
+            raise WsClosed("the WebSocket is closed", code=1006)
         try:
             self._channel.write(
                 _text_frame(text.value if isinstance(text, Secret) else text), _SEND_TIMEOUT
@@ -148,7 +148,7 @@ class WebSocket:
         else:
             return
         # Raised without a cause, because its traceback holds the text, perhaps the session's token.
-        raise WsClosed("the WebSocket is closed (code 1006); connect again", code=1006)
+        raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
         """Close the WebSocket; a caller that waits for a message gets `WsClosed`."""

@@ -539,7 +539,10 @@ class Pipeline:
         """
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))
-            raise DecodeError(text, operation=drifts[0].operation)
+            raise DecodeError(
+                f"{text}; use strict=False to get UNSET for such fields",
+                operation=drifts[0].operation,
+            )
         for drift in drifts:
             if drift in self._drifts:
                 continue

@@ -149,7 +149,7 @@ class StreamWorker:
                 ) from error
             except WsClosed as error:
                 raise WsClosed(
-                    f"{error.message} before the gateway was ready; connect again",
+                    f"the gateway was not ready on the new stream: {error.message}; connect again",
                     code=error.code,
                     reason=error.reason,
                 ) from error
@@ -237,7 +237,7 @@ class StreamWorker:
             if isinstance(error, WsClosed):
                 self.close_reason = error
             elif isinstance(error, WsProtocolError):
-                self.error = error
+                self.error = WsProtocolError(f"{error.message}; connect again")
         with self.lock:
             self.state.lost(error.message, rt.monotonic(), rt.wall_time())
 

@@ -211,7 +211,7 @@ class Exchange(Matching):
         """Fill a limit order at its limit, independently of the market."""
         order = self._working.get(order_id)
         if order is not None and order.spec.limit is not None:
-            # It may release children.
+            # The fill may activate orders that wait for this one.
             self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.spec.limit)
 

@@ -64,7 +64,7 @@ def load_scenario(path: str | Path) -> Scenario:
         msg = f"{path}: can't read the scenario: {error.strerror or error}"
         raise ScenarioError(msg) from error
     except UnicodeDecodeError as error:
-        msg = f"{path}: a scenario is UTF-8 text: {error}"
+        msg = f"{path}: the scenario is not UTF-8 text ({error}); save it as UTF-8"
         raise ScenarioError(msg) from error
     return parse_scenario(text, str(path))
 
@@ -82,7 +82,7 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
     try:
         given = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        msg = f"{where}: no TOML: {error}"
+        msg = f"{where}: not valid TOML: {error}"
         raise ScenarioError(msg) from error
     return scenario_of(given, where)
 

@@ -32,7 +32,7 @@ def exact(amount: Amount) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        msg = f"not a number: {amount!r}"
+        msg = f"an amount must be a finite number such as 100 or '1.5', not {amount!r}"
         raise ValueError(msg)
     return number
 

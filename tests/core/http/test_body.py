@@ -99,8 +99,8 @@ def test_compressed_and_decompressed_sizes_count() -> None:
         (b"no gzip", "is not gzip"),
         (gzip.compress(b"hello")[:-9], "in the middle"),
         (gzip.compress(b"hello")[:-1], "in the middle"),
-        (gzip.compress(b"hello") + gzip.compress(b"again"), "follow"),
-        (gzip.compress(b"hello") + b"x", "follow"),
+        (gzip.compress(b"hello") + gzip.compress(b"again"), "after the end"),
+        (gzip.compress(b"hello") + b"x", "after the end"),
     ],
     ids=["not gzip", "cut in the data", "cut at the end", "two members", "a byte behind"],
 )

@@ -209,7 +209,10 @@ def test_a_body_that_is_nested_too_deep_is_no_json(
     answer = api.post(f"/iserver/account/{gateway.account_id}/orders", content=deep)
     assert (answer.status_code, answer.json()["error"]) == (400, "Failed to parse body as JSON")
     answer = api.post(f"{gateway.root_url}/_control/clock", content=deep)
-    assert (answer.status_code, answer.json()["error"]) == (400, "the body is nested too deep")
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "the body is nested too deeply; send a simple JSON object",
+    )
     ws = open_ws()
     for topic in ("smd+1+", "sor+", "ssd+X+"):
         ws.send(topic + "[" * 30_000)

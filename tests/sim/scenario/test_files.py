@@ -130,7 +130,7 @@ def test_defaults_of_a_scenario() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a = ", "f: no TOML: "),
+        ("a = ", "f: not valid TOML: "),
         (
             "colour = 1",
             "f: unknown key 'colour'; allowed are contracts, positions, cash, ",
