@@ -7,6 +7,7 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
     ├── ClientClosed              the client was used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
+    ├── CredentialsUnavailable    the function passed as ``auth`` raised an error; nothing was sent
     ├── PacingError               IBKR's rate limits do not allow the call within max_wait
     ├── HttpError                 no response: DNS, TLS, connection, timeout
     │   ├── ConnectFailed         no connection was made, nothing was sent
@@ -68,6 +69,7 @@ __all__ = [
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "DecodeError",
     "DriftWarning",
     "HttpError",
@@ -154,6 +156,15 @@ class WrongContext(BezantError):
 
     A client belongs to one process, and an asynchronous client also to one event loop.
     """
+
+
+class CredentialsUnavailable(BezantError):
+    """The function passed as ``auth`` raised an error; nothing was sent.
+
+    ``__cause__`` is that error.
+    """
+
+    retryable = True
 
 
 class PacingError(BezantError):

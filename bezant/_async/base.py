@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from msgspec import UNSET
 
@@ -39,6 +39,8 @@ R = TypeVar("R")
 # Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
 # contains it, and so would not offer the methods of `AsyncClient`.
 C = TypeVar("C", bound="AsyncClientBase")
+# A user name and a password, or a function that returns headers for one request.
+Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class AsyncClientBase:
@@ -61,6 +63,8 @@ class AsyncClientBase:
         max_wait: float = DEFAULT_MAX_WAIT,
         retries: int | None = None,
         transport: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> None:
         self._owner: AsyncClientBase | None = None
         self._settings = resolve(
@@ -77,6 +81,8 @@ class AsyncClientBase:
             pacing=pacing,
             max_wait=max_wait,
             retries=retries,
+            headers=headers,
+            auth=auth,
         )
         self._pipeline = AsyncPipeline(self._settings, on_drift, transport)
 

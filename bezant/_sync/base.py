@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from msgspec import UNSET
 
@@ -40,6 +40,8 @@ R = TypeVar("R")
 # Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
 # contains it, and so would not offer the methods of `Client`.
 C = TypeVar("C", bound="ClientBase")
+# A user name and a password, or a function that returns headers for one request.
+Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class ClientBase:
@@ -62,6 +64,8 @@ class ClientBase:
         max_wait: float = DEFAULT_MAX_WAIT,
         retries: int | None = None,
         transport: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> None:
         self._owner: ClientBase | None = None
         self._settings = resolve(
@@ -78,6 +82,8 @@ class ClientBase:
             pacing=pacing,
             max_wait=max_wait,
             retries=retries,
+            headers=headers,
+            auth=auth,
         )
         self._pipeline = Pipeline(self._settings, on_drift, transport)
 

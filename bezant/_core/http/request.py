@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn, cast
@@ -12,10 +12,12 @@ from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ..decoding.inspection import Reentered, convert
+from ..settings.connection import SecretHeader
 from ..settings.settings import Settings
 from .messages import Payload, Request
 from .operation import Operation
@@ -137,9 +139,35 @@ def build(
     if body or operation.method != "GET":
         # Never chunked: the gateway loses such bodies without a word. Never absent: 411.
         headers.append(("Content-Length", str(len(body))))
-    if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
-        raise InvalidRequest("the headers would be longer than the gateway takes", operation=name)
+    _check_length(headers, name)
     return Request(operation, target, headers, body)
+
+
+def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
+    """Return a request with further headers, for a proxy in front of the gateway.
+
+    Raises:
+        InvalidRequest: the headers are longer than the gateway accepts, or the operation has one of
+            them as a parameter.
+    """
+    name = request.operation.name
+    plain = [*request.headers, *((key, secret.value) for key, secret in credentials)]
+    _check_length(plain, name)
+    if len({key.lower() for key, _ in plain}) < len(plain):
+        raise InvalidRequest(
+            "headers or auth set a header that this call has as a parameter; make another client "
+            "for it",
+            operation=name,
+        )
+    return replace(request, credentials=credentials)
+
+
+def _check_length(headers: Sequence[tuple[str, str]], operation: str) -> None:
+    if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
+        raise InvalidRequest(
+            "the headers would be longer than the gateway accepts; nothing was sent",
+            operation=operation,
+        )
 
 
 def _payload(json: object, operation: str) -> Payload:
@@ -150,14 +178,6 @@ def _header(key: str, value: str, operation: str) -> str:
     if not re.fullmatch(r"[\x20-\x7e]+", value):
         raise InvalidRequest(f"{key} holds characters that cannot be sent", operation=operation)
     return value
-
-
-def cookie_header(session: str) -> list[tuple[str, str]]:
-    """Return the header that carries the session's token to the WebSocket.
-
-    The gateway needs none and forwards none; IBKR's own host does.
-    """
-    return [("Cookie", f"api={session}")] if re.fullmatch(r"[\x21-\x7e]+", session) else []
 
 
 def encode_query(params: Mapping[str, object] | None, operation: str) -> str:

@@ -14,7 +14,7 @@ from ..._wire.redaction import shown
 from ...errors import InvalidBaseUrl, InvalidRequest
 from .base_url import DEFAULT_BASE_URL, BaseUrl
 from .checks import check_count, check_seconds
-from .connection import PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
+from .connection import Credentials, PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
 
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
 DEFAULT_TIMEOUT: Final = 30.0
@@ -45,6 +45,7 @@ class Settings(Record, frozen=True):
         pacing_store: store for rate limits shared with other processes; None if not shared.
         max_wait: seconds for which a call may wait for the rate limits.
         retries: how many times an idempotent call is retried after a transient failure.
+        credentials: headers for a proxy in front of the gateway; None for none.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"proxy"})
@@ -62,6 +63,7 @@ class Settings(Record, frozen=True):
     pacing_store: PacingStore | None = None
     max_wait: float = DEFAULT_MAX_WAIT
     retries: int = DEFAULT_RETRIES
+    credentials: Credentials | None = None
 
     def __post_init__(self) -> None:
         check_seconds("timeout", self.timeout)
@@ -98,10 +100,17 @@ def resolve(
     pacing: bool | str | None = None,
     max_wait: float = DEFAULT_MAX_WAIT,
     retries: int | None = None,
+    headers: object = None,
+    auth: object = None,
 ) -> Settings:
     """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
     where = _url_of(environ) if base_url is None else BaseUrl.parse(base_url)
     held, store = choose_pacing(pacing, where, environ)
+    credentials: Credentials | None = None
+    if headers is not None or auth is not None:
+        from .credentials import choose_credentials  # most programs need none
+
+        credentials = choose_credentials(where, headers, auth)
     return Settings(
         base_url=where,
         tls=choose_tls(where, verify),
@@ -116,6 +125,7 @@ def resolve(
         pacing_store=store,
         max_wait=max_wait,
         retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
+        credentials=credentials,
     )
 
 
