@@ -15,16 +15,7 @@ from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
-from .._core.settings.settings import (
-    DEFAULT_CONCURRENCY,
-    DEFAULT_CONNECT_TIMEOUT,
-    DEFAULT_CONNECTIONS,
-    DEFAULT_MAX_WAIT,
-    DEFAULT_RESPONSE_LIMIT,
-    DEFAULT_TIMEOUT,
-    DEFAULT_USER_AGENT,
-    resolve,
-)
+from .._core.settings.settings import DEFAULT_CONCURRENCY, DEFAULT_USER_AGENT, resolve
 from .._runtime import _async as rt
 from .http.pipeline import AsyncPipeline
 
@@ -50,40 +41,24 @@ class AsyncClientBase:
         self,
         base_url: str | None = None,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
-        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        timeout: float = 30.0,
+        connect_timeout: float = 5.0,
         user_agent: str = DEFAULT_USER_AGENT,
         verify: object = "auto",
         proxy: str | None = None,
-        max_connections: int = DEFAULT_CONNECTIONS,
-        max_response_bytes: int = DEFAULT_RESPONSE_LIMIT,
+        max_connections: int = 4,
+        max_response_bytes: int = 32 * 1024 * 1024,
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
         pacing: bool | str | None = None,
-        max_wait: float = DEFAULT_MAX_WAIT,
+        max_wait: float = 30.0,
         retries: int | None = None,
         transport: object = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth | None = None,
     ) -> None:
+        self._settings = resolve(locals(), os.environ)
         self._owner: AsyncClientBase | None = None
-        self._settings = resolve(
-            base_url,
-            os.environ,
-            verify=verify,
-            proxy=proxy,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            user_agent=user_agent,
-            max_connections=max_connections,
-            max_response_bytes=max_response_bytes,
-            strict=strict,
-            pacing=pacing,
-            max_wait=max_wait,
-            retries=retries,
-            headers=headers,
-            auth=auth,
-        )
         self._pipeline = AsyncPipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
@@ -153,18 +128,9 @@ class AsyncClientBase:
         closes both. An argument that is None keeps the setting; see `AsyncClient` for their
         meaning.
         """
-        changes = {
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "user_agent": user_agent,
-            "max_response_bytes": max_response_bytes,
-            "strict": strict,
-            "max_wait": max_wait,
-            "retries": retries,
-        }
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
-        copy._settings = self._settings.with_changes(changes)
+        copy._settings = self._settings.with_changes(locals())
         copy._pipeline = self._pipeline
         return copy
 

@@ -107,7 +107,7 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters.values())
     for name in endpoint.path:
         assert parameters[name].default is inspect.Parameter.empty
-    answer_of(endpoint)  # its names can be found
+    assert operations.OPERATIONS[endpoint.id].response_type == answer_of(endpoint)
     template = endpoint.operation.path
     assert set(endpoint.path.values()) == {part.split("}")[0] for part in template.split("{")[1:]}
     assert endpoint.operation.root == template.startswith(("/gw/", "/oauth2/"))

@@ -201,7 +201,7 @@ def operations(plan: Plan, group: str) -> str:
         text += f"from ...errors import {', '.join(errors)}\n"
     calls = "Operation, OrderCall" if any(each.order for each in (*found, *raw)) else "Operation"
     text += f"from ..http.operation import {calls}\nfrom ._base import Endpoint\n\n"
-    rows = [_endpoint(each) for each in found]
+    rows = [_endpoint(plan, each) for each in found]
     rows += [f"# {each.summary}\n{each.constant} = {_operation(each)}\n" for each in raw]
     return text + "\n".join(rows)
 
@@ -233,13 +233,14 @@ def _operation(operation: Operation) -> str:
     return f"Operation({', '.join(facts)})"
 
 
-def _endpoint(operation: Operation) -> str:
+def _endpoint(plan: Plan, operation: Operation) -> str:
     lines = textwrap.wrap(operation.summary.replace('"', '\\"'), WIDTH - 15, drop_whitespace=False)
     summary = "\n".join(f'"{line}"' for line in lines)
     summary = f"({summary})" if len(lines) > 1 else summary
     text = f"{operation.constant} = Endpoint(\n"
     text += f'    id="{operation.id}",\n    summary={summary},\n'
     text += f"    operation={_operation(operation)},\n"
+    text += f'    response="{_response(plan, operation)}",\n'
     for place in ("path", "query", "header", "body"):
         found = [each for each in operation.parameters if _kept(each.place) == place]
         if found:
@@ -258,6 +259,14 @@ def _endpoint(operation: Operation) -> str:
     if operation.sends:
         text += f'    sends="{operation.sends}",\n'
     return f"{text})\n"
+
+
+def _response(plan: Plan, operation: Operation) -> str:
+    """The type of a response, with the modules of its models."""
+    text = answer_text(operation)
+    for record in records(operation.answer):
+        text = re.sub(rf"\b{record.name}\b", f"{plan.homes[id(record)]}.{record.name}", text)
+    return text
 
 
 def _kind(shape: Shape) -> str:

@@ -10,6 +10,7 @@ GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
     summary="Return the file that an account was opened with, or the answer to it.",
     operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True),
+    response="account_management.AccountFile",
     query={
         "account_id": "accountId",
         "external_id": "externalId",
@@ -22,6 +23,7 @@ UPDATE_ACCOUNTS = Endpoint(
     operation=Operation(
         "PATCH", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
@@ -31,6 +33,7 @@ CREATE_ACCOUNTS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
@@ -40,6 +43,7 @@ SUBMIT_DOCUMENTS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True, effect="account"
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
@@ -47,6 +51,7 @@ GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
     summary="Return messages that users were shown when they logged in.",
     operation=Operation("GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True),
+    response="account_management.LoginMessages",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -61,6 +66,7 @@ GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
     summary="Return the states of accounts opened in a span of days.",
     operation=Operation("GET", "/gw/api/v1/accounts/status", idempotent=True, root=True),
+    response="account_management.AccountStatuses",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -76,6 +82,7 @@ GET_ACCOUNT_DETAILS = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/details", idempotent=True, root=True
     ),
+    response="account_management.AccountDetails",
     path={
         "account_id": "accountId",
     },
@@ -85,6 +92,7 @@ GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
     summary="Return where an applicant proves who they are.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True),
+    response="account_management.IdentityCheck",
     path={
         "account_id": "accountId",
     },
@@ -96,6 +104,7 @@ GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/login-messages", idempotent=True, root=True
     ),
+    response="account_management.LoginMessages",
     path={
         "account_id": "accountId",
     },
@@ -110,6 +119,7 @@ GET_ACCOUNT_STATUS = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/accounts/{accountId}/status", idempotent=True, root=True
     ),
+    response="account_management.AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -125,6 +135,7 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
         root=True,
         effect="account",
     ),
+    response="account_management.AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -135,6 +146,7 @@ GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
     summary="Return what is left to do before an account is approved or may trade.",
     operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True),
+    response="account_management.AccountTasks",
     path={
         "account_id": "accountId",
     },
@@ -153,6 +165,7 @@ UPDATE_TASKS = Endpoint(
         root=True,
         effect="account",
     ),
+    response="list[account_management.TaskAction]",
     path={
         "account_id": "accountId",
     },
@@ -169,6 +182,7 @@ ASSIGN_TASKS = Endpoint(
         root=True,
         effect="account",
     ),
+    response="list[account_management.TaskAction]",
     path={
         "account_id": "accountId",
     },

@@ -10,6 +10,7 @@ GET_ACCOUNT_OWNERS = Endpoint(
     id="getAccountOwners",
     summary="Return who owns an account and who may sign for it.",
     operation=Operation("GET", "/acesws/{accountId}/signatures-and-owners", idempotent=True),
+    response="accounts.AccountOwners",
     path={
         "account_id": "accountId",
     },
@@ -21,6 +22,7 @@ SET_ACTIVE_ACCOUNT = Endpoint(
     operation=Operation(
         "POST", "/iserver/account", idempotent=False, effect="account", requires="trading accounts"
     ),
+    response="accounts.AccountSwitch",
     body={
         "account_id": "acctId",
     },
@@ -40,6 +42,7 @@ GET_PNL = Endpoint(
         requires="trading accounts",
         limit="GET /iserver/account/pnl/partitioned",
     ),
+    response="accounts.PnlToday",
 )
 
 GET_DYNAMIC_ACCOUNTS = Endpoint(
@@ -53,6 +56,7 @@ GET_DYNAMIC_ACCOUNTS = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="accounts.AccountSearch",
     path={
         "search_pattern": "searchPattern",
     },
@@ -64,6 +68,7 @@ GET_ACCOUNT_SUMMARY = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/{accountId}/summary", idempotent=True, requires="trading accounts"
     ),
+    response="accounts.AccountSummary",
     path={
         "account_id": "accountId",
     },
@@ -78,6 +83,7 @@ GET_FUND_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentFunds]",
     path={
         "account_id": "accountId",
     },
@@ -92,6 +98,7 @@ GET_BALANCE_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentBalances]",
     path={
         "account_id": "accountId",
     },
@@ -106,6 +113,7 @@ GET_MARGIN_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.SegmentMargins]",
     path={
         "account_id": "accountId",
     },
@@ -120,6 +128,7 @@ GET_ACCOUNT_MARKET_SUMMARY = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="dict[str, accounts.MarketValues]",
     path={
         "account_id": "accountId",
     },
@@ -129,12 +138,14 @@ GET_BROKERAGE_ACCOUNTS = Endpoint(
     id="getBrokerageAccounts",
     summary="Return the accounts that may trade; orders and quotes need this call first.",
     operation=Operation("GET", "/iserver/accounts", idempotent=True, lists="accounts"),
+    response="accounts.BrokerageAccounts",
 )
 
 SET_DYNAMIC_ACCOUNT = Endpoint(
     id="setDynamicAccount",
     summary="Make an account that a search found the active one.",
     operation=Operation("POST", "/iserver/dynaccount", idempotent=False, effect="account"),
+    response="accounts.AccountSwitch",
     body={
         "account_id": "acctId",
     },

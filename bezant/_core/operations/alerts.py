@@ -12,6 +12,7 @@ GET_ALERT_DETAILS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/alert/{alertId}", idempotent=True, requires="trading accounts"
     ),
+    response="alerts.Alert",
     path={
         "alert_id": "alertId",
     },
@@ -26,6 +27,7 @@ GET_MTA_DETAILS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/mta", idempotent=True, wrap_as="[]", requires="trading accounts"
     ),
+    response="list[alerts.Alert]",
 )
 
 CREATE_ALERT = Endpoint(
@@ -38,6 +40,7 @@ CREATE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertCreated",
     path={
         "account_id": "accountId",
     },
@@ -82,6 +85,7 @@ ACTIVATE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertActivated",
     path={
         "account_id": "accountId",
     },
@@ -106,6 +110,7 @@ DELETE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertDeleted",
     path={
         "account_id": "accountId",
         "alert_id": "alertId",
@@ -123,6 +128,7 @@ GET_ALL_ALERTS = Endpoint(
         wrap_as="[]",
         requires="trading accounts",
     ),
+    response="list[alerts.AlertRow]",
     path={
         "account_id": "accountId",
     },

@@ -12,6 +12,7 @@ CREATE_BANK_INSTRUCTION = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/bank-instructions", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -22,6 +23,7 @@ QUERY_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_query",
     summary="Return bank instructions, or the recurring ones with their history.",
     operation=Operation("POST", "/gw/api/v1/bank-instructions/query", idempotent=True, root=True),
+    response="banking.BankInstructionQueryResult",
     query={
         "client_id": "client-id",
     },
@@ -34,6 +36,7 @@ CREATE_BANK_INSTRUCTIONS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/bank-instructions:bulk", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -46,6 +49,7 @@ GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/client-instructions/{clientInstructionId}", idempotent=True, root=True
     ),
+    response="banking.InstructionState",
     path={
         "client_instruction_id": "clientInstructionId",
     },
@@ -60,6 +64,7 @@ TRANSFER_ASSET = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/external-asset-transfers", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -76,6 +81,7 @@ TRANSFER_ASSETS = Endpoint(
         root=True,
         effect="account",
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -88,6 +94,7 @@ TRANSFER_CASH = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/external-cash-transfers", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -100,6 +107,7 @@ QUERY_CASH_TRANSFERS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/external-cash-transfers/query", idempotent=True, root=True
     ),
+    response="banking.CashTransferQueryResult",
     query={
         "client_id": "client-id",
     },
@@ -116,6 +124,7 @@ TRANSFER_CASH_IN_BULK = Endpoint(
         root=True,
         effect="account",
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -128,6 +137,7 @@ GET_INSTRUCTION_SET = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/instruction-sets/{instructionSetId}", idempotent=True, root=True
     ),
+    response="banking.InstructionSet",
     path={
         "instruction_set_id": "instructionSetId",
     },
@@ -142,6 +152,7 @@ CANCEL_INSTRUCTION = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/instructions/cancel", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -154,6 +165,7 @@ CANCEL_INSTRUCTIONS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/instructions/cancel:bulk", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -166,6 +178,7 @@ QUERY_INSTRUCTIONS = Endpoint(
         "Ask for an account's recent instructions; the answer is fetched by the instruction's id."
     ),
     operation=Operation("POST", "/gw/api/v1/instructions/query", idempotent=True, root=True),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -178,6 +191,7 @@ GET_INSTRUCTION = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/instructions/{instructionId}", idempotent=True, root=True
     ),
+    response="banking.InstructionState",
     path={
         "instruction_id": "instructionId",
     },
@@ -192,6 +206,7 @@ TRANSFER_ASSET_INTERNALLY = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/internal-asset-transfers", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -208,6 +223,7 @@ TRANSFER_ASSETS_INTERNALLY = Endpoint(
         root=True,
         effect="account",
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -220,6 +236,7 @@ TRANSFER_CASH_INTERNALLY = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/internal-cash-transfers", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -236,6 +253,7 @@ TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
         root=True,
         effect="account",
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },
@@ -248,6 +266,7 @@ TRANSFER_ASSET_V2 = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v2/external-asset-transfers", idempotent=False, root=True, effect="account"
     ),
+    response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
     },
@@ -264,6 +283,7 @@ TRANSFER_ASSETS_V2 = Endpoint(
         root=True,
         effect="account",
     ),
+    response="banking.InstructionSetAccepted",
     query={
         "client_id": "client-id",
     },

@@ -10,6 +10,7 @@ GET_TRADING_SCHEDULE = Endpoint(
     id="getTradingSchedule",
     summary="Return a contract's trading hours for the coming days, in epoch seconds.",
     operation=Operation("GET", "/contract/trading-schedule", idempotent=True),
+    response="contracts.TradingHours",
     query={
         "conid": "conid",
         "exchange": "exchange",
@@ -20,6 +21,7 @@ GET_CONTRACT_RULES = Endpoint(
     id="getContractRules",
     summary="Return what orders a contract allows: types, times in force, sizes and increments.",
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True),
+    response="contracts.ContractRules",
     body={
         "conid": "conid",
         "is_buy": "isBuy",
@@ -39,6 +41,7 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
     id="getAlgosByInstrument",
     summary="Return the order algorithms that a contract can be traded with.",
     operation=Operation("GET", "/iserver/contract/{conid}/algos", idempotent=True),
+    response="contracts.Algos",
     path={
         "conid": "conid",
     },
@@ -53,6 +56,7 @@ GET_INSTRUMENT_INFO = Endpoint(
     id="getInstrumentInfo",
     summary="Return what is known of a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True),
+    response="contracts.ContractInfo",
     path={
         "conid": "conid",
     },
@@ -62,6 +66,7 @@ GET_INFO_AND_RULES = Endpoint(
     id="getInfoAndRules",
     summary="Return what is known of a contract, and what orders it allows.",
     operation=Operation("GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True),
+    response="contracts.ContractInfoAndRules",
     path={
         "conid": "conid",
     },
@@ -71,6 +76,7 @@ GET_CURRENCY_PAIRS = Endpoint(
     id="getCurrencyPairs",
     summary="Return the currency pairs that can be traded with a currency.",
     operation=Operation("GET", "/iserver/currency/pairs", idempotent=True),
+    response="dict[str, list[contracts.CurrencyPair]]",
     query={
         "currency": "currency",
     },
@@ -80,6 +86,7 @@ GET_EXCHANGE_RATE = Endpoint(
     id="getExchangeRates",
     summary="Return the rate between two currencies.",
     operation=Operation("GET", "/iserver/exchangerate", idempotent=True),
+    response="contracts.ExchangeRate",
     query={
         "target": "target",
         "source": "source",
@@ -90,6 +97,7 @@ GET_BOND_FILTERS = Endpoint(
     id="getBondFilters",
     summary="Return what an issuer's bonds can be narrowed down by.",
     operation=Operation("GET", "/iserver/secdef/bond-filters", idempotent=True),
+    response="contracts.BondFilters",
     query={
         "symbol": "symbol",
         "issuer_id": "issuerId",
@@ -100,6 +108,7 @@ GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
     summary="Return the contracts of an underlying, month, strike and right.",
     operation=Operation("GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]"),
+    response="list[contracts.ContractRow]",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -118,6 +127,7 @@ SEARCH_CONTRACTS = Endpoint(
         "Search for underlyings by symbol or company name; the order of the rows means nothing."
     ),
     operation=Operation("GET", "/iserver/secdef/search", idempotent=True),
+    response="list[contracts.SearchHit]",
     query={
         "symbol": "symbol",
         "sec_type": "secType",
@@ -134,6 +144,7 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
     summary="Search for underlyings by symbol or company name, asked in a body.",
     operation=Operation("POST", "/iserver/secdef/search", idempotent=True),
+    response="list[contracts.SearchHit]",
     body={
         "fund": "fund",
         "fund_family_conid_ex": "fundFamilyConidEx",
@@ -161,6 +172,7 @@ GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
     summary="Return the strikes of an underlying's options or warrants in a month.",
     operation=Operation("GET", "/iserver/secdef/strikes", idempotent=True),
+    response="contracts.Strikes",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -173,6 +185,7 @@ GET_CONIDS_BY_EXCHANGE = Endpoint(
     id="getConidsByExchange",
     summary="Return every contract that an exchange lists.",
     operation=Operation("GET", "/trsrv/all-conids", idempotent=True),
+    response="list[contracts.ExchangeListing]",
     query={
         "exchange": "exchange",
         "asset_class": "assetClass",
@@ -183,6 +196,7 @@ GET_FUTURES_BY_SYMBOL = Endpoint(
     id="getFutureBySymbol",
     summary="Return the futures that have not expired, by root symbol.",
     operation=Operation("GET", "/trsrv/futures", idempotent=True),
+    response="dict[str, list[contracts.FutureContract]]",
     query={
         "symbols": "symbols",
         "exchange": "exchange",
@@ -193,6 +207,7 @@ GET_INSTRUMENT_DEFINITION = Endpoint(
     id="getInstrumentDefinition",
     summary="Return the definitions of up to 200 contracts.",
     operation=Operation("GET", "/trsrv/secdef", idempotent=True),
+    response="_contracts.ContractDefinitions",
     query={
         "conids": "conids",
     },
@@ -202,6 +217,7 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
     id="getTradingSchedule_get_trsrv_secdef_schedule",
     summary="Return the trading hours of a symbol on each of its venues.",
     operation=Operation("GET", "/trsrv/secdef/schedule", idempotent=True),
+    response="list[contracts.VenueSchedule]",
     query={
         "asset_class": "assetClass",
         "symbol": "symbol",
@@ -214,6 +230,7 @@ GET_STOCKS_BY_SYMBOL = Endpoint(
     id="getStockBySymbol",
     summary="Return the companies and listings that a symbol stands for, on all exchanges.",
     operation=Operation("GET", "/trsrv/stocks", idempotent=True),
+    response="dict[str, list[_contracts.StockCompany]]",
     query={
         "symbols": "symbols",
     },

@@ -10,6 +10,7 @@ OPEN_HMDS_BRIDGE = Endpoint(
     id="undocumented_post_hmds_auth_init",
     summary="Open the bridge to the historical data farm.",
     operation=Operation("POST", "/hmds/auth/init", idempotent=True),
+    response="Any",
 )
 
 GET_HMDS_HISTORY = Endpoint(
@@ -18,6 +19,7 @@ GET_HMDS_HISTORY = Endpoint(
         "Return historical bars from the historical data farm; not found until its bridge is open."
     ),
     operation=Operation("GET", "/hmds/history", idempotent=True),
+    response="Any",
     query={
         "conid": "conid",
         "period": "period",
@@ -36,6 +38,7 @@ GET_MD_HISTORY = Endpoint(
         idempotent=True,
         limit="GET /iserver/marketdata/history",
     ),
+    response="market_data.History",
     query={
         "conid": "conid",
         "period": "period",
@@ -58,6 +61,7 @@ GET_MD_SNAPSHOT = Endpoint(
         requires="trading accounts",
         limit="GET /iserver/marketdata/snapshot",
     ),
+    response="list[market_data.Snapshot]",
     query={
         "conids": "conids",
         "fields": "fields",
@@ -68,6 +72,7 @@ CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
     summary="End the quotes of one contract.",
     operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
+    response="common.Success",
     body={
         "conid": "conid",
     },
@@ -81,4 +86,5 @@ CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
     summary="End all quotes.",
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
+    response="market_data.Unsubscribed",
 )

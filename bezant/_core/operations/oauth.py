@@ -10,6 +10,7 @@ REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
     summary="Trade an authorised request token for an access token (OAuth 1.0a).",
     operation=Operation("POST", "/oauth/access_token", idempotent=False, effect="session"),
+    response="oauth.AccessToken",
     header={
         "authorization": "Authorization",
     },
@@ -19,6 +20,7 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
     summary="Ask for a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
     operation=Operation("POST", "/oauth/live_session_token", idempotent=False, effect="session"),
+    response="oauth.LiveSessionToken",
     header={
         "authorization": "Authorization",
     },
@@ -28,6 +30,7 @@ REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
     summary="Ask for a request token, the first step of OAuth 1.0a.",
     operation=Operation("POST", "/oauth/request_token", idempotent=False, effect="session"),
+    response="oauth.RequestToken",
     header={
         "authorization": "Authorization",
     },
@@ -39,6 +42,7 @@ GENERATE_TOKEN = Endpoint(
     operation=Operation(
         "POST", "/oauth2/api/v1/token", idempotent=False, root=True, effect="session"
     ),
+    response="oauth.Token",
     body={
         "client_assertion": "clientAssertion",
         "client_assertion_type": "clientAssertionType",

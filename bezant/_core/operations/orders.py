@@ -17,6 +17,7 @@ GET_ORDER_STATUS = Endpoint(
         requires="trading accounts",
         lists="order",
     ),
+    response="orders.OrderStatus",
     path={
         "order_id": "orderId",
     },
@@ -34,6 +35,7 @@ GET_OPEN_ORDERS = Endpoint(
         may_be_empty=True,
         lists="orders",
     ),
+    response="orders.LiveOrders",
     query={
         "filters": "filters",
         "force": "force",
@@ -53,6 +55,7 @@ GET_TRADE_HISTORY = Endpoint(
         may_be_empty=True,
         lists="executions",
     ),
+    response="list[orders.Trade]",
     query={
         "days": "days",
         "account_id": "accountId",
@@ -70,6 +73,7 @@ CANCEL_OPEN_ORDER = Endpoint(
         order=OrderCall.CANCEL,
         priority="cancel",
     ),
+    response="orders.OrderCancellation",
     path={
         "account_id": "accountId",
         "order_id": "orderId",
@@ -94,6 +98,7 @@ MODIFY_OPEN_ORDER = Endpoint(
         requires="trading accounts",
         priority="order",
     ),
+    response="list[orders.OrderReply]",
     path={
         "account_id": "accountId",
         "order_id": "orderId",
@@ -186,6 +191,7 @@ SUBMIT_NEW_ORDERS = Endpoint(
         requires="trading accounts",
         priority="order",
     ),
+    response="list[orders.OrderReply]",
     path={
         "account_id": "accountId",
     },
@@ -210,6 +216,7 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
         refusal=PreviewRefused,
         requires="trading accounts",
     ),
+    response="orders.OrderPreview",
     path={
         "account_id": "accountId",
     },
@@ -228,6 +235,7 @@ ACK_SERVER_PROMPT = Endpoint(
     operation=Operation(
         "POST", "/iserver/notification", idempotent=False, effect="order", priority="order"
     ),
+    response="str",
     body={
         "order_id": "orderId",
         "request_id": "reqId",
@@ -245,6 +253,7 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
     id="suppressOrderReplies",
     summary="Answer questions of some kinds with yes for the rest of the session.",
     operation=Operation("POST", "/iserver/questions/suppress", idempotent=True, effect="session"),
+    response="orders.Status",
     body={
         "message_ids": "messageIds",
     },
@@ -260,6 +269,7 @@ RESET_ORDER_SUPPRESSION = Endpoint(
     operation=Operation(
         "POST", "/iserver/questions/suppress/reset", idempotent=True, effect="session"
     ),
+    response="orders.Status",
 )
 
 CONFIRM_ORDER_REPLY = Endpoint(
@@ -274,6 +284,7 @@ CONFIRM_ORDER_REPLY = Endpoint(
         order=OrderCall.REPLY,
         priority="order",
     ),
+    response="list[orders.OrderReply]",
     path={
         "reply_id": "replyId",
     },

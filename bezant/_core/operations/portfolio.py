@@ -16,12 +16,14 @@ GET_ALL_ACCOUNTS = Endpoint(
         limit="GET /portfolio/accounts",
         lists="accounts",
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
     summary="Return what several accounts hold together, by asset class, sector and group.",
     operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
+    response="portfolio.Allocation",
     body={
         "account_ids": "acctIds",
     },
@@ -37,6 +39,7 @@ GET_POSITIONS_FOR_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/positions/{conid}", idempotent=True, requires="accounts"
     ),
+    response="dict[str, list[_positions.Position]]",
     path={
         "conid": "conid",
     },
@@ -48,12 +51,14 @@ GET_ALL_SUBACCOUNTS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/subaccounts", idempotent=True, limit="GET /portfolio/subaccounts"
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
     summary="Return sub-accounts, 20 at a time.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
+    response="portfolio.SubaccountPage",
     query={
         "account_id": "accountId",
         "no_cache": "nocache",
@@ -66,6 +71,7 @@ GET_ASSET_ALLOCATION = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/allocation", idempotent=True, requires="accounts"
     ),
+    response="portfolio.Allocation",
     path={
         "account_id": "accountId",
     },
@@ -80,6 +86,7 @@ GET_COMBO_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/combo/positions", idempotent=True, requires="accounts"
     ),
+    response="list[portfolio.ComboPosition]",
     path={
         "account_id": "accountId",
     },
@@ -96,6 +103,7 @@ GET_PORTFOLIO_LEDGER = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.LedgerRow]",
     path={
         "account_id": "accountId",
     },
@@ -105,6 +113,7 @@ GET_PORTFOLIO_METADATA = Endpoint(
     id="getPortfolioMetadata",
     summary="Return one account's attributes.",
     operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True, requires="accounts"),
+    response="_portfolio.Account",
     path={
         "account_id": "accountId",
     },
@@ -116,6 +125,7 @@ GET_FIRST_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
     },
@@ -127,6 +137,7 @@ INVALIDATE_POSITION_CACHE = Endpoint(
     operation=Operation(
         "POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True, requires="accounts"
     ),
+    response="portfolio.CacheInvalidated",
     path={
         "account_id": "accountId",
     },
@@ -138,6 +149,7 @@ GET_PAGINATED_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
         "page": "pageId",
@@ -156,6 +168,7 @@ GET_PORTFOLIO_SUMMARY = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/summary", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.SummaryFigure]",
     path={
         "account_id": "accountId",
     },
@@ -167,6 +180,7 @@ GET_POSITION_BY_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountid}/position/{conid}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountid",
         "conid": "conid",
@@ -177,6 +191,7 @@ GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
     summary="Return all positions of an account in one list, not from the cache.",
     operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
+    response="list[portfolio.UncachedPosition]",
     path={
         "account_id": "accountId",
     },

@@ -10,6 +10,7 @@ GET_STATEMENT = Endpoint(
     id="post_gw_api_v1_statements",
     summary="Return a statement as a file.",
     operation=Operation("POST", "/gw/api/v1/statements", idempotent=True, root=True),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -20,6 +21,7 @@ GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
     summary="Return the days, months and years for which there are statements.",
     operation=Operation("GET", "/gw/api/v1/statements/available", idempotent=True, root=True),
+    response="reports.AvailableStatements",
     query={
         "account_id": "accountId",
     },
@@ -32,6 +34,7 @@ GET_TAX_DOCUMENT = Endpoint(
     id="post_gw_api_v1_tax_documents",
     summary="Return a tax document as a file.",
     operation=Operation("POST", "/gw/api/v1/tax-documents", idempotent=True, root=True),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -42,6 +45,7 @@ GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
     summary="Return the tax documents that there are for a year.",
     operation=Operation("GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True),
+    response="reports.AvailableTaxForms",
     query={
         "account_id": "accountId",
         "year": "year",
@@ -55,6 +59,7 @@ GET_TRADE_CONFIRMATION = Endpoint(
     id="post_gw_api_v1_trade_confirmations",
     summary="Return trade confirmations as a file.",
     operation=Operation("POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -67,6 +72,7 @@ GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/trade-confirmations/available", idempotent=True, root=True
     ),
+    response="reports.AvailableTradeConfirmations",
     query={
         "account_id": "accountId",
     },

@@ -12,6 +12,7 @@ APPLY_CSV = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/restrictions", idempotent=False, root=True, effect="account"
     ),
+    response="restrictions.CsvReceipt",
     header={
         "authorization": "Authorization",
     },
@@ -22,6 +23,7 @@ GET_ACCOUNT_RESTRICTIONS = Endpoint(
     id="getAccountRestrictions",
     summary="Return the ids of an account's restrictions.",
     operation=Operation("GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -29,6 +31,7 @@ GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
     summary="Return the ids of the restrictions that the caller's master account made.",
     operation=Operation("GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -36,6 +39,7 @@ GET_LIST_DETAILS = Endpoint(
     id="getListDetails",
     summary="Return one list of instruments.",
     operation=Operation("GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -43,6 +47,7 @@ GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
     summary="Return the ids of the lists that the caller's master account made.",
     operation=Operation("GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -50,6 +55,7 @@ GET_RESTRICTION_DETAILS = Endpoint(
     id="getRestrictionDetails",
     summary="Return one restriction.",
     operation=Operation("GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -59,6 +65,7 @@ GET_RESTRICTION_SCOPE = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/restrictions/restriction-scope", idempotent=True, root=True
     ),
+    response="Any",
     extra=True,
 )
 
@@ -66,6 +73,7 @@ GET_USER_RESTRICTIONS = Endpoint(
     id="getUserRestrictions",
     summary="Return the ids of a user's restrictions.",
     operation=Operation("GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -73,6 +81,7 @@ VERIFY_CSV = Endpoint(
     id="verifyCSV",
     summary="Verify restrictions in a CSV; nothing is changed.",
     operation=Operation("POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True),
+    response="restrictions.CsvReceipt",
     header={
         "authorization": "Authorization",
     },

@@ -12,6 +12,7 @@ GET_SCANNER_PARAMETERS = Endpoint(
     operation=Operation(
         "GET", "/iserver/scanner/params", idempotent=True, limit="GET /iserver/scanner/params"
     ),
+    response="scanner.ScannerParameters",
 )
 
 GET_SCANNER_RESULTS = Endpoint(
@@ -20,6 +21,7 @@ GET_SCANNER_RESULTS = Endpoint(
     operation=Operation(
         "POST", "/iserver/scanner/run", idempotent=True, limit="POST /iserver/scanner/run"
     ),
+    response="scanner.ScanResult",
     body={
         "filter_": "filter",
         "instrument": "instrument",

@@ -16,6 +16,7 @@ INITIALIZE_SESSION = Endpoint(
         effect="session",
         about_session="login",
     ),
+    response="_session.AuthStatus",
     body={
         "compete": "compete",
         "publish": "publish",
@@ -31,18 +32,21 @@ GET_BROKERAGE_STATUS_BY_GET = Endpoint(
     id="undocumented_get_iserver_auth_status",
     summary="Return the brokerage session's flags, asked with GET.",
     operation=Operation("GET", "/iserver/auth/status", idempotent=True, about_session="state"),
+    response="_session.AuthStatus",
 )
 
 GET_BROKERAGE_STATUS = Endpoint(
     id="getBrokerageStatus",
     summary="Return the brokerage session's flags.",
     operation=Operation("POST", "/iserver/auth/status", idempotent=True, about_session="state"),
+    response="_session.AuthStatus",
 )
 
 REAUTHENTICATE = Endpoint(
     id="undocumented_post_iserver_reauthenticate",
     summary="Ask for the brokerage session to be renewed; deprecated by IBKR.",
     operation=Operation("POST", "/iserver/reauthenticate", idempotent=False, effect="session"),
+    response="Any",
 )
 
 LOGOUT = Endpoint(
@@ -51,6 +55,7 @@ LOGOUT = Endpoint(
     operation=Operation(
         "POST", "/logout", idempotent=True, effect="session", about_session="login"
     ),
+    response="session.LoggedOut",
 )
 
 GET_SESSION_VALIDATION = Endpoint(
@@ -59,6 +64,7 @@ GET_SESSION_VALIDATION = Endpoint(
     operation=Operation(
         "GET", "/sso/validate", idempotent=True, limit="GET /sso/validate", about_session="login"
     ),
+    response="session.SsoSession",
 )
 
 TICKLE = Endpoint(
@@ -72,6 +78,7 @@ TICKLE = Endpoint(
         priority="tickle",
         about_session="state",
     ),
+    response="_session.Tickle",
 )
 
 # Keep the session alive, asked with GET.

@@ -12,6 +12,7 @@ CREATE_BROWSER_SESSION = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/sso-browser-sessions", idempotent=False, root=True, effect="session"
     ),
+    response="sso.BrowserSession",
     header={
         "authorization": "authorization",
     },
@@ -24,6 +25,7 @@ CREATE_SESSION = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/sso-sessions", idempotent=False, root=True, effect="session"
     ),
+    response="sso.UserSession",
     header={
         "authorization": "authorization",
     },

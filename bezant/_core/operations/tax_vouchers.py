@@ -12,6 +12,7 @@ CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     operation=Operation(
         "POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True, effect="account"
     ),
+    response="Any",
     sends="signed",
 )
 
@@ -21,6 +22,7 @@ GET_ACTIVE_COUNTRIES = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/active-countries", idempotent=True, root=True
     ),
+    response="Any",
     extra=True,
 )
 
@@ -28,6 +30,7 @@ FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
     summary="Return dividends that vouchers can be had for.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -35,6 +38,7 @@ GET_YEARS = Endpoint(
     id="getYears",
     summary="Return the years that vouchers can be had for.",
     operation=Operation("GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True),
+    response="Any",
     extra=True,
 )
 
@@ -44,6 +48,7 @@ DOWNLOAD_VOUCHER = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/{requestId}/download", idempotent=True, root=True
     ),
+    response="BinaryResponse",
     path={
         "request_id": "requestId",
     },
@@ -55,6 +60,7 @@ GET_VOUCHER_STATE = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/tax-vouchers/{requestId}/state", idempotent=True, root=True
     ),
+    response="Any",
     path={
         "request_id": "requestId",
     },

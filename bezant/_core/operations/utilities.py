@@ -10,6 +10,7 @@ QUERY_BALANCES = Endpoint(
     id="post_gw_api_v1_balances_query",
     summary="Return how much cash and equity an account has free.",
     operation=Operation("POST", "/gw/api/v1/balances/query", idempotent=True, root=True),
+    response="utilities.FreeBalances",
     query={
         "client_id": "client-id",
     },
@@ -22,6 +23,7 @@ GET_TRANSFER_BROKERS = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/enumerations/complex-asset-transfer", idempotent=True, root=True
     ),
+    response="utilities.TransferBrokers",
     query={
         "client_id": "client-id",
         "instruction_type": "instructionType",
@@ -34,6 +36,7 @@ GET_ENUMERATION = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/enumerations/{enumerationType}", idempotent=True, root=True
     ),
+    response="utilities.Enumeration",
     path={
         "enumeration_type": "enumerationType",
     },
@@ -53,6 +56,7 @@ GET_FORMS = Endpoint(
     id="get_gw_api_v1_forms",
     summary="Return forms and their questions.",
     operation=Operation("GET", "/gw/api/v1/forms", idempotent=True, root=True),
+    response="utilities.Forms",
     query={
         "form_numbers": "formNo",
         "get_docs": "getDocs",
@@ -67,6 +71,7 @@ GET_REQUIRED_FORMS = Endpoint(
     id="get_gw_api_v1_forms_required_forms",
     summary="Return the forms that an application needs.",
     operation=Operation("GET", "/gw/api/v1/forms/required-forms", idempotent=True, root=True),
+    response="utilities.RequiredForms",
     query={
         "account_type": "accountType",
         "additional_account": "additionalAccount",
@@ -89,6 +94,7 @@ GET_PARTICIPATING_BANKS = Endpoint(
     id="get_gw_api_v1_participating_banks",
     summary="Return the banks that take part in a kind of transfer.",
     operation=Operation("GET", "/gw/api/v1/participating-banks", idempotent=True, root=True),
+    response="utilities.ParticipatingBanks",
     query={
         "client_id": "client-id",
         "type_": "type",
@@ -99,6 +105,7 @@ GET_REQUESTS = Endpoint(
     id="get_gw_api_v1_requests",
     summary="Return the requests that were made in a span of days.",
     operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True),
+    response="utilities.RequestPage",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -114,6 +121,7 @@ GET_REQUEST_STATUS = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/requests/{requestId}/status", idempotent=True, root=True
     ),
+    response="utilities.RequestState",
     path={
         "request_id": "requestId",
     },
@@ -129,6 +137,7 @@ UPDATE_REQUEST_STATUS = Endpoint(
         root=True,
         effect="account",
     ),
+    response="utilities.RequestState",
     path={
         "request_id": "requestId",
     },
@@ -141,6 +150,7 @@ CHECK_USER_NAME = Endpoint(
     operation=Operation(
         "GET", "/gw/api/v1/validations/usernames/{username}", idempotent=True, root=True
     ),
+    response="utilities.UserNameCheck",
     path={
         "user_name": "username",
     },

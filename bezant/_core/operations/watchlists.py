@@ -10,6 +10,7 @@ DELETE_WATCHLIST = Endpoint(
     id="deleteWatchlist",
     summary="Delete a watchlist.",
     operation=Operation("DELETE", "/iserver/watchlist", idempotent=False, effect="account"),
+    response="watchlists.WatchlistDeleted",
     query={
         "id_": "id",
     },
@@ -19,6 +20,7 @@ GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
     summary="Return a watchlist; the details of its instruments come with the second call.",
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
+    response="watchlists.WatchlistDetails",
     query={
         "id_": "id",
     },
@@ -28,6 +30,7 @@ CREATE_WATCHLIST = Endpoint(
     id="postNewWatchlist",
     summary="Create a watchlist; one whose id is in use is overwritten.",
     operation=Operation("POST", "/iserver/watchlist", idempotent=False, effect="account"),
+    response="watchlists.Watchlist",
     body={
         "id_": "id",
         "name": "name",
@@ -45,6 +48,7 @@ GET_ALL_WATCHLISTS = Endpoint(
     id="getAllWatchlists",
     summary="Return the watchlists.",
     operation=Operation("GET", "/iserver/watchlists", idempotent=True),
+    response="watchlists.Watchlists",
     query={
         "scope": "SC",
     },

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .._market.catalogue import Contract
 from .clock import Clock
-from .scenario import Held, Scenario, Working
+from .scenario import STARTING, Held, Scenario, Working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SIDES = ("BUY", "SELL")
-_KINDS = ("LMT", "MKT", "STP", "STOP_LIMIT")
 _TIFS = ("GTC", "DAY", "IOC")
 _HOURS = ("always", "regular")
 _FAST = "fast"
@@ -262,7 +261,7 @@ _WORKING: Mapping[str, Callable[[Any, str], Any]] = {
     "quantity": _positive,
     "limit": _positive,
     "stop": _positive,
-    "kind": _one_of(*_KINDS),
+    "kind": _one_of(*STARTING),
     "tif": _one_of(*_TIFS),
     "client_id": _text,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
+from .._market.order_types import ORDER_TYPES
 from .._market.orders import OrderSpec
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ class Held:
     realized: Amount = 0
 
 
-_PRICES: Mapping[str, tuple[str, ...]] = {
-    "MKT": (),
-    "LMT": ("limit",),
-    "STP": ("stop",),
-    "STOP_LIMIT": ("limit", "stop"),
+# Order types that need no market price to begin with, and the prices that they need.
+STARTING: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
+    for kind, row in ORDER_TYPES.items()
+    if row.needs_price and not row.trails
 }
 
 
@@ -91,9 +92,9 @@ class Working:
         Raises:
             ValueError: the quantity is not above 0, or the prices do not fit the order's type.
         """
-        wanted = _PRICES.get(self.kind)
+        wanted = STARTING.get(self.kind)
         if wanted is None:
-            msg = f"the order {self!r} needs a kind that is one of {', '.join(_PRICES)}"
+            msg = f"the order {self!r} needs a kind that is one of {', '.join(STARTING)}"
             raise ValueError(msg)
         given = tuple(name for name in ("limit", "stop") if getattr(self, name) is not None)
         if exact(self.quantity) <= 0 or given != wanted:

@@ -207,16 +207,15 @@ def test_any_headers_can_be_sent_or_are_refused(headers: dict[str, str]) -> None
 
 
 def test_nothing_is_shown() -> None:
-    settings = resolve(
-        "https://gw.example.com", {}, **DEFAULTS, headers={"X-A": TOKEN}, auth=("me", "hunter22")
-    )
+    given = {"base_url": "https://gw.example.com", "headers": {"X-A": TOKEN}}
+    settings = resolve(DEFAULTS | given | {"auth": ("me", "hunter22")}, {})
     assert settings.credentials is not None
     shown = f"{settings!r} {settings} {settings.credentials!r} {settings.credentials.headers!r}"
     assert TOKEN not in shown
     assert "hunter" not in shown
     assert isinstance(settings.with_changes({"timeout": 5}), Settings)
     assert settings.with_changes({"timeout": 5}).credentials is settings.credentials
-    assert resolve(None, {}, **DEFAULTS).credentials is None
+    assert resolve(DEFAULTS, {}).credentials is None
 
 
 SECRETS = (("A", Secret("Bearer s3cretvalue")), ("B", Secret("short")), ("C", Secret("otherone")))

@@ -306,6 +306,7 @@ def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> N
 
 
 DEFAULTS: dict[str, Any] = {
+    "base_url": "http://localhost",
     "verify": "auto",
     "proxy": None,
     "timeout": 30,
@@ -337,7 +338,7 @@ DEFAULTS: dict[str, Any] = {
 def test_arguments_come_before_the_environment(
     base_url: str | None, environ: dict[str, str], expected: str
 ) -> None:
-    assert str(resolve(base_url, environ, **DEFAULTS).base_url) == expected
+    assert str(resolve(DEFAULTS | {"base_url": base_url}, environ).base_url) == expected
 
 
 @pytest.mark.parametrize("name", ["BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"])
@@ -345,7 +346,7 @@ def test_a_variable_that_is_wrong_is_named(name: str) -> None:
     with pytest.raises(
         InvalidBaseUrl, match=rf"^the environment variable {name}: 'localhost:5000' must"
     ):
-        resolve(None, {name: "localhost:5000"}, **DEFAULTS)
+        resolve(DEFAULTS | {"base_url": None}, {name: "localhost:5000"})
 
 
 @pytest.mark.parametrize("url", ["redis://h:x/0", "redis://", "redis:h", "rediss://h:0", "unix://"])
@@ -365,12 +366,12 @@ def test_addresses_of_stores(url: str) -> None:
 
 def test_an_empty_base_url_is_not_the_default() -> None:
     with pytest.raises(InvalidBaseUrl):
-        resolve("", {}, **DEFAULTS)
+        resolve(DEFAULTS | {"base_url": ""}, {})
 
 
 def test_what_was_given_is_kept() -> None:
     given = DEFAULTS | {"proxy": "http://p:1", "strict": True, "verify": False}
-    settings = resolve("https://gw.example.com", {}, **given)
+    settings = resolve(given | {"base_url": "https://gw.example.com", "transport": None}, {})
     assert settings.tls == Tls("insecure")
     assert settings.proxy == "http://p:1"
     assert settings.strict
@@ -453,9 +454,9 @@ def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:
 def test_pacing_and_retries_from_the_environment(
     environ: dict[str, str], pacing: bool, retries: int
 ) -> None:
-    settings = resolve("http://localhost", environ, **DEFAULTS)
+    settings = resolve(DEFAULTS, environ)
     assert (settings.pacing, settings.retries) == (pacing, retries)
-    given = resolve("http://localhost", environ, **DEFAULTS, pacing=False, retries=1)
+    given = resolve(DEFAULTS | {"pacing": False, "retries": 1}, environ)
     assert (given.pacing, given.retries) == (False, 1)
 
 
@@ -464,4 +465,4 @@ def test_pacing_and_retries_from_the_environment(
 )
 def test_an_environment_that_makes_no_sense(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(environ))):
-        resolve("http://localhost", environ, **DEFAULTS)
+        resolve(DEFAULTS, environ)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bezant.sim._market.exchange import Exchange
-from bezant.sim._market.orders import Kind, Order, OrderRefused, OrderSpec, Side, Tif
+from bezant.sim._market.order_types import Kind
+from bezant.sim._market.orders import Order, OrderRefused, OrderSpec, Side, Tif
 from bezant.sim._market.prices import Market, spread
 
 from .test_calendar_prices_books import CONTRACTS, NOON
