@@ -5,6 +5,7 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
+    │   └── OAuthRequired         the operation needs OAuth, and the client is one of a gateway
     ├── ClientClosed              the client was used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
     ├── CredentialsUnavailable    the function passed as ``auth`` raised an error; nothing was sent
@@ -82,6 +83,7 @@ __all__ = [
     "NotAuthenticated",
     "NotEstablished",
     "NotFound",
+    "OAuthRequired",
     "OrdersUnknown",
     "OutcomeUnknown",
     "PacingError",
@@ -145,6 +147,13 @@ class InvalidBaseUrl(BezantError, ValueError):
 
 class InvalidRequest(BezantError, ValueError):
     """A path, parameter, body or other argument is invalid; nothing was sent."""
+
+
+class OAuthRequired(InvalidRequest):
+    """The operation needs OAuth, and the client is one of a gateway; nothing was sent.
+
+    The gateway does not pass such operations on. They are in ``client.oauth_api``.
+    """
 
 
 class ClientClosed(BezantError):

@@ -21,7 +21,7 @@ from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
-    from .api import AsyncApi
+    from .api import AsyncApi, AsyncOAuthOperations
     from .bulk import AsyncBulk
     from .session.session import AsyncSession
 
@@ -103,13 +103,24 @@ class AsyncClientBase:
 
     @cached_property
     def api(self) -> AsyncApi:
-        """All operations of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+        """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
         To find one by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import AsyncApi
 
         return AsyncApi(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth_api(self) -> AsyncOAuthOperations:
+        """All operations that need OAuth, by group, such as account management and banking.
+
+        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
+        is sent.
+        """
+        from .api import AsyncOAuthOperations
+
+        return AsyncOAuthOperations(self._pipeline, self._settings)
 
     def with_options(  # noqa: PYI019
         self: C,

@@ -22,7 +22,7 @@ from .http.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..models.bulk import Progress
-    from .api import Api
+    from .api import Api, OAuthOperations
     from .bulk import Bulk
     from .session.session import Session
 
@@ -104,13 +104,24 @@ class ClientBase:
 
     @cached_property
     def api(self) -> Api:
-        """All operations of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+        """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
         To find one by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import Api
 
         return Api(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth_api(self) -> OAuthOperations:
+        """All operations that need OAuth, by group, such as account management and banking.
+
+        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
+        is sent.
+        """
+        from .api import OAuthOperations
+
+        return OAuthOperations(self._pipeline, self._settings)
 
     def with_options(  # noqa: PYI019
         self: C,

@@ -17,6 +17,7 @@ class AsyncEchoApi(AsyncGroup):
         ``GET /gw/api/v1/echo/https``.
 
         Raises:
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.ECHO_HTTPS, Echo)
@@ -31,6 +32,7 @@ class AsyncEchoApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument cannot be sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(table.ECHO_SIGNED_JWT, Echo, body=body)

@@ -22,6 +22,7 @@ class AsyncOauthApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -41,6 +42,7 @@ class AsyncOauthApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -58,6 +60,7 @@ class AsyncOauthApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -88,6 +91,7 @@ class AsyncOauthApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(

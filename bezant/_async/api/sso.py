@@ -23,6 +23,7 @@ class AsyncSsoApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(
@@ -41,6 +42,7 @@ class AsyncSsoApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return await self._call(

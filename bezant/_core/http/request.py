@@ -146,20 +146,16 @@ def build(
 def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
     """Return a request with further headers, for a proxy in front of the gateway.
 
+    A header that the call has as a parameter is sent instead of one with its name.
+
     Raises:
-        InvalidRequest: the headers are longer than the gateway accepts, or the operation has one of
-            them as a parameter.
+        InvalidRequest: the headers are longer than the gateway accepts.
     """
-    name = request.operation.name
-    plain = [*request.headers, *((key, secret.value) for key, secret in credentials)]
-    _check_length(plain, name)
-    if len({key.lower() for key, _ in plain}) < len(plain):
-        raise InvalidRequest(
-            "headers or auth set a header that this call has as a parameter; make another client "
-            "for it",
-            operation=name,
-        )
-    return replace(request, credentials=credentials)
+    own = {key.lower() for key, _ in request.headers}
+    added = tuple(header for header in credentials if header[0].lower() not in own)
+    plain = [*request.headers, *((key, secret.value) for key, secret in added)]
+    _check_length(plain, request.operation.name)
+    return replace(request, credentials=added)
 
 
 def _check_length(headers: Sequence[tuple[str, str]], operation: str) -> None:

@@ -23,6 +23,7 @@ class OauthApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization)
@@ -38,6 +39,7 @@ class OauthApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -55,6 +57,7 @@ class OauthApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization)
@@ -83,6 +86,7 @@ class OauthApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(

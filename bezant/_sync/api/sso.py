@@ -24,6 +24,7 @@ class SsoApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(
@@ -42,6 +43,7 @@ class SsoApi(Group):
         Raises:
             InvalidRequest: an argument cannot be sent.
             OutcomeUnknown: no answer tells; it may have been carried out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the kind that says what went wrong.
         """
         return self._call(table.CREATE_SESSION, UserSession, authorization=authorization, body=body)

@@ -43,6 +43,7 @@ from ...errors import (
     HttpTimeout,
     IncompleteList,
     NotAuthenticated,
+    OAuthRequired,
     OutcomeUnknown,
     PrerequisiteFailed,
     Refused,
@@ -152,9 +153,12 @@ class Pipeline:
             hold: for how many seconds open questions may hold it back; None for as long as usual.
 
         Raises:
+            OAuthRequired: it cannot pass the gateway.
             BezantError: the kind that says what went wrong.
         """
         self.check()
+        if operation.needs_oauth:
+            self._check_oauth(operation)
         request = build(
             operation,
             settings,
@@ -176,6 +180,19 @@ class Pipeline:
         if hold and self.order_turns.questions:
             hold = hold_back(self.order_turns, hold)
         return self._attempts(request, kind, type_, settings, hold=hold)
+
+    def _check_oauth(self, operation: Operation) -> None:
+        """Refuse an operation that a gateway does not pass on.
+
+        A transport of the user's own may lead elsewhere.
+        """
+        if self._custom_transport is None and self.settings.base_url.is_gateway:
+            raise OAuthRequired(
+                "this operation needs OAuth and cannot pass the gateway; nothing was sent; use a "
+                "client with base_url='https://api.ibkr.com/v1/api' and an auth function that "
+                "returns your OAuth headers",
+                operation=operation.name,
+            )
 
     def _attempts(
         self,

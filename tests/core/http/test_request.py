@@ -215,8 +215,10 @@ def test_headers_for_a_proxy_count_against_the_limit() -> None:
 def test_headers_for_a_proxy_never_double_one_of_the_call() -> None:
     payload = Payload(headers=(("Authorization", "of the call"),))
     request = build(READ, SETTINGS, path="/things", json=payload)
-    with pytest.raises(InvalidRequest, match="has as a parameter"):
-        with_credentials(request, (("authorization", Secret("of the proxy")),))
+    proxy, other = ("authorization", Secret("of the proxy")), ("X-A", Secret("1"))
+    sent = with_credentials(request, (proxy, other))
+    assert sent.credentials == (other,)
+    assert ("Authorization", "of the call") in sent.headers
 
 
 @pytest.mark.parametrize(
