@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._core.decoding.drift import Drift
+    from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
     from ._core.marketdata.fields import MarketDataFields
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
@@ -136,6 +137,7 @@ _HOMES = {
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
+    "_core.http.captured": ("CapturedResponses", "RawResponse"),
     "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
     "_core.session.state": (
@@ -267,6 +269,7 @@ __all__ = [
     "BrokerageState",
     "Bulk",
     "Bulletin",
+    "CapturedResponses",
     "Client",
     "ClientClosed",
     "CompetingSession",
@@ -317,6 +320,7 @@ __all__ = [
     "Prompt",
     "Quote",
     "RateLimited",
+    "RawResponse",
     "Reconnected",
     "Refused",
     "ResponseTooLarge",

@@ -20,6 +20,7 @@ from .._runtime import _async as rt
 from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
+    from .._core.http.captured import CapturedResponses
     from ..models.bulk import Progress
     from .api import AsyncApi, AsyncOAuthOperations
     from .bulk import AsyncBulk
@@ -144,6 +145,36 @@ class AsyncClientBase:
         copy._settings = self._settings.with_changes(locals())
         copy._pipeline = self._pipeline
         return copy
+
+    def capture_responses(
+        self, *, max_count: int = 1000, max_bytes: int = 64 * 1024 * 1024
+    ) -> CapturedResponses:
+        """Capture the raw responses to the calls of a ``with`` block.
+
+        ```python
+        with client.capture_responses() as responses:
+            await client.all_positions("DU123456")
+        for response in responses:
+            print(response.path, response.status, response.json())
+        ```
+
+        It has every response that this client and its copies receive within the block: of composed
+        calls, of calls that IBKR wants first, of retries, and of calls that raise an error. Other
+        threads and tasks do not add theirs, except tasks started in the block and the calls of
+        ``client.map`` and ``client.gather``.
+
+        Args:
+            max_count: number of responses to keep; the oldest ones are dropped.
+            max_bytes: length of all kept bodies together; the oldest ones are dropped.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+        """
+        from .._core.http.captured import CapturedResponses
+
+        check_count("max_count", max_count, 1)
+        check_count("max_bytes", max_bytes, 1)
+        return CapturedResponses(self._pipeline.captures, max_count, max_bytes)
 
     @overload
     async def request(

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Container, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 
@@ -53,6 +53,9 @@ from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
 from .permit import AsyncPermit, AsyncPermitGuard
 from .single_flight import AsyncSingleFlight
 
+if TYPE_CHECKING:
+    from ..._core.http.captured import CapturedResponses
+
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
@@ -92,6 +95,8 @@ class AsyncPipeline:
         self._transport: rt.HttpTransport | None = None
         self._custom_transport = transport
         self._cookies = CookieJar()
+        # Blocks of `capture_responses` that are running.
+        self.captures: set[CapturedResponses] = set()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
         self.session: SessionMachine = SessionMachine()
@@ -501,9 +506,19 @@ class AsyncPipeline:
             if _logger.isEnabledFor(logging.DEBUG):
                 spent = (rt.monotonic() - started) * 1000
                 _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
+            if self.captures:
+                self._capture(request, answer)
             return answer
         # Without a cause: the libraries' frames hold the headers of the proxy in front.
         raise error
+
+    def _capture(self, request: Request, response: Response) -> None:
+        from ..._core.http.captured import capturing
+
+        with self._lock:
+            for each in capturing.get():
+                if each in self.captures:
+                    each.add(request, response)
 
     def _read(self, answer: Response, request: Request, type_: type[T], settings: Settings) -> T:
         operation = request.operation
