@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._core.decoding.drift import Drift
+    from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
     from ._core.marketdata.fields import MarketDataFields
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         CompetingSession,
         ConnectFailed,
         ConnectionLost,
+        CredentialsUnavailable,
         DecodeError,
         DriftWarning,
         HttpError,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
         NotAuthenticated,
         NotEstablished,
         NotFound,
+        OAuthRequired,
         OrdersUnknown,
         OutcomeUnknown,
         PacingError,
@@ -134,6 +137,10 @@ _HOMES = {
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
+    "_core.http.captured": (
+        "CapturedResponses",
+        "RawResponse",
+    ),
     "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
     "_core.session.state": (
@@ -164,6 +171,7 @@ _HOMES = {
         "CompetingSession",
         "ConnectFailed",
         "ConnectionLost",
+        "CredentialsUnavailable",
         "DecodeError",
         "DriftWarning",
         "HttpError",
@@ -176,6 +184,7 @@ _HOMES = {
         "NotAuthenticated",
         "NotEstablished",
         "NotFound",
+        "OAuthRequired",
         "OrdersUnknown",
         "OutcomeUnknown",
         "PacingError",
@@ -263,11 +272,13 @@ __all__ = [
     "BrokerageState",
     "Bulk",
     "Bulletin",
+    "CapturedResponses",
     "Client",
     "ClientClosed",
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "DecodeError",
     "Drift",
     "DriftWarning",
@@ -295,6 +306,7 @@ __all__ = [
     "NotEstablished",
     "NotFound",
     "Notice",
+    "OAuthRequired",
     "OrderUpdate",
     "Orders",
     "OrdersUnknown",
@@ -311,6 +323,7 @@ __all__ = [
     "Prompt",
     "Quote",
     "RateLimited",
+    "RawResponse",
     "Reconnected",
     "Refused",
     "ResponseTooLarge",

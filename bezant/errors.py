@@ -5,8 +5,10 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
+    │   └── OAuthRequired         the operation needs OAuth, and the client is one of a gateway
     ├── ClientClosed              the client was used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
+    ├── CredentialsUnavailable    the function passed as ``auth`` raised an error; nothing was sent
     ├── PacingError               IBKR's rate limits do not allow the call within max_wait
     ├── HttpError                 no response: DNS, TLS, connection, timeout
     │   ├── ConnectFailed         no connection was made, nothing was sent
@@ -68,6 +70,7 @@ __all__ = [
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "DecodeError",
     "DriftWarning",
     "HttpError",
@@ -80,6 +83,7 @@ __all__ = [
     "NotAuthenticated",
     "NotEstablished",
     "NotFound",
+    "OAuthRequired",
     "OrdersUnknown",
     "OutcomeUnknown",
     "PacingError",
@@ -145,6 +149,13 @@ class InvalidRequest(BezantError, ValueError):
     """A path, parameter, body or other argument is invalid; nothing was sent."""
 
 
+class OAuthRequired(InvalidRequest):
+    """The operation needs OAuth, and the client is one of a gateway; nothing was sent.
+
+    The gateway does not pass such operations on. They are in ``client.oauth_api``.
+    """
+
+
 class ClientClosed(BezantError):
     """The client was used after it had been closed."""
 
@@ -154,6 +165,15 @@ class WrongContext(BezantError):
 
     A client belongs to one process, and an asynchronous client also to one event loop.
     """
+
+
+class CredentialsUnavailable(BezantError):
+    """The function passed as ``auth`` raised an error; nothing was sent.
+
+    ``__cause__`` is that error.
+    """
+
+    retryable = True
 
 
 class PacingError(BezantError):

@@ -6,7 +6,8 @@
     >>> by_path("GET", "/portfolio/DU123456/ledger").id
     'getPortfolioLedger'
 
-Each operation is a method of ``client.api.<group>``.
+Each operation is a method of ``client.api.<group>``, or of ``client.oauth_api.<group>`` if it needs
+OAuth.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class OperationEntry(NamedTuple):
         method: HTTP method.
         path: path template below ``/v1/api``; a path that starts with ``/gw`` or ``/oauth2`` is
             below the host's root.
-        group: group in ``client.api``, such as ``portfolio``.
+        group: group in ``client.api``, such as ``portfolio``; in ``client.oauth_api`` if
+            ``needs_oauth``.
         python_name: name of the method in that group.
         summary: one-line description.
         idempotent: whether sending it twice has the same effect as sending it once.
@@ -43,6 +45,7 @@ class OperationEntry(NamedTuple):
         response: type of what the method returns, as text: ``None``, ``str``, ``Any``,
             ``BinaryResponse``, or models with their modules in `bezant.models`, such as
             ``list[orders.Trade]``.
+        needs_oauth: whether only IBKR's own host serves it, to clients that sign in with OAuth.
     """
 
     id: str
@@ -54,6 +57,7 @@ class OperationEntry(NamedTuple):
     idempotent: bool
     limit: str
     response: str
+    needs_oauth: bool
 
     @property
     def response_type(self) -> Any:
@@ -78,6 +82,7 @@ def _entry(place: str) -> OperationEntry:
         operation.idempotent,
         operation.limit,
         endpoint.response,
+        operation.needs_oauth,
     )
 
 

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from msgspec import UNSET
 
@@ -20,8 +20,9 @@ from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
     from .._core.decoding.drift import Drift
+    from .._core.http.captured import CapturedResponses
     from ..models.bulk import Progress
-    from .api import AsyncApi
+    from .api import AsyncApi, AsyncOAuthOperations
     from .bulk import AsyncBulk
     from .session.session import AsyncSession
 
@@ -30,6 +31,8 @@ R = TypeVar("R")
 # Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
 # contains it, and so would not offer the methods of `AsyncClient`.
 C = TypeVar("C", bound="AsyncClientBase")
+# A user name and a password, or a function that returns headers for one request.
+Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class AsyncClientBase:
@@ -52,6 +55,8 @@ class AsyncClientBase:
         max_wait: float = 30.0,
         retries: int | None = None,
         transport: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> None:
         self._settings = resolve(locals(), os.environ)
         self._owner: AsyncClientBase | None = None
@@ -99,13 +104,24 @@ class AsyncClientBase:
 
     @cached_property
     def api(self) -> AsyncApi:
-        """All operations of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+        """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
         To find one by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import AsyncApi
 
         return AsyncApi(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth_api(self) -> AsyncOAuthOperations:
+        """All operations that need OAuth, by group, such as account management and banking.
+
+        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
+        is sent.
+        """
+        from .api import AsyncOAuthOperations
+
+        return AsyncOAuthOperations(self._pipeline, self._settings)
 
     def with_options(  # noqa: PYI019
         self: C,
@@ -129,6 +145,36 @@ class AsyncClientBase:
         copy._settings = self._settings.with_changes(locals())
         copy._pipeline = self._pipeline
         return copy
+
+    def capture_responses(
+        self, *, max_count: int = 1000, max_bytes: int = 64 * 1024 * 1024
+    ) -> CapturedResponses:
+        """Capture the raw responses to the calls of a ``with`` block.
+
+        ```python
+        with client.capture_responses() as responses:
+            await client.all_positions("DU123456")
+        for response in responses:
+            print(response.path, response.status, response.json())
+        ```
+
+        It has every response that this client and its copies receive within the block: of composed
+        calls, of calls that IBKR wants first, of retries, and of calls that raise an error. Other
+        threads and tasks do not add theirs, except tasks started in the block and the calls of
+        ``client.map`` and ``client.gather``.
+
+        Args:
+            max_count: number of responses to keep; the oldest ones are dropped.
+            max_bytes: length of all kept bodies together; the oldest ones are dropped.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+        """
+        from .._core.http.captured import CapturedResponses
+
+        check_count("max_count", max_count, 1)
+        check_count("max_bytes", max_bytes, 1)
+        return CapturedResponses(self._pipeline.captures, max_count, max_bytes)
 
     @overload
     async def request(

@@ -67,6 +67,12 @@ class AsyncClient(AsyncClientBase):
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             it. WebSockets do not use it.
+        headers: headers that every request has, for a proxy in front of the gateway. They are
+            secrets: no log, error or repr shows their values. Headers that the client sets itself
+            are refused, and so is a gateway on another host without TLS.
+        auth: the same, as a tuple of user name and password (sent as ``Authorization: Basic``), or
+            a function that returns headers. It is called for each request, so that it can renew a
+            token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.

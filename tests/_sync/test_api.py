@@ -18,6 +18,7 @@ from bezant import (
     DriftWarning,
     InvalidRequest,
     NotAuthenticated,
+    OAuthRequired,
     OutcomeUnknown,
     Refused,
 )
@@ -26,7 +27,8 @@ from bezant.models.market_data import Snapshot
 from bezant.models.orders import OrderReply, OrderTicket
 from bezant.models.reports import StmtRequest
 from bezant.sim import SimulatedGateway
-from tests.api.catalogue import ENDPOINTS, GROUPS, answer_of, group_of, name_of
+from tests.api.catalogue import ENDPOINTS, GROUPS, OAUTH_GROUPS, answer_of, group_of, name_of
+from tests.support._sync import direct
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 ACCOUNTS = b'{"accounts":["DU1"]}'
@@ -176,19 +178,19 @@ def test_mappings(raw: RawGateway) -> None:
 
 def test_the_host_root(raw: RawGateway) -> None:
     raw.script(says({"accountId": "U1", "status": "A"}))
-    with Client(raw.base_url) as client:
-        status = client.api.account_management.get_account_status(account_id="U1")
+    with Client(raw.base_url, transport=direct()) as client:
+        status = client.oauth_api.account_management.get_account_status(account_id="U1")
         assert (status.account_id, status.status) == ("U1", "A")
         assert last(raw).target == "/gw/api/v1/accounts/U1/status"
-        client.api.account_management.update_account_status(account_id="U1", body="a.b.c")
+        client.oauth_api.account_management.update_account_status(account_id="U1", body="a.b.c")
         assert (last(raw).method, last(raw).body) == ("PATCH", b"a.b.c")
         assert last(raw).headers["content-type"] == "application/jwt"
 
 
 def test_files(raw: RawGateway) -> None:
-    with Client(raw.base_url) as client:
+    with Client(raw.base_url, transport=direct()) as client:
         raw.script(says(b"%PDF-1.7", "application/pdf"))
-        voucher = client.api.tax_vouchers.download_voucher(request_id="7")
+        voucher = client.oauth_api.tax_vouchers.download_voucher(request_id="7")
         assert (voucher.content, voucher.content_type) == (b"%PDF-1.7", "application/pdf")
 
 
@@ -196,8 +198,8 @@ def test_a_file_in_an_envelope(raw: RawGateway) -> None:
     value = base64.b64encode(b"<html>").decode()
     raw.script(says({"data": {"value": value, "mimeType": "text/html"}}))
     wanted = StmtRequest(account_id="U1", start_date="20260101", end_date="20260131")
-    with Client(raw.base_url) as client:
-        statement = client.api.reports.get_statement(body=wanted, authorization="Bearer t")
+    with Client(raw.base_url, transport=direct()) as client:
+        statement = client.oauth_api.reports.get_statement(body=wanted, authorization="Bearer t")
         assert (statement.content, statement.content_type) == (b"<html>", "text/html")
         assert last(raw).headers["authorization"] == "Bearer t"
 
@@ -219,10 +221,52 @@ def test_an_empty_response(raw: RawGateway) -> None:
 
 def test_responses_without_a_model(raw: RawGateway) -> None:
     raw.script(says({"ids": [1, 2]}))
-    with Client(raw.base_url) as client:
-        found: Any = client.api.restrictions.get_account_restrictions(query={"accountId": "U1"})
+    with Client(raw.base_url, transport=direct()) as client:
+        found: Any = client.oauth_api.restrictions.get_account_restrictions(
+            query={"accountId": "U1"}
+        )
         assert found == {"ids": [1, 2]}
         assert last(raw).target == "/gw/api/v1/restrictions/account?accountId=U1"
+
+
+@pytest.mark.parametrize("group", OAUTH_GROUPS)
+def test_what_needs_oauth_is_not_sent_to_a_gateway(raw: RawGateway, group: str) -> None:
+    with Client(raw.base_url) as client:
+        assert not hasattr(client.api, group)
+        for endpoint in ENDPOINTS:
+            if group_of(endpoint) != group:
+                continue
+            method = getattr(getattr(client.oauth_api, group), name_of(endpoint))
+            arguments = {
+                name: anything(each.annotation)
+                for name, each in inspect.signature(method).parameters.items()
+            }
+            arguments.update(dict.fromkeys(endpoint.path, "a b"))
+            with pytest.raises(OAuthRequired, match="nothing was sent") as caught:
+                method(**arguments)
+            assert caught.value.operation == endpoint.operation.name
+    assert not raw.requests
+
+
+def test_a_raw_call_that_needs_oauth_is_not_sent_to_a_gateway(raw: RawGateway) -> None:
+    with Client(raw.base_url) as client:
+        with pytest.raises(OAuthRequired):
+            client.request("GET", "/gw/api/v1/accounts")
+    assert not raw.requests
+
+
+def test_ibkrs_own_host_gets_what_needs_oauth() -> None:
+    url = "https://api.ibkr.com/v1/api"
+    pipeline = Client(url)._pipeline
+    for endpoint in ENDPOINTS:
+        pipeline._check_oauth(endpoint.operation)
+
+
+def test_a_copy_has_operations_of_its_own(raw: RawGateway) -> None:
+    with Client(raw.base_url) as client:
+        assert client.oauth_api is client.oauth_api
+        assert client.oauth_api.echo is client.oauth_api.echo
+        assert client.with_options(strict=True).oauth_api is not client.oauth_api
 
 
 def test_refused_before_anything_is_sent(raw: RawGateway) -> None:
@@ -267,7 +311,9 @@ def anything(annotation: str) -> Any:
 def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
     bodies: list[object] = []
     raw.script(lambda request, peer: says(bodies[-1])(request, peer))
-    with Client(raw.base_url, pacing=False) as client:
+    transport = direct() if group in OAUTH_GROUPS else None
+    with Client(raw.base_url, pacing=False, transport=transport) as client:
+        api = client.oauth_api if transport else client.api
         for endpoint in ENDPOINTS:
             if group_of(endpoint) != group:
                 continue
@@ -275,7 +321,7 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             bodies.append([] if get_origin(returned) is list else {})
             if returned == list[OrderReply]:
                 bodies[-1] = [{"order_id": 1}]  # with nothing in it, nobody would know
-            method = getattr(getattr(client.api, group), name_of(endpoint))
+            method = getattr(getattr(api, group), name_of(endpoint))
             arguments = {
                 name: anything(each.annotation)
                 for name, each in inspect.signature(method).parameters.items()

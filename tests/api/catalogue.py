@@ -54,6 +54,9 @@ def group_of(endpoint: Endpoint) -> str:
     return OPERATIONS[endpoint.operation.name].partition(".")[0]
 
 
+OAUTH_GROUPS = sorted({group_of(each) for each in ENDPOINTS if each.operation.needs_oauth})
+
+
 def name_of(endpoint: Endpoint) -> str:
     """Return the name of an endpoint's method."""
     return OPERATIONS[endpoint.operation.name].partition(".")[2].lower()

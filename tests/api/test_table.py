@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import inspect
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from .catalogue import (
     ENDPOINTS,
     GROUPS,
     MODELS,
+    OAUTH_GROUPS,
     answer_of,
     class_of,
     group_of,
@@ -87,6 +89,7 @@ def test_the_public_table_says_the_same() -> None:
             each.operation.method,
             each.operation.path,
         )
+        assert entry.needs_oauth == each.operation.needs_oauth
         assert (entry.group, entry.python_name) == (group_of(each), name_of(each))
         assert (entry.idempotent, entry.limit, entry.summary) == (
             each.operation.idempotent,
@@ -124,6 +127,21 @@ def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
         assert f"\n    {name}: " in documentation
     unknown = "OutcomeUnknown" in documentation
     assert unknown is not endpoint.operation.idempotent
+
+
+def test_a_group_needs_oauth_or_does_not() -> None:
+    """What cannot pass the gateway stands apart, and so does signing in with OAuth."""
+    needs = [each for each in ENDPOINTS if each.operation.needs_oauth]
+    assert len(needs) == 73
+    assert all(each in needs for each in ENDPOINTS if each.operation.root)
+    assert {group_of(each) for each in needs} == set(OAUTH_GROUPS)
+    assert all(group_of(each) not in OAUTH_GROUPS for each in ENDPOINTS if each not in needs)
+    for twin in ("async", "sync"):
+        api = importlib.import_module(f"bezant._{twin}.api")
+        through, only = (getattr(api, name) for name in sorted(api.__all__))
+        assert {name for name in vars(only) if not name.startswith("_")} == set(OAUTH_GROUPS)
+        offered = {name for name in vars(through) if not name.startswith("_")}
+        assert offered == set(GROUPS) - set(OAUTH_GROUPS)
 
 
 def test_every_limit_belongs_to_an_operation() -> None:

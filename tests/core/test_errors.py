@@ -98,6 +98,7 @@ RETRYABLE = {
     "AccountBusy",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "HttpTimeout",
     "IncompleteList",
     "NoAccounts",

@@ -17,8 +17,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 # The client's argument decides about them together with the environment.
 CHOSEN = {"base_url", "proxy", "pacing", "retries"}
 # What connections are made of; copies share them.
-CONNECTION = {"base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store"}
-NO_SETTING = {"verify", "on_drift", "transport"}
+CONNECTION = {
+    *("base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store", "credentials"),
+}
+# Settings that other arguments decide.
+HIDDEN = {"tls", "pacing_store", "credentials"}
+NO_SETTING = {"verify", "on_drift", "transport", "headers", "auth"}
 DECLARED = inspect.signature(Settings).parameters
 twins = pytest.mark.parametrize("client", [AsyncClient, Client])
 
@@ -32,7 +36,7 @@ def parameters(function: Any) -> dict[str, inspect.Parameter]:
 @twins
 def test_a_client_takes_every_setting(client: Any) -> None:
     found = parameters(client)
-    assert set(found) == set(DECLARED) - {"tls", "pacing_store"} | NO_SETTING
+    assert set(found) == set(DECLARED) - HIDDEN | NO_SETTING
     hints, declared = typing.get_type_hints(client.__init__), typing.get_type_hints(Settings)
     for name in set(found) - CHOSEN - NO_SETTING:
         assert found[name].default == DECLARED[name].default, name

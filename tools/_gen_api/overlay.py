@@ -53,6 +53,7 @@ class Overlay:
 
     Attributes:
         groups: titles by group.
+        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
         operations: entries by normalised call.
         schemas: corrections of objects, by place.
         glossary: names, types and texts by wire name.
@@ -64,6 +65,7 @@ class Overlay:
     """
 
     groups: dict[str, str] = field(default_factory=dict)
+    needs_oauth: set[str] = field(default_factory=set)
     operations: dict[str, Json] = field(default_factory=dict)
     schemas: dict[str, Json] = field(default_factory=dict)
     glossary: dict[str, Json] = field(default_factory=dict)
@@ -145,6 +147,8 @@ def _add_group(overlay: Overlay, group: str, content: Json) -> None:
     overlay.groups[group] = str(content.get("title", ""))
     if not overlay.groups[group]:
         overlay.problems.add(Problem(file, "has no title"))
+    if content.get("needs_oauth"):
+        overlay.needs_oauth.add(group)
     for call, entry in content.items():
         if not isinstance(entry, dict):
             continue

@@ -75,6 +75,7 @@ class Operation:
     about_session: str = ""
     may_be_empty: bool = False
     lists: str = ""
+    needs_oauth: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     sends: str = ""
     answer: Shape | None = None
@@ -107,6 +108,7 @@ class Plan:
 
     Attributes:
         groups: titles by group.
+        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
         operations: operations that have a method, sorted by group and path.
         raw: operations that only raw calls can make, sorted by group and path.
         limits: the content of `limits.toml`.
@@ -119,6 +121,7 @@ class Plan:
     """
 
     groups: dict[str, str] = field(default_factory=dict)
+    needs_oauth: set[str] = field(default_factory=set)
     operations: list[Operation] = field(default_factory=list)
     raw: list[Operation] = field(default_factory=list)
     limits: Json = field(default_factory=dict)
@@ -141,7 +144,8 @@ class Planner:
         self.document = document
         self.overlay = overlay
         self.reader = Reader(document, overlay)
-        self.plan = Plan(dict(sorted(overlay.groups.items())), limits=overlay.limits)
+        groups = dict(sorted(overlay.groups.items()))
+        self.plan = Plan(groups, overlay.needs_oauth, limits=overlay.limits)
         self.limited: set[str] = set()
         self.by_call: dict[str, Operation] = {}
 
@@ -211,6 +215,7 @@ class Planner:
             about_session=str(entry.get("about_session", "")),
             may_be_empty="first_answer" in entry,
             lists=str(entry.get("lists", "")),
+            needs_oauth=entry["group"] in self.plan.needs_oauth,
             refusal=str(entry.get("refusal", "")),
             source=call,
         )

@@ -25,6 +25,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
@@ -39,6 +40,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
@@ -53,6 +55,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.FETCH_DIVIDENDS, query=query)
@@ -67,6 +70,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_YEARS, query=query)
@@ -81,6 +85,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
@@ -95,6 +100,7 @@ class AsyncTaxVouchersApi(AsyncGroup):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

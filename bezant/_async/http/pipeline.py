@@ -15,7 +15,7 @@ from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
 from ..._core.http.messages import Request, Response, TransportError
 from ..._core.http.operation import Operation, OrderCall
-from ..._core.http.request import build
+from ..._core.http.request import build, with_credentials
 from ..._core.http.response import read
 from ..._core.http.unknown_outcome import (
     AskedOrders,
@@ -29,8 +29,10 @@ from ..._core.session import prerequisites
 from ..._core.session.evidence import Evidence, no_accounts
 from ..._core.session.prerequisites import ACCOUNTS, Prerequisites
 from ..._core.session.state import SessionChange, SessionMachine
+from ..._core.settings.connection import Credentials
 from ..._core.settings.settings import Settings
 from ..._runtime import _async as rt
+from ..._wire.redaction import Secret
 from ...errors import (
     BezantError,
     ClientClosed,
@@ -39,6 +41,7 @@ from ...errors import (
     HttpTimeout,
     IncompleteList,
     NotAuthenticated,
+    OAuthRequired,
     OutcomeUnknown,
     PrerequisiteFailed,
     Refused,
@@ -50,6 +53,7 @@ from .single_flight import AsyncSingleFlight
 
 if TYPE_CHECKING:
     from ..._core.decoding.drift import Drift
+    from ..._core.http.captured import CapturedResponses
     from .order_turn import AsyncOrderTurn
 
 T = TypeVar("T")
@@ -91,6 +95,8 @@ class AsyncPipeline:
         self._transport: rt.HttpTransport | None = None
         self._custom_transport = transport
         self._cookies = CookieJar()
+        # Blocks of `capture_responses` that are running.
+        self.captures: set[CapturedResponses] = set()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
         self.session: SessionMachine = SessionMachine()
@@ -152,9 +158,12 @@ class AsyncPipeline:
                 time.
 
         Raises:
+            OAuthRequired: the operation cannot pass the gateway.
             BezantError: the call failed; the class says how.
         """
         self.check()
+        if operation.needs_oauth:
+            self._check_oauth(operation)
         request = build(
             operation,
             settings,
@@ -182,6 +191,19 @@ class AsyncPipeline:
 
             hold = await hold_back(self.order_turns, hold)
         return await self._attempts(request, kind, type_, settings, hold=hold)
+
+    def _check_oauth(self, operation: Operation) -> None:
+        """Refuse an operation that a gateway does not pass on.
+
+        A transport of the user's own may lead elsewhere.
+        """
+        if self._custom_transport is None and self.settings.base_url.is_gateway:
+            raise OAuthRequired(
+                "this operation needs OAuth and cannot pass the gateway; nothing was sent; use a "
+                "client with base_url='https://api.ibkr.com/v1/api' and an auth function that "
+                "returns your OAuth headers",
+                operation=operation.name,
+            )
 
     async def _attempts(
         self,
@@ -225,6 +247,11 @@ class AsyncPipeline:
                     now = rt.monotonic()
                     # The timeout includes the pauses between attempts, but no wait for a permit.
                     deadline = now + settings.timeout if deadline is None else deadline
+                    if settings.credentials is not None:
+                        request = await self._with_credentials(
+                            request, settings.credentials, deadline - now
+                        )
+                        now = rt.monotonic()
                     going = True
                     if turn is not None:
                         await turn.sending()
@@ -432,6 +459,40 @@ class AsyncPipeline:
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
+    async def _with_credentials(
+        self, request: Request, credentials: Credentials, seconds: float
+    ) -> Request:
+        from .credentials import headers_for
+
+        name = request.operation.name
+        return with_credentials(request, await headers_for(credentials, seconds, name))
+
+    async def handshake_headers(
+        self, session: Secret, settings: Settings, seconds: float
+    ) -> list[tuple[str, str | Secret]]:
+        """Return the headers of a WebSocket's handshake beyond those that every handshake has.
+
+        They are what a call sends: the cookies, and the headers for a proxy in front.
+
+        Args:
+            session: the session's token.
+            settings: those of the stream's client.
+            seconds: how much time the function passed as ``auth`` has.
+
+        Raises:
+            CredentialsUnavailable: that function raised an error.
+            HttpTimeout: it took too long.
+            InvalidRequest: it returned headers that cannot be sent.
+        """
+        headers: list[tuple[str, str | Secret]] = [("Origin", settings.base_url.root)]
+        if cookies := self._cookies.header(session.value):
+            headers.append(("Cookie", Secret(cookies)))
+        if settings.credentials is not None:
+            from .credentials import headers_for
+
+            headers += await headers_for(settings.credentials, seconds)
+        return headers
+
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
         self.check()  # the client may have been closed while this call waited for a permit
         started = rt.monotonic()
@@ -449,11 +510,25 @@ class AsyncPipeline:
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
             _logger.debug("%s", error)
-            raise error from error.__cause__ or trouble.__cause__
-        if _logger.isEnabledFor(logging.DEBUG):
-            spent = (rt.monotonic() - started) * 1000
-            _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
-        return answer
+            if not request.credentials:
+                raise error from error.__cause__ or trouble.__cause__
+        else:
+            if _logger.isEnabledFor(logging.DEBUG):
+                spent = (rt.monotonic() - started) * 1000
+                _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
+            if self.captures:
+                self._capture(request, answer)
+            return answer
+        # Without a cause: the libraries' frames hold the headers of the proxy in front.
+        raise error
+
+    def _capture(self, request: Request, response: Response) -> None:
+        from ..._core.http.captured import capturing
+
+        with self._lock:
+            for each in capturing.get():
+                if each in self.captures:
+                    each.add(request, response)
 
     def _read(self, answer: Response, request: Request, type_: type[T], settings: Settings) -> T:
         operation = request.operation
@@ -462,10 +537,18 @@ class AsyncPipeline:
         drifts: list[Drift] = []
         try:
             result = read(answer, operation, type_, drifts.append)
-        except Refused as refused:
-            if not is_decline(request, refused) or operation.order is not OrderCall.REPLY:
+        except BezantError as error:
+            if request.credentials:
+                from ..._core.settings.credentials import hide
+
+                hide(error, request.credentials)
+            if (
+                not isinstance(error, Refused)
+                or not is_decline(request, error)
+                or operation.order is not OrderCall.REPLY
+            ):
                 raise
-            result = cast("T", refused.response)
+            result = cast("T", error.response)
         self._prerequisites.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))

@@ -40,10 +40,17 @@ class CookieJar:
         elif name in self._values or len(self._values) < _LIMIT:
             self._values[name] = value
 
-    def header(self) -> str:
-        """Return the value of the Cookie header; empty if there are no cookies."""
-        # A copy, because another thread may store a cookie at the same time.
-        return "; ".join(f"{name}={value}" for name, value in dict(self._values).items())
+    def header(self, session: str = "") -> str:
+        """Return the Cookie header's value; empty if there are no cookies.
+
+        Args:
+            session: the session's token, for the WebSocket. The gateway does not need it as a
+                cookie, but IBKR's own host does.
+        """
+        values = dict(self._values)  # a copy, because another thread may store one meanwhile
+        if session and re.fullmatch(_VALUE, session):
+            values["api"] = session
+        return "; ".join(f"{name}={value}" for name, value in values.items())
 
     def clear(self) -> None:
         """Remove all cookies."""

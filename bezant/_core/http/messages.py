@@ -7,6 +7,7 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from ..._wire.record import Record
+from ..settings.connection import SecretHeader
 from .operation import Operation
 
 # NATs and VPNs drop idle connections silently, some of them after half a minute. A call with side
@@ -22,14 +23,16 @@ class Request(Record, frozen=True):
         target: path and query, percent-encoded.
         headers: all headers except Host.
         body: the body; empty for none.
+        credentials: headers for a proxy in front of the gateway.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "credentials"})
 
     operation: Operation
     target: str
     headers: list[tuple[str, str]]
     body: bytes = b""
+    credentials: tuple[SecretHeader, ...] = ()
 
     @property
     def longest_idle(self) -> float | None:

@@ -40,6 +40,7 @@ class Operation(Record, frozen=True):
         lists: the content of its response, for the check of empty lists; ``order`` is one order.
         about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
             ``state``: its errors tell the state of the session, too.
+        needs_oauth: whether only IBKR's own host serves it, to clients that use OAuth.
         name: method and path, for errors and logs.
     """
 
@@ -57,6 +58,7 @@ class Operation(Record, frozen=True):
     may_be_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     about_session: Literal["", "login", "state"] = ""
+    needs_oauth: bool = False
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn, cast
@@ -12,10 +12,12 @@ from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ..decoding.inspection import Reentered, convert
+from ..settings.connection import SecretHeader
 from ..settings.settings import Settings
 from .messages import Payload, Request
 from .operation import Operation
@@ -147,13 +149,32 @@ def build(
         # Never chunked, because the gateway loses such bodies without an error. Never without a
         # length, because it responds with 411.
         headers.append(("Content-Length", str(len(body))))
+    _check_length(headers, name)
+    return Request(operation, target, headers, body)
+
+
+def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
+    """Return a request with further headers, for a proxy in front of the gateway.
+
+    A header that the call has as a parameter is sent instead of one with its name.
+
+    Raises:
+        InvalidRequest: the headers are longer than the gateway accepts.
+    """
+    own = {key.lower() for key, _ in request.headers}
+    added = tuple(header for header in credentials if header[0].lower() not in own)
+    plain = [*request.headers, *((key, secret.value) for key, secret in added)]
+    _check_length(plain, request.operation.name)
+    return replace(request, credentials=added)
+
+
+def _check_length(headers: Sequence[tuple[str, str]], operation: str) -> None:
     if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
         raise InvalidRequest(
             f"the headers would be longer than the {MAX_HEADERS} bytes that the gateway accepts; "
-            "shorten user_agent or the header arguments",
-            operation=name,
+            "shorten user_agent, headers or the header arguments",
+            operation=operation,
         )
-    return Request(operation, target, headers, body)
 
 
 def _payload(json: object, operation: str) -> Payload:
@@ -167,14 +188,6 @@ def _header(key: str, value: str, operation: str) -> str:
             operation=operation,
         )
     return value
-
-
-def cookie_header(session: str) -> list[tuple[str, str]]:
-    """Return the Cookie header with the session's token, for the WebSocket.
-
-    The gateway needs none and forwards none; IBKR's own host needs it.
-    """
-    return [("Cookie", f"api={session}")] if re.fullmatch(r"[\x21-\x7e]+", session) else []
 
 
 def encode_query(params: Mapping[str, object] | None, operation: str) -> str:

@@ -9,7 +9,7 @@ from ._base import Endpoint
 GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
     summary="Return the file of an account application, or the response to it.",
-    operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True),
+    operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True, needs_oauth=True),
     response="account_management.AccountFile",
     query={
         "account_id": "accountId",
@@ -21,7 +21,12 @@ UPDATE_ACCOUNTS = Endpoint(
     id="patch_gw_api_v1_accounts",
     summary="Change accounts with a signed request.",
     operation=Operation(
-        "PATCH", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+        "PATCH",
+        "/gw/api/v1/accounts",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="account_management.RequestReceipt",
     sends="signed",
@@ -31,7 +36,12 @@ CREATE_ACCOUNTS = Endpoint(
     id="post_gw_api_v1_accounts",
     summary="Open accounts with a signed application.",
     operation=Operation(
-        "POST", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/accounts",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="account_management.RequestReceipt",
     sends="signed",
@@ -41,7 +51,12 @@ SUBMIT_DOCUMENTS = Endpoint(
     id="post_gw_api_v1_accounts_documents",
     summary="Submit signed documents of an account.",
     operation=Operation(
-        "POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/accounts/documents",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="account_management.RequestReceipt",
     sends="signed",
@@ -50,7 +65,9 @@ SUBMIT_DOCUMENTS = Endpoint(
 GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
     summary="Return the messages shown to users at their login.",
-    operation=Operation("GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True, needs_oauth=True
+    ),
     response="account_management.LoginMessages",
     query={
         "end_date": "endDate",
@@ -65,7 +82,9 @@ GET_LOGIN_MESSAGES = Endpoint(
 GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
     summary="Return the states of accounts that were opened in a range of days.",
-    operation=Operation("GET", "/gw/api/v1/accounts/status", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/status", idempotent=True, root=True, needs_oauth=True
+    ),
     response="account_management.AccountStatuses",
     query={
         "end_date": "endDate",
@@ -80,7 +99,11 @@ GET_ACCOUNT_DETAILS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_details",
     summary="Return all stored details of an account.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/details", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/details",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="account_management.AccountDetails",
     path={
@@ -91,7 +114,9 @@ GET_ACCOUNT_DETAILS = Endpoint(
 GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
     summary="Return the link for the identity check of an applicant.",
-    operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True, needs_oauth=True
+    ),
     response="account_management.IdentityCheck",
     path={
         "account_id": "accountId",
@@ -102,7 +127,11 @@ GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_accountid_login_messages",
     summary="Return the messages shown to an account's users at their login.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/login-messages", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/login-messages",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="account_management.LoginMessages",
     path={
@@ -117,7 +146,11 @@ GET_ACCOUNT_STATUS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_status",
     summary="Return the state of an account.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/status", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/status",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="account_management.AccountStatus",
     path={
@@ -134,6 +167,7 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="account_management.AccountStatus",
     path={
@@ -145,7 +179,9 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
 GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
     summary="Return the open tasks before an account is approved or may trade.",
-    operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True, needs_oauth=True
+    ),
     response="account_management.AccountTasks",
     path={
         "account_id": "accountId",
@@ -164,6 +200,7 @@ UPDATE_TASKS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="list[account_management.TaskAction]",
     path={
@@ -181,6 +218,7 @@ ASSIGN_TASKS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="list[account_management.TaskAction]",
     path={

@@ -10,7 +10,12 @@ CREATE_BANK_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_bank_instructions",
     summary="Set up or remove a bank instruction.",
     operation=Operation(
-        "POST", "/gw/api/v1/bank-instructions", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/bank-instructions",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -22,7 +27,9 @@ CREATE_BANK_INSTRUCTION = Endpoint(
 QUERY_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_query",
     summary="Return bank instructions, or recurring instructions with their history.",
-    operation=Operation("POST", "/gw/api/v1/bank-instructions/query", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/bank-instructions/query", idempotent=True, root=True, needs_oauth=True
+    ),
     response="banking.BankInstructionQueryResult",
     query={
         "client_id": "client-id",
@@ -34,7 +41,12 @@ CREATE_BANK_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_bank_instructions_bulk",
     summary="Set up or remove several bank instructions.",
     operation=Operation(
-        "POST", "/gw/api/v1/bank-instructions:bulk", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/bank-instructions:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -47,7 +59,11 @@ GET_INSTRUCTION_BY_CLIENT_ID = Endpoint(
     id="get_gw_api_v1_client_instructions_clientinstructionid",
     summary="Return the state of an instruction by your own id.",
     operation=Operation(
-        "GET", "/gw/api/v1/client-instructions/{clientInstructionId}", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/client-instructions/{clientInstructionId}",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="banking.InstructionState",
     path={
@@ -62,7 +78,12 @@ TRANSFER_ASSET = Endpoint(
     id="post_gw_api_v1_external_asset_transfers",
     summary="Move a position from or to another broker.",
     operation=Operation(
-        "POST", "/gw/api/v1/external-asset-transfers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/external-asset-transfers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -80,6 +101,7 @@ TRANSFER_ASSETS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -92,7 +114,12 @@ TRANSFER_CASH = Endpoint(
     id="post_gw_api_v1_external_cash_transfers",
     summary="Deposit or withdraw money.",
     operation=Operation(
-        "POST", "/gw/api/v1/external-cash-transfers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/external-cash-transfers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -105,7 +132,11 @@ QUERY_CASH_TRANSFERS = Endpoint(
     id="post_gw_api_v1_external_cash_transfers_query",
     summary="Return the amount that can be withdrawn, or contributions to retirement accounts.",
     operation=Operation(
-        "POST", "/gw/api/v1/external-cash-transfers/query", idempotent=True, root=True
+        "POST",
+        "/gw/api/v1/external-cash-transfers/query",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="banking.CashTransferQueryResult",
     query={
@@ -123,6 +154,7 @@ TRANSFER_CASH_IN_BULK = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -135,7 +167,11 @@ GET_INSTRUCTION_SET = Endpoint(
     id="get_gw_api_v1_instruction_sets_instructionsetid",
     summary="Return the states of all instructions of a set.",
     operation=Operation(
-        "GET", "/gw/api/v1/instruction-sets/{instructionSetId}", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/instruction-sets/{instructionSetId}",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="banking.InstructionSet",
     path={
@@ -150,7 +186,12 @@ CANCEL_INSTRUCTION = Endpoint(
     id="post_gw_api_v1_instructions_cancel",
     summary="Cancel an instruction.",
     operation=Operation(
-        "POST", "/gw/api/v1/instructions/cancel", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/instructions/cancel",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -163,7 +204,12 @@ CANCEL_INSTRUCTIONS = Endpoint(
     id="post_gw_api_v1_instructions_cancel_bulk",
     summary="Cancel several instructions.",
     operation=Operation(
-        "POST", "/gw/api/v1/instructions/cancel:bulk", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/instructions/cancel:bulk",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -177,7 +223,9 @@ QUERY_INSTRUCTIONS = Endpoint(
     summary=(
         "Request an account's recent instructions; the result is fetched by the instruction's id."
     ),
-    operation=Operation("POST", "/gw/api/v1/instructions/query", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/instructions/query", idempotent=True, root=True, needs_oauth=True
+    ),
     response="banking.InstructionAccepted",
     query={
         "client_id": "client-id",
@@ -189,7 +237,11 @@ GET_INSTRUCTION = Endpoint(
     id="get_gw_api_v1_instructions_instructionid",
     summary="Return the state of an instruction.",
     operation=Operation(
-        "GET", "/gw/api/v1/instructions/{instructionId}", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/instructions/{instructionId}",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="banking.InstructionState",
     path={
@@ -204,7 +256,12 @@ TRANSFER_ASSET_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_asset_transfers",
     summary="Move a position between two accounts at IBKR.",
     operation=Operation(
-        "POST", "/gw/api/v1/internal-asset-transfers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/internal-asset-transfers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -222,6 +279,7 @@ TRANSFER_ASSETS_INTERNALLY = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -234,7 +292,12 @@ TRANSFER_CASH_INTERNALLY = Endpoint(
     id="post_gw_api_v1_internal_cash_transfers",
     summary="Move money between two accounts at IBKR.",
     operation=Operation(
-        "POST", "/gw/api/v1/internal-cash-transfers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/internal-cash-transfers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -252,6 +315,7 @@ TRANSFER_CASH_INTERNALLY_IN_BULK = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={
@@ -264,7 +328,12 @@ TRANSFER_ASSET_V2 = Endpoint(
     id="createExternalAssetTransfersV2",
     summary="Move a position from or to another broker, second version.",
     operation=Operation(
-        "POST", "/gw/api/v2/external-asset-transfers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v2/external-asset-transfers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionAccepted",
     query={
@@ -282,6 +351,7 @@ TRANSFER_ASSETS_V2 = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
     response="banking.InstructionSetAccepted",
     query={

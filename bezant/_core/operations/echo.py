@@ -9,14 +9,18 @@ from ._base import Endpoint
 ECHO_HTTPS = Endpoint(
     id="get_gw_api_v1_echo_https",
     summary="Return the server's view of an unsigned request.",
-    operation=Operation("GET", "/gw/api/v1/echo/https", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/echo/https", idempotent=True, root=True, needs_oauth=True
+    ),
     response="echo.Echo",
 )
 
 ECHO_SIGNED_JWT = Endpoint(
     id="post_gw_api_v1_echo_signed_jwt",
     summary="Return the server's view of a signed request.",
-    operation=Operation("POST", "/gw/api/v1/echo/signed-jwt", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/echo/signed-jwt", idempotent=True, root=True, needs_oauth=True
+    ),
     response="echo.Echo",
     sends="signed",
 )

@@ -9,7 +9,9 @@ from ._base import Endpoint
 REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
     summary="Exchange an authorised request token for an access token (OAuth 1.0a).",
-    operation=Operation("POST", "/oauth/access_token", idempotent=False, effect="session"),
+    operation=Operation(
+        "POST", "/oauth/access_token", idempotent=False, effect="session", needs_oauth=True
+    ),
     response="oauth.AccessToken",
     header={
         "authorization": "Authorization",
@@ -19,7 +21,9 @@ REQUEST_ACCESS_TOKEN = Endpoint(
 REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
     summary="Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
-    operation=Operation("POST", "/oauth/live_session_token", idempotent=False, effect="session"),
+    operation=Operation(
+        "POST", "/oauth/live_session_token", idempotent=False, effect="session", needs_oauth=True
+    ),
     response="oauth.LiveSessionToken",
     header={
         "authorization": "Authorization",
@@ -29,7 +33,9 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
 REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
     summary="Request a request token, the first step of OAuth 1.0a.",
-    operation=Operation("POST", "/oauth/request_token", idempotent=False, effect="session"),
+    operation=Operation(
+        "POST", "/oauth/request_token", idempotent=False, effect="session", needs_oauth=True
+    ),
     response="oauth.RequestToken",
     header={
         "authorization": "Authorization",
@@ -40,7 +46,12 @@ GENERATE_TOKEN = Endpoint(
     id="generateToken",
     summary="Request an access token (OAuth 2.0).",
     operation=Operation(
-        "POST", "/oauth2/api/v1/token", idempotent=False, root=True, effect="session"
+        "POST",
+        "/oauth2/api/v1/token",
+        idempotent=False,
+        root=True,
+        effect="session",
+        needs_oauth=True,
     ),
     response="oauth.Token",
     body={

@@ -9,7 +9,9 @@ from ._base import Endpoint
 GET_STATEMENT = Endpoint(
     id="post_gw_api_v1_statements",
     summary="Return a statement as a file.",
-    operation=Operation("POST", "/gw/api/v1/statements", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/statements", idempotent=True, root=True, needs_oauth=True
+    ),
     response="BinaryResponse",
     header={
         "authorization": "authorization",
@@ -20,7 +22,9 @@ GET_STATEMENT = Endpoint(
 GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
     summary="Return the days, months and years with a statement.",
-    operation=Operation("GET", "/gw/api/v1/statements/available", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/statements/available", idempotent=True, root=True, needs_oauth=True
+    ),
     response="reports.AvailableStatements",
     query={
         "account_id": "accountId",
@@ -33,7 +37,9 @@ GET_AVAILABLE_STATEMENTS = Endpoint(
 GET_TAX_DOCUMENT = Endpoint(
     id="post_gw_api_v1_tax_documents",
     summary="Return a tax document as a file.",
-    operation=Operation("POST", "/gw/api/v1/tax-documents", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/tax-documents", idempotent=True, root=True, needs_oauth=True
+    ),
     response="BinaryResponse",
     header={
         "authorization": "authorization",
@@ -44,7 +50,9 @@ GET_TAX_DOCUMENT = Endpoint(
 GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
     summary="Return the available tax documents of a year.",
-    operation=Operation("GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True, needs_oauth=True
+    ),
     response="reports.AvailableTaxForms",
     query={
         "account_id": "accountId",
@@ -58,7 +66,9 @@ GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
 GET_TRADE_CONFIRMATION = Endpoint(
     id="post_gw_api_v1_trade_confirmations",
     summary="Return trade confirmations as a file.",
-    operation=Operation("POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True, needs_oauth=True
+    ),
     response="BinaryResponse",
     header={
         "authorization": "authorization",
@@ -70,7 +80,11 @@ GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     id="get_gw_api_v1_trade_confirmations_available",
     summary="Return the days with trade confirmations.",
     operation=Operation(
-        "GET", "/gw/api/v1/trade-confirmations/available", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/trade-confirmations/available",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="reports.AvailableTradeConfirmations",
     query={

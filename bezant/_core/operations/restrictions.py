@@ -10,7 +10,12 @@ APPLY_CSV = Endpoint(
     id="applyCSV",
     summary="Apply restrictions from a verified CSV.",
     operation=Operation(
-        "POST", "/gw/api/v1/restrictions", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/restrictions",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="restrictions.CsvReceipt",
     header={
@@ -22,7 +27,9 @@ APPLY_CSV = Endpoint(
 GET_ACCOUNT_RESTRICTIONS = Endpoint(
     id="getAccountRestrictions",
     summary="Return the ids of an account's restrictions.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -30,7 +37,9 @@ GET_ACCOUNT_RESTRICTIONS = Endpoint(
 GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
     summary="Return the ids of the restrictions of your master account.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -38,7 +47,9 @@ GET_MASTER_RESTRICTION_IDS = Endpoint(
 GET_LIST_DETAILS = Endpoint(
     id="getListDetails",
     summary="Return one list of instruments.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -46,7 +57,9 @@ GET_LIST_DETAILS = Endpoint(
 GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
     summary="Return the ids of the lists of your master account.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -54,7 +67,9 @@ GET_MASTER_LIST_IDS = Endpoint(
 GET_RESTRICTION_DETAILS = Endpoint(
     id="getRestrictionDetails",
     summary="Return one restriction.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -63,7 +78,11 @@ GET_RESTRICTION_SCOPE = Endpoint(
     id="getRestrictionScope",
     summary="Return the scope of a restriction.",
     operation=Operation(
-        "GET", "/gw/api/v1/restrictions/restriction-scope", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/restrictions/restriction-scope",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="Any",
     extra=True,
@@ -72,7 +91,9 @@ GET_RESTRICTION_SCOPE = Endpoint(
 GET_USER_RESTRICTIONS = Endpoint(
     id="getUserRestrictions",
     summary="Return the ids of a user's restrictions.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -80,7 +101,9 @@ GET_USER_RESTRICTIONS = Endpoint(
 VERIFY_CSV = Endpoint(
     id="verifyCSV",
     summary="Verify restrictions in a CSV; nothing is changed.",
-    operation=Operation("POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True, needs_oauth=True
+    ),
     response="restrictions.CsvReceipt",
     header={
         "authorization": "Authorization",

@@ -10,7 +10,12 @@ CREATE_BROWSER_SESSION = Endpoint(
     id="post_gw_api_v1_sso_browser_sessions",
     summary="Open a browser session for a user.",
     operation=Operation(
-        "POST", "/gw/api/v1/sso-browser-sessions", idempotent=False, root=True, effect="session"
+        "POST",
+        "/gw/api/v1/sso-browser-sessions",
+        idempotent=False,
+        root=True,
+        effect="session",
+        needs_oauth=True,
     ),
     response="sso.BrowserSession",
     header={
@@ -23,7 +28,12 @@ CREATE_SESSION = Endpoint(
     id="post_gw_api_v1_sso_sessions",
     summary="Open a session for a user.",
     operation=Operation(
-        "POST", "/gw/api/v1/sso-sessions", idempotent=False, root=True, effect="session"
+        "POST",
+        "/gw/api/v1/sso-sessions",
+        idempotent=False,
+        root=True,
+        effect="session",
+        needs_oauth=True,
     ),
     response="sso.UserSession",
     header={

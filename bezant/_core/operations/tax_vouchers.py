@@ -10,7 +10,12 @@ CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     id="createTaxVoucherRequests",
     summary="Request tax vouchers.",
     operation=Operation(
-        "POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/tax-vouchers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
     response="Any",
     sends="signed",
@@ -20,7 +25,11 @@ GET_ACTIVE_COUNTRIES = Endpoint(
     id="getActiveCountryList",
     summary="Return the countries for which vouchers are available.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/active-countries", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/active-countries",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="Any",
     extra=True,
@@ -29,7 +38,9 @@ GET_ACTIVE_COUNTRIES = Endpoint(
 FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
     summary="Return the dividends for which vouchers are available.",
-    operation=Operation("GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -37,7 +48,9 @@ FETCH_DIVIDENDS = Endpoint(
 GET_YEARS = Endpoint(
     id="getYears",
     summary="Return the years for which vouchers are available.",
-    operation=Operation("GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True, needs_oauth=True
+    ),
     response="Any",
     extra=True,
 )
@@ -46,7 +59,11 @@ DOWNLOAD_VOUCHER = Endpoint(
     id="downloadFile",
     summary="Return a voucher as a file.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/{requestId}/download", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/{requestId}/download",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="BinaryResponse",
     path={
@@ -58,7 +75,11 @@ GET_VOUCHER_STATE = Endpoint(
     id="getCurrentState",
     summary="Return the state of a request for vouchers.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/{requestId}/state", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/{requestId}/state",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
     response="Any",
     path={

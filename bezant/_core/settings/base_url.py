@@ -114,6 +114,12 @@ class BaseUrl(Record, frozen=True):
         address = _address(self.host)
         return address is not None and address.is_loopback
 
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the host is not IBKR's own, which serves OAuth clients directly."""
+        host = self.host.lower().removesuffix(".")
+        return host != "ibkr.com" and not host.endswith(".ibkr.com")
+
     def __str__(self) -> str:
         return self.root + self.path
 

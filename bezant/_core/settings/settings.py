@@ -14,7 +14,7 @@ from ..._wire.redaction import shown
 from ...errors import InvalidBaseUrl, InvalidRequest
 from .base_url import DEFAULT_BASE_URL, BaseUrl
 from .checks import check_count, check_seconds
-from .connection import PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
+from .connection import Credentials, PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
 
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
 DEFAULT_RETRIES: Final = 2
@@ -41,6 +41,7 @@ class Settings(Record, frozen=True):
         pacing_store: store for rate limits shared with other processes; None if not shared.
         max_wait: seconds for which a call may wait for the rate limits.
         retries: how many times an idempotent call is retried after a transient failure.
+        credentials: headers for a proxy in front of the gateway; None for none.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"proxy"})
@@ -59,6 +60,7 @@ class Settings(Record, frozen=True):
     pacing_store: PacingStore | None = None
     max_wait: float = 30.0
     retries: int = DEFAULT_RETRIES
+    credentials: Credentials | None = None
 
     def __post_init__(self) -> None:
         check_seconds("timeout", self.timeout)
@@ -104,8 +106,17 @@ def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
         pacing=pacing,
         pacing_store=store,
         retries=_retries_of(environ) if retries is None else retries,
+        credentials=_credentials(where, arguments.get("headers"), arguments.get("auth")),
     )
     return Settings(**settings)
+
+
+def _credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
+    if headers is None and auth is None:
+        return None
+    from .credentials import choose_credentials  # most programs need none
+
+    return choose_credentials(base_url, headers, auth)
 
 
 def _url_of(environ: Mapping[str, str]) -> BaseUrl:

@@ -215,6 +215,17 @@ async def call(function: Callable[..., object], *args: object) -> None:
         await result
 
 
+async def call_within(seconds: float, function: Callable[[], object]) -> object:
+    """Call a user's function and return its result; wait for it where it is asynchronous.
+
+    Raises:
+        TimeoutError: an asynchronous function took longer. Others cannot be stopped.
+    """
+    async with asyncio.timeout(seconds):
+        result = function()
+        return await result if inspect.isawaitable(result) else result
+
+
 C = TypeVar("C", bound="Any")
 
 

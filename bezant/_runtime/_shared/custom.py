@@ -7,7 +7,7 @@ from typing import Any
 from ..._core.http.body import ACCEPTED_ENCODING, BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
-from .http import response_from
+from .http import credential_headers, response_from
 from .http_packages import httpx
 
 # Errors after which nothing was sent. After any other error, also of the transport itself, the
@@ -20,11 +20,15 @@ _PASSED_ON = (TransportError, AssertionError)
 def _request(request: Request, settings: Settings, seconds: float) -> httpx.Request:
     connect = min(settings.connect_timeout, seconds)
     limits = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
+    headers = [
+        (name.encode("ascii"), value.encode("ascii"))
+        for name, value in (ACCEPTED_ENCODING, *request.headers)
+    ]
     try:
         return httpx.Request(
             request.operation.method,
             settings.base_url.root + request.target,
-            headers=[ACCEPTED_ENCODING, *request.headers],
+            headers=headers + credential_headers(request),
             content=request.body or None,
             extensions={"timeout": limits},
         )

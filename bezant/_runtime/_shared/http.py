@@ -115,6 +115,8 @@ def core_request(
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in (ACCEPTED_ENCODING, *request.headers)
     ]
+    if request.credentials:
+        headers += credential_headers(request)
     connect = min(settings.connect_timeout, timeout)
     limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
     return httpcore.Request(
@@ -129,6 +131,14 @@ def core_request(
         content=request.body or None,
         extensions=Extensions(timeout=limits, trace=hide),
     )
+
+
+def credential_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """Return the headers for a proxy in front of the gateway."""
+    return [
+        (name.encode("ascii"), secret.value.encode("latin-1"))
+        for name, secret in request.credentials
+    ]
 
 
 def response_from(

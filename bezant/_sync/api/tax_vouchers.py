@@ -26,6 +26,7 @@ class TaxVouchersApi(Group):
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
             OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
@@ -40,6 +41,7 @@ class TaxVouchersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
@@ -54,6 +56,7 @@ class TaxVouchersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.FETCH_DIVIDENDS, query=query)
@@ -68,6 +71,7 @@ class TaxVouchersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_YEARS, query=query)
@@ -82,6 +86,7 @@ class TaxVouchersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
@@ -96,6 +101,7 @@ class TaxVouchersApi(Group):
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
             BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

@@ -7,12 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..._core.decoding.drift import Drift
-from ..._core.http.request import cookie_header
 from ..._core.operations.session import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
-from ..._core.stream.handshake import Header
 from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
 from ..._core.stream.state import StreamState
@@ -121,10 +119,9 @@ class StreamWorker:
                 raise error
         session = Secret(tickle.session or "")
         settings = client._settings
-        headers: list[Header] = [("Origin", settings.base_url.root)]
-        headers += [(name, Secret(value)) for name, value in cookie_header(session.value)]
-        _logger.debug("connecting to %s", settings.base_url.ws_url)
         timeout = min(settings.connect_timeout + _HTTP_AND_HANDSHAKE, settings.timeout)
+        headers = client._pipeline.handshake_headers(session, settings, timeout)
+        _logger.debug("connecting to %s", settings.base_url.ws_url)
         return rt.WebSocket.connect(settings, headers, timeout), session
 
     def _adopt(self, socket: rt.WebSocket, session: Secret) -> bool:

@@ -15,21 +15,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bezant import UNSET, InvalidRequest
-from bezant._core.http.messages import Request
+from bezant._core.http.messages import Payload, Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.request import (
     MAX_REQUEST_LINE,
     build,
     client_order_ids,
-    cookie_header,
     encode_body,
     encode_query,
     fill_path,
     raw_operation,
+    with_credentials,
 )
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
+from bezant._wire.redaction import Secret
 from bezant.models.orders import OrderTicket
 
 from ..samples import READ, TOKEN, WRITE, json_values
@@ -194,13 +195,30 @@ def test_requests_longer_than_the_gateway_takes_are_refused() -> None:
         build(READ, SETTINGS, path="/things", cookies="x" * 8000)
 
 
-@given(session=st.text())
-@example("abc")
-@example("a\r\nX: y")
-def test_the_session_header_is_one_line_or_none(session: str) -> None:
-    headers = cookie_header(session)
-    printable = session != "" and all("!" <= each <= "~" for each in session)
-    assert headers == ([("Cookie", f"api={session}")] if printable else [])
+def test_headers_for_a_proxy_are_sent_beside_ours_and_not_shown() -> None:
+    request = build(READ, SETTINGS, path="/things", cookies="a=b")
+    sent = with_credentials(request, (("Authorization", Secret(f"Bearer {TOKEN}")),))
+    assert sent.headers == request.headers
+    assert [(name, value.value) for name, value in sent.credentials] == [
+        ("Authorization", f"Bearer {TOKEN}")
+    ]
+    assert TOKEN not in repr(sent)
+
+
+def test_headers_for_a_proxy_count_against_the_limit() -> None:
+    request = build(READ, SETTINGS, path="/things", cookies="x" * 4000)
+    with_credentials(request, (("X", Secret("x" * 3000)),))
+    with pytest.raises(InvalidRequest, match="longer than the gateway accepts"):
+        with_credentials(request, (("X", Secret("x" * 4000)),))
+
+
+def test_headers_for_a_proxy_never_double_one_of_the_call() -> None:
+    payload = Payload(headers=(("Authorization", "of the call"),))
+    request = build(READ, SETTINGS, path="/things", json=payload)
+    proxy, other = ("authorization", Secret("of the proxy")), ("X-A", Secret("1"))
+    sent = with_credentials(request, (proxy, other))
+    assert sent.credentials == (other,)
+    assert ("Authorization", "of the call") in sent.headers
 
 
 @pytest.mark.parametrize(

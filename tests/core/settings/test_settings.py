@@ -466,3 +466,15 @@ def test_pacing_and_retries_from_the_environment(
 def test_an_environment_that_makes_no_sense(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(environ))):
         resolve(DEFAULTS, environ)
+
+
+@pytest.mark.parametrize(
+    ("host", "gateway"),
+    [
+        *(("localhost", True), ("gw.example.com", True), ("notibkr.com", True)),
+        *(("ibkr.com.example.com", True), ("ibkr.com", False), ("api.ibkr.com", False)),
+        *(("API.IBKR.COM.", False), ("1.api.ibkr.com", False)),
+    ],
+)
+def test_a_host_of_ibkr_is_no_gateway(host: str, gateway: bool) -> None:
+    assert BaseUrl.parse(f"https://{host}/v1/api").is_gateway is gateway
