@@ -1,4 +1,4 @@
-"""Everything that can be run about the project; ``nox -l`` lists it."""
+"""Sessions that check, test, measure and build the project; ``nox -l`` lists them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
 nox.options.reuse_existing_virtualenvs = True
-# A machine with one Python tests on that one; nox says which it skipped.
+# With only one Python installed, nox tests on that one and prints which it skipped.
 nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -27,7 +27,7 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def check(session: nox.Session) -> None:
-    """Generators up to date, English, lint, format, import rules, types."""
+    """Check generated files, English, lint, format, import rules and types."""
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_names.py", "--check")
@@ -54,7 +54,7 @@ def fix(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The tests; on the oldest Python with branch coverage, which takes three times as long."""
+    """Run the tests; on the oldest Python with branch coverage, which takes three times as long."""
     install(session, "test")
     arguments = session.posargs or ["tests", "-q", "-n", "auto"]
     if session.posargs or session.python != NEWEST_COMMON:
@@ -70,7 +70,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def uvloop(session: nox.Session) -> None:
-    """The asynchronous tests of calls, streams and the runtime, on uvloop's event loop."""
+    """Run the asynchronous tests of calls, streams and the runtime on uvloop's event loop."""
     install(session, "test")
     session.env["BEZANT_TEST_LOOP"] = "uvloop"
     session.run("pytest", *(session.posargs or ["tests/_async", "tests/twins", "-q", "-n", "auto"]))
@@ -78,12 +78,12 @@ def uvloop(session: nox.Session) -> None:
 
 @nox.session(name="tests-httpx2", python=NEWEST_COMMON)
 def tests_httpx2(session: nox.Session) -> None:
-    """The tests of the runtime, calls and streams on httpx's successor, without httpx."""
+    """Run the tests of the runtime, calls and streams on httpx's successor, without httpx."""
     mocking = ("pytest-httpx", "respx")  # they need httpx itself
     packages = nox.project.dependency_groups(PROJECT, "test")
     packages = [each for each in packages if not each.startswith(mocking)]
     session.install("-c", "constraints.txt", "-e", ".[all]", *packages, "httpcore2", "httpx2")
-    # The client takes the successor where these are missing.
+    # The client uses the successor if these are not installed.
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "httpcore", "httpx")
     chosen = session.posargs or ["tests/_async", "tests/_sync", "tests/twins", "-q", "-n", "auto"]
     session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)
@@ -91,25 +91,25 @@ def tests_httpx2(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def gateway(session: nox.Session) -> None:
-    """The client through the real Client Portal Gateway, on loopback, with an invented upstream."""
+    """Test the client with the real Client Portal Gateway, on loopback, with a fake upstream."""
     tools = ["java", "keytool"] if os.environ.get("CPGW_HOME") else ["java", "keytool", "npm"]
     missing = [each for each in tools if shutil.which(each) is None]
     if missing:
-        session.skip(f"the real gateway needs {', '.join(missing)}, which this machine has not")
+        session.skip(f"the real gateway needs {', '.join(missing)}; install them first")
     install(session, "test")
     session.run("pytest", *(session.posargs or ["tests/gateway", "-q"]))
 
 
 @nox.session(python=NEWEST_COMMON)
 def examples(session: nox.Session) -> None:
-    """Every example against the simulated gateway, and against nothing."""
+    """Run every example with the simulated gateway, and without any gateway."""
     install(session, "test")
     session.run("pytest", "tests/examples", *session.posargs)
 
 
 @nox.session(python=NEWEST_COMMON)
 def fuzz(session: nox.Session) -> None:
-    """Fuzz the core by coverage for a minute; ``-- -max_total_time=3600`` for longer."""
+    """Fuzz the core, guided by coverage, for a minute; ``-- -max_total_time=3600`` for an hour."""
     install(session, "test")
     session.install("atheris>=3; sys_platform == 'linux'")
     session.run("python", "-m", "tests.api.fuzz", *(session.posargs or ["-max_total_time=60"]))
@@ -117,7 +117,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def docs(session: nox.Session) -> None:
-    """Build the pages, and run the code in them."""
+    """Build the documentation and run the code in it."""
     install(session, "test", "docs")
     session.run("pytest", "tests/docs")
     session.run("zensical", "build", "--clean", "--strict")
@@ -125,7 +125,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def bench(session: nox.Session) -> None:
-    """Measure bezant and its peers on loopback; ``-- --quick`` only shows that all of it works.
+    """Measure bezant and its peers on loopback; ``-- --quick`` only checks that it works.
 
     ``-- --against REV`` measures bezant at another commit instead of the peers.
     """
@@ -134,7 +134,7 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     peers = nox.project.dependency_groups(PROJECT, "bench")
-    # The peers are measured as their users get them today; a quick run is about us, not about them.
+    # Measure the newest peers, as users install them; a quick run only tests the benchmarks.
     versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
     session.install(*versions, "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)
@@ -142,7 +142,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def soak(session: nox.Session) -> None:
-    """Faults, days, streams, limits, priority, attacks; ``-- --quick`` for a little of it."""
+    """Run the soak tests: faults, days, streams, limits, attacks; ``-- --quick`` runs little."""
     install(session)
     session.install("-c", "constraints.txt", "uvloop; sys_platform != 'win32'")
     session.run("python", "-m", "benchmarks.soak", *session.posargs)

@@ -1,1 +1,1 @@
-"""bezant side by side with its peers: ``nox -s bench``."""
+"""Benchmarks of bezant and comparable libraries: ``nox -s bench``."""

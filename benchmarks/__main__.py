@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, print one table, write it to the documents where asked to."""
+"""Run the benchmarks, print one table, and write it to docs/benchmarks.md with ``--write``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main() -> None:
             print(f"{name}: {time.monotonic() - begin:.0f} s", flush=True)
     print(text(rows))
     if options.quick:
-        print("quick: too little was measured for the figures to mean anything")
+        print("quick run: the samples are too small for the figures to mean anything")
     if options.write:
         write(rows)
 

@@ -1,4 +1,4 @@
-"""What the server sends: answers and messages of the shapes that the gateway sends, made up."""
+"""Responses and messages of the benchmark server: the gateway's shapes with invented values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 ACCOUNT = "DU7654321"
 PAGE = 100
-# The burst goes round in these, so that a stream sees many contracts.
+# The burst cycles through this many contracts.
 CONTRACTS = 50
 FIRST_CONID = 100_000
 
@@ -149,7 +149,7 @@ def history(bars: int) -> bytes:
 
 
 def order(number: int) -> dict[str, Any]:
-    """One row of the live orders; a market order has an empty price, as on the wire."""
+    """Return one row of the live orders; a market order has an empty price, as on the wire."""
     conid = FIRST_CONID + number
     market = number % 2 == 0
     return {
@@ -191,7 +191,7 @@ def orders(count: int) -> bytes:
 
 
 def scanner() -> bytes:
-    """A parameter file of the real one's size, about 200 kB."""
+    """Return a scanner parameter file of about 200 kB, the size of the real one."""
     kinds = ["STK", "ETF.EQ.US", "FUT.US", "IND.US", "BOND", "STOCK.EU", "STOCK.HK"]
     return encode(
         {
@@ -283,7 +283,7 @@ TICKLE: dict[str, Any] = {
 
 
 def quote(number: int, last: str = "") -> bytes:
-    """Market data as it is mostly: about 150 bytes."""
+    """Return a typical market data message, about 150 bytes."""
     conid = FIRST_CONID + number % CONTRACTS
     cents = number % 100
     return encode(

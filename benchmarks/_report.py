@@ -1,4 +1,4 @@
-"""Writing the table into docs/benchmarks.md, with date and versions."""
+"""Writer of the table in docs/benchmarks.md, with date and versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = [
 
 
 def versions() -> str:
-    """Say what was measured, and on what."""
+    """Return the versions of Python and the packages, the system and the number of cores."""
     names = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
         f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; {names}"

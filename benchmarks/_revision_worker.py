@@ -1,7 +1,8 @@
-"""Measures one version of bezant; ``benchmarks.against`` runs it in that version's environment.
+"""Worker that measures one version of bezant.
 
-It imports nothing of the project but `bezant` and uses only what every version has, so that the
-same file measures an older commit. It reads one JSON command a line and prints one figure a line.
+``benchmarks.against`` runs it in that version's environment. It imports nothing of the project
+except `bezant`, and uses only names that every version has, so that the same file can measure an
+older commit. It reads one JSON command per line and prints one figure per line.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class Worker:
     """Clients and streams of this version, kept open between measurements.
 
     Args:
-        name: what the server knows the streams of this worker by.
+        name: name of this worker's streams at the server.
         port: the server's port for plain HTTP.
-        tls_port: its port for HTTPS.
-        account: the account whose positions it serves.
+        tls_port: the server's port for HTTPS.
+        account: account whose positions the server has.
     """
 
     def __init__(self, name: str, port: int, tls_port: int, account: str) -> None:
@@ -51,7 +52,12 @@ class Worker:
         return bezant.AsyncClient(base, pacing=False, max_connections=20)
 
     def measure(self, what: str, number: int) -> float:
-        """Return the seconds for one unit of the work."""
+        """Return the seconds for one call or message.
+
+        Args:
+            what: name of the subject, as in `benchmarks.against`.
+            number: how many calls or messages to measure.
+        """
         if what == "get":
             return self._repeat(self._client.accounts, number)
         if what == "tls":

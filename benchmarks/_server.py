@@ -1,6 +1,6 @@
-"""The one server that all clients are measured against: prebuilt bytes, nothing else.
+"""Server that all clients are measured against; it only sends prebuilt bytes.
 
-It must be faster than each of them; the subject ``server`` measures that with bare sockets.
+It must be faster than every client. The subject ``server`` measures that with bare sockets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks import _payloads as payloads
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
 _BEAT = 10.0
-# Written at a time in a burst.
+# Messages per write in a burst.
 _BLOCK = 500
 
 
@@ -43,7 +43,7 @@ def frame(data: bytes, opcode: int) -> bytes:
 
 
 class Content:
-    """Every answer, made once."""
+    """All responses and messages, built once."""
 
     def __init__(self) -> None:
         base = "/v1/api"
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
                 target = target[target.find("/v1") :]
             self._transport.write(self._content.find(target))
 
-    # What the benchmark asks of the server
+    # Commands of the benchmark
 
     def _control(self, target: str) -> None:
         parts = urlsplit(target)
@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._beat()
 
     def _beat(self) -> None:
-        """Send the gateway's sign of life, which clients wait for."""
+        """Send the gateway's heartbeat, which clients expect, and schedule the next."""
         if not self._transport.is_closing():
             message = {"topic": "system", "hb": int(time.time() * 1000)}
             self._transport.write(frame(payloads.encode(message), _TEXT))
@@ -214,14 +214,14 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
 
     async def burst(self, kind: str, count: int) -> None:
-        """Send so many messages as fast as they are taken."""
+        """Send `count` messages as fast as the client reads them."""
         block = self._content.blocks[kind]
         for _ in range(count // _BLOCK):
             await self._may_write.wait()
             self._transport.write(block)
 
     async def pace(self, count: int, rate: int) -> None:
-        """Send so many a second, each with the moment at which it was sent as its last price."""
+        """Send `rate` messages per second; the last price of each is its send time in ns."""
         begin = time.monotonic()
         sent = 0
         while sent < count:
@@ -248,7 +248,7 @@ async def serve() -> None:
         secure = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0, ssl=context)
         ports[1] = secure.sockets[0].getsockname()[1]
     print(*ports, flush=True)
-    # It ends with whoever started it, and after half an hour in any case.
+    # The server ends with its parent process, or after half an hour.
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What all subjects measure with: the server, its addresses, how much to do."""
+"""Environment of all subjects: the server, its addresses and the amount of work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API = "/v1/api"
 
 
 class Wire:
-    """A bare socket: the least that a blocking client can do."""
+    """HTTP over a bare socket, the lower bound for a blocking client."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
@@ -27,7 +27,7 @@ class Wire:
         self._socket.sendall(data)
 
     def answer(self) -> bytes:
-        """Read one HTTP answer and return its body."""
+        """Read one HTTP response and return its body."""
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             self._fill()
         head, rest = self._buffer[:end], self._buffer[end + 4 :]
@@ -53,7 +53,7 @@ class Wire:
         return self.answer()
 
     def skip(self, count: int) -> None:
-        """Read so many bytes and forget them."""
+        """Read and discard `count` bytes."""
         left = count - len(self._buffer)
         self._buffer = b""
         while left > 0:
@@ -68,13 +68,13 @@ class Wire:
 
 @dataclass
 class Setting:
-    """The server that is running, and how much to do.
+    """The running server and the amount of work.
 
     Attributes:
-        port: its port for plain HTTP.
-        tls_port: its port for HTTPS.
-        quick: whether everything is only to be shown to work.
-        control: tells the server what to do.
+        port: the server's port for plain HTTP.
+        tls_port: the server's port for HTTPS.
+        quick: whether to do only a small amount of work, which shows that everything works.
+        control: connection for the server's commands.
     """
 
     port: int
@@ -101,28 +101,28 @@ class Setting:
         return max(number // 20, 1) if self.quick else number
 
     def start(self, order: str, to: str, **options: object) -> None:
-        """Have the server send a burst, or a paced flow, on a stream."""
+        """Make the server send messages on a stream: order ``burst`` or ``pace``."""
         query = "&".join(f"{name}={value}" for name, value in options.items())
         if self.control.get(f"/control/{order}?to={to}&{query}") != b"1":
             raise RuntimeError(f"no stream {to} is open")
 
     def requests(self) -> int:
-        """Return how many requests came since this was asked last."""
+        """Return the number of requests since the previous call of this method."""
         return int(self.control.get("/control/count"))
 
 
 def clean_environment() -> None:
-    """Forget what would make one client differ: proxies, certificates, settings."""
+    """Remove environment variables that affect single clients: proxies, certificates, settings."""
     foreign = ("BEZANT_", "IBIND_", "IBKR_", "REQUESTS_", "CURL_", "SSL_")
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(foreign):
             del os.environ[name]
-    os.environ["PYTHONWARNINGS"] = "ignore"  # of certificates that nobody checks
+    os.environ["PYTHONWARNINGS"] = "ignore"  # the peers warn about unverified certificates
 
 
 @contextmanager
 def served(*, quick: bool, tls: bool = True) -> Iterator[Setting]:
-    """Run the server beside this process."""
+    """Run the server in another process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks._server", *(["--tls"] if tls else [])],
         stdin=subprocess.PIPE,

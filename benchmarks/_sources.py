@@ -1,4 +1,4 @@
-"""Streams of market data, ours and the peers', behind one face: receive so many messages."""
+"""Market data streams of bezant and its peers behind one interface, `Source`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import API, Setting
 
 Took = Callable[[str], None]
-"""Is given each message's last price."""
+"""Callback that receives each message's last price."""
 
 CONIDS = range(payloads.FIRST_CONID, payloads.FIRST_CONID + payloads.CONTRACTS)
 PATIENCE = 60.0
 
 
 class Quote(msgspec.Struct):
-    """What somebody would decode market data into who has the bare library only."""
+    """Struct for market data in the measurements of the bare WebSocket libraries."""
 
     topic: str = ""
     conid: int = 0
@@ -38,19 +38,19 @@ class Quote(msgspec.Struct):
 
 
 class Source(Protocol):
-    """A stream that is open."""
+    """An open stream of market data."""
 
     name: str
 
     def receive(self, count: int, start: Callable[[], None], took: Took | None = None) -> None:
-        """Start the flow and return when so many messages were delivered."""
+        """Call `start` and return after `count` messages were delivered."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the stream."""
 
 
 class Blocking:
-    """bezant's blocking stream."""
+    """Blocking stream of bezant."""
 
     def __init__(self, setting: Setting, name: str = "bezant") -> None:
         self.name = name
@@ -76,7 +76,7 @@ class Blocking:
 
 
 class Asynchronous:
-    """bezant's stream for asyncio."""
+    """Async stream of bezant."""
 
     def __init__(self, setting: Setting, runner: asyncio.Runner) -> None:
         self.name = "bezant-async"
@@ -114,7 +114,7 @@ class Asynchronous:
 
 
 class BareBlocking:
-    """websocket-client, and msgspec."""
+    """Stream of websocket-client, decoded with msgspec."""
 
     def __init__(self, setting: Setting) -> None:
         self.name = "websocket-client"
@@ -137,7 +137,7 @@ class BareBlocking:
 
 
 class BareAsynchronous:
-    """websockets, and msgspec."""
+    """Stream of websockets, decoded with msgspec."""
 
     def __init__(self, setting: Setting, runner: asyncio.Runner) -> None:
         self.name = "websockets"
@@ -173,7 +173,7 @@ class BareAsynchronous:
 
 
 class Ibind:
-    """ibind's stream, with a callback; in its own way, or with its faster one."""
+    """Stream of ibind with a callback, in its default or its faster synchronous mode."""
 
     def __init__(self, setting: Setting, *, synchronous: bool) -> None:
         self.name = "ibind-synchronous" if synchronous else "ibind"

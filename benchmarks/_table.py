@@ -1,4 +1,4 @@
-"""The result, as rows of one table."""
+"""Result table of the benchmarks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Row:
     """One comparison.
 
     Attributes:
-        subject: what it is about.
-        what: what was done.
-        peer: whom it is compared with; empty for a figure of our own.
-        value: the ratio of our cost to the peer's, or the figure.
-        unit: the figure's unit; ``x`` for a ratio.
-        ours: our cost in words.
-        limit: what the value should be at most; None for no target.
+        subject: group of the row, such as ``calls``.
+        what: the measured work.
+        peer: library that bezant is compared with; empty for a figure of bezant alone.
+        value: ratio of bezant's cost to the peer's, or the figure.
+        unit: unit of the figure; ``x`` for a ratio.
+        ours: bezant's cost as text.
+        limit: highest value that meets the target; None without a target.
     """
 
     subject: str
@@ -65,7 +65,7 @@ def _number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time in a unit that suits it."""
+    """Return a time as text, in s, ms or µs."""
     for factor, unit in ((1.0, "s"), (1e3, "ms")):
         if seconds * factor >= 1:
             return f"{_number(seconds * factor)} {unit}"
@@ -73,7 +73,7 @@ def duration(seconds: float) -> str:
 
 
 def text(rows: Sequence[Row]) -> str:
-    """Return the table for a terminal."""
+    """Return the table as plain text."""
     cells = [HEAD, *(row.cells() for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells]  # noqa: B905
@@ -82,7 +82,7 @@ def text(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the table for the documents."""
+    """Return the table as Markdown."""
     lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(lines)

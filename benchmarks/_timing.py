@@ -1,4 +1,4 @@
-"""Measuring in turn, and the statistics of it."""
+"""Measurements in alternating rounds, and their statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Measure = Callable[[], float]
-"""Does the work and returns what it cost for one unit of it, in seconds or in whatever else."""
+"""Function that does the work and returns the cost of one unit of it, usually in seconds."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median and the quartiles; of one value, three times itself."""
+    """Return the median and the quartiles; all three are the value if there is only one."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -32,11 +32,11 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[float]]:
-    """Measure all of them in each round, in an order that changes.
+    """Measure all of them in each round, in random order.
 
-    What slows the machine down for longer than a round slows all of them down, so ratios within a
-    round say more than the times do. The garbage collector works as ever, but begins anew with each
-    measure and leaves alone what was there before: one must not pay for what the others imported.
+    A slowdown of the machine that lasts longer than a round affects all of them, so ratios within a
+    round are more reliable than times. The garbage collector stays on. It runs before each
+    measurement and ignores older objects, so that no measure pays for the imports of another.
     """
     order = list(measures)
     found: dict[str, list[float]] = {name: [] for name in order}
@@ -55,12 +55,12 @@ def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[f
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return how our cost relates to theirs, round by round."""
+    """Return the ratios of our cost to theirs in the same round."""
     return spread([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def differences(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return what ours costs more, round by round."""
+    """Return the differences of our cost and theirs in the same round."""
     return spread([one - other for one, other in zip(ours, theirs, strict=True)])
 
 
@@ -72,13 +72,13 @@ def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the value that so many percent of all do not exceed."""
+    """Return the smallest value that `percent` % of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 
 
 def repeated(work: Callable[[], object], number: int) -> Measure:
-    """Return a measure of doing something so many times: the seconds for each."""
+    """Return a measure that calls `work` `number` times and gives the seconds per call."""
 
     def measure() -> float:
         times = range(number)

@@ -1,7 +1,7 @@
-"""bezant now against bezant at another commit, in alternating runs.
+"""Comparison of the present bezant with another commit, in alternating runs.
 
-Each version is installed into an environment of its own, with the same versions of everything else.
-The processes measure in turn, so that a machine that is busy with something else slows both.
+Each version is installed into its own environment, with the same versions of all dependencies. The
+two processes measure in turn, so that other load on the machine slows both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, ratios, spread, take_turns
 
 WORKER = Path(__file__).with_name("_revision_worker.py")
-# What is measured: its name in the worker, in the table, how much of it at a time.
+# Name in the worker, name in the table, and number of calls or messages per measurement.
 SUBJECTS = [
     ("get", "GET, blocking", 100),
     ("tls", "GET over TLS, blocking", 100),
@@ -62,7 +62,7 @@ class Version:
         return line.strip()
 
     def measure(self, what: str, number: int) -> float:
-        """Have the worker measure, and return the seconds for one unit."""
+        """Return the seconds that the worker measures for one call or message."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"what": what, "number": number}) + "\n")
         self._process.stdin.flush()
@@ -78,7 +78,7 @@ class Version:
 
 @contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
-    """Have a commit's files in a folder for a while.
+    """Check out a commit into a temporary folder.
 
     Raises:
         SystemExit: git does not know the commit.
@@ -105,7 +105,7 @@ def install(tree: Path, folder: Path) -> Path:
 
 
 def rows(setting: Setting, revision: str) -> Iterator[Row]:
-    """Yield how the present code's cost relates to that of another commit."""
+    """Yield rows that compare the present code with another commit."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bezant-env-")))
         tree = stack.enter_context(checked_out(revision))
@@ -118,7 +118,7 @@ def rows(setting: Setting, revision: str) -> Iterator[Row]:
             versions[name] = version = Version(name, python, setting)
             stack.callback(version.close)
             if not Path(version.where).is_relative_to(folder):
-                raise RuntimeError(f"{name} measures {version.where}, not what was installed")
+                raise RuntimeError(f"{name} measures {version.where}, not the installed version")
         for what, words, number in SUBJECTS:
             amount = setting.number(number) if number < 1000 or not setting.quick else 1000
             measures = {name: _measure(version, what, amount) for name, version in versions.items()}
@@ -157,5 +157,5 @@ def _process(python: Path, code: str) -> Measure:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what would name another bezant."""
+    """Return the environment without PYTHONPATH, which could lead to another bezant."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

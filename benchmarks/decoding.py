@@ -1,4 +1,4 @@
-"""From an answer's bytes to typed values, against `json.loads` alone, which gives untyped ones."""
+"""Decoding of a response into typed values, against `json.loads`, which gives untyped ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the cost grows with the work: the exponent, 1 where it is proportional."""
+"""Growth of the cost with the amount of work, as an exponent: 1 is proportional."""
 
 from __future__ import annotations
 

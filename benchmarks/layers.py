@@ -1,7 +1,7 @@
-"""What pacing, session, retries and drift cost a call, by difference.
+"""Cost of pacing, session, retries and drift for one call, as a difference.
 
-The transport is one that answers at once, so that nothing else is in the difference: a whole call
-on one side; building its request, the transport and reading its answer on the other.
+It is the time of a whole call minus the time to build its request, pass the transport and read its
+response. The transport responds at once, so that the difference contains nothing else.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ LIMIT = 40.0
 
 
 class Instant:
-    """A transport that has the answer already."""
+    """Transport that returns a prebuilt response at once."""
 
     def send(self, *_: object) -> Response:
         return ANSWER
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing; no connection is open."""
 
 
 class AsyncInstant:
-    """The same for asyncio."""
+    """Async twin of `Instant`."""
 
     async def send(self, *_: object) -> Response:
         return ANSWER
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing; no connection is open."""
 
 
 def rows(setting: Setting) -> Iterator[Row]:
@@ -66,7 +66,7 @@ def _row(what: str, whole: list[float], bare: list[float]) -> Row:
 def _prepare(client: Any, transport: Any) -> Any:
     pipeline: Any = client._pipeline
     pipeline._transport = transport
-    # The queue as it is, but it never has to wait.
+    # The real queue, with a limit so high that no call waits.
     pipeline.limiter._limiter = RateLimiter(Limit(10**9, 1.0))
     return pipeline
 

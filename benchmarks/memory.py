@@ -1,4 +1,4 @@
-"""What a client holds on to: at rest, while it pages, while it streams."""
+"""Memory of a client: idle, while it reads pages, and while it streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks._sources import Blocking
 from benchmarks._table import Row
 from benchmarks._timing import Spread, ratios, spread, take_turns
 
-# Prints the process's own memory in KiB, after some code.
+# Code that prints the resident memory of the process in KiB, appended to each code of IDLE.
 PRELUDE = "import gc, re\n"
 RESIDENT = (
     "\ngc.collect()\nprint(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
@@ -55,7 +55,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
     for peer in ("httpx", "ibind"):
         yield Row(
             "memory",
-            "a client at rest, with its imports",
+            "an idle client, with its imports",
             peer,
             ratios(net["bezant"], net[peer]),
             ours=f"{spread(net['bezant']).middle / 1024:.1f} MiB",
@@ -63,7 +63,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
 
 
 def _pages(setting: Setting) -> Row:
-    """How much more is held at a time when ten times as many positions are gone through."""
+    """Measure the additional peak memory for ten times as many positions, page by page."""
     with bezant.Client(setting.base, pacing=False) as client:
 
         def peak(pages: int) -> int:
@@ -80,7 +80,7 @@ def _pages(setting: Setting) -> Row:
     value = (many - few) / (90 * payloads.PAGE)
     return Row(
         "memory",
-        "held more at the peak for each further position, page by page",
+        "additional peak memory per position, page by page",
         "",
         Spread(value, value, value),
         unit="bytes",
@@ -90,7 +90,7 @@ def _pages(setting: Setting) -> Row:
 
 
 def _stream(setting: Setting) -> Row:
-    """What is held after many messages that was not held after some."""
+    """Measure the growth of the memory between `count` and twice as many messages."""
     source = Blocking(setting, "memory")
     count = 2_000 if setting.quick else 50_000
 
@@ -113,8 +113,8 @@ def _stream(setting: Setting) -> Row:
     more = max(last - first, 0) / 1024
     return Row(
         "memory",
-        f"held more after {2 * count:,} messages",
-        f"after {count:,}",
+        f"memory growth up to {2 * count:,} messages",
+        f"from {count:,}",
         Spread(more, more, more),
         unit="KiB",
         limit=64.0,

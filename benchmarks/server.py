@@ -1,4 +1,4 @@
-"""The server itself, against a bare socket: is it faster than every client that it serves?"""
+"""Speed of the benchmark server with bare sockets; it must exceed that of every client."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _HANDSHAKE = (
 
 
 class BareStream:
-    """A stream whose bytes are counted and not looked at."""
+    """Stream that counts bytes without parsing them."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._wire = Wire(setting.port)
         self._wire.send(_HANDSHAKE.format(api=API).encode())
         self._wire.answer()
-        # One frame of the burst, on the average.
+        # Average size of a frame in the burst.
         block = [frame(payloads.quote(each), 1) for each in range(500)]
         self._size = sum(map(len, block)) // len(block)
         hello = [
@@ -52,9 +52,9 @@ def rows(setting: Setting) -> Iterator[Row]:
     costs = [asked() for _ in range(setting.rounds(15))]
     wire.close()
     value = spread([1 / each for each in costs])
-    yield Row("server", "answers to a bare socket", "", value, unit="a second")
+    yield Row("server", "responses to a bare socket", "", value, unit="per second")
     stream = BareStream(setting)
     costs = [stream.receive(setting.number(200_000)) for _ in range(setting.rounds(7))]
     stream.close()
     value = spread([1 / each for each in costs])
-    yield Row("server", "messages to a bare socket", "", value, unit="a second")
+    yield Row("server", "messages to a bare socket", "", value, unit="per second")

@@ -1,4 +1,4 @@
-"""Processes that have just begun: imports, and a cron job's only call."""
+"""Start-up time: imports, and a process that makes a single call, as a cron job does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JOBS = {
 
 
 def process(code: str) -> Measure:
-    """Return a measure of a whole process."""
+    """Return a measure of a whole process that runs some code."""
 
     def measure() -> float:
         begin = time.perf_counter()
@@ -43,13 +43,13 @@ def process(code: str) -> Measure:
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    # As an installation does: what is edited in place is not compiled everywhere.
+    # An installation compiles all files; an editable one compiles them only on import.
     compileall.compile_dir(ROOT / "bezant", quiet=2)
     measures = {"nothing": process("pass")}
     measures |= {name: process(code) for name, code in IMPORTS.items()}
     found = _turns(measures, setting.rounds(15))
     nothing = found.pop("nothing")
-    # What the import costs beyond an interpreter that imports nothing; never less than nothing.
+    # The import's cost is the difference from an interpreter that imports nothing; at least 10 µs.
     net = {
         name: [max(one - none, 1e-5) for one, none in zip(costs, nothing, strict=True)]
         for name, costs in found.items()
@@ -83,6 +83,6 @@ def rows(setting: Setting) -> Iterator[Row]:
 
 
 def _turns(measures: dict[str, Measure], rounds: int) -> dict[str, list[float]]:
-    for each in measures.values():  # the files are in memory from here on
+    for each in measures.values():  # loads the files into the system's cache
         each()
     return take_turns(measures, rounds)

@@ -1,4 +1,4 @@
-"""Market data, from the socket to the consumer, typed."""
+"""Market data from the socket to the consumer, as typed messages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from benchmarks._sources import (
 from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, percentile, ratios, spread, take_turns
 
-# ibind holds no more than 10,000 that wait.
+# ibind buffers at most 10,000 messages.
 BURST = 8000
 RATE = 5000
-# Of the time of the bare library; of ibind's, for text frames (as time for a message).
+# Highest ratio of the time per message to the bare library's, and for text frames to ibind's.
 BARE_LIMIT = 1.6
 BLOCKING_LIMIT, ASYNC_LIMIT = 1 / 5, 1 / 8
 
@@ -70,7 +70,7 @@ def _bursts(setting: Setting, sources: Sequence[Source], kind: str) -> Iterator[
                     f"{kind} frames, {how}",
                     peer,
                     ratios(found[ours], found[peer]),
-                    ours=f"{1 / cost:,.0f} a second",
+                    ours=f"{1 / cost:,.0f} per second",
                     limit=BARE_LIMIT if peer == bare else limit,
                 )
 
@@ -99,7 +99,7 @@ def _latencies(setting: Setting, sources: Sequence[Source]) -> Iterator[Row]:
         for peer in (bare, "ibind", "ibind-synchronous"):
             yield Row(
                 "streams",
-                f"99th percentile of latency at {RATE:,} a second, {how}",
+                f"99th percentile of latency at {RATE:,} per second, {how}",
                 peer,
                 ratios(found[ours], found[peer]),
                 ours=cost,

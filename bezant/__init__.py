@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._async.stream.client import AsyncWsClient
     from ._async.stream.handles import AsyncOrders, AsyncQuote, AsyncSubscription
     from ._core.decoding.drift import Drift
+    from ._core.http.captured import CapturedResponses, RawResponse
     from ._core.http.files import BinaryResponse
     from ._core.marketdata.fields import MarketDataFields
     from ._core.session.state import BrokerageState, LoginState, SessionChange, SessionState
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         CompetingSession,
         ConnectFailed,
         ConnectionLost,
+        CredentialsUnavailable,
         DecodeError,
         DriftWarning,
         HttpError,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         NotAuthenticated,
         NotEstablished,
         NotFound,
+        OAuthRequired,
         OrdersUnknown,
         OutcomeUnknown,
         PacingError,
@@ -133,6 +136,10 @@ _HOMES = {
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
+    "_core.http.captured": (
+        "CapturedResponses",
+        "RawResponse",
+    ),
     "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
     "_core.session.state": (
@@ -163,6 +170,7 @@ _HOMES = {
         "CompetingSession",
         "ConnectFailed",
         "ConnectionLost",
+        "CredentialsUnavailable",
         "DecodeError",
         "DriftWarning",
         "HttpError",
@@ -176,6 +184,7 @@ _HOMES = {
         "NotAuthenticated",
         "NotEstablished",
         "NotFound",
+        "OAuthRequired",
         "OrdersUnknown",
         "OutcomeUnknown",
         "PacingError",
@@ -260,11 +269,13 @@ __all__ = [
     "BrokerageState",
     "Bulk",
     "Bulletin",
+    "CapturedResponses",
     "Client",
     "ClientClosed",
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "DecodeError",
     "Drift",
     "DriftWarning",
@@ -293,6 +304,7 @@ __all__ = [
     "NotEstablished",
     "NotFound",
     "Notice",
+    "OAuthRequired",
     "OrderUpdate",
     "Orders",
     "OrdersUnknown",
@@ -309,6 +321,7 @@ __all__ = [
     "Prompt",
     "Quote",
     "RateLimited",
+    "RawResponse",
     "Reconnected",
     "Refused",
     "ResponseTooLarge",

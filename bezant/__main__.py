@@ -28,9 +28,11 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # No client waits for longer.
+    # The longest timeout of a client.
     if not 0 < value <= 2_000_000:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds above 0 and up to 2,000,000, not {text!r}"
+        )
     return value
 
 
@@ -60,16 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bezant",
         description="A typed client for Interactive Brokers' Client Portal Web API.",
-        epilog="bezant COMMAND --help tells more. Without an account, begin with: bezant demo",
+        epilog="bezant COMMAND --help shows the options. Start without an account: bezant demo",
     )
     parser.add_argument("--version", action="version", version=f"bezant {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     demo = commands.add_parser(
         "demo",
-        help="a tour of the library, on a simulated gateway or on yours",
+        help="show the library at work, on a simulated gateway or on yours",
         description=(
-            "Tours the library twice, blocking and with asyncio. It reads and places no orders. "
+            "Shows the library at work twice, blocking and with asyncio. It places no orders. "
             "Without --gateway it starts a simulated gateway, which needs no account. "
             "IBKR_ACCOUNT_ID chooses the account (by default the first), IBKR_SYMBOL the stock "
             "(by default AAPL)."
@@ -92,13 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         "sim",
         help="run a simulated gateway until Ctrl-C",
         description=(
-            "Runs a simulated gateway on this machine until Ctrl-C. What happens to it is up to "
-            "its control endpoint, which it prints."
+            "Runs a simulated gateway on this machine until Ctrl-C. Its control endpoint, whose "
+            "address it prints, changes prices, the session and faults."
         ),
     )
     sim.add_argument("--port", type=_port, default=5000, metavar="N", help="0 for any (5000)")
     sim.add_argument("--positions", type=_count, default=250, metavar="N", help="(250)")
-    sim.add_argument("--seed", type=int, default=0, metavar="N", help="what it is drawn from (0)")
+    sim.add_argument("--seed", type=int, default=0, metavar="N", help="seed of its random data (0)")
     sim.add_argument(
         "--scenario", metavar="FILE", help="TOML file with positions, prices, cash and orders"
     )
@@ -112,17 +114,17 @@ def _parser() -> argparse.ArgumentParser:
         "--pacing",
         choices=("off", "enforced"),
         default="off",
-        help="whether requests beyond IBKR's limits are answered with 429 (off)",
+        help="whether requests beyond IBKR's rate limits get a 429 (off)",
     )
 
     health = commands.add_parser(
         "health",
-        help="whether the gateway's session can be used",
+        help="check whether the gateway's session can be used",
         description=(
-            "Prints whether you are logged in, and the brokerage session's flags. Exit status 0 if "
-            "the session can be used, 2 when it cannot or no gateway answers, 1 for a mistake. The "
-            "address comes from --gateway, "
-            "BEZANT_GATEWAY_URL or IBKR_GATEWAY_URL, else it is https://localhost:5000/v1/api."
+            "Prints whether you are logged in, and the brokerage session's flags. Exit status: "
+            "0 if the session can be used, 2 if it cannot or no gateway responds, 1 for an invalid "
+            "argument. The address comes from --gateway, BEZANT_GATEWAY_URL or "
+            "IBKR_GATEWAY_URL, else it is https://localhost:5000/v1/api."
         ),
     )
     health.add_argument("--gateway", metavar="URL", help=_GATEWAY_HELP)
@@ -131,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=_seconds, default=30.0, metavar="N", help="seconds for each call (30)"
     )
     health.add_argument(
-        "--json", action="store_true", help="print one JSON object, whatever comes of it"
+        "--json", action="store_true", help="print the result, also an error, as one JSON object"
     )
 
     gateway = commands.add_parser(
@@ -165,7 +167,7 @@ def _complain(message: str) -> None:
 
 
 def _missing(*packages: str) -> bool:
-    """Whether an optional package is missing; says so."""
+    """Return whether an optional package is missing; if so, print how to install it."""
     for name in packages:
         try:
             importlib.import_module(name)

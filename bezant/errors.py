@@ -5,8 +5,10 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     BezantError
     ├── InvalidBaseUrl            the base URL does not parse (also a ValueError)
     ├── InvalidRequest            refused before anything was sent (also a ValueError)
+    │   └── OAuthRequired         the operation needs OAuth, and the client is one of a gateway
     ├── ClientClosed              the client was used after it was closed
     ├── WrongContext              used from another event loop or from a forked process
+    ├── CredentialsUnavailable    the function passed as ``auth`` raised an error; nothing was sent
     ├── PacingError               IBKR's rate limits do not allow the call within max_wait
     ├── HttpError                 no response: DNS, TLS, connection, timeout
     │   ├── ConnectFailed         no connection was made, nothing was sent
@@ -69,6 +71,7 @@ __all__ = [
     "CompetingSession",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "DecodeError",
     "DriftWarning",
     "HttpError",
@@ -82,6 +85,7 @@ __all__ = [
     "NotAuthenticated",
     "NotEstablished",
     "NotFound",
+    "OAuthRequired",
     "OrdersUnknown",
     "OutcomeUnknown",
     "PacingError",
@@ -110,7 +114,7 @@ class BezantError(Exception):
     """Base class of all errors of this package.
 
     Attributes:
-        message: what happened and what to do about it.
+        message: text that says what happened and what to do.
         operation: the call that failed, such as ``GET /iserver/accounts``, or None.
         retryable: whether the same call may succeed later.
         attempts: number of attempts at the call, retries included.
@@ -147,6 +151,13 @@ class InvalidRequest(BezantError, ValueError):
     """A path, parameter, body or other argument is invalid; nothing was sent."""
 
 
+class OAuthRequired(InvalidRequest):
+    """The operation needs OAuth, and the client is one of a gateway; nothing was sent.
+
+    The gateway does not pass such operations on. They are in ``client.oauth_api``.
+    """
+
+
 class ClientClosed(BezantError):
     """The client was used after it had been closed."""
 
@@ -156,6 +167,15 @@ class WrongContext(BezantError):
 
     A client belongs to one process, and an asynchronous client also to one event loop.
     """
+
+
+class CredentialsUnavailable(BezantError):
+    """The function passed as ``auth`` raised an error; nothing was sent.
+
+    ``__cause__`` is that error.
+    """
+
+    retryable = True
 
 
 class PacingError(BezantError):

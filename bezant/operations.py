@@ -6,16 +6,19 @@
     >>> by_path("GET", "/portfolio/DU123456/ledger").id
     'getPortfolioLedger'
 
-Each operation is a method of ``client.api.<group>``.
+Each operation is a method of ``client.api.<group>``, or of ``client.oauth_api.<group>`` if it needs
+OAuth.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple, cast
+from importlib import import_module
+from types import GenericAlias, MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
+from ._core.http.files import BinaryResponse
 from ._core.operations._base import Endpoint
 from ._core.operations._index import OPERATIONS as _PLACES
 from ._core.operations._lookup import find, value_at
@@ -33,11 +36,16 @@ class OperationEntry(NamedTuple):
         method: HTTP method.
         path: path template below ``/v1/api``; a path that starts with ``/gw`` or ``/oauth2`` is
             below the host's root.
-        group: group in ``client.api``, such as ``portfolio``.
+        group: group in ``client.api``, such as ``portfolio``; in ``client.oauth_api`` if
+            ``needs_oauth``.
         python_name: name of the method in that group.
         summary: one-line description.
         idempotent: whether sending it twice has the same effect as sending it once.
         limit: key of its own rate limit; empty if only the session's limit applies.
+        response: type of what the method returns, as text: ``None``, ``str``, ``Any``,
+            ``BinaryResponse``, or models with their modules in `bezant.models`, such as
+            ``list[orders.Trade]``.
+        needs_oauth: whether only IBKR's own host serves it, to clients that sign in with OAuth.
     """
 
     id: str
@@ -48,6 +56,13 @@ class OperationEntry(NamedTuple):
     summary: str
     idempotent: bool
     limit: str
+    response: str
+    needs_oauth: bool
+
+    @property
+    def response_type(self) -> Any:
+        """Type of what the method returns, such as ``list[Trade]``."""
+        return _type_of(self.response)
 
     def __str__(self) -> str:
         return f"{self.group}.{self.python_name}: {self.method} {self.path}"
@@ -66,7 +81,29 @@ def _entry(place: str) -> OperationEntry:
         endpoint.summary,
         operation.idempotent,
         operation.limit,
+        endpoint.response,
+        operation.needs_oauth,
     )
+
+
+_PLAIN: Final[Mapping[str, Any]] = {
+    "Any": Any,
+    "BinaryResponse": BinaryResponse,
+    "None": type(None),
+    "str": str,
+}
+
+
+def _type_of(text: str) -> Any:
+    outer, _, inner = text.removesuffix("]").partition("[")
+    if outer == "list":
+        return GenericAlias(list, (_type_of(inner),))
+    if outer == "dict":
+        return GenericAlias(dict, (str, _type_of(inner.removeprefix("str, "))))
+    module, _, name = text.rpartition(".")
+    if not module:
+        return _PLAIN[text]
+    return getattr(import_module(f".models.{module}", __package__), name)
 
 
 _ENTRIES: Final = {place: _entry(place) for place in _PLACES.values()}

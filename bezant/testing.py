@@ -60,7 +60,7 @@ class IbkrOptions(TypedDict, total=False):
         quote_interval: seconds of the gateway's clock between two changes of a stream; 0.02 by
             default.
         heartbeat_interval: seconds of the gateway's clock between two WebSocket heartbeats.
-        market_data_lifetime: seconds of the gateway's clock after which a subscription ends
+        market_data_lifetime: seconds of the gateway's clock until a subscription ends
             silently.
         scenario: content of the account and behavior of its exchange: a `bezant.sim.Scenario`, or
             the path of a TOML file, relative to the folder of the test file.

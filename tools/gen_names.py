@@ -23,10 +23,10 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def rendered(source: str) -> str:
-    """Return a module's source with `_HOMES` and `__all__` written anew.
+    """Return a module's source with new `_HOMES` and `__all__`.
 
     Raises:
-        ValueError: a list is missing, or a name has two homes.
+        ValueError: a list is missing, or a name is listed twice.
     """
     tree = ast.parse(source)
     assigned = {
@@ -44,7 +44,7 @@ def rendered(source: str) -> str:
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))}: listed twice in the TYPE_CHECKING block")
         lists["_HOMES"] = _mapping(homes)
-        # Names that are imported at once, as `__version__` is.
+        # Names that the package imports eagerly, such as `__version__`.
         names += [each.name for node in _imports(tree.body) for each in node.names]
     else:
         names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
@@ -92,7 +92,7 @@ def _sequence(names: Iterable[str]) -> str:
 
 
 def main() -> int:
-    """Write the lists, or compare them."""
+    """Write the lists, or compare them; return the exit status."""
     parser = argparse.ArgumentParser(description="Write the run-time lists of public names.")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)

@@ -1,1 +1,1 @@
-"""Hours of trouble in minutes: what the clients hold to under faults, outages and limits."""
+"""Soak tests: hours of faults, outages and rate limits, compressed into minutes."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.soak``: run what takes hours elsewhere, and print what was found."""
+"""Run the soak tests and print their figures: ``python -m benchmarks.soak``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
     options = parser.parse_args()
     clean_environment()
-    logging.disable(logging.ERROR)  # of what goes wrong on purpose
+    logging.disable(logging.ERROR)  # the faults would fill the log
     begin = time.monotonic()
     for name in options.only:
         subject = importlib.import_module(f"benchmarks.soak.{name}")

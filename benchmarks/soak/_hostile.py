@@ -1,7 +1,7 @@
-"""A server that answers with anything: broken heads, hostile JSON, stray responses, silence.
+"""Server with hostile responses: broken heads, hostile JSON, stray responses, silence.
 
-Every byte is written here, so it shares no assumption with the client or the simulated gateway.
-What it does is drawn from a seeded generator, so that a run can be repeated.
+This module writes every byte itself, so it shares no assumption with the client or the simulated
+gateway. A seeded random generator decides what the server does, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _STATUSES = [
 
 
 def value(chance: random.Random, depth: int = 0) -> Any:
-    """Draw a JSON value."""
+    """Return a random JSON value."""
     kind = chance.randrange(12 if depth < 5 else 9)
     if kind < 4:
         return chance.choice(_TEXTS)
@@ -62,7 +62,7 @@ def value(chance: random.Random, depth: int = 0) -> Any:
 
 
 def text(chance: random.Random, found: Any = None) -> bytes:
-    """Draw a body: JSON, or nearly."""
+    """Return a random body: JSON, or broken JSON."""
     body = json.dumps(value(chance) if found is None else found).encode()
     kind = chance.randrange(16)
     if kind == 0:
@@ -101,7 +101,7 @@ STRAY_ID = "6600000001"
 
 
 def order_id(client_order_id: str) -> str:
-    """Return the id that this server gives to an order: no other order has it."""
+    """Return the order id that this server gives to an order; it is unique."""
     return f"77{zlib.crc32(client_order_id.encode()):010d}"
 
 
@@ -117,19 +117,19 @@ def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 class HostileServer:
-    """Serves requests with well-formed and hostile responses, a thread for each connection.
+    """HTTP and WebSocket server with good and hostile responses; it uses a thread per connection.
 
     Args:
-        seed: what is drawn depends on it alone, for a client that asks in one order.
-        hostile: the share of responses that are hostile.
-        tls: the server side of TLS; None for plain HTTP.
+        seed: seed of all random decisions; the same requests in the same order get the same ones.
+        hostile: share of hostile responses, 0 to 1.
+        tls: server side of TLS; None for plain HTTP.
 
     Attributes:
-        sent: how often each order reached the server, by its client order id.
-        owners: the client order id of each order id that this server has given.
-        excused: the orders that were refused with "Please query /accounts first".
-        open: connections that are open now.
-        hostile: the share of responses that are hostile; may be changed.
+        sent: number of times that each order reached the server, by client order id.
+        owners: client order id by order id, for each order id that this server has given.
+        excused: number of refusals with "Please query /accounts first", by client order id.
+        open: number of open connections.
+        hostile: share of hostile responses; can be changed.
     """
 
     def __init__(self, seed: int, hostile: float, tls: ssl.SSLContext | None = None) -> None:
@@ -220,7 +220,7 @@ class HostileServer:
     # Calls
 
     def _good(self, target: str, body: bytes) -> tuple[Any, str]:
-        """Return what a gateway would answer, and the client order id of the order that it is."""
+        """Return a gateway's response, and the client order id if the request is an order."""
         path = target.partition("?")[0].removeprefix("/v1/api")
         if path.endswith("/orders") and body:
             name = json.loads(body)["orders"][0]["cOID"]
@@ -246,7 +246,7 @@ class HostileServer:
     def _respond(
         self, sock: socket.socket, head: bytes, body: bytes, chance: random.Random
     ) -> bool:
-        """Answer one request; return whether to keep the connection."""
+        """Respond to one request; return whether to keep the connection."""
         target = head.split(b" ", 2)[1].decode()
         good, name = self._good(target, body)
         with self._lock:
@@ -277,7 +277,7 @@ class HostileServer:
         )
         sock.sendall(frame(b'{"topic":"system","success":"someone"}'))
         for number in range(chance.randrange(20, 5000)):
-            if number % 50 == 0:  # a client that sends is never kept waiting
+            if number % 50 == 0:  # reads the client's messages, so that it can keep sending
                 sock.settimeout(0.001)
                 with contextlib.suppress(TimeoutError):
                     if not sock.recv(1 << 16):
@@ -313,7 +313,7 @@ _TOPICS = [
 
 
 def hostile_frame(chance: random.Random) -> bytes:
-    """Draw a frame that no gateway should send."""
+    """Return a random frame that no gateway should send."""
     message = {"topic": chance.choice(_TOPICS)}
     for _ in range(chance.randrange(6)):
         message[chance.choice(_KEYS)] = value(chance)
@@ -340,7 +340,7 @@ def hostile_frame(chance: random.Random) -> bytes:
     return frame(body, chance.choice([1, 1, 1, 2]))
 
 
-# The faults of a response. Each returns whether to keep the connection.
+# Faults of a response. Each function returns whether to keep the connection.
 
 Fault = Callable[[socket.socket, Any, random.Random], bool]
 
@@ -373,10 +373,10 @@ def _cut(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 
 
 def _stray(sock: socket.socket, good: Any, chance: random.Random) -> bool:
-    """Follow a good response with one that belongs to nothing, or a part of it.
+    """Send a good response and a stray one, or a part of it, that belongs to no request.
 
-    Both leave in one piece: nobody can tell a stray response that comes after the next request has
-    left from the response to that request.
+    One write sends both. If the stray response came after the client's next request, no client
+    could distinguish it from the response to that request.
     """
     body = json.dumps([{"order_id": STRAY_ID, "order_status": "Submitted"}])
     stray = response(body.encode())
@@ -446,7 +446,7 @@ def _encoded(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 
 
 def _silence(sock: socket.socket, good: Any, chance: random.Random) -> bool:
-    """Send a part, or nothing, and wait until the client goes."""
+    """Send a part of the response, or nothing, and wait until the client disconnects."""
     data = response(json.dumps(good).encode())
     sock.sendall(data[: chance.randrange(len(data)) if chance.random() < 0.5 else 0])
     sock.settimeout(2)

@@ -1,4 +1,7 @@
-"""One script for both twins: a generator that yields calls, and is sent what they return."""
+"""Runner of one script in both twins.
+
+A script is a generator that yields calls and receives their results.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,19 @@ Script = Generator[Callable[[], Any], Any, T]
 
 
 class Blocking:
-    """Calls one after the other; scripts side by side are threads."""
+    """Blocking twin: it makes calls one after the other; concurrent scripts are threads."""
 
     name = "blocking"
     Client: Any = bezant.Client
     WsClient: Any = bezant.WsClient
 
     def run(self, script: Script[T], *, alone: bool = True) -> T:
-        """Run a script; a thread that it leaves is an error, unless others start some, too."""
+        """Run a script.
+
+        Args:
+            script: the script.
+            alone: whether a thread that is left at the end is an error.
+        """
         before = set(threading.enumerate())
         result = self._drive(script)
         ends = time.monotonic() + 30
@@ -40,7 +48,7 @@ class Blocking:
             while True:
                 try:
                     value = call()
-                except Exception as error:  # noqa: BLE001 - the script's own to handle
+                except Exception as error:  # noqa: BLE001 - the script handles it
                     call = script.throw(error)
                 else:
                     call = script.send(value)
@@ -49,25 +57,25 @@ class Blocking:
             return result
 
     def together(self, scripts: Sequence[Script[Any]]) -> list[Any]:
-        """Run scripts side by side; return what they return."""
+        """Run scripts concurrently; return their results."""
         with ThreadPoolExecutor(max(len(scripts), 1)) as pool:
             return list(pool.map(self._drive, scripts))
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
         time.sleep(seconds)
 
 
 class Asynchronous:
-    """Calls are awaited; scripts side by side are tasks."""
+    """Async twin: it awaits calls; concurrent scripts are tasks."""
 
     name = "async"
     Client: Any = bezant.AsyncClient
     WsClient: Any = bezant.AsyncWsClient
 
     def run(self, script: Script[T], *, alone: bool = True) -> T:
-        """Run a script in a loop; a task that it leaves is an error."""
-        del alone  # a loop has no tasks of others
+        """Run a script in an event loop of its own; a task that is left at the end is an error."""
+        del alone  # no other script has tasks in this loop
 
         async def main() -> T:
             result = await self._drive(script)
@@ -86,7 +94,7 @@ class Asynchronous:
                     value = call()
                     if inspect.isawaitable(value):
                         value = await value
-                except Exception as error:  # noqa: BLE001 - the script's own to handle
+                except Exception as error:  # noqa: BLE001 - the script handles it
                     call = script.throw(error)
                 else:
                     call = script.send(value)
@@ -95,11 +103,11 @@ class Asynchronous:
             return result
 
     async def together(self, scripts: Sequence[Script[Any]]) -> list[Any]:
-        """Run scripts side by side; return what they return."""
+        """Run scripts concurrently; return their results."""
         return list(await asyncio.gather(*(self._drive(each) for each in scripts)))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
         await asyncio.sleep(seconds)
 
 
@@ -113,6 +121,6 @@ def close(thing: Any) -> Any:
 
 
 def check(holds: object, why: str) -> None:
-    """Refuse to go on where something does not hold; asserts may be switched off."""
+    """Raise AssertionError if a condition is false, even if Python runs with ``-O``."""
     if not holds:
         raise AssertionError(why)

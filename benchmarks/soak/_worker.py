@@ -1,4 +1,4 @@
-"""A process of a mixed load: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``."""
+"""Process that makes mixed calls: ``python -m benchmarks.soak._worker URL STORE TWIN COUNT``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Attacks with servers of our own: hostile responses, cancellation, Ctrl-C, thread races, size.
+"""Attacks: hostile responses, cancellation, Ctrl-C, thread races, large inputs.
 
-Each part ends with a client that works, an order that was sent at most once, and nothing left
+After each part the client must work, no order may have been sent twice, and no connection may be
 open. The full run takes an hour, the quick one about two minutes.
 """
 
@@ -32,9 +32,9 @@ from bezant.models.orders import OrderTicket
 ROOT = Path(__file__).parent.parent.parent
 APPLE = 265598
 TIMEOUT = 0.3
-# A busy machine wakes callers late after their timeout; a call that hangs takes longer than this.
+# Seconds by which a busy machine may wake a caller late; a call that hangs takes longer than this.
 GRACE = 20.0
-# Seconds of each part in the full run, and in the quick one.
+# Seconds per part in the full run and in the quick one.
 FULL, QUICK = 300.0, 6.0
 Figure = tuple[str, str]
 
@@ -65,7 +65,7 @@ def _parts(seconds: float, *, quick: bool) -> Iterator[Callable[[], Figure]]:
 
 
 def hostile_calls(twin: Twin, seconds: float, seed: int = 1, workers: int = 6) -> Figure:
-    """Call a server that answers with anything, and check what comes of each call."""
+    """Call a server with hostile responses, and check the result or error of each call."""
     log: Counter[str] = Counter()
     with HostileServer(seed, 0.5) as server:
         twin.run(_call_for(twin, server, seconds, seed, workers, log), alone=False)
@@ -129,7 +129,7 @@ def _caller(
         order = f"o-{name}-{turn}"
         try:
             if is_order:
-                # One account each: an open question holds back the account's other orders.
+                # Each order has its own account: an open question blocks the account's orders.
                 found = yield _order(client, f"DU{name}{turn}", order, raw=chance.random() < 0.3)
                 _check_order(found, order, owners)
             else:
@@ -139,7 +139,7 @@ def _caller(
             log[type(error).__name__] += 1
             check(len(str(error)) < 5000, f"an error of {len(str(error))} characters")
             if isinstance(error, bezant.OutcomeUnknown):
-                check(not error.retryable, "an unknown outcome is called retryable")
+                check(not error.retryable, "an unknown outcome says that it is retryable")
                 check(error.client_order_ids == (order,), f"{order} is not named: {error!r}")
         except Exception as error:
             raise AssertionError(f"{type(error).__name__} reached the user: {error}") from error
@@ -148,7 +148,7 @@ def _caller(
 
 
 def _ignore(_: object) -> None:
-    """Drift is what this server is for."""
+    """Ignore drift, which hostile responses cause on purpose."""
 
 
 def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], Any]:
@@ -164,9 +164,9 @@ def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], A
 
 
 def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
-    """Check that a result holds no order id that belongs to another order, or to no request.
+    """Check that the order id in a result is not that of another order or of a stray response.
 
-    Hostile responses change ids, too: an id that the server never gave proves nothing.
+    Hostile responses also change ids, so an id that the server never gave is allowed.
     """
     rows = found if isinstance(found, list) else [found]
     for row in rows:
@@ -178,7 +178,7 @@ def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
 
 
 def _works(client: Any) -> Script[None]:
-    """Check that the client works: the first calls may still meet what was left by the last."""
+    """Check that the client works; the first calls may find leftover bytes on a connection."""
     patient = client.with_options(timeout=GRACE)
     for _ in range(20):
         yield lambda: patient.request("GET", "/x")
@@ -193,7 +193,7 @@ def _closed(server: HostileServer) -> None:
 
 
 def hostile_streams(twin: Twin, seconds: float, seed: int = 2) -> Figure:
-    """Read streams of hostile frames; only typed messages and typed errors may come."""
+    """Read streams of hostile frames; they may give only typed messages and typed errors."""
     log: Counter[str] = Counter()
     with HostileServer(seed, 0.7) as server:
         twin.run(_listen_for(twin, server, seconds, log), alone=False)
@@ -266,7 +266,7 @@ def _subscribed(stream: Any) -> Any:
 
 
 def cancellations(seconds: float, together: int, *, tls: bool, loop: str = "asyncio") -> Figure:
-    """Cancel calls at random awaits for a while; afterwards the client works, nothing is left."""
+    """Cancel calls at random awaits, then check that the client works and nothing is left open."""
     counts: Counter[str] = Counter()
 
     async def main(server: HostileServer) -> None:
@@ -354,11 +354,11 @@ def _server_tls() -> ssl.SSLContext:
 
 
 class _Interrupt(KeyboardInterrupt):
-    """Tells this part's interrupts from the user's."""
+    """Interrupt of this part, as opposed to the user's Ctrl-C."""
 
 
 def interrupts(seconds: float, *, tls: bool) -> Figure:
-    """Interrupt blocking calls at random moments; the next plain call works each time."""
+    """Interrupt blocking calls at random moments, and check that the next call works."""
     chance = random.Random(4)
     armed = False
     count = 0
@@ -447,7 +447,7 @@ with HostileServer(int(sys.argv[1]), 0.0) as server:
 
 
 def races(processes: int) -> Figure:
-    """Start processes whose threads decode the same types for the first time at the same moment."""
+    """Start processes whose threads decode the same types for the first time simultaneously."""
     for number in range(processes):
         done = subprocess.run(
             [sys.executable, "-c", _RACE, str(number)],

@@ -1,6 +1,7 @@
-"""Calls that are broken off: random cancellations in asyncio, Ctrl-C in the blocking twin.
+"""Interrupted calls: random cancellations in asyncio, Ctrl-C in the blocking twin.
 
-``python -m benchmarks.soak.breaks cancel COUNT`` or ``... interrupt COUNT`` runs one of them alone.
+``python -m benchmarks.soak.breaks cancel COUNT`` runs the cancellations,
+``python -m benchmarks.soak.breaks interrupt COUNT`` the interrupts.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ RESPONSE = (
 
 
 class Answering(asyncio.Protocol):
-    """Answers every request after a while, in two parts."""
+    """Protocol that responds to every request after a delay, in two parts."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -58,7 +59,7 @@ class Answering(asyncio.Protocol):
 
 
 class Server:
-    """A server in a thread of its own, which counts its connections."""
+    """Server in its own thread that counts its connections."""
 
     def __init__(self, *, tls: bool = False, delay: float = 0.0) -> None:
         self.delay = delay
@@ -98,7 +99,7 @@ class Server:
         self._thread.join()
 
     def settles_at(self, most: int, seconds: float = 30.0) -> bool:
-        """Say whether no more than so many connections are open after a moment."""
+        """Wait up to `seconds`, and return whether at most `most` connections are open."""
         deadline = time.monotonic() + seconds
         while self.open > most and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -107,7 +108,14 @@ class Server:
 
 @dataclass
 class Report:
-    """What became of the calls, and what is wrong afterwards."""
+    """Numbers of calls by their result, and the first problem found.
+
+    Attributes:
+        broken: calls that were cancelled or interrupted.
+        done: calls with a response.
+        failed: calls that raised a `BezantError`.
+        wrong: the problem; empty without one.
+    """
 
     broken: int = 0
     done: int = 0
@@ -115,8 +123,8 @@ class Report:
     wrong: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.broken:,} broken off, {self.done:,} answered"
-        return f"{text}: {self.wrong}" if self.wrong else f"{text}, nothing left"
+        text = f"{self.broken:,} interrupted, {self.done:,} completed"
+        return f"{text}: {self.wrong}" if self.wrong else f"{text}, nothing left open"
 
 
 async def cancelled_calls(
@@ -127,7 +135,15 @@ async def cancelled_calls(
     together: int = 4,
     call: Callable[[bezant.AsyncClient], Awaitable[object]] | None = None,
 ) -> Report:
-    """Cancel calls after some turns of the event loop, or after some time, until so many are."""
+    """Cancel calls after a random number of loop iterations or a random time.
+
+    Args:
+        server: server that receives the calls.
+        count: number of calls to cancel.
+        seed: seed of the random decisions.
+        together: number of concurrent calls.
+        call: makes one call; a plain GET by default.
+    """
     report = Report()
     chance = random.Random(seed)
     mine = asyncio.all_tasks()
@@ -182,7 +198,7 @@ async def _works(
 
 async def _left(server: Server, before: set[asyncio.Task[object]], most: int) -> str:
     if not await asyncio.to_thread(server.settles_at, most):
-        return f"{server.open} connections are open, where {most} may be"
+        return f"{server.open} connections are open; at most {most} may be"
     if left := asyncio.all_tasks() - before:
         return f"tasks are left: {left}"
     return ""
@@ -190,7 +206,7 @@ async def _left(server: Server, before: set[asyncio.Task[object]], most: int) ->
 
 @contextlib.contextmanager
 def _alarm() -> Iterator[Callable[[float], None]]:
-    """Yield a function that interrupts this thread after so many seconds; 0 for not at all."""
+    """Yield a function that interrupts this thread after the given seconds; 0 turns it off."""
     armed = False
 
     def ring(*_: object) -> None:
@@ -217,7 +233,7 @@ def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool
     report = Report()
     chance = random.Random(seed)
     client = bezant.Client(server.base_url, timeout=60, pacing=pacing, retries=0)
-    if pacing:  # every slot is taken, but none is rationed
+    if pacing:  # calls take slots as usual, but never wait for one
         client._pipeline.limiter._limiter = RateLimiter(Limit(10**9, 0.001))
     with client, _alarm() as arm:
         began = time.monotonic()
@@ -240,7 +256,7 @@ def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool
         if not report.wrong and not server.settles_at(4):
             report.wrong = f"{server.open} connections are open"
     if not report.wrong and not server.settles_at(0):
-        report.wrong = f"{server.open} connections are open after the end"
+        report.wrong = f"{server.open} connections are open after the client was closed"
     return report
 
 
@@ -249,11 +265,15 @@ def main() -> None:
     parser.add_argument("what", choices=["cancel", "interrupt"])
     parser.add_argument("count", type=int)
     parser.add_argument("--tls", action="store_true")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds, at most")
-    parser.add_argument("--together", type=int, default=4, help="calls at a time")
+    parser.add_argument(
+        "--delay", type=float, default=0.0, help="longest delay of a response, in seconds"
+    )
+    parser.add_argument("--together", type=int, default=4, help="number of concurrent calls")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--uvloop", action="store_true")
-    parser.add_argument("--pacing", action="store_true", help="count the calls in flight")
+    parser.add_argument(
+        "--pacing", action="store_true", help="take a rate limit slot for each call"
+    )
     options = parser.parse_args()
     logging.disable(logging.ERROR)
     with Server(tls=options.tls, delay=options.delay) as server:

@@ -1,4 +1,4 @@
-"""Ten days of a session under the keepalive: each tickle is a minute of the gateway's clock."""
+"""Ten days of a session with a keepalive; each tickle is one minute of the gateway's clock."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from bezant.sim import Clock, SimulatedGateway
 MINUTE = 60.0
 DAY = 1440
 OUTAGE = 0.05
-# From Wednesday 10:00 in New York: the session ends at midnight, somebody logs in at six.
+# Minutes after Wednesday 10:00 in New York: the session ends at midnight, and a login is at six.
 MIDNIGHT, MORNING = 14 * 60, 20 * 60
 Figure = tuple[str, str]
 Deed = tuple[int, Callable[[SimulatedGateway], object], tuple[SessionState, ...]]
 
 
 def figures(*, quick: bool, days: int | None = None) -> Iterator[Figure]:
-    """Run it in both twins."""
+    """Yield the figures of both twins."""
     for twin in TWINS:
         yield live(twin, days or (1 if quick else 10))
 
 
 def _plan(days: int) -> list[Deed]:
-    """Return what happens in which minute, and the states that it shows."""
+    """Return the events: minute, action, and the session states that result."""
     state = SessionState
     plan: list[Deed] = []
     for day in range(days):
@@ -45,7 +45,7 @@ def _plan(days: int) -> list[Deed]:
 
 
 def live(twin: Twin, days: int) -> Figure:
-    """Run one twin through so many days."""
+    """Run one twin for `days` simulated days."""
     began = time.monotonic()
     changes: list[SessionChange] = []
     events: list[SessionChange] = []
@@ -53,20 +53,20 @@ def live(twin: Twin, days: int) -> Figure:
     with SimulatedGateway(positions=1, clock=Clock.by_hand(), quote_interval=60, seed=1) as gateway:
         tickles = twin.run(_live(twin, gateway, plan, days, changes, events))
         others = [each for each in gateway.requests if each.path != "/v1/api/tickle"]
-    check(not others, f"something else than tickles was sent: {others[:3]}")
+    check(not others, f"requests other than tickles were sent: {others[:3]}")
     expected = [SessionState.ESTABLISHED]
     expected += [state for _, _, states in plan for state in states]
     found = [each.after for each in changes]
-    check(found == expected, f"states {found}, and it did {expected}")
+    check(found == expected, f"the session went through {found}, expected {expected}")
     check(
         all(one.after is two.before for one, two in itertools.pairwise(changes)),
-        "a change does not follow on the one before",
+        "a change does not start from the state of the change before it",
     )
-    check(events == changes, "the events are not what listeners were told")
+    check(events == changes, "the events differ from the changes that listeners received")
     return (
         f"days: {twin.name}",
         f"{days} days, {tickles:,} tickles in {time.monotonic() - began:.0f} s; "
-        f"{len(changes)} changes of state, all as they were done; no login tried",
+        f"{len(changes)} changes of state, all as expected; no login tried",
     )
 
 

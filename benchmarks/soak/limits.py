@@ -1,7 +1,7 @@
-"""Much work under IBKR's limits: as fast as they allow, and never faster.
+"""Bulk work under IBKR's rate limits: as fast as they allow, and never faster.
 
-The simulated gateway judges; its judge knows nothing of the client's pacing. Limits are real ones,
-in real time.
+The simulated gateway checks the limits, with code that shares nothing with the client's pacing. The
+limits are IBKR's, in real time.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from bezant.sim import SimulatedGateway
 
 PAGE = 100
-# Seconds that an answer takes, where they are slow.
+# Seconds until a response, in the test of slow responses.
 SLOW = 0.15
-# A window of the client is 1.05 s where IBKR's is 1 s, because requests arrive closer together than
-# they were sent.
+# Highest ratio to the best possible time. The client's window is 1.05 s where IBKR's is 1 s,
+# because requests can arrive closer together than they were sent.
 MOST = 1.1
 ROOT = Path(__file__).parent.parent.parent
 Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Measure it all; the full form takes as long as IBKR's limits want, about six minutes."""
+    """Yield all figures; IBKR's limits make the full run take about six minutes."""
     histories, conids, slow, each = (15, 300, 25, 10) if quick else (300, 1_000, 300, 100)
     for twin in TWINS:
         yield _bulk(twin, "snapshots", conids, quick=quick)
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _slow(twin, slow, quick=quick), TWINS)
     yield from _processes(each, quick=quick)
-    # Nearly all of it is waiting, and each has a gateway of its own: side by side.
+    # The twins run concurrently: they mostly wait, and each has its own gateway.
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _bulk(twin, "histories", histories, quick=quick), TWINS)
 
@@ -51,24 +51,24 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
         script = _histories if what == "histories" else _snapshots
         drawn = twin.run(script(twin, gateway.base_url, gateway.account_id, number), alone=False)
         check(not pacing.violations, f"{what}, {twin.name}: {pacing.violations[:3]}")
-        check(all(one.accepted for one in pacing.arrivals), "something was answered with 429")
+        check(all(one.accepted for one in pacing.arrivals), "a request got the status 429")
         arrivals = list(pacing.arrivals)
     if what == "histories":
         times = sorted(one.at for one in arrivals if one.path.endswith("/history"))
         best = _least(len(times), [(10, 1.0), (50, 60.0)])
-    else:  # what has to be asked for first counts under the same limit
+    else:  # the prerequisites count under the same limit
         times = sorted(one.at for one in arrivals)
         best = _least(len(times), [(10, 1.0)])
     return _judged(f"{number:,} {drawn}, {twin.name}", times, best, quick=quick)
 
 
 def _slow(twin: Twin, number: int, *, quick: bool) -> Figure:
-    """Calls whose answers take their time: a request counts as of then, or nearly."""
+    """Measure calls with slow responses; the client may count a request until its response."""
     with SimulatedGateway() as gateway:
         pacing = gateway.enforce_pacing()
         gateway.faults.slow(SLOW, path="/summary")
         twin.run(_summaries(twin, gateway.base_url, gateway.account_id, number), alone=False)
-        check(not pacing.violations, f"slow answers, {twin.name}: {pacing.violations[:3]}")
+        check(not pacing.violations, f"slow responses, {twin.name}: {pacing.violations[:3]}")
         times = sorted(one.at for one in pacing.arrivals)
     best = _least(len(times), [(10, 1.0)])
     what = f"{number} calls answered after {SLOW} s, {twin.name}"
@@ -86,8 +86,8 @@ def _summaries(twin: Twin, url: str, account: str, number: int) -> Script[None]:
 
 def _judged(what: str, times: list[float], best: float, *, quick: bool) -> Figure:
     spent = times[-1] - times[0]
-    # The quick form runs on busy machines, which make single answers late, and it is short.
-    check(quick or spent <= best * MOST, f"{what}: {spent:.2f} s where {best:.0f} s are best")
+    # The quick run is short and for busy machines, on which single responses come late.
+    check(quick or spent <= best * MOST, f"{what}: {spent:.2f} s, while {best:.0f} s are possible")
     return _figure(what, len(times), spent, best)
 
 
@@ -100,7 +100,12 @@ def _figure(what: str, requests: int, spent: float, best: float) -> Figure:
 
 
 def _least(count: int, limits: list[tuple[int, float]]) -> float:
-    """Return the seconds from the first to the last of so many requests, at the very best."""
+    """Return the shortest possible time in seconds from the first to the last of `count` requests.
+
+    Args:
+        count: number of requests.
+        limits: one or two rate limits, each as requests and seconds.
+    """
     if len(limits) == 1:
         [(most, seconds)] = limits
         return (count - 1) // most * seconds
@@ -139,7 +144,7 @@ def _snapshots(twin: Twin, url: str, account: str, number: int) -> Script[str]:
         def ask(page: list[int]) -> Any:
             return client.api.market_data.get_md_snapshot(conids=page, fields=["31", "84", "86"])
 
-        yield lambda: client.gather(ask, pages)  # the first one brings no prices yet
+        yield lambda: client.gather(ask, pages)  # the first snapshots have no prices yet
         found = yield lambda: client.gather(ask, pages)
         quotes = list(itertools.chain.from_iterable(found))
         check(len(quotes) == number, "quotes are missing")
@@ -174,7 +179,7 @@ def _shared(kind: str, store: str, each: int, *, quick: bool) -> Figure:
             out, _ = process.communicate(timeout=120)
             check(out.strip() == str(each), f"{kind}: a process ended with {out!r}")
         check(not pacing.violations, f"{kind}: {pacing.violations[:3]}")
-        check(all(one.accepted for one in pacing.arrivals), "something was answered with 429")
+        check(all(one.accepted for one in pacing.arrivals), "a request got the status 429")
         times = sorted(one.at for one in pacing.arrivals)
     best = _least(len(times), [(10, 1.0)])
     return _judged(f"two processes, {kind}, mixed", times, best, quick=quick)
@@ -182,7 +187,7 @@ def _shared(kind: str, store: str, each: int, *, quick: bool) -> Figure:
 
 @contextmanager
 def redis_server(folder: str) -> Iterator[str | None]:
-    """Start a Redis server and yield its URL; None where it is not installed."""
+    """Start a Redis server and yield its URL; None if Redis is not installed."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir"]

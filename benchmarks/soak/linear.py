@@ -1,8 +1,8 @@
-"""Linear time: 10 MB of anything takes about ten times as long as 1 MB, in every reader.
+"""Check that every reader of a peer's text takes linear time.
 
-A reader that takes more than `LIMIT` times as long for `GROWTH` times the bytes fails: quadratic
-ones take a hundred times as long, and fetching memory up to thirty. A reader that takes less than
-`FLOOR` seconds is fast enough, whatever its ratio.
+A reader fails if it takes more than `LIMIT` times as long for `GROWTH` times the bytes: a quadratic
+reader takes a hundred times as long, while a linear one can take up to thirty times as long because
+of memory allocation. A reader that takes less than `FLOOR` seconds passes with any ratio.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ORDER: Final = SUBMIT_NEW_ORDERS.operation
 
 
 def texts() -> dict[str, str]:
-    """Return texts that are repeated, which patterns could go through again and again."""
+    """Return texts whose repetition could make a pattern backtrack, by name."""
     return {
         "digits": "1",
         "blanks within": "1" + " " * 50,
@@ -132,7 +132,7 @@ def _nothing(_: object) -> None:
 
 
 def readers() -> dict[str, Callable[[str], object]]:
-    """Return what reads a text that a peer sent, by name."""
+    """Return the functions that read a peer's text, by name."""
     root = BaseUrl("http", "localhost", 1, "/v1/api")
 
     def converter(convert: Callable[[Any], object]) -> Callable[[str], object]:
@@ -172,7 +172,7 @@ def readers() -> dict[str, Callable[[str], object]]:
                 converters.quoted,
             )
         },
-        # Its callers give it a few kB at most, and it is the slowest by far.
+        # Its callers pass a few kB at most, and it is the slowest by far.
         "redact": lambda text: redact(text[: len(text) // GROWTH]),
         "cookies": cookies,
         "handshake": head,
@@ -183,22 +183,22 @@ def readers() -> dict[str, Callable[[str], object]]:
 
 
 def _seconds(reader: Callable[[str], object], text: str) -> float:
-    begin = time.process_time()  # other programs run, too
+    begin = time.process_time()  # CPU time, because other programs run as well
     reader(text)
     return time.process_time() - begin
 
 
 def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
-    """Yield for each reader the worst ratio of the times for ten times the bytes.
+    """Yield the worst ratio of the times for ten times the bytes, for each reader.
 
     Raises:
-        AssertionError: a reader takes too long for the larger one.
+        AssertionError: a reader takes too long for the larger text.
     """
     size = _QUICK_SIZE if quick else _SIZE
     for name, reader in readers().items():
         worst, slowest, at = 0.0, 0.0, "nothing"
         for what, text in texts().items():
-            # The end does not fit, so that patterns go back from it.
+            # The last character matches no pattern, so that patterns backtrack from it.
             small, large = (f"1{text * (each // len(text))}x" for each in (size, size * GROWTH))
             before, after = _seconds(reader, small), _seconds(reader, large)
             if (

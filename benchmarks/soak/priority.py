@@ -1,8 +1,8 @@
-"""How long orders wait for their turn while reads flood the gateway.
+"""Waiting time of orders while reads flood the gateway.
 
-Some reads are slow and some are never answered, in the order's own process and in others that
-share its pacing. Every second call is a cancel. The gateway refuses both at once, so that nothing
-but the wait is measured; and it judges the limits.
+Some reads are slow and some get no response, in the order's own process and in other processes that
+share its rate limits. Every second call is a cancel. The gateway refuses orders and cancels at
+once, so that only the wait is measured, and it checks the rate limits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from benchmarks.soak.limits import ROOT, redis_server
 from bezant.sim import SimulatedGateway
 
-# Seconds from the call to its answer, for 99 of 100 orders.
+# Longest time in seconds from the call to its response, for 99 of 100 orders.
 MOST = 1.1
-# Seconds that a history takes.
+# Seconds until the response to a history request.
 SLOW = 3.0
 PROCESSES = 4
 REFUSED = (bezant.BadRequest, bezant.Refused, bezant.OutcomeUnknown)
@@ -35,7 +35,7 @@ Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Measure it all; the full form takes about ten minutes."""
+    """Yield all figures; the full run takes about ten minutes."""
     number = 10 if quick else 150
     for slow in (True, False):
         for twin in TWINS:
@@ -68,7 +68,7 @@ def _measured(
         gateway.faults.clear()
     waits.sort()
     half, most = waits[len(waits) // 2], waits[min(len(waits) * 99 // 100, len(waits) - 1)]
-    # The quick form runs on busy machines, and has too few orders for so high a percentile.
+    # The quick run is for busy machines and has too few orders for a 99th percentile.
     check(quick or most <= MOST, f"{what}: {most:.2f} s at the 99th percentile")
     return (
         f"priority: {what}",
@@ -92,7 +92,7 @@ def _others(url: str, store: str) -> Iterator[list[subprocess.Popen[bytes]]]:
             processes.append(process)
         for process in processes:
             assert process.stdout is not None
-            process.stdout.readline()  # it has begun
+            process.stdout.readline()  # the process has begun
         yield processes
 
 
@@ -109,7 +109,7 @@ def _orders(
 
             def end() -> None:
                 ended.append(True)
-                for process in processes:  # else what is queued here waits for them
+                for process in processes:  # this process's queued reads would wait for theirs
                     process.kill()
 
             account = gateway.account_id
@@ -137,7 +137,7 @@ def _one_after_the_other(
         return client.request("POST", f"{path}s", json={"orders": [ticket]})
 
     try:
-        yield lambda: twin.sleep(1.5)  # the flood rises
+        yield lambda: twin.sleep(1.5)  # until the flood has filled the limits
         for place in range(number):
             begin = time.monotonic()
             with contextlib.suppress(*REFUSED):

@@ -1,7 +1,7 @@
-"""A storm: thousands of calls of all kinds, and something wrong with every tenth request.
+"""Storm: thousands of calls of all kinds, with a fault in every tenth request.
 
-The exchange behind the simulated gateway knows the truth: what a client says of an order has to
-fit it, and no request with an effect may have reached the gateway twice.
+The simulated exchange has the true state of each order: the client's results must agree with it,
+and no request with side effects may have reached the gateway twice.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ APPLE = 265598
 ACCOUNT = "DU1234567"
 TIMEOUT = 0.5
 RETRIES = 2
-# How long an order waits for its account's turn, and any other call for an open question.
+# Longest wait in seconds of an order for its account's turn, and of a call for an open question.
 MAX_WAIT = 2.0
-# A busy machine wakes those late whose time is up.
+# Seconds by which a busy machine may wake a caller late.
 GRACE = 20.0
 KINDS: tuple[StormKind, ...] = (
     "fail", "drop_before", "drop_during", "drop_after", "slow", "silence",
@@ -38,7 +38,16 @@ Figure = tuple[str, str]
 
 @dataclass
 class Log:
-    """What the calls came to."""
+    """Results of the calls.
+
+    Attributes:
+        calls: number of calls.
+        results: successful calls by kind.
+        errors: failed calls by exception class.
+        longest: time of the longest call, in seconds.
+        orders: result of each placement by client order id: ``placed`` or an exception class.
+        cancelled: result of each cancel by client order id: ``cancelled`` or an exception class.
+    """
 
     calls: int = 0
     results: Counter[str] = field(default_factory=Counter[str])
@@ -49,14 +58,14 @@ class Log:
 
 
 def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
-    """Run it in both twins."""
+    """Yield the figures of both twins."""
     number = calls or (240 if quick else 10_000)
     for twin in TWINS:
         yield storm(twin, number)
 
 
 def storm(twin: Twin, number: int, workers: int = 8) -> Figure:
-    """Run one twin through a storm, and check everything that has to hold."""
+    """Run one twin through a storm, and check its results."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 10_000_000})
     began = time.monotonic()
     log = Log()
@@ -97,15 +106,18 @@ def _through(
         yield lambda: client.tickle()
         status = yield lambda: client.health()
         check(status.established, "the session is not established at the end")
-        check(client.session.state is bezant.SessionState.ESTABLISHED, "the client is not sure")
+        check(
+            client.session.state is bezant.SessionState.ESTABLISHED,
+            "the client's session state is not ESTABLISHED",
+        )
         positions = yield lambda: client.all_positions(ACCOUNT)
-        check(len(positions) == 1, "the client does not work any more")
+        check(len(positions) == 1, "the client stopped working")
     finally:
         yield lambda: close(client)
 
 
 def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: int) -> Script[None]:
-    """Bring what a storm does not: refused connections, penalties that end, a login lost."""
+    """Add faults that a storm lacks: refused connections, short penalties, a lost login."""
     for turn in range(1_000_000):
         if len(ended) == workers:
             return
@@ -148,13 +160,13 @@ def _worker(client: Any, log: Log, number: int, calls: int, ended: list[int]) ->
 def _attempt(
     log: Log, kind: str, call: Callable[[], Any], most: int = 2
 ) -> Script[tuple[Any, bezant.BezantError | None]]:
-    """Make a call; it ends in a result or in one typed error, within its time.
+    """Make a call, check its time, and return its result and its error.
 
     Args:
-        log: what it came to is written there.
-        kind: its name there.
-        call: makes it.
-        most: of how many calls it consists at most, each with a time-out of its own.
+        log: receives the result.
+        kind: name of the call in the log.
+        call: makes the call.
+        most: highest number of calls that it consists of, each with its own timeout.
     """
     began = time.monotonic()
     value, error = None, None
@@ -172,9 +184,9 @@ def _attempt(
 
 
 def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[None]:
-    """Place an order, answer its question, change it, cancel it: as far as the storm lets it."""
+    """Place an order, confirm its question, modify it and cancel it, until one of these fails."""
     orders = client.api.orders
-    # One far from the market is asked about.
+    # The gateway asks a question about a price far from the market.
     price = Decimal("249") if chance.random() < 0.6 else Decimal("200")
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", price=price, quantity=Decimal(1),
@@ -202,7 +214,7 @@ def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[No
                 time_in_force="GTC", price=price, quantity=Decimal(2),
             ),
         )  # fmt: skip
-        # A question that nobody answers keeps the account's other orders waiting.
+        # An open question would keep the account's other orders waiting.
         if error is None and (question := next((each.id for each in asked if each.id), None)):
             yield from _attempt(
                 log, "reply",
@@ -217,7 +229,7 @@ def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[No
 
 
 def _judge(gateway: SimulatedGateway, log: Log) -> None:
-    """Compare what the client said with what the gateway saw and the exchange has."""
+    """Compare the client's results with the gateway's requests and the exchange's orders."""
     sent: dict[str, list[int]] = {}
     accounts_asked: list[int] = []
     for number, request in enumerate(gateway.requests):
@@ -230,7 +242,7 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
             sent.setdefault(f"place {ticket['cOID']}", []).append(number)
         else:
             sent.setdefault(f"{request.method} {request.path}", []).append(number)
-    # A second time only after "Please query /accounts first", and so after asking for them.
+    # A second request is allowed only after "Please query /accounts first" and that query.
     twice = [
         what
         for what, numbers in sent.items()
@@ -239,17 +251,23 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
     ]
     check(sent and not twice, f"sent twice: {twice[:5]}")
     exchange = Counter(each.spec.client_id for each in gateway.orders)
-    check(max(exchange.values()) == 1, "an order stands there twice")
+    check(max(exchange.values()) == 1, "the exchange has an order twice")
     for name, outcome in log.orders.items():
         if outcome == "placed":
-            check(exchange[name] == 1, f"{name} was said to be placed and is not")
+            check(
+                exchange[name] == 1,
+                f"the client reported {name} as placed, but the exchange does not have it",
+            )
         elif outcome != "OutcomeUnknown":
-            check(exchange[name] == 0, f"{name} was said to have failed ({outcome}) and is there")
-    check(set(exchange) <= set(log.orders), "an order that nobody has placed")
+            check(
+                exchange[name] == 0,
+                f"the client reported that {name} failed ({outcome}), but it is there",
+            )
+    check(set(exchange) <= set(log.orders), "the exchange has an order that no worker placed")
     ended = {each.spec.client_id: each.status for each in gateway.orders}
     for name, outcome in log.cancelled.items():
         going = ended[name] in ("PendingCancel", "Cancelled")
         if outcome == "cancelled":
-            check(going, f"{name} was said to be cancelled and is {ended[name]}")
+            check(going, f"the client reported {name} as cancelled, but it is {ended[name]}")
         elif outcome != "OutcomeUnknown":
-            check(not going, f"{name} was said not to be cancelled ({outcome}) and is")
+            check(not going, f"the cancel of {name} failed ({outcome}), but it is cancelled")

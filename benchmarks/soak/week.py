@@ -1,7 +1,7 @@
-"""A week of streaming, with something wrong every few minutes of it.
+"""A week of streaming with a fault every ten minutes.
 
-The gateway's clock runs fast. The stream's own times are scaled as far as a socket allows, which is
-less: a heartbeat of ten seconds would be one of two milliseconds.
+The gateway's clock runs fast. The stream's own times are scaled less, because sockets limit them: a
+heartbeat every ten seconds would become one every two milliseconds.
 """
 
 from __future__ import annotations
@@ -37,15 +37,25 @@ FAULTS = (
     "end_market_data",
 )  # fmt: skip
 FLOOD = 200_000
-# What is held at the end may be this much more than in the middle, in KiB: a stream remembers up to
-# 5,000 executions, about 1.5 KiB each, so that none comes twice and each is whole.
+# Highest growth of the memory from the middle to the end, in KiB. A stream remembers up to 5,000
+# executions of about 1.5 KiB each, to deliver each once and with all its fields.
 MOST_GROWTH = 8 * 1024
 Figure = tuple[str, str]
 
 
 @dataclass
 class Log:
-    """What came."""
+    """Messages and faults of a run.
+
+    Attributes:
+        messages: number of messages read.
+        trades: whether the commission was present, for each message about an execution, by its id.
+        statuses: last status by order id.
+        gaps: number of gaps.
+        faults: faults by kind.
+        held: memory of the client at the beginning, in the middle and at the end, in KiB.
+        lag: longest lag in seconds.
+    """
 
     messages: int = 0
     trades: dict[str, list[bool]] = field(default_factory=dict[str, list[bool]])
@@ -57,13 +67,13 @@ class Log:
 
 
 def figures(*, quick: bool, seconds: float | None = None) -> Iterator[Figure]:
-    """Run it in both twins."""
+    """Yield the figures of both twins."""
     for twin in TWINS:
         yield stream(twin, seconds or (3 if quick else WEEK / FACTOR))
 
 
 def stream(twin: Twin, seconds: float) -> Figure:
-    """Run one twin for so many real seconds."""
+    """Run one twin for `seconds` of real time."""
     log = Log()
     tracemalloc.start()
     try:
@@ -87,7 +97,7 @@ def stream(twin: Twin, seconds: float) -> Figure:
 
 
 def _held() -> float:
-    """Return what the client's own code holds, in KiB; the simulated gateway does not count."""
+    """Return the memory of the client's own code in KiB, without the simulated gateway."""
     names = ("_wire", "_core", "_async", "_sync", "_runtime", "models")
     own = [tracemalloc.Filter(True, f"*/bezant/{each}/*") for each in names]
     found = tracemalloc.take_snapshot().filter_traces(own).statistics("filename")
@@ -152,13 +162,13 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
 
 
 def _login_in_between(gateway: SimulatedGateway) -> None:
-    """Log in anew while nobody looks: all subscriptions are gone, and no connection is."""
+    """Log out and in at once: all subscriptions are lost, but no connection is."""
     gateway.logout()
     gateway.login()
 
 
 def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
-    """Buy or sell at the market; whether that comes to pass is for the exchange to say."""
+    """Buy or sell at the market; `_judge` takes the result from the exchange."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY" if number % 2 else "SELL", order_type="MKT",
         quantity=Decimal(1), time_in_force="IOC", client_order_id=f"week-{number}",
@@ -168,11 +178,11 @@ def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
             account_id=gateway.account_id, orders=[ticket]
         )
     except bezant.BezantError:
-        pass  # the gateway is away
+        pass  # the gateway is restarting
 
 
 def _read(ws: Any, log: Log) -> Script[None]:
-    """Read what is there, for a while."""
+    """Read up to 2,000 waiting messages."""
     for _ in range(2_000):
         try:
             message = yield lambda: ws.next_message(timeout=0.002)
@@ -192,7 +202,7 @@ def _read(ws: Any, log: Log) -> Script[None]:
 def _settle(
     twin: Twin, ws: Any, quotes: list[Any], log: Log, gateway: SimulatedGateway
 ) -> Script[None]:
-    """Wait until every quote that is wanted is live, and what is still to come has come."""
+    """Wait until every quote is live and the last messages about trades and orders were read."""
     ends = time.monotonic() + 10
     versions = [each._live.version for each in quotes]
     while True:
@@ -221,12 +231,12 @@ def _missing(gateway: SimulatedGateway, log: Log) -> list[str]:
 
 
 def _judge(gateway: SimulatedGateway, log: Log) -> None:
-    """Everything once: each execution first without and then with its commission."""
+    """Check each execution: at most one message without its commission, then one with it."""
     wrong = {name: told for name, told in log.trades.items() if len(told) > 2 or not told[-1]}
-    check(not wrong, f"trades told otherwise than once: {wrong}")
+    check(not wrong, f"trades not delivered exactly once: {wrong}")
     check(
         set(log.trades) <= {each.execution_id for each in gateway.executions},
         "trades that the exchange does not know",
     )
     middle, end = log.held[-2:]
-    check(end - middle < MOST_GROWTH, f"it holds more and more: {log.held} KiB")
+    check(end - middle < MOST_GROWTH, f"the memory grows: {log.held} KiB")

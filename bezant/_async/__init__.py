@@ -1,1 +1,1 @@
-"""What sequences the core's decisions: the source of the blocking twin."""
+"""Asynchronous package: calls the core in order and waits. Source of the blocking twin."""

@@ -7,28 +7,20 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
-from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
-from .._core.settings.settings import (
-    DEFAULT_CONCURRENCY,
-    DEFAULT_CONNECT_TIMEOUT,
-    DEFAULT_CONNECTIONS,
-    DEFAULT_MAX_WAIT,
-    DEFAULT_RESPONSE_LIMIT,
-    DEFAULT_TIMEOUT,
-    DEFAULT_USER_AGENT,
-    resolve,
-)
+from .._core.settings.settings import DEFAULT_CONCURRENCY, DEFAULT_USER_AGENT, resolve
 from .._runtime import _async as rt
 from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
+    from .._core.decoding.drift import Drift
+    from .._core.http.captured import CapturedResponses
     from ..models.bulk import Progress
-    from .api import AsyncApi
+    from .api import AsyncApi, AsyncOAuthOperations
     from .bulk import AsyncBulk
     from .session.session import AsyncSession
 
@@ -37,6 +29,8 @@ R = TypeVar("R")
 # Not Self: jedi, which completes names in IPython and Jupyter, resolves Self to the class that
 # contains it, and so would not offer the methods of `AsyncClient`.
 C = TypeVar("C", bound="AsyncClientBase")
+# A user name and a password, or a function that returns headers for one request.
+Auth: TypeAlias = tuple[str, str] | Callable[[], Mapping[str, str] | rt.Promise[Mapping[str, str]]]
 
 
 class AsyncClientBase:
@@ -46,36 +40,24 @@ class AsyncClientBase:
         self,
         base_url: str | None = None,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
-        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        timeout: float = 30.0,
+        connect_timeout: float = 5.0,
         user_agent: str = DEFAULT_USER_AGENT,
         verify: object = "auto",
         proxy: str | None = None,
-        max_connections: int = DEFAULT_CONNECTIONS,
-        max_response_bytes: int = DEFAULT_RESPONSE_LIMIT,
+        max_connections: int = 4,
+        max_response_bytes: int = 32 * 1024 * 1024,
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
         pacing: bool | str | None = None,
-        max_wait: float = DEFAULT_MAX_WAIT,
+        max_wait: float = 30.0,
         retries: int | None = None,
         transport: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> None:
+        self._settings = resolve(locals(), os.environ)
         self._owner: AsyncClientBase | None = None
-        self._settings = resolve(
-            base_url,
-            os.environ,
-            verify=verify,
-            proxy=proxy,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            user_agent=user_agent,
-            max_connections=max_connections,
-            max_response_bytes=max_response_bytes,
-            strict=strict,
-            pacing=pacing,
-            max_wait=max_wait,
-            retries=retries,
-        )
         self._pipeline = AsyncPipeline(self._settings, on_drift, transport)
 
     def __repr__(self) -> str:
@@ -120,13 +102,24 @@ class AsyncClientBase:
 
     @cached_property
     def api(self) -> AsyncApi:
-        """All operations of the API, by group: ``client.api.portfolio.get_all_accounts()``.
+        """All operations that the gateway serves: ``client.api.portfolio.get_all_accounts()``.
 
         To find one by IBKR's operation id, path or words, use `bezant.operations`.
         """
         from .api import AsyncApi
 
         return AsyncApi(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth_api(self) -> AsyncOAuthOperations:
+        """All operations that need OAuth, by group, such as account management and banking.
+
+        Only IBKR's own host serves them. A client of a gateway raises `OAuthRequired`, and nothing
+        is sent.
+        """
+        from .api import AsyncOAuthOperations
+
+        return AsyncOAuthOperations(self._pipeline, self._settings)
 
     def with_options(  # noqa: PYI019
         self: C,
@@ -145,20 +138,41 @@ class AsyncClientBase:
         closes both. An argument that is None keeps the setting; see `AsyncClient` for their
         meaning.
         """
-        changes = {
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "user_agent": user_agent,
-            "max_response_bytes": max_response_bytes,
-            "strict": strict,
-            "max_wait": max_wait,
-            "retries": retries,
-        }
         copy = object.__new__(type(self))
         copy._owner = self._owner or self
-        copy._settings = self._settings.with_changes(changes)
+        copy._settings = self._settings.with_changes(locals())
         copy._pipeline = self._pipeline
         return copy
+
+    def capture_responses(
+        self, *, max_count: int = 1000, max_bytes: int = 64 * 1024 * 1024
+    ) -> CapturedResponses:
+        """Capture the raw responses to the calls of a ``with`` block.
+
+        ```python
+        with client.capture_responses() as responses:
+            await client.all_positions("DU123456")
+        for response in responses:
+            print(response.path, response.status, response.json())
+        ```
+
+        It has every response that this client and its copies receive within the block: of composed
+        calls, of calls that IBKR wants first, of retries, and of calls that raise an error. Other
+        threads and tasks do not add theirs, except tasks started in the block and the calls of
+        ``client.map`` and ``client.gather``.
+
+        Args:
+            max_count: number of responses to keep; the oldest ones are dropped.
+            max_bytes: length of all kept bodies together; the oldest ones are dropped.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+        """
+        from .._core.http.captured import CapturedResponses
+
+        check_count("max_count", max_count, 1)
+        check_count("max_bytes", max_bytes, 1)
+        return CapturedResponses(self._pipeline.captures, max_count, max_bytes)
 
     @overload
     async def request(

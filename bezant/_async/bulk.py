@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sized
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from .._core.http.unknown_outcome import left_unknown, note_unknown
 from .._core.settings.checks import check_callable
@@ -15,6 +15,9 @@ from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
 from ..models.bulk import Outcome, Progress
 from .http.permit import patience
 from .http.pipeline import AsyncPipeline, unknown_outcomes
+
+if TYPE_CHECKING:
+    from .._core.http.captured import CapturedResponses
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,6 +64,7 @@ class AsyncBulk(Generic[T, R]):
         self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
         self._workers: list[rt.Worker] = []
+        self._capturing: tuple[CapturedResponses, ...] = ()
         self._at_work = 0
         self._begun = 0
         self._exhausted = False
@@ -85,6 +89,10 @@ class AsyncBulk(Generic[T, R]):
         if self._total is not None:
             count = max(min(count, self._total), 1)
         self._at_work = count
+        if self._pipeline.captures:
+            from .._core.http.captured import capturing
+
+            self._capturing = capturing.get()
         for _ in range(count):
             self._workers.append(rt.Worker(self._work, "bezant-bulk"))
         self._pipeline.workers.append(self)
@@ -175,6 +183,10 @@ class AsyncBulk(Generic[T, R]):
 
     async def _work(self) -> None:
         patience.set(self._max_wait)
+        if self._capturing:
+            from .._core.http.captured import capturing
+
+            capturing.set(self._capturing)
         try:
             while not self._closed:
                 entry = self._next()

@@ -1,4 +1,4 @@
-"""Waiting with a timeout: for something that a notifier announces, or by polling."""
+"""Waiting with a timeout: for a value that a notifier announces, or by polling."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ async def wait_for(
     ended: Callable[[], bool],
     timeout: float | None,
 ) -> T:
-    """Wait until there is something to take, and return it.
+    """Wait for a value and return it.
 
     Args:
-        notifier: rings whenever there may be something to take, and at the end.
-        take: returns what there is; None if there is nothing yet.
-        ended: whether nothing more can come.
+        notifier: rings whenever there may be a value, and at the end.
+        take: returns the value; None if there is none yet.
+        ended: returns whether no further value can come.
         timeout: seconds to wait; None for no limit.
 
     Returns:
-        None if nothing more can come.
+        The value; None if no further value can come.
 
     Raises:
-        TimeoutError: nothing came in time.
+        TimeoutError: no value came in time.
     """
     deadline = None if timeout is None else rt.monotonic() + timeout
     while True:
         heard = notifier.count
-        # Read before taking: something may come just before the end.
+        # Read before `take`, because a value may come just before the end.
         over = ended()
         found = take()
         if found is not None or over:

@@ -1,5 +1,5 @@
-"""Everything that decides and nothing that waits.
+"""Decisions without I/O: requests, responses, errors, rate limits and state.
 
-The modules here build requests, read answers, map errors and keep state. They take bytes and the
-time, and return values; they never send, sleep, lock or read a clock.
+The modules here take bytes and the time, and return values. They never send, sleep, lock or read a
+clock.
 """

@@ -1,6 +1,7 @@
-"""The one hand-written pair: waiting, moving bytes and running things beside, in two forms.
+"""Runtime: waits, moves bytes and runs workers. The only part written by hand for both twins.
 
-`_async` stands on asyncio, httpx and websockets; `_sync` on threads, httpx and websocket-client.
+`_async` uses asyncio, httpcore and websockets; `_sync` uses threads, httpcore, websockets and
+websocket-client.
 Both have the same public names, parameters and errors. Nothing else in the package imports a
 third-party I/O library.
 """

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sized
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from .._core.http.unknown_outcome import left_unknown, note_unknown
 from .._core.settings.checks import check_callable
@@ -16,6 +16,9 @@ from ..errors import ClientClosed, InvalidRequest, OutcomeUnknown
 from ..models.bulk import Outcome, Progress
 from .http.permit import patience
 from .http.pipeline import Pipeline, unknown_outcomes
+
+if TYPE_CHECKING:
+    from .._core.http.captured import CapturedResponses
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,6 +65,7 @@ class Bulk(Generic[T, R]):
         self._taken = rt.Notifier()
         self._ready: deque[Outcome[T, R]] = deque()
         self._workers: list[rt.Worker] = []
+        self._capturing: tuple[CapturedResponses, ...] = ()
         self._at_work = 0
         self._begun = 0
         self._exhausted = False
@@ -86,6 +90,10 @@ class Bulk(Generic[T, R]):
         if self._total is not None:
             count = max(min(count, self._total), 1)
         self._at_work = count
+        if self._pipeline.captures:
+            from .._core.http.captured import capturing
+
+            self._capturing = capturing.get()
         for _ in range(count):
             self._workers.append(rt.Worker(self._work, "bezant-bulk"))
         self._pipeline.workers.append(self)
@@ -176,6 +184,10 @@ class Bulk(Generic[T, R]):
 
     def _work(self) -> None:
         patience.set(self._max_wait)
+        if self._capturing:
+            from .._core.http.captured import capturing
+
+            capturing.set(self._capturing)
         try:
             while not self._closed:
                 entry = self._next()

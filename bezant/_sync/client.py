@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .._core.http.operation import Operation
 from .._core.http.request import fill_path
-from .._core.operations.session import GET_BROKERAGE_STATUS, LOGOUT, TICKLE
-from .._core.portfolio import positions as position_rules
 from .._core.session import prerequisites
 from .._core.session.evidence import no_accounts
 from .._core.session.first_answer import check_account, is_open, list_key, may_be_incomplete, needed
@@ -22,7 +20,6 @@ from ..models._portfolio import Account
 from ..models._session import AuthStatus, Tickle
 from .base import ClientBase
 from .http.permit import patience
-from .waiting import Polling
 
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
@@ -72,6 +69,12 @@ class Client(ClientBase):
         transport: sends requests instead of the client's own connections: an object with httpx's
             transport interface, such as an ``httpx.MockTransport`` or a recorder. The client closes
             it. WebSockets do not use it.
+        headers: headers that every request has, for a proxy in front of the gateway. They are
+            secrets: no log, error or repr shows their values. Headers that the client sets itself
+            are refused, and so is a gateway on another host without TLS.
+        auth: the same, as a tuple of user name and password (sent as ``Authorization: Basic``), or
+            a function that returns headers. It is called for each request, so that it can renew a
+            token.
 
     Raises:
         InvalidBaseUrl: the base URL does not parse.
@@ -84,6 +87,8 @@ class Client(ClientBase):
         Raises:
             NotAuthenticated: nobody is logged in.
         """
+        from .._core.operations.session import GET_BROKERAGE_STATUS
+
         return self._pipeline.call(GET_BROKERAGE_STATUS.operation, AuthStatus, self._settings)
 
     def health(self) -> AuthStatus:
@@ -112,6 +117,8 @@ class Client(ClientBase):
 
     def tickle(self) -> Tickle:
         """Send one keepalive request (``POST /tickle``) and return the response."""
+        from .._core.operations.session import TICKLE
+
         return self._pipeline.call(TICKLE.operation, Tickle, self._settings)
 
     def logout(self) -> None:
@@ -119,6 +126,8 @@ class Client(ClientBase):
 
         A new session needs a login in the browser.
         """
+        from .._core.operations.session import LOGOUT
+
         self._pipeline.call(LOGOUT.operation, None, self._settings)  # type: ignore[arg-type]
         self._pipeline.forget_session()
 
@@ -181,22 +190,23 @@ class Client(ClientBase):
         Raises:
             NoAccounts: the gateway lists no account: the session is not ready.
         """
+        from .._core.portfolio.positions import POSITIONS, SORTING, Pager
         from ..models._positions import Position
 
-        path = position_rules.POSITIONS.path
+        path = POSITIONS.path
         fill_path(path, {"accountId": account_id})  # refuse it before anything is sent
         # If the accounts were not requested yet, the pipeline does so just before the first page.
-        pager = position_rules.Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
+        pager = Pager(doubtful=not self._pipeline.is_new(prerequisites.ACCOUNTS))
         while not pager.done:
             rows = self._pipeline.call(
-                position_rules.POSITIONS,
+                POSITIONS,
                 list[Position],
                 self._settings,
                 path=fill_path(path, {"accountId": account_id, "pageId": pager.page}),
-                params=position_rules.SORTING,
+                params=SORTING,
             )
             if not rows and not pager.page:
-                if self._pipeline.was_not_ready(position_rules.POSITIONS, self._settings):
+                if self._pipeline.was_not_ready(POSITIONS, self._settings):
                     continue
                 if pager.doubts(rows) and self._is_another_session():
                     continue
@@ -421,6 +431,7 @@ class Client(ClientBase):
         """
         from .._core.marketdata.snapshots import POLL, Quotes
         from .._core.operations.market_data import GET_MD_SNAPSHOT
+        from .waiting import Polling
 
         check_seconds("timeout", timeout)
         quotes = Quotes(conids, fields)

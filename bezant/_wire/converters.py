@@ -8,27 +8,33 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from functools import cache
 
 from .bounds import LONGEST, is_fit, is_number
+from .record import Record
 
 NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 
 _SCALE = {"": 0, "K": 3, "M": 6, "B": 9}
-_NUMBER = re.compile(
-    r"""
-    (?P<prefix>[CH]{0,2})\s*               # C: prior close, H: halted
-    (?P<sign>[+-]?)\s*
-    (?P<digits>[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)
-    (?P<exponent>[eE][+-]?[0-9]{1,4})?
-    \s*(?P<scale>[KMB]?)
-    \s*(?P<tail>%|[A-Z]{3})?               # a per cent sign or a currency
-    """,
-    re.VERBOSE,
-)
 
 
-class Quoted(NamedTuple):
+# Patterns are compiled when the first value needs them: most programs start without one.
+@cache
+def _number() -> re.Pattern[str]:
+    return re.compile(
+        r"""
+        (?P<prefix>[CH]{0,2})\s*               # C: prior close, H: halted
+        (?P<sign>[+-]?)\s*
+        (?P<digits>[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)
+        (?P<exponent>[eE][+-]?[0-9]{1,4})?
+        \s*(?P<scale>[KMB]?)
+        \s*(?P<tail>%|[A-Z]{3})?               # a per cent sign or a currency
+        """,
+        re.VERBOSE,
+    )
+
+
+class Quoted(Record, frozen=True):
     """A quoted number with its marks.
 
     Attributes:
@@ -51,7 +57,7 @@ def quoted(text: str) -> Quoted | None:
     text = _short(text, "not a number")
     if text.lower() in NOTHING:
         return None
-    match = _NUMBER.fullmatch(text)
+    match = _number().fullmatch(text)
     if match is None:
         msg = "not a number"
         raise ValueError(msg)
@@ -174,25 +180,33 @@ _ZONES = {
     "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "HKT": 8, "JST": 9,
 }  # fmt: skip
-_DIGITS = re.compile(
-    r"""
-    (?P<year>[0-9]{4})-?(?P<month>[0-9]{2})-?(?P<day>[0-9]{2})
-    (?:(?:-|\ +)(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}))?
-    |
-    (?P<clock>[0-9]{12})                   # YYMMDDhhmmss
-    """,
-    re.VERBOSE,
-)
-_JAVA = re.compile(
-    r"[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[0-9]{1,2}) "
-    r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}) "
-    r"(?P<zone>[A-Z]{3,4}) (?P<year>[0-9]{4})"
-)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # A smaller epoch is in seconds: in milliseconds it would be before March 1973.
 _MILLISECONDS_FROM = 100_000_000_000
 _LARGEST_EPOCH = 1_000_000_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@cache
+def _digits() -> re.Pattern[str]:
+    return re.compile(
+        r"""
+        (?P<year>[0-9]{4})-?(?P<month>[0-9]{2})-?(?P<day>[0-9]{2})
+        (?:(?:-|\ +)(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}))?
+        |
+        (?P<clock>[0-9]{12})                   # YYMMDDhhmmss
+        """,
+        re.VERBOSE,
+    )
+
+
+@cache
+def _java() -> re.Pattern[str]:
+    return re.compile(
+        r"[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[0-9]{1,2}) "
+        r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2}) "
+        r"(?P<zone>[A-Z]{3,4}) (?P<year>[0-9]{4})"
+    )
 
 
 def to_time(value: object) -> datetime | None:
@@ -234,14 +248,14 @@ def _from_epoch(units: Decimal) -> datetime:
 def _from_text(text: str) -> datetime | None:
     if text.lower() in NOTHING:
         return None
-    if digits := _DIGITS.fullmatch(text):
+    if digits := _digits().fullmatch(text):
         if clock := digits["clock"]:
             year, *rest = (int(clock[at : at + 2]) for at in range(0, 12, 2))
             return _utc(2000 + year, *rest)
         return _utc(*(int(part or 0) for part in digits.groups()[:6]))
     if re.fullmatch(r"[0-9]{9,16}(\.[0-9]{1,6})?", text):
         return _from_epoch(Decimal(text))
-    if java := _JAVA.fullmatch(text):
+    if java := _java().fullmatch(text):
         zone = _ZONES.get(java["zone"])
         if zone is None or java["month"] not in _MONTHS:
             msg = "not a time"

@@ -78,7 +78,7 @@ FIELDS: Final[tuple[Field, ...]] = (
         "6509",
         "availability",
         "code",
-        "Letters that tell whether data are live, delayed or frozen.",
+        "Letters for live, delayed or frozen data.",
     ),
     Field("7051", "company_name", "text", "Name of the company."),
     Field("7057", "ask_exch", "text", "Exchanges with the best ask, one letter each."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from .._core.settings.settings import DEFAULT_TIMEOUT
 from .._sync.client import Client
 from ..errors import BezantError, SessionError
 from ..models import AuthStatus
@@ -16,7 +15,7 @@ def run(
     gateway: str | None,
     *,
     verify: str | bool,
-    timeout: float = DEFAULT_TIMEOUT,
+    timeout: float = 30.0,
     as_json: bool = False,
 ) -> int:
     """Print the session's flags.

@@ -19,15 +19,15 @@ __all__ = [
 
 
 class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
-    """A contract's definition.
+    """Definition of a contract.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
-        expiry: ``YYYYMMDD`` of a derivative.
+        expiry: expiry of a derivative, ``YYYYMMDD``.
         is_us: whether it is a listing in the United States.
-        listing_exchange: the exchange that lists it.
+        listing_exchange: exchange that lists the contract.
         multiplier: units of the underlying in one contract.
         put_or_call: ``C`` or ``P``.
         strike: strike price.
@@ -65,13 +65,13 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /trsrv/secdef``."""
+    """Response to ``GET /trsrv/secdef``."""
 
     secdef: list[ContractDefinition]
 
 
 class StockListing(Model, frozen=True, kw_only=True):
-    """A listing of a company's stock.
+    """Listing of a company's stock.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -85,7 +85,7 @@ class StockListing(Model, frozen=True, kw_only=True):
 
 
 class StockCompany(Model, frozen=True, kw_only=True, rename="camel"):
-    """A company whose stock has the symbol.
+    """Company whose stock has the symbol.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.

@@ -8,15 +8,15 @@ __all__ = ["Listing"]
 
 
 class Listing(Model, frozen=True, kw_only=True):
-    """One place where a stock can be traded.
+    """Listing of a stock at one exchange.
 
     Attributes:
         conid: IBKR's id of the contract.
         symbol: the symbol in its normal form.
-        exchange: where it is listed.
-        name: the company.
+        exchange: exchange that lists it.
+        name: name of the company.
         is_us: whether the exchange is in the United States.
-        currency: what it trades in; None where that was not asked for.
+        currency: trading currency; None if it was not requested.
     """
 
     conid: int

@@ -30,21 +30,20 @@ class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Account(Model, frozen=True, kw_only=True, rename="camel"):
-    """An account that the user name can see.
+    """Account that the user name can see.
 
     Attributes:
-        account_alias: the name that the owner gave it.
+        account_alias: the owner's own name for it.
         account_id: the account, such as ``DU123456``.
-        account_status_ms: when it was opened, epoch milliseconds (``accountStatus``).
-        account_title: the owner's name as IBKR writes it.
+        account_status_ms: time of opening, epoch milliseconds (``accountStatus``).
+        account_title: owner's name as written by IBKR.
         brokerage_access: whether it can trade.
         business_type: such as ``IB_SALES``, ``IB_PROSERVE``.
         clearing_status: one letter; ``O`` is open.
         currency: its base currency, such as ``USD``.
-        desc: a line that describes it.
-        display_name: the name on IBKR's own pages.
+        display_name: name on IBKR's own pages.
         ib_entity: the IBKR company that holds it, such as ``IBLLC-US``.
-        no_client_trading: whether its owner cannot trade.
+        no_client_trading: whether the owner cannot trade.
         trading_type: permitted trading, such as ``STKNOPT``.
         type: such as ``INDIVIDUAL`` or ``DEMO``.
         faclient: whether an adviser manages it.

@@ -16,37 +16,37 @@ __all__ = [
 
 
 class Position(Model, frozen=True, kw_only=True, rename="camel"):
-    """A position.
+    """Position.
 
     Money is in its own currency.
 
     Attributes:
         account_id: the account that holds it (``acctId``).
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
-        average_cost: paid for one unit, times the multiplier (``avgCost``).
-        average_price: paid for one unit (``avgPrice``).
+        average_cost: average cost of one unit, times the multiplier (``avgCost``).
+        average_price: average price of one unit (``avgPrice``).
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         currency: currency of the quotes.
         exchs: null in every response so far.
-        expiry: ``YYYYMMDD`` of a derivative.
+        expiry: expiry of a derivative, ``YYYYMMDD``.
         group: industry group of the company.
         is_us: whether it is a listing in the United States.
-        listing_exchange: the exchange that lists it.
+        listing_exchange: exchange that lists the contract.
         market_price: price of one unit (``mktPrice``).
-        market_value: value of all units (``mktValue``).
+        market_value: market value of all units (``mktValue``).
         model: its model portfolio; empty for none.
         multiplier: units of the underlying in one contract.
         name: name of the company.
         page_size: rows of a full page, if the gateway says so.
         quantity: number of units held; negative when short (``position``).
         put_or_call: ``C`` or ``P``.
-        realized_pnl: profit and loss taken today.
+        realized_pnl: realized profit and loss of the day.
         sector: sector of the company.
-        strike: strike price; 0 if there is none.
+        strike: strike price; 0 without one.
         ticker: the symbol.
-        underlying_conid: the underlying's contract; 0 if there is none (``undConid``).
-        unrealized_pnl: profit and loss on what is held.
+        underlying_conid: contract id of the underlying; 0 without one (``undConid``).
+        unrealized_pnl: profit and loss of open positions.
     """
 
     account_id: str = msgspec.field(name="acctId")

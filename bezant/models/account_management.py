@@ -34,11 +34,11 @@ __all__ = [
 
 
 class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts``.
+    """Response to ``GET /gw/api/v1/accounts``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
-        data: the answer's body.
+        data: body of the response.
     """
 
     account_id: str | None = None
@@ -53,7 +53,7 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``PATCH /gw/api/v1/accounts``.
+    """Response to ``PATCH /gw/api/v1/accounts``.
 
     Attributes:
         date_submitted: ISO 8601.
@@ -84,7 +84,7 @@ class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/login-messages``.
+    """Response to ``GET /gw/api/v1/accounts/login-messages``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -121,12 +121,12 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatuses(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/accounts/status``.
+    """Response to ``GET /gw/api/v1/accounts/status``.
 
     Attributes:
         accounts: the accounts.
-        limit: rows at most.
-        offset: rows to skip.
+        limit: maximum number of rows.
+        offset: number of rows to skip.
     """
 
     accounts: list[AccountStatus] | None = None
@@ -142,9 +142,9 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
         applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
         clearing_status: one letter; ``O`` is open.
-        external_id: the caller's own id.
-        mifid_category: category by MiFID.
-        process_type: how the application is made, such as ``FULL``.
+        external_id: your own id.
+        mifid_category: MiFID category.
+        process_type: kind of process, such as ``FULL``.
     """
 
     account_alias: str | None = None
@@ -300,7 +300,7 @@ class RestrictionInfo(Model, frozen=True, kw_only=True):
 
 
 class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/details``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/details``.
 
     Attributes:
         account: the account, such as ``DU123456``.
@@ -328,11 +328,11 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/kyc``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
     Attributes:
         expiry_date: ISO 8601.
-        external_id: the caller's own id.
+        external_id: your own id.
         start_date: first day; ISO 8601.
     """
 
@@ -352,7 +352,7 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         date_completed: ISO 8601.
-        external_id: the caller's own id.
+        external_id: your own id.
         form_number: number of a form.
     """
 
@@ -375,7 +375,7 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         au10tix_created_date: ISO 8601.
         au10tix_expiry_date: ISO 8601.
-        external_id: the caller's own id.
+        external_id: your own id.
         form_number: number of a form.
         start_date: first day; ISO 8601.
     """
@@ -399,7 +399,7 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/accounts/{accountId}/tasks``.
+    """Response to ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -419,7 +419,7 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
+    """Response to ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.

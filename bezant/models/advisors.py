@@ -42,22 +42,26 @@ __all__ = [
 
 
 class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/fa-preset/get``.
+    """Response to ``POST /fa/fa-preset/get``.
 
     Attributes:
-        avoid_negative_cash_in_independent: keep the part outside of models from borrowing.
-        close_divest_independent_position: close positions outside of models when money is taken
-            out.
-        fully_invest_existing_long_positions: invest all money in the positions that are held.
-        keep_model_open: keep the model when its last position is closed.
-        prefer_cross_with_independent: cross with the part outside of models first.
-        prefer_transfer_from_independent: take positions from the part outside of models first.
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        round_to_board_lot: round quantities to board lots
+        avoid_negative_cash_in_independent: whether to keep the part outside of models from
+            borrowing.
+        close_divest_independent_position: whether to close positions outside of models when money
+            is withdrawn.
+        fully_invest_existing_long_positions: whether to invest all money in existing long
+            positions.
+        keep_model_open: whether to keep the model when its last position is closed.
+        prefer_cross_with_independent: whether to cross with positions outside of models first.
+        prefer_transfer_from_independent: whether to transfer positions from outside of models
+            first.
+        request_id: a number of your own that the response repeats (``reqID``).
+        round_to_board_lot: whether to round quantities to board lots
             (``roundAllocationQuantityToExchangeBoardLot``).
-        subscription_status: 1 to be told of changes, 0 not to be.
-        use_non_base_currency: use money in other currencies than the base (``useNonBaseCcy``).
-        use_tolerance_range: leave positions within their tolerance alone.
+        subscription_status: 1 to receive changes, 0 otherwise.
+        use_non_base_currency: whether to use money in other currencies than the base currency
+            (``useNonBaseCcy``).
+        use_tolerance_range: whether to leave positions within their tolerance unchanged.
     """
 
     avoid_negative_cash_in_independent: bool | None = None
@@ -76,11 +80,11 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/fa-preset/save``.
+    """Response to ``POST /fa/fa-preset/save``.
 
     Attributes:
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     error: str | None = None
@@ -110,11 +114,11 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/accounts-details``.
+    """Response to ``POST /fa/model/accounts-details``.
 
     Attributes:
         model: a model portfolio's name.
-        request_id: a number of the caller's own, to match the answer (``reqID``).
+        request_id: a number of your own that the response repeats (``reqID``).
     """
 
     account_info_list: list[AccountInModel] | None = None
@@ -124,11 +128,13 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountInvestment(Model, frozen=True, kw_only=True):
-    """What an account puts into a model, or takes out where it is negative.
+    """Amount that an account invests in a model.
+
+    Negative to withdraw.
 
     Attributes:
         account: the account, such as ``DU123456``.
-        amount_to_invest: money to put in; negative to take out (``amtToInvest``).
+        amount_to_invest: amount to invest; negative to withdraw (``amtToInvest``).
     """
 
     account: str | None = None
@@ -136,11 +142,11 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
 
 
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/invest-divest``.
+    """Response to ``POST /fa/model/invest-divest``.
 
     Attributes:
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     request_id: str | None = msgspec.field(default=None, name="reqID")
@@ -169,12 +175,12 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/invest-divest-positions``.
+    """Response to ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
         model: a model portfolio's name.
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     account_list: list[InvestedAccount] | None = None
@@ -189,7 +195,7 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `Models`.
 
     Attributes:
-        description: a line that describes it (``desc``).
+        description: ``desc`` on the wire.
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
     """
@@ -205,11 +211,11 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/list``.
+    """Response to ``POST /fa/model/list``.
 
     Attributes:
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     base_ccy: str | None = None
@@ -243,7 +249,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD`` (``ccy``).
         conid: IBKR's id of the contract.
         market_value: market value (``mv``).
-        position: how much is held; negative when short.
+        position: number of units held; negative when short.
         target: the target.
     """
 
@@ -264,14 +270,14 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/positions``.
+    """Response to ``POST /fa/model/positions``.
 
     Attributes:
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
         position_ts_ms: epoch milliseconds (``positionTs``).
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     cash: list[ModelCash] | None = None
@@ -312,10 +318,10 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 
 
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fa/model/save``.
+    """Response to ``POST /fa/model/save``.
 
     Attributes:
-        request_id: a number of the caller's own, to match the answer (``reqID``).
+        request_id: a number of your own that the response repeats (``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -323,10 +329,10 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
 
 
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fa/model/submit-transfers``.
+    """Response to ``POST /fa/model/submit-transfers``.
 
     Attributes:
-        request_id: a number of the caller's own, to match the answer (``reqID``).
+        request_id: a number of your own that the response repeats (``reqID``).
     """
 
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -334,14 +340,14 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
 
 
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /fa/model/summary``.
+    """Response to ``POST /fa/model/summary``.
 
     Attributes:
-        description: a line that describes it (``desc``).
+        description: ``desc`` on the wire.
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
-        request_id: a number of the caller's own, to match the answer (``reqID``).
-        subscription_status: 1 to be told of changes, 0 not to be.
+        request_id: a number of your own that the response repeats (``reqID``).
+        subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     bootstrapped: bool | None = None
@@ -371,7 +377,7 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
     """Part of `AllocatableAccounts`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     data: list[AllocatableFigure] | None = None
@@ -379,7 +385,7 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccounts(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/accounts``.
+    """Response to ``GET /iserver/account/allocation/accounts``.
 
     Attributes:
         accounts: the accounts.
@@ -393,7 +399,7 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 
     Attributes:
         allocation_method: such as ``A``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
-        size: how many accounts.
+        size: number of accounts.
     """
 
     allocation_method: str
@@ -402,44 +408,36 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 
 
 class AllocationGroups(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/group``.
+    """Response to ``GET /iserver/account/allocation/group``.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     data: list[AllocationGroupRow]
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
-    """Body of ``POST /iserver/account/allocation/group``.
-
-    Attributes:
-        amount: how much.
-    """
+    """Body of ``POST /iserver/account/allocation/group``."""
 
     amount: Number | None = None
     name: str
 
 
 class GroupMember(Model, frozen=True, kw_only=True):
-    """Part of `AllocationGroup`.
-
-    Attributes:
-        amount: how much.
-    """
+    """Part of `AllocationGroup`."""
 
     amount: Decimal | None = None
     name: str
 
 
 class AllocationGroup(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/allocation/group/single``.
+    """Response to ``POST /iserver/account/allocation/group/single``.
 
     Attributes:
         accounts: the accounts.
-        default_method: how orders are split: ``A`` by available equity, ``E`` equally, ``N`` by net
-            liquidation value, ``C`` by cash, ``P`` by per cent, ``R`` by ratio, ``S`` by shares.
+        default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N`` by
+            net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by shares.
     """
 
     accounts: list[GroupMember]
@@ -448,15 +446,17 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 
 
 class AllocationPresets(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/allocation/presets``.
+    """Response to ``GET /iserver/account/allocation/presets``.
 
     Attributes:
         default_method_for_all: such as ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``,
             ``S``.
-        group_auto_close_positions: groups: orders that close positions go by what is held.
-        group_proportional_allocation: groups: split proportionally.
-        profiles_auto_close_positions: profiles: orders that close positions go by what is held.
-        strict_credit_check: check the credit of each account.
+        group_auto_close_positions: groups: whether orders that close positions are split by the
+            positions held.
+        group_proportional_allocation: groups: whether to split proportionally.
+        profiles_auto_close_positions: profiles: whether orders that close positions are split by
+            the positions held.
+        strict_credit_check: whether to check the credit of each account.
     """
 
     default_method_for_all: str | None = None

@@ -22,7 +22,7 @@ class AlertCondition(Model, frozen=True, kw_only=True):
     """Part of `Alert`.
 
     Attributes:
-        conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
+        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
     """
 
     condition_logic_bind: str | None = None
@@ -36,12 +36,12 @@ class AlertCondition(Model, frozen=True, kw_only=True):
 
 
 class Alert(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/alert/{alertId}``.
+    """Response to ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
         account: the account, such as ``DU123456``.
         background_color: ``bg_color`` on the wire.
-        conditions: what has to come true.
+        conditions: conditions that trigger the alert.
         foreground_color: ``fg_color`` on the wire.
         order_id: IBKR's id of the order.
         order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
@@ -82,11 +82,11 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     """Body of ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
-        conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
+        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
         logic_bind: ``a`` and, ``o`` or, ``n`` for the last condition.
         operator: ``>=`` or ``<=``.
         time_zone: time zone of a time condition.
-        trigger_method: which price counts; ``0`` is the default.
+        trigger_method: price that triggers; ``0`` is the default.
     """
 
     conid_ex: str = msgspec.field(name="conidex")
@@ -99,7 +99,7 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlertCreated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/{accountId}/alert``.
+    """Response to ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -116,7 +116,7 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 
 
 class AlertActivated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/account/{accountId}/alert/activate``.
+    """Response to ``POST /iserver/account/{accountId}/alert/activate``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -131,7 +131,7 @@ class AlertActivated(Model, frozen=True, kw_only=True):
 
 
 class AlertDeleted(Model, frozen=True, kw_only=True):
-    """Answer to ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
+    """Response to ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -146,7 +146,7 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/account/{accountId}/alerts``.
+    """Response to ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
         account: the account, such as ``DU123456``.

@@ -30,7 +30,7 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `PerformanceCps`.
 
     Attributes:
-        returns: returns, one a date; 0.01 is one per cent.
+        returns: returns, one for each date; 0.01 is 1 percent.
     """
 
     base_currency: str
@@ -45,7 +45,7 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
     """Part of `Performance`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -65,7 +65,7 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `PerformanceNav`.
 
     Attributes:
-        navs: net asset values, one a date.
+        navs: net asset values, one for each date.
         start_nav: net asset value before the first date.
     """
 
@@ -82,7 +82,7 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
     """Part of `Performance`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -95,7 +95,7 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `PerformanceTpps`.
 
     Attributes:
-        returns: returns, one a date; 0.01 is one per cent.
+        returns: returns, one for each date; 0.01 is 1 percent.
     """
 
     base_currency: str
@@ -110,7 +110,7 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
     """Part of `Performance`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -120,14 +120,14 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /pa/performance``.
+    """Response to ``POST /pa/performance``.
 
     Attributes:
-        cumulative_returns: cumulative returns, 0.01 is one per cent (``cps``).
+        cumulative_returns: cumulative returns; 0.01 is 1 percent (``cps``).
         nav: net asset values.
-        days: how many days it covers (``nd``).
+        days: number of days (``nd``).
         portfolio_measure: kind of return, such as ``TWR`` (``pm``).
-        return_code: 0 where all went well (``rc``).
+        return_code: 0 for success (``rc``).
         period_returns: returns of each period (``tpps``).
     """
 
@@ -186,7 +186,7 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
     """Part of `Transactions`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     amt: str | None = None
@@ -201,10 +201,10 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456`` (``acctid``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        description: a line that describes it (``desc``).
+        description: ``desc`` on the wire.
         fx_rate: rate to the base currency.
         price: price of one unit (``pr``).
-        quantity: how much (``qty``).
+        quantity: ``qty`` on the wire.
     """
 
     account_id: str = msgspec.field(name="acctid")
@@ -221,13 +221,13 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /pa/transactions``.
+    """Response to ``POST /pa/transactions``.
 
     Attributes:
         currency: currency, such as ``USD``.
         from_ms: epoch milliseconds (``from``).
-        days: how many days it covers (``nd``).
-        return_code: 0 where all went well (``rc``).
+        days: number of days (``nd``).
+        return_code: 0 for success (``rc``).
         to_ms: epoch milliseconds (``to``).
     """
 

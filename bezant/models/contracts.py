@@ -70,14 +70,17 @@ class LiquidHours(Model, frozen=True, kw_only=True):
 
 
 class TradingDay(Model, frozen=True, kw_only=True):
-    """The hours of a day, under its ``YYYYMMDD``."""
+    """Trading hours of a day.
+
+    The key is the day, ``YYYYMMDD``.
+    """
 
     extended_hours: list[ExtendedHours] | None = None
     liquid_hours: list[LiquidHours] | None = None
 
 
 class TradingHours(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /contract/trading-schedule``.
+    """Response to ``GET /contract/trading-schedule``.
 
     Attributes:
         exchange_time_zone: the exchange's time zone.
@@ -110,14 +113,14 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
 
 
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /iserver/contract/rules``.
+    """Response to ``POST /iserver/contract/rules``.
 
     Attributes:
         cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
         cqt_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
-        default_size: quantity that is proposed.
-        display_size: quantity that is shown.
+        default_size: default quantity.
+        display_size: displayed quantity.
         fraq_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
         ib_algo_types: such as ``limit``, ``stop_limit``, ``lit``, ``trailing_stop_limit``,
@@ -128,7 +131,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
             ``limitonclose``.
         order_types_outside: such as ``limit``, ``stop_limit``, ``lit``, ``trailing_stop_limit``,
             ``relative``.
-        price_magnifier: what quoted prices are divided by.
+        price_magnifier: divisor of quoted prices.
         size_increment: step of the quantity.
         stop_price: ``stopprice`` on the wire.
     """
@@ -197,13 +200,13 @@ class Algo(Model, frozen=True, kw_only=True):
 
 
 class Algos(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/algos``."""
+    """Response to ``GET /iserver/contract/{conid}/algos``."""
 
     algos: list[Algo]
 
 
 class ContractInfo(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/info``.
+    """Response to ``GET /iserver/contract/{conid}/info``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -250,7 +253,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 
 
 class ContractInfoAndRules(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/contract/{conid}/info-and-rules``.
+    """Response to ``GET /iserver/contract/{conid}/info-and-rules``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -311,7 +314,7 @@ class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExchangeRate(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/exchangerate``."""
+    """Response to ``GET /iserver/exchangerate``."""
 
     rate: Decimal
 
@@ -336,19 +339,19 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/bond-filters``."""
+    """Response to ``GET /iserver/secdef/bond-filters``."""
 
     bond_filters: list[BondFilter] | None = None
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/info``.
+    """Response to ``GET /iserver/secdef/info``.
 
     Attributes:
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
-        listing_exchange: the exchange that lists it.
+        listing_exchange: exchange that lists the contract.
         right: ``C`` for calls, ``P`` for puts.
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
@@ -393,7 +396,7 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/secdef/search``.
+    """Response to ``GET /iserver/secdef/search``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -415,14 +418,14 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Strikes(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/secdef/strikes``."""
+    """Response to ``GET /iserver/secdef/strikes``."""
 
     call: list[Decimal]
     put: list[Decimal]
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /trsrv/all-conids``.
+    """Response to ``GET /trsrv/all-conids``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -441,9 +444,9 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         conid: IBKR's id of the contract.
         expiration_date: ``YYYYMMDD``.
-        long_cutoff: last day for buyers to close, ``YYYYMMDD`` (``longFuturesCutOff``).
+        long_cutoff: last day to close a long position, ``YYYYMMDD`` (``longFuturesCutOff``).
         last_trading_day: last trading day, ``YYYYMMDD`` (``ltd``).
-        short_cutoff: last day for sellers to close, ``YYYYMMDD`` (``shortFuturesCutOff``).
+        short_cutoff: last day to close a short position, ``YYYYMMDD`` (``shortFuturesCutOff``).
         symbol: the symbol.
         underlying_conid: the underlying's contract.
     """
@@ -500,7 +503,7 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /trsrv/secdef/schedule``.
+    """Response to ``GET /trsrv/secdef/schedule``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.

@@ -39,7 +39,10 @@ class CategoryMarket(Model, frozen=True, kw_only=True):
 
 
 class Category(Model, frozen=True, kw_only=True):
-    """A category, under its id."""
+    """Category of event contracts.
+
+    The key is its id.
+    """
 
     markets: list[CategoryMarket] | None = None
     name: str
@@ -47,20 +50,20 @@ class Category(Model, frozen=True, kw_only=True):
 
 
 class CategoryTree(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/category/tree``."""
+    """Response to ``GET /forecast/category/tree``."""
 
     categories: dict[str, Category]
 
 
 class ForecastContract(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/details``.
+    """Response to ``GET /forecast/contract/details``.
 
     Attributes:
         conid_no: the contract that pays on no.
         conid_yes: the contract that pays on yes.
         exchange: exchange, such as ``NASDAQ``.
         expiration: ``YYYYMMDD``.
-        payout: what a contract pays.
+        payout: payout of a contract.
         side: ``BUY`` or ``SELL``.
         strike: strike price.
         symbol: the symbol.
@@ -109,11 +112,11 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarket(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/market``.
+    """Response to ``GET /forecast/contract/market``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        payout: what a contract pays.
+        payout: payout of a contract.
         symbol: the symbol.
     """
 
@@ -127,12 +130,12 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
 
 class ForecastRules(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/rules``.
+    """Response to ``GET /forecast/contract/rules``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
         last_trade_time: epoch seconds.
-        payout: what a contract pays.
+        payout: payout of a contract.
         payout_time: epoch seconds.
         release_time: epoch seconds.
     """
@@ -174,7 +177,7 @@ class ForecastDay(Model, frozen=True, kw_only=True):
 
 
 class ForecastSchedule(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /forecast/contract/schedules``.
+    """Response to ``GET /forecast/contract/schedules``.
 
     Attributes:
         timezone: the exchange's time zone.

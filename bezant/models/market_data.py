@@ -18,7 +18,7 @@ __all__ = [
 
 
 class Bar(Model, frozen=True, kw_only=True):
-    """A bar.
+    """Historical bar.
 
     Attributes:
         close: last price (``c``).
@@ -38,20 +38,20 @@ class Bar(Model, frozen=True, kw_only=True):
 
 
 class History(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/marketdata/history``.
+    """Response to ``GET /iserver/marketdata/history``.
 
     Attributes:
         bar_length: length of a bar in seconds.
         chart_pan_start_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
-        data: the answer's body.
-        market_data_availability: letters that tell whether the data is live (``mdAvailability``).
+        data: body of the response.
+        market_data_availability: letters for live, delayed or frozen data (``mdAvailability``).
         market_data_delay: delay of the data in milliseconds (``mktDataDelay``).
-        outside_rth: outside regular trading hours, too.
+        outside_rth: whether to include times outside regular trading hours.
         price_factor: scales ``high`` and ``low`` only.
         start_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         symbol: the symbol.
         trading_day_duration: seconds of a trading day.
-        travel_time: milliseconds that the data was on its way.
+        travel_time: travel time of the data in milliseconds.
         volume_factor: shares in one unit of a bar's volume.
     """
 
@@ -83,11 +83,11 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
 class Snapshot(Model, frozen=True, kw_only=True):
     """Quotes of a contract, as texts.
 
-    Prices may carry ``C`` (prior close) or ``H`` (halted).
+    Prices may begin with ``C`` (prior close) or ``H`` (halted).
 
     Attributes:
         last: ``31`` on the wire.
-        market_data_availability: letters that tell whether the data is live (``6509``).
+        market_data_availability: letters for live, delayed or frozen data (``6509``).
         high: ``70`` on the wire.
         low: ``71`` on the wire.
         change: ``82`` on the wire.
@@ -99,7 +99,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
         bid_size: ``88`` on the wire.
         updated_ms: epoch milliseconds (``_updated``).
         conid: IBKR's id of the contract.
-        conid_ex: the contract, with ``@`` and its exchange where one is named.
+        conid_ex: contract id, with ``@`` and an exchange if one is named.
         symbol: ``55`` on the wire.
         text: ``58`` on the wire.
         market_value: ``73`` on the wire.
@@ -336,6 +336,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
 
 class Unsubscribed(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/marketdata/unsubscribeall``."""
+    """Response to ``GET /iserver/marketdata/unsubscribeall``."""
 
     unsubscribed: bool | None = None

@@ -24,10 +24,10 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
     """Part of `DeliveryOptions`.
 
     Attributes:
-        active: 1 where it is on (``A``).
+        active: 1 if it is on (``A``).
         device_id: ``I`` on the wire.
         name: ``NM`` on the wire.
-        ui_id: id as it is shown (``UI``).
+        ui_id: id as shown to the user (``UI``).
     """
 
     active: int | None = msgspec.field(default=None, name="A")
@@ -37,11 +37,11 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
 
 
 class DeliveryOptions(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/deliveryoptions``.
+    """Response to ``GET /fyi/deliveryoptions``.
 
     Attributes:
         devices: ``E`` on the wire.
-        email: 1 where e-mail is on (``M``).
+        email: 1 if delivery by e-mail is on (``M``).
     """
 
     devices: list[DeliveryDevice] | None = msgspec.field(default=None, name="E")
@@ -49,11 +49,11 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
 
 
 class FyiReceipt(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /fyi/deliveryoptions/device``.
+    """Response to ``POST /fyi/deliveryoptions/device``.
 
     Attributes:
-        t: milliseconds that it took.
-        v: 1 where it was accepted.
+        t: duration in milliseconds.
+        v: 1 if it was accepted.
     """
 
     t: int | None = msgspec.field(default=None, name="T")
@@ -61,7 +61,7 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
 
 
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/disclaimer/{typecode}``.
+    """Response to ``GET /fyi/disclaimer/{typecode}``.
 
     Attributes:
         text: text of the disclaimer (``DT``).
@@ -73,14 +73,14 @@ class FyiDisclaimer(Model, frozen=True, kw_only=True):
 
 
 class Fyi(Model, frozen=True, kw_only=True):
-    """A notification.
+    """FYI notification.
 
     Attributes:
         date: epoch seconds as text (``D``).
         type_code: kind of notification (``FC``).
         body: the text, as HTML (``MD``).
         subject: the subject (``MS``).
-        read: 1 where it was read (``R``).
+        read: 1 if it was read (``R``).
     """
 
     date: str = msgspec.field(name="D")
@@ -96,7 +96,7 @@ class FyiReadState(Model, frozen=True, kw_only=True):
     """Part of `FyiRead`.
 
     Attributes:
-        read: 1 where it was read (``R``).
+        read: 1 if it was read (``R``).
     """
 
     id: str | None = msgspec.field(default=None, name="ID")
@@ -104,12 +104,12 @@ class FyiReadState(Model, frozen=True, kw_only=True):
 
 
 class FyiRead(Model, frozen=True, kw_only=True):
-    """Answer to ``PUT /fyi/notifications/{notificationID}``.
+    """Response to ``PUT /fyi/notifications/{notificationID}``.
 
     Attributes:
         notification: the notification (``P``).
-        t: milliseconds that it took.
-        v: 1 where it was accepted.
+        t: duration in milliseconds.
+        v: 1 if it was accepted.
     """
 
     notification: FyiReadState | None = msgspec.field(default=None, name="P")
@@ -118,14 +118,14 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/settings``.
+    """Response to ``GET /fyi/settings``.
 
     Attributes:
-        active: 1 where it is on (``A``).
+        active: 1 if it is on (``A``).
         type_code: kind of notification (``FC``).
-        description: what it tells (``FD``).
-        title: its title (``FN``).
-        disclaimer_read: 1 where the disclaimer was read (``H``).
+        description: ``FD`` on the wire.
+        title: ``FN`` on the wire.
+        disclaimer_read: 1 if the disclaimer was read (``H``).
     """
 
     active: int | None = msgspec.field(default=None, name="A")
@@ -136,10 +136,10 @@ class FyiSetting(Model, frozen=True, kw_only=True):
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /fyi/unreadnumber``.
+    """Response to ``GET /fyi/unreadnumber``.
 
     Attributes:
-        unread: how many are unread (``BN``).
+        unread: number of unread notifications (``BN``).
     """
 
     unread: int = msgspec.field(name="BN")

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class AccessToken(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /oauth/access_token``."""
+    """Response to ``POST /oauth/access_token``."""
 
     is_true: bool | None = None
     oauth_token: str | None = None
@@ -31,7 +31,7 @@ class AccessToken(Model, frozen=True, kw_only=True):
 
 
 class LiveSessionToken(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /oauth/live_session_token``.
+    """Response to ``POST /oauth/live_session_token``.
 
     Attributes:
         live_session_token_expiration_ms: epoch milliseconds (``live_session_token_expiration``).
@@ -54,7 +54,7 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
 
 
 class RequestToken(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /oauth/request_token``."""
+    """Response to ``POST /oauth/request_token``."""
 
     oauth_token: str | None = None
 
@@ -63,7 +63,7 @@ class RequestToken(Model, frozen=True, kw_only=True):
 
 
 class Token(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /oauth2/api/v1/token``."""
+    """Response to ``POST /oauth2/api/v1/token``."""
 
     access_token: str | None = None
     expires_in: int | None = None

@@ -27,14 +27,14 @@ __all__ = [
 
 
 class AllocationSplit(Model, frozen=True, kw_only=True):
-    """Market value of long and short positions, by class."""
+    """Market values of long and short positions, by class."""
 
     long: dict[str, Decimal] | None = None
     short: dict[str, Decimal] | None = None
 
 
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /portfolio/allocation``.
+    """Response to ``POST /portfolio/allocation``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
@@ -54,7 +54,7 @@ class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SubaccountPage(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /portfolio/subaccounts2``."""
+    """Response to ``GET /portfolio/subaccounts2``."""
 
     metadata: SubaccountPaging | None = None
     subaccounts: list[Account] | None = None
@@ -77,21 +77,21 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
         asset_class: kind of contract, such as ``STK``.
-        average_cost: paid for one unit, times the multiplier (``avgCost``).
-        average_price: paid for one unit (``avgPrice``).
+        average_cost: average cost of one unit, times the multiplier (``avgCost``).
+        average_price: average price of one unit (``avgPrice``).
         conid: IBKR's id of the contract.
-        contract_description: the contract in short (``contractDesc``).
+        contract_description: short description of the contract (``contractDesc``).
         currency: currency, such as ``USD``.
-        expiry: ``YYYYMMDD`` of a derivative.
+        expiry: expiry of a derivative, ``YYYYMMDD``.
         market_price: price of one unit (``mktPrice``).
-        market_value: worth of all of it (``mktValue``).
+        market_value: market value of the whole position (``mktValue``).
         multiplier: units of the underlying in one contract.
-        position: how much is held; negative when short.
+        position: number of units held; negative when short.
         put_or_call: ``C`` or ``P``.
-        realized_pnl: profit and loss taken today.
+        realized_pnl: realized profit and loss of the day.
         strike: strike price.
         underlying_conid: the underlying's contract (``undConid``).
-        unrealized_pnl: profit and loss on what is held.
+        unrealized_pnl: profit and loss of open positions.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctId")
@@ -117,7 +117,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /portfolio/{accountId}/combo/positions``."""
+    """Response to ``GET /portfolio/{accountId}/combo/positions``."""
 
     description: str | None = None
     legs: list[ComboLeg] | None = None
@@ -126,9 +126,9 @@ class ComboPosition(Model, frozen=True, kw_only=True):
 
 
 class LedgerRow(Model, frozen=True, kw_only=True):
-    """Balances in a currency, under its code.
+    """Balances in a currency.
 
-    ``BASE`` is the sum of all.
+    The key is its code, and ``BASE`` is the sum of all.
 
     Attributes:
         account_code: the account (``acctcode``).
@@ -170,16 +170,15 @@ class LedgerRow(Model, frozen=True, kw_only=True):
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /portfolio/{accountId}/positions/invalidate``."""
+    """Response to ``POST /portfolio/{accountId}/positions/invalidate``."""
 
     message: str | None = None
 
 
 class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
-    """A figure of an account, under its key.
+    """Figure of an account's summary.
 
     Attributes:
-        amount: how much.
         currency: currency, such as ``USD``.
         timestamp_ms: epoch milliseconds (``timestamp``).
     """
@@ -193,21 +192,21 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /portfolio2/{accountId}/positions``.
+    """Response to ``GET /portfolio2/{accountId}/positions``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
-        average_cost: paid for one unit, times the multiplier (``avgCost``).
-        average_price: paid for one unit (``avgPrice``).
+        average_cost: average cost of one unit, times the multiplier (``avgCost``).
+        average_price: average price of one unit (``avgPrice``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
         market_price: price of one unit.
-        market_value: worth of all of it.
+        market_value: market value of the whole position.
         model: a model portfolio's name.
-        position: how much is held; negative when short.
-        realized_pnl: profit and loss taken today.
+        position: number of units held; negative when short.
+        realized_pnl: realized profit and loss of the day.
         sec_type: kind of contract, such as ``STK``.
-        unrealized_pnl: profit and loss on what is held.
+        unrealized_pnl: profit and loss of open positions.
     """
 
     asset_class: str

@@ -30,12 +30,13 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_id: the account, such as ``DU123456``.
         account_ids: accounts, such as ``DU123456``.
-        crypto_consolidated: add what is held at the crypto partner (``cryptoConsolIfAvailable``).
+        crypto_consolidated: whether to add the holdings at the crypto partner
+            (``cryptoConsolIfAvailable``).
         end_date: last day.
         gzip: whether the file is compressed.
         language: two letters, such as ``en``.
         mime_type: kind of file, such as ``application/pdf``.
-        multi_account_format: how several accounts are put together.
+        multi_account_format: format for several accounts.
         start_date: first day.
     """
 
@@ -78,10 +79,10 @@ class AvailableStatementDatesData(Model, frozen=True, kw_only=True, rename="came
 
 
 class AvailableStatements(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/statements/available``.
+    """Response to ``GET /gw/api/v1/statements/available``.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     data: AvailableStatementDatesData | None = None
@@ -126,10 +127,10 @@ class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/tax-documents/available``.
+    """Response to ``GET /gw/api/v1/tax-documents/available``.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     data: AvailableTaxFormsData | None = None
@@ -159,10 +160,10 @@ class TradeConfirmationDates(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /gw/api/v1/trade-confirmations/available``.
+    """Response to ``GET /gw/api/v1/trade-confirmations/available``.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
     """
 
     data: TradeConfirmationDates | None = None

@@ -12,7 +12,7 @@ __all__ = [
 
 
 class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/restrictions``.
+    """Response to ``POST /gw/api/v1/restrictions``.
 
     Attributes:
         request_id: the request's id.
@@ -27,7 +27,7 @@ class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):
     """Body of ``POST /gw/api/v1/restrictions/verify``.
 
     Attributes:
-        payload: the CSV, base64.
+        payload: the CSV, base64-encoded.
         request_id: the request's id.
         user_name: the user name.
     """

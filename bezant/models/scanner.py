@@ -81,7 +81,7 @@ class ScanType(Model, frozen=True, kw_only=True):
 
 
 class ScannerParameters(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/scanner/params``."""
+    """Response to ``GET /iserver/scanner/params``."""
 
     filter_list: list[ScannerFilter]
     instrument_list: list[ScannerInstrument]
@@ -90,7 +90,7 @@ class ScannerParameters(Model, frozen=True, kw_only=True):
 
 
 class ScanCondition(Model, frozen=True, kw_only=True):
-    """A condition of a scan."""
+    """Condition of a scan."""
 
     code: str | None = None
     value: Any = None
@@ -101,8 +101,8 @@ class ScanRow(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract (``con_id``).
-        conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
-        listing_exchange: the exchange that lists it.
+        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        listing_exchange: exchange that lists the contract.
         sec_type: kind of contract, such as ``STK``.
         symbol: the symbol.
     """
@@ -121,7 +121,7 @@ class ScanRow(Model, frozen=True, kw_only=True):
 
 
 class ScanResult(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /iserver/scanner/run``."""
+    """Response to ``POST /iserver/scanner/run``."""
 
     contracts: list[ScanRow]
     scan_data_column_name: str | None = None

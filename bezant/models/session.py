@@ -15,7 +15,7 @@ __all__ = [
 
 
 class LoggedOut(Model, frozen=True, kw_only=True):
-    """Answer to ``POST /logout``."""
+    """Response to ``POST /logout``."""
 
     status: bool | None = None
 
@@ -34,10 +34,10 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SsoSession(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /sso/validate``.
+    """Response to ``GET /sso/validate``.
 
     Attributes:
-        auth_time_ms: when the login was made, epoch milliseconds (``AUTH_TIME``).
+        auth_time_ms: time of the login, epoch milliseconds (``AUTH_TIME``).
         expires_ms: milliseconds until the login ends (``EXPIRES``).
         last_accessed_ms: epoch milliseconds (``lastAccessed``).
     """

@@ -36,7 +36,7 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
 
     Attributes:
         account_id: the account, such as ``DU123456``.
-        client_instruction_id: the caller's own id of the instruction.
+        client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
     """
 
@@ -58,7 +58,7 @@ class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /gw/api/v1/balances/query``.
+    """Response to ``POST /gw/api/v1/balances/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -70,7 +70,7 @@ class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
+    """Response to ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
 
     Attributes:
         instruction_type: kind of instruction.
@@ -81,7 +81,7 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/enumerations/{enumerationType}``.
+    """Response to ``GET /gw/api/v1/enumerations/{enumerationType}``.
 
     Attributes:
         form_number: number of a form.
@@ -96,7 +96,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `FormDetails`.
 
     Attributes:
-        data: the answer's body.
+        data: body of the response.
         mime_type: kind of file, such as ``application/pdf``.
     """
 
@@ -131,7 +131,7 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
         date_modified: ISO 8601.
         form_number: number of a form.
         language: two letters, such as ``en``.
-        payload: the CSV, base64.
+        payload: the CSV, base64-encoded.
     """
 
     acceptable_docs: list[str] | None = None
@@ -153,7 +153,7 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Forms(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/forms``.
+    """Response to ``GET /gw/api/v1/forms``.
 
     Attributes:
         timestamp: ISO 8601.
@@ -168,7 +168,7 @@ class Forms(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/forms/required-forms``."""
+    """Response to ``GET /gw/api/v1/forms/required-forms``."""
 
     error: ManagementError | None = None
     error_description: str | None = None
@@ -185,7 +185,7 @@ class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/participating-banks``."""
+    """Response to ``GET /gw/api/v1/participating-banks``."""
 
     participating_banks: list[ParticipatingBank] | None = None
     type: str | None = None
@@ -207,11 +207,11 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/requests``.
+    """Response to ``GET /gw/api/v1/requests``.
 
     Attributes:
-        limit: rows at most.
-        offset: rows to skip.
+        limit: maximum number of rows.
+        offset: number of rows to skip.
     """
 
     limit: int | None = None
@@ -221,7 +221,7 @@ class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/requests/{requestId}/status``.
+    """Response to ``GET /gw/api/v1/requests/{requestId}/status``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
@@ -236,7 +236,7 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UserNameCheck(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /gw/api/v1/validations/usernames/{username}``."""
+    """Response to ``GET /gw/api/v1/validations/usernames/{username}``."""
 
     error: ManagementError | None = None
     error_description: str | None = None

@@ -29,12 +29,12 @@ class WatchlistDeletedData(Model, frozen=True, kw_only=True):
 
 
 class WatchlistDeleted(Model, frozen=True, kw_only=True):
-    """Answer to ``DELETE /iserver/watchlist``.
+    """Response to ``DELETE /iserver/watchlist``.
 
     Attributes:
-        message_id: counts the answers (``MID``).
+        message_id: number of the response (``MID``).
         action: such as ``context``.
-        data: the answer's body.
+        data: body of the response.
     """
 
     message_id: str | None = msgspec.field(default=None, name="MID")
@@ -64,7 +64,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``GET /iserver/watchlist``.
+    """Response to ``GET /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -78,7 +78,7 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistRow(Model, frozen=True, kw_only=True):
-    """A contract of a new list, or a blank line.
+    """Contract of a new list, or a blank line.
 
     Attributes:
         conid_text: IBKR's id of the contract as text (``C``).
@@ -88,7 +88,7 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
 
 
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
-    """Answer to ``POST /iserver/watchlist``.
+    """Response to ``POST /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -127,12 +127,12 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
 
 
 class Watchlists(Model, frozen=True, kw_only=True):
-    """Answer to ``GET /iserver/watchlists``.
+    """Response to ``GET /iserver/watchlists``.
 
     Attributes:
-        message_id: counts the answers (``MID``).
+        message_id: number of the response (``MID``).
         action: such as ``content``.
-        data: the answer's body.
+        data: body of the response.
     """
 
     message_id: str | None = msgspec.field(default=None, name="MID")

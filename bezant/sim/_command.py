@@ -35,7 +35,7 @@ def run(
         seed: seed of contracts, positions and prices.
         scenario: a TOML file with positions, prices, cash and orders.
         time: `live`, `hand`, or `fast=60` for one simulated minute per second.
-        pacing: `enforced` answers 429 to requests beyond IBKR's limits.
+        pacing: `enforced` responds with 429 to requests beyond IBKR's limits; `off` does not.
 
     Returns:
         The exit status: 0 after Ctrl-C, 1 if the gateway cannot listen or if the scenario or the

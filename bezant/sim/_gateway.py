@@ -55,7 +55,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         scenario: what the account holds and how its exchange behaves; None draws it from the seed.
         clock: the clock of the simulation: `Clock()` for real time, `Clock(speed=60)` for faster
             time, `Clock.by_hand()` for time that only the test moves. Real time by default.
-        pacing: `enforced` answers 429 to requests beyond IBKR's limits; see `enforce_pacing`.
+        pacing: `enforced` refuses requests beyond IBKR's limits with 429; see `enforce_pacing`.
         control: whether to serve the control endpoint `/_control`, to this machine only.
 
     Raises:
@@ -150,7 +150,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             RuntimeError: it is already running.
         """
         if self._thread is not None:
-            msg = "the simulated gateway is running already"
+            msg = "the simulated gateway is running already; stop it first"
             raise RuntimeError(msg)
         self._slots = asyncio.Semaphore(_MAX_STREAMS)
         context = certificate().context if self._tls else None
@@ -199,7 +199,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             RuntimeError: it was not started.
         """
         if self._port is None:
-            msg = "the simulated gateway was not started: it has no port yet"
+            msg = "the simulated gateway has no port yet; start it first"
             raise RuntimeError(msg)
         return self._port
 
@@ -273,12 +273,12 @@ class SimulatedGateway(MarketControls, SessionControls):
     def enforce_pacing(
         self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH
     ) -> Pacing:
-        """Answer 429 to requests beyond IBKR's rate limits from now on.
+        """Refuse requests beyond IBKR's rate limits with 429 from now on.
 
         Args:
             penalty: seconds for which an address that broke a limit gets 429 for every request; 0
                 for the one request only.
-            growth: factor by which each further penalty of an address is longer.
+            growth: factor between each penalty of an address and its next one.
 
         Returns:
             The record: `violations`, `arrivals`, `penalty_left`.

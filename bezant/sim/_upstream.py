@@ -102,7 +102,7 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def fail_own_tickle(self) -> bool:
-        """Whether the gateway's own tickle gets a 401, after which it logs in again."""
+        """Whether the gateway's own tickle gets a 401; the gateway then logs in again."""
         return self._upstream.fail_own_tickle
 
     @fail_own_tickle.setter

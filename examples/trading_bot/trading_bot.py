@@ -1,7 +1,7 @@
-"""A toy bot: it buys a stock at a limit, once, and takes its orders back when told to.
+"""Toy bot that buys a stock once with a limit order, and cancels its orders on request.
 
-It shows what every bot needs: a name of its own for each order, so that an order whose answer was
-lost is found again and never placed twice, and answers to the questions that the gateway asks.
+It shows two things that every bot needs: a client order id for each order, so that it finds an
+order after a lost response and never places it twice, and replies to the gateway's questions.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from decimal import Decimal
 import bezant
 from bezant.models.orders import LiveOrder, OrderReply, OrderTicket
 
-# "The limit is further from the market than usual": meant so. Any other question is a reason to
-# stop and look.
+# "The limit is further from the market than usual": the bot does that on purpose. It stops at any
+# other question.
 EXPECTED_QUESTIONS = {"o163"}
 ENDED = {"Filled", "Cancelled", "Inactive"}
 
 
 class UnexpectedQuestionError(Exception):
-    """The gateway asked something about an order that the bot has no answer to."""
+    """The gateway asked a question about an order that the bot does not expect."""
 
 
 @dataclass
 class Bot:
-    """Buys for one account.
+    """Bot that buys for one account.
 
     Attributes:
-        client: the way to the gateway.
-        account_id: the account.
-        name: what all names of its orders begin with.
+        client: client of the gateway.
+        account_id: account to buy for.
+        name: beginning of the client order ids.
     """
 
     client: bezant.Client
@@ -37,7 +37,7 @@ class Bot:
     name: str = "toy"
 
     def buy(self, symbol: str, quantity: Decimal, limit: Decimal) -> int:
-        """Place an order for the day, unless there is one already; return its id."""
+        """Place a day order, unless there is one already; return its order id."""
         reference = f"{self.name}-{symbol}"
         known = self._find(reference)
         if known is not None:
@@ -55,14 +55,14 @@ class Bot:
         try:
             return self._place(ticket)
         except bezant.OutcomeUnknown:
-            # It may have been placed or not: never send it again without having looked.
+            # The order may exist: look for it before sending it again.
             placed = self._find(reference)
             if placed is None:
                 raise
             return placed
 
     def cancel_all(self) -> list[int]:
-        """Take back what has not been filled; return the orders' ids."""
+        """Cancel all open orders; return their order ids."""
         cancelled: list[int] = []
         for order in self.orders():
             if order.order_id and order.status not in ENDED:

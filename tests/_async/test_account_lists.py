@@ -1,4 +1,4 @@
-"""Lists that are empty although there are orders, executions, accounts and positions."""
+"""Empty lists although the account has orders, executions, accounts or positions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def trade(key: str, account: str = "U1") -> dict[str, Any]:
 
 
 class Gateway:
-    """Answers each path with a value, or with what a function makes of the query."""
+    """Gateway that responds to each path with a value, or a function's result for the query."""
 
     def __init__(self, raw: RawGateway, *accounts: str) -> None:
         self.raw = raw
@@ -66,14 +66,14 @@ class Gateway:
         peer.json(json.dumps(answer).encode())
 
     def asked(self, path: str) -> list[str]:
-        """Return the accounts that a list was asked for, in order; empty text for none."""
+        """Return the account of each request for a list, in order; empty text for none."""
         targets = [each.target.removeprefix("/v1/api") for each in self.raw.requests]
         queries = [each.partition("?")[2] for each in targets if each.split("?")[0] == path]
         return [dict(parse_qsl(each)).get("accountId", "") for each in queries]
 
 
 def by_account(**rows: list[dict[str, Any]]) -> Response:
-    """List orders where an account is named, and nothing where none is."""
+    """Return a response that lists orders only if the query names their account."""
     return lambda query: {"orders": rows.get(query.get("accountId", ""), []), "snapshot": True}
 
 
@@ -124,14 +124,14 @@ async def test_an_account_that_the_session_does_not_name(raw: RawGateway) -> Non
     Gateway(raw, "U1")
     async with AsyncClient(raw.base_url) as client:
         for call in (client.orders, client.open_orders):
-            with pytest.raises(IncompleteList, match=r"'U7' is none of .* \(U1\)") as caught:
+            with pytest.raises(IncompleteList, match=r"'U7' is not among .* \(U1\)") as caught:
                 await call(account_id="U7")
             assert not caught.value.retryable
         with pytest.raises(IncompleteList, match="'U7'"):
             await client.trades(account_id="U7")
 
 
-async def test_each_of_several_accounts_is_asked_before_nothing_is_believed(
+async def test_an_empty_list_is_believed_only_after_a_request_per_account(
     raw: RawGateway,
 ) -> None:
     gateway = Gateway(raw, "U1", "U2")
@@ -141,11 +141,11 @@ async def test_each_of_several_accounts_is_asked_before_nothing_is_believed(
         assert [each.order_id for each in await client.open_orders()] == [5]
         assert gateway.asked(ORDERS) == ["", "U1", "U2"]
         assert [each.execution_id for each in await client.trades()] == ["b"]
-        # What lists nothing at first is asked for twice; it may only have started the list.
+        # An empty first response may only start the list, so the client asks twice.
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
-async def test_a_list_that_holds_what_is_wanted_is_believed(raw: RawGateway) -> None:
+async def test_a_list_with_the_placed_order_is_believed(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers[ORDERS] = {"orders": [order(1)], "snapshot": True}
     async with AsyncClient(raw.base_url) as client:
@@ -163,7 +163,7 @@ async def test_orders_that_are_done_hide_no_open_ones_of_another_account(raw: Ra
         assert [each.order_id for each in await client.open_orders()] == [5]
 
 
-async def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
+async def test_lists_of_several_accounts_that_exceed_max_wait(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = Gateway(raw, "U1", "U2", "U3")
@@ -179,11 +179,11 @@ async def test_nothing_is_said_where_the_accounts_may_not_be_asked_for_in_time(
         patient = client.with_options(max_wait=5)
         assert await patient.open_orders() == []
         assert gateway.asked(ORDERS)[-3:] == ["U1", "U2", "U3"]
-        # Bulk calls wait as long as it takes.
+        # Bulk calls wait as long as necessary.
         assert await client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
-async def test_a_single_account_that_may_not_be_asked_for_in_time(
+async def test_the_list_of_a_single_account_that_exceeds_max_wait(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = Gateway(raw, "U1")
@@ -198,7 +198,7 @@ async def test_a_session_without_accounts_has_no_empty_lists(raw: RawGateway) ->
     gateway = Gateway(raw)
     async with AsyncClient(raw.base_url) as client:
         for call in (client.orders, client.open_orders, client.trades):
-            with pytest.raises(NoAccounts, match="names no account") as caught:
+            with pytest.raises(NoAccounts, match="lists no account") as caught:
                 await call()
             assert caught.value.retryable
             assert caught.value.operation == "GET /iserver/accounts"
@@ -211,7 +211,7 @@ async def test_a_session_without_accounts_has_no_empty_lists(raw: RawGateway) ->
         assert len(gateway.asked(ACCOUNTS)) == before + 1
 
 
-async def test_accounts_that_come_at_the_second_time_of_asking(raw: RawGateway) -> None:
+async def test_accounts_that_come_with_the_second_request(raw: RawGateway) -> None:
     gateway = Gateway(raw)
     answers = iter(
         [{"accounts": []}, {"accounts": ["U1"]}, {"accounts": None}, {"accounts": ["U1"]}]
@@ -242,7 +242,7 @@ async def test_no_accounts_are_no_empty_portfolio(raw: RawGateway) -> None:
     for name in ("summary", "ledger"):
         gateway.answers[f"/portfolio/U1/{name}"] = {}
     async with AsyncClient(raw.base_url) as client:
-        with pytest.raises(NotEstablished, match="names no account"):
+        with pytest.raises(NotEstablished, match="lists no account"):
             await client.accounts()
         assert len(gateway.asked(HELD)) == 2
         for _ in range(2):
@@ -257,7 +257,7 @@ async def test_no_accounts_are_no_empty_portfolio(raw: RawGateway) -> None:
                 await call()
 
 
-async def test_a_portfolio_that_is_there_at_the_second_time_of_asking(raw: RawGateway) -> None:
+async def test_a_portfolio_that_comes_with_the_second_request(raw: RawGateway) -> None:
     gateway = Gateway(raw)
     position = {"acctId": "U1", "conid": 1, "position": 3}
     accounts = iter([[], [{"accountId": "U1"}], [], [{"id": "U1"}], [], [{"accountId": "U1"}]])
@@ -299,7 +299,7 @@ async def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None
             with pytest.raises(IncompleteList):
                 await call(account_id="U1")
             assert await call(account_id="U2") == []
-        # Orders that are done do not hide it; one that is listed as done is.
+        # A list with finished orders still misses the order; it is over when listed as finished.
         gateway.answers[ORDERS] = {"orders": [order(7, status="Filled")], "snapshot": True}
         with pytest.raises(IncompleteList):
             await client.open_orders()
@@ -330,7 +330,7 @@ async def test_the_state_of_an_order_ends_the_doubt(raw: RawGateway, status: str
             assert await client.trades() == []
 
 
-async def test_an_order_that_was_placed_by_an_answer_or_a_raw_call(raw: RawGateway) -> None:
+async def test_an_order_that_was_placed_by_a_reply_or_a_raw_call(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1", "U2")
     gateway.answers["/iserver/account/U2/orders"] = [{"id": "q1", "message": ["sure?"]}]
     gateway.answers["/iserver/reply/q1"] = [{"order_id": 1002, "order_status": "Inactive"}]
@@ -363,7 +363,7 @@ async def test_executions_do_not_vanish(raw: RawGateway) -> None:
         assert await client.trades(account_id="U2") == []
 
 
-async def test_what_a_stream_has_told_contradicts_an_empty_list(raw: RawGateway) -> None:
+async def test_stream_messages_contradict_an_empty_list(raw: RawGateway) -> None:
     gateway = Gateway(raw, "U1")
 
     def answer(request: RawRequest, peer: Peer) -> None:

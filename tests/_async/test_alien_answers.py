@@ -1,4 +1,4 @@
-"""Whatever an answer holds: its typed result, or an error that says what became of the call."""
+"""Responses with unexpected content: a typed result, or an error that tells the outcome."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def placed(more: bytes) -> bytes:
     return b'[{"order_id":"987","order_status":"Submitted",' + more + b"}]"
 
 
-# Each of these names the order and its status, and holds something alien.
+# Each of these names the order and its status, and has unexpected content as well.
 TOLD = {
     "Latin-1 in an unknown field": placed(b'"note":"Aktie M\xfcller"'),
     "Latin-1 in a key": placed(b'"M\xfcller":1'),
@@ -74,7 +74,7 @@ HEADERS = (
 
 
 def says(body: bytes, *headers: str) -> Script:
-    """Answer with bytes; the accounts, which have to be asked for first, are as they should be."""
+    """Respond with these bytes, except to the prerequisite, which gets a usual response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts" and request.method == "GET":
@@ -95,7 +95,7 @@ JSON = "Content-Type: application/json"
 
 @pytest.mark.filterwarnings("ignore::bezant.DriftWarning")
 @pytest.mark.parametrize("what", TOLD)
-async def test_an_order_that_the_answer_tells_of(raw: RawGateway, what: str) -> None:
+async def test_an_order_that_the_response_names(raw: RawGateway, what: str) -> None:
     raw.script(says(TOLD[what], JSON, *HEADERS))
     async with AsyncClient(raw.base_url, pacing=False) as client:
         (reply,) = await place(client)
@@ -104,7 +104,7 @@ async def test_an_order_that_the_answer_tells_of(raw: RawGateway, what: str) -> 
 
 
 @pytest.mark.parametrize("what", SILENT)
-async def test_an_order_that_the_answer_does_not_tell_of(raw: RawGateway, what: str) -> None:
+async def test_an_order_whose_response_says_nothing_about_it(raw: RawGateway, what: str) -> None:
     raw.script(says(SILENT[what], JSON))
     async with AsyncClient(raw.base_url, pacing=False, retries=3) as client:
         with pytest.raises(OutcomeUnknown) as caught:
@@ -126,13 +126,13 @@ async def test_an_order_that_the_answer_does_not_tell_of(raw: RawGateway, what: 
         "X-Nothing: 1",
     ],
 )
-async def test_the_type_that_an_answer_claims_to_have(raw: RawGateway, header: str) -> None:
+async def test_the_content_type_of_a_response_is_not_trusted(raw: RawGateway, header: str) -> None:
     raw.script(says(TOLD["Latin-1 in an unknown field"], header))
     async with AsyncClient(raw.base_url, pacing=False) as client:
         assert (await place(client))[0].order_id == 987
 
 
-async def test_a_compressed_answer_that_is_none(raw: RawGateway) -> None:
+async def test_a_response_that_only_claims_to_be_compressed(raw: RawGateway) -> None:
     current = [b""]
     raw.script(
         lambda request, peer: says(current[0], JSON, "Content-Encoding: gzip")(request, peer)

@@ -1,4 +1,4 @@
-"""Every operation as a method: over real sockets, by group."""
+"""Methods of all operations, over real sockets, by group."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bezant import (
     InvalidRequest,
     MissingValue,
     NotAuthenticated,
+    OAuthRequired,
     OutcomeUnknown,
     Refused,
 )
@@ -25,14 +26,15 @@ from bezant.models.market_data import Snapshot
 from bezant.models.orders import OrderReply, OrderTicket
 from bezant.models.reports import StmtRequest
 from bezant.sim import SimulatedGateway
-from tests.api.catalogue import ENDPOINTS, GROUPS, answer_of, group_of, name_of
+from tests.api.catalogue import ENDPOINTS, GROUPS, OAUTH_GROUPS, answer_of, group_of, name_of
+from tests.support._async import direct
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 ACCOUNTS = b'{"accounts":["DU1"]}'
 
 
 def says(body: object, content_type: str = "application/json") -> Script:
-    """Answer the accounts that other calls need first, and all else with the body."""
+    """Respond to the prerequisite as usual, and to all other requests with the body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -131,7 +133,7 @@ async def test_an_order_and_its_question(raw: RawGateway) -> None:
         assert not replies[0].order_id
 
 
-async def test_an_answer_to_a_question_may_be_a_bare_object(raw: RawGateway) -> None:
+async def test_a_response_to_a_reply_may_be_a_bare_object(raw: RawGateway) -> None:
     raw.script(says({"order_id": "77", "order_status": "Submitted"}))
     async with AsyncClient(raw.base_url) as client:
         replies = await client.api.orders.confirm_order_reply(reply_id="q/1", confirmed=True)
@@ -149,7 +151,7 @@ async def test_a_refused_order(raw: RawGateway) -> None:
         assert last(raw).headers["content-length"] == "0"
 
 
-async def test_an_order_without_an_answer(raw: RawGateway) -> None:
+async def test_an_order_without_a_response(raw: RawGateway) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts":
             peer.json(ACCOUNTS)
@@ -177,19 +179,21 @@ async def test_mappings(raw: RawGateway) -> None:
 
 async def test_the_host_root(raw: RawGateway) -> None:
     raw.script(says({"accountId": "U1", "status": "A"}))
-    async with AsyncClient(raw.base_url) as client:
-        status = await client.api.account_management.get_account_status(account_id="U1")
+    async with AsyncClient(raw.base_url, transport=direct()) as client:
+        status = await client.oauth_api.account_management.get_account_status(account_id="U1")
         assert (status.account_id, status.status) == ("U1", "A")
         assert last(raw).target == "/gw/api/v1/accounts/U1/status"
-        await client.api.account_management.update_account_status(account_id="U1", body="a.b.c")
+        await client.oauth_api.account_management.update_account_status(
+            account_id="U1", body="a.b.c"
+        )
         assert (last(raw).method, last(raw).body) == ("PATCH", b"a.b.c")
         assert last(raw).headers["content-type"] == "application/jwt"
 
 
 async def test_files(raw: RawGateway) -> None:
-    async with AsyncClient(raw.base_url) as client:
+    async with AsyncClient(raw.base_url, transport=direct()) as client:
         raw.script(says(b"%PDF-1.7", "application/pdf"))
-        voucher = await client.api.tax_vouchers.download_voucher(request_id="7")
+        voucher = await client.oauth_api.tax_vouchers.download_voucher(request_id="7")
         assert (voucher.content, voucher.content_type) == (b"%PDF-1.7", "application/pdf")
 
 
@@ -197,8 +201,10 @@ async def test_a_file_in_an_envelope(raw: RawGateway) -> None:
     value = base64.b64encode(b"<html>").decode()
     raw.script(says({"data": {"value": value, "mimeType": "text/html"}}))
     wanted = StmtRequest(account_id="U1", start_date="20260101", end_date="20260131")
-    async with AsyncClient(raw.base_url) as client:
-        statement = await client.api.reports.get_statement(body=wanted, authorization="Bearer t")
+    async with AsyncClient(raw.base_url, transport=direct()) as client:
+        statement = await client.oauth_api.reports.get_statement(
+            body=wanted, authorization="Bearer t"
+        )
         assert (statement.content, statement.content_type) == (b"<html>", "text/html")
         assert last(raw).headers["authorization"] == "Bearer t"
 
@@ -211,21 +217,61 @@ async def test_text_and_nothing(raw: RawGateway) -> None:
         assert last(raw).body == b'{"orderId":1,"reqId":"2","text":"Yes"}'
 
 
-async def test_an_empty_answer(raw: RawGateway) -> None:
+async def test_an_empty_response(raw: RawGateway) -> None:
     raw.script(says(b"", "text/plain"))
     async with AsyncClient(raw.base_url) as client:
         await client.api.notifications.delete_fyi_device(device_id="a b")
         assert last(raw).target == "/v1/api/fyi/deliveryoptions/a%20b"
 
 
-async def test_plain_answers(raw: RawGateway) -> None:
+async def test_responses_without_a_model(raw: RawGateway) -> None:
     raw.script(says({"ids": [1, 2]}))
-    async with AsyncClient(raw.base_url) as client:
-        found: Any = await client.api.restrictions.get_account_restrictions(
+    async with AsyncClient(raw.base_url, transport=direct()) as client:
+        found: Any = await client.oauth_api.restrictions.get_account_restrictions(
             query={"accountId": "U1"}
         )
         assert found == {"ids": [1, 2]}
         assert last(raw).target == "/gw/api/v1/restrictions/account?accountId=U1"
+
+
+@pytest.mark.parametrize("group", OAUTH_GROUPS)
+async def test_what_needs_oauth_is_not_sent_to_a_gateway(raw: RawGateway, group: str) -> None:
+    async with AsyncClient(raw.base_url) as client:
+        assert not hasattr(client.api, group)
+        for endpoint in ENDPOINTS:
+            if group_of(endpoint) != group:
+                continue
+            method = getattr(getattr(client.oauth_api, group), name_of(endpoint))
+            arguments = {
+                name: anything(each.annotation)
+                for name, each in inspect.signature(method).parameters.items()
+            }
+            arguments.update(dict.fromkeys(endpoint.path, "a b"))
+            with pytest.raises(OAuthRequired, match="nothing was sent") as caught:
+                await method(**arguments)
+            assert caught.value.operation == endpoint.operation.name
+    assert not raw.requests
+
+
+async def test_a_raw_call_that_needs_oauth_is_not_sent_to_a_gateway(raw: RawGateway) -> None:
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(OAuthRequired):
+            await client.request("GET", "/gw/api/v1/accounts")
+    assert not raw.requests
+
+
+async def test_ibkrs_own_host_gets_what_needs_oauth() -> None:
+    url = "https://api.ibkr.com/v1/api"
+    pipeline = AsyncClient(url)._pipeline
+    for endpoint in ENDPOINTS:
+        pipeline._check_oauth(endpoint.operation)
+
+
+async def test_a_copy_has_operations_of_its_own(raw: RawGateway) -> None:
+    async with AsyncClient(raw.base_url) as client:
+        assert client.oauth_api is client.oauth_api
+        assert client.oauth_api.echo is client.oauth_api.echo
+        assert client.with_options(strict=True).oauth_api is not client.oauth_api
 
 
 async def test_refused_before_anything_is_sent(raw: RawGateway) -> None:
@@ -253,7 +299,7 @@ async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGatew
 
 
 def anything(annotation: str) -> Any:
-    """Return an argument that a parameter takes."""
+    """Return a valid argument for a parameter."""
     for mark, value in (
         ("| str", "a.b.c"),
         ("Sequence", []),
@@ -272,7 +318,9 @@ def anything(annotation: str) -> Any:
 async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
     bodies: list[object] = []
     raw.script(lambda request, peer: says(bodies[-1])(request, peer))
-    async with AsyncClient(raw.base_url, pacing=False) as client:
+    transport = direct() if group in OAUTH_GROUPS else None
+    async with AsyncClient(raw.base_url, pacing=False, transport=transport) as client:
+        api = client.oauth_api if transport else client.api
         for endpoint in ENDPOINTS:
             if group_of(endpoint) != group:
                 continue
@@ -280,7 +328,7 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             bodies.append([] if get_origin(returned) is list else {})
             if returned == list[OrderReply]:
                 bodies[-1] = [{"order_id": 1}]  # with nothing in it, nobody would know
-            method = getattr(getattr(client.api, group), name_of(endpoint))
+            method = getattr(getattr(api, group), name_of(endpoint))
             arguments = {
                 name: anything(each.annotation)
                 for name, each in inspect.signature(method).parameters.items()
@@ -294,7 +342,7 @@ async def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> 
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            # An empty list that the call may only have started is asked for again.
+            # An empty first response may only start the list, so the client asks again.
             twice = endpoint.operation.may_be_empty and "force" not in arguments
             assert calls.count((operation.method, path)) == 1 + twice
             assert calls[-1] == (operation.method, path)

@@ -1,4 +1,4 @@
-"""Many calls at once: everything comes, within the limits, and it can be ended at any time."""
+"""Bulk calls: all results come, within the rate limits, and the work can be ended at any time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_outcomes_come_as_they_come(raw: RawGateway) -> None:
         items = [2, 0, 1]
         async with client.map(work, items) as outcomes:
             async for each in outcomes:
-                seen.append(each.item)  # noqa: PERF401 - the work waits for what is in it
+                seen.append(each.item)  # noqa: PERF401 - the work reads the list
         assert seen == [0, 1, 2]
         assert await client.gather(work, items) == items
 
@@ -99,7 +99,7 @@ async def test_an_error_is_the_items_outcome(raw: RawGateway) -> None:
         assert await client.gather(fetch, range(3)) == ["0", "1", "2"]
 
 
-async def test_leaving_ends_what_is_going_on(raw: RawGateway) -> None:
+async def test_leaving_the_block_cancels_unfinished_calls(raw: RawGateway) -> None:
     def first_only(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/0"):
             echo(request, peer)
@@ -141,7 +141,7 @@ async def test_closing_the_client_ends_it(raw: RawGateway) -> None:
     assert len(raw.requests) < 10
 
 
-async def test_it_can_be_ended_while_it_waits_for_its_turn(
+async def test_a_map_can_be_ended_while_it_waits_for_a_slot(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(1, 900),))
@@ -160,7 +160,7 @@ async def test_it_can_be_ended_while_it_waits_for_its_turn(
     assert len(raw.requests) == 1
 
 
-async def test_it_waits_for_as_long_as_its_turn_takes(
+async def test_a_map_waits_as_long_as_the_limits_need(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(3, 0.15),))
@@ -226,17 +226,17 @@ async def test_items_are_taken_as_they_are_needed(raw: RawGateway) -> None:
     assert 30 <= len(taken) < 50
 
 
-async def test_what_goes_wrong_in_the_items_is_told(raw: RawGateway) -> None:
+async def test_errors_of_the_items_and_the_progress_function_are_raised(raw: RawGateway) -> None:
     def items() -> Iterator[int]:
         yield 1
-        raise LookupError("no more")
+        raise LookupError("no further items")
 
     async with AsyncClient(raw.base_url) as client:
 
         async def work(number: int) -> int:
             return number
 
-        with pytest.raises(LookupError, match="no more"):
+        with pytest.raises(LookupError, match="no further items"):
             await client.gather(work, items())
 
         def progress(step: Progress) -> None:
@@ -283,7 +283,7 @@ async def place(client: AsyncClient, account: str) -> Any:
 
 
 def refuses_one(raw: RawGateway) -> None:
-    """Refuse the order of DU0 once the others have come, and leave those without a response."""
+    """Refuse the order of DU0 after the others have arrived; those get no response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
@@ -329,7 +329,7 @@ async def leave(client: AsyncClient, kind: type[BaseException] | None) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
-async def test_so_has_any_error_that_leaves_a_map(
+async def test_any_error_that_leaves_a_map_has_the_orders_that_were_cut_off(
     raw: RawGateway, kind: type[BaseException]
 ) -> None:
     refuses_one(raw)
@@ -350,7 +350,7 @@ async def test_leaving_a_map_in_the_middle_of_orders_is_an_error(raw: RawGateway
     assert caught.value.client_order_ids == ("DU1-a", "DU2-a", "DU3-a")
 
 
-async def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: RawGateway) -> None:
+async def test_closing_the_client_during_orders_reports_them(raw: RawGateway) -> None:
     refuses_one(raw)
     client = AsyncClient(raw.base_url, timeout=60)
     running = later(lambda: client.gather(lambda account: place(client, account), ACCOUNTS[1:]))
@@ -363,7 +363,7 @@ async def test_closing_the_client_in_the_middle_of_orders_tells_of_them(raw: Raw
     assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
 
 
-async def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGateway) -> None:
+async def test_orders_whose_error_was_delivered_are_not_reported_twice(raw: RawGateway) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
             peer.json(b'{"accounts":["DU0"]}')
@@ -380,7 +380,7 @@ async def test_orders_whose_error_was_handed_over_are_not_told_twice(raw: RawGat
     assert caught.value.unknown_outcomes == ()
 
 
-async def test_bulk_work_inside_bulk_work_tells_of_its_orders(raw: RawGateway) -> None:
+async def test_nested_bulk_work_reports_its_orders(raw: RawGateway) -> None:
     refuses_one(raw)
     async with AsyncClient(raw.base_url, timeout=60) as client:
 

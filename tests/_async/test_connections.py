@@ -1,4 +1,4 @@
-"""Which connection a request goes out on, and what its response may bring along."""
+"""Connections: which one a request uses, and unexpected data next to its response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STRAY = placed(666)
 
 
 def orders(answer: Callable[[Peer, int], object]) -> Script:
-    """Number the orders, and answer everything else as it should be."""
+    """Number the orders, and respond to all other requests as usual."""
     numbers = iter(range(1, 100))
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -74,7 +74,7 @@ STRAYS = {
 @pytest.mark.parametrize("name", STRAYS)
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("kind", ["plain", "tls"])
-async def test_what_follows_a_response_is_not_taken_for_the_next_orders(
+async def test_bytes_after_a_response_are_not_read_as_the_next_orders(
     request: pytest.FixtureRequest, name: str, late: bool, kind: str
 ) -> None:
     raw: RawGateway = request.getfixturevalue("raw" if kind == "plain" else "raw_tls")
@@ -122,7 +122,7 @@ async def test_informational_responses_come_before_the_one_that_counts(raw: RawG
     assert raw.connections == 1
 
 
-async def test_a_response_after_the_timeout_is_nobodys(raw: RawGateway) -> None:
+async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> None:
     given_up = threading.Event()
     sent: list[int] = []
 
@@ -166,7 +166,7 @@ CALLS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_an_order_goes_out_on_a_connection_that_is_known_to_work(
+async def test_an_order_uses_a_connection_that_is_known_to_work(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
@@ -226,7 +226,7 @@ async def test_encodings_that_are_refused(
             await client.request("POST", "/x")
 
 
-async def test_gzip_is_asked_for(raw: RawGateway) -> None:
+async def test_requests_accept_gzip(raw: RawGateway) -> None:
     raw.script(encoded(gzip.compress(b'{"x":1}'), "gzip"))
     async with AsyncClient(raw.base_url) as client:
         assert await client.request("GET", "/x") == {"x": 1}
@@ -235,7 +235,7 @@ async def test_gzip_is_asked_for(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-# A transport of the user's own
+# Custom transports
 
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -247,7 +247,7 @@ def over(handler: Handler, **options: Any) -> AsyncClient:
     )
 
 
-async def test_calls_go_through_a_transport_of_ones_own() -> None:
+async def test_calls_use_a_custom_transport() -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -283,7 +283,7 @@ async def test_calls_go_through_a_transport_of_ones_own() -> None:
     ],
     ids=lambda each: type(each).__name__,
 )
-async def test_what_a_transport_raises(
+async def test_errors_of_a_custom_transport(
     error: Exception, read: type[Exception], order: type[Exception]
 ) -> None:
     def handler(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A gateway that misbehaves: each fault ends in time in one typed error; the next call works."""
+"""Faults of the gateway: each ends in one typed error in time, and the next call works."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def good(request: RawRequest, peer: Peer) -> None:
 
 
 def part(data: bytes) -> Script:
-    """Promise more than is sent, then be silent."""
+    """Send less than the headers announce, then nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + data)
@@ -178,7 +178,7 @@ async def test_connection_refused() -> None:
         port = reserved.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
             async with AsyncClient(f"http://{host}:{port}/v1/api") as client:
-                with pytest.raises(ConnectFailed, match="is the gateway running") as caught:
+                with pytest.raises(ConnectFailed, match="start the gateway") as caught:
                     await client.health()
                 assert caught.value.retryable
                 # nothing was sent, so even an order is known not to have gone out
@@ -204,7 +204,7 @@ async def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
 
 
 async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnknown:
-    """Send what gets no answer, with a time-out that suffices for sending it."""
+    """Send a request that gets no response, with a timeout long enough to send it."""
     for seconds in (0.5, 5, 50):
         try:
             await client.with_options(timeout=seconds).request("POST", path, json=body)
@@ -212,14 +212,16 @@ async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnk
             return error
         except HttpTimeout:  # it was not sent
             continue
-    raise AssertionError("there was an answer")
+    raise AssertionError("a response came")
 
 
 @pytest.mark.parametrize("name", ["no byte", "reset at once", "half a body, then silence"])
-async def test_an_effect_with_no_answer_is_of_unknown_outcome(raw: RawGateway, name: str) -> None:
+async def test_an_order_without_a_response_is_an_unknown_outcome(
+    raw: RawGateway, name: str
+) -> None:
     raw.script(good, FAULTS[name][0], good)
     async with AsyncClient(raw.base_url, timeout=60, retries=5) as patient:
-        await patient.request("GET", "/iserver/accounts")  # which has to be asked for first
+        await patient.request("GET", "/iserver/accounts")  # the prerequisite
         error = await unanswered(patient, "/iserver/account/DU1/orders", {"orders": [{}]})
         assert "may have been carried out" in str(error)
         assert not error.retryable
@@ -237,7 +239,7 @@ async def test_a_tickle_may_be_repeated(raw: RawGateway) -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-async def test_the_stray_chunk_after_204_is_not_read_as_an_answer(
+async def test_the_stray_chunk_after_204_is_not_read_as_a_response(
     raw: RawGateway, status: str
 ) -> None:
     def stray(request: RawRequest, peer: Peer) -> None:
@@ -263,7 +265,7 @@ async def test_connections_are_kept_between_calls(raw: RawGateway) -> None:
     assert raw.connections == 1
 
 
-async def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: RawGateway) -> None:
+async def test_a_connection_that_the_gateway_closed_is_replaced(raw: RawGateway) -> None:
     def bye(request: RawRequest, peer: Peer) -> None:
         peer.json(GOOD)
         peer.sock.close()
@@ -279,7 +281,7 @@ async def test_a_connection_that_the_gateway_closed_meanwhile_is_replaced(raw: R
     assert raw.connections == 2
 
 
-async def test_answers_in_many_small_chunks(raw: RawGateway) -> None:
+async def test_responses_in_many_small_chunks(raw: RawGateway) -> None:
     def chunks(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for at in range(len(GOOD)):
@@ -300,7 +302,7 @@ async def test_gzip_is_decoded_where_the_header_says_so(raw: RawGateway) -> None
         assert len(await client.accounts()) == 1
 
 
-async def test_a_large_answer_within_the_limit(raw: RawGateway) -> None:
+async def test_a_large_response_within_the_limit(raw: RawGateway) -> None:
     body = b"[" + b",".join([b'{"accountId":"DU1","desc":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"
     raw.script(lambda request, peer: peer.json(body))
     async with AsyncClient(raw.base_url) as client:

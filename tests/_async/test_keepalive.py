@@ -1,4 +1,4 @@
-"""Keeping the session alive."""
+"""Keepalive of the session."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ async def test_it_tickles_until_its_context_ends(gateway: SimulatedGateway) -> N
             assert keepalive.last_failure is None
             assert keepalive.last_error is None
         assert not keepalive.running
-        # One may be on its way to the gateway; none follows it.
+        # One tickle may be in flight; no other follows it.
         for _ in range(20):
             count = gateway.count("POST", "/tickle")
             await pause(10 * TICK)
             if gateway.count("POST", "/tickle") == count:
                 break
         else:
-            raise AssertionError("it goes on")
+            raise AssertionError("the keepalive still sends tickles")
 
 
-async def test_it_tells_of_each_change_once(gateway: SimulatedGateway) -> None:
+async def test_each_change_is_reported_once(gateway: SimulatedGateway) -> None:
     told: list[str] = []
     async with AsyncClient(gateway.base_url) as client:
         async with client.keepalive(
@@ -143,7 +143,7 @@ async def test_it_does_not_keep_the_client_alive(
 
 
 @pytest.mark.parametrize("name", ["on_lost", "on_restored"])
-async def test_a_callback_that_is_none_is_refused_at_once(
+async def test_a_callback_that_is_not_a_function_is_refused_at_once(
     gateway: SimulatedGateway, name: str
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:

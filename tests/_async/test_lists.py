@@ -1,4 +1,4 @@
-"""Lists and quotes that are empty at first, and must not be taken for empty."""
+"""Lists and quotes whose first response is empty although there are values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRADES = "/iserver/account/trades"
 
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
-    """A market that stands still, on a clock that does."""
+    """Simulated gateway with fixed prices and a stopped clock."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
     with SimulatedGateway(scenario=scenario, clock=Clock.by_hand()) as simulated:
         simulated.set_price("AAPL", 250)
@@ -42,7 +42,7 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
 
 
 async def buy(client: AsyncClient, price: str) -> None:
-    """Place an order, from a client that nothing else was asked of."""
+    """Place an order as the client's first call."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", time_in_force="GTC", quantity=Decimal(1),
         price=Decimal(price),
@@ -63,7 +63,7 @@ async def test_the_first_list_of_a_session_is_not_taken_for_empty(
         [trade] = await client.trades()
         assert trade.size == 1
         assert gateway.count("GET", TRADES) == 2
-        # From then on each call brings them.
+        # After that, each call lists them.
         assert [each.status for each in await client.orders()] == ["Submitted", "Filled"]
         assert len(await client.trades(days=1)) == 1
         assert (gateway.count("GET", ORDERS), gateway.count("GET", TRADES)) == (3, 3)
@@ -88,7 +88,7 @@ async def test_the_typed_operations_do_so_too_and_raw_calls_show_the_wire(
         assert asked[-2:] == [{"filters": "filled", "accountId": ACCOUNT}] * 2
 
 
-async def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway) -> None:
+async def test_a_list_that_is_dropped_is_started_again(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await buy(client, "249")
         orders = client.api.orders
@@ -98,19 +98,19 @@ async def test_a_list_that_is_dropped_is_started_anew(gateway: SimulatedGateway)
         assert gateway.count("GET", ORDERS) == 2
 
 
-async def test_no_orders_are_none(gateway: SimulatedGateway) -> None:
+async def test_an_account_without_orders_has_an_empty_list(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         assert await client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 2
         assert await client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 3
-        # The gateway has called that list complete; of executions it says nothing.
+        # The gateway marked that list as complete; it has no such mark for executions.
         assert gateway.count("POST", "/iserver/auth/status") == 0
         assert await client.trades() == []
         assert gateway.count("POST", "/iserver/auth/status") == 1
 
 
-async def test_a_new_login_starts_the_lists_anew(gateway: SimulatedGateway) -> None:
+async def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await buy(client, "249")
         assert len(await client.open_orders()) == 1
@@ -119,7 +119,7 @@ async def test_a_new_login_starts_the_lists_anew(gateway: SimulatedGateway) -> N
             await client.open_orders()
         gateway.login()
         assert len(await client.open_orders()) == 1
-        # One that only the keepalive's tickle has noticed, by the session's token.
+        # A login that only the keepalive's tickle has noticed, by the session's token.
         await client.tickle()
         gateway.logout()
         gateway.login()
@@ -141,7 +141,7 @@ async def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(await client.open_orders()) == 1
 
 
-async def test_a_session_that_is_established_later_starts_the_lists_anew(
+async def test_a_session_that_is_established_later_starts_the_lists_again(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -158,7 +158,7 @@ async def test_a_session_that_is_established_later_starts_the_lists_anew(
         assert gateway.count("GET", ORDERS) == before + 2
 
 
-async def test_asking_again_waits_for_its_turn(
+async def test_the_second_request_of_a_list_waits_for_its_slot(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.LIMITS, f"GET {ORDERS}", (limits.Limit(1, 0.1),))
@@ -169,7 +169,7 @@ async def test_asking_again_waits_for_its_turn(
         assert time.monotonic() - began > 0.1
 
 
-async def test_what_may_not_be_asked_again_soon_is_an_error(
+async def test_a_second_request_that_exceeds_max_wait_is_an_error(
     gateway: SimulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in (ORDERS, TRADES):
@@ -256,7 +256,7 @@ async def test_quotes_that_come_one_after_the_other(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url) as client:
         quotes = await client.snapshots([1, 2], FIELDS)
     assert list(quotes) == [1, 2]
-    # What came before still holds; nobody waits for what is not subscribed.
+    # Earlier values stay; the client does not wait for fields that are not subscribed.
     assert (quotes[1].last, quotes[1].bid, quotes[1].ask) == (Decimal(5), Decimal(4), None)
     assert not quotes[2].last
     asked = [each.target.partition("conids=")[2].partition("&")[0] for each in raw.requests]

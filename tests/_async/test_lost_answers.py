@@ -1,4 +1,4 @@
-"""Orders that were carried out and whose answers say nothing: which they were is never lost."""
+"""Orders whose response is lost or unreadable: the error always names the orders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def says(body: bytes, status: str = "200 OK") -> Script:
 
 
 def answers(*scripts: Script) -> Script:
-    """Answer the accounts, which have to be asked for first, and all else in turn."""
+    """Respond to the prerequisite as usual, and to all other requests with the next script."""
     waiting = list(scripts)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -71,7 +71,7 @@ def orders_sent(raw: RawGateway) -> int:
     [b'[{"order_id":"12', b"", b"<html>proxy", b"7", b"[]", b"[null]", b"{}"],
     ids=repr,
 )
-async def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes) -> None:
+async def test_an_order_whose_response_cannot_be_read(raw: RawGateway, body: bytes) -> None:
     raw.script(answers(says(body)))
     async with AsyncClient(raw.base_url, retries=5) as client:
         with pytest.raises(OutcomeUnknown, match="look for the order before") as caught:
@@ -84,17 +84,17 @@ async def test_an_order_whose_answer_cannot_be_read(raw: RawGateway, body: bytes
     assert orders_sent(raw) == 1
 
 
-async def test_an_order_whose_answer_is_too_long(raw: RawGateway) -> None:
+async def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
     raw.script(answers(says(b"x" * 2000)))
     async with AsyncClient(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             await place(client)
-        gc.collect()  # the error holds the answer's reader, which ends in the loop
+        gc.collect()  # the error refers to the response's reader, which ends in the loop
         await pause(0.01)
     assert orders_sent(raw) == 1
 
 
-async def test_what_refuses_an_order_stays_what_it_is(raw: RawGateway) -> None:
+async def test_the_refusal_of_an_order_keeps_its_error(raw: RawGateway) -> None:
     refusals: list[tuple[bytes, str, type[Exception]]] = [
         (b'{"error":"no"}', "200 OK", Refused),
         (b'{"error":"Invalid order price fields"}', "500 Oops", UpstreamError),
@@ -109,7 +109,7 @@ async def test_what_refuses_an_order_stays_what_it_is(raw: RawGateway) -> None:
     assert orders_sent(raw) == len(refusals)
 
 
-async def test_a_failure_that_says_nothing_names_the_order(gateway: SimulatedGateway) -> None:
+async def test_a_failure_without_an_outcome_names_the_order(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         gateway.faults.fail_next("/orders", status=500, body=b"")
         with pytest.raises(OutcomeUnknown) as caught:
@@ -124,7 +124,7 @@ async def test_a_failure_that_says_nothing_names_the_order(gateway: SimulatedGat
         assert client.session.state is SessionState.ESTABLISHED
 
 
-async def test_no_drift_loses_the_answer_of_an_order(
+async def test_drift_never_loses_the_response_to_an_order(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: Drift) -> None:
@@ -141,7 +141,7 @@ async def test_no_drift_loses_the_answer_of_an_order(
     assert "on_drift failed" in caplog.text
 
 
-async def test_a_warning_that_is_an_error_loses_it_neither(
+async def test_a_drift_warning_raised_as_an_error_does_not_lose_the_response(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     raw.script(answers(says(DRIFTED), says(MISFIT)))
@@ -155,7 +155,7 @@ async def test_a_warning_that_is_an_error_loses_it_neither(
                 await client.request("GET", "/x", type=OrderStatus)
 
 
-async def test_the_answer_to_a_question_that_is_lost_names_the_order(raw: RawGateway) -> None:
+async def test_a_lost_response_to_a_reply_names_the_order(raw: RawGateway) -> None:
     again = QUESTION.replace(b"q1", b"q2")
     raw.script(answers(says(QUESTION), says(again), lambda _, peer: peer.reset()))
     async with AsyncClient(raw.base_url) as client:
@@ -171,10 +171,10 @@ async def test_the_answer_to_a_question_that_is_lost_names_the_order(raw: RawGat
     assert orders_sent(raw) == 3
 
 
-async def test_a_type_that_is_none_sends_nothing(raw: RawGateway) -> None:
+async def test_with_an_invalid_type_nothing_is_sent(raw: RawGateway) -> None:
     nothing: Any = "x"
     async with AsyncClient(raw.base_url) as client:
-        with pytest.raises(InvalidRequest, match="type cannot be 'x'"):
+        with pytest.raises(InvalidRequest, match=r"type must be a model, .* not 'x'"):
             await client.request("POST", "/iserver/account/DU1/orders", json={}, type=nothing)
     assert raw.requests == []
 
@@ -182,7 +182,7 @@ async def test_a_type_that_is_none_sends_nothing(raw: RawGateway) -> None:
 async def test_a_field_that_does_not_fit_sends_nothing(raw: RawGateway) -> None:
     price: Any = True
     async with AsyncClient(raw.base_url) as client:
-        with pytest.raises(InvalidRequest, match="price cannot be this bool"):
+        with pytest.raises(InvalidRequest, match="price must be a number, not this bool"):
             await client.api.orders.modify_open_order(
                 account_id="DU1", order_id=7, order_type="LMT", side="BUY", time_in_force="DAY",
                 price=price,

@@ -1,4 +1,4 @@
-"""The clients under the faults that the simulated gateway has on demand."""
+"""Clients under faults that the tests start in the simulated gateway."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TICKET = OrderTicket(
 
 
 @pytest.mark.parametrize(("when", "placed"), [("before", 0), ("during", 1), ("after", 1)])
-async def test_an_order_whose_answer_is_lost(
+async def test_an_order_whose_response_is_lost(
     gateway: SimulatedGateway, when: When, placed: int
 ) -> None:
     async with AsyncClient(gateway.base_url, retries=3) as client:
@@ -50,7 +50,7 @@ async def test_an_order_whose_answer_is_lost(
         assert len(gateway.orders) - before == placed
 
 
-async def test_silence_is_a_time_out(gateway: SimulatedGateway) -> None:
+async def test_silence_is_a_timeout(gateway: SimulatedGateway) -> None:
     met: list[HttpError] = []
     async with AsyncClient(gateway.base_url, timeout=60) as client:
         moments: list[When] = ["before", "during", "after"]

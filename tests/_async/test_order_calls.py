@@ -1,4 +1,4 @@
-"""Orders, cancels and replies when the gateway wants its accounts asked for first."""
+"""Orders, cancels and replies if the gateway requires a query of the accounts first."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def usual(_: RawRequest, peer: Peer) -> None:
 
 
 def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
-    """Answer the accounts in one way, and the calls about orders in turn."""
+    """Respond to queries of the accounts with one script, and to order calls with the next one."""
     waiting = list(orders)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -70,13 +70,13 @@ def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
 
 
 def at_first(one: Script, other: Script) -> Script:
-    """Answer in one way, and from then on in another."""
+    """Respond with one script at first, and with another from then on."""
     waiting = [one]
     return lambda request, peer: (waiting.pop() if waiting else other)(request, peer)
 
 
 def sent(raw: RawGateway) -> list[str]:
-    """Return the methods that came in; the accounts as their path."""
+    """Return the methods of the requests; ``accounts`` for a query of the accounts."""
     return [
         "accounts" if each.target.endswith("/iserver/accounts") else each.method
         for each in raw.requests
@@ -133,25 +133,29 @@ async def test_an_order_that_was_not_looked_at_is_sent_once_more(
 
 
 @pytest.mark.parametrize("call", [cancel, cancel_raw])
-async def test_so_is_a_cancel(raw: RawGateway, call: Any) -> None:
+async def test_a_cancel_that_was_not_looked_at_is_sent_once_more(
+    raw: RawGateway, call: Any
+) -> None:
     serve(raw, asking(), says(CANCELLED))
     async with AsyncClient(raw.base_url, retries=0) as client:
         assert await call(client)
     assert sent(raw) == ["DELETE", "accounts", "DELETE"]
 
 
-async def test_never_a_third_time(raw: RawGateway) -> None:
+async def test_an_order_is_never_sent_a_third_time(raw: RawGateway) -> None:
     serve(raw, asking(), asking(), says(PLACED))
     async with AsyncClient(raw.base_url, retries=5) as client:
         with pytest.raises(UpstreamError) as caught:
             await place(client)
         assert (caught.value.attempts, caught.value.retryable) == (2, True)
         assert sent(raw) == ["accounts", "POST", "accounts", "POST"]
-        await place(client)  # the gateway has asked again, so it is told again
+        await place(
+            client
+        )  # the gateway asked for the accounts again, so the client queries them again
     assert sent(raw)[4:] == ["accounts", "POST"]
 
 
-async def test_what_comes_of_the_second_one_is_final(raw: RawGateway) -> None:
+async def test_the_result_of_the_second_order_request_is_final(raw: RawGateway) -> None:
     serve(raw, asking(), lambda _, peer: peer.reset(), says(PLACED))
     async with AsyncClient(raw.base_url, retries=5) as client:
         with pytest.raises(OutcomeUnknown) as caught:
@@ -161,7 +165,7 @@ async def test_what_comes_of_the_second_one_is_final(raw: RawGateway) -> None:
 
 
 def closing(body: bytes) -> Script:
-    """Send a response whose end is the connection's."""
+    """Send a response that ends with its connection."""
 
     def script(_: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n" + body)
@@ -210,7 +214,7 @@ async def test_such_a_response_resets_the_prerequisites_on_any_call(raw: RawGate
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_a_read_is_made_again(raw: RawGateway, status: int) -> None:
+async def test_a_read_is_retried(raw: RawGateway, status: int) -> None:
     serve(raw, asking(status=status), says(b'["x"]'), asking(status=status))
     async with AsyncClient(raw.base_url, retries=1) as client:
         assert await client.request("GET", "/iserver/account/trades") == ["x"]
@@ -232,7 +236,7 @@ async def test_a_reply_is_not_sent_again(raw: RawGateway, call: Any) -> None:
         assert not caught.value.retryable
         assert isinstance(caught.value.__cause__, UpstreamError)
         assert sent(raw) == ["accounts", "POST", "POST"]
-        [placed] = await call(client)  # by hand; now the gateway gets what it asked for
+        [placed] = await call(client)  # again by hand, now with the query that the gateway requires
         assert placed
     assert sent(raw) == ["accounts", "POST", "POST", "accounts", "POST"]
 
@@ -328,8 +332,8 @@ def resets_after(over: threading.Event) -> Script:
     return script
 
 
-async def test_nor_does_its_second_send(raw: RawGateway) -> None:
-    """Its own call for the accounts is answered while another one hangs."""
+async def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
+    """Its own query of the accounts gets a response while another one hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
     serve(raw, asking(), says(CANCELLED), accounts=accounts)
@@ -383,7 +387,7 @@ async def test_a_reply_that_is_refused_for_the_orders_sake_is_not(raw: RawGatewa
             await reply(client)
 
 
-async def test_a_reply_that_was_never_sent_is_what_it_is(raw: RawGateway) -> None:
+async def test_a_reply_that_was_never_sent_keeps_its_error(raw: RawGateway) -> None:
     async with AsyncClient("http://127.0.0.1:9/v1/api") as client:
         with pytest.raises(BezantError) as caught:
             await reply(client)
@@ -402,12 +406,12 @@ async def test_a_decline_is_a_result(raw: RawGateway) -> None:
         answer = await client.request("POST", "/iserver/reply/q1", json={"confirmed": False})
         assert answer == {"error": "Order not confirmed "}
         await place(client)
-        with pytest.raises(Refused):  # it was not what was asked for
+        with pytest.raises(Refused):  # the caller confirmed, so a decline is an error
             await orders.confirm_order_reply(reply_id="q1", confirmed=True)
 
 
 # <async-only>
-async def test_breaking_off_while_the_accounts_are_asked_placed_nothing(raw: RawGateway) -> None:
+async def test_a_cancellation_during_the_prerequisite_places_nothing(raw: RawGateway) -> None:
     first = [says(ACCOUNTS)]
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -437,7 +441,7 @@ async def test_an_order_is_not_sent_again_where_more_than_the_response_came(
             return
         body = b'{"error":"Please query /accounts first"}'
         head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
-        if late:  # in a packet of its own, before the client can have read the response
+        if late:  # in a separate packet, before the client can have read the response
             peer.send(head + body[:-1])
             peer.send(body[-1:] + b"x")
         else:

@@ -1,4 +1,4 @@
-"""Orders through the typed client, to an exchange that keeps books."""
+"""Orders through the typed client, on a simulated exchange."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACCOUNT = "DU1234567"
 
 @pytest.fixture
 def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
-    """A market that stands still, on a clock that does."""
+    """Simulated gateway with fixed prices and a stopped clock."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
     with SimulatedGateway(
         scenario=scenario, clock=Clock.by_hand(), quote_interval=0.1
@@ -57,7 +57,7 @@ def ticket(
 
 
 async def ready(client: AsyncClient) -> None:
-    """Ask what has to be asked before the rest answers."""
+    """Make the prerequisite calls."""
     await client.api.accounts.get_brokerage_accounts()
     await client.accounts()
     await client.api.orders.get_open_orders()
@@ -177,7 +177,7 @@ async def test_what_if(gateway: SimulatedGateway) -> None:
             await client.api.orders.preview_margin_impact(
                 account_id=ACCOUNT, orders=[ticket(price="250", quantity="9000")]
             )
-        # What it would have cost is in the error.
+        # The error has the cost that the order would have had.
         refused = caught.value.preview
         assert refused.error == caught.value.message
         assert refused.amount
@@ -226,7 +226,7 @@ async def test_refusals(gateway: SimulatedGateway) -> None:
     assert len(gateway.orders) == 1
 
 
-async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
+async def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         await ready(client)
         async with AsyncWsClient.connect(client) as ws:
@@ -254,7 +254,7 @@ async def test_the_stream_tells_of_it(gateway: SimulatedGateway) -> None:
                     fills.setdefault(message.execution_id, []).append(message.size)
             assert list(fills.values()) == [[4, 4], [2, 2]]
             assert isinstance(reply.order_id, int)
-            # Done: no longer among those that work.
+            # The order has ended, so it is not an open order any longer.
             assert await ws.orders.wait(timeout=60)
             assert reply.order_id not in ws.orders
             assert await position(client) == 106

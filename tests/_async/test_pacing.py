@@ -1,4 +1,4 @@
-"""Pacing, penalties, retries and what is asked first, over real sockets."""
+"""Pacing, penalties, retries and prerequisites, over real sockets."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def test_a_penalty_holds_for_all_spellings_of_loopback(
     assert len(raw.requests) == 1
 
 
-async def test_waiting_for_a_turn_is_outside_the_time_out(
+async def test_waiting_for_a_slot_does_not_count_for_the_timeout(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw.script(good)
@@ -173,7 +173,7 @@ async def test_slow_reads_leave_slots_to_orders_cancels_and_the_tickle(raw: RawG
     assert len(held) == 5
 
 
-async def test_a_cancel_and_a_tickle_pass_an_order_that_is_not_answered(raw: RawGateway) -> None:
+async def test_a_cancel_and_a_tickle_pass_an_order_without_a_response(raw: RawGateway) -> None:
     held: list[str] = []
 
     def hold(request: RawRequest, peer: Peer) -> None:
@@ -224,10 +224,10 @@ async def test_a_cancelled_or_refused_wait_leaves_the_queue(raw: RawGateway) -> 
         for _ in range(3):
             with pytest.raises(PacingError) as caught:
                 await client.accounts()
-            assert caught.value.retry_after < 5.1  # nobody who gave up stands ahead
+            assert caught.value.retry_after < 5.1  # calls that gave up left the queue
 
 
-async def test_what_fails_in_passing_is_made_again(raw: RawGateway) -> None:
+async def test_a_transient_failure_is_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     async with AsyncClient(raw.base_url, retries=2) as client:
         accounts = await client.accounts()
@@ -260,7 +260,7 @@ async def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
         assert time.monotonic() - started < 10  # all of them take longer
 
 
-async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
+async def test_a_call_with_side_effects_is_never_retried(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good)
     async with AsyncClient(raw.base_url, retries=5) as client:
         for _ in range(2):
@@ -270,12 +270,12 @@ async def test_an_effect_is_never_made_again(raw: RawGateway) -> None:
     assert len(raw.requests) == 2
 
 
-async def test_a_raw_call_is_made_again_like_its_method(raw: RawGateway) -> None:
+async def test_a_raw_call_is_retried_like_its_method(raw: RawGateway) -> None:
     raw.script(reset, unavailable, good, unavailable)
     async with AsyncClient(raw.base_url, retries=2) as client:
         await client.request("POST", "/iserver/contract/rules", json={})
         assert len(raw.requests) == 3
-        with pytest.raises(OutcomeUnknown):  # nothing is known of this path
+        with pytest.raises(OutcomeUnknown):  # the path is unknown
             await client.request("POST", "/iserver/contract/nothing", json={})
     assert len(raw.requests) == 4
 
@@ -304,7 +304,7 @@ async def test_a_gateway_that_is_not_there_fails_soon() -> None:
         with pytest.raises(ConnectFailed) as caught:
             await client.health()
         assert caught.value.attempts == 3
-        assert time.monotonic() - started < 20  # less than the time-out
+        assert time.monotonic() - started < 20  # less than the timeout
 
 
 @pytest.mark.parametrize("kind", [ConnectionLost])
@@ -316,7 +316,7 @@ async def test_an_error_without_retries_is_the_first_one(raw: RawGateway, kind: 
     assert len(raw.requests) == 1
 
 
-async def test_the_accounts_are_asked_for_before_orders_and_snapshots(
+async def test_the_accounts_are_queried_before_orders_and_snapshots(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -357,10 +357,10 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
         AsyncClient(**arguments)
 
 
-async def test_a_request_counts_from_its_answer_where_that_is_late(
+async def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it arrived is not known before: it may have waited for its connection that long."""
+    """The request may have waited for its connection, so it may have arrived that late."""
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 

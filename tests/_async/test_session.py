@@ -1,4 +1,4 @@
-"""The session as one place to look."""
+"""State and events of the session, as `client.session` shows them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_waiting_until_it_is_ready(gateway: SimulatedGateway) -> None:
         assert (await result(waiting)).ready
 
 
-async def test_waiting_ends_with_what_is_wrong(gateway: SimulatedGateway) -> None:
+async def test_waiting_ends_with_the_error_of_the_session(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         gateway.unestablish()
         started = time.monotonic()
@@ -180,7 +180,7 @@ async def test_a_gateway_without_flags_in_its_tickle(raw: RawGateway) -> None:
         assert (await client.session.initialize()).ready
 
 
-async def test_nobody_logged_in_is_not_a_reason_to_open(gateway: SimulatedGateway) -> None:
+async def test_without_a_login_the_session_is_not_opened(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         gateway.logout()
         with pytest.raises(NotAuthenticated):
@@ -272,7 +272,7 @@ async def test_an_empty_portfolio_is_one() -> None:
     with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
         async with AsyncClient(gateway.base_url) as client:
             assert await client.all_positions(gateway.account_id) == []
-            assert gateway.count("POST", "/tickle") == 0  # its lists have only just begun
+            assert gateway.count("POST", "/tickle") == 0  # the session's lists are still new
             await client.tickle()
             assert await client.all_positions(gateway.account_id) == []
             assert gateway.count("POST", "/tickle") == 2
@@ -290,7 +290,7 @@ async def test_only_true_ends_another_session(gateway: SimulatedGateway, compete
 
 
 @pytest.mark.parametrize("region", ["mars", None, [], 10**5000], ids=["mars", "None", "[]", "int"])
-async def test_a_region_that_is_none(gateway: SimulatedGateway, region: Any) -> None:
+async def test_a_region_that_does_not_exist(gateway: SimulatedGateway, region: Any) -> None:
     async with AsyncClient(gateway.base_url) as client:
         with pytest.raises(InvalidRequest, match="region must be one of america, europe, asia"):
             client.session.daily_end(region)

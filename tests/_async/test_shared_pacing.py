@@ -1,4 +1,4 @@
-"""Pacing over several processes, through a file and a Redis server."""
+"""Rate limits that several processes share through a file or a Redis server."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_a_store_that_cannot_be_used(raw: RawGateway, tmp_path: Path) -> N
             assert caught.value.retryable
             assert "secret" not in f"{caught.value!r} {caught.value} {client._settings!r}"
             assert raw.requests == []
-            await client.tickle()  # the session must not end over it
+            await client.tickle()  # the session stays alive without the store
             assert len(raw.requests) == 1
             raw.requests.clear()
 
@@ -169,6 +169,6 @@ async def test_a_file_that_is_something_else(raw: RawGateway, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("wrong", ["", "file:", "redis:", "sqlite:x", "postgres://x", 3, b"file:x"])
-async def test_what_is_no_store_is_refused(wrong: Any) -> None:
+async def test_an_invalid_store_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"redis://HOST"):
         AsyncClient("http://127.0.0.1:1", pacing=wrong)

@@ -1,6 +1,7 @@
-"""One order of an account at a time over several processes.
+"""Order turns shared by several processes: one order of an account at a time.
 
-Two gateways whose state is kept under one name count as one, for two processes that share one.
+Two gateways whose state has the same name in the store stand for two processes that share one
+gateway.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ async def reply(client: AsyncClient, *, yes: bool = True) -> Any:
 
 
 @pytest.mark.parametrize("foreign", [False, True])
-async def test_another_process_waits_until_the_question_is_answered(
+async def test_another_process_waits_for_the_reply_to_the_question(
     raw: RawGateway, other: RawGateway, store: str, foreign: bool
 ) -> None:
     serve(raw, says(QUESTION))
@@ -166,13 +167,13 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
             later(lambda: preview(account_id="DU1", orders=[TICKET])),
         ]
         await pause(0.15)
-        await read(first)  # not for one's own
+        await read(first)  # its own question does not block it
         await reply(first)  # another question
         await read(first)
         await pause(0.15)
         assert other.requests == []
         limiter = second._pipeline.limiter._limiter
-        await until(lambda: not limiter._in_flight)  # they hold no slot meanwhile
+        await until(lambda: not limiter._in_flight)  # waiting calls occupy no slot
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
             await result(each)
@@ -190,7 +191,7 @@ async def test_but_not_for_long(
     ):
         started = time.monotonic()
         await place(first)
-        await read(second, "/portfolio/DU1/summary")  # and what it needs first
+        await read(second, "/portfolio/DU1/summary")  # and its prerequisite
         assert time.monotonic() - started >= 0.3
         assert first._pipeline.order_turns.questions
     assert len(other.requests) == 2
@@ -215,7 +216,7 @@ async def test_orders_cancels_and_replies_wait_for_no_question_of_another_proces
         await place(first)
         reading = later(lambda: read(second, "/iserver/account/trades"))
         await pause(0.1)
-        assert other.requests == []  # its prerequisite waits, and keeps no order waiting
+        assert other.requests == []  # its prerequisite waits, but blocks no order
         await place(second, "DU2")
         await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")

@@ -1,4 +1,4 @@
-"""Streams."""
+"""Streams: connecting, subscriptions, frames, closing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, do these things, then be silent."""
+    """Complete the handshake, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -67,7 +67,7 @@ def frames(*data: bytes | str) -> Callable[[Peer], object]:
 def stream(
     client: AsyncClient, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     message_buffer = MessageBuffer(buffer)
     return connecting(AsyncWsClient._open(client, timing, message_buffer, reconnect=reconnect))
 
@@ -135,7 +135,7 @@ async def collect_rest(ws: AsyncWsClient) -> list[Message]:
     return found
 
 
-async def test_a_cancelled_subscription_sends_no_more(gateway: SimulatedGateway) -> None:
+async def test_a_cancelled_subscription_receives_nothing(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         async with AsyncWsClient.connect(client) as ws:
             async with await ws.subscribe_market_data(265598) as quotes:
@@ -254,7 +254,7 @@ async def test_bytes_that_are_not_websocket(raw: RawGateway) -> None:
             assert await ws.next_message() is None
 
 
-async def test_ping_is_answered_and_not_delivered(raw: RawGateway) -> None:
+async def test_ping_gets_a_pong_and_is_not_delivered(raw: RawGateway) -> None:
     pongs: list[bytes] = []
 
     def ping(peer: Peer) -> None:
@@ -315,7 +315,7 @@ async def test_the_gateway_must_be_logged_in(gateway: SimulatedGateway) -> None:
     assert gateway.ws_connections == []
 
 
-async def test_what_the_handshake_carries(raw: RawGateway) -> None:
+async def test_headers_of_the_handshake(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     async with AsyncClient(raw.base_url, user_agent="my-bot/0.1") as client:
         async with AsyncWsClient.connect(client):
@@ -348,7 +348,7 @@ async def test_the_session_is_sent_where_the_gateway_asks_for_it(raw: RawGateway
     assert heard == [b'{"session":"s3cret"}']
 
 
-async def test_waiting_for_a_message_has_a_time_out(raw: RawGateway) -> None:
+async def test_waiting_for_a_message_has_a_timeout(raw: RawGateway) -> None:
     raw.script(tickle, socket_that(frames(SYSTEM)))
     async with AsyncClient(raw.base_url) as client:
         async with AsyncWsClient.connect(client) as ws:
@@ -363,7 +363,7 @@ async def test_waiting_for_a_message_has_a_time_out(raw: RawGateway) -> None:
                 await ws.next_message(timeout=-1)
 
 
-async def test_closing_wakes_whoever_waits(gateway: SimulatedGateway) -> None:
+async def test_closing_wakes_a_waiting_reader(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         ws = await AsyncWsClient.connect(client)
         waiting = later(lambda: collect_rest(ws))
@@ -447,7 +447,7 @@ async def test_a_gateway_that_falls_silent_is_noticed(raw: RawGateway) -> None:
             assert await ws.next_message() is None
 
 
-async def test_the_sign_of_life_is_sent_while_nobody_reads(gateway: SimulatedGateway) -> None:
+async def test_the_stream_sends_tic_while_nobody_reads(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         async with stream(client, Timing(tic_interval=0.03)):
             connection = gateway.ws_connections[0]

@@ -49,7 +49,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     return connecting(
         AsyncWsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect)
     )
@@ -60,7 +60,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, be ready, do these things, then be silent."""
+    """Complete the handshake, send the system message, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -131,7 +131,7 @@ async def test_every_loss_is_followed_by_a_gap_and_a_new_connection(
     assert [each.target for each in raw.requests].count("/v1/api/tickle") == 2
 
 
-async def test_what_is_wanted_is_asked_for_in_the_original_order(
+async def test_subscriptions_are_renewed_in_their_original_order(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -186,7 +186,7 @@ async def test_a_slow_reader_gets_the_newest_quote_and_every_order(raw: RawGatew
     assert orders == list(range(300))
 
 
-async def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
+async def test_messages_that_exceed_the_buffer_are_counted(raw: RawGateway) -> None:
     def flood(peer: Peer) -> None:
         for number in range(100):
             peer.frame(order(number))
@@ -202,7 +202,7 @@ async def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
     assert (gap.topic, gap.count) == ("sor", 90)
 
 
-async def test_a_lost_login_is_told_once_and_ends_with_the_next_one(
+async def test_a_lost_login_is_reported_once_and_ends_with_the_next_one(
     gateway: SimulatedGateway,
 ) -> None:
     async with AsyncClient(gateway.base_url, pacing=False) as client:
@@ -300,7 +300,7 @@ async def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
             list(ws.orders)
 
 
-async def test_waiting_for_a_change_has_a_time_out(raw: RawGateway) -> None:
+async def test_waiting_for_a_change_has_a_timeout(raw: RawGateway) -> None:
     raw.script(tickle, socket_that())
     async with AsyncClient(raw.base_url) as client:
         async with AsyncWsClient.connect(client) as ws:
@@ -351,7 +351,7 @@ async def test_a_silent_gateway_is_left_for_another_connection(
             found = await read_until(ws, Reconnected)
             gap = found[-2]
             assert isinstance(gap, Gap)
-            assert "nothing was heard" in gap.reason
+            assert "no message came" in gap.reason
             gateway.ws_connections[1].drop()
             await read_until(ws, Reconnected)
             assert not any(isinstance(each, Heartbeat) for each in found)
@@ -384,7 +384,7 @@ async def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) 
 async def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         async with stream(client) as ws:
@@ -455,7 +455,7 @@ async def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGatewa
             await ws.subscribe_trades()
             await ws.subscribe_orders()
             await read_until(ws, TradeUpdate)
-            gateway.login()  # there is a new session, and nobody said that the old one had ended
+            gateway.login()  # a new session, without a message that the old one had ended
             messages = await read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
             assert "logged in again" in messages[-1].reason

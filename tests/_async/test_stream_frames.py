@@ -1,4 +1,4 @@
-"""Frames in every shape, cut at every place."""
+"""Frames of every kind, split at every position."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def frames() -> list[bytes]:
 
 
 def in_pieces(data: bytes, size: int) -> Script:
-    """Send the answer to the handshake and what follows it, so many bytes at a time."""
+    """Send the handshake's response and the data in pieces of `size` bytes."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

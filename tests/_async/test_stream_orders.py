@@ -1,4 +1,4 @@
-"""`ws.orders` after a connection was lost: nothing vanishes, and nothing stays that is over."""
+"""`ws.orders` after a lost connection: it loses no order and keeps no order that has ended."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def row(order_id: int, status: str = "Submitted", **more: object) -> dict[str, A
 
 
 class OrdersGateway:
-    """A gateway with orders: on each connection it does the next plan, and the last one again.
+    """Gateway with orders that runs one plan per connection, and then the last one again.
 
-    A plan is made of lists of rows, each one message; of events to wait for; of bytes; and CUT.
+    A plan contains lists of rows (one message each), events to wait for, bytes to send, and CUT.
     """
 
     def __init__(self, raw: RawGateway, *plans: list[object]) -> None:
@@ -126,7 +126,7 @@ async def wait(ws: AsyncWsClient) -> dict[int, object]:
 
 
 async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
-    """Read on until a message of a kind has come; return all that came."""
+    """Read until a message of a kind has come; return all messages."""
     found: list[Any] = []
     while not found or not isinstance(found[-1], kind):
         found.append(await ws.next_message(timeout=30))
@@ -134,7 +134,7 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 
 
 async def quiet(ws: AsyncWsClient, received: int) -> None:
-    """Wait until this number of messages has come, then let it be quiet long enough."""
+    """Wait until this number of messages has come, and for the quiet time after it."""
     await until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:
@@ -186,7 +186,7 @@ AFTER: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize("after", AFTER)
-async def test_what_happened_meanwhile_is_asked_for(raw: RawGateway, after: str) -> None:
+async def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
     orders.listed = [row(1), row(2), row(3), row(4)]  # for a machine that is slow
@@ -198,7 +198,7 @@ async def test_what_happened_meanwhile_is_asked_for(raw: RawGateway, after: str)
         orders.statuses = {3: "Cancelled"}
         cut.set()
         await until(lambda: not ws.orders.known)
-        # The fourth is nowhere: it neither stays as it was nor vanishes.
+        # No source has the fourth order: its status becomes unknown, but the order stays.
         assert await wait(ws) == {2: "Submitted", 4: UNKNOWN, 7: "Submitted"}
         assert ws.orders.unconfirmed == {4}
         assert ws.orders[4].ticker == "A"

@@ -1,4 +1,4 @@
-"""The answers to a stream's own `tic`: nobody's messages, a secret, and the name of a session."""
+"""Responses to a stream's own `tic`: kept secret, and used to identify the session."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def read_until(ws: AsyncWsClient, kind: type[Message]) -> list[Message]:
     return found
 
 
-async def test_answers_to_tic_keep_a_stream_alive_and_are_no_messages(
+async def test_responses_to_tic_keep_a_stream_alive_and_are_not_delivered(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -94,7 +94,7 @@ async def test_another_session_on_the_socket_means_a_login(
         (gap,) = [each for each in await read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in again" in gap.reason
         await until(lambda: gateway.commands.count("spl+{}") == 2)
-        # The client asks again for what this session has not seen.
+        # The client repeats the prerequisites for the new session.
         await until(lambda: client._pipeline.session_token == NEW)
         assert client._pipeline.is_new(TICKLE.operation)
         assert gateway.connections == 1

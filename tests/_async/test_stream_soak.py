@@ -1,4 +1,4 @@
-"""A few seconds of trouble, one fault after the other."""
+"""A stream under one fault after the other, for a few seconds."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def break_something(gateway: SimulatedGateway, chance: random.Random) -> N
 
 
 def check_trades(found: list[Message]) -> None:
-    """Every execution came once without and once with its commission, none was left out."""
+    """Check that each execution came once without its commission and once with it."""
     seen: dict[str, list[bool]] = {}
     for each in found:
         if isinstance(each, TradeUpdate):
@@ -131,7 +131,7 @@ def fills_in(found: list[Message]) -> list[Decimal]:
 
 
 def check_orders(found: list[Message]) -> None:
-    """The fills of the first order come in order; a busy gateway may report several at once."""
+    """Check the order of the first order's fills; a busy gateway may report several at once."""
     fills = fills_in(found)
     assert fills == sorted(fills)
     assert len(set(fills)) > 5

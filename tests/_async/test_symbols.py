@@ -1,4 +1,4 @@
-"""From symbols to contracts."""
+"""Resolution of symbols to contracts."""
 
 from __future__ import annotations
 
@@ -122,14 +122,14 @@ async def test_a_failed_lookup_is_shared_and_not_remembered(
         assert await cache.conid_for("X") == 1
 
 
-async def test_what_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None:
+async def test_an_object_that_is_no_client_is_refused_at_once(gateway: SimulatedGateway) -> None:
     for client in (None, gateway.base_url, gateway):
         with pytest.raises(InvalidRequest, match="client must be"):
             AsyncSymbolCache(client)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("symbols", [None, 265598, 1.5, "AAPL"])
-async def test_what_is_no_list_of_symbols_is_refused(
+async def test_an_invalid_list_of_symbols_is_refused(
     gateway: SimulatedGateway, symbols: Any
 ) -> None:
     async with AsyncClient(gateway.base_url) as client:
@@ -139,7 +139,7 @@ async def test_what_is_no_list_of_symbols_is_refused(
 
 
 @pytest.mark.parametrize("symbol", ["", " ", "A,B", None, 5, "x" * 50, "A\x00B"])
-async def test_what_cannot_be_a_symbol(gateway: SimulatedGateway, symbol: Any) -> None:
+async def test_values_that_are_no_symbols(gateway: SimulatedGateway, symbol: Any) -> None:
     async with AsyncClient(gateway.base_url) as client:
         with pytest.raises(InvalidRequest):
             await AsyncSymbolCache(client).conid_for(symbol)
@@ -162,7 +162,7 @@ async def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
 
 
 def every(request: RawRequest, peer: Peer) -> None:
-    """Answer one listing for each symbol, none for those in Z and two for those in W."""
+    """Respond with one listing per symbol, none for symbols with Z and two for those with W."""
     names = parse_qs(urlsplit(request.target).query)["symbols"][0].split(",")
     answer: dict[str, Any] = {}
     for name in names:

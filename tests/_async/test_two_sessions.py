@@ -1,4 +1,4 @@
-"""Login and brokerage session are two things, and each can end alone."""
+"""Login and brokerage session: each can end without the other."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_a_closed_brokerage_session_needs_no_browser(
     assert gateway.opened == [False]
 
 
-async def test_brokerage_calls_tell_that_it_is_closed(raw: RawGateway) -> None:
+async def test_brokerage_calls_report_the_closed_brokerage_session(raw: RawGateway) -> None:
     gateway = Gateway(raw, READY)
     async with AsyncClient(raw.base_url) as client:
         changes = heard(client)
@@ -127,7 +127,7 @@ async def test_the_login_is_lost(gateway: SimulatedGateway, style: Any) -> None:
         gateway.logout(style)
         with pytest.raises(NotAuthenticated) as caught:
             await client.all_positions(gateway.account_id)
-        # A 401 may be about the account; a login page says it.
+        # A 401 may be about the account; only a login page is clear.
         assert caught.value.needs_login is (style != "unauthorized")
         with pytest.raises(NotAuthenticated) as caught:
             await client.health()
@@ -170,7 +170,7 @@ async def test_a_refusal_for_want_of_compete_says_so_at_once(raw: RawGateway) ->
     assert gateway.opened == [False, True]
 
 
-async def test_another_session_is_told_at_once(gateway: SimulatedGateway) -> None:
+async def test_a_competing_session_is_reported_at_once(gateway: SimulatedGateway) -> None:
     async with AsyncClient(gateway.base_url) as client:
         gateway.compete()
         with pytest.raises(CompetingSession, match="compete=True") as caught:
@@ -182,7 +182,9 @@ async def test_another_session_is_told_at_once(gateway: SimulatedGateway) -> Non
 
 
 @pytest.mark.parametrize("answer", [{"passed": True}, {"passed": False, "fail": "broken"}, []])
-async def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: object) -> None:
+async def test_a_session_that_cannot_be_opened_needs_a_login(
+    raw: RawGateway, answer: object
+) -> None:
     gateway = Gateway(raw, CLOSED)
     gateway.opens = lambda compete: answer  # type: ignore[method-assign]
     async with AsyncClient(raw.base_url) as client:
@@ -192,7 +194,7 @@ async def test_what_cannot_be_opened_needs_a_login(raw: RawGateway, answer: obje
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # That holds until the next login, whatever the flags say.
+        # The state stays until the next login, whatever the flags say.
         await client.tickle()
         with pytest.raises(NotAuthenticated):
             await client.health()
@@ -252,7 +254,7 @@ async def test_an_unknown_outcome_stays_one(raw: RawGateway) -> None:
         assert client.session.state is SessionState.CLOSED
 
 
-async def test_a_session_that_is_never_established_is_opened_anew(raw: RawGateway) -> None:
+async def test_a_session_that_is_never_established_is_opened_again(raw: RawGateway) -> None:
     gateway = Gateway(raw, STUCK)
     async with AsyncClient(raw.base_url) as client:
         with pytest.raises(NotEstablished, match="not established yet"):
@@ -263,7 +265,7 @@ async def test_a_session_that_is_never_established_is_opened_anew(raw: RawGatewa
     assert gateway.opened == [False]
 
 
-async def test_the_keepalive_tells_which_one_is_lost(gateway: SimulatedGateway) -> None:
+async def test_the_keepalive_reports_which_session_is_lost(gateway: SimulatedGateway) -> None:
     told: list[tuple[str, bool]] = []
 
     def lost(error: BezantError) -> None:

@@ -1,4 +1,4 @@
-"""What neither a log nor a traceback may show, and how much the other end may make us take."""
+"""Secrets in logs and tracebacks, and limits on the size of received data."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_debug_logs_do_not_quote_a_header_that_cannot_be_read(
     assert TOKEN not in caplog.text
 
 
-async def test_httpcore_without_us_logs_as_ever(
+async def test_httpcore_without_bezant_logs_as_usual(
     raw: RawGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -103,7 +103,7 @@ async def test_httpcore_without_us_logs_as_ever(
 
 
 def locals_of(error: BaseException | None) -> str:
-    """Return all local variables, as tools show them, of an error and of those behind it."""
+    """Return all local variables in the tracebacks of an error and its causes, as text."""
     text = ""
     while error is not None:
         frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
@@ -192,14 +192,14 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=["headers", "line"])
-async def test_a_handshakes_answer_is_bounded(raw: RawGateway, answer: bytes) -> None:
+async def test_the_size_of_a_handshakes_response_is_limited(raw: RawGateway, answer: bytes) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(answer)
         peer.silence()
 
     raw.script(tickle, script)
     async with AsyncClient(raw.base_url) as client:
-        with pytest.raises(WsConnectFailed, match="is no WebSocket"):
+        with pytest.raises(WsConnectFailed, match=r"is not a WebSocket|did not open a WebSocket"):
             await AsyncWsClient.connect(client)
 
 
@@ -214,7 +214,7 @@ def long_message(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("send", [long_frame, long_message])
-async def test_a_message_beyond_all_measure_ends_the_connection(
+async def test_a_message_over_the_size_limit_ends_the_connection(
     raw: RawGateway, send: Callable[[Peer], None]
 ) -> None:
     raw.script(tickle, opens(lambda peer: peer.frame(SYSTEM), send))
@@ -238,18 +238,18 @@ async def test_a_long_message_in_many_parts_comes_whole(raw: RawGateway) -> None
     assert message.payload == {"topic": "x" * 5001}
 
 
-async def test_what_would_end_every_connection_is_refused_before_it_is_wanted(
+async def test_a_command_that_would_end_every_connection_is_refused_at_once(
     gateway: SimulatedGateway,
 ) -> None:
     keys = [f"Key{number}" for number in range(9000)]
     account = gateway.account_id
     async with AsyncClient(gateway.base_url) as client, AsyncWsClient.connect(client) as ws:
-        with pytest.raises(InvalidRequest, match="name fewer"):
+        with pytest.raises(InvalidRequest, match="pass fewer names"):
             await ws.subscribe_summary(account, keys=keys)
         with pytest.raises(InvalidRequest, match="exchange must be"):
             await ws.quote(265598, exchange="X" * 70_000)
         await ws.subscribe_summary(account, keys=keys[:4500])
-        with pytest.raises(InvalidRequest, match="name fewer"):  # together
+        with pytest.raises(InvalidRequest, match="pass fewer names"):  # together
             await ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0
@@ -279,7 +279,7 @@ async def test_arguments_that_cannot_be_used(gateway: SimulatedGateway, name: st
         assert ws._stream_worker.state.subscribed == []
 
 
-async def test_a_field_is_asked_for_by_its_name(gateway: SimulatedGateway) -> None:
+async def test_a_field_is_requested_by_its_name(gateway: SimulatedGateway) -> None:
     key: Any = []
     async with AsyncClient(gateway.base_url) as client, AsyncWsClient.connect(client) as ws:
         quote = await ws.quote(265598)

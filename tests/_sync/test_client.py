@@ -42,7 +42,7 @@ def test_health_of_a_session_that_can_be_used(gateway: SimulatedGateway) -> None
         assert gateway.count("POST", "/tickle") == 0
 
 
-def test_health_says_that_nobody_is_logged_in(gateway: SimulatedGateway) -> None:
+def test_health_without_a_login(gateway: SimulatedGateway) -> None:
     with Client(gateway.base_url) as client:
         gateway.logout()
         with pytest.raises(NotAuthenticated, match="log in at the gateway's page") as caught:
@@ -145,7 +145,7 @@ def test_positions_page_by_page(gateway: SimulatedGateway) -> None:
             assert all(isinstance(each, Position) for each in page)
             sizes.append(len(page))
         assert sizes == [100, 100, 50]
-        # once in a session, whoever asked for the accounts first
+        # once per session, whichever call needed the accounts first
         client.all_positions(gateway.account_id)
         assert gateway.count("GET", "/portfolio/accounts") == 1
 
@@ -294,7 +294,7 @@ def test_a_closed_client_says_so(gateway: SimulatedGateway) -> None:
 
 def test_a_forgotten_client_warns(gateway: SimulatedGateway) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what nobody used needs no closing
+        warnings.simplefilter("ignore", ResourceWarning)  # an unused client needs no closing
         Client(gateway.base_url)
         gc.collect()
     client = Client(gateway.base_url)
@@ -339,7 +339,7 @@ def test_base_urls_that_do_not_parse(url: str) -> None:
         Client(url)
 
 
-def test_an_effect_that_may_have_happened_is_never_retryable(
+def test_an_unknown_outcome_is_never_retryable(
     gateway: SimulatedGateway,
 ) -> None:
     gateway.faults.fail_next("/orders", status=503)

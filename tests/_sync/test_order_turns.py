@@ -38,7 +38,7 @@ def resets(_: RawRequest, peer: Peer) -> None:
 
 
 class Desk:
-    """Answers POSTs in turn, and everything else at once; keeps what came in."""
+    """Gateway that responds to POSTs one after the other, and records the requests."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.raw = raw
@@ -57,7 +57,7 @@ class Desk:
 
     @property
     def came(self) -> list[str]:
-        """What came in, but for the accounts: the last two parts of each path."""
+        """The last two parts of the path of each request, without queries of the accounts."""
         return [
             f"{each.method} " + "/".join(each.target.split("/")[-2:])
             for each in self.raw.requests
@@ -109,7 +109,7 @@ def place_oddly_spelled(client: Client) -> Any:
 
 
 @pytest.mark.parametrize("second", [place, modify, place_raw, place_by_ticket, place_oddly_spelled])
-def test_a_second_order_waits_until_the_question_is_answered(desk: Desk, second: Any) -> None:
+def test_a_second_order_waits_for_the_reply_to_the_question(desk: Desk, second: Any) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED))
     with Client(desk.raw.base_url) as client, Client(desk.raw.base_url) as other:
         place(client)
@@ -155,11 +155,11 @@ def test_after_max_wait_the_error_names_the_question(desk: Desk, second: Any) ->
         assert caught.value.retryable
         assert desk.came == ["POST DU1/orders"]
         reply(client)
-        second(client)  # no place in the queue is left behind
+        second(client)  # the failed call left no place in the queue
     assert len(desk.came) == 3
 
 
-def test_who_asked_the_question_does_not_wait_for_itself(desk: Desk) -> None:
+def test_the_caller_with_the_open_question_does_not_wait_for_itself(desk: Desk) -> None:
     desk.then(says(question("q1")))
     with Client(desk.raw.base_url, max_wait=60) as client:
         place(client)
@@ -192,7 +192,7 @@ def test_the_error_for_an_order_without_a_response(desk: Desk) -> None:
             result(first)
 
 
-def test_what_does_not_wait(desk: Desk) -> None:
+def test_calls_that_do_not_wait_for_a_turn(desk: Desk) -> None:
     desk.then(says(question("q1")), says(question("q2")), says(PLACED), says(PLACED), says(PLACED))
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         place(client)
@@ -237,7 +237,9 @@ NO = says(b'{"error":"Order not confirmed "}')
         ([says(b'{"order_id":"7"}')], 1, True),
     ],
 )
-def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int, yes: bool) -> None:
+def test_responses_that_end_a_turn(
+    desk: Desk, scripts: list[Script], tickets: int, yes: bool
+) -> None:
     desk.then(*scripts)
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         swallow(lambda: place(client, "DU1", *[f"n{each}" for each in range(tickets)]))
@@ -250,7 +252,7 @@ def test_what_ends_a_turn(desk: Desk, scripts: list[Script], tickets: int, yes: 
 
 
 def swallow(call: Any) -> None:
-    """Make a call, whatever comes of it."""
+    """Make a call and ignore its result and its error."""
     with contextlib.suppress(BezantError):
         call()
 
@@ -266,7 +268,9 @@ def swallow(call: Any) -> None:
         ([says(question("q1")), says(b'{"error":"Please query /accounts first"}')], 1, "'q1'"),
     ],
 )
-def test_what_does_not_end_it(desk: Desk, scripts: list[Script], tickets: int, why: str) -> None:
+def test_responses_that_do_not_end_a_turn(
+    desk: Desk, scripts: list[Script], tickets: int, why: str
+) -> None:
     desk.then(*scripts)
     with Client(desk.raw.base_url, max_wait=0.05) as client:
         place(client, "DU1", *[f"n{each}" for each in range(tickets)])
@@ -315,7 +319,7 @@ def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.MonkeyP
         tickling = later(client.tickle)
         pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        client.request("GET", "/trsrv/mine")  # not for one's own
+        client.request("GET", "/trsrv/mine")  # its own question does not block it
         reply(client)
         result(reading)
         result(tickling)
@@ -333,7 +337,7 @@ def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
-    """Who waits for an account holds no slot: others have all of them."""
+    """A call that waits for its account's turn occupies no slot."""
     desk.then(says(question("q1")))
     with Client(desk.raw.base_url, pacing=True, max_wait=20) as client:
         place(client)

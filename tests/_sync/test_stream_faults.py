@@ -50,7 +50,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[WsClient]:
-    """Open a stream with times of its own."""
+    """Open a stream with the test's own times."""
     return connecting(WsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect))
 
 
@@ -59,7 +59,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, be ready, do these things, then be silent."""
+    """Complete the handshake, send the system message, run the actions, then send nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -128,7 +128,7 @@ def test_every_loss_is_followed_by_a_gap_and_a_new_connection(raw: RawGateway, l
     assert [each.target for each in raw.requests].count("/v1/api/tickle") == 2
 
 
-def test_what_is_wanted_is_asked_for_in_the_original_order(
+def test_subscriptions_are_renewed_in_their_original_order(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url) as client:
@@ -183,7 +183,7 @@ def test_a_slow_reader_gets_the_newest_quote_and_every_order(raw: RawGateway) ->
     assert orders == list(range(300))
 
 
-def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
+def test_messages_that_exceed_the_buffer_are_counted(raw: RawGateway) -> None:
     def flood(peer: Peer) -> None:
         for number in range(100):
             peer.frame(order(number))
@@ -199,7 +199,7 @@ def test_what_cannot_be_held_is_counted(raw: RawGateway) -> None:
     assert (gap.topic, gap.count) == ("sor", 90)
 
 
-def test_a_lost_login_is_told_once_and_ends_with_the_next_one(
+def test_a_lost_login_is_reported_once_and_ends_with_the_next_one(
     gateway: SimulatedGateway,
 ) -> None:
     with Client(gateway.base_url, pacing=False) as client:
@@ -297,7 +297,7 @@ def test_live_quotes_and_orders(gateway: SimulatedGateway) -> None:
             list(ws.orders)
 
 
-def test_waiting_for_a_change_has_a_time_out(raw: RawGateway) -> None:
+def test_waiting_for_a_change_has_a_timeout(raw: RawGateway) -> None:
     raw.script(tickle, socket_that())
     with Client(raw.base_url) as client:
         with WsClient.connect(client) as ws:
@@ -348,7 +348,7 @@ def test_a_silent_gateway_is_left_for_another_connection(
             found = read_until(ws, Reconnected)
             gap = found[-2]
             assert isinstance(gap, Gap)
-            assert "nothing was heard" in gap.reason
+            assert "no message came" in gap.reason
             gateway.ws_connections[1].drop()
             read_until(ws, Reconnected)
             assert not any(isinstance(each, Heartbeat) for each in found)
@@ -381,7 +381,7 @@ def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) -> Non
 def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five. A socket that is dropped while it waits costs one of them for good.
+    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
         other._pipeline.limiter = ProcessRateLimiter()  # as another process
         with stream(client) as ws:
@@ -452,7 +452,7 @@ def test_a_login_in_between_ends_nothing_silently(gateway: SimulatedGateway) -> 
             ws.subscribe_trades()
             ws.subscribe_orders()
             read_until(ws, TradeUpdate)
-            gateway.login()  # there is a new session, and nobody said that the old one had ended
+            gateway.login()  # a new session, without a message that the old one had ended
             messages = read_until(ws, Gap)
             assert isinstance(messages[-1], Gap)
             assert "logged in again" in messages[-1].reason

@@ -1,4 +1,4 @@
-"""Every endpoint with the type of its answer, and the models, found without naming any."""
+"""Catalogue of all endpoints with their response types, and of all models."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ BY_CALL = {each.operation.name: each for each in ENDPOINTS}
 def group_of(endpoint: Endpoint) -> str:
     """Return the name of an endpoint's group."""
     return OPERATIONS[endpoint.operation.name].partition(".")[0]
+
+
+OAUTH_GROUPS = sorted({group_of(each) for each in ENDPOINTS if each.operation.needs_oauth})
 
 
 def name_of(endpoint: Endpoint) -> str:

@@ -1,4 +1,4 @@
-"""Any answer to any operation, and any message of any topic: only BezantError comes out."""
+"""Random responses and stream messages: reading one raises nothing except BezantError."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bezant.models.stream import MarketData, Message
 
 from .catalogue import ENDPOINTS, answer_of
 
-# What a gateway could write where a value belongs, as bytes: most of it is no JSON.
+# Bytes that a gateway could send in place of a value; most are not JSON.
 VALUES = [
     b"null", b"true", b"0", b"-1", b"1.5", b'""', b'"x"', b"[]", b"{}", b"[{}]", b"[[]]", b'[""]',
     b'{"a":1}', b'{"a":{"b":[]}}', b"NaN", b"-Infinity", b'"NaN"', b'"Infinity"', b"1e999999999",
@@ -93,7 +93,7 @@ def ignore(_: Drift) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.operation.name)
-def test_any_answer_to_any_operation(endpoint: Any) -> None:
+def test_any_response_to_any_operation(endpoint: Any) -> None:
     type_ = answer_of(endpoint)
     operation = endpoint.operation
 
@@ -118,7 +118,7 @@ TOPICS = [
     "smd+1", "smd+x", "sor", "str", "spl", "ssd+DU1", "sld+DU1", "smh+1", "sbd+DU1+1", "sts", "act",
     "ntf", "blt", "error", "system", "tic", "", "x+y", "sbd", "smh", "ssd", "M\udcff",
 ]  # fmt: skip
-# Keys that readers look for, besides the fields of the models.
+# Keys that readers use, in addition to the fields of the models.
 PLACES = [
     "args", "result", "data", "conid", "conidEx", "hb", "success", "prompt", "price", "row", "bid",
     "ask", "focus", "31", "84", "_updated", "error", "trade_time_r", "trade_time",

@@ -1,4 +1,4 @@
-"""Every answer that is known decodes into its model: without drift, and with nothing lost."""
+"""Known responses decode into their models without drift and without loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .catalogue import BY_CALL, DOCUMENT, FIXTURES, answer_of, shared
 
 
 def unwrapped(example: Any) -> list[Any]:
-    """Return the examples of one place; some stand as ``{name: {"value": ...}}``."""
+    """Return the examples of one place; some are wrapped as ``{name: {"value": ...}}``."""
     wrapped = isinstance(example, dict) and all(
         isinstance(each, dict) and set(each) == {"value"} for each in example.values()
     )
@@ -27,7 +27,7 @@ def unwrapped(example: Any) -> list[Any]:
 
 
 def examples() -> list[Any]:
-    """Return call and value of every answer that IBKR's document shows."""
+    """Return call and value of every example response in IBKR's document."""
     if not DOCUMENT.exists():
         return []
     document = json.loads(DOCUMENT.read_text())
@@ -57,7 +57,7 @@ EXAMPLES = examples()
 
 
 def recordings() -> list[Any]:
-    """Return name, call and response of every recorded answer."""
+    """Return name, call and response of every recording."""
     found: list[Any] = []
     for file in sorted(FIXTURES.rglob("*.json")):
         content = json.loads(file.read_text())
@@ -77,7 +77,7 @@ RECORDINGS = recordings()
 
 
 def lost(sent: Any, held: Any, where: str = "") -> list[str]:
-    """Return the places of what was sent that the model does not hold."""
+    """Return the places of values that the response has and the model does not."""
     if isinstance(sent, dict) and isinstance(held, dict):
         return [
             each
@@ -113,7 +113,7 @@ def check(call: str, value: Any, status: int = 200) -> None:
     held = read(answer, endpoint.operation, kind, drifts)
     assert drifts == []
     if kind is type(None):
-        assert value in ("", {}), "the method returns nothing, and there is something"
+        assert value in ("", {}), "the method returns None, but the response has content"
         return
     plain = msgspec.json.decode(msgspec.json.encode(held))
     assert lost(value, plain) == []
@@ -134,13 +134,13 @@ def test_an_example_of_the_document(call: str, value: Any) -> None:
 
 def test_there_are_182_examples() -> None:
     shared(DOCUMENT)
-    # Four more stand wrapped in a place of their own.
+    # Up to four more are wrapped in a place of their own.
     assert 182 <= len(EXAMPLES) <= 186
     assert len({call for call, _ in EXAMPLES}) == 126
 
 
 @pytest.mark.parametrize(("call", "response"), [each for each in RECORDINGS if each.values[0]])
-def test_a_recorded_answer(call: str, response: Any) -> None:
+def test_a_recorded_response(call: str, response: Any) -> None:
     check(call, response["Body"] if response["Body"] is not None else "", response["StatusCode"])
 
 
@@ -148,5 +148,5 @@ def test_there_are_49_recordings() -> None:
     if not FIXTURES.exists():
         pytest.skip(f"recorded answers are not here: {FIXTURES}")
     assert len(RECORDINGS) >= 49
-    # One recorded call, /hmds/scanner, stands in neither of IBKR's lists: it has no model.
+    # One recorded call, /hmds/scanner, has no model, because neither of IBKR's lists has it.
     assert sum(not each.values[0] for each in RECORDINGS) == 1

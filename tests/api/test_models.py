@@ -1,4 +1,4 @@
-"""Wrong types in an answer: nothing raises, one field is lost, and it is reported once."""
+"""Wrong types in a response: no error, one lost field, and one report of drift."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_wire_names_go_both_ways(model: type[msgspec.Struct]) -> None:
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if is_sent(m)], ids=lambda each: each.__name__)
-def test_what_is_sent_holds_only_what_was_given(model: type[msgspec.Struct]) -> None:
+def test_a_sent_model_has_only_the_given_fields(model: type[msgspec.Struct]) -> None:
     fields = msgspec.structs.fields(model)
     required = {each.name: "x" for each in fields if each.required}
     assert json.loads(msgspec.json.encode(model(**required))) == {

@@ -1,4 +1,4 @@
-"""Finding operations."""
+"""Search for operations by id, path and words."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_search() -> None:
     assert search("") == search("nothing that is called so") == []
 
 
-def test_what_is_asked_for_is_text() -> None:
+def test_arguments_of_the_search_are_text() -> None:
     nothing: Any = None
     with pytest.raises(InvalidRequest, match="words must be text"):
         search(nothing)

@@ -1,4 +1,4 @@
-"""Answers that are no plain JSON of the documented shape."""
+"""Responses that are not JSON in the documented form."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_json_that_holds_no_file() -> None:
 @pytest.mark.parametrize("value", ["!", base64.b64encode(b"\x1f\x8bx").decode()])
 def test_a_file_that_cannot_be_read(value: str) -> None:
     body = json.dumps({"data": {"value": value, "gzip": True}}).encode()
-    with pytest.raises(DecodeError, match="cannot be read"):
+    with pytest.raises(DecodeError, match="cannot be unpacked"):
         result(reports.GET_STATEMENT, BinaryResponse, body)
 
 
@@ -120,6 +120,6 @@ def test_a_list_that_breaks_off() -> None:
 
 
 @pytest.mark.parametrize("error", ["None", "", "n/a", None])
-def test_an_error_that_is_none(error: object) -> None:
+def test_an_error_field_without_an_error(error: object) -> None:
     body = json.dumps({"error": error, "order_id": 7}).encode()
     assert result(orders.CONFIRM_ORDER_REPLY, list[OrderReply], body)[0].order_id == 7

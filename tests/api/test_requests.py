@@ -1,4 +1,4 @@
-"""What each kind of call puts on the wire, byte by byte."""
+"""Requests of each kind of call, byte by byte."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SETTINGS = Settings(BaseUrl.parse("https://localhost:5000/v1/api"), Tls("insecur
 
 
 def request(endpoint: Endpoint, **values: object) -> Request:
-    """Build what a method sends; what is not named is what the method would pass: None."""
+    """Build a method's request; other arguments are None, the methods' default."""
     names = [*endpoint.path, *endpoint.query, *endpoint.header, *endpoint.body, "body", "query"]
     path, params, json = arrange(endpoint, {**dict.fromkeys(names), **values})
     return build(endpoint.operation, SETTINGS, path=path, params=params, json=json)
@@ -136,7 +136,7 @@ def test_lists_in_a_query_are_joined() -> None:
     assert made.target.endswith("?filters=filled,cancelled&force=false")
 
 
-def test_an_object_in_a_query_stands_field_by_field() -> None:
+def test_an_object_in_a_query_is_sent_field_by_field() -> None:
     made = request(
         account_management.GET_ACCOUNT_STATUSES, start_date="2026-01-01", end_date="2026-02-01"
     )
@@ -198,7 +198,7 @@ def test_a_signed_instruction_is_sent_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("body", ["", " ", "é", None, b"aaa.bbb.ccc"])
-def test_what_is_no_body(body: Any) -> None:
+def test_invalid_bodies(body: Any) -> None:
     with pytest.raises(InvalidRequest):
         request(banking.TRANSFER_ASSET, body=body)
 
@@ -231,7 +231,7 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "read"), [('"done"', "done"), ("done", "done"), ('"a', '"a'), ("", "")]
 )
-def test_text_answers(text: str, read: str) -> None:
+def test_text_responses(text: str, read: str) -> None:
     assert text_of(text) == read
 
 
@@ -259,7 +259,7 @@ def test_text_answers(text: str, read: str) -> None:
     ids=str,
 )
 def test_a_field_that_cannot_mean_what_it_holds(name: str, value: object) -> None:
-    with pytest.raises(InvalidRequest, match=f"{name} cannot be this"):
+    with pytest.raises(InvalidRequest, match=f"{name} must be .*, not this"):
         request(orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, **{name: value})
 
 
@@ -271,11 +271,11 @@ def test_a_list_is_no_single_value() -> None:
         (orders.SUPPRESS_ORDER_REPLIES, {"message_ids": [1]}),
         (orders.CONFIRM_ORDER_REPLY, {"reply_id": "q", "confirmed": "sure"}),
     ):
-        with pytest.raises(InvalidRequest, match="cannot be this"):
+        with pytest.raises(InvalidRequest, match=r"must be .*, not this"):
             request(endpoint, **values)
 
 
-def test_what_can_be_meant_is_sent_as_it_is() -> None:
+def test_unusual_but_valid_values_are_sent_unchanged() -> None:
     made = request(
         orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, price="1.50", quantity=2.5,
         conid=265598, outside_rth=False, side="BUY", ticker=None,

@@ -1,9 +1,10 @@
-"""The endpoint table: complete, each operation once, and told in one way everywhere."""
+"""Table of endpoints: complete, each operation once, and the same everywhere."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import inspect
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from .catalogue import (
     ENDPOINTS,
     GROUPS,
     MODELS,
+    OAUTH_GROUPS,
     answer_of,
     class_of,
     group_of,
@@ -86,6 +88,7 @@ def test_the_public_table_says_the_same() -> None:
             each.operation.method,
             each.operation.path,
         )
+        assert entry.needs_oauth == each.operation.needs_oauth
         assert (entry.group, entry.python_name) == (group_of(each), name_of(each))
         assert (entry.idempotent, entry.limit, entry.summary) == (
             each.operation.idempotent,
@@ -106,14 +109,14 @@ def test_a_method_and_its_endpoint_fit(endpoint: Endpoint) -> None:
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in parameters.values())
     for name in endpoint.path:
         assert parameters[name].default is inspect.Parameter.empty
-    answer_of(endpoint)  # its names can be found
+    assert operations.OPERATIONS[endpoint.id].response_type == answer_of(endpoint)
     template = endpoint.operation.path
     assert set(endpoint.path.values()) == {part.split("}")[0] for part in template.split("{")[1:]}
     assert endpoint.operation.root == template.startswith(("/gw/", "/oauth2/"))
 
 
 @each_endpoint
-def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
+def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
     documentation = (
         inspect.getdoc(getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))) or ""
     )
@@ -123,6 +126,21 @@ def test_docstrings_say_what_is_needed(endpoint: Endpoint) -> None:
         assert f"\n    {name}: " in documentation
     unknown = "OutcomeUnknown" in documentation
     assert unknown is not endpoint.operation.idempotent
+
+
+def test_a_group_needs_oauth_or_does_not() -> None:
+    """What cannot pass the gateway stands apart, and so does signing in with OAuth."""
+    needs = [each for each in ENDPOINTS if each.operation.needs_oauth]
+    assert len(needs) == 73
+    assert all(each in needs for each in ENDPOINTS if each.operation.root)
+    assert {group_of(each) for each in needs} == set(OAUTH_GROUPS)
+    assert all(group_of(each) not in OAUTH_GROUPS for each in ENDPOINTS if each not in needs)
+    for twin in ("async", "sync"):
+        api = importlib.import_module(f"bezant._{twin}.api")
+        through, only = (getattr(api, name) for name in sorted(api.__all__))
+        assert {name for name in vars(only) if not name.startswith("_")} == set(OAUTH_GROUPS)
+        offered = {name for name in vars(through) if not name.startswith("_")}
+        assert offered == set(GROUPS) - set(OAUTH_GROUPS)
 
 
 def test_every_limit_belongs_to_an_operation() -> None:
@@ -185,7 +203,7 @@ def test_a_raw_call_keeps_its_host_and_shape() -> None:
     assert (signed.effect, signed.root) == ("none", False)
 
 
-def test_what_has_an_effect_is_never_sent_twice() -> None:
+def test_operations_with_side_effects_are_not_idempotent() -> None:
     effective = ("place", "submit", "create", "cancel", "modify", "delete", "confirm", "transfer")
     for each in ENDPOINTS:
         if name_of(each).split("_")[0] in effective:
@@ -208,7 +226,7 @@ def test_both_trees_have_the_same_methods(group: str) -> None:
 
 
 def test_nothing_is_written_in_ibkrs_words() -> None:
-    """No sentence of the document stands in what was generated."""
+    """Generated files contain no sentence of IBKR's document."""
     document = shared(DOCUMENT)
     sentences: set[str] = set()
 
@@ -258,7 +276,7 @@ def loaded(code: str) -> list[str]:
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
     names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
-    # The rows that the client itself needs, without their methods and models.
+    # The rows that the client itself uses, without their methods and models.
     own = {"_base", "accounts", "portfolio", "session"}
     assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 

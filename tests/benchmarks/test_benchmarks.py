@@ -1,4 +1,4 @@
-"""The statistics of the benchmarks, and their server; the peers are not needed for it."""
+"""Statistics and server of the benchmarks, without the peers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_spread() -> None:
 
 
 def test_ratios_and_differences_are_taken_round_by_round() -> None:
-    # The second round was ten times as slow for both: the ratio does not see it.
+    # The second round was ten times as slow for both, which does not change the ratio.
     assert ratios([1.0, 10.0, 1.0], [2.0, 20.0, 2.0]) == Spread(0.5, 0.5, 0.5)
     assert differences([3.0, 30.0], [1.0, 10.0]).middle == 11.0
     with pytest.raises(ValueError, match="shorter"):
@@ -47,7 +47,7 @@ def test_percentile(percent: float, expected: int) -> None:
     assert percentile(list(range(100, 0, -1)), percent) == expected
 
 
-def test_everybody_has_a_turn_in_each_round() -> None:
+def test_each_measure_runs_once_per_round() -> None:
     turns: list[str] = []
 
     def measure(name: str) -> Callable[[], float]:

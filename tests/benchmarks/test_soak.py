@@ -1,4 +1,4 @@
-"""A little of the storm and of the attacks, in both twins."""
+"""Short storms and attacks from the soak tests, in both twins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.processes import without_coverage
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
-def test_what_clients_say_in_a_storm_is_what_the_exchange_has(twin: Twin) -> None:
+def test_results_of_clients_in_a_storm_agree_with_the_exchange(twin: Twin) -> None:
     assert "nothing sent twice" in storm.storm(twin, 80)[1]
 
 

@@ -1,4 +1,4 @@
-"""The command: what it prints, how it ends, and what it leaves behind."""
+"""The `bezant` command: output, exit status, and cleanup."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """The address of a port that is taken and does not listen."""
+    """Address of a port that is reserved and does not listen."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
@@ -60,7 +60,7 @@ def closed() -> Iterator[str]:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    # A program that was started in the background of a shell hands "ignore Ctrl-C" down.
+    # A shell makes background programs ignore Ctrl-C, and child processes inherit that.
     with hearing_ctrl_c():
         process = subprocess.Popen(
             [*PYTHON, "-m", "bezant", *arguments],
@@ -116,7 +116,7 @@ raise SystemExit(main({arguments!r}))
 
 
 def complaints(said: str) -> str:
-    """Leave out what development mode says about a busy machine."""
+    """Return the text without asyncio's debug messages about slow callbacks."""
     return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
 
 
@@ -134,7 +134,7 @@ def test_the_demo_shows_every_step_of_both_twins_in_time(closed: str) -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        # Neither may lead the demo elsewhere than to the simulation; the account is its own.
+        # The demo must ignore these: it uses the simulated gateway and its account.
         env=environment(BEZANT_GATEWAY_URL=closed, IBKR_GATEWAY_URL=closed, IBKR_ACCOUNT_ID="DU42"),
         timeout=200,
         check=False,
@@ -201,7 +201,7 @@ def test_the_demo_tours_a_given_gateway_and_changes_nothing_there(
         time.sleep(0.01)
 
 
-def test_steps_that_cannot_work_are_shown_and_the_tour_goes_on(
+def test_steps_that_cannot_work_are_shown_and_the_tour_continues(
     gateway: SimulatedGateway,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -235,7 +235,7 @@ def test_an_account_that_the_login_does_not_see_is_named(
 @pytest.mark.parametrize(
     ("path", "status", "code"), [("/ws", 503, 1), ("/iserver/auth/status", 404, 1)]
 )
-def test_what_ends_the_tour_has_an_exit_code(
+def test_errors_that_end_the_tour_have_an_exit_status(
     path: str,
     status: int,
     code: int,
@@ -304,7 +304,7 @@ def test_health_for_other_programs(
     assert (code, said["gateway"], said["ready"]) == (1, "localhost:5000", False)
 
 
-def test_health_where_nobody_reads_it(gateway: SimulatedGateway) -> None:
+def test_health_without_a_standard_output(gateway: SimulatedGateway) -> None:
     done = run(f"""
 import sys
 from bezant.__main__ import main
@@ -317,9 +317,15 @@ raise SystemExit(main(["health", "--gateway", {gateway.base_url!r}]))
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["demo", "--seconds", "abc"], "--seconds: must be a number of seconds above 0, not 'abc'"),
+        (
+            ["demo", "--seconds", "abc"],
+            "--seconds: must be a number of seconds above 0 and up to 2,000,000, not 'abc'",
+        ),
         (["demo", "--seconds", "nan"], "--seconds: must be a number of seconds above 0"),
-        (["health", "--timeout", "0"], "--timeout: must be a number of seconds above 0, not '0'"),
+        (
+            ["health", "--timeout", "0"],
+            "--timeout: must be a number of seconds above 0 and up to 2,000,000, not '0'",
+        ),
         (["demo", "--positions", "1.5"], "--positions: must be a whole number of at least 0"),
         (["sim", "--positions", "-1"], "--positions: must be a whole number of at least 0"),
         (["sim", "--port", "x"], "--port: must be a port from 0 to 65535, not 'x'"),
@@ -347,7 +353,7 @@ def test_health_prints_the_flags_of_a_session_that_cannot_be_used(
     one_line(shown.err)
 
 
-def test_health_tells_a_closed_brokerage_session_from_a_lost_login(
+def test_health_distinguishes_a_closed_brokerage_session_from_a_lost_login(
     gateway: SimulatedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["health", "--gateway", gateway.base_url]

@@ -1,4 +1,4 @@
-"""`bezant gateway run`, with a Java that is a few lines of shell; tests/gateway runs it."""
+"""`bezant gateway run` with a shell script in place of Java; tests/gateway uses the real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ import bezant
 from bezant.__main__ import main
 from bezant.cli import _gateway, _gateway_files
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="the fake programs are shell scripts"
+)
 
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 JAR = "dist/ibgroup.web.core.iblink.router.clientportal.gw.jar"
@@ -39,7 +41,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that is all of the PATH."""
+    """Folder of fake programs, the only one on the PATH."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -55,7 +57,7 @@ def port() -> int:
         return number
 
 
-def test_what_is_no_gateway_is_refused(
+def test_a_folder_without_a_gateway_is_refused(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["gateway", "run", "--home", str(tmp_path)]) == 1
@@ -114,7 +116,7 @@ def test_a_port_in_use_is_refused(
     assert f"cannot listen on port {port}" in capsys.readouterr().err
 
 
-def test_what_fails_is_told(
+def test_a_failed_step_is_an_error(
     tools: Path, home: Path, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program(tools, "java", "echo 'version \"17\"'")
@@ -127,7 +129,7 @@ def test_what_fails_is_told(
     assert "cannot write the gateway's files to" in capsys.readouterr().err
 
 
-def test_a_gateway_that_ends_at_once_is_told(
+def test_a_gateway_that_ends_at_once_is_an_error(
     tools: Path,
     home: Path,
     port: int,
@@ -170,7 +172,7 @@ def keytool(tools: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Return what is in a folder, links by where they lead."""
+    """Return mode and content of each file in a folder; the target for a link."""
     return {
         str(path.relative_to(folder)): (
             path.lstat().st_mode,
@@ -191,7 +193,7 @@ def refused(folder: Path, match: str) -> None:
 
 
 @pytest.mark.usefixtures("keytool")
-def test_files_are_made_anew_for_each_start(tmp_path: Path) -> None:
+def test_files_are_written_again_at_each_start(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "data"
     files = _gateway_files.Files(folder)
     files.write(5000, REMOTE)
@@ -267,7 +269,7 @@ def test_files_that_were_changed_since_are_not_replaced(tmp_path: Path, name: st
 
 @pytest.mark.usefixtures("keytool")
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files":[]}', '{"files":{"x":5}}', "\xff"])
-def test_an_unreadable_manifest_is_told(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_manifest_is_an_error(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "data"
     _gateway_files.Files(folder).write(5000, REMOTE)
     (folder / "bezant-files.json").write_bytes(text.encode("latin-1"))

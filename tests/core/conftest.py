@@ -1,4 +1,4 @@
-"""One hypothesis profile for the core: no deadlines, because a loaded CI machine is not a bug."""
+"""Hypothesis profile of the core's tests: no deadlines, because a busy CI machine is not a bug."""
 
 from __future__ import annotations
 

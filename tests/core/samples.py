@@ -141,7 +141,7 @@ def row(method: str, path: str) -> Operation:
 
 
 class Drifts(list[Drift]):
-    """A report that remembers."""
+    """List of the reported drift, used as the report function."""
 
     def __call__(self, drift: Drift) -> None:
         self.append(drift)
@@ -152,5 +152,5 @@ class Drifts(list[Drift]):
 
 
 def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
-    """Make an answer; header names are written with underscores."""
+    """Return a response; header names are written with underscores."""
     return Response(status, {key.replace("_", "-"): value for key, value in headers.items()}, body)

@@ -1,4 +1,4 @@
-"""The exception tree: what each error carries, and that it survives a journey."""
+"""Exception classes: their attributes, their tree, and copying and pickling."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VALUES: dict[str, Any] = {
 
 
 def made(kind: type[BezantError]) -> tuple[BezantError, dict[str, Any]]:
-    """Make an error with everything that its class takes."""
+    """Return an error with all arguments of its class."""
     names = [extra for base, extra in EXTRAS if issubclass(kind, base)]
     values = {name: VALUES[name] for name in (names[-1] if names else ())}
     if issubclass(kind, errors.SessionError):
@@ -98,6 +98,7 @@ RETRYABLE = {
     "AccountBusy",
     "ConnectFailed",
     "ConnectionLost",
+    "CredentialsUnavailable",
     "HttpTimeout",
     "IncompleteList",
     "NoAccounts",
@@ -139,7 +140,7 @@ def test_errors_can_be_caught_as(kind: type[Exception], also: type[Exception]) -
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Read the drawing back, and compare it with the classes."""
+    """Parse the tree in the docstring, and compare it with the classes."""
     assert errors.__doc__ is not None
     path: list[str] = []
     drawn: dict[str, str] = {}

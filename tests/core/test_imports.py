@@ -1,4 +1,4 @@
-"""What importing costs, and what the core may not know."""
+"""Imports: modules that bezant loads, and modules that the core must not import."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def module_of(file: Path) -> str:
 
 
 def imported(file: Path) -> set[str]:
-    """Return the top-level names of what a file imports from elsewhere, wherever in it."""
+    """Return the top-level names of all other packages that a file imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -65,7 +65,7 @@ def test_there_is_a_core() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_no_module_of_the_core_names_what_waits_or_sends(file: Path) -> None:
+def test_no_core_module_imports_io_or_waiting(file: Path) -> None:
     assert not imported(file) & set(BANNED)
 
 
@@ -73,7 +73,7 @@ GUARDED = """
     import importlib, importlib.abc, sys
 
     banned, outside, modules = {banned!r}, {outside!r}, {modules!r}
-    import msgspec  # first what others import: it may need any of the banned ones itself
+    import msgspec  # first, because msgspec itself may import banned modules
     for name in outside:
         importlib.import_module(name)
 
@@ -84,7 +84,7 @@ GUARDED = """
             return None
 
     sys.meta_path.insert(0, Guard())
-    # An import of what is loaded already asks no finder: let the core's own imports go by it too.
+    # Python asks no finder for a loaded module, so check the core's imports in `__import__` too.
     original = __import__
 
     def guarded(name, globals=None, locals=None, fromlist=(), level=0):
@@ -118,7 +118,7 @@ def test_the_core_loads_where_nothing_can_wait_or_send() -> None:
 
 @pytest.mark.parametrize("name", BANNED)
 def test_the_guard_sees_every_banned_import(name: str) -> None:
-    # As if a module of the core had such a line.
+    # Simulates such a line in a module of the core.
     extra = f"exec('import {name}', {{'__name__': 'bezant._core.http.response'}})"
     with pytest.raises(AssertionError, match=f"imported {name}"):
         run(guarded(extra))
@@ -144,11 +144,15 @@ LATE = (
     "bezant._async",
     "bezant._sync.api",
     "bezant._sync.bulk",
+    "bezant._sync.http.order_turn",
+    "bezant._sync.http.shared_limits",
     "bezant._sync.session.keepalive",
     "bezant._sync.session.session",
     "bezant._sync.stream.client",
     "bezant.models.bulk",
+    "bezant._core.decoding.repair",
     "bezant._core.marketdata",
+    "bezant._core.pacing.shared",
     "bezant._wire.market_data",
     "bezant._core.stream.state",
     "bezant.models.stream",
@@ -162,7 +166,7 @@ def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
     loaded = run("from bezant import Client; import sys; print(*sys.modules)").split()
     assert "bezant._sync.client" in loaded
     assert not [name for name in loaded if name.startswith(LATE)]
-    # Not even httpx, whose context checks certificates as strictly.
+    # Not even httpx: bezant's own TLS context is as strict.
     loaded = run("""
         import sys
         from bezant import Client, ConnectFailed
@@ -206,7 +210,7 @@ def test_every_public_name_resolves_and_is_kept() -> None:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sort as ruff does: constants, classes, the rest."""
+    """Sort names as ruff does: constants, classes, the rest."""
     return sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
 
 

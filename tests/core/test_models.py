@@ -1,4 +1,4 @@
-"""Models: recorded answers decode without drift, and small conveniences."""
+"""Models: decoding of recorded responses without drift, and helper properties."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RECORDED = Path(__file__).parents[2].parent / "shared" / "fixtures"
         ("Portfolio/GET-portfolio-positions-empty", list[Position]),
     ],
 )
-def test_recorded_answers_have_no_drift(name: str, type_: Any) -> None:
+def test_recorded_responses_have_no_drift(name: str, type_: Any) -> None:
     file = RECORDED / f"{name}.json"
     if not file.exists():
         pytest.skip(f"recorded answers are not here: {file}")
@@ -250,7 +250,7 @@ def test_a_model_as_a_mapping_and_as_text() -> None:
     assert position.to_dict().keys() == set(Position.__struct_fields__)
 
 
-def test_a_repr_shows_what_is_there() -> None:
+def test_a_repr_shows_only_fields_with_values() -> None:
     status = AuthStatus(authenticated=True, message=None)
     assert repr(status) == "AuthStatus(authenticated=True)"
     assert status.__rich_repr__() == [("authenticated", True)]

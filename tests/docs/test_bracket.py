@@ -1,4 +1,4 @@
-"""The program for brackets in docs/orders.md, with responses as IBKR gives them, and worse."""
+"""Bracket program of docs/orders.md, with IBKR's responses and with unexpected ones."""
 
 from __future__ import annotations
 

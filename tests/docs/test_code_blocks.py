@@ -1,4 +1,4 @@
-"""The code in the README and in the pages works."""
+"""Code in the README and in the documentation pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ def test_code_block(code: str) -> None:
     with SimulatedGateway(quote_interval=0.02) as gateway:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", code],
-            env={**os.environ, "IBKR_GATEWAY_URL": gateway.base_url},
+            env={
+                **os.environ,
+                "IBKR_GATEWAY_URL": gateway.base_url,
+                "CF_ACCESS_CLIENT_ID": "id",
+                "CF_ACCESS_CLIENT_SECRET": "secret",
+            },
             capture_output=True,
             text=True,
             timeout=200,

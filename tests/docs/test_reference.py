@@ -1,4 +1,4 @@
-"""The reference names everything that is public."""
+"""Completeness of the reference: it lists every public name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real gateway and what stands behind it, as one thing with a simulated gateway's controls."""
+"""The real gateway and its simulated upstream, with the controls of a simulated gateway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Chain(SimulatedUpstream):
-    """The upstream, with the addresses of the real gateway in front of it.
+    """Simulated upstream that has the addresses of the real gateway in front of it.
 
     Attributes:
         real: the gateway.
@@ -46,11 +46,11 @@ class Chain(SimulatedUpstream):
     def prepare(
         self, *, scenario: Scenario | None = None, clock: Clock | None = None, **options: Any
     ) -> None:
-        """Be as new for the next test.
+        """Reset the upstream to a new state for the next test.
 
         Args:
-            scenario: What the account holds.
-            clock: The time that the account and the streams go by; the present by default.
+            scenario: contents of the account.
+            clock: clock of the account and the streams; the real time by default.
             options: arguments of `SimulatedGateway` that differ from the usual ones.
         """
         if self._thread is None:
@@ -60,7 +60,7 @@ class Chain(SimulatedUpstream):
         deadline = time.monotonic() + 0.3
         while not all(each.closed for each in self.ws_connections):
             if time.monotonic() > deadline:
-                # The gateway keeps a WebSocket whose client went before it was connected.
+                # The gateway keeps a WebSocket whose client left before it was connected.
                 for each in self.ws_connections:
                     each.close()
             time.sleep(0.005)

@@ -1,6 +1,6 @@
-"""The real Client Portal Gateway, for tests that are asked for.
+"""Fixtures with the real Client Portal Gateway.
 
-`nox -s gateway`, or `pytest tests/gateway`; other runs do not look into this folder, unless
+`nox -s gateway` and `pytest tests/gateway` run these tests. Other runs ignore this folder, unless
 `BEZANT_TEST_GATEWAY=1` is set.
 """
 
@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the folder alone unless it was asked for."""
+    """Ignore the folder unless the command names it or the environment variable is set."""
     if os.environ.get("BEZANT_TEST_GATEWAY") == "1":
         return None
     start = config.invocation_params.dir
@@ -32,7 +32,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def chain() -> Iterator[Chain]:
-    """The real gateway, running and logged in: one for all tests, because its login is."""
+    """The real gateway, running and logged in; all tests share it, because its login is slow."""
     with Chain(quote_interval=0.02, heartbeat_interval=0.2) as upstream:
         try:
             upstream.real = RealGateway(upstream.upstream_port)
@@ -51,20 +51,20 @@ def chain() -> Iterator[Chain]:
 
 @pytest.fixture
 def gateway(chain: Chain, _no_threads_left: None) -> Chain:
-    """The real gateway, with everything behind it as new."""
+    """The real gateway, with its upstream in a new state."""
     chain.prepare()
     return chain
 
 
 @pytest.fixture(autouse=True)
 def _no_questions() -> None:
-    """No test leaves an open question to the next one: all of them share one gateway."""
+    """Forget open questions after each test, because all tests share one gateway."""
     forget_questions()
 
 
 @pytest.fixture(autouse=True)
 def _no_threads_left() -> Iterator[None]:
-    """As everywhere, but for the upstream's thread, which one test may end and another begin."""
+    """Fail tests that leave threads, except for the upstream's, which tests may end and start."""
 
     def now() -> set[threading.Thread]:
         return {each for each in threading.enumerate() if each.name != "bezant-sim"}

@@ -1,7 +1,7 @@
-"""Runs a command for as long as its own standard input is open, however its parent ends.
+"""Runner of a command that ends with its standard input, however the parent process ends.
 
-The real gateway listens on every interface while it runs, so it must not outlive the tests, not
-even those that were killed.
+The real gateway listens on every interface, so it must not outlive the tests, even if they are
+killed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 
 
 def main(command: list[str]) -> int:
-    """Run the command, print its process id, end it with SIGTERM when standard input ends."""
+    """Run the command, print its process id, and stop it with SIGTERM when standard input ends."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(process.pid, flush=True)  # noqa: T201 - for the parent
 

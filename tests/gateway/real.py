@@ -1,4 +1,4 @@
-"""Fetches, starts and stops the real Client Portal Gateway."""
+"""Download, start and stop of the real Client Portal Gateway."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _LOGBACK = '<configuration><root level="OFF"/></configuration>\n'
 
 
 class Unavailable(Exception):
-    """The real gateway cannot be had here; the text says why."""
+    """The real gateway is not available here; the text says why."""
 
 
 def cache_folder() -> Path:
-    """Return where fetched gateways are kept, outside the repository."""
+    """Return the folder for downloaded gateways, outside the repository."""
     chosen = os.environ.get("BEZANT_CACHE")
     if chosen:
         return Path(chosen)
@@ -66,7 +66,7 @@ def tool(name: str) -> str:
     """Return a program's path.
 
     Raises:
-        Unavailable: there is none.
+        Unavailable: the PATH does not have it.
     """
     found = shutil.which(name)
     if found is None:
@@ -75,10 +75,10 @@ def tool(name: str) -> str:
 
 
 def gateway_home() -> Path:
-    """Return the folder of the unpacked gateway, fetching it if it is not there yet.
+    """Return the folder of the unpacked gateway, and download it if necessary.
 
     Raises:
-        Unavailable: it cannot be had.
+        Unavailable: the download failed, or a tool is missing.
     """
     named = os.environ.get("CPGW_HOME")
     if named:
@@ -114,12 +114,12 @@ def _fetch(home: Path) -> None:
         with tarfile.open(archives[0]) as archive:
             members = [each for each in archive if each.name.startswith(_INSIDE)]
             archive.extractall(scratch, members, filter="data")
-        with contextlib.suppress(OSError):  # another run was first
+        with contextlib.suppress(OSError):  # another run unpacked it first
             (Path(scratch) / _INSIDE).rename(home)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now, on any interface."""
+    """Return a port that is free on all interfaces at the moment."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         port: int = probe.getsockname()[1]
@@ -127,13 +127,13 @@ def free_port() -> int:
 
 
 class RealGateway:
-    """The real gateway in a process of its own, in front of an upstream on loopback.
+    """The real gateway in its own process, in front of an upstream on loopback.
 
-    Its hosts file knows loopback names only, so IBKR's servers are out of its reach.
+    Its hosts file has only loopback names, so that it cannot reach IBKR's servers.
 
     Args:
-        upstream: the upstream's port.
-        auth_delay: milliseconds between its login and its look at the brokerage session.
+        upstream: port of the upstream.
+        auth_delay: milliseconds from its login until it checks the brokerage session.
     """
 
     def __init__(self, upstream: int, auth_delay: int = 100) -> None:
@@ -150,7 +150,7 @@ class RealGateway:
 
     @property
     def folder(self) -> Path:
-        """The folder that it runs in."""
+        """Its working folder."""
         return Path(self._folder.name)
 
     @property
@@ -203,7 +203,7 @@ class RealGateway:
                 password=_PASSWORD,
             )
         )
-        # Its own settings log cookies in clear, at length.
+        # With its own settings, the gateway logs cookies in clear text.
         (conf / "logback.xml").write_text(_LOGBACK)
         hosts = self.folder / "hosts"
         names = ("localhost", "api.test", socket.gethostname())
@@ -231,7 +231,7 @@ class RealGateway:
         assert self._keeper.stdout is not None
         self.pid = int(self._keeper.stdout.readline())
         while time.monotonic() < began + _START_SECONDS:
-            # On a port in use it says so, keeps running, and somebody else answers.
+            # If the port is in use, it logs that and keeps running, and another server responds.
             if self._keeper.poll() is not None or "listen failed" in self.output():
                 return False
             if self._answers():
@@ -241,18 +241,18 @@ class RealGateway:
         return False
 
     def output(self) -> str:
-        """Return what it has printed."""
+        """Return the gateway's output so far."""
         path = self.folder / "output"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def _answers(self) -> bool:
         try:
             return self.ask("GET", "/").status == 302
-        except OSError:  # of which a certificate that is not ours is one
+        except OSError:  # also for another server's certificate
             return False
 
     def ask(self, method: str, path: str, *, seconds: float = 5.0) -> http.client.HTTPResponse:
-        """Make a request without bezant, and return the answer, read to its end."""
+        """Make a request without bezant, and return the response, completely read."""
         context = ssl.create_default_context(cafile=str(self.ca_file))
         connection = http.client.HTTPSConnection(
             "127.0.0.1", self.port, timeout=seconds, context=context
@@ -264,7 +264,7 @@ class RealGateway:
             return answer
 
     def log_in(self) -> None:
-        """Log in as the browser does; the upstream needs no password."""
+        """Log in as a browser does; the upstream needs no password."""
         self.ask("POST", "/sso/Dispatcher")
         if self.last_body.strip() != b"Client login succeeds":
             raise RuntimeError(f"the gateway did not log in: {self.last_body[:200]!r}")
@@ -281,6 +281,6 @@ class RealGateway:
         keeper.stdout.close()
 
     def stop(self) -> None:
-        """End it, and remove its folder."""
+        """Stop the gateway and remove its folder."""
         self._end_process()
         self._folder.cleanup()

@@ -1,4 +1,4 @@
-"""A way to the gateway that comes from another address."""
+"""Relay to the gateway from another client address."""
 
 from __future__ import annotations
 

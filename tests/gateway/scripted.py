@@ -1,4 +1,4 @@
-"""An upstream of the real gateway that answers byte by byte as the test says."""
+"""Upstream of the real gateway that sends exactly the bytes that the test scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYSTEM = b'{"topic":"system","success":"simulated"}'
 
 
 class ScriptedUpstream(RawGateway):
-    """Answers what clients send with one script, and the gateway's own calls with nothing much."""
+    """Upstream with one script for client requests and empty responses to the gateway's own."""
 
     def __init__(self, port: int, script: Script) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ScriptedUpstream(RawGateway):
 
 
 def is_own(request: RawRequest) -> bool:
-    """Tell whether the gateway asked by itself; a WebSocket always carries its name."""
+    """Return whether a request is the gateway's own; every WebSocket has its user agent."""
     upgrade = "upgrade" in request.headers
     return request.headers.get("user-agent") == "ClientPortalGW/1" and not upgrade
 
@@ -59,7 +59,7 @@ def _listen(port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def scripted(gateway: Chain, script: Script) -> Iterator[ScriptedUpstream]:
-    """Put a scripted upstream in the place of the simulated one."""
+    """Replace the simulated upstream with a scripted one."""
     gateway.stop()
     with ScriptedUpstream(gateway.upstream_port, script) as upstream:
         yield upstream

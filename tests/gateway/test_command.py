@@ -82,7 +82,7 @@ def log_in(port: int, certificate: Path) -> None:
 
 
 def test_the_containers_script_by_hand(tmp_path: Path, home: Path) -> None:
-    # What the image does when it starts, without the container around it.
+    # The same commands as in the container image, without a container.
     data = tmp_path / "data"
     data.mkdir()
     hosts = tmp_path / "hosts"

@@ -1,4 +1,4 @@
-"""The simulated gateway beside the real one, on the wire; docs/gateway.md shows the same table."""
+"""Comparison of the simulated and the real gateway on the wire; docs/gateway.md has the table."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ PROBES: dict[str, Probe] = {
     "WebSocket, unmasked": lambda port: opened(port, b"\x81\x03tic"),
 }
 
-# What a client sees of the real gateway, and of the simulated one where that is something else.
+# Responses of the real and of the simulated gateway, for the probes in which they differ.
 DIFFERENT: dict[str, tuple[str, str]] = {
     "GET /status": ("nothing", "302 Found, to status, chunked"),
     "reauthenticate": ("200 OK, with a length", "200 OK, chunked"),

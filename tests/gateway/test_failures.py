@@ -1,4 +1,4 @@
-"""Failures that only the real gateway shows: mostly that nothing comes, ever."""
+"""Failures that only the real gateway shows; mostly it never responds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def in_time(began: float) -> bool:
 
 async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=SECONDS) as client:
-        await client.request("GET", "/iserver/accounts")  # which orders ask for first
+        await client.request("GET", "/iserver/accounts")  # the prerequisite of orders
         gateway.stop()
         for _ in range(7):  # more than the gateway has connections
             began = time.monotonic()
@@ -50,7 +50,7 @@ async def test_an_upstream_that_is_down(gateway: Chain, twin: Twin) -> None:
         assert (await client.health()).ready
 
 
-async def test_an_upstream_that_closes_without_an_answer(gateway: Chain, twin: Twin) -> None:
+async def test_an_upstream_that_closes_without_a_response(gateway: Chain, twin: Twin) -> None:
     def close(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/iserver/accounts"):
             peer.json(b"{}")
@@ -168,7 +168,7 @@ async def test_an_order_that_is_too_late_is_sent_once(gateway: Chain, twin: Twin
         assert [each.body for each in upstream.sent(orders)] == [b'{"orders":[{"cOID":"a1"}]}']
 
 
-async def test_reads_are_made_again(gateway: Chain, twin: Twin) -> None:
+async def test_reads_are_retried(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, retries=2) as client:
         gateway.faults.fail_next("/portfolio/accounts", status=503, times=2)
         assert await client.accounts()
@@ -179,7 +179,7 @@ async def test_reads_are_made_again(gateway: Chain, twin: Twin) -> None:
         assert gateway.count("POST", "/iserver/account/DU1/orders") == 1
 
 
-async def test_pieces_gzip_and_long_answers(gateway: Chain, twin: Twin) -> None:
+async def test_pieces_gzip_and_long_responses(gateway: Chain, twin: Twin) -> None:
     rows = b"[" + b",".join(b'{"id":"DU%d"}' % each for each in range(60_000)) + b"]"
     packed = gzip.compress(rows)
     sizes = deque([1, 2, 3, 5, 8, 13, 21, 1000, 70_000])
@@ -222,7 +222,7 @@ async def test_pieces_gzip_and_long_answers(gateway: Chain, twin: Twin) -> None:
         ("429 Too Many Requests", "Retry-After: 7", b"", bezant.RateLimited),
     ],
 )
-async def test_what_answers_mean(
+async def test_errors_for_upstream_responses(
     gateway: Chain, twin: Twin, status: str, head: str, body: bytes, kind: type[Exception]
 ) -> None:
     headers = (head,) if head else ()
@@ -248,7 +248,7 @@ async def test_slots_of_callers_that_went(gateway: Chain, twin: Twin) -> None:
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert {type(each) for each in results} == {HttpTimeout}
             await client.request("GET", "/quick")
-            assert time.monotonic() - began > 0.8  # theirs are still at work
+            assert time.monotonic() - began > 0.8  # the earlier calls still occupy the connections
 
 
 async def test_a_gateway_that_ends(gateway: Chain, twin: Twin) -> None:
@@ -275,6 +275,6 @@ async def test_a_gateway_that_ends(gateway: Chain, twin: Twin) -> None:
                         await call
                     with pytest.raises(OutcomeUnknown):
                         await order
-            with pytest.raises(ConnectFailed, match="is the gateway running"):
+            with pytest.raises(ConnectFailed, match="start the gateway"):
                 await client.tickle()
         assert real.exit_code == 143

@@ -8,22 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from bezant import UnexpectedRedirect
+from bezant import Client, OAuthRequired, UnexpectedRedirect
+from bezant._runtime._shared.http_packages import httpx
 from bezant.operations import OPERATIONS, OperationEntry, by_path
 from tests.gateway.chain import Chain
 from tests.gateway.twins import Twin, forget_questions
-from tests.sim.api.test_examples import GROUPS, Caller, in_order
+from tests.sim.api.test_examples import GROUPS, OAUTH_GROUPS, Caller, in_order, method_of
 
 ROOTS = ("/gw/", "/oauth2/")
-"""What hangs off the host is not passed on: the gateway redirects to IBKR's server."""
-
 LOCAL = {"reauthenticate"}
-"""What the gateway answers by itself."""
+"""Operations to which the gateway responds itself."""
 
 
 async def call(client: Any, entry: OperationEntry, caller: Caller) -> Any:
-    api = client.blocking.api if hasattr(client, "blocking") else client.api
-    method = getattr(getattr(api, entry.group), entry.python_name)
+    method = method_of(getattr(client, "blocking", client), entry)
     answer = method(**caller.arguments(entry, method))
     return await answer if inspect.isawaitable(answer) else answer
 
@@ -37,13 +35,13 @@ async def test_typed(gateway: Chain, twin: Twin, group: str) -> None:
         for entry in in_order(group):
             seen = len(gateway.requests)
             answer = None
-            if entry.path.startswith(ROOTS):
-                with pytest.raises(UnexpectedRedirect, match=r"'http://api\.test:[0-9]+/"):
+            if entry.needs_oauth:
+                with pytest.raises(OAuthRequired):
                     await call(client, entry, caller)
             else:
                 answer = await call(client, entry, caller)
             new = [by_path(each.method, each.path) for each in gateway.requests[seen:]]
-            if entry.path.startswith(ROOTS) or entry.python_name in LOCAL:
+            if entry.needs_oauth or entry.python_name in LOCAL:
                 assert entry not in new
             else:
                 assert new[-1] is entry
@@ -52,12 +50,12 @@ async def test_typed(gateway: Chain, twin: Twin, group: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
-    """What the typed calls sent, sent again by hand to the same account, arrives as the same."""
+    """The requests of the typed calls, repeated as raw calls, arrive unchanged."""
     caller = Caller(gateway)
     options = {"pacing": False, "retries": 0, "timeout": 5}
     async with twin.client(gateway.base_url, **options) as client:
         await client.accounts()
-        passed = [each for each in in_order(group) if not each.path.startswith(ROOTS)]
+        passed = [each for each in in_order(group) if not each.needs_oauth]
         for entry in passed:
             answer = await call(client, entry, caller)
             if entry.python_name not in LOCAL:
@@ -67,7 +65,7 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
         for each in sent:
             body = {"json": msgspec.json.decode(each.body)} if each.body else {}
             path = each.target.partition("?")[0].removeprefix("/v1/api")
-            forget_questions()  # the replies are to the questions of before
+            forget_questions()  # the replies are for the questions of the first round
             await client.request(each.method, path, params=each.query, type=None, **body)
         again = gateway.requests
     assert [(each.method, each.target) for each in again] == [
@@ -76,6 +74,22 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
     assert [len(each.body) > 0 for each in again] == [len(each.body) > 0 for each in sent]
 
 
+@pytest.mark.parametrize("group", sorted(OAUTH_GROUPS))
+def test_the_gateway_passes_on_nothing_below_its_root(gateway: Chain, group: str) -> None:
+    """It redirects to IBKR's server, which is why the client refuses these operations."""
+    caller = Caller(gateway)
+    transport = httpx.HTTPTransport(verify=False)
+    options: dict[str, Any] = {"pacing": False, "retries": 0, "timeout": 5}
+    with Client(gateway.base_url, transport=transport, **options) as client:
+        seen = len(gateway.requests)
+        for entry in in_order(group):
+            if entry.path.startswith(ROOTS):
+                method = method_of(client, entry)
+                with pytest.raises(UnexpectedRedirect, match=r"'http://api\.test:[0-9]+/"):
+                    method(**caller.arguments(entry, method))
+        assert len(gateway.requests) == seen
+
+
 def test_every_method_is_among_them() -> None:
-    passed = {each.method for each in OPERATIONS.values() if not each.path.startswith(ROOTS)}
+    passed = {each.method for each in OPERATIONS.values() if not each.needs_oauth}
     assert passed == {"GET", "POST", "PUT", "DELETE"}

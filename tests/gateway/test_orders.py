@@ -1,4 +1,4 @@
-"""The tests of orders, both twins, with the real gateway in the simulated one's place."""
+"""Tests of orders in both twins, with the real gateway in place of the simulated one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ for _twin in ("async", "sync"):
 
 @pytest.fixture
 def gateway(chain: Chain, _no_threads_left: None) -> Chain:
-    """A market that stands still, on a clock that does, behind the real gateway."""
+    """The real gateway in front of a market with fixed prices and a stopped clock."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 100_000})
     chain.prepare(scenario=scenario, clock=Clock.by_hand(), quote_interval=0.1)
     chain.set_price("AAPL", 250)
@@ -34,7 +34,7 @@ def gateway(chain: Chain, _no_threads_left: None) -> Chain:
 
 
 @pytest.mark.parametrize(("when", "placed"), [("before", 0), ("during", 1), ("after", 1)])
-async def test_an_order_whose_answer_is_lost(
+async def test_an_order_whose_response_is_lost(
     gateway: Chain, twin: Twin, when: When, placed: int
 ) -> None:
     ticket = OrderTicket(
@@ -51,13 +51,13 @@ async def test_an_order_whose_answer_is_lost(
                 return await client.api.orders.submit_new_orders(**named)
             return await asyncio.to_thread(client.blocking.api.orders.submit_new_orders, **named)
 
-        # Nothing tells the client of the loss: its own time-out does.
+        # The gateway does not report the loss: the client notices it by its own timeout.
         with pytest.raises(OutcomeUnknown):
             await place()
         assert fault.hits == 1
         assert len(gateway.orders) == placed
         gateway.faults.clear()
-        # Placing it again under the same name is safe: it cannot be there twice.
+        # Placing it again with the same client order id is safe: IBKR refuses a duplicate.
         if placed:
             with pytest.raises(Refused, match="already registered"):
                 await place()

@@ -1,4 +1,4 @@
-"""IBKR's limits, as they are counted behind the real gateway."""
+"""IBKR's rate limits, counted behind the real gateway."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 async def burst(client: Any, count: int) -> list[BaseException | None]:
-    """Make so many mixed calls with `client.map`, and return what each ended with."""
+    """Make `count` mixed calls with `client.map`, and return the error of each, or None."""
     calls = [CALLS[number % len(CALLS)] for number in range(count)]
     if hasattr(client, "blocking"):
         blocking = client.blocking
@@ -44,10 +44,10 @@ async def burst(client: Any, count: int) -> list[BaseException | None]:
 
 async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, pacing=True, retries=0) as client:
-        # Nothing is connected yet: requests arrive long after they were let go.
+        # No connection is open yet, so requests arrive long after they got their permits.
         pacing = gateway.enforce_pacing()
         ends = await burst(client, 30)
-        getattr(client, "blocking", client).end_penalty()  # others share it
+        getattr(client, "blocking", client).end_penalty()  # other tests share it
     assert pacing.violations == []
     assert ends == [None] * 30
     assert len(pacing.arrivals) >= 30
@@ -56,7 +56,7 @@ async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
 async def test_the_same_burst_without_pacing_breaks_them(gateway: Chain, twin: Twin) -> None:
     pacing = gateway.enforce_pacing(penalty=0)
     async with twin.client(gateway.base_url, pacing=False, retries=0) as client:
-        await burst(client, 5)  # what has to be asked first
+        await burst(client, 5)  # the prerequisites
         errors = await burst(client, 30)
     refused = [each for each in errors if each is not None]
     assert refused
@@ -87,7 +87,7 @@ async def test_a_penalty_from_upstream(gateway: Chain, twin: Twin) -> None:
         await rude.request("GET", "/portfolio/accounts")  # one in five seconds
         with pytest.raises(RateLimited):
             await rude.request("GET", "/portfolio/accounts")
-        # The penalty is the address's: the polite client gets it, too, and keeps it.
+        # The penalty is for the address, so the paced client gets it too, and respects it.
         with pytest.raises(RateLimited) as caught:
             await client.tickle()
         assert caught.value.status == 429

@@ -1,4 +1,4 @@
-"""Logging in, staying logged in, and what becomes of a call on its way."""
+"""Login, keepalive, and the headers and paths that the gateway forwards."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_health_soon_after_the_login(gateway: Chain, twin: Twin) -> None:
         assert status.ready
         assert denials
         targets = [each.target for each in gateway.own_requests]
-        # Whatever it asks while it tickles comes in between.
+        # The gateway's own requests come in between.
         targets = [each for each in targets if "/iserver/" not in each and "tickle" not in each]
         begin = targets.index("/sso/Dispatcher") + 1
         assert targets[begin : begin + 4] == [
@@ -87,7 +87,7 @@ async def test_logout(gateway: Chain, twin: Twin) -> None:
         assert gateway.count("POST", "/logout") == 1
         with pytest.raises(NotAuthenticated):
             await client.tickle()
-        # It is passed on and nothing else: the gateway keeps its cookies.
+        # The gateway only forwards the logout; it keeps its cookies.
         gateway.login()
         assert (await client.health()).ready
         assert "XYZAB=jar-token" in gateway.requests[-1].headers["cookie"]
@@ -108,7 +108,7 @@ async def test_cookies_of_a_client_go_no_further(gateway: Chain, twin: Twin) -> 
     assert "origin" not in handshake
 
 
-async def test_what_reaches_the_upstream(gateway: Chain, twin: Twin) -> None:
+async def test_headers_that_reach_the_upstream(gateway: Chain, twin: Twin) -> None:
     odd = {"q": "a b/ü+&=", "list": ["x", 2]}
     async with twin.client(gateway.base_url, user_agent="my-bot/0.1") as client:
         with pytest.raises(NotFound):
@@ -126,7 +126,7 @@ async def test_what_reaches_the_upstream(gateway: Chain, twin: Twin) -> None:
     assert len(post.body) == 1_000_011
 
 
-async def test_paths_that_the_gateway_answers_itself(gateway: Chain, twin: Twin) -> None:
+async def test_paths_to_which_the_gateway_responds_itself(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url) as client:
         answer = await client.request("POST", "/iserver/reauthenticate")
         assert answer == {"message": "triggered"}
@@ -134,7 +134,7 @@ async def test_paths_that_the_gateway_answers_itself(gateway: Chain, twin: Twin)
         with pytest.raises(UnexpectedRedirect, match=r"http://api\.test:[0-9]+/elsewhere/x"):
             await client.request("GET", "/x")
     async with twin.client(f"{gateway.root_url}/v1/tws") as client:
-        with pytest.raises(NotFound, match="no such service"):
+        with pytest.raises(NotFound, match="does not know this path"):
             await client.request("GET", "/x")
     assert gateway.requests == []
 
@@ -205,7 +205,7 @@ async def test_the_gateway_logs_in_again_by_itself(gateway: Chain) -> None:
     async with bezant.AsyncClient(gateway.base_url) as client:
         with pytest.raises(NoSession):
             await client.health()
-        # It tickles every 30 s, and takes a refusal for the end of its session.
+        # The gateway tickles every 30 s, and treats a refusal as the end of its session.
         await until(
             lambda: any(each.path.endswith("/validate") for each in gateway.own_requests), 40
         )

@@ -63,7 +63,7 @@ async def test_quotes_orders_and_pnl(gateway: Chain, twin: Twin) -> None:
             wanted = {System, Heartbeat, MarketData, OrderUpdate, Pnl}
             found = await collect(ws, lambda found: wanted <= kinds(found))
             assert isinstance(found[0], System)
-            # Sent at once after the opening, and none of them lost.
+            # The client sends these right after the handshake, and none is lost.
             connection = gateway.ws_connections[0]
             assert connection.dropped == []
             assert connection.path == "/v1/api/ws"
@@ -127,7 +127,7 @@ async def test_a_sixth_stays_silent(gateway: Chain, twin: Twin) -> None:
         five = [await twin.connect(client) for _ in range(5)]
         try:
             assert len(gateway.ws_connections) == 5
-            # This process knows of its own five; another one learns it from the silence.
+            # This process counts its own five; another process notices only the silence.
             with pytest.raises(WsConnectFailed, match="5 streams open"):
                 await twin.connect(client)
             began = time.monotonic()
@@ -159,7 +159,7 @@ async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: 
         others = [await twin.connect(other) for _ in range(4)]
         try:
             gateway.ws_connections[0].close()
-            others.append(await twin.connect(other))  # it is faster than the backoff of a second
+            others.append(await twin.connect(other))  # faster than the backoff of one second
             tickles = gateway.count("POST", "/tickle")
             await until(lambda: gateway.count("POST", "/tickle") >= tickles + 4)
             assert len(gateway.ws_connections) == 6
@@ -170,7 +170,7 @@ async def test_a_stream_that_lost_its_place_waits_for_one(gateway: Chain, twin: 
         finally:
             for each in [stream, *others]:
                 await each.__aexit__(None, None, None)
-        # No place was lost on the way.
+        # All five places are still available.
         five = [await twin.connect(client) for _ in range(5)]
         for each in five:
             await each.__aexit__(None, None, None)
@@ -185,7 +185,7 @@ async def test_a_sixth_that_gave_up_takes_a_place_for_good(gateway: Chain, twin:
             await each.__aexit__(None, None, None)
         await until(lambda: len(gateway.ws_connections) == 6)
         await asyncio.sleep(0.5)
-        # Nobody is there any more, and the gateway goes on reading for them.
+        # All clients have left, but the gateway still reads the sixth stream.
         left = [each for each in gateway.ws_connections if not each.closed]
         assert left == gateway.ws_connections[5:]
         before = left[0].sent

@@ -1,4 +1,4 @@
-"""Streams that go on through the real gateway: connected again, subscribed again, renewed."""
+"""Streams through the real gateway: reconnection, subscription again, renewal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.gateway.twins import Twin, until
 APPLE = 265598
 
 
-async def test_what_is_wanted_lives_again_after_each_loss(gateway: Chain, twin: Twin) -> None:
+async def test_subscriptions_are_renewed_after_each_loss(gateway: Chain, twin: Twin) -> None:
     async with twin.client(gateway.base_url, timeout=0.5) as client:
         async with await twin.connect(client, reconnect=True) as ws:
             await ws.subscribe_market_data(APPLE)
@@ -33,7 +33,7 @@ async def test_what_is_wanted_lives_again_after_each_loss(gateway: Chain, twin: 
                 found = await collect(ws, lambda found: Reconnected in kinds(found))
                 [gap] = [each for each in found if isinstance(each, Gap)]
                 assert found.index(gap) < len(found) - 1
-                # Nothing that came before may be mistaken for what comes now.
+                # No message of the old connection may come after the gap.
                 assert kinds(found[found.index(gap) + 1 :]) <= {Reconnected}
                 await collect(ws, lambda found: {MarketData, OrderUpdate} <= kinds(found))
                 assert ws.stats.reconnects == number
@@ -50,7 +50,7 @@ async def test_a_login_lost_in_mid_stream(gateway: Chain, twin: Twin) -> None:
             gateway.drop_brokerage()
             await collect(ws, lambda found: SessionStatus in kinds(found))
             gateway.login()
-            # On the same connection: the upstream forgot what was subscribed, the stream did not.
+            # On the same connection: the upstream lost the subscriptions, the stream renews them.
             found = await collect(ws, lambda found: SessionStatus in kinds(found))
             assert isinstance(found[-1], SessionStatus)
             assert found[-1].authenticated

@@ -1,9 +1,10 @@
-"""The tests of the client, both twins, with the real gateway in the simulated one's place.
+"""Tests of the client in both twins, with the real gateway in place of the simulated one.
 
-Left out: `orders`, `shared_pacing` and `stream_soak` make gateways of their own;
-what those are about is in `test_orders`, `test_pacing` and `test_streams_again` here. `on_demand`
-is about connections that break: behind the gateway that is silence, and each takes one of its five
-ways upstream for good, so what is to be seen of it is in `test_failures` and `test_orders`.
+Left out: `orders`, `shared_pacing` and `stream_soak`, which start gateways of their own;
+`test_orders`, `test_pacing` and `test_streams_again` in this folder cover their subjects. Also left
+out: `on_demand`, which breaks connections. Behind the real gateway such a break is silence, and
+each one occupies one of its five upstream connections for good; `test_failures` and `test_orders`
+cover that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _MODULES = (
     "api", "bulk", "client", "faults", "keepalive", "pacing", "session", "stream",
     "stream_faults", "symbols",
 )  # fmt: skip
-_PLACES = "the five places are the real gateway's, not the simulated one's: see test_streams"
+_PLACES = "the limit of five streams is the real gateway's: see test_streams"
 _DIFFERENT = {
     "test_what_goes_over_the_wire": "the gateway sends its own cookies in place of the client's",
     "test_a_stream_that_is_connected_again_waits_for_its_place": _PLACES,

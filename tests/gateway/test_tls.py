@@ -1,4 +1,4 @@
-"""Certificates and versions, with the real gateway's TLS."""
+"""Certificates and TLS versions of the real gateway."""
 
 from __future__ import annotations
 

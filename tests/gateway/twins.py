@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that each test drives both."""
+"""Both clients behind one async interface, so that each test can drive both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bezant._runtime._shared.limiters import ProcessRateLimiter
 
 
 class Threaded:
-    """A blocking object whose methods are awaited; each call runs in a thread."""
+    """Async wrapper of a blocking object; each method call runs in a thread."""
 
     def __init__(self, blocking: Any) -> None:
         self.blocking = blocking
@@ -55,7 +55,7 @@ class Twin:
         return Threaded(bezant.Client(base_url, **options))
 
     def stranger(self, base_url: str, **options: Any) -> Any:
-        """Return a client that knows as little of the others as one in another process."""
+        """Return a client that shares no state with others, like one in another process."""
         client = self.client(base_url, **options)
         inner = client.blocking if isinstance(client, Threaded) else client
         inner._pipeline.limiter = ProcessRateLimiter()
@@ -81,7 +81,7 @@ class Twin:
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until something has become true."""
+    """Wait until a condition is true."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
@@ -89,7 +89,7 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 
 def forget_questions() -> None:
-    """Take it that no order's question is open: the gateway behind it all was made anew."""
+    """Forget all open order questions, because the upstream was reset."""
     for turns in order_turns._registry.values():
         turns._turns = OrderTurns()
         turns.questions = frozenset()

@@ -1,4 +1,4 @@
-"""Bytes to a gateway and back, without bezant, to compare two gateways."""
+"""Raw requests to a gateway, without bezant, to compare two gateways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 
 
 def connect(port: int, *, tls: bool = True) -> socket.socket:
-    """Open a connection that checks nothing."""
+    """Open a connection without certificate checks."""
     plain = socket.create_connection(("127.0.0.1", port), timeout=3)
     if not tls:
         return plain
@@ -24,7 +24,7 @@ def connect(port: int, *, tls: bool = True) -> socket.socket:
 
 
 def _read(sock: socket.socket, seconds: float) -> tuple[bytes, bool]:
-    """Return what comes within a time, and whether the peer closed."""
+    """Return the bytes that arrive within `seconds`, and whether the peer closed."""
     data = b""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
@@ -44,7 +44,7 @@ def _read(sock: socket.socket, seconds: float) -> tuple[bytes, bool]:
 def request(
     method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1"
 ) -> bytes:
-    """Write a request; with a Host and a User-Agent unless the headers begin with ``only``."""
+    """Return a request, with Host and User-Agent unless the headers begin with ``only``."""
     lines = [f"{method} {target} HTTP/{version}"]
     if headers[:1] == ("only",):
         lines += headers[1:]
@@ -54,7 +54,7 @@ def request(
 
 
 def asked(port: int, data: bytes, *, tls: bool = True, seconds: float = 0.4) -> str:
-    """Send bytes and say in a line what came back."""
+    """Send bytes and return the response as one line of text."""
     with contextlib.closing(connect(port, tls=tls)) as sock:
         sock.sendall(data)
         answer, closed = _read(sock, seconds)
@@ -88,7 +88,7 @@ def _joined(chunks: bytes) -> bytes:
 
 
 def tls_facts(port: int) -> str:
-    """Return the version and the protocol that are agreed on."""
+    """Return the negotiated TLS version and protocol."""
     with contextlib.closing(connect(port)) as sock:
         assert isinstance(sock, ssl.SSLSocket)
         return f"{sock.version()}, ALPN {sock.selected_alpn_protocol()}"
@@ -102,7 +102,7 @@ def opened(
     wait: float = 0.3,
     seconds: float = 0.5,
 ) -> str:
-    """Open a WebSocket, wait, send frames, and say what came back after them."""
+    """Open a WebSocket, wait, send frames, and return the responses to them as text."""
     key = base64.b64encode(os.urandom(16)).decode()
     shake = request(
         "GET",
@@ -145,7 +145,7 @@ def opened(
 
 
 def frame(data: bytes, opcode: int = 1, *, final: bool = True) -> bytes:
-    """Write a client's frame; the mask is zero."""
+    """Return a client's frame, with a mask of zero."""
     head = bytes([(0x80 if final else 0) | opcode])
     if len(data) < 126:
         head += bytes([0x80 | len(data)])

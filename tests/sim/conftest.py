@@ -35,7 +35,7 @@ def gateway() -> Iterator[SimulatedGateway]:
 
 @pytest.fixture
 def api(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
-    # Without cookies: kept by name and path, those of a tickle would earn a 401.
+    # Without cookies: httpx keeps them by name and path, and both of a tickle would give a 401.
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=60) as client:
         yield client
@@ -60,7 +60,7 @@ class Ws:
         return data
 
     def message(self, topic: str, timeout: float = 30.0) -> dict[str, Any]:
-        """Return the next message of a topic; others are passed over."""
+        """Return the next message of a topic, and skip others."""
         ends = time.monotonic() + timeout
         while True:
             message: dict[str, Any] = json.loads(self.raw(max(0.001, ends - time.monotonic())))
@@ -68,7 +68,7 @@ class Ws:
                 return message
 
     def collect(self, seconds: float) -> list[dict[str, Any]]:
-        """Return all messages that come within a time."""
+        """Return all messages that come within `seconds`."""
         ends = time.monotonic() + seconds
         messages: list[dict[str, Any]] = []
         while (left := ends - time.monotonic()) > 0:
@@ -79,7 +79,7 @@ class Ws:
         return messages
 
     def topics(self, beats: int = 3) -> set[str]:
-        """Return the topics of the messages until this number of heartbeats has come."""
+        """Return the topics of the messages until `beats` heartbeats have come."""
         topics: set[str] = set()
         while beats:
             message = json.loads(self.raw())
@@ -88,13 +88,13 @@ class Ws:
         return topics
 
     def drain(self) -> None:
-        """Read all that the gateway sent before it answers to this."""
+        """Read all messages that the gateway sent before its response to an echo."""
         self.send("ech+hb")
         while self.raw() != b"ech+hb":
             pass
 
     def falls_silent(self) -> bool:
-        """Read the messages that are on their way; return whether they end."""
+        """Read the waiting messages; return whether the stream then sends nothing."""
         return any(not self.collect(0.1) for _ in range(20))
 
 

@@ -59,14 +59,14 @@ def test_nothing_is_left_after_with() -> None:
 def test_start_after_the_first_is_quick() -> None:
     with SimulatedGateway(positions=0):
         pass
-    made = certificate._mint.cache_info().misses  # the keys are what takes long
+    made = certificate._mint.cache_info().misses  # making the keys takes the time
     for _ in range(5):
         with SimulatedGateway():
             pass
     assert certificate._mint.cache_info().misses == made
 
 
-def test_stop_drops_what_is_open_at_once(
+def test_stop_drops_open_connections_at_once(
     gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
 ) -> None:
     assert api.get("/iserver/auth/status", timeout=60).status_code == 200
@@ -89,7 +89,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
     for _ in range(5):
         gateway = SimulatedGateway(positions=0).start()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-            # Even a sleep of 0 would let the server get further than the case is about.
+            # Even a sleep of 0 would let the server get further than this case tests.
             if pause:
                 time.sleep(pause)
             gateway.stop()
@@ -97,7 +97,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1) == b""
         del gateway
-        # What asyncio lost would be reported here, as a ResourceWarning.
+        # asyncio would report a lost connection here, as a ResourceWarning.
         gc.collect()
 
 

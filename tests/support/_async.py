@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from bezant._runtime._shared.http_packages import httpx
+
 T = TypeVar("T")
+
+
+def direct() -> httpx.AsyncHTTPTransport:
+    """Return a transport that sends what the client refuses to send to a gateway."""
+    return httpx.AsyncHTTPTransport()
 
 
 async def gather(*functions: Callable[[], Awaitable[T]]) -> list[T | BaseException]:

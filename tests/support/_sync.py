@@ -7,7 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from bezant._runtime._shared.http_packages import httpx
+
 T = TypeVar("T")
+
+
+def direct() -> httpx.HTTPTransport:
+    """Return a transport that sends what the client refuses to send to a gateway."""
+    return httpx.HTTPTransport()
 
 
 def gather(*functions: Callable[[], T]) -> list[T | BaseException]:

@@ -1,4 +1,4 @@
-"""The pytest plugin, in projects of their own: each test runs pytest in a process beside."""
+"""Tests of the pytest plugin: each runs pytest on a small project in another process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFTEST = """
 
     import bezant.testing
 
-    bezant.testing._TIMEOUT = 60  # a busy machine is not what these tests are about
+    bezant.testing._TIMEOUT = 60  # so that a busy machine does not fail these tests
 
     def pytest_sessionfinish():
         assert threading.active_count() == 1, threading.enumerate()
@@ -27,19 +27,19 @@ CONFTEST = """
 
 
 class Project:
-    """A folder with tests."""
+    """Folder with a small project and its tests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.write("conftest.py", CONFTEST)
-        # Settings of a folder above, such as this project's own, are none of its.
+        # With its own settings, pytest does not use those of a folder above.
         self.write("pytest.ini", "[pytest]\n")
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(textwrap.dedent(text))
 
     def run(self, *arguments: str, expect: str) -> str:
-        """Run the project's tests; everything that they warn of is an error."""
+        """Run the project's tests with all warnings as errors."""
         plain = ["-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-W", "error"]
         if not any("asyncio" in each for each in arguments):
             plain += ["-p", "no:asyncio"]
@@ -247,7 +247,7 @@ def test_nothing_is_imported_for_others(project: Project) -> None:
             assert not heavy & set(sys.modules)
         """,
     )
-    # Where other plugins are, they may import anything.
+    # Other installed plugins may import anything.
     project.run("-p", "no:pytest_httpx", "-p", "no:respx", "-p", "no:xdist", expect="1 passed")
 
 

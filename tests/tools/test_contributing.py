@@ -1,4 +1,4 @@
-"""CONTRIBUTING's table "Where do I put ...?" is complete: its files are enough."""
+"""Completeness of the table "Where do I put ...?" in CONTRIBUTING: its files are enough."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ assert row.requires == "accounts" and row.idempotent, row
 
 
 class Copy:
-    """A copy of the project, and the files in it that were changed by hand."""
+    """Copy of the project, and the files that a test changed in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.touched: set[str] = set()
 
     def change(self, path: str, *edits: tuple[str, str], new: str | None = None) -> None:
-        """Replace texts that occur once in a file; or write a new file."""
+        """Replace texts that occur once in a file, or write a new file."""
         self.touched.add(path)
         file = self.root / path
         if new is not None:
@@ -130,7 +130,7 @@ def copy(tmp_path: Path) -> Copy:
             shutil.copytree(source, tmp_path / name, ignore=ignored)
         else:
             shutil.copy(source, tmp_path / name)
-    for name in ("tests", "examples"):  # sources of other twins
+    for name in ("tests", "examples"):  # the generator reads these trees as well
         for twin in ("_async", "async"):
             if (ROOT / name / twin).is_dir():
                 shutil.copytree(ROOT / name / twin, tmp_path / name / twin)
@@ -138,7 +138,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 def listed(change: str) -> Callable[[str], bool]:
-    """Return a function that says whether CONTRIBUTING lists a file for a change."""
+    """Return a function that returns whether CONTRIBUTING lists a file for a change."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {change}")]
     patterns = [

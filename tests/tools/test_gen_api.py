@@ -1,4 +1,4 @@
-"""The generator of models, endpoints and methods, and each way in which it could lie."""
+"""Generator of models, endpoints and methods, and each error that it must report."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def content() -> dict[str, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two operations."""
+    """Project with a small document and overlay."""
     folder = tmp_path / overlay.FOLDER
     folder.mkdir(parents=True)
     (folder / "things.toml").write_text(GROUP)
@@ -139,10 +139,10 @@ def source(project: Path) -> str:
     return str(project / "document.json")
 
 
-# The project itself.
+# Tests with this project's own files.
 
 
-def test_what_is_committed_is_what_the_document_gives() -> None:
+def test_the_committed_files_are_up_to_date() -> None:
     if not DOCUMENT.exists():
         pytest.skip(f"IBKR's document is not here: {DOCUMENT}")
     result = gen_api.generate(ROOT, DOCUMENT)
@@ -191,7 +191,7 @@ def test_a_check_without_a_document_says_so(capsys: pytest.CaptureFixture[str]) 
     assert gen_api.main(["nowhere.json"]) == 1
 
 
-# A small one.
+# Tests with a small project.
 
 
 def test_writing_and_checking(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,7 +251,7 @@ def test_the_digest_notices_a_lost_operation(project: Path) -> None:
     assert run(project, "--check", "nowhere.json") == 1
 
 
-def test_what_the_files_hold(project: Path) -> None:
+def test_content_of_the_generated_files(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
     assert "size: Decimal | None = None" in models  # the example wins over "integer"
@@ -314,7 +314,7 @@ answer_any = true
 """
 
 
-def test_what_is_known_of_an_operation(project: Path) -> None:
+def test_facts_of_an_operation(project: Path) -> None:
     append(project, ROWS)
     append(project, LIMITS, "limits")
     assert run(project, source(project)) == 1  # a GET cannot cancel
@@ -347,13 +347,13 @@ def test_what_is_known_of_an_operation(project: Path) -> None:
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"', "not idempotent"),
         (
             '["POST /m"]\nid = "undocumented_m"\nsummary = "X."\norder = "place"\neffect = "none"',
-            "has the effect order",
+            "needs the effect `order`",
         ),
         ('["GET /m"]\nraw = true\nsummary = "X."', "has no name"),
         ('["GET /m"]\nraw = true\nname = "m"\nsummary = "X."\nbinary = true', "unknown key"),
         ('["GET /m"]\nraw = true\nname = "get_thing"\nsummary = "X."', "two methods"),
         ('["GET /more"]\nid = "x"\nsummary = "X."', "the document has no such operation"),
-        ('["GET /things/{id}"]\nid = "x"\nsummary = "X."', "stands twice"),
+        ('["GET /things/{id}"]\nid = "x"\nsummary = "X."', "listed twice"),
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nnonsense = 1', "unknown key"),
         ('["GET /m"]\nid = "undocumented_m"', "has no summary"),
         ('["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nname = "get_thing"', "two methods"),
@@ -362,7 +362,7 @@ def test_what_is_known_of_an_operation(project: Path) -> None:
             '["GET /m"]\nid = "undocumented_m"\nsummary = "X."\nanswer_like = "GET /n"',
             "there is no",
         ),
-        ('["GET /m/{a}"]\nid = "undocumented_m"\nsummary = "X."', "no word on 'a'"),
+        ('["GET /m/{a}"]\nid = "undocumented_m"\nsummary = "X."', "'a' has no description"),
     ],
 )
 def test_a_wrong_overlay_is_refused(
@@ -377,17 +377,25 @@ def test_a_wrong_overlay_is_refused(
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("schemas", '"nothing" = { name = "X" }', "nothing stands at 'nothing'"),
+        ("schemas", '"nothing" = { name = "X" }', "no object is at 'nothing'"),
         ("schemas", '"thing" = { nonsense = 1 }', "unknown key"),
         ("schemas", '"thing" = { fields = { nothing = { doc = "X" } } }', "has no field 'nothing'"),
         ("schemas", '"thing" = { fields = { size = { always_ = "" } } }', "unknown key 'always_'"),
         ("evidence", '"thing" = { nothing = { always = "X" } }', "has no field 'nothing'"),
         ("evidence", '"thing" = { size = { nonsense = "X" } }', "unknown key 'nonsense'"),
-        ("evidence", '"nothing" = { size = { always = "X" } }', "nothing stands at 'nothing'"),
-        ("glossary", '"nothing" = { doc = "X" }', "'nothing' stands nowhere"),
+        ("evidence", '"nothing" = { size = { always = "X" } }', "no object is at 'nothing'"),
+        ("glossary", '"nothing" = { doc = "X" }', "no field is named 'nothing'"),
         ("other", "", "has no title"),
-        ("limits", '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]', "'GET /m' is no operation"),
-        ("schemas", '"thing" = { fields = { size = { name = "str" } } }', "cannot be called str"),
+        (
+            "limits",
+            '[calls]\n"GET /m" = [{ count = 1, seconds = 1 }]',
+            "'GET /m' is not an operation",
+        ),
+        (
+            "schemas",
+            '"thing" = { fields = { size = { name = "str" } } }',
+            "would hide the type str",
+        ),
     ],
 )
 def test_a_wrong_word_is_refused(
@@ -407,7 +415,7 @@ def test_a_new_operation_has_to_be_placed(
     assert "GET /new (no operation id) is in no group" in capsys.readouterr().err
 
 
-def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_difference_is_printed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(project, source(project))
 
     def edit(it: Any) -> None:
@@ -422,7 +430,7 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert run(project, "--diff", source(project)) == 0
     assert "operation added: GET /new (in no group" in capsys.readouterr().out
-    append(project, '\n["GET /new"]\nid = "new"\nsummary = "Return what is new."\n')
+    append(project, '\n["GET /new"]\nid = "new"\nsummary = "Return the news."\n')
     capsys.readouterr()
     assert run(project, "--diff", source(project)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -435,10 +443,10 @@ def test_the_difference_is_told(project: Path, capsys: pytest.CaptureFixture[str
     assert "make_thing" in before, "a difference writes nothing"
 
 
-# Documents as they come.
+# Documents with deviations from the standard.
 
 
-def test_a_document_that_was_not_mended() -> None:
+def test_a_document_that_deviates_from_the_standard() -> None:
     raw = {
         "paths": {
             "/a/{thingID}/b/{other}": {
@@ -504,7 +512,7 @@ def test_a_document_that_was_not_mended() -> None:
         ("any", {"bool", "int"}, "any"),
     ],
 )
-def test_what_was_seen_decides(kind: str, seen: set[str], settled: str) -> None:
+def test_evidence_decides_the_type(kind: str, seen: set[str], settled: str) -> None:
     assert reading.settle_kind(shapes.Scalar(kind), seen, "x") == settled
 
 

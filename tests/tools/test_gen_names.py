@@ -1,4 +1,4 @@
-"""The lists of public names that tools/gen_names.py writes."""
+"""Lists of public names, written by tools/gen_names.py."""
 
 from __future__ import annotations
 

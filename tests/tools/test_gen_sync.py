@@ -443,8 +443,7 @@ def test_orphan_module(generated: Path, failing: Lines) -> None:
     orphan = put(generated, "bezant/_sync/api/old.py", "")
     [line] = failing(generated, "--check")
     assert line == (
-        "bezant/_sync/api/old.py: orphan: generated from nothing; "
-        "`python tools/gen_sync.py` removes it"
+        "bezant/_sync/api/old.py: orphan: it has no source; `python tools/gen_sync.py` removes it"
     )
     assert gen_sync.main(["--root", str(generated)]) == 0
     assert not orphan.exists()
@@ -577,10 +576,8 @@ def test_collision_across_trees(project: Path) -> None:
 )
 def test_name_in_an_f_string(project: Path, source: str, line: int, word: str) -> None:
     put(project, LIBRARY, source + "\n")
-    expected = (
-        f"{LIBRARY}:{line}: {word!r} in an f-string: its output depends on the Python version"
-    )
-    assert expected in problems(project)
+    expected = f"{LIBRARY}:{line}: {word!r} in an f-string: the twin would depend on the Python"
+    assert any(problem.startswith(expected) for problem in problems(project))
 
 
 @pytest.mark.parametrize("path", [LIBRARY, TEST])
@@ -683,7 +680,9 @@ def test_formatter_that_fails(project: Path, failing: Lines) -> None:
     put(project, "pyproject.toml", "[tool.ruff]\nline-length = 'long'\n")
     lines = failing(project)
     assert lines
-    assert all(": cannot be formatted: " in line and "line-length" in line for line in lines)
+    assert all(
+        ": ruff cannot format its twin: " in line and "line-length" in line for line in lines
+    )
 
 
 def test_all_problems_are_reported_at_once(project: Path) -> None:

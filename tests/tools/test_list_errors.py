@@ -1,4 +1,4 @@
-"""The table of error messages, tools/list_errors.py."""
+"""Table of error messages, printed by tools/list_errors.py."""
 
 from __future__ import annotations
 

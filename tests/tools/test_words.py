@@ -1,4 +1,4 @@
-"""The check of the project's English, tools/check_words.py."""
+"""Check of the project's English, tools/check_words.py."""
 
 from __future__ import annotations
 

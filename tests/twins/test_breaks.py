@@ -1,4 +1,4 @@
-"""Calls that are cancelled, interrupted or forgotten: the client works, and nothing is left."""
+"""Calls that are cancelled, interrupted or forgotten: the client still works and leaks nothing."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_random_interrupts(options: list[str]) -> None:
 
 
 def test_a_lock_that_an_interrupt_cannot_leave_locked() -> None:
-    # Its methods are not Python code, in the middle of which an interrupt could arrive.
+    # Its methods are written in C, so no interrupt can arrive inside them.
     assert isinstance(StateLock(), type(threading.Lock()))
 
 
@@ -115,7 +115,7 @@ def test_the_lane_of_a_forgotten_call_is_free_again() -> None:
         lanes.take(Attempt(time.monotonic(), 5))
     assert no.value.kind is Trouble.TIMEOUT
     assert not no.value.sent
-    del attempt  # and give_back was never reached
+    del attempt  # `give_back` was never called
     other = Attempt(time.monotonic() + 5, 5)
     assert lanes.take(other) is lane
     lanes.give_back(other)
@@ -168,7 +168,7 @@ async def test_waiting_for_a_connection_says_so(raw: RawGateway) -> None:
         first = asyncio.ensure_future(client.request("POST", "/x"))
         while not raw.requests:
             await asyncio.sleep(0.005)
-        # Those that wait give up first: the end of the first call would give them its connection.
+        # The waiting calls end first; otherwise they would get the first call's connection.
         hasty = client.with_options(timeout=0.1)
         results = await asyncio.gather(
             *(hasty.request("POST", "/x") for _ in range(2)), return_exceptions=True
@@ -204,7 +204,7 @@ async def test_closing_survives_a_cancellation(gateway: SimulatedGateway) -> Non
         closing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await closing
-        if not client.closed:  # it had not begun
+        if not client.closed:  # the cancellation came before the closing began
             await client.aclose()
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
@@ -222,8 +222,8 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     unraisable: list[object] = []
 
     def note(each: sys.UnraisableHookArgs) -> None:
-        # The garbage collector may end httpcore's coroutines before ours, which then cannot catch
-        # what httpcore raises outside an event loop.
+        # The garbage collector may end httpcore's coroutines before ours. httpcore then raises an
+        # error outside the event loop, which our coroutines cannot catch.
         code = getattr(each.object, "cr_code", None) or getattr(each.object, "ag_code", None)
         if "httpcore" not in getattr(code, "co_filename", ""):
             unraisable.append(each.exc_value)
@@ -245,7 +245,9 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
         task = loop.run_until_complete(begin())
         loop.close()
         limiter = client._pipeline.limiter
-        client._pipeline.closed = True  # it is about the call; the client would warn, too
+        client._pipeline.closed = (
+            True  # only the call is of interest; an open client would warn, too
+        )
         return limiter, weakref.ref(task)
 
     async def elsewhere() -> None:
@@ -270,14 +272,14 @@ def test_a_slot_is_released_while_the_same_thread_holds_the_lock() -> None:
     owner = threading.Event()
     first = QueuedCall.of(Operation("GET", "/a", idempotent=True))
     limiter.enter(first, owner)
-    # Two reads are in flight then, so that the next one has to wait.
+    # With two reads in flight, the next one has to wait.
     second = QueuedCall.of(Operation("GET", "/b", idempotent=True))
     limiter.enter(second, owner)
     waiting = QueuedCall.of(Operation("GET", "/c", idempotent=True))
     limiter.enter(waiting, owner)
     woken: list[bool] = []
 
-    def collect() -> None:  # as where the garbage collector runs in the middle of a change
+    def collect() -> None:  # stands for the garbage collector, in the middle of a change
         limiter.leave(first)
         woken.append(first in limiter._limiter._in_flight)
 
@@ -305,7 +307,7 @@ def test_slots_of_forgotten_calls_are_reclaimed() -> None:
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop", "blocking"])
 def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
-    """The connection is asked after the handshake, when the tickets wait on the socket."""
+    """The check runs after the handshake, while the session tickets wait on the socket."""
     context = bezant.Client(raw_tls.base_url)._settings.tls
     if kind == "blocking":
         backend = sync_network.Backend()
@@ -329,7 +331,7 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
         await plain.start_tls(tls_context(context), "127.0.0.1", 30)
         stream = backend.stream
         assert stream is not None
-        time.sleep(0.1)  # the loop has not read what came meanwhile
+        time.sleep(0.1)  # the loop has not read the tickets yet
         assert await stream.is_clean()
         raw_tls.script(lambda request, peer: peer.send(b"stray"))
         await stream.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -348,7 +350,7 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
 def test_a_connection_that_is_dropped_around_the_start_of_tls(
     raw: RawGateway, loops: Callable[[], asyncio.AbstractEventLoop], turns: int
 ) -> None:
-    """The server says nothing, so that the handshake would last for as long as it may."""
+    """The server sends nothing, so that the handshake would last until its timeout."""
 
     async def main() -> None:
         backend = async_network.Backend()
@@ -375,7 +377,7 @@ def test_a_connection_that_is_dropped_around_the_start_of_tls(
 async def test_names_with_several_addresses(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One address says nothing, one refuses, one is the gateway's."""
+    """One address does not respond, one refuses the connection, one is the gateway's."""
     raw.script(lambda request, peer: peer.json(b'{"x":1}'))
     loop = asyncio.get_running_loop()
     connect = async_network.Backend._connect
@@ -402,7 +404,7 @@ async def test_names_with_several_addresses(
         await backend._race(loop, ["127.0.0.3", "127.0.0.3"], raw.port)
     with pytest.raises(OSError, match="no address"):
         await backend._race(loop, [], raw.port)
-    for turns in range(10):  # none is left of a race that was cancelled
+    for turns in range(10):  # a cancelled race leaves no connection
         race = asyncio.ensure_future(backend._race(loop, ["127.0.0.1"] * 3, raw.port))
         for _ in range(turns):
             await asyncio.sleep(0)

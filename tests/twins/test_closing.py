@@ -1,4 +1,4 @@
-"""Closing a client under the calls of others: everything ends, nothing leaks or goes astray."""
+"""Closing of a client during calls of other threads and tasks: all calls end, nothing leaks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.raw import RawGateway
 
 @pytest.mark.parametrize("round_", range(6))
 def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) -> None:
-    # A socket closed under another thread's call gives its descriptor to the next connection, and
-    # that call's bytes with it: TLS then fails on connections that nobody touched.
+    # If a thread closes a socket during another thread's call, the next connection gets the same
+    # descriptor and that call's bytes. TLS then fails on an unrelated connection.
     strange: list[BaseException] = []
     clients: list[bezant.Client] = []
 
@@ -88,8 +88,8 @@ async def test_tasks_in_the_middle_of_calls(gateway: SimulatedGateway, round_: i
 def test_no_thread_closes_a_connection_that_another_has_begun_to_use(
     gateway: SimulatedGateway, switch: float
 ) -> None:
-    # httpcore's own pool, shared between threads, does: a lost connection now and then, and now
-    # and then a crash in OpenSSL.
+    # httpcore's own pool does, when threads share it: sometimes a connection is lost, and sometimes
+    # OpenSSL crashes.
     errors: list[BaseException] = []
     before = sys.getswitchinterval()
     sys.setswitchinterval(switch)

@@ -1,4 +1,4 @@
-"""Loops, processes, threads, cancellation and Ctrl-C."""
+"""Clients in several loops, processes and threads; cancellation and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -218,9 +218,7 @@ async def test_cancellation_while_a_stream_opens(gateway: SimulatedGateway, step
 
 
 @pytest.mark.parametrize("step", range(8))
-async def test_cancellation_while_a_stream_is_in_trouble(
-    gateway: SimulatedGateway, step: int
-) -> None:
+async def test_cancellation_while_a_stream_reconnects(gateway: SimulatedGateway, step: int) -> None:
     timing = Timing(backoff_from=0.005, backoff_to=0.01)
     async with bezant.AsyncClient(gateway.base_url, pacing=False) as client:
 
@@ -255,7 +253,7 @@ async def test_the_loop_is_not_blocked_while_waiting(raw: RawGateway) -> None:
             await asyncio.sleep(0.005)
         for _ in range(20):
             await asyncio.sleep(0.005)
-        assert not call.done()  # which it would be if it had blocked the loop
+        assert not call.done()  # it would be done if it had blocked the loop
         turned.set()
         assert (await call)[0].account_id == "A"
 
@@ -328,7 +326,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
     assert process.returncode == 130, err
     assert first in ("", "System\n")
     assert "interrupted []" in out
-    # asyncio's debug mode notes what takes long, and on a busy machine everything does
+    # asyncio's debug mode reports slow callbacks, and on a busy machine all are slow
     assert [line for line in err.splitlines() if not line.startswith("Executing <")] == []
 
 

@@ -1,4 +1,4 @@
-"""Long messages that come in very many pieces cost no more than their bytes."""
+"""Long messages in very many pieces: the cost depends only on the number of bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bezant._runtime._shared import frames
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
-# On a busy machine a handshake takes long that this many bytes follow at once.
+# On a busy machine, a handshake with this many bytes right after it takes long.
 PATIENT: dict[str, Any] = {"pacing": False, "timeout": 120, "connect_timeout": 100}
 SYSTEM = '{"topic":"system","success":"me"}'
 LONG = json.dumps({"topic": "long", "x": "y" * 2_000_000}).encode()
@@ -33,7 +33,7 @@ def frame(data: bytes, head: int = 0x82) -> bytes:
 
 
 def fragments(data: bytes, size: int) -> bytes:
-    """Return a message in frames of its own for every few bytes, and an empty one in between."""
+    """Return a message in frames of `size` bytes, with empty frames between them."""
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     parts.insert(1, b"")
     heads = [0x02, *[0x00] * (len(parts) - 2), 0x80]
@@ -103,7 +103,7 @@ def test_a_message_in_very_many_pieces(
 
 @pytest.mark.parametrize("body", [LONG, SHORT], ids=["long", "plain"])
 def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-    """Its header is read a few times and its bytes are joined once, whatever the pieces are."""
+    """The header is read a few times and the bytes are joined once, for any division."""
     looked = 0
 
     def counting(*arguments: Any) -> int:
@@ -121,7 +121,7 @@ def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, bo
     assert looked < 5
 
 
-def test_what_has_come_is_kept_until_it_is_taken() -> None:
+def test_received_bytes_are_kept_until_they_are_taken() -> None:
     data = frame(SHORT) + frame(b"next") + frame(b"ping", 0x89) + frame(b"last")[:3]
     reader = frames.FrameReader("ws://gateway.test/ws")
     for at in range(0, len(data), 9_000):

@@ -1,4 +1,4 @@
-"""Threads that use a type for the first time at once do not crash the interpreter."""
+"""First uses of a type by several threads at once: the interpreter does not crash."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from bezant.models._base import Model
 lock_inspections()
 ROOT = Path(bezant.__file__).parents[1]
 
-# Each thread decodes every model in the same order, with all fields, so that a description that is
-# incomplete is used.
+# Each thread decodes every model in the same order, with all fields, so that a thread would use an
+# incomplete description.
 RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
@@ -146,7 +146,7 @@ def test_a_fork_waits_for_an_inspection() -> None:
     inside.wait()
     child = os.fork()
     if not child:
-        # The lock is nobody's here, and no type is half inspected.
+        # In the child nobody holds the lock, and no type is half inspected.
         good = order == ["built"] and convert({"number": "7"}, kind).number == 7
         os._exit(0 if good else 1)
     thread.join()
@@ -155,7 +155,7 @@ def test_a_fork_waits_for_an_inspection() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_fork_in_the_middle_of_ones_own_inspection() -> None:
+def test_a_fork_during_an_inspection_of_the_same_thread() -> None:
     def build() -> int:
         child = os.fork()
         if not child:
@@ -167,7 +167,7 @@ def test_a_fork_in_the_middle_of_ones_own_inspection() -> None:
 
 
 class Finalised:
-    """Reads an answer when the garbage collector takes it."""
+    """Object that reads a response in its finaliser."""
 
     found: typing.ClassVar[list[Any]] = []
 
@@ -177,7 +177,7 @@ class Finalised:
         self.found.append(found.number)
 
 
-def test_a_finaliser_in_the_middle_of_an_inspection() -> None:
+def test_a_finaliser_during_an_inspection() -> None:
     Finalised.found.clear()
 
     def build() -> None:
@@ -192,9 +192,10 @@ def test_the_lock_is_a_thread_lock() -> None:
 
 
 def test_no_models_refer_to_each_other() -> None:
-    """An interrupt in the middle of the first would leave what the second knows of it half made.
+    """Check that no two models refer to each other.
 
-    Types that refer to themselves do not: msgspec forgets them as a whole.
+    An interrupt during the inspection of the first would leave the second with an incomplete
+    description of it. Types that refer to themselves are safe: msgspec discards them completely.
     """
     for each in pkgutil.iter_modules(bezant.models.__path__):
         importlib.import_module(f"bezant.models.{each.name}")

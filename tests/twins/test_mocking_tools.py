@@ -1,4 +1,4 @@
-"""The tools that people mock httpx with mock bezant's calls, too, as docs/testing.md says."""
+"""Mocking of bezant's calls with tools for httpx, as in docs/testing.md."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_respx_by_its_fixture(respx_mock: respx.MockRouter) -> None:
     assert accounts.call_count == 2
 
 
-def test_a_time_out_of_a_mock_leaves_an_order_unknown(respx_mock: respx.MockRouter) -> None:
+def test_a_timeout_of_a_mock_leaves_an_order_unknown(respx_mock: respx.MockRouter) -> None:
     respx_mock.post(URL).mock(side_effect=httpx.ReadTimeout)
     client = bezant.Client(GATEWAY, transport=httpx.HTTPTransport(), pacing=False)
     with client, pytest.raises(bezant.OutcomeUnknown):

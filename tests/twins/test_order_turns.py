@@ -1,4 +1,4 @@
-"""Order turns over threads, event loops, both twins, forks and interrupts."""
+"""Order turns across threads, event loops, both twins, forks and interrupts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOOK = {"account_id": "DU1", "orders": [TICKET]}
 
 
 class Exchange:
-    """Asks something about each order, and notes an order that comes while a question is open."""
+    """Gateway that asks a question about each order, and records orders during an open question."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.lock = threading.Lock()
@@ -113,7 +113,7 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             turns = client._pipeline.order_turns
-            for left in [*turns._turns._open]:  # its question is open, and nobody will answer it
+            for left in [*turns._turns._open]:  # its question is open and gets no reply
                 assert left.questions
                 assert not left.calls
                 turns._turns.leave(left)
@@ -191,7 +191,7 @@ def test_the_garbage_collector_may_end_a_call_while_the_lock_is_held() -> None:
     turns.enter(first, lambda: woken.append("first"))
     turns.enter(second, lambda: woken.append("second"))
 
-    def collected(_: float) -> None:  # as if the collector ran just here
+    def collected(_: float) -> None:  # stands for a garbage collection at this point
         turns.finish(first, "call", Outcome.LOST)
         assert not second.granted
 
@@ -214,7 +214,7 @@ def test_a_forked_process_begins_with_no_turns() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_who_asked_is_not_kept_alive(raw: RawGateway) -> None:
+def test_a_turn_does_not_keep_its_caller_alive(raw: RawGateway) -> None:
     Exchange(raw)
     with Client(raw.base_url) as client:
         thread = threading.Thread(

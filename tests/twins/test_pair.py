@@ -1,4 +1,4 @@
-"""The hand-written pair and the twins have the same faces."""
+"""Comparison of the public interfaces of the hand-written pair and of the twins."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_runtime_pair_has_the_same_parameters(name: str) -> None:
 
 
 def test_the_runtime_functions_have_the_same_parameters() -> None:
-    for name in ("sleep", "call", "caller"):
+    for name in ("sleep", "call", "call_within", "caller"):
         assert parameters(getattr(_async, name)) == parameters(getattr(_sync, name))
     assert set(_async.__all__) == {
         *CLASSES,
@@ -86,6 +86,7 @@ def test_the_runtime_functions_have_the_same_parameters() -> None:
         "OrderTurns",
         "Promise",
         "call",
+        "call_within",
         "caller",
         "chance",
         "connecting",

@@ -1,4 +1,4 @@
-"""Several real processes on one gateway keep its limits together, and die without harm."""
+"""Several real processes on one gateway: shared rate limits, and killed processes."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ asyncio.run(main())
 """
 DYING = """
 import os, sys, threading, bezant
-import bezant._sync.http.permit
-bezant._sync.http.permit._GRACE = -59.0  # a place is held for one second; the calls go on
+import bezant._sync.http.shared_limits
+bezant._sync.http.shared_limits._GRACE = -59.0  # a slot is held for one second; the calls continue
 client = bezant.Client(sys.argv[1], pacing=sys.argv[2], timeout=60, retries=0)
 for number in range(2):
     threading.Thread(target=client.request, args=("GET", "/trsrv/d"), daemon=True).start()
@@ -81,12 +81,12 @@ def test_four_processes_keep_the_session_limit(raw: RawGateway, store: str) -> N
     arrivals.sort()
     assert len(arrivals) == 40
     for first, beyond in zip(arrivals, arrivals[10:], strict=False):
-        assert beyond - first > 0.7  # a busy machine delays some on their way
+        assert beyond - first > 0.7  # a busy machine delays some requests in flight
     # the best that the limit allows is three seconds; the rest is for a busy machine
     assert arrivals[-1] - arrivals[0] < 60
 
 
-def test_a_process_that_is_killed_holds_its_places_no_longer_than_its_calls(
+def test_a_killed_process_holds_its_slots_no_longer_than_its_calls(
     raw: RawGateway, store: str
 ) -> None:
     raw.script(*[lambda request, peer: peer.silence()] * 2, lambda request, peer: peer.json(b'"x"'))
@@ -97,12 +97,12 @@ def test_a_process_that_is_killed_holds_its_places_no_longer_than_its_calls(
     held = ends_of_flights(store, raw)
     with bezant.Client(raw.base_url, pacing=store) as client:
         assert client.request("GET", "/trsrv/x") == "x"
-    # On a machine that is very slow they may have ended before they were looked at.
+    # On a very slow machine they may have ended before this check.
     assert all(each < time.time() for each in held[:1])
 
 
 def ends_of_flights(store: str, raw: RawGateway) -> list[float]:
-    """Return until when places are held, the earliest first."""
+    """Return the times until which slots are held, the earliest first."""
     _, place = choose_pacing(store, BaseUrl.parse(raw.base_url), {})
     assert place is not None
     limit_store = SharedLimitStore(place)
@@ -152,7 +152,7 @@ asyncio.run(main())
 """
 
 
-def test_another_process_reads_when_the_question_was_answered(raw: RawGateway, store: str) -> None:
+def test_another_process_reads_after_the_reply_to_the_question(raw: RawGateway, store: str) -> None:
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/orders"):
             peer.json(b'[{"id":"q1","message":["Really?"]}]')

@@ -1,4 +1,4 @@
-"""A flight ends with the call that leads it, however that ends: nobody waits for it forever."""
+"""Single flight: it ends with its first call in any case, so that no other call hangs."""
 
 from __future__ import annotations
 

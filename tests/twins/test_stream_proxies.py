@@ -1,4 +1,4 @@
-"""Streams through a proxy: always a tunnel, whatever the gateway speaks."""
+"""Streams through a proxy: always through a tunnel, with and without TLS."""
 
 from __future__ import annotations
 

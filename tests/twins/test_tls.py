@@ -1,4 +1,4 @@
-"""Certificates: anything goes on loopback unless told otherwise, and nowhere else."""
+"""Certificate checks: off on loopback by default, on everywhere else."""
 
 from __future__ import annotations
 

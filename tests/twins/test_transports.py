@@ -1,4 +1,4 @@
-"""A transport of the user's own: a long response is cut off, and streams go past it."""
+"""Custom transports: long responses are cut off, and streams do not use the transport."""
 
 from __future__ import annotations
 

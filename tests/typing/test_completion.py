@@ -1,4 +1,4 @@
-"""Editors that use jedi (IPython, Jupyter, vim) offer every public name."""
+"""Completion of public names in editors that use jedi (IPython, Jupyter, vim)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROGRAMS = {
     "copy": "client = bezant.Client().with_options()\nclient.",
     "async with": "async def main():\n    async with bezant.AsyncClient() as c:\n        c.",
 }
-# In a process of its own: jedi starts another one, and a thread that outlives the test.
+# In another process, because jedi starts a process and a thread that outlive the test.
 COMPLETE = """
 import json, sys, jedi
 offered = {}

@@ -1,4 +1,4 @@
-"""What another version of the document changes, read from the generated code itself."""
+"""Changes that another version of the document makes, read from the generated code itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Fields = dict[str, str]
 
 
 def lines(old: Mapping[str, str], new: Mapping[str, str], unknown: list[str]) -> Iterator[str]:
-    """Yields a line for each operation and field that was added, removed or changed.
+    """Yield a line for each operation and field that was added, removed or changed.
 
     Args:
         old: text of the committed files, by path.
-        new: text of the files that the other document gives.
+        new: text of the files generated from the other document, by path.
         unknown: calls of the other document that the overlay does not have.
     """
     for call in unknown:

@@ -1,4 +1,4 @@
-"""IBKR's OpenAPI document, mended where it does not keep to the standard."""
+"""Reader of IBKR's OpenAPI document, which repairs its deviations from the standard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# Not a request: the upgrade to the WebSocket.
+# The upgrade to the WebSocket, which is not an operation.
 NO_CALLS = frozenset({"GET /ws"})
 
 Json = dict[str, Any]
@@ -24,14 +24,14 @@ class Call:
     Attributes:
         method: HTTP method in upper case.
         path: path template.
-        id: IBKR's operation id, empty where the document has none.
-        parameters: as the document has them, references resolved.
-        body: schema of the body.
-        content_type: the body's.
+        id: IBKR's operation id; empty if the document does not name it.
+        parameters: the document's parameters, with references resolved.
+        body: schema of the request body; None without a body.
+        content_type: content type of the body.
         signed: whether the body has to be a signed JWT.
-        answers: schemas of the successful answers.
-        text: whether the answer is plain text.
-        examples: answers that the document shows.
+        answers: schemas of the successful responses.
+        text: whether the response is plain text.
+        examples: names and values of the example responses in the document.
     """
 
     method: str
@@ -52,12 +52,12 @@ class Call:
 
 
 def normal(call: str) -> str:
-    """`METHOD /path` without the names of placeholders, which differ between versions."""
+    """Return `METHOD /path` without placeholder names, which differ between versions."""
     return PLACEHOLDER.sub("{}", call)
 
 
 class Document:
-    """IBKR's document."""
+    """IBKR's OpenAPI document, as calls by normalised `METHOD /path`."""
 
     def __init__(self, content: Json) -> None:
         self.content = content
@@ -73,11 +73,11 @@ class Document:
 
     @classmethod
     def read(cls, file: Path) -> Document:
-        """Reads a document from a file."""
+        """Read a document from a file."""
         return cls(json.loads(file.read_text(encoding="utf-8")))
 
     def resolve(self, node: Any) -> Any:
-        """Follows references; one that leads nowhere gives an empty object."""
+        """Follow references; return an empty object for a broken reference."""
         seen: set[str] = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
@@ -149,7 +149,7 @@ class Document:
 
 
 def unwrapped(name: str, example: Any) -> Iterator[tuple[str, object]]:
-    """Yields examples that stand as `{name: {"value": ...}}` where one example should stand."""
+    """Yield named examples that the document wraps as `{name: {"value": ...}}` in one example."""
     wrapped = isinstance(example, dict) and all(
         isinstance(each, dict) and set(each) == {"value"} for each in example.values()
     )

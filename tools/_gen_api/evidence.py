@@ -1,4 +1,4 @@
-"""What was seen on the wire: which keys, and which kinds of values under them."""
+"""Evidence from the wire: keys that responses contain, and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 WHOLE = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9][0-9,]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 EPOCH_MS = range(100_000_000_000, 20_000_000_000_000)
-# How recorded shapes spell kinds.
+# Kinds by their spelling in recorded shapes.
 SPELLINGS = {
     "str": "text",
     "str(int)": "text:int",
@@ -28,10 +28,11 @@ class Evidence:
     """The kinds of values seen in one place.
 
     Attributes:
-        kinds: of scalars: `int`, `ms` (an epoch in milliseconds), `float`, `bool`, `null`,
-            `nothing`, `text`, and `text:int`, `text:float`, `text:flag` for texts that read so.
-        keys: what was seen under each key of objects, None where no object was seen.
-        item: what was seen in lists, None where no list was seen.
+        kinds: kinds of scalars: `int`, `ms` (an epoch in milliseconds), `float`, `bool`, `null`,
+            `nothing`, `text`, and `text:int`, `text:float`, `text:flag` for texts that contain
+            such a value.
+        keys: evidence for each key of the objects; None if no object was seen.
+        item: evidence for the items of the lists; None if no list was seen.
     """
 
     kinds: set[str] = field(default_factory=set)
@@ -39,7 +40,7 @@ class Evidence:
     item: Evidence | None = None
 
     def add(self, value: object) -> None:
-        """Takes a JSON value in."""
+        """Add a JSON value."""
         if isinstance(value, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in value.items():
@@ -52,7 +53,7 @@ class Evidence:
             self.kinds |= _kinds(value)
 
     def merge(self, other: Evidence) -> None:
-        """Takes other evidence in."""
+        """Add other evidence."""
         self.kinds |= other.kinds
         if other.keys is not None:
             self.keys = {} if self.keys is None else self.keys
@@ -63,7 +64,7 @@ class Evidence:
             self.item.merge(other.item)
 
     def add_shape(self, shape: Any) -> None:
-        """Takes a recorded shape in: keys and names of kinds."""
+        """Add a recorded shape: keys and names of kinds."""
         if isinstance(shape, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in shape.items():
@@ -79,7 +80,7 @@ class Evidence:
                     self.kinds.add(kind)
 
     def to_json(self) -> Json:
-        """The evidence as plain values."""
+        """Return the evidence as plain JSON values."""
         result: Json = {}
         if self.kinds:
             result["kinds"] = " ".join(sorted(self.kinds))
@@ -91,7 +92,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, value: Json) -> Evidence:
-        """The evidence that `to_json` gave."""
+        """Return the evidence from the result of `to_json`."""
         keys = value.get("keys")
         return cls(
             set(value.get("kinds", "").split()),

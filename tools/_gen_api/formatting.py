@@ -1,4 +1,4 @@
-"""Generated text as the project's own settings format it."""
+"""Formatting of generated text with the project's own settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 RUFF = (sys.executable, "-m", "ruff")
-# Order of imports and of __all__.
+# ruff's rules for the order of imports and of __all__.
 FIXES = "I001,RUF022"
 
 
@@ -24,7 +24,7 @@ def _ruff(root: Path, target: str, text: str, *arguments: str) -> str:
     )
     if done.returncode:
         words = " ".join(done.stderr.decode(errors="replace").split())
-        raise RuntimeError(f"{target} cannot be formatted: {words}")
+        raise RuntimeError(f"ruff cannot format {target}: {words}")
     return done.stdout.decode()
 
 
@@ -36,7 +36,7 @@ def _formatted(root: Path, target: str, text: str) -> bytes:
 
 
 def formatted(root: Path, texts: dict[str, str]) -> dict[str, bytes]:
-    """The bytes of all files."""
+    """Return the bytes of all files, by path; Python files are sorted and formatted."""
     with ThreadPoolExecutor() as pool:
         done = pool.map(lambda target: _formatted(root, target, texts[target]), texts)
         return dict(zip(texts, done, strict=True))

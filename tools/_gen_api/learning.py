@@ -1,4 +1,7 @@
-"""Kinds of values in recorded answers, kept so that the recordings are not needed again."""
+"""Extraction of the kinds of values from recorded responses.
+
+The result is committed, so generating needs no recordings.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from .overlay import Overlay
 
 
 def match(calls: list[str], method: str, path: str) -> str | None:
-    """The call whose template a concrete path fits; the one with the fewest placeholders."""
+    """Return the call whose template a path matches, with the fewest placeholders of several."""
     path = urlsplit(path).path.removeprefix("/v1/api")
     found: list[tuple[int, str]] = []
     for call in calls:
@@ -26,7 +29,7 @@ def match(calls: list[str], method: str, path: str) -> str | None:
 
 
 def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
-    """Yields method, path and response of each recorded exchange."""
+    """Yield method, path and response of each recorded exchange."""
     for file in sorted((folder / "fixtures").rglob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         request, response = content["Request"], content["Response"]
@@ -35,7 +38,7 @@ def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
 
 
 def learn(folder: Path, overlay: Overlay) -> str:
-    """The text of `recorded.json`: keys and kinds of values by call, and no value itself."""
+    """Return the text of `recorded.json`: keys and kinds of values by call, but no values."""
     calls = list(overlay.operations)
     seen: dict[str, Evidence] = {}
     for method, path, response in recordings(folder):
@@ -53,7 +56,7 @@ def learn(folder: Path, overlay: Overlay) -> str:
 
 
 def anonymous(seen: Evidence) -> Evidence:
-    """The evidence without keys that name somebody's account."""
+    """Return the evidence with placeholders for keys that are account ids or dates."""
     if seen.keys is not None:
         keys: dict[str, Evidence] = {}
         for key, each in seen.keys.items():

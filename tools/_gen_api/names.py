@@ -9,12 +9,12 @@ import re
 WORD = re.compile(r"[^0-9a-zA-Z]+")
 LOWER_UPPER = re.compile(r"([a-z0-9])([A-Z])")
 ACRONYM = re.compile(r"([A-Z]+)([A-Z][a-z])")
-# Ends that are no plural.
+# Endings that are not plurals.
 SINGULAR = ("ss", "us", "is", "as", "news", "details", "series")
 
 
 def snake(text: str) -> str:
-    """`accountId` as `account_id`."""
+    """Convert a name to snake case: `accountId` to `account_id`."""
     text = WORD.sub("_", text).strip("_")
     text = ACRONYM.sub(r"\1_\2", LOWER_UPPER.sub(r"\1_\2", text)).lower()
     text = re.sub(r"_+", "_", text)
@@ -24,18 +24,18 @@ def snake(text: str) -> str:
 
 
 def pascal(text: str) -> str:
-    """`account id` or `accountId` as `AccountId`."""
+    """Convert a name to Pascal case: `account id` and `accountId` to `AccountId`."""
     return "".join(part[:1].upper() + part[1:].lower() for part in snake(text).split("_") if part)
 
 
 def camel(name: str) -> str:
-    """What msgspec makes of a field's name with `rename="camel"`."""
+    """Return the wire name that msgspec derives from a field's name with `rename="camel"`."""
     first, *rest = name.split("_")
     return first + "".join(part.title() for part in rest)
 
 
 def singular(text: str) -> str:
-    """`positions` as `position`."""
+    """Return the singular of a word: `position` for `positions`."""
     if not text.endswith("s") or text.lower().endswith(SINGULAR):
         return text
     if text.endswith("ies"):
@@ -46,11 +46,11 @@ def singular(text: str) -> str:
 
 
 def parameter(name: str) -> str:
-    """A name that hides no builtin."""
+    """Return a parameter name that hides no builtin: `type_` for `type`."""
     return f"{name}_" if hasattr(builtins, name) else name
 
 
 def values(enum: tuple[str, ...], most: int = 12) -> str:
-    """`A`, `B` and `C` as text."""
+    """Return allowed values as text, `most` of them at most: ``` ``A``, ``B`` and others ```."""
     shown = ", ".join(f"``{each}``" for each in enum[:most])
     return f"{shown} and others" if len(enum) > most else shown

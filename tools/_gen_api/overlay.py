@@ -1,4 +1,4 @@
-"""Our words and corrections, from the TOML files beside."""
+"""Reader of the overlay: our texts and corrections of the document, in TOML files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPERATION_KEYS = frozenset(
         *("text", "wrap"),
     }
 )
-# Allowed values of the keys of an operation that name one of a few.
+# Allowed values of an operation's keys.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
@@ -56,16 +56,19 @@ class Overlay:
 
     Attributes:
         groups: titles by group.
-        operations: by normalised call.
-        schemas: corrections by place, with what `evidence.toml` says of the fields.
-        glossary: names, types and words by wire name.
+        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
+        operations: entries by normalised call.
+        schemas: corrections of objects by place, with the evidence of `evidence.toml`.
+        glossary: names, types and texts by wire name.
         limits: the content of `limits.toml`.
-        recorded: what recordings showed, by call.
+        recorded: evidence from recordings, by normalised call.
         market_data: names of market data fields by IBKR's id.
-        used: places and words that were looked up with success.
+        problems: problems found while reading.
+        used: keys of the corrections and glossary entries that were found by a lookup.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
+    needs_oauth: set[str] = field(default_factory=set)
     operations: dict[str, Json] = field(default_factory=dict)
     schemas: dict[str, Json] = field(default_factory=dict)
     glossary: dict[str, Json] = field(default_factory=dict)
@@ -76,11 +79,11 @@ class Overlay:
     used: set[str] = field(default_factory=set)
 
     def schema(self, where: str) -> Json:
-        """Corrections of an object."""
+        """Return the corrections of the object at a place, empty if it has none."""
         return self._use(self.schemas, where)
 
     def word(self, wire: str) -> Json:
-        """What the glossary says of a wire name."""
+        """Return the glossary's entry for a wire name, empty if it has none."""
         found = self.glossary.get(wire, {})
         if found:
             self.used.add(f"glossary:{wire}")
@@ -93,13 +96,19 @@ class Overlay:
         return found
 
     def unused(self) -> set[Problem]:
-        """Corrections that corrected nothing."""
+        """Return a problem for each correction and glossary entry that nothing uses."""
         problems = {
-            Problem(f"{FOLDER}/schemas.toml", f"nothing stands at {place!r}")
+            Problem(
+                f"{FOLDER}/schemas.toml",
+                f"no object is at {place!r}; correct the place or delete it",
+            )
             for place in self.schemas.keys() - self.used
         }
         problems |= {
-            Problem(f"{FOLDER}/glossary.toml", f"{wire!r} stands nowhere")
+            Problem(
+                f"{FOLDER}/glossary.toml",
+                f"no field is named {wire!r}; correct the name or delete it",
+            )
             for wire in self.glossary
             if f"glossary:{wire}" not in self.used
         }
@@ -107,7 +116,7 @@ class Overlay:
 
 
 def read(root: Path) -> Overlay:
-    """Reads the overlay."""
+    """Read the overlay of the project in `root`."""
     overlay = Overlay()
     folder = root / FOLDER
     for file in sorted(folder.glob("*.toml")):
@@ -150,11 +159,13 @@ def _add_group(overlay: Overlay, group: str, content: Json) -> None:
     overlay.groups[group] = str(content.get("title", ""))
     if not overlay.groups[group]:
         overlay.problems.add(Problem(file, "has no title"))
+    if content.get("needs_oauth"):
+        overlay.needs_oauth.add(group)
     for call, entry in content.items():
         if not isinstance(entry, dict):
             continue
         if normal(call) in overlay.operations:
-            overlay.problems.add(Problem(file, f"{call}: stands twice in the overlay"))
+            overlay.problems.add(Problem(file, f"{call}: listed twice in the overlay; delete one"))
         raw = bool(entry.get("raw"))
         for key in ("name" if raw else "id", "summary"):
             if not entry.get(key):

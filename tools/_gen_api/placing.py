@@ -1,4 +1,4 @@
-"""Which module each object goes to, and what it is called a part of."""
+"""Assignment of each object to a module and to its parent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .shapes import ListOf, MapOf, OneOf, Record, Scalar, Shape, records
 
 
 def place(plan: Plan, file: str) -> None:
-    """Gives each object a home: its group, or the common module where groups share it."""
+    """Assign each object to a module: its group, or the common one if several groups use it."""
     users: dict[int, set[str]] = {}
     received: set[int] = set()
     found: dict[int, Record] = {}
@@ -35,7 +35,10 @@ def place(plan: Plan, file: str) -> None:
         plan.models.setdefault(home, []).append(same[0])
         for other in same[1:]:
             if signature(other) != signature(same[0]):
-                text = f"{other.where!r} and {same[0].where!r} would both be {other.name}"
+                text = (
+                    f"{other.where!r} and {same[0].where!r} would both be {other.name}; "
+                    "give one another name in the overlay"
+                )
                 plan.problems.add(Problem(file, text))
 
 
@@ -61,7 +64,7 @@ def _note_parents(plan: Plan, record: Record) -> None:
 
 
 def signature(record: Record) -> object:
-    """What two objects have in common that can be one class."""
+    """Return a value that is equal for two objects that can share a class."""
     return {
         wire: (each.name, _spelled(each.shape), bool(each.always))
         for wire, each in record.fields.items()
@@ -85,7 +88,7 @@ def _spelled(shape: Shape | None) -> str:
 
 
 def direct(shape: Shape | None) -> list[Record]:
-    """The objects that a type names itself."""
+    """Return the objects that a type contains directly."""
     if isinstance(shape, Record):
         return [shape]
     if isinstance(shape, ListOf):

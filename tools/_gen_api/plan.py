@@ -1,4 +1,4 @@
-"""What is to be written: operations with their parameters and answers, and models by group."""
+"""Plan of the generated code: operations, their parameters and responses, models by group."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Parameter:
     """A parameter of a method.
 
     Attributes:
-        name: in Python.
+        name: name in Python.
         wire: IBKR's name.
-        place: `path`, `query`, `header`, `body` (a field of it), `whole` (all of it), `signed`
-            (all of it, or the signed JWT of it), `form` (a field of a form), or `extra` (query
-            values under IBKR's own names).
-        shape: its type.
-        required: whether it must be given.
-        doc: what it is.
-        default: Python text of its default, where that is not None.
+        place: `path`, `query`, `header`, `body` (a field of the body), `whole` (the whole body),
+            `signed` (the whole body, or its signed JWT), `form` (a field of a form), or `extra`
+            (query values under IBKR's own names).
+        shape: type.
+        required: whether the caller must give it.
+        doc: description.
+        default: default as Python text; empty means None.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Parameter:
 
 @dataclass(eq=False)
 class Operation:
-    """An operation to be written.
+    """An operation of the plan.
 
     Attributes:
-        limit: key of its limit in `limits.toml`; empty where only the session's limit holds.
+        limit: key of its rate limit in `limits.toml`; empty if only the session's limit applies.
     """
 
     call: str
@@ -75,6 +75,7 @@ class Operation:
     about_session: str = ""
     may_be_empty: bool = False
     lists: str = ""
+    needs_oauth: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     sends: str = ""
     answer: Shape | None = None
@@ -93,7 +94,7 @@ class Operation:
 
     @property
     def root(self) -> bool:
-        """Whether it hangs off the host's root, not off /v1/api."""
+        """Whether the path starts at the host's root instead of /v1/api."""
         return self.path.startswith(("/gw/", "/oauth2/"))
 
     @property
@@ -103,20 +104,24 @@ class Operation:
 
 @dataclass
 class Plan:
-    """All that is to be written.
+    """Content of all generated files.
 
     Attributes:
         groups: titles by group.
-        operations: all that have a method, by group and path.
-        raw: those that only raw calls make, by group and path.
+        needs_oauth: groups whose operations only IBKR's own host serves, to OAuth clients.
+        operations: operations that have a method, sorted by group and path.
+        raw: operations that only raw calls can make, sorted by group and path.
         limits: the content of `limits.toml`.
-        models: objects by group, the inner ones before the outer ones.
-        homes: group of each object.
-        sent: objects that are sent and never received.
-        parents: where an object stands first: a call, or another object's name.
+        models: objects by group, inner objects before outer ones.
+        homes: module of each object, by its `id()`.
+        sent: `id()` of the objects that are sent and never received.
+        parents: first user of each object: a call, or another object's name.
+        problems: problems found while planning.
+        absent: calls of the overlay that the document does not have.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
+    needs_oauth: set[str] = field(default_factory=set)
     operations: list[Operation] = field(default_factory=list)
     raw: list[Operation] = field(default_factory=list)
     limits: Json = field(default_factory=dict)
@@ -128,35 +133,39 @@ class Plan:
     absent: list[str] = field(default_factory=list)
 
     def of(self, group: str) -> list[Operation]:
-        """A group's operations."""
+        """Return a group's operations."""
         return [each for each in self.operations if each.group == group]
 
 
 class Planner:
-    """Makes a plan of a document and the overlay."""
+    """Builder of a plan from a document and the overlay."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
         self.overlay = overlay
         self.reader = Reader(document, overlay)
-        self.plan = Plan(dict(sorted(overlay.groups.items())), limits=overlay.limits)
+        groups = dict(sorted(overlay.groups.items()))
+        self.plan = Plan(groups, overlay.needs_oauth, limits=overlay.limits)
         self.limited: set[str] = set()
         self.by_call: dict[str, Operation] = {}
 
     def make(self) -> Plan:
-        """Makes the plan."""
+        """Return the plan, with its problems."""
         self.plan.problems |= self.overlay.problems
         if self.plan.problems:
             return self.plan
         for key, call in self.document.calls.items():
             if key not in self.overlay.operations:
-                text = f"{call.key} ({call.id or 'no operation id'}) is in no group"
+                text = (
+                    f"{call.key} ({call.id or 'no operation id'}) is in no group; "
+                    "add it to a file of the overlay"
+                )
                 self.plan.problems.add(Problem(FOLDER, text))
         for key, entry in self.overlay.operations.items():
             source = self.document.calls.get(key)
             if entry.get("raw"):
                 if source:
-                    self._problem(f"{source.key}: the document has it, so it is not raw")
+                    self._problem(f"{source.key}: the document has it; remove `raw`")
                 self.plan.raw.append(self._row(entry, None))
                 continue
             known = entry.get("added") or entry["id"].startswith("undocumented_")
@@ -182,14 +191,14 @@ class Planner:
         return self.overlay.operations[normal(operation.call)]
 
     def _row(self, entry: Json, call: Call | None) -> Operation:
-        """An operation with all that is known of it but its parameters and its answer."""
+        """Return an operation without its parameters and its response."""
         text: str = entry["call"]
         order = str(entry.get("order", ""))
         idempotent = bool(entry.get("idempotent", text.split(" ")[0] in READS))
         effect = str(entry.get("effect") or ("order" if order else ""))
         effect = effect or ("none" if idempotent else "account")
         if (effect == "order" and idempotent) or (order and effect != "order"):
-            self._problem(f"{text}: a call with orders has the effect order, and is not idempotent")
+            self._problem(f"{text}: an order call needs the effect `order` and is not idempotent")
         priority = "cancel" if order == "cancel" else "order" if effect == "order" else "read"
         return Operation(
             call=call.key if call else text,
@@ -206,6 +215,7 @@ class Planner:
             about_session=str(entry.get("about_session", "")),
             may_be_empty="first_answer" in entry,
             lists=str(entry.get("lists", "")),
+            needs_oauth=entry["group"] in self.plan.needs_oauth,
             refusal=str(entry.get("refusal", "")),
             source=call,
         )
@@ -248,7 +258,7 @@ class Planner:
         return operation
 
     def _limit(self, text: str) -> str:
-        """The key of a call's limit; those that are used are noted."""
+        """Return the key of a call's rate limit, and record that it is used."""
         method, path = normal(text).split(" ")
         for key in self.plan.limits.get("calls", {}):
             its, pattern = normal(key).split(" ")
@@ -288,7 +298,7 @@ class Planner:
     def _from_document(self, raw: Json, fixes: Json, used: set[str]) -> list[Parameter]:
         required = bool(raw.get("required")) or raw["in"] == "path"
         shape = self.reader.shape(raw["schema"], f"parameter:{raw['name']}", "Parameter")
-        if isinstance(shape, Record):  # its fields stand in the query one by one
+        if isinstance(shape, Record):  # each field is a query parameter of its own
             return [
                 self._parameter(wire, "query", each.shape or ANY, each.required, fixes, used)
                 for wire, each in shape.fields.items()
@@ -325,7 +335,7 @@ class Planner:
         else:
             operation.sends = "whole" if shape != MapOf(ANY) else "fields"
             if isinstance(shape, MapOf) and shape.value == ANY:
-                operation.sends = "fields"  # an object that has no fields
+                operation.sends = "fields"  # an object without fields
             else:
                 operation.parameters.append(
                     Parameter("body", "", "whole", shape, required=True, doc="the body")
@@ -378,7 +388,7 @@ class Planner:
                 operation.wrap_as = "[]"
 
     def _share_answers(self) -> None:
-        """Makes one object of those that the overlay gives one name."""
+        """Merge the responses to which the overlay gives the same name into one object."""
         by_name: dict[str, list[Operation]] = {}
         for operation in self.plan.operations:
             if name := self._entry(operation).get("answer"):
@@ -419,10 +429,10 @@ class Planner:
             )
             operation.parameters = list(other.parameters)
 
-    # What was seen.
+    # Evidence from examples and recordings.
 
     def seen(self, operation: Operation) -> Evidence:
-        """What the document's examples and the recordings show of an answer."""
+        """Return the evidence for a response, from the document's examples and recordings."""
         seen = Evidence()
         for _, example in operation.source.examples if operation.source else ():
             if not (isinstance(example, dict) and set(example) == {"error"}):
@@ -455,7 +465,7 @@ class Planner:
 
     def _check(self) -> None:
         for key in self.plan.limits.get("calls", {}).keys() - self.limited:
-            self._problem(f"limits.toml: {key!r} is no operation")
+            self._problem(f"limits.toml: {key!r} is not an operation; correct or delete it")
         methods: set[tuple[str, str]] = {(each.group, each.name) for each in self.plan.raw}
         ids: set[str] = set()
         for operation in self.plan.operations:
@@ -470,5 +480,7 @@ class Planner:
                 self._problem(f"{operation.call}: two parameters {name}")
             for parameter in operation.parameters:
                 if not parameter.doc:
-                    self._problem(f"{operation.call}: no word on {parameter.wire!r}")
+                    self._problem(
+                        f"{operation.call}: {parameter.wire!r} has no description; add a `doc`"
+                    )
         self.plan.problems |= self.overlay.problems | self.overlay.unused()

@@ -1,4 +1,4 @@
-"""What is wrong, in a line that is printed."""
+"""Problems that make a run fail."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """Why a run fails; `str()` of it is the line that is printed."""
+    """Reason why a run fails; `str()` of it is the line that is printed."""
 
     path: str
     text: str
 
     def __str__(self) -> str:
-        """`path: text`."""
+        """Return `path: text`."""
         return f"{self.path}: {self.text}"

@@ -1,4 +1,4 @@
-"""From the document's schemas to types, corrected by the overlay and by what was seen."""
+"""Conversion of the document's schemas to types, corrected by the overlay and the evidence."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ TYPES["decimal?"] = "decimal?"  # may be null within a list
 DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
 ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")
 IDS = frozenset({"conid", "order_id", "con_id"})
-# Documented as numbers, and whole.
+# Fields that the document calls numbers and that are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
-# Whole numbers of these are whole by chance.
+# Fields that are decimals even if all values seen are whole.
 MEASURE = re.compile(
     r".*(amount|balance|cash|contribution|cost|limit|position|price|quantity|rate|value)$",
     re.IGNORECASE,
@@ -42,7 +42,7 @@ MEASURE = re.compile(
 
 
 def parse_type(text: str) -> Shape:
-    """A type as the overlay writes it: `int`, `list[str]`, `dict[str, decimal]`."""
+    """Parse a type of the overlay: `int`, `list[str]`, `dict[str, decimal]`."""
     if inner := re.fullmatch(r"list\[(.*)\]", text):
         return ListOf(parse_type(inner[1]))
     if inner := re.fullmatch(r"dict\[str, (.*)\]", text):
@@ -51,7 +51,7 @@ def parse_type(text: str) -> Shape:
 
 
 class Reader:
-    """Makes types of schemas; every named schema once."""
+    """Converter of schemas to types; it converts each named schema once."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
@@ -60,20 +60,20 @@ class Reader:
         self._settled: set[int] = set()
 
     def shape(self, schema: Json, where: str, name: str, *, union: bool = False) -> Shape:
-        """The type of a schema.
+        """Return the type of a schema.
 
         Args:
             schema: the schema.
-            where: its place, by which the overlay corrects it.
-            name: what its class would be called.
-            union: whether alternatives stay apart, as in what is sent.
+            where: its place; the overlay's corrections use the same key.
+            name: name of its class, unless the overlay has another one.
+            union: whether alternatives stay separate, as in a request body.
         """
         if reference := schema.get("$ref"):
             key = str(reference).rsplit("/", 1)[-1]
             if key not in self.named:
                 target = self.document.resolve(schema)
                 title = names.pascal(self._singular(target, key.removesuffix("Response")))
-                # Schemas may hold themselves: known before its fields are.
+                # A schema may contain itself: register it before reading its fields.
                 self.named[key] = Record(key, str(self.overlay.schema(key).get("name", title)))
                 made = self._make(target, key, title)
                 self.named[key] = made
@@ -95,7 +95,7 @@ class Reader:
         return shape
 
     def _add_fields(self, record: Record, fixes: Json) -> None:
-        """Adds the fields that only the overlay has."""
+        """Add the fields that are only in the overlay."""
         for wire, fix in fixes.items():
             if wire not in record.fields and "type" in fix:
                 record.fields[wire] = Field(parse_type(fix["type"]))
@@ -163,7 +163,7 @@ class Reader:
 
     def _alternatives(self, options: list[Json], where: str, name: str, *, union: bool) -> Shape:
         made = [self.shape(each, where, name, union=union) for each in options]
-        # An answer that is nothing but an error is raised, never decoded.
+        # bezant raises a response that is only an error; it never decodes one.
         made = [
             each
             for each in made
@@ -203,10 +203,10 @@ class Reader:
             value.doc = str(fix.get("doc", value.doc))
         return MapOf(value)
 
-    # What was seen decides where the document is silent or wrong.
+    # Evidence decides where the document is silent or wrong.
 
     def settle(self, shape: Shape | None, seen: Evidence, where: str, name: str) -> Shape:
-        """The type in the light of what was seen in its place."""
+        """Return a type corrected by the evidence for its place."""
         wire = where.rsplit(".", 1)[-1]
         if shape is None or shape == ANY:
             return self._infer(seen, where, name)
@@ -239,7 +239,7 @@ class Reader:
         return " " in where and "." not in where.rsplit(":", 1)[-1]
 
     def settle_record(self, record: Record) -> None:
-        """Settles an object's fields, once."""
+        """Correct an object's fields by their evidence, once."""
         if id(record) in self._settled:
             return
         self._settled.add(id(record))
@@ -269,7 +269,7 @@ class Reader:
         self._name_fields(record, same, fixes)
 
     def _same(self, record: Record) -> dict[str, str]:
-        """Fields that were seen, with the spelling under which the document has them."""
+        """Return the documented spelling of each field that responses spell differently."""
         spellings: dict[str, list[str]] = {}
         for wire in record.fields:
             spellings.setdefault(wire.replace("_", "").lower(), []).append(wire)
@@ -348,7 +348,7 @@ class Reader:
 
 
 def settle_kind(scalar: Scalar, seen: set[str], wire: str) -> str:
-    """The kind of a scalar that the document calls one thing and the wire shows as others."""
+    """Return the kind of a scalar, from its documented kind and the kinds seen on the wire."""
     kind, found = scalar.kind, seen - {"null", "nothing", "ms"}
     number = "decimal" if found & {"float", "text:float"} else "int"
     if kind == "any":

@@ -39,7 +39,7 @@ class MapOf:
 
 @dataclass(eq=False)
 class OneOf:
-    """Any of several objects, in what is sent."""
+    """Any of several objects, in a request body."""
 
     options: list[Record]
 
@@ -49,14 +49,14 @@ class Field:
     """A field of an object.
 
     Attributes:
-        shape: its type; None where the document does not have the field.
-        required: whether what is sent must have it.
-        doc: what it is.
-        name: in Python.
+        shape: its type; None if the document does not have the field.
+        required: whether a request must have it.
+        doc: description.
+        name: name in Python.
         secret: whether its value is hidden.
-        always: what shows that every response has it, such as `12 recordings, 3 examples`; empty
-            where a response may leave it out.
-        seen: what was seen in its place.
+        always: evidence that every response has it, such as `12 recordings, 3 examples`; empty if a
+            response may leave it out.
+        seen: evidence from recordings and examples.
     """
 
     shape: Shape | None
@@ -73,12 +73,12 @@ class Record:
     """An object with named fields, which becomes a Struct.
 
     Attributes:
-        where: its place: a schema's name, or a call, followed by the fields that lead to it.
-        name: the class's name.
-        doc: what it is.
-        fields: by wire name.
-        module: its module; empty for its group's.
-        by_hand: whether its class is written by hand.
+        where: place: a schema's name or a call, followed by the fields that lead to the object.
+        name: name of the class.
+        doc: description.
+        fields: fields by wire name.
+        module: module of the class; empty for the module of its group.
+        by_hand: whether the class is written by hand.
     """
 
     where: str
@@ -95,7 +95,7 @@ ANY = Scalar("any")
 
 
 def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
-    """The type of values that are of either type."""
+    """Return the type of values that have either of two types."""
     if one is other:
         return one
     if isinstance(one, Scalar) and isinstance(other, Scalar):
@@ -114,7 +114,7 @@ def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
 
 
 def merge_records(records: list[Record], where: str, name: str) -> Record:
-    """An object with the fields of all; required is what all require."""
+    """Return an object with the fields of all; a field is required if all require it."""
     unique = list({id(each): each for each in records}.values())
     if len(unique) == 1:
         return unique[0]
@@ -145,7 +145,7 @@ def _merge_scalars(one: Scalar, other: Scalar) -> Scalar:
 
 
 def attach(shape: Shape, seen: Evidence) -> None:
-    """Notes what was seen in place of a type, and below."""
+    """Add evidence to a type and to the types inside it."""
     if isinstance(shape, Record) and seen.keys is not None:
         for wire, each in seen.keys.items():
             known = shape.fields.setdefault(wire, Field(None))
@@ -153,7 +153,7 @@ def attach(shape: Shape, seen: Evidence) -> None:
             if known.shape is not None:
                 attach(known.shape, each)
     elif isinstance(shape, ListOf):
-        # One object may stand where a list of them is documented.
+        # The gateway may send one object where the document has a list.
         bare = None if seen.keys is None else Evidence(keys=seen.keys)
         for item in (seen.item, bare):
             if item is not None:
@@ -166,7 +166,7 @@ def attach(shape: Shape, seen: Evidence) -> None:
 
 
 def records(shape: Shape | None, seen: set[int] | None = None) -> Iterator[Record]:
-    """Yields the objects below a type, the inner ones first."""
+    """Yield the objects inside a type, inner objects before outer ones."""
     seen = set() if seen is None else seen
     if isinstance(shape, ListOf):
         yield from records(shape.item, seen)

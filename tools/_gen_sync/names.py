@@ -1,4 +1,4 @@
-"""The renaming table, the collisions it would cause, and what a source may not contain."""
+"""Renaming table, collisions that it would cause, and checks of a source file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .reading import Problem, Source
 
 PREFIXED = re.compile(r"(_*)Async([A-Z]\w*)")
 ESCAPE = re.compile(r"\\[abfnrtv]")
-# What unasync renames by itself.
+# unasync renames these by itself.
 BUILT_IN: Mapping[str, str] = unasync.Rule("", "").token_replacements
 
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -28,7 +28,7 @@ class Binding(NamedTuple):
 
 
 def bindings(scope: Scope) -> Iterator[Binding]:
-    """Yields what a scope binds itself, not what the scopes inside it bind."""
+    """Yield the names that a scope itself binds, without those of the scopes inside it."""
     stack = list(ast.iter_child_nodes(scope))
     while stack:
         node = stack.pop()
@@ -48,7 +48,7 @@ def bindings(scope: Scope) -> Iterator[Binding]:
 
 
 def scopes(tree: ast.Module) -> Iterator[Scope]:
-    """Yields the module and every class, function and lambda in it."""
+    """Yield the module and every class, function and lambda in it."""
     for node in ast.walk(tree):
         if isinstance(node, Scope):
             yield node
@@ -57,7 +57,7 @@ def scopes(tree: ast.Module) -> Iterator[Scope]:
 def build_table(
     sources: Sequence[Source], renames: Mapping[str, str], optional: Mapping[str, str]
 ) -> tuple[dict[str, str], set[Problem]]:
-    """Returns the renaming table, and the collisions that it would cause."""
+    """Return the renaming table, and the collisions that it would cause."""
     table = {**BUILT_IN, **optional, **renames}
     library = {*BUILT_IN, *optional}
     owners: dict[str, tuple[str, str]] = {}
@@ -86,7 +86,7 @@ def build_table(
             new = table.get(name, name)
             other = seen.setdefault(new, binding)
             if isinstance(scope, ast.Module) and not imported and name not in table:
-                # Not the same module, perhaps, but the twin of one would hide the other.
+                # Even in another module, the twin of one would hide the other.
                 old, where = owners.get(name, (name, ""))
                 if old != name and old not in renames:
                     text = f"collision: {old} ({where}) becomes {name}, defined here too"
@@ -99,12 +99,12 @@ def build_table(
 
 
 def word_pattern(alternatives: str) -> re.Pattern[str]:
-    """Returns a pattern for whole words."""
+    """Return a pattern for whole words."""
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
 
 
 def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
-    """Returns each word found, with the lines of text before its first mention."""
+    """Return each word found, with the number of lines before its first mention."""
     found: dict[str, int] = {}
     # The n of an escaped newline must not hide the word that follows it.
     for variant in (text, ESCAPE.sub("  ", text)) if "\\" in text else (text,):
@@ -114,7 +114,7 @@ def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
 
 
 def f_strings(node: ast.AST) -> Iterator[ast.JoinedStr]:
-    """Yields the outermost f-strings; inside them positions depend on the Python version."""
+    """Yield the outermost f-strings; inside them positions depend on the Python version."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr):
             yield child
@@ -123,7 +123,7 @@ def f_strings(node: ast.AST) -> Iterator[ast.JoinedStr]:
 
 
 def imported_modules(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yields the top-level packages that a module imports."""
+    """Yield the top-level packages that a module imports."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -139,9 +139,9 @@ def imported_modules(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def segment(lines: Sequence[str], node: ast.expr) -> str:
-    """Returns the text of a node; the one in ast splits the whole source for each."""
+    """Return the text of a node; `ast.get_source_segment` would split the source each time."""
     last = node.end_lineno or node.lineno
-    # Columns count bytes. The end is cut first: on a single line it moves the start.
+    # Columns count bytes. Cut the end first: on a single line, cutting the start moves the end.
     text = [line.encode() for line in lines[node.lineno - 1 : last]]
     text[-1] = text[-1][: node.end_col_offset]
     text[0] = text[0][node.col_offset :]
@@ -149,7 +149,7 @@ def segment(lines: Sequence[str], node: ast.expr) -> str:
 
 
 def check_source(source: Source, table: Mapping[str, str]) -> Iterator[Problem]:
-    """Yields what may not stand in a source file."""
+    """Yield a problem for each forbidden import and each f-string with a name to replace."""
     for module, line in imported_modules(source.tree):
         if module in source.pair.forbidden:
             yield Problem(source.path, line, f"forbidden import: {module}")
@@ -158,5 +158,8 @@ def check_source(source: Source, table: Mapping[str, str]) -> Iterator[Problem]:
     lines = source.blanked.split("\n")
     for node in f_strings(source.tree):
         for word, line in first_lines(pattern, segment(lines, node)).items():
-            text = f"{word!r} in an f-string: its output depends on the Python version"
+            text = (
+                f"{word!r} in an f-string: the twin would depend on the Python version; "
+                "assign the value to a variable first"
+            )
             yield Problem(source.path, node.lineno + line, text)

@@ -1,4 +1,4 @@
-"""Source files, the markers in them, and problems that name a file and a line."""
+"""Reader of source files and their markers, and the problems it reports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-FEATURES = (3, 11)  # the oldest Python that reads the sources decides what parses
+FEATURES = (3, 11)  # syntax of the oldest Python that reads the sources
 
 MARKER = re.compile(r"\s*#\s*<(/?)(async|sync)-only>\s*")
 SYNC_LINE = re.compile(r"(\s*)# ?(.*)")
 
 
 class Pair(NamedTuple):
-    """A source tree, the tree generated from it, and what the source may contain."""
+    """A source tree and the tree generated from it.
+
+    Attributes:
+        source: folder of the async source.
+        target: folder of the generated twin.
+        forbidden: modules that the source may not import.
+        markers: whether the source may contain `async-only` and `sync-only` markers.
+    """
 
     source: str
     target: str
@@ -24,14 +31,14 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Why a run fails; `str()` of it is the line that is printed."""
+    """Reason why a run fails; `str()` of it is the line that is printed."""
 
     path: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        """`path:line: text`, without the line where the whole file is meant."""
+        """`path:line: text`, without the line if the problem concerns the whole file."""
         return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
 
 
@@ -43,13 +50,13 @@ class Source:
     path: str
     target: str
     text: str
-    tree: ast.Module  # of the text with dropped lines left blank: its line numbers are the file's
+    tree: ast.Module  # parsed with dropped lines left blank, so that line numbers are the file's
     blanked: str
     lines: list[int]  # for each line of text, its number in the file
 
 
 def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | None], set[Problem]]:
-    """Returns the lines that go to the output, None for a dropped one, and what is wrong."""
+    """Return the lines for the output, None for each dropped line, and the problems."""
     lines: list[str | None] = []
     problems: set[Problem] = set()
     kind, opened = "", 0
@@ -58,7 +65,7 @@ def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | No
             closes, name = bool(found[1]), found[2]
             if not allowed:
                 problems.add(
-                    Problem(path, number, "marker in the library: its twins do not differ")
+                    Problem(path, number, "marker in the library: its twins must not differ")
                 )
             elif closes is not bool(kind) or (closes and name != kind):
                 problems.add(Problem(path, number, f"marker {line.strip()!r} does not pair up"))
@@ -79,7 +86,7 @@ def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | No
 
 
 def read_source(root: Path, pair: Pair, file: Path) -> Source | set[Problem]:
-    """Reads one file; returns what is wrong where it cannot be used."""
+    """Read one file; return its problems instead if it has any."""
     path = file.relative_to(root).as_posix()
     try:
         text = file.read_bytes().decode().replace("\r\n", "\n")
@@ -109,5 +116,5 @@ def read_source(root: Path, pair: Pair, file: Path) -> Source | set[Problem]:
 
 
 def python_files(folder: Path) -> list[Path]:
-    """Returns the Python files below a folder, in a fixed order."""
+    """Return the Python files below a folder, in a fixed order."""
     return sorted(p for p in folder.rglob("*.py") if "__pycache__" not in p.parts and p.is_file())

@@ -1,4 +1,4 @@
-"""From async text to blocking text, not yet formatted."""
+"""Renderer that turns async text into blocking text, not yet formatted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMPT = re.compile(r"\s*(>>>|\.\.\.) ")
 INLINE_CODE = re.compile(r"(`+)[^`]+\1")
 AWAIT = re.compile(r"\bawait[ \t]+")
 ASYNC_KEYWORD = re.compile(r"\basync[ \t]+(?=(?:with|for|def)\b)")
-# unasync renames it, but the parameters of the twin then mean something else.
+# unasync renames these, but the parameters of the twin then mean something else.
 MISLEADING = {"AsyncGenerator": "annotate with AsyncIterator: Generator has other parameters"}
 LEFTOVER = (
     r"asyncio\w*|_*async_\w*|_*Async[A-Z]\w*|await|Awaitable|Coroutine|async\s+(?:def|with|for)"
@@ -48,7 +48,7 @@ class Renderer:
         self.leftovers = word_pattern(f"{LEFTOVER}|{names}")
 
     def render(self, source: Source) -> tuple[str, set[Problem]]:
-        """Returns the text of the twin and what is wrong with it."""
+        """Return the text of the twin and its problems."""
         problems: set[Problem] = set()
 
         def problem(line: int, text: str) -> None:
@@ -74,7 +74,7 @@ class Renderer:
         return text, problems
 
     def _without_async(self, text: str) -> str:
-        """Returns what unasync, whose public interface takes files, makes of a text."""
+        """Return unasync's result for a text, through files as its public interface needs."""
         with tempfile.TemporaryDirectory() as folder:
             source, target = (Path(folder, kind, "text.py") for kind in ("async", "sync"))
             source.parent.mkdir()
@@ -85,7 +85,7 @@ class Renderer:
     def _prepare(
         self, tokens: list[tokenize_rt.Token], tree: ast.Module, problem: Callable[[int, str], None]
     ) -> list[tokenize_rt.Token]:
-        """Rewords what unasync leaves alone, and reports what it would spoil."""
+        """Reword the text that unasync leaves alone, and report code that it would spoil."""
         docstrings = [_span(n) for n in ast.walk(tree) if isinstance(n, ast.Expr) and _is_text(n)]
         prepared = _without_needless_parentheses(tokens, tree)
         for index, token in enumerate(prepared):
@@ -109,12 +109,12 @@ class Renderer:
                 if src not in self.table and PREFIXED.fullmatch(src):
                     problem(line, f"{src} is defined in no source tree: it has no blocking name")
             if src in ("async", "await") and prepared[index + 1].name != "UNIMPORTANT_WS":
-                problem(line, f"{src!r} without a space after it: unasync drops what follows")
+                problem(line, f"{src!r} without a space after it: unasync drops the next token")
             prepared[index] = token._replace(src=src)
         return prepared
 
     def _rename_literal(self, src: str) -> str:
-        """Renames a string that is one name or a dotted path of names."""
+        """Rename a string that is one name or a dotted path of names."""
         literal = LITERAL.fullmatch(src)
         if not literal or not re.fullmatch(r"\w+(\.\w+)*", literal[3]):
             return src
@@ -122,7 +122,7 @@ class Renderer:
         return src.replace(literal[3], self.words.sub(lambda m: self.table[m[0]], literal[3]))
 
     def _reword(self, text: str) -> str:
-        """Rewords a docstring or a comment."""
+        """Reword a docstring or a comment."""
         for pair in self.pairs:
             text = text.replace(f"{pair.source}/", f"{pair.target}/")
         text = self.articles.sub(self._article, text)
@@ -156,7 +156,7 @@ def _span(node: ast.Expr) -> tuple[Position, Position]:
 def _without_needless_parentheses(
     tokens: list[tokenize_rt.Token], tree: ast.Module
 ) -> list[tokenize_rt.Token]:
-    """Returns the tokens with `(await x).y` as `await x.y`, which reads as `x.y` in the twin."""
+    """Return the tokens with `(await x).y` as `await x.y`, which reads as `x.y` in the twin."""
     starts: set[Position] = set()
     for node in ast.walk(tree):
         match node:

@@ -33,26 +33,19 @@ if TYPE_CHECKING:
     from .utilities import AsyncUtilitiesApi
     from .watchlists import AsyncWatchlistsApi
 
-__all__ = ["AsyncApi"]
+__all__ = ["AsyncApi", "AsyncOAuthOperations"]
 
 
 class AsyncApi:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation that the gateway serves, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
         self._pipeline = pipeline
         self._settings = settings
 
     @cached_property
-    def account_management(self) -> AsyncAccountManagementApi:
-        """Opening and changing accounts (for advisors and brokers)."""
-        from . import account_management
-
-        return account_management.AsyncAccountManagementApi(self._pipeline, self._settings)
-
-    @cached_property
     def accounts(self) -> AsyncAccountsApi:
-        """Trading accounts: which may be used, their balances and margins."""
+        """Trading accounts: list, balances and margins."""
         from . import accounts
 
         return accounts.AsyncAccountsApi(self._pipeline, self._settings)
@@ -79,25 +72,11 @@ class AsyncApi:
         return analyst.AsyncAnalystApi(self._pipeline, self._settings)
 
     @cached_property
-    def banking(self) -> AsyncBankingApi:
-        """Moving money and positions, and the bank instructions for it."""
-        from . import banking
-
-        return banking.AsyncBankingApi(self._pipeline, self._settings)
-
-    @cached_property
     def contracts(self) -> AsyncContractsApi:
         """Contracts: search, definitions, trading rules and schedules."""
         from . import contracts
 
         return contracts.AsyncContractsApi(self._pipeline, self._settings)
-
-    @cached_property
-    def echo(self) -> AsyncEchoApi:
-        """Checks of connection and signature."""
-        from . import echo
-
-        return echo.AsyncEchoApi(self._pipeline, self._settings)
 
     @cached_property
     def event_contracts(self) -> AsyncEventContractsApi:
@@ -121,15 +100,8 @@ class AsyncApi:
         return notifications.AsyncNotificationsApi(self._pipeline, self._settings)
 
     @cached_property
-    def oauth(self) -> AsyncOauthApi:
-        """OAuth 1.0a and 2.0 tokens."""
-        from . import oauth
-
-        return oauth.AsyncOauthApi(self._pipeline, self._settings)
-
-    @cached_property
     def orders(self) -> AsyncOrdersApi:
-        """Orders, executions, and the questions that orders raise."""
+        """Orders, executions and order questions."""
         from . import orders
 
         return orders.AsyncOrdersApi(self._pipeline, self._settings)
@@ -140,20 +112,6 @@ class AsyncApi:
         from . import portfolio
 
         return portfolio.AsyncPortfolioApi(self._pipeline, self._settings)
-
-    @cached_property
-    def reports(self) -> AsyncReportsApi:
-        """Statements, tax documents and trade confirmations."""
-        from . import reports
-
-        return reports.AsyncReportsApi(self._pipeline, self._settings)
-
-    @cached_property
-    def restrictions(self) -> AsyncRestrictionsApi:
-        """Pre-trade compliance: restrictions on what accounts may trade."""
-        from . import restrictions
-
-        return restrictions.AsyncRestrictionsApi(self._pipeline, self._settings)
 
     @cached_property
     def scanner(self) -> AsyncScannerApi:
@@ -170,8 +128,65 @@ class AsyncApi:
         return session.AsyncSessionApi(self._pipeline, self._settings)
 
     @cached_property
+    def watchlists(self) -> AsyncWatchlistsApi:
+        """Watchlists."""
+        from . import watchlists
+
+        return watchlists.AsyncWatchlistsApi(self._pipeline, self._settings)
+
+
+class AsyncOAuthOperations:
+    """Every operation that needs OAuth, by group; a group loads at its first use."""
+
+    def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+
+    @cached_property
+    def account_management(self) -> AsyncAccountManagementApi:
+        """Opening and changing accounts (for advisors and brokers)."""
+        from . import account_management
+
+        return account_management.AsyncAccountManagementApi(self._pipeline, self._settings)
+
+    @cached_property
+    def banking(self) -> AsyncBankingApi:
+        """Transfers of money and positions, and bank instructions."""
+        from . import banking
+
+        return banking.AsyncBankingApi(self._pipeline, self._settings)
+
+    @cached_property
+    def echo(self) -> AsyncEchoApi:
+        """Checks of the connection and of signatures."""
+        from . import echo
+
+        return echo.AsyncEchoApi(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth(self) -> AsyncOauthApi:
+        """OAuth 1.0a and 2.0 tokens."""
+        from . import oauth
+
+        return oauth.AsyncOauthApi(self._pipeline, self._settings)
+
+    @cached_property
+    def reports(self) -> AsyncReportsApi:
+        """Statements, tax documents and trade confirmations."""
+        from . import reports
+
+        return reports.AsyncReportsApi(self._pipeline, self._settings)
+
+    @cached_property
+    def restrictions(self) -> AsyncRestrictionsApi:
+        """Pre-trade compliance: restrictions on what accounts may trade."""
+        from . import restrictions
+
+        return restrictions.AsyncRestrictionsApi(self._pipeline, self._settings)
+
+    @cached_property
     def sso(self) -> AsyncSsoApi:
-        """Sessions that are opened for a user."""
+        """Single sign-on: sessions for a user."""
         from . import sso
 
         return sso.AsyncSsoApi(self._pipeline, self._settings)
@@ -189,10 +204,3 @@ class AsyncApi:
         from . import utilities
 
         return utilities.AsyncUtilitiesApi(self._pipeline, self._settings)
-
-    @cached_property
-    def watchlists(self) -> AsyncWatchlistsApi:
-        """Watchlists."""
-        from . import watchlists
-
-        return watchlists.AsyncWatchlistsApi(self._pipeline, self._settings)

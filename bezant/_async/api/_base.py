@@ -1,4 +1,4 @@
-"""What all groups share."""
+"""Base class of the groups of operations in `client.api`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class AsyncGroup:
-    """A group of operations."""
+    """Group of operations; its methods send requests through the client's pipeline."""
 
     def __init__(self, pipeline: AsyncPipeline, settings: Settings) -> None:
         self._pipeline = pipeline
@@ -44,9 +44,9 @@ class AsyncGroup:
     async def _of_one_account(
         self, endpoint: Endpoint, params: dict[str, object] | None
     ) -> tuple[dict[str, object] | None, str]:
-        """Return the query of a list, which names the account where there is only one, and it.
+        """Return the query of a list with the account added if there is only one, and the account.
 
-        Without an account the gateway has been seen to list nothing.
+        Without an account the gateway has been seen to send an empty list.
         """
         wire = endpoint.query["account_id"]
         asked = dict(params or {})

@@ -34,16 +34,16 @@ class AsyncAdvisorsApi(AsyncGroup):
     """Financial advisors: allocation groups, presets and model portfolios."""
 
     async def get_model_presets(self, *, request_id: int) -> ModelPresets:
-        """Return how orders of model portfolios are made.
+        """Return the presets for orders of model portfolios.
 
         ``POST /fa/fa-preset/get``.
 
         Args:
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MODEL_PRESETS, ModelPresets, request_id=request_id)
 
@@ -62,28 +62,31 @@ class AsyncAdvisorsApi(AsyncGroup):
         use_non_base_currency: bool | None = None,
         use_tolerance_range: bool | None = None,
     ) -> ModelPresetsSaved:
-        """Change how orders of model portfolios are made.
+        """Change the presets for orders of model portfolios.
 
         ``POST /fa/fa-preset/save``.
 
         Args:
-            avoid_negative_cash_in_independent: keep the part outside of models from borrowing.
-            close_divest_independent_position: close positions outside of models when money is taken
-                out.
-            fully_invest_existing_long_positions: invest all money in the positions that are held.
-            keep_model_open: keep the model when its last position is closed.
-            prefer_cross_with_independent: cross with the part outside of models first.
-            prefer_transfer_from_independent: take positions from the part outside of models first.
-            request_id: a number of the caller's own, to match the answer.
-            round_to_board_lot: round quantities to board lots.
-            subscription_status: 1 to be told of changes, 0 not to be.
-            use_non_base_currency: use money in other currencies than the base.
-            use_tolerance_range: leave positions within their tolerance alone.
+            avoid_negative_cash_in_independent: whether to keep the part outside of models from
+                borrowing.
+            close_divest_independent_position: whether to close positions outside of models when
+                money is withdrawn.
+            fully_invest_existing_long_positions: whether to invest all money in existing long
+                positions.
+            keep_model_open: whether to keep the model when its last position is closed.
+            prefer_cross_with_independent: whether to cross with positions outside of models first.
+            prefer_transfer_from_independent: whether to transfer positions from outside of models
+                first.
+            request_id: a number of your own that the response repeats.
+            round_to_board_lot: whether to round quantities to board lots.
+            subscription_status: 1 to receive changes, 0 otherwise.
+            use_non_base_currency: whether to use money in other currencies than the base currency.
+            use_tolerance_range: whether to leave positions within their tolerance unchanged.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_MODEL_PRESETS,
@@ -113,13 +116,13 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/accounts-details``.
 
         Args:
-            calc_pnls: add profit and loss.
+            calc_pnls: whether to add profit and loss.
             model: a model portfolio's name.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ACCOUNTS_IN_MODEL,
@@ -136,19 +139,19 @@ class AsyncAdvisorsApi(AsyncGroup):
         model: str | None = None,
         request_id: int | None = None,
     ) -> ModelInvestment:
-        """Invest accounts in a model portfolio, or take money out of it.
+        """Invest money of accounts in a model portfolio, or withdraw it.
 
         ``POST /fa/model/invest-divest``.
 
         Args:
-            account_list: what each account puts in or takes out.
+            account_list: amount that each account invests or withdraws.
             model: a model portfolio's name.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_ACCOUNT_INVESTMENT_IN_MODEL,
@@ -165,18 +168,18 @@ class AsyncAdvisorsApi(AsyncGroup):
         request_id: int | None = None,
         subscription_status: int | None = None,
     ) -> InvestedAccounts:
-        """Return what each account has invested in a model portfolio.
+        """Return the amount that each account has invested in a model portfolio.
 
         ``POST /fa/model/invest-divest-positions``.
 
         Args:
             model: a model portfolio's name.
-            request_id: a number of the caller's own, to match the answer.
-            subscription_status: 1 to be told of changes, 0 not to be.
+            request_id: a number of your own that the response repeats.
+            subscription_status: 1 to receive changes, 0 otherwise.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_INVESTED_ACCOUNTS_IN_MODEL,
@@ -192,11 +195,11 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/list``.
 
         Args:
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_MODELS, Models, request_id=request_id)
 
@@ -214,17 +217,17 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /fa/model/positions``.
 
         Args:
-            limit: rows at most.
+            limit: maximum number of rows.
             model: a model portfolio's name.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
             sort_direction: ``ASC`` or ``DESC``.
             sort_field: the field to sort by: ``actual``, ``actualRangeMax``, ``actualRangeMin``,
                 ``ccy``, ``conid``, ``dlv``, ``instrumentImbalance``, ``instrument``,
                 ``mismatchType``, ``mv``, ``position``, ``target``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ALL_MODEL_POSITIONS,
@@ -252,16 +255,16 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             cash_targets: target share of each currency.
-            description: a line that describes it.
-            is_static: whether targets stay as they are when prices move.
+            description: description.
+            is_static: whether the targets stay unchanged when prices move.
             model: a model portfolio's name.
             position_targets: target share of each contract.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_MODEL_TARGET_POSITIONS,
@@ -277,18 +280,18 @@ class AsyncAdvisorsApi(AsyncGroup):
     async def submit_model_orders(
         self, *, fp_order_id: int | None = None, request_id: int | None = None
     ) -> ModelOrdersSubmitted:
-        """Send the orders that bring accounts to their models' targets.
+        """Send the orders that bring accounts to the targets of their models.
 
         ``POST /fa/model/submit-transfers``.
 
         Args:
             fp_order_id: id of the model order.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SUBMIT_MODEL_ORDERS,
@@ -300,17 +303,17 @@ class AsyncAdvisorsApi(AsyncGroup):
     async def get_model_summary(
         self, *, model: str | None = None, request_id: int | None = None
     ) -> ModelSummary:
-        """Return one model portfolio in short.
+        """Return a summary of one model portfolio.
 
         ``POST /fa/model/summary``.
 
         Args:
             model: a model portfolio's name.
-            request_id: a number of the caller's own, to match the answer.
+            request_id: a number of your own that the response repeats.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MODEL_SUMMARY, ModelSummary, model=model, request_id=request_id
@@ -322,7 +325,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATABLE_SUBACCOUNTS, AllocatableAccounts)
 
@@ -332,7 +335,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/group``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
@@ -344,16 +347,16 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``POST /iserver/account/allocation/group``.
 
         Args:
-            accounts: its members, with amounts where the method wants them.
-            default_method: how orders are split: ``A`` by available equity, ``E`` equally, ``N`` by
-                net liquidation value, ``C`` by cash, ``P`` by per cent, ``R`` by ratio, ``S`` by
+            accounts: its members, with amounts if the method needs them.
+            default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
+                by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
                 shares.
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_ALLOCATION_GROUP,
@@ -378,17 +381,17 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``PUT /iserver/account/allocation/group``.
 
         Args:
-            accounts: its members, with amounts where the method wants them.
-            default_method: how orders are split: ``A`` by available equity, ``E`` equally, ``N`` by
-                net liquidation value, ``C`` by cash, ``P`` by per cent, ``R`` by ratio, ``S`` by
+            accounts: its members, with amounts if the method needs them.
+            default_method: method to split orders: ``A`` by available equity, ``E`` equally, ``N``
+                by net liquidation value, ``C`` by cash, ``P`` by percent, ``R`` by ratio, ``S`` by
                 shares.
-            name: the group's name, or the new one.
-            prev_name: its name so far, to rename it.
+            name: the group's name, or its new name.
+            prev_name: its current name, to rename it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_ALLOCATION_GROUP,
@@ -408,9 +411,9 @@ class AsyncAdvisorsApi(AsyncGroup):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DELETE_ALLOCATION_GROUP, Success, name=name)
 
@@ -423,8 +426,8 @@ class AsyncAdvisorsApi(AsyncGroup):
             name: the group's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_GROUP, AllocationGroup, name=name)
 
@@ -434,7 +437,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         ``GET /iserver/account/allocation/presets``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALLOCATION_PRESETS, AllocationPresets)
 
@@ -453,15 +456,17 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             default_method_for_all: ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
-            group_auto_close_positions: groups: orders that close positions go by what is held.
-            group_proportional_allocation: groups: split proportionally.
-            profiles_auto_close_positions: profiles: orders that close positions go by what is held.
-            strict_credit_check: check the credit of each account.
+            group_auto_close_positions: groups: whether orders that close positions are split by the
+                positions held.
+            group_proportional_allocation: groups: whether to split proportionally.
+            profiles_auto_close_positions: profiles: whether orders that close positions are split
+                by the positions held.
+            strict_credit_check: whether to check the credit of each account.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.SET_ALLOCATION_PRESETS,

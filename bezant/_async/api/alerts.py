@@ -30,8 +30,8 @@ class AsyncAlertsApi(AsyncGroup):
             type_: always ``Q``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALERT_DETAILS, Alert, alert_id=alert_id, type_=type_)
 
@@ -43,7 +43,7 @@ class AsyncAlertsApi(AsyncGroup):
         ``GET /iserver/account/mta``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MTA_DETAILS, list[Alert])
 
@@ -64,17 +64,17 @@ class AsyncAlertsApi(AsyncGroup):
         send_message: int | None = None,
         show_popup: int | None = None,
     ) -> AlertCreated:
-        """Create an alert, or change the one whose order id is given.
+        """Create an alert, or change an alert by its order id.
 
         ``POST /iserver/account/{accountId}/alert``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            alert_message: text that is sent.
+            alert_message: text of the message that the alert sends.
             alert_name: the alert's name.
-            alert_repeatable: 1 to tell each time, 0 once.
-            conditions: what has to come true.
-            outside_rth: outside regular trading hours, too.
+            alert_repeatable: 1 to send it each time, 0 to send it once.
+            conditions: conditions that trigger the alert.
+            outside_rth: whether to include times outside regular trading hours.
             time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
             email: address to send it to.
             expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
@@ -84,9 +84,9 @@ class AsyncAlertsApi(AsyncGroup):
             show_popup: 1 to show it on the desktop.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.CREATE_ALERT,
@@ -119,9 +119,9 @@ class AsyncAlertsApi(AsyncGroup):
             alert_id: the alert's order id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.ACTIVATE_ALERT,
@@ -132,7 +132,7 @@ class AsyncAlertsApi(AsyncGroup):
         )
 
     async def delete_alert(self, *, account_id: str, alert_id: int) -> AlertDeleted:
-        """Delete an alert, or all of an account with the id 0.
+        """Delete an alert, or with the id 0 all alerts of an account.
 
         ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
@@ -141,9 +141,9 @@ class AsyncAlertsApi(AsyncGroup):
             alert_id: the alert's order id; 0 for all.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.DELETE_ALERT, AlertDeleted, account_id=account_id, alert_id=alert_id
@@ -158,7 +158,7 @@ class AsyncAlertsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_ALERTS, list[AlertRow], account_id=account_id)

@@ -20,12 +20,12 @@ class AsyncAnalystApi(AsyncGroup):
         ``POST /pa/allocation``.
 
         Args:
-            body: as IBKR's document describes it.
+            body: an object as described in IBKR's documentation.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.CREATE_ALLOCATION, body=body)
 
@@ -41,8 +41,8 @@ class AsyncAnalystApi(AsyncGroup):
             param: unused.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
@@ -58,8 +58,8 @@ class AsyncAnalystApi(AsyncGroup):
             period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PERFORMANCE, Performance, account_ids=account_ids, period=period
@@ -81,11 +81,11 @@ class AsyncAnalystApi(AsyncGroup):
             account_ids: accounts, such as ``DU123456``.
             conids: contracts; one is supported.
             currency: currency of the figures, such as ``USD``.
-            days: days back; 90 unless told.
+            days: number of days back; 90 by default.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRANSACTIONS,

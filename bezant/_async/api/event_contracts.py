@@ -23,7 +23,7 @@ class AsyncEventContractsApi(AsyncGroup):
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
@@ -36,8 +36,8 @@ class AsyncEventContractsApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
@@ -53,8 +53,8 @@ class AsyncEventContractsApi(AsyncGroup):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_FORECAST_MARKET,
@@ -64,7 +64,7 @@ class AsyncEventContractsApi(AsyncGroup):
         )
 
     async def get_forecast_rules(self, *, conid: int) -> ForecastRules:
-        """Return how an event contract is decided and paid.
+        """Return the rules for deciding and paying out an event contract.
 
         ``GET /forecast/contract/rules``.
 
@@ -72,13 +72,13 @@ class AsyncEventContractsApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
     async def get_forecast_schedule(self, *, conid: int) -> ForecastSchedule:
-        """Return an event contract's weekly trading hours, in its exchange's time, 12-hour clock.
+        """Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock.
 
         ``GET /forecast/contract/schedules``.
 
@@ -86,7 +86,7 @@ class AsyncEventContractsApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

@@ -20,12 +20,12 @@ class AsyncNotificationsApi(AsyncGroup):
     """FYI notifications and how they are delivered."""
 
     async def get_fyi_delivery(self) -> DeliveryOptions:
-        """Return where notifications are sent to.
+        """Return the e-mail setting and the devices for notifications.
 
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -44,13 +44,13 @@ class AsyncNotificationsApi(AsyncGroup):
         Args:
             device_id: the device's id.
             device_name: the device's name.
-            enabled: whether to deliver there.
-            ui_name: the device's name as it is shown.
+            enabled: whether to deliver to the device.
+            ui_name: the device's name as shown to the user.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -70,14 +70,14 @@ class AsyncNotificationsApi(AsyncGroup):
             enabled: whether to deliver by e-mail.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
     async def delete_fyi_device(self, *, device_id: str) -> None:
-        """Forget a device.
+        """Remove a device.
 
         ``DELETE /fyi/deliveryoptions/{deviceId}``.
 
@@ -85,9 +85,9 @@ class AsyncNotificationsApi(AsyncGroup):
             device_id: the device's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         await self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -100,8 +100,8 @@ class AsyncNotificationsApi(AsyncGroup):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -114,9 +114,9 @@ class AsyncNotificationsApi(AsyncGroup):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -133,21 +133,21 @@ class AsyncNotificationsApi(AsyncGroup):
         ``GET /fyi/notifications``.
 
         Args:
-            max_: how many, up to 10.
+            max_: maximum number of notifications, up to 10.
             include: kinds to keep; ignored by IBKR.
             exclude: kinds to leave out.
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
         )
 
     async def get_more_fyis(self, *, id_: str) -> list[Fyi]:
-        """Return the notifications after one that was seen.
+        """Return the notifications after the last one seen.
 
         ``GET /fyi/notifications/more``.
 
@@ -155,8 +155,8 @@ class AsyncNotificationsApi(AsyncGroup):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -169,21 +169,21 @@ class AsyncNotificationsApi(AsyncGroup):
             notification_id: the notification's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id
         )
 
     async def get_fyi_settings(self) -> list[FyiSetting]:
-        """Return the kinds of notification and which are switched on.
+        """Return the kinds of notification, and whether each is switched on.
 
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -199,20 +199,20 @@ class AsyncNotificationsApi(AsyncGroup):
             enabled: whether to send it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
         )
 
     async def get_unread_fyis(self) -> UnreadFyis:
-        """Return how many notifications are unread.
+        """Return the number of unread notifications.
 
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_UNREAD_FYIS, UnreadFyis)

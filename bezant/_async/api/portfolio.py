@@ -24,19 +24,19 @@ class AsyncPortfolioApi(AsyncGroup):
     """Accounts as portfolios: positions, allocation, ledger, summary."""
 
     async def get_all_accounts(self) -> list[Account]:
-        """Return the accounts whose holdings can be seen.
+        """Return the accounts that the user name can see.
 
-        Other portfolio calls need it first.
+        Other portfolio calls need this call first.
 
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
     async def get_consolidated_allocation(self, *, account_ids: Sequence[str]) -> Allocation:
-        """Return what several accounts hold together, by asset class, sector and group.
+        """Return the combined holdings of several accounts by asset class, sector and group.
 
         ``POST /portfolio/allocation``.
 
@@ -44,8 +44,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_ids: accounts, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids
@@ -60,8 +60,8 @@ class AsyncPortfolioApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid
@@ -73,24 +73,24 @@ class AsyncPortfolioApi(AsyncGroup):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     async def get_many_subaccounts(
         self, *, account_id: str | None = None, no_cache: bool | None = None
     ) -> SubaccountPage:
-        """Return sub-accounts, 20 at a time.
+        """Return a page of 20 sub-accounts.
 
         ``GET /portfolio/subaccounts2``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            no_cache: ask past the cache.
+            no_cache: whether to bypass the gateway's cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
@@ -99,7 +99,7 @@ class AsyncPortfolioApi(AsyncGroup):
     async def get_asset_allocation(
         self, *, account_id: str, model: str | None = None
     ) -> Allocation:
-        """Return what an account holds by asset class, sector and group.
+        """Return the holdings of an account by asset class, sector and group.
 
         ``GET /portfolio/{accountId}/allocation``.
 
@@ -108,8 +108,8 @@ class AsyncPortfolioApi(AsyncGroup):
             model: a model portfolio's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -124,11 +124,11 @@ class AsyncPortfolioApi(AsyncGroup):
 
         Args:
             account_id: the account, such as ``DU123456``.
-            no_cache: ask past the cache.
+            no_cache: whether to bypass the gateway's cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -137,7 +137,7 @@ class AsyncPortfolioApi(AsyncGroup):
     async def get_portfolio_ledger(self, *, account_id: str) -> dict[str, LedgerRow]:
         """Return balances by currency.
 
-        ``BASE`` is the sum of all, so never add it to the others.
+        ``BASE`` is the sum of all, so do not add it to the others.
 
         ``GET /portfolio/{accountId}/ledger``.
 
@@ -145,8 +145,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id
@@ -161,8 +161,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -175,8 +175,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -189,8 +189,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id
@@ -208,7 +208,7 @@ class AsyncPortfolioApi(AsyncGroup):
     ) -> list[Position]:
         """Return a page of up to 100 positions.
 
-        Send ``sort``, or the page may be ignored.
+        Pass ``sort``, or the gateway may ignore the page number.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
@@ -218,11 +218,11 @@ class AsyncPortfolioApi(AsyncGroup):
             model: a model portfolio's name.
             sort: the field to sort by, such as ``position`` or ``name``.
             direction: ``a`` ascending or ``d`` descending.
-            wait_for_sec_def: wait for the contracts' definitions.
+            wait_for_sec_def: whether to wait for the definitions of the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -244,8 +244,8 @@ class AsyncPortfolioApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -261,8 +261,8 @@ class AsyncPortfolioApi(AsyncGroup):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -271,7 +271,7 @@ class AsyncPortfolioApi(AsyncGroup):
     async def get_uncached_positions(
         self, *, account_id: str, model: str | None = None, direction: str | None = None
     ) -> list[UncachedPosition]:
-        """Return all positions of an account in one list, not from the cache.
+        """Return all positions of an account in one list, bypassing the cache.
 
         ``GET /portfolio2/{accountId}/positions``.
 
@@ -281,8 +281,8 @@ class AsyncPortfolioApi(AsyncGroup):
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_UNCACHED_POSITIONS,

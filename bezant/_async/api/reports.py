@@ -29,8 +29,9 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -39,7 +40,7 @@ class AsyncReportsApi(AsyncGroup):
     async def get_available_statements(
         self, *, authorization: str, account_id: str
     ) -> AvailableStatements:
-        """Return the days, months and years for which there are statements.
+        """Return the days, months and years with a statement.
 
         ``GET /gw/api/v1/statements/available``.
 
@@ -48,8 +49,9 @@ class AsyncReportsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -70,8 +72,9 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -80,7 +83,7 @@ class AsyncReportsApi(AsyncGroup):
     async def get_available_tax_documents(
         self, *, authorization: str, account_id: str, year: int
     ) -> AvailableTaxForms:
-        """Return the tax documents that there are for a year.
+        """Return the available tax documents of a year.
 
         ``GET /gw/api/v1/tax-documents/available``.
 
@@ -90,8 +93,9 @@ class AsyncReportsApi(AsyncGroup):
             year: the year, four digits.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -113,8 +117,9 @@ class AsyncReportsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -123,7 +128,7 @@ class AsyncReportsApi(AsyncGroup):
     async def get_available_trade_confirmations(
         self, *, authorization: str, account_id: str
     ) -> AvailableTradeConfirmations:
-        """Return the days for which there are trade confirmations.
+        """Return the days with trade confirmations.
 
         ``GET /gw/api/v1/trade-confirmations/available``.
 
@@ -132,8 +137,9 @@ class AsyncReportsApi(AsyncGroup):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

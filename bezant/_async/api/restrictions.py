@@ -15,7 +15,7 @@ class AsyncRestrictionsApi(AsyncGroup):
     """Pre-trade compliance: restrictions on what accounts may trade."""
 
     async def apply_csv(self, *, authorization: str, body: str) -> CsvReceipt:
-        """Apply restrictions from a CSV that was verified.
+        """Apply restrictions from a verified CSV.
 
         ``POST /gw/api/v1/restrictions``.
 
@@ -24,9 +24,10 @@ class AsyncRestrictionsApi(AsyncGroup):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.APPLY_CSV, CsvReceipt, authorization=authorization, body=body)
 
@@ -39,13 +40,14 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_ACCOUNT_RESTRICTIONS, query=query)
 
     async def get_master_restriction_ids(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of the restrictions that the caller's master account made.
+        """Return the ids of the restrictions of your master account.
 
         ``GET /gw/api/v1/restrictions/ids``.
 
@@ -53,8 +55,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_MASTER_RESTRICTION_IDS, query=query)
 
@@ -67,13 +70,14 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_LIST_DETAILS, query=query)
 
     async def get_master_list_ids(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the ids of the lists that the caller's master account made.
+        """Return the ids of the lists of your master account.
 
         ``GET /gw/api/v1/restrictions/lists/ids``.
 
@@ -81,8 +85,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_MASTER_LIST_IDS, query=query)
 
@@ -95,13 +100,14 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_RESTRICTION_DETAILS, query=query)
 
     async def get_restriction_scope(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return whom a restriction covers.
+        """Return the scope of a restriction.
 
         ``GET /gw/api/v1/restrictions/restriction-scope``.
 
@@ -109,8 +115,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_RESTRICTION_SCOPE, query=query)
 
@@ -123,8 +130,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.GET_USER_RESTRICTIONS, query=query)
 
@@ -140,8 +148,9 @@ class AsyncRestrictionsApi(AsyncGroup):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.VERIFY_CSV, CsvReceipt, authorization=authorization, body=body

@@ -14,14 +14,14 @@ class AsyncScannerApi(AsyncGroup):
     """Market scanners."""
 
     async def get_scanner_parameters(self) -> ScannerParameters:
-        """Return what scanners there are.
+        """Return the available scanners.
 
-        200 kB, once in fifteen minutes.
+        200 kB, once every 15 minutes.
 
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -44,8 +44,8 @@ class AsyncScannerApi(AsyncGroup):
             filter_: conditions on the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.GET_SCANNER_RESULTS,

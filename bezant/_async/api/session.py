@@ -19,30 +19,30 @@ class AsyncSessionApi(AsyncGroup):
     ) -> AuthStatus:
         """Open the brokerage session.
 
-        Ends one that works, so look at the status first.
+        It ends a working session, so check the status first.
 
         ``POST /iserver/auth/ssodh/init``.
 
         Args:
-            compete: take over from another session of the user name.
-            publish: True.
+            compete: whether to end another session of the user name.
+            publish: always True.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(
             table.INITIALIZE_SESSION, AuthStatus, compete=compete, publish=publish
         )
 
     async def get_brokerage_status_by_get(self) -> AuthStatus:
-        """Return the brokerage session's flags, asked with GET.
+        """Return the brokerage session's flags, with GET.
 
         ``GET /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_BROKERAGE_STATUS_BY_GET, AuthStatus)
 
@@ -52,20 +52,20 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /iserver/auth/status``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_BROKERAGE_STATUS, AuthStatus)
 
     async def reauthenticate(self) -> Any:
-        """Ask for the brokerage session to be renewed.
+        """Renew the brokerage session.
 
         Deprecated by IBKR.
 
         ``POST /iserver/reauthenticate``.
 
         Raises:
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._plain(table.REAUTHENTICATE)
 
@@ -77,17 +77,19 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /logout``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.LOGOUT, LoggedOut)
 
     async def get_session_validation(self) -> SsoSession:
-        """Return what the login is good for, and renew it.
+        """Validate the login and renew it.
+
+        Return its properties.
 
         ``GET /sso/validate``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_SESSION_VALIDATION, SsoSession)
 
@@ -97,6 +99,6 @@ class AsyncSessionApi(AsyncGroup):
         ``POST /tickle``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.TICKLE, Tickle)

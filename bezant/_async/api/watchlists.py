@@ -28,16 +28,16 @@ class AsyncWatchlistsApi(AsyncGroup):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.DELETE_WATCHLIST, WatchlistDeleted, id_=id_)
 
     async def get_watchlist(self, *, id_: str) -> WatchlistDetails:
         """Return a watchlist.
 
-        The details of its instruments come with the second call.
+        Only the second call returns the details of its instruments.
 
         ``GET /iserver/watchlist``.
 
@@ -45,17 +45,15 @@ class AsyncWatchlistsApi(AsyncGroup):
             id_: id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_WATCHLIST, WatchlistDetails, id_=id_)
 
     async def create_watchlist(
         self, *, id_: str, name: str, rows: Sequence[WatchlistRow]
     ) -> Watchlist:
-        """Create a watchlist.
-
-        One whose id is in use is overwritten.
+        """Create a watchlist, or overwrite the watchlist with the same id.
 
         ``POST /iserver/watchlist``.
 
@@ -65,9 +63,9 @@ class AsyncWatchlistsApi(AsyncGroup):
             rows: the contracts, in order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
@@ -80,7 +78,7 @@ class AsyncWatchlistsApi(AsyncGroup):
             scope: ``USER_WATCHLIST`` for the user's own.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return await self._call(table.GET_ALL_WATCHLISTS, Watchlists, scope=scope)

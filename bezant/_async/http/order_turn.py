@@ -40,7 +40,7 @@ from .permit import patience
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
-# A call ends at its timeout; the gateway may still be busy with it for a moment.
+# Seconds. A call ends at its timeout, but the gateway may be busy with it a moment longer.
 _GRACE: Final = 5.0
 # The shared state is polled, because other processes send no wake-up.
 _POLL: Final = Backoff(0.02, 0.25)
@@ -148,7 +148,7 @@ class AsyncOrderTurn:
             return await limit_store.change(change, self._name)
         except StoreError as error:
             raise PacingError(
-                f"{error}, so that it is not known what other processes send; nothing was sent",
+                f"{error}; nothing was sent, because other processes may have an order open",
                 operation=self._request.operation.name,
                 retry_after=1.0,
             ) from error
@@ -242,8 +242,8 @@ class AsyncOrderTurn:
         asked = self._results is not None and self._results.questions
         if asked and found and not found[-1]:
             _logger.warning(
-                "the turn of %s ended with its lease before its response came: an open question "
-                "may remain, and a later order of the account may make the order live",
+                "the turn of %s ended with its lease before its response came; look for the order, "
+                "because an open question may remain and a later order may make it live",
                 self._request.operation.name,
             )
 

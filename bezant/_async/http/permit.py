@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-from collections.abc import Callable
 from contextvars import ContextVar
-from functools import partial
 from types import TracebackType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from ..._core.http.operation import Operation
 from ..._core.pacing.limiter import QueuedCall
-from ..._core.pacing.shared import (
-    Denied,
-    Reservation,
-    Shared,
-    StoreError,
-    announce,
-    penalise,
-    release,
-    reserve,
-)
 from ..._core.settings.settings import Settings
 from ..._runtime import _async as rt
 from ...errors import PacingError, RateLimited
+
+if TYPE_CHECKING:
+    from ..._core.pacing.shared import Denied
+    from .shared_limits import AsyncSharedSlot
 
 _logger = logging.getLogger("bezant.pacing")
 
 # How long the calls of a bulk map may wait for a permit; None for the client's max_wait.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
-# A call ends at its timeout; the gateway may still be busy with it for a moment.
-_GRACE: Final = 5.0
 
 
 class AsyncPermit:
@@ -57,14 +45,17 @@ class AsyncPermit:
         self._limiter = limiter
         self._operation = operation
         self._settings = settings
-        self._limit_store = limit_store
+        self._shared: AsyncSharedSlot | None = None
+        if limit_store is not None:
+            from .shared_limits import AsyncSharedSlot
+
+            self._shared = AsyncSharedSlot(limit_store, operation, settings)
         self._order_turns = order_turns
         # Seconds for which questions of other processes may still hold the call back.
         self._hold = hold
         self.queued: QueuedCall | None = None
         self._began = 0.0
         self._sent_at = 0.0
-        self._token = ""
 
     async def __aenter__(self) -> None:
         if not self._settings.pacing:
@@ -74,8 +65,8 @@ class AsyncPermit:
         queued = self.queued = QueuedCall.of(self._operation)
         try:
             wait = self._limiter.enter(queued, self)
-            if wait and queued.is_urgent:
-                await self._announce(wait)
+            if wait and queued.is_urgent and self._shared is not None:
+                await self._shared.announce(wait)
             if wait > 1:
                 _logger.info("%s waits %.1f s for a rate limit", self._operation.name, wait)
             while True:
@@ -120,42 +111,16 @@ class AsyncPermit:
         self._began += spent  # max_wait limits the wait for rate limits only
         return self._limiter.enter(queued, self)
 
-    async def _announce(self, wait: float) -> None:
-        """Ask the reads of other processes to let this waiting urgent call pass."""
-        if self._limit_store is None:
-            return
-        self._token = os.urandom(16).hex()
-        with contextlib.suppress(StoreError):  # `_reserve` reports it
-            change = partial(announce, token=self._token, seconds=wait)
-            await self._limit_store.change(change, self._token)
-
     async def _reserve(self, queued: QueuedCall) -> Denied | None:
         """Reserve a slot in the shared store; return the denial if that fails."""
-        if self._limit_store is None:
+        if self._shared is None:
             return None
-        self._token = self._token or os.urandom(16).hex()
-        lease = self._settings.timeout + _GRACE
-        reservation = Reservation.of(
+        return await self._shared.reserve(
             queued,
-            self._token,
-            lease,
             forgive=self._limiter.take_forgiveness(),
             hold=self._hold,
             known=frozenset() if self._order_turns is None else self._order_turns.questions,
         )
-        try:
-            return await self._limit_store.change(
-                partial(reserve, reservation=reservation), self._token
-            )
-        except StoreError as error:
-            if queued.is_tickle:  # one per minute is within every limit, and keeps the session
-                _logger.warning("%s; the tickle is sent anyway", error)
-                return None
-            raise PacingError(
-                f"{error}, so that it is not known what other processes send; nothing was sent",
-                operation=self._operation.name,
-                retry_after=1.0,
-            ) from error
 
     def _check(self, wait: float) -> None:
         """Raise if the permit cannot come in time."""
@@ -169,8 +134,8 @@ class AsyncPermit:
     def _give_up(self, wait: float, penalty: float, longest: float) -> NoReturn:
         if penalty:
             text = (
-                f"the gateway reported too many requests; nothing is sent to it for "
-                f"{penalty:.0f} s, because further requests extend the penalty"
+                f"the gateway reported too many requests, and further requests would extend the "
+                f"penalty; nothing is sent to it for {penalty:.0f} s, try again after that"
             )
         else:
             text = (
@@ -191,10 +156,9 @@ class AsyncPermit:
         try:
             if isinstance(exc, RateLimited):  # before another call gets the slot
                 self._limiter.penalise(exc.retry_after)
-                _logger.warning("%s; nothing is sent to this gateway until then", exc)
-                if self._limit_store is not None:
-                    change = partial(penalise, seconds=exc.retry_after)
-                    await self._settle(self._limit_store, change, f"{self._token} penalty")
+                _logger.warning("%s; nothing is sent to this gateway until the penalty ends", exc)
+                if self._shared is not None:
+                    await self._shared.penalise(exc.retry_after)
             if exc_type is None:
                 answered_in = rt.monotonic() - self._sent_at
         finally:
@@ -211,29 +175,16 @@ class AsyncPermit:
             return
         try:
             self._limiter.leave(queued, answered_in)
-            if self._token:
-                await self._release(queued)
+            if self._shared is not None:
+                await self._shared.release(queued)
         except BaseException:
             # An interrupt or a cancellation in the middle. Releasing twice does no harm; half
             # released, the slot would stay occupied for as long as the process lives.
             self._limiter.leave(queued)
-            if self._token:
-                await self._release(queued)
+            if self._shared is not None:
+                await self._shared.release(queued)
             raise
         self.queued = None
-
-    async def _release(self, queued: QueuedCall) -> None:
-        if self._limit_store is not None:
-            change = partial(release, token=self._token, return_time=queued.return_time)
-            await self._settle(self._limit_store, change, self._token)
-
-    async def _settle(
-        self, limit_store: rt.SharedLimitStore, change: Callable[[Shared, float], None], token: str
-    ) -> None:
-        try:
-            await limit_store.settle(change, token)
-        except StoreError as error:  # the call has ended, and its slot expires
-            _logger.warning("%s", error)
 
 
 class AsyncPermitGuard:

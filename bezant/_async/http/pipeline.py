@@ -1,4 +1,4 @@
-"""The way to the gateway that a client and its copies share."""
+"""Request pipeline and state shared by a client and its copies."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import logging
 import warnings
 from collections.abc import Callable, Container, Mapping
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
-from ..._core.decoding.drift import Drift
 from ..._core.http import retry
 from ..._core.http.cookies import CookieJar
 from ..._core.http.error_mapping import did_nothing, transport_error
 from ..._core.http.messages import Request, Response, TransportError
 from ..._core.http.operation import Operation, OrderCall
-from ..._core.http.request import build
+from ..._core.http.request import build, with_credentials
 from ..._core.http.response import read
 from ..._core.http.unknown_outcome import (
     AskedOrders,
@@ -28,8 +27,10 @@ from ..._core.session import prerequisites
 from ..._core.session.evidence import Evidence, no_accounts
 from ..._core.session.prerequisites import ACCOUNTS, Prerequisites
 from ..._core.session.state import SessionChange, SessionMachine
+from ..._core.settings.connection import Credentials
 from ..._core.settings.settings import Settings
 from ..._runtime import _async as rt
+from ..._wire.redaction import Secret
 from ...errors import (
     BezantError,
     ClientClosed,
@@ -38,35 +39,40 @@ from ...errors import (
     HttpTimeout,
     IncompleteList,
     NotAuthenticated,
+    OAuthRequired,
     OutcomeUnknown,
     PrerequisiteFailed,
     Refused,
     SessionError,
 )
 from ...models._session import AuthStatus, Tickle
-from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard, hold_back
 from .permit import AsyncPermit, AsyncPermitGuard
 from .single_flight import AsyncSingleFlight
+
+if TYPE_CHECKING:
+    from ..._core.decoding.drift import Drift
+    from ..._core.http.captured import CapturedResponses
+    from .order_turn import AsyncOrderTurn
 
 T = TypeVar("T")
 
 _logger = logging.getLogger("bezant.http")
 
-# Where bulk work notes the calls of one item whose outcome is unknown.
+# Calls with an unknown outcome, collected for one item of bulk work.
 unknown_outcomes: Final[ContextVar[list[OutcomeUnknown] | None]] = ContextVar(
     "bezant_unknown_outcomes", default=None
 )
 
 
 class AsyncStoppable(Protocol):
-    """Something that ends with the client."""
+    """Worker that is stopped when the client closes."""
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop it."""
 
 
 class AsyncPipeline:
-    """Connections, cookies, and what is known about the session."""
+    """Makes calls; holds the connections, cookies and session state of a client and its copies."""
 
     def __init__(
         self,
@@ -87,6 +93,8 @@ class AsyncPipeline:
         self._transport: rt.HttpTransport | None = None
         self._custom_transport = transport
         self._cookies = CookieJar()
+        # Blocks of `capture_responses` that are running.
+        self.captures: set[CapturedResponses] = set()
         self._on_drift = on_drift
         self._drifts: set[Drift] = set()
         self.session: SessionMachine = SessionMachine()
@@ -104,11 +112,11 @@ class AsyncPipeline:
         return self._transport is not None and not self.closed and not self.owner.inherited
 
     def check(self) -> None:
-        """Refuse to go on where the client cannot be used.
+        """Check that the client can be used.
 
         Raises:
-            ClientClosed: it was closed.
-            WrongContext: it belongs to another process or event loop.
+            ClientClosed: the client was closed.
+            WrongContext: the client belongs to another process or event loop.
         """
         if self.closed:
             raise ClientClosed("this client was closed; make another one")
@@ -132,24 +140,28 @@ class AsyncPipeline:
         json: object = None,
         hold: float | None = None,
     ) -> T:
-        """Make a call and read its answer.
+        """Make a call and return its response.
 
-        What has to be asked first in a session is asked first, the call waits for its turn, and
-        one without an effect is made again when it fails in passing.
+        The pipeline sends prerequisites that this session has not had yet, waits for the order turn
+        and the rate limits, and retries an idempotent call after a transient failure.
 
         Args:
-            operation: the call.
-            type_: what to read its response into.
-            settings: those of the call.
-            path: its path, where that is not the operation's.
-            params: the query.
-            json: the body.
-            hold: for how many seconds open questions may hold it back; None for as long as usual.
+            operation: the operation.
+            type_: type to read the response into.
+            settings: settings of the call.
+            path: path with its values filled in; None for the operation's path.
+            params: query values.
+            json: the body; None for none.
+            hold: seconds for which open order questions may hold the call back; None for the usual
+                time.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            OAuthRequired: the operation cannot pass the gateway.
+            BezantError: the call failed; the class says how.
         """
         self.check()
+        if operation.needs_oauth:
+            self._check_oauth(operation)
         request = build(
             operation,
             settings,
@@ -160,6 +172,8 @@ class AsyncPipeline:
         )
         kind = operation.order
         if kind is OrderCall.PLACE or kind is OrderCall.REPLY:
+            from .order_turn import AsyncOrderTurn, AsyncOrderTurnGuard
+
             names = self._questions.names(request)
             turn = AsyncOrderTurn(
                 self.order_turns, request, settings, kind, names, self.limit_store
@@ -171,8 +185,23 @@ class AsyncPipeline:
         elif hold is None:
             hold = order_turns.READS_WAIT
         if hold and self.order_turns.questions:
+            from .order_turn import hold_back
+
             hold = await hold_back(self.order_turns, hold)
         return await self._attempts(request, kind, type_, settings, hold=hold)
+
+    def _check_oauth(self, operation: Operation) -> None:
+        """Refuse an operation that a gateway does not pass on.
+
+        A transport of the user's own may lead elsewhere.
+        """
+        if self._custom_transport is None and self.settings.base_url.is_gateway:
+            raise OAuthRequired(
+                "this operation needs OAuth and cannot pass the gateway; nothing was sent; use a "
+                "client with base_url='https://api.ibkr.com/v1/api' and an auth function that "
+                "returns your OAuth headers",
+                operation=operation.name,
+            )
 
     async def _attempts(
         self,
@@ -185,16 +214,16 @@ class AsyncPipeline:
         turn: AsyncOrderTurn | None = None,
         hold: float = 0.0,
     ) -> T:
-        """Send a request, again where that is safe, and read its response.
+        """Send a request, retry it if that is safe, and return its response.
 
         Args:
-            request: what to send.
-            kind: what it does with an order.
-            type_: what to read its response into.
-            settings: those of the call.
-            deadline: when its timeout is over; None for one that begins when it is sent.
-            turn: the account's turn, which it holds.
-            hold: for how many seconds questions of other processes may hold it back.
+            request: the request.
+            kind: its action on an order; None for none.
+            type_: type to read the response into.
+            settings: settings of the call.
+            deadline: end of the timeout; None if the timeout begins when the request is sent.
+            turn: order turn that the call holds; None for none.
+            hold: seconds for which order questions of other processes may hold the call back.
         """
         operation = request.operation
         began = rt.monotonic()
@@ -214,8 +243,13 @@ class AsyncPipeline:
                 async with AsyncPermitGuard(permit), permit:
                     hold = 0.0
                     now = rt.monotonic()
-                    # Waiting for a turn does not count; pauses between attempts do.
+                    # The timeout includes the pauses between attempts, but no wait for a permit.
                     deadline = now + settings.timeout if deadline is None else deadline
+                    if settings.credentials is not None:
+                        request = await self._with_credentials(
+                            request, settings.credentials, deadline - now
+                        )
+                        now = rt.monotonic()
                     going = True
                     if turn is not None:
                         await turn.sending()
@@ -249,9 +283,12 @@ class AsyncPipeline:
                 if deadline is None:
                     raise
                 if untouched and kind in retry.SENT_AGAIN and not asked:
-                    # Nothing was done, so this is the one second send of a call with side effects.
+                    # The gateway did nothing. This is the only case in which a call with side
+                    # effects is sent a second time.
                     asked = True
-                    _logger.warning("%s; it is sent once more", error)
+                    _logger.warning(
+                        "%s; requesting the accounts, then sending the call once more", error
+                    )
                     settings = await self._ask_accounts(error, settings, deadline)
                     continue
                 pause = retry.BACKOFF.delay(attempt, rt.chance())
@@ -264,9 +301,9 @@ class AsyncPipeline:
                 if retry.asks_for_accounts(error) and operation != prerequisites.TRADING_ACCOUNTS:
                     await self._prime(prerequisites.TRADING_ACCOUNTS, settings, hold=hold)
                     await self._prime(self._prerequisites.needed(operation), settings, hold=hold)
-                _logger.info("%s; attempt %d follows in %.2f s", error, attempt + 1, pause)
+                _logger.info("%s; sending attempt %d in %.2f s", error, attempt + 1, pause)
             except BaseException as error:
-                # An interrupt or a cancelled task; also one that comes when the answer has come.
+                # An interrupt or a cancellation, which may also come just after the response.
                 if going and not operation.idempotent:
                     unknown = broken_off(operation)
                     self._named(unknown, request)
@@ -276,7 +313,7 @@ class AsyncPipeline:
             await rt.sleep(pause)
 
     def _named(self, error: OutcomeUnknown, request: Request) -> OutcomeUnknown:
-        """Say which call and which orders an error is about."""
+        """Add to an error the call and the orders that it is about; return the error."""
         error.target = request.target
         error.client_order_ids = self._questions.names(request)
         noted = unknown_outcomes.get()
@@ -285,7 +322,7 @@ class AsyncPipeline:
         return error
 
     def _conclude(self, error: BezantError, operation: Operation, settings: Settings) -> None:
-        """Draw an error's consequences for the session and for what has to be asked first."""
+        """Update the state of the session and its prerequisites after an error."""
         about = operation.about_session == "state"
         self._tell(self.session.failed(error, rt.wall_time(), about_session=about))
         if isinstance(error, SessionError):
@@ -297,15 +334,16 @@ class AsyncPipeline:
     async def _ask_accounts(
         self, refusal: BezantError, settings: Settings, deadline: float
     ) -> Settings:
-        """Ask for the accounts, as the gateway wants before an order or a cancel.
+        """Request the accounts, because the gateway wants them before an order or a cancel.
 
-        It waits for nobody else's call, and ends with the order's own timeout.
+        The request does not wait for the same request of another call, and it ends with the order's
+        own timeout.
 
         Returns:
             The settings for sending the order or cancel once more.
 
         Raises:
-            PrerequisiteFailed: it failed, so nothing was placed, changed or cancelled.
+            PrerequisiteFailed: the request failed, so nothing was placed, changed or cancelled.
         """
         try:
             left = deadline - rt.monotonic()
@@ -321,7 +359,7 @@ class AsyncPipeline:
                 left = deadline - rt.monotonic()
             if left <= 0:
                 raise HttpTimeout(
-                    f"no time is left of the timeout ({settings.timeout:g} s)",
+                    f"the timeout of the call ({settings.timeout:g} s) has passed; raise timeout",
                     operation=prerequisites.TRADING_ACCOUNTS.name,
                 )
         except BezantError as failure:
@@ -332,7 +370,7 @@ class AsyncPipeline:
         return PrerequisiteFailed(
             f"nothing was placed, changed or cancelled: IBKR wants "
             f"{prerequisites.TRADING_ACCOUNTS.name} first, and that failed ({failure}); "
-            "send it again",
+            "send the order, cancel or reply again",
             operation=operation,
         )
 
@@ -343,13 +381,13 @@ class AsyncPipeline:
         kind: OrderCall | None = None,
         hold: float | None = None,
     ) -> None:
-        """Make a call that others need first, unless this session has seen it.
+        """Send a prerequisite, unless this session has already had it.
 
         Args:
-            operation: what they need.
-            settings: those of the call that needs it.
-            kind: action of that call on an order.
-            hold: for how many seconds open questions may hold it back; None for as long as usual.
+            operation: the prerequisite; None for none.
+            settings: settings of the call that needs it.
+            kind: action of that call on an order; None for none.
+            hold: seconds for which open order questions may hold it back; None for the usual time.
 
         Raises:
             PrerequisiteFailed: a reply needs it, and it failed.
@@ -371,10 +409,10 @@ class AsyncPipeline:
             raise
 
     async def require_accounts(self, operation: Operation, settings: Settings) -> tuple[str, ...]:
-        """Ask once more for accounts that were not named, and return their ids.
+        """Request a list of accounts once more after it was empty, and return their ids.
 
         Raises:
-            NoAccounts: the gateway names none, so the session is not ready.
+            NoAccounts: the list is empty again, so the session is not ready.
         """
         self._prerequisites.forget(operation.path)
         await self.call(operation, type(None), settings)
@@ -385,10 +423,10 @@ class AsyncPipeline:
         raise no_accounts(operation)
 
     async def was_not_ready(self, operation: Operation, settings: Settings) -> bool:
-        """Say whether an empty response came from a session that named no account, and now does.
+        """Return whether an empty response came because the session listed no account until now.
 
         Raises:
-            NoAccounts: it still does not: the response says nothing.
+            NoAccounts: the session still lists no account, so the empty response proves nothing.
         """
         if not operation.idempotent or prerequisites.prerequisite(operation) != ACCOUNTS:
             return False
@@ -398,34 +436,69 @@ class AsyncPipeline:
         return True
 
     async def trading_accounts(self, settings: Settings) -> tuple[str, ...]:
-        """Return the ids of the accounts that this session trades for; none where not known."""
+        """Return the ids of the accounts that this session can trade; empty if they are unknown."""
         self.check()
         self._prerequisites.begin(rt.monotonic())
         await self._prime(prerequisites.TRADING_ACCOUNTS, settings)
         return self.evidence.accounts(prerequisites.TRADING_ACCOUNTS) or ()
 
     def lacks_orders(self, account: str | None, listed: Container[object]) -> IncompleteList | None:
-        """Return the error for a list without working orders that this client contradicts."""
+        """Return the error for a list of orders that lacks known working orders, or None."""
         with self._lock:
             return self.evidence.lacks_orders(account, listed, rt.wall_time())
 
     def lacks_executions(self, account: str | None, days: int) -> IncompleteList | None:
-        """Return the error for an empty list of executions that this client contradicts."""
+        """Return the error for an empty list of executions if it lacks known ones, else None."""
         with self._lock:
             return self.evidence.lacks_executions(account, days, rt.wall_time())
 
     def streamed(self, row: Mapping[str, Any]) -> None:
-        """Take a stream's row about an order or an execution."""
+        """Record a stream's row about an order or an execution."""
         with self._lock:
             self.evidence.streamed(row, rt.wall_time())
 
+    async def _with_credentials(
+        self, request: Request, credentials: Credentials, seconds: float
+    ) -> Request:
+        from .credentials import headers_for
+
+        name = request.operation.name
+        return with_credentials(request, await headers_for(credentials, seconds, name))
+
+    async def handshake_headers(
+        self, session: Secret, settings: Settings, seconds: float
+    ) -> list[tuple[str, str | Secret]]:
+        """Return the headers of a WebSocket's handshake beyond those that every handshake has.
+
+        They are what a call sends: the cookies, and the headers for a proxy in front.
+
+        Args:
+            session: the session's token.
+            settings: those of the stream's client.
+            seconds: how much time the function passed as ``auth`` has.
+
+        Raises:
+            CredentialsUnavailable: that function raised an error.
+            HttpTimeout: it took too long.
+            InvalidRequest: it returned headers that cannot be sent.
+        """
+        headers: list[tuple[str, str | Secret]] = [("Origin", settings.base_url.root)]
+        if cookies := self._cookies.header(session.value):
+            headers.append(("Cookie", Secret(cookies)))
+        if settings.credentials is not None:
+            from .credentials import headers_for
+
+            headers += await headers_for(settings.credentials, seconds)
+        return headers
+
     async def _send(self, request: Request, settings: Settings, seconds: float) -> Response:
-        self.check()  # it may have been closed while this call waited for its turn
+        self.check()  # the client may have been closed while this call waited for a permit
         started = rt.monotonic()
         operation = request.operation
         if seconds <= 0:
             raise HttpTimeout(
-                f"the timeout ({settings.timeout:g} s) was over before it could be sent",
+                f"the timeout ({settings.timeout:g} s) passed before the request was sent; "
+                "raise timeout",
                 operation=operation.name,
             )
         try:
@@ -435,11 +508,25 @@ class AsyncPipeline:
                 trouble, operation, where=settings.base_url.root, timeout=settings.timeout
             )
             _logger.debug("%s", error)
-            raise error from error.__cause__ or trouble.__cause__
-        if _logger.isEnabledFor(logging.DEBUG):
-            spent = (rt.monotonic() - started) * 1000
-            _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
-        return answer
+            if not request.credentials:
+                raise error from error.__cause__ or trouble.__cause__
+        else:
+            if _logger.isEnabledFor(logging.DEBUG):
+                spent = (rt.monotonic() - started) * 1000
+                _logger.debug("%s: HTTP %d in %.1f ms", operation.name, answer.status, spent)
+            if self.captures:
+                self._capture(request, answer)
+            return answer
+        # Without a cause: the libraries' frames hold the headers of the proxy in front.
+        raise error
+
+    def _capture(self, request: Request, response: Response) -> None:
+        from ..._core.http.captured import capturing
+
+        with self._lock:
+            for each in capturing.get():
+                if each in self.captures:
+                    each.add(request, response)
 
     def _read(self, answer: Response, request: Request, type_: type[T], settings: Settings) -> T:
         operation = request.operation
@@ -448,10 +535,18 @@ class AsyncPipeline:
         drifts: list[Drift] = []
         try:
             result = read(answer, operation, type_, drifts.append)
-        except Refused as refused:
-            if not is_decline(request, refused) or operation.order is not OrderCall.REPLY:
+        except BezantError as error:
+            if request.credentials:
+                from ..._core.settings.credentials import hide
+
+                hide(error, request.credentials)
+            if (
+                not isinstance(error, Refused)
+                or not is_decline(request, error)
+                or operation.order is not OrderCall.REPLY
+            ):
                 raise
-            result = cast("T", refused.response)
+            result = cast("T", error.response)
         self._prerequisites.answered(operation.path, rt.monotonic())
         if isinstance(result, AuthStatus):
             self._tell(self.session.answered(result, rt.wall_time()))
@@ -459,7 +554,7 @@ class AsyncPipeline:
             self._prerequisites.tickled(result.session or None)
             self._tell(self.session.tickled(result, rt.wall_time()))
         if drifts:
-            # The answer of a call with an effect is never lost for it.
+            # Drift never costs the response to a call with side effects.
             keep = not operation.idempotent
             self.report(drifts, strict=settings.strict and not keep, keep=keep)
         return result
@@ -480,55 +575,58 @@ class AsyncPipeline:
                 _logger.exception("a listener to session changes failed")
 
     def cannot_open(self, error: NotAuthenticated) -> None:
-        """Take it that the brokerage session could not be opened."""
+        """Record that the brokerage session could not be opened."""
         self._tell(self.session.cannot_open(error, rt.wall_time()))
 
     def is_new(self, operation: Operation, account: str = "") -> bool:
-        """Say whether this session has not seen a call that lists need to be begun with.
+        """Return whether this session has not yet had a call whose first response starts a list.
 
         Args:
-            operation: the call.
-            account: whose list it is, where the call names an account.
+            operation: the operation.
+            account: account of the list, if the call names one.
         """
         self._prerequisites.begin(rt.monotonic())
         return not self._prerequisites.has(operation.path + account)
 
     def started(self, operation: Operation, account: str = "") -> None:
-        """Note that such a call was answered."""
+        """Record a response to a call whose first response starts a list."""
         self._prerequisites.started(operation.path + account)
 
     @property
     def knows_session(self) -> bool:
-        """Whether a tickle has told which session it is."""
+        """Whether a tickle has shown the session's token."""
         return self._prerequisites.knows_session
 
     @property
     def session_token(self) -> str:
-        """The token of the session of the last tickle; empty before the first."""
+        """Session token of the last tickle; empty before the first."""
         return self._prerequisites.token
 
     def heard_session(self, token: str) -> None:
-        """Note the token of the session that a stream's socket belongs to."""
+        """Record the session token that a stream's WebSocket belongs to."""
         self._prerequisites.tickled(token)
 
     def forget_session(self) -> None:
-        """Ask again for what has to be asked first: the session is a new one."""
+        """Forget the prerequisites, because the session is a new one."""
         self._prerequisites.clear()
 
     def report(self, drifts: list[Drift], *, strict: bool, keep: bool = False) -> None:
-        """Tell the user of fields that had another type than the model says, once for each.
+        """Report drift to the user, each field once.
 
         Args:
-            drifts: what was found.
-            strict: raise instead.
-            keep: raise nothing, not even where the user makes errors of warnings.
+            drifts: the drift found.
+            strict: raise an error instead.
+            keep: raise nothing, even if the user's filters turn warnings into errors.
 
         Raises:
-            DecodeError: the client is strict.
+            DecodeError: ``strict`` is True.
         """
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))
-            raise DecodeError(text, operation=drifts[0].operation)
+            raise DecodeError(
+                f"{text}; use strict=False to go on without such fields",
+                operation=drifts[0].operation,
+            )
         for drift in drifts:
             if drift in self._drifts:
                 continue
@@ -547,7 +645,7 @@ class AsyncPipeline:
                 _logger.warning("%s", drift)
 
     async def aclose(self) -> None:
-        """Close every connection, and end what works beside the client."""
+        """Close all connections and stop the workers of the client."""
         if self.closed:
             return
         self.closed = True

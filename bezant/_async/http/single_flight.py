@@ -1,4 +1,4 @@
-"""Single flight: callers that want the same thing at the same time share one piece of work."""
+"""Single flight: callers that need the same work at the same time share one run of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Flight(Generic[T]):
 
 
 class AsyncSingleFlight(Generic[T]):
-    """Runs a piece of work once for all callers that want it at the same time."""
+    """Runs a piece of work once for all callers that need it at the same time."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
@@ -38,7 +38,7 @@ class AsyncSingleFlight(Generic[T]):
                 finally:
                     self._end(key, mine)
             except BaseException:
-                # An interrupt may have come in the middle of it; twice does no harm.
+                # An interrupt may have come in the middle of `_end`; doing it twice does no harm.
                 self._end(key, mine)
                 raise
             await flight.done.wait()

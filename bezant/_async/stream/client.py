@@ -49,7 +49,7 @@ class AsyncWsClient(AsyncSubscribing):
 
     @property
     def close_reason(self) -> WsClosed | None:
-        """Why the stream ended by itself; None while it is open and after ``close()``."""
+        """Reason why the stream ended by itself; None while it is open and after ``close()``."""
         return self._stream_worker.close_reason
 
     @property
@@ -86,12 +86,12 @@ class AsyncWsClient(AsyncSubscribing):
             client: the client whose session to use. Closing it does not close the stream, but the
                 stream can then not reconnect.
             reconnect: whether to reconnect when a connection is lost. If False, the iteration ends.
-            ready_timeout: seconds to wait for the gateway's ``system`` message.
-            buffer: how many unread messages the stream holds. Further ones are dropped, and counted
-                in a `Gap` for each topic.
-            quote_backlog: how many unread quotes the stream holds before it merges those of one
-                contract. With 0 your program never gets an outdated quote; with more it gets every
-                quote as long as it keeps up.
+            ready_timeout: seconds to wait for the gateway's ``system`` message; 10 by default.
+            buffer: maximum number of unread messages; 10,000 by default. The stream drops further
+                messages and counts them in a `Gap` for each topic.
+            quote_backlog: number of unread quotes above which the stream merges the quotes of one
+                contract. With 0 (the default) your program never gets an outdated quote; with more
+                it gets every quote as long as it keeps up.
 
         Raises:
             NotAuthenticated: the gateway is not logged in.
@@ -102,8 +102,9 @@ class AsyncWsClient(AsyncSubscribing):
             InvalidRequest: an argument is not valid.
         """
         if not isinstance(client, AsyncClient):
+            wanted = AsyncClient.__name__
             raise InvalidRequest(
-                f"client must be the client whose session to use, not {shown(client)}"
+                f"client must be the {wanted} whose session to use, not {shown(client)}"
             )
         check_seconds("ready_timeout", ready_timeout)
         check_count("buffer", buffer, 1)
@@ -144,7 +145,7 @@ class AsyncWsClient(AsyncSubscribing):
         with worker.lock:
             if self._reading:
                 raise WsError(
-                    "another reader is already waiting for the next message: use one reader"
+                    "another reader is already waiting for the next message; use one reader"
                 )
             self._reading = True
         try:
@@ -157,7 +158,9 @@ class AsyncWsClient(AsyncSubscribing):
         try:
             message = await wait_for(worker.bell, self._take, lambda: worker.ended, timeout)
         except TimeoutError:
-            raise WsTimeout("no message came in time") from None
+            raise WsTimeout(
+                f"no message came within {timeout:g} s; wait again or check the subscriptions"
+            ) from None
         if message is None:
             error, worker.error = worker.error, None
             if error is not None:

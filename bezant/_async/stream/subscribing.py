@@ -9,6 +9,7 @@ from ..._core.stream.subscriptions import Interest
 from ..._core.stream.topic import SubscriptionRequest
 from ..._core.stream.topics import bars, ladder, ledger, market_data, orders, pnl, summary, trades
 from ..._runtime import _async as rt
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest, WsClosed, WsError
 from .handles import AsyncOrders, AsyncQuote, AsyncSubscription
 from .worker import AsyncStreamWorker
@@ -131,7 +132,7 @@ class AsyncSubscribing:
 
     async def subscribe_summary(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -139,7 +140,7 @@ class AsyncSubscribing:
         """Receive `SummaryUpdate` for the values of an account's summary (topic ``ssd``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id, such as ``DU123456``.
             keys: the values, such as ``NetLiquidation-S``; by default all.
             fields: the fields of each, such as ``monetaryValue``; by default all.
 
@@ -147,12 +148,12 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = summary.request(account, keys, fields)
+        request = summary.request(account_id, keys, fields)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ledger(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -160,7 +161,7 @@ class AsyncSubscribing:
         """Receive `LedgerUpdate` for an account's ledger in each currency (topic ``sld``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id, such as ``DU123456``.
             keys: the currencies, such as ``LedgerListEUR``; by default all.
             fields: the fields of each, such as ``cashBalance``; by default all.
 
@@ -168,7 +169,7 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ledger.request(account, keys, fields)
+        request = ledger.request(account_id, keys, fields)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_bars(
@@ -203,14 +204,14 @@ class AsyncSubscribing:
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ladder(
-        self, account: str, conid: int, *, exchange: str | None = None
+        self, account_id: str, conid: int, *, exchange: str | None = None
     ) -> AsyncSubscription:
         """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
 
         It needs a market depth subscription at IBKR.
 
         Args:
-            account: the account's id.
+            account_id: the account's id, such as ``DU123456``.
             conid: the contract.
             exchange: an exchange; by default all with market depth.
 
@@ -218,7 +219,7 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ladder.request(account, conid, exchange)
+        request = ladder.request(account_id, conid, exchange)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def _subscribe(self, request: SubscriptionRequest) -> Interest:
@@ -267,12 +268,15 @@ class AsyncSubscribing:
     def _check_open(self) -> None:
         self._client._pipeline.owner.check()
         if self._stream_worker.ended:
-            raise WsClosed("this stream is closed: connect again")
+            raise WsClosed("this stream is closed; connect again")
 
 
 def _checked(fields: MarketDataFields | None) -> MarketDataFields:
     if fields is None:
         return MarketDataFields.default_l1()
     if not isinstance(fields, MarketDataFields):
-        raise InvalidRequest("fields must be MarketDataFields, such as .default_l1()")
+        raise InvalidRequest(
+            f"fields must be MarketDataFields, such as MarketDataFields.default_l1(), not "
+            f"{shown(fields)}"
+        )
     return fields

@@ -168,7 +168,7 @@ class SymbolTable:
     """Cache of lookups: contracts do not expire, unknown symbols do.
 
     Args:
-        forget_misses_after: seconds after which an unknown symbol expires; 300 by default.
+        forget_misses_after: seconds until an unknown symbol expires; 300 by default.
     """
 
     def __init__(self, forget_misses_after: float = FORGET_MISSES_AFTER) -> None:

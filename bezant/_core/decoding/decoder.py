@@ -11,17 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
 from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
 from ..._wire.redaction import excerpt
 from ...errors import DecodeError
-from .drift import Report
 from .empty_values import Decoder
-from .inspection import Reentered, convert, inspect
-from .repair import _LOST, _NOTHING, _UNREADABLE, _found, _name, _Place, _shape_of
+from .inspection import UNREADABLE, Reentered, convert, inspect
+
+if TYPE_CHECKING:
+    from .drift import Report
 
 T = TypeVar("T")
 
@@ -89,22 +90,24 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
             return cast("T", found)
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
-    except (*_UNREADABLE, Reentered):
+    except (*UNREADABLE, Reentered):
         pass
     try:
         value = _exact_values(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
+    from .repair import _LOST, _NOTHING, _found, _name, _Place, _shape_of  # few responses need it
+
     shape = _shape_of(cast("Hashable", type_))
     try:
         result = shape.repair(value, _Place(operation, _name(type_), "", report))
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None
     if result is _LOST or result is _NOTHING:
-        sent = _found(value)
+        wanted, sent = _name(type_), _found(value)
         if isinstance(value, list):
             sent += " with an element that cannot be read"
-        what = f"the response should be {_name(type_)}, but the gateway sent {sent}"
+        what = f"the response should be {wanted}, but the gateway sent {sent}; report it"
         raise DecodeError(what, operation=operation, body=excerpt(body))
     return cast("T", result)
 
@@ -125,8 +128,10 @@ def convert_row(
         found = convert(value, type_)
         if fit or not row_may_be_unfit(value) or is_fit(found):
             return cast("T", found)
-    except (*_UNREADABLE, Reentered):
+    except (*UNREADABLE, Reentered):
         pass
+    from .repair import _Place, _shape_of  # few objects need it
+
     place = _Place(operation, type_.__name__, "", report)
     return cast("T", _shape_of(cast("Hashable", type_)).repair(value, place))
 
@@ -139,7 +144,7 @@ def plain(body: bytes, operation: str) -> Any:
     """
     try:
         return loads(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(body, operation, error) from None
 
 
@@ -203,10 +208,12 @@ def _lenient(body: bytes) -> Any:
 
 def _unreadable(body: bytes, operation: str, error: BaseException) -> DecodeError:
     if not body:
-        return DecodeError("the response is empty; JSON was expected", operation=operation)
+        return DecodeError(
+            "the response is empty, but JSON was expected; report the call", operation=operation
+        )
     reason = str(error) or type(error).__name__
     return DecodeError(
-        f"the response is not JSON ({reason}): {excerpt(body)!r}",
+        f"the response is not JSON ({reason}); report it: {excerpt(body)!r}",
         operation=operation,
         body=excerpt(body),
     )

@@ -16,7 +16,7 @@ from .inspection import Reentered, inspect
 
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 # Within a text both quotes would be escaped: no text can hold these bytes.
-_EMPTY: Final = re.compile(rb'"([A-Za-z0-9_-]+)"(: ?)""')
+_EMPTY: Final = rb'"([A-Za-z0-9_-]+)"(: ?)""'
 
 
 class Decoder:
@@ -62,7 +62,7 @@ class Decoder:
             self._names = frozenset(name.encode() for name in names)
         if not self._names:
             return ()
-        found = {match.groups() for match in _EMPTY.finditer(body) if match[1] in self._names}
+        found = {match.groups() for match in re.finditer(_EMPTY, body) if match[1] in self._names}
         return tuple(
             (b'"%b"%b""' % (name, colon), b'"%b"%bnull' % (name, colon))
             for name, colon in sorted(found)

@@ -19,6 +19,8 @@ _lock: AbstractContextManager[object] = nullcontext()
 _inspecting = False
 _inspected: set[Hashable] = set()
 _REMEMBERED: Final = 1024
+# Errors that msgspec and the converters raise for a value that they cannot read.
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
 
 class Reentered(Exception):

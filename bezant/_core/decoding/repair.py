@@ -17,10 +17,7 @@ from ..._wire.bounds import is_fit
 from ...models._base import Model, incomplete, required
 from .bars import timed
 from .drift import Drift, Report
-from .inspection import Reentered, convert
-
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
-
+from .inspection import UNREADABLE, Reentered, convert
 
 _LOST: Any = object()  # the value could not be read
 _NOTHING: Any = object()  # the value is one of the gateway's spellings of "no value"
@@ -68,7 +65,7 @@ class _Native:
         try:
             found = convert(value, self.type)
             return found if is_fit(found) else place.lost(self.name, value)
-        except (*_UNREADABLE, Reentered):
+        except (*UNREADABLE, Reentered):
             return place.lost(self.name, value)
 
 

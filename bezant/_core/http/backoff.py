@@ -15,7 +15,7 @@ class Backoff(Record, frozen=True):
         first: seconds after the first failure.
         maximum: longest pause in seconds.
         factor: how many times longer each pause is than the one before.
-        jitter: lowest and highest factor by which chance changes a pause.
+        jitter: lowest and highest factor of a random change of each pause.
     """
 
     first: float

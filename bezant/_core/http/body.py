@@ -1,4 +1,4 @@
-"""Reads a response's body, decompressed, up to the longest that is allowed."""
+"""Body of a response: collects and decompresses it within the size limit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class BodyReader:
     the limit, whatever one chunk would expand to.
 
     Args:
-        headers: the response's, as they came.
-        limit: the longest body in bytes.
+        headers: the response's headers, as received.
+        limit: maximum length of the body in bytes.
 
     Raises:
         TransportError: the body has several encodings or an unrequested one.
@@ -40,7 +40,7 @@ class BodyReader:
         """Take the next chunk of the body.
 
         Raises:
-            TransportError: the body is too long, or it is not what its encoding says.
+            TransportError: the body is too long, or not encoded as its header says.
         """
         self._came += len(chunk)
         if self._came > self._limit:
@@ -56,28 +56,28 @@ class BodyReader:
         try:
             data = gzip.decompress(chunk, self._limit - self._length + 1)
         except zlib.error as error:
-            raise _lost(f"the body is not gzip: {error}") from error
+            raise _lost(f"the response's body is not gzip ({error})") from error
         if gzip.unused_data:
-            raise _lost("bytes follow the end of the body's gzip data")
+            raise _lost("the response's body has bytes after the end of its gzip data")
         return data
 
     def finish(self) -> bytes:
         """Return the whole body.
 
         Raises:
-            TransportError: it ends before its compressed data does.
+            TransportError: it ends in the middle of its compressed data.
         """
         if self._gzip is not None and self._came and not self._gzip.eof:
-            raise _lost("the body ends in the middle of its gzip data")
+            raise _lost("the response's body ends in the middle of its gzip data")
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def _too_long(self) -> TransportError:
-        detail = f"the answer is longer than max_response_bytes ({self._limit:,})"
+        detail = f"the response is longer than max_response_bytes ({self._limit:,})"
         return TransportError(Trouble.TOO_LARGE, detail, sent=True)
 
 
 def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the one encoding of a body; "" for none."""
+    """Return the encoding of a body; empty for none."""
     values = [value for name, value in headers if name.lower() == b"content-encoding"]
     if not values:
         return ""

@@ -1,4 +1,4 @@
-"""Errors inside answers with status 200."""
+"""Errors inside responses with status 200."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ..._wire.converters import NOTHING
 from ..._wire.redaction import beginning
 from ...errors import DecodeError
 from ...models._base import Model, narrowed
 from ..decoding.decoder import loads
 from .operation import Operation
 
-# In longer answers an error is looked for while they are decoded: looking through all their bytes
-# first would cost a tenth of it.
+# Bytes. In longer responses the error is decoded together with the response, because searching all
+# their bytes first would cost a tenth of the decoding.
 LONG: Final = 64 * 1024
 
 _LONGEST: Final = 500
@@ -36,10 +35,10 @@ _envelopes = msgspec.json.Decoder(list[_Envelope])
 
 
 def find(body: bytes, operation: Operation) -> str | None:
-    """Return the words of the error in a body, None for a body that holds none.
+    """Return the text of the error in a body; None if it has no error.
 
     Raises:
-        DecodeError: it is nested so deeply that it cannot be looked into.
+        DecodeError: the body is nested too deeply to be searched.
     """
     start = body[:1]
     if start not in (b"{", b"["):
@@ -50,18 +49,18 @@ def find(body: bytes, operation: Operation) -> str | None:
                 return _words_of(_envelope.decode(body))
         elif start == b"[" and _ERROR in body[:100]:
             envelopes = _envelopes.decode(body)
-            # A list of one error is a refusal; one row among others is the caller's to see.
+            # A list of one error is a refusal; an error in one row of several is the caller's.
             if len(envelopes) == 1:
                 return _words_of(envelopes[0])
         return None
     except ValueError:
-        pass  # perhaps JSON but for a part that nobody may need
+        pass  # the lenient decoder below may still read it
     except RecursionError:
         raise _too_deep(operation) from None
     try:
         found = loads(body)
     except ValueError:
-        return None  # not JSON: reading it says so better
+        return None  # not JSON: decoding it gives the better error
     except RecursionError:
         raise _too_deep(operation) from None
     if isinstance(found, list) and len(cast("list[object]", found)) == 1:
@@ -70,12 +69,15 @@ def find(body: bytes, operation: Operation) -> str | None:
 
 
 def _too_deep(operation: Operation) -> DecodeError:
-    # It may be an error: taking it for a success because it cannot be looked into would be wrong.
-    return DecodeError("the answer is nested too deeply", operation=operation.name)
+    # The body may contain an error, so it must not count as a success.
+    return DecodeError(
+        "the response is nested too deeply to be searched for an error; report the call",
+        operation=operation.name,
+    )
 
 
 def reason(body: bytes) -> str:
-    """Return what an object says went wrong; empty where it says nothing."""
+    """Return the error text of a JSON object; empty if it has none."""
     try:
         found = loads(body)
     except (ValueError, RecursionError):
@@ -91,8 +93,14 @@ def _words_of(envelope: _Envelope) -> str | None:
     return _words(_plain(envelope.error), _plain(envelope.success), _plain(envelope.message))
 
 
+def _is_nothing(error: object) -> bool:
+    from ..._wire.converters import NOTHING  # few responses have an error
+
+    return isinstance(error, str) and error.strip().lower() in NOTHING
+
+
 def _words(error: object, success: object, message: object) -> str | None:
-    if error and not (isinstance(error, str) and error.strip().lower() in NOTHING):
+    if error and not _is_nothing(error):
         return text_of(error)
     if success is False or success in ("false", "False"):
         return text_of(message) if message else "success: false"
@@ -113,30 +121,30 @@ def _words_in(found: dict[str, object]) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """Return what the gateway says went wrong as text, without secrets and not too long."""
+    """Return the gateway's error as text, without secrets and of limited length."""
     try:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    except RecursionError:  # writing it takes more of the stack than reading it
+    except RecursionError:  # encoding takes more of the stack than decoding
         text = "unreadable"
     return beginning(text, _LONGEST)
 
 
 class Watch(Protocol):
-    """A way to notice an error beside what is asked for, while that is decoded."""
+    """Decodes a response together with the error that it may contain."""
 
     @property
     def type(self) -> Any:
-        """What to decode the answer into."""
+        """Type to decode the response into; it has the fields of an error, too."""
 
     def words(self, found: Any) -> str | None:
-        """Return the words of the error in what was found, None where there is none."""
+        """Return the text of the error in a decoded response; None if it has no error."""
 
     def without(self, found: Any) -> Any:
-        """Return what was asked for."""
+        """Return a decoded response as the caller's type, without the fields of an error."""
 
 
 class _Plain:
-    """Plain values hold everything."""
+    """Watch for plain values, which have all fields of the response."""
 
     type: Any = Any
 
@@ -148,7 +156,7 @@ class _Plain:
 
 
 class _Model:
-    """A model, with places for what would say that the answer is an error."""
+    """Watch for a model, which adds the three fields of an error to it."""
 
     def __init__(self, model: type[Model]) -> None:
         self._model = model
@@ -173,11 +181,11 @@ _PLACES: Final = {"watched_error": "error", "watched_success": "success", "watch
 
 @lru_cache(maxsize=256)
 def watch(type_: Any) -> Watch | None:
-    """Return how to notice an error while a type is decoded; None where that cannot be done."""
+    """Return the `Watch` of a type; None if the type cannot have one."""
     if type_ is Any:
         return _Plain()
     if not (isinstance(type_, type) and issubclass(type_, Model)):
         return None
     wires = {each.encode_name for each in msgspec.structs.fields(type_)}
-    # One that has such fields itself may give them types that an error does not fit.
+    # If the model has such fields itself, their types may not fit an error.
     return None if wires & set(_PLACES.values()) else _Model(type_)

@@ -1,4 +1,4 @@
-"""What it means that no answer came, or one that is no success."""
+"""Maps HTTP errors and transport failures to exceptions."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from .messages import Response, TransportError, Trouble
 from .operation import Operation
 from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
 
-# How to reopen the brokerage session, and how to log in.
+# Advice: how to open the brokerage session, and how to log in.
 OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
 LOG_IN: Final = "log in at the gateway's page in a browser, then try again"
 _LOGIN_PATHS: Final = ("/sso/login", "/sso/dispatcher")
-# What login pages have and error pages do not.
-_LOGIN_PAGE = re.compile(rb"/sso/|type=[\"']?password|client portal|log ?in\b", re.IGNORECASE)
-# Where a page is looked into.
+# Parts that login pages have and error pages do not.
+_LOGIN_PAGE = rb"(?i)/sso/|type=[\"']?password|client portal|log ?in\b"
+# Bytes of a page that are searched.
 _HEAD: Final = 20_000
 _NO_SESSION: Final = ("no bridge", "init session first")
-# The whole error, in the two spellings that were recorded.
+# The whole error text, in the two spellings that were recorded.
 _ASKING: Final = ("Please query /accounts first", "Bad Request: Please query /accounts first")
 _ASKING_STATUS: Final = (200, 400, 500)
-# More bytes than such a response has.
+# Maximum length of such a response in bytes, with a margin.
 _ASKING_LONGEST: Final = 300
-# How it ends when a server that wants TLS is spoken to without.
+# Errors of a request without TLS to a server that expects TLS.
 _NOT_HTTP: Final = ("server disconnected", "illegal status line")
 
 
 def raise_known(text: str, operation: Operation) -> None:
-    """Raise what an error's text says about the session, if it says so.
+    """Raise the session error that an error's text means; return if it means none.
 
     Raises:
         SessionError: the session cannot be used.
@@ -65,14 +65,14 @@ def raise_known(text: str, operation: Operation) -> None:
 
 
 def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
-    """Return the error for a refusal that is about the login, or only about this call."""
+    """Return the error for a 401, which may be about the login or only about this call."""
     if operation.about_session:
         return NotAuthenticated(f"{text}; {LOG_IN}", operation=operation.name)
     name = operation.name
     hint = ""
     if operation.requires == "accounts" or "{accountid}" in name.lower():
-        # The gateway answers 401 for an account that it does not know, too.
-        hint = "; it answers the same for an account id that the user name cannot see"
+        # The gateway also responds with 401 for an account that it does not know.
+        hint = "; else check the account id, because an account that you cannot see gets a 401, too"
     error = NotAuthenticated(
         f"{text}; if client.session.refresh() says that nobody is logged in, {LOG_IN}{hint}",
         operation=name,
@@ -82,11 +82,11 @@ def _unauthorized(text: str, operation: Operation) -> NotAuthenticated:
 
 
 def raise_redirect(response: Response, operation: Operation) -> NoReturn:
-    """Raise what a redirect means.
+    """Raise the error for a redirect.
 
     Raises:
-        NotAuthenticated: it leads to the login page.
-        UnexpectedRedirect: it leads elsewhere.
+        NotAuthenticated: the redirect leads to the login page.
+        UnexpectedRedirect: it leads to another page.
     """
     location = response.headers.get("location", "")
     if any(path in location.lower() for path in _LOGIN_PATHS):
@@ -95,7 +95,8 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
         )
     where = redact(location.split("?")[0][:200])
     raise UnexpectedRedirect(
-        f"HTTP {response.status} to {where!r}: the gateway does not know this path",
+        f"HTTP {response.status} to {where!r}: the gateway does not know this path; "
+        "check its spelling",
         operation=operation.name,
         status=response.status,
         body=excerpt(response.body),
@@ -103,10 +104,10 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
 
 
 def raise_status(response: Response, operation: Operation) -> NoReturn:
-    """Raise what a status means that is neither a success nor a redirect.
+    """Raise the error for a status that is neither a success nor a redirect.
 
     Raises:
-        BezantError: the kind that fits it.
+        BezantError: the error class for the status.
     """
     status = response.status
     name = operation.name
@@ -129,8 +130,8 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
         kind = PermissionDenied
         if status == 404:
             message = (
-                f"HTTP {status}: Access Denied; this address is not on the gateway's list "
-                "(ips.allow in its conf.yaml)"
+                f"HTTP {status}: Access Denied; the gateway does not accept this machine's "
+                "address, add it to ips.allow in its conf.yaml"
             )
     elif status == 400:
         kind = BadRequest
@@ -148,9 +149,9 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
 
 
 def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
-    """Return an error as it is to be raised where the gateway may want its accounts asked first.
+    """Return an error, adapted if the gateway wants its accounts requested first.
 
-    A call with side effects may be sent again only where that is all that the response says.
+    A call with side effects may be sent again only if the response says nothing else.
     """
     if ASK_FIRST not in error.message.lower():
         return error
@@ -172,10 +173,10 @@ def asking(error: ApiError, response: Response, operation: Operation) -> BezantE
 
 
 def did_nothing(response: Response) -> bool:
-    """Say whether a response proves that the gateway did nothing but ask for its accounts.
+    """Return whether a response proves that the gateway only wants its accounts requested first.
 
-    The whole error is one of the recorded texts, the response has a length of its own, and there
-    was nothing else on the connection: then the call may be sent once more.
+    The whole error must be one of the recorded texts, the response must state its length, and there
+    must be no other bytes on the connection. The call may then be sent once more.
     """
     headers = response.headers
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
@@ -189,10 +190,10 @@ def did_nothing(response: Response) -> bool:
 def _asks(response: Response) -> bool:
     if response.status not in _ASKING_STATUS or len(response.body) > _ASKING_LONGEST:
         return False
-    import json  # few need it
+    import json  # rarely needed
 
     try:
-        # As pairs, so that duplicate names are seen.
+        # As pairs, to detect duplicate names.
         found: object = json.loads(response.body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False
@@ -211,7 +212,7 @@ def _reason(response: Response) -> str:
     if body[:1] == b"{":
         return reason(body) or excerpt(body)
     if _is_html(response):
-        # Bounded twice: each of many "<title" would be followed to the end of the page.
+        # Two bounds, because each of many "<title" would be searched to the end of the page.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
         return excerpt(title[1]) if title else "an HTML page"
@@ -219,7 +220,7 @@ def _reason(response: Response) -> str:
 
 
 def _says_why(response: Response) -> bool:
-    """Say whether a failure names what was refused: IBKR answers plain refusals with 500, too."""
+    """Return whether a failure gives a reason: IBKR sends plain refusals with status 500, too."""
     text = reason(response.body).lower().strip(" .!")
     return not is_vague(text)
 
@@ -236,15 +237,15 @@ def _is_html(response: Response) -> bool:
 
 
 def is_login_page(response: Response) -> bool:
-    """Say whether an answer has what login pages have."""
-    return _LOGIN_PAGE.search(response.body[:_HEAD]) is not None
+    """Return whether a response looks like a login page."""
+    return re.search(_LOGIN_PAGE, response.body[:_HEAD]) is not None
 
 
 def refuse_html(response: Response, operation: Operation) -> None:
-    """Raise what a page means where JSON was expected.
+    """Raise an error if a response that should be JSON is an HTML page.
 
     Raises:
-        NotAuthenticated: it is the login page.
+        NotAuthenticated: the page is the login page.
         DecodeError: it is another page.
     """
     if response.body[:1] in (b"{", b"[") or not _is_html(response):
@@ -254,7 +255,8 @@ def refuse_html(response: Response, operation: Operation) -> None:
             f"the gateway sent its login page; {LOG_IN}", operation=operation.name
         )
     raise DecodeError(
-        f"the gateway sent an HTML page where JSON was expected: {excerpt(response.body)!r}",
+        "the gateway sent an HTML page instead of JSON; check the path and the base URL: "
+        f"{excerpt(response.body)!r}",
         operation=operation.name,
         body=excerpt(response.body),
     )
@@ -263,30 +265,38 @@ def refuse_html(response: Response, operation: Operation) -> None:
 def transport_error(
     trouble: TransportError, operation: Operation, *, where: str, timeout: float
 ) -> BezantError:
-    """Turn "no answer came" into the error that says what it means for this call."""
+    """Return the exception for a transport failure of a call."""
     name = operation.name
     detail = redact(trouble.detail)
     if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):
-        detail += " Is it https://?"
+        detail += " Does this gateway use https://?"
     if trouble.kind is Trouble.TOO_LARGE:
-        too_large = ResponseTooLarge(detail, operation=name)
-        return too_large if operation.idempotent else unreadable(too_large, operation, None)
+        if operation.idempotent:
+            return ResponseTooLarge(f"{detail}; raise that limit of the client", operation=name)
+        return unreadable(ResponseTooLarge(detail, operation=name), operation, None)
     if trouble.sent and not operation.idempotent:
         return OutcomeUnknown(
             f"{detail or trouble.kind.value}; {advice(operation)}", operation=name
         )
     if trouble.kind is Trouble.STOPPED:
-        return ClientClosed("the client was closed in the middle of this call", operation=name)
+        return ClientClosed(
+            "the client was closed in the middle of this call; make another client", operation=name
+        )
     if trouble.kind is Trouble.TLS:
         return TlsFailed(
-            f"TLS with {where} failed: {detail}; see the verify argument", operation=name
+            f"TLS with {where} failed: {detail}; check the client's argument verify", operation=name
         )
     if trouble.kind is Trouble.CONNECT:
         return ConnectFailed(
-            f"cannot connect to {where}: {detail}; is the gateway running?", operation=name
+            f"cannot connect to {where}: {detail}; start the gateway or check base_url",
+            operation=name,
         )
     if trouble.kind is Trouble.TIMEOUT:
         return HttpTimeout(
-            f"no complete answer from {where} within {timeout:g} s: {detail}", operation=name
+            f"no complete response from {where} within {timeout:g} s: {detail}; "
+            "try again or raise timeout",
+            operation=name,
         )
-    return ConnectionLost(f"the connection to {where} broke: {detail}", operation=name)
+    return ConnectionLost(
+        f"the connection to {where} was lost: {detail}; try again", operation=name
+    )

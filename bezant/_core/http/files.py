@@ -1,4 +1,4 @@
-"""Files in answers: as they are, or packed into JSON."""
+"""Files in responses: as the body, or packed into JSON."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...errors import DecodeError, ResponseTooLarge
 from .messages import Response
 from .operation import Operation
 
-# A compressed file may not grow beyond this: the answer's own limit does not see into it.
+# Bytes of an unpacked file. The limit of the response does not apply to a file packed inside it.
 _LONGEST_FILE = 256 * 1024 * 1024
 
 
 class BinaryResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A file: a statement, a tax document, a voucher.
+    """A file, such as a statement, a tax document or a voucher.
 
     Attributes:
-        content: its bytes.
-        content_type: what it is, such as ``application/pdf``.
+        content: bytes of the file.
+        content_type: media type, such as ``application/pdf``.
     """
 
     content: bytes
@@ -45,17 +45,18 @@ _file = msgspec.json.Decoder(_FileEnvelope)
 
 
 def binary(response: Response, operation: Operation) -> BinaryResponse:
-    """Return the file that an answer is, or that it holds.
+    """Return the file in a response.
 
     Raises:
-        DecodeError: the file in it cannot be unpacked.
+        DecodeError: the file cannot be unpacked.
+        ResponseTooLarge: the unpacked file is larger than 256 MiB.
     """
     content_type = response.headers.get("content-type", "")
     if response.body[:1] == b"{" and "json" in content_type.lower():
         try:
             file = _file.decode(response.body).data
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            pass  # no file in an envelope: it is JSON that was asked for
+            pass  # the JSON itself is the file
         else:
             return BinaryResponse(
                 content=_unpacked(file, operation), content_type=file.mime_type or ""
@@ -64,7 +65,9 @@ def binary(response: Response, operation: Operation) -> BinaryResponse:
 
 
 def _unpacked(file: _File, operation: Operation) -> bytes:
-    unreadable = DecodeError("the file in the answer cannot be read", operation=operation.name)
+    unreadable = DecodeError(
+        "the file in the response cannot be unpacked; request it again", operation=operation.name
+    )
     try:
         content = base64.b64decode("".join(file.value.split()), validate=True)
         if not content.startswith(b"\x1f\x8b") or file.gzip is False:
@@ -74,7 +77,10 @@ def _unpacked(file: _File, operation: Operation) -> bytes:
     except (binascii.Error, ValueError, zlib.error):
         raise unreadable from None
     if packer.unconsumed_tail:
-        raise ResponseTooLarge("the file is too long unpacked", operation=operation.name)
+        raise ResponseTooLarge(
+            "the unpacked file is larger than 256 MiB; request a shorter period",
+            operation=operation.name,
+        )
     if not packer.eof:
         raise unreadable
     return unpacked

@@ -1,4 +1,4 @@
-"""Requests and responses as plain values, between the core and whatever moves the bytes."""
+"""Requests, responses and transport errors, which the core and the runtime exchange."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from ..._wire.record import Record
+from ..settings.connection import SecretHeader
 from .operation import Operation
 
-# NATs and VPNs drop idle connections silently, some after half a minute. The result of a call with
-# a side effect would then be unknown after its whole timeout.
+# NATs and VPNs drop idle connections silently, some of them after half a minute. A call with side
+# effects on such a connection would have an unknown outcome after its whole timeout.
 FRESH_SECONDS: Final = 5.0
 
 
@@ -18,18 +19,20 @@ class Request(Record, frozen=True):
     """A request, ready to be sent.
 
     Attributes:
-        operation: which call it is.
+        operation: the operation.
         target: path and query, percent-encoded.
-        headers: all of them but Host.
-        body: the body's bytes.
+        headers: all headers except Host.
+        body: the body; empty for none.
+        credentials: headers for a proxy in front of the gateway.
     """
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "credentials"})
 
     operation: Operation
     target: str
     headers: list[tuple[str, str]]
     body: bytes = b""
+    credentials: tuple[SecretHeader, ...] = ()
 
     @property
     def longest_idle(self) -> float | None:
@@ -42,12 +45,12 @@ class Request(Record, frozen=True):
 
 
 class Payload(Record, frozen=True):
-    """A body that is not simply JSON, or one with headers of its own.
+    """Request body in another format than JSON, or with headers of its own.
 
     Attributes:
-        content: the body's bytes; None for none.
-        content_type: the body's type.
-        headers: further headers.
+        content: the body; None for none.
+        content_type: media type of the body.
+        headers: further headers, as names and values.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"content", "headers"})
@@ -58,14 +61,14 @@ class Payload(Record, frozen=True):
 
 
 class Response(Record, frozen=True):
-    """An answer, read to its end.
+    """A complete response.
 
     Attributes:
         status: HTTP status.
-        headers: by lower-case name; the last of repeated ones.
-        body: the body's bytes, decoded where the peer compressed it.
-        set_cookies: every Set-Cookie header.
-        clean: whether there was nothing else to read on the connection, before and after it.
+        headers: values by lower-case name; of repeated headers, the last.
+        body: the body, decompressed.
+        set_cookies: values of all Set-Cookie headers.
+        clean: whether the connection had no other bytes to read, before and after the response.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body", "set_cookies", "clean"})
@@ -78,7 +81,7 @@ class Response(Record, frozen=True):
 
 
 class Trouble(Enum):
-    """Why no answer came."""
+    """Reason why there is no response."""
 
     CONNECT = "connect"
     TLS = "tls"
@@ -89,12 +92,12 @@ class Trouble(Enum):
 
 
 class TransportError(Exception):
-    """No answer came: what the runtime tells the core.
+    """No complete response arrived; raised by the runtime.
 
     Attributes:
-        kind: why.
-        detail: the library's words.
-        sent: whether any byte of the request may have left.
+        kind: the reason.
+        detail: error text of the library.
+        sent: whether any byte of the request may have been sent.
     """
 
     def __init__(self, kind: Trouble, detail: str, *, sent: bool) -> None:

@@ -10,7 +10,7 @@ from ...errors import Refused
 
 
 class OrderCall(Enum):
-    """What a call does with an order."""
+    """Action of a call on an order."""
 
     PLACE = "place or modify"
     REPLY = "reply"
@@ -28,19 +28,20 @@ class Operation(Record, frozen=True):
         path: path template below the base path, such as ``/portfolio/{accountId}/ledger``.
         idempotent: whether sending it twice has the same effect as sending it once.
         root: whether the path is relative to the host's root and not to the base path.
-        wrap_as: how to read a response of the other outer shape. ``[]``: an object is a list
-            of one. A field's name: a list is an object with that field.
+        wrap_as: how to read a response of another outer shape. ``[]``: an object becomes a list
+            of one. The name of a field: a list becomes an object with that field.
         refusal: error class for an error inside a response with status 200.
         effect: its side effects; ``account`` stands for all but orders and sessions.
         order: its action on the order that its request or response names.
         requires: the accounts that a session has to query first.
-        limit: key of its own rate limit; empty where only the session's limit holds.
-        priority: its place in the queue, and which slots it may use.
+        limit: key of its own rate limit; empty if only the session's limit applies.
+        priority: its position in the queue, and which slots it may use.
         may_be_empty: whether the first response of a session may be empty although there are rows.
-        lists: the content of its response, to check empty lists against; ``order`` is one order.
+        lists: the content of its response, for the check of empty lists; ``order`` is one order.
         about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
             ``state``: its errors tell the state of the session, too.
-        name: names it in errors and logs.
+        needs_oauth: whether only IBKR's own host serves it, to clients that use OAuth.
+        name: method and path, for errors and logs.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Operation(Record, frozen=True):
     may_be_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     about_session: Literal["", "login", "state"] = ""
+    needs_oauth: bool = False
 
     @property
     def name(self) -> str:

@@ -1,31 +1,33 @@
-"""Building requests."""
+"""Builds requests from an operation, a path, query values and a body."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import quote, unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ..decoding.inspection import Reentered, convert
+from ..settings.connection import SecretHeader
 from ..settings.settings import Settings
 from .messages import Payload, Request
 from .operation import Operation
 
-# The real gateway answers 414 to a longer request line and 400 to longer headers.
+# Bytes. The gateway responds to a longer request line with 414, and to longer headers with 400.
 MAX_REQUEST_LINE: Final = 4096
 MAX_HEADERS: Final = 8192
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH"})
 _READS = frozenset({"GET"})
-# No number that anyone means has more digits, and writing out 1E+999999 would take a while.
+# Digits. No real price or quantity has more, and writing out 1E+999999 would take long.
 _LONGEST: Final = 100
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
@@ -33,10 +35,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def fill_path(template: str, values: Mapping[str, object]) -> str:
-    """Put values into a path template, percent-encoded.
+    """Return a path template with its values filled in, percent-encoded.
 
     Raises:
-        InvalidRequest: a value is empty, a dot segment, or not a text or number.
+        InvalidRequest: a value is empty, a dot segment, or neither text nor a whole number.
     """
     path = template
     for name, value in values.items():
@@ -47,13 +49,15 @@ def fill_path(template: str, values: Mapping[str, object]) -> str:
             )
         text = _spelled(value, name, template)
         if text in ("", ".", "..") or not text.strip():
-            raise InvalidRequest(f"{name} must not be {shown(text)}", operation=template)
+            raise InvalidRequest(
+                f"{name} must be an id or a name, not {shown(text)}", operation=template
+            )
         path = path.replace("{" + name + "}", _quoted(text, "", name))
     return path
 
 
 def raw_operation(method: str, path: str, settings: Settings) -> Operation:
-    """Return the operation of a raw call, as if nothing were known of its path.
+    """Return the operation of a raw call, with the defaults for an unknown path.
 
     The path is below the base path; a path that repeats the base path is accepted.
 
@@ -67,16 +71,23 @@ def raw_operation(method: str, path: str, settings: Settings) -> Operation:
     if not isinstance(path, str) or not path.strip("/"):
         raise InvalidRequest(f"path must be text such as '/iserver/accounts', not {shown(path)}")
     if "://" in path or path.startswith("//"):
-        raise InvalidRequest("path must be relative to the base URL; make another client for it")
+        raise InvalidRequest(
+            "path must be relative to the base URL, such as '/iserver/accounts'; make another "
+            "client for another gateway"
+        )
     if "?" in path or "#" in path:
-        raise InvalidRequest("path must not hold a query; give it as params={...}")
+        raise InvalidRequest("path must not contain a query; pass it as params={...}")
     if not path.isprintable() or " " in path:
-        raise InvalidRequest("path must not hold spaces or control characters")
+        raise InvalidRequest(
+            "path must not contain spaces or control characters; percent-encode them"
+        )
     path = "/" + path.lstrip("/")
     if path.startswith(settings.base_url.path + "/"):
         path = path[len(settings.base_url.path) :]
     if any(unquote(segment) in ("", ".", "..") for segment in path[1:].split("/")):
-        raise InvalidRequest("path must not have empty or dot segments")
+        raise InvalidRequest(
+            "path must not have empty or dot segments ('//', '.', '..'); remove them"
+        )
     method = method.upper()
     reads = method in _READS
     return Operation(method, path, idempotent=reads, effect="none" if reads else "account")
@@ -94,16 +105,16 @@ def build(
     """Build a request.
 
     Args:
-        operation: which call.
-        settings: the client's.
-        path: the path below the base path, filled in.
-        params: query values. None is left out, flags become ``true`` and ``false``, lists are
+        operation: the operation.
+        settings: settings of the client.
+        path: path below the base path, with its values filled in.
+        params: query values. None is left out, booleans become ``true`` and ``false``, lists are
             joined with commas.
-        json: the body; None for none, a `Payload` for one that is not simply JSON.
-        cookies: the Cookie header.
+        json: the body; None for none, a `Payload` for another format than JSON.
+        cookies: value of the Cookie header; empty for none.
 
     Raises:
-        InvalidRequest: something cannot be sent as it is.
+        InvalidRequest: a value or the body cannot be sent, or the request would be too long.
     """
     name = operation.name
     target = quote(path, safe=_PATH_SAFE)
@@ -111,11 +122,11 @@ def build(
         target = settings.base_url.path + target
     if query := encode_query(params, name):
         target += "?" + query
-    # Longer ones are answered with 414 and a closed connection.
+    # The gateway responds to a longer line with 414 and closes the connection.
     line = len(operation.method) + len(target) + len("  HTTP/1.1\r\n")
     if line > MAX_REQUEST_LINE:
         raise InvalidRequest(
-            f"the request line would have {line} bytes and the gateway refuses more than "
+            f"the request line would have {line} bytes, and the gateway refuses more than "
             f"{MAX_REQUEST_LINE}; split the list of values over several calls",
             operation=name,
         )
@@ -134,11 +145,35 @@ def build(
         headers.append(("Content-Type", payload.content_type))
     headers += [(key, _header(key, value, name)) for key, value in payload.headers]
     if body or operation.method != "GET":
-        # Never chunked: the gateway loses such bodies without a word. Never absent: 411.
+        # Never chunked, because the gateway loses such bodies without an error. Never without a
+        # length, because it responds with 411.
         headers.append(("Content-Length", str(len(body))))
-    if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
-        raise InvalidRequest("the headers would be longer than the gateway takes", operation=name)
+    _check_length(headers, name)
     return Request(operation, target, headers, body)
+
+
+def with_credentials(request: Request, credentials: tuple[SecretHeader, ...]) -> Request:
+    """Return a request with further headers, for a proxy in front of the gateway.
+
+    A header that the call has as a parameter is sent instead of one with its name.
+
+    Raises:
+        InvalidRequest: the headers are longer than the gateway accepts.
+    """
+    own = {key.lower() for key, _ in request.headers}
+    added = tuple(header for header in credentials if header[0].lower() not in own)
+    plain = [*request.headers, *((key, secret.value) for key, secret in added)]
+    _check_length(plain, request.operation.name)
+    return replace(request, credentials=added)
+
+
+def _check_length(headers: Sequence[tuple[str, str]], operation: str) -> None:
+    if sum(len(key) + len(value) + 4 for key, value in headers) > MAX_HEADERS - 256:
+        raise InvalidRequest(
+            f"the headers would be longer than the {MAX_HEADERS} bytes that the gateway accepts; "
+            "shorten user_agent, headers or the header arguments",
+            operation=operation,
+        )
 
 
 def _payload(json: object, operation: str) -> Payload:
@@ -147,23 +182,18 @@ def _payload(json: object, operation: str) -> Payload:
 
 def _header(key: str, value: str, operation: str) -> str:
     if not re.fullmatch(r"[\x20-\x7e]+", value):
-        raise InvalidRequest(f"{key} holds characters that cannot be sent", operation=operation)
+        raise InvalidRequest(
+            f"the header {key} must be printable ASCII text; remove other characters",
+            operation=operation,
+        )
     return value
-
-
-def cookie_header(session: str) -> list[tuple[str, str]]:
-    """Return the header that carries the session's token to the WebSocket.
-
-    The gateway needs none and forwards none; IBKR's own host does.
-    """
-    return [("Cookie", f"api={session}")] if re.fullmatch(r"[\x21-\x7e]+", session) else []
 
 
 def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
     """Encode query values.
 
     Raises:
-        InvalidRequest: a value has a type that has no spelling in a query.
+        InvalidRequest: a value has a type that a query cannot contain.
     """
     if params is None:
         return ""
@@ -176,14 +206,14 @@ def encode_query(params: Mapping[str, object] | None, operation: str) -> str:
     for key, value in params.items():
         if not isinstance(key, str):
             raise InvalidRequest(
-                f"the name of a query value is text, not {shown(key)}", operation=operation
+                f"the names in params must be text, not {shown(key)}", operation=operation
             )
         if value is None:
             continue
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             text = _quoted(_query_text(key, value, operation), ",", key)
         else:
-            # A comma within an item would make two of it.
+            # A comma within an item would split it into two.
             texts = (_query_text(key, item, operation) for item in cast("Iterable[object]", value))
             text = ",".join(_quoted(each, "", key) for each in texts)
         pairs.append(f"{_quoted(key, '', key)}={text}")
@@ -200,7 +230,9 @@ def _query_text(key: str, value: object, operation: str) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     raise InvalidRequest(
-        f"the query value {key} cannot be a {type(value).__name__}", operation=operation
+        f"the query value {key} must be text, a finite number, a boolean or a list of them, not "
+        f"{type(value).__name__}",
+        operation=operation,
     )
 
 
@@ -210,14 +242,19 @@ def _spelled(value: str | int, name: str, operation: str) -> str:
     try:
         return int.__repr__(value)
     except ValueError:
-        raise InvalidRequest(f"{name} is too long a number", operation=operation) from None
+        raise InvalidRequest(
+            f"{name} is a number with too many digits to be sent; pass a smaller one",
+            operation=operation,
+        ) from None
 
 
 def _quoted(text: str, safe: str, name: str) -> str:
     try:
         return quote(text, safe=safe)
     except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} holds characters that cannot be sent") from None
+        raise InvalidRequest(
+            f"{name} contains characters that UTF-8 cannot encode; remove them"
+        ) from None
 
 
 def encode_body(value: object, operation: str) -> bytes:
@@ -226,26 +263,28 @@ def encode_body(value: object, operation: str) -> bytes:
     Fields of models that are None are left out.
 
     Raises:
-        InvalidRequest: the value has no JSON form, or a model's field holds what it cannot mean.
+        InvalidRequest: JSON cannot express a value, or a value does not fit its model's field.
     """
     try:
         _refuse_unfit(value, "")
         return _encoder.encode(value)
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise InvalidRequest(f"the body has no JSON form: {error}", operation=operation) from None
+        raise InvalidRequest(
+            f"the body cannot be sent as JSON: {error}; fix that value", operation=operation
+        ) from None
 
 
 def _refuse_unfit(value: object, place: str) -> None:
-    """Refuse what would be written as something else, and say where it stands.
+    """Refuse values that msgspec would write as something else, and name their place.
 
-    msgspec writes null for numbers that are not finite, so that a price that is none would be sent
-    as no price, and text of its own for bytes.
+    msgspec writes null for numbers that are not finite, so that an order with the price NaN would
+    be sent without a price, and base64 text for bytes.
     """
     if isinstance(value, float | Decimal):
         if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
-            _unfit("a number that is not finite", place)
+            _unfit("not a finite number", place)
     elif isinstance(value, bytes | bytearray | memoryview):
-        _unfit("bytes; decode them first", place)
+        _unfit("bytes, which have to be decoded to text first", place)
     elif isinstance(value, Mapping):
         for key, each in cast("Mapping[object, object]", value).items():
             _refuse_unfit(each, f"{place}.{key}" if isinstance(key, str) else place)
@@ -254,12 +293,12 @@ def _refuse_unfit(value: object, place: str) -> None:
             _refuse_unfit(each, f"{place}[{index}]")
     elif isinstance(value, msgspec.Struct):
         _refuse_unfit(msgspec.structs.asdict(value), place)
-        # Structs take anything when they are made: True as a price, no side.
+        # Structs accept any value when they are made, such as True as a price or no side.
         plain = msgspec.to_builtins(value, builtin_types=(Decimal,))
         try:
             what = _misfit(plain, type(value), place)
         except (TypeError, Reentered):
-            return  # a choice of models: which one cannot be told from the values
+            return  # a union of models: the values do not show which of them is meant
         if what is not None:
             msg = f"{type(value).__name__}: {what}"
             raise ValueError(msg)
@@ -269,7 +308,7 @@ def _refuse_unfit(value: object, place: str) -> None:
 
 
 def _misfit(plain: Any, type_: type[msgspec.Struct], place: str) -> str | None:
-    """Return which field does not fit a type, and why; None if all fit."""
+    """Return the error for the first field that does not fit a type; None if all fit."""
     try:
         convert(plain, type_)
     except msgspec.ValidationError as error:
@@ -289,7 +328,7 @@ def _misfit(plain: Any, type_: type[msgspec.Struct], place: str) -> str | None:
 
 
 def _unfit(what: str, place: str) -> NoReturn:
-    msg = f"{place.lstrip('.') or 'it'} is {what}"
+    msg = f"{place.lstrip('.') or 'the value'} is {what}"
     raise ValueError(msg)
 
 

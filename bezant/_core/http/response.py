@@ -1,10 +1,10 @@
-"""What an answer means: its status, then an error inside it, then its body."""
+"""Reads responses: first the status, then an error inside the body, then the body."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, Final, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args
 
 import msgspec
 
@@ -12,7 +12,6 @@ from ..._wire.redaction import excerpt, shown
 from ...errors import BezantError, DecodeError, InvalidRequest, NotFound, Refused
 from ..decoding.bars import with_times
 from ..decoding.decoder import decode, decoder
-from ..decoding.drift import Drift, Report
 from ..decoding.inspection import Reentered, inspect
 from . import error_body
 from .error_mapping import (
@@ -28,20 +27,24 @@ from .messages import Response
 from .operation import Operation
 from .unknown_outcome import check_told, unreadable
 
+if TYPE_CHECKING:
+    from ..decoding.drift import Drift, Report
+
 T = TypeVar("T")
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def read(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
-    """Read an answer into what was asked for, or raise what it means.
+    """Read a response into a type, or raise the error that it contains.
 
-    ``bytes`` gives the body as it came, ``str`` its text, `BinaryResponse` a file, ``None``
-    nothing, ``Any`` plain Python values (None for an empty body), anything else a typed value.
+    The type ``bytes`` returns the body as received, ``str`` its text, `BinaryResponse` a file,
+    ``None`` nothing, ``Any`` plain Python values (None for an empty body), and any other type a
+    typed value.
 
     Raises:
-        OutcomeUnknown: the call has an effect, and its answer cannot be read.
-        BezantError: the kind that fits the answer.
+        OutcomeUnknown: the response to a call with side effects cannot be read.
+        BezantError: the response is an error.
     """
     if response.body.startswith(_BYTE_ORDER_MARK) and cast("object", type_) is not bytes:
         response = msgspec.structs.replace(response, body=response.body[len(_BYTE_ORDER_MARK) :])
@@ -54,9 +57,9 @@ def read(response: Response, operation: Operation, type_: type[T], report: Repor
     except BezantError:
         raise
     except Exception as error:
-        # A type of the user's own may raise anything, and the memory may end.
+        # A user's own type may raise any error, and the memory may be exhausted.
         failed = DecodeError(
-            f"the answer cannot be read into {shown(type_)}: {shown(error)}",
+            f"the response cannot be read into {shown(type_)} ({shown(error)}); pass another type",
             operation=operation.name,
             body=excerpt(response.body),
         )
@@ -73,7 +76,7 @@ def _read(response: Response, operation: Operation, type_: type[T], report: Repo
         try:
             found = _value(response, operation, watch.type, report)
         except DecodeError:
-            pass  # it may be an error all the same
+            pass  # it may still contain an error
         else:
             if words := watch.words(found):
                 raise _refused(words, response, operation, type_)
@@ -84,10 +87,10 @@ def _read(response: Response, operation: Operation, type_: type[T], report: Repo
 
 
 def check_type(type_: object, operation: Operation) -> None:
-    """Refuse a type that no answer can be read into, before anything is sent.
+    """Check, before anything is sent, that a response can be read into a type.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: it cannot.
     """
     if type_ is None or type_ is Any:
         return
@@ -97,11 +100,11 @@ def check_type(type_: object, operation: Operation) -> None:
         return
     except _NO_TYPE as error:
         raise InvalidRequest(
-            f"type cannot be {shown(type_)}: {error}", operation=operation.name
+            f"type must be {_ALLOWED_TYPES}, not {shown(type_)}: {error}", operation=operation.name
         ) from None
     if not fits:
         raise InvalidRequest(
-            f"type cannot be {shown(type_)}: no JSON can be read into it", operation=operation.name
+            f"type must be {_ALLOWED_TYPES}, not {shown(type_)}", operation=operation.name
         )
 
 
@@ -115,22 +118,25 @@ def _can_be_read(type_: Hashable) -> bool:
 
 def _is_known(type_: object) -> bool:
     if isinstance(type_, type) and not issubclass(type_, msgspec.Struct) and not get_args(type_):
-        # msgspec takes classes that it does not know for something that a hook will make.
-        import msgspec.inspect as look  # few need it
+        # msgspec accepts classes that it does not know, and expects a hook to build them.
+        import msgspec.inspect as look  # rarely needed
 
         return not isinstance(inspect(lambda: look.type_info(type_)), look.CustomType)
     return all(map(_is_known, get_args(type_)))
 
 
-# What msgspec raises for what is no type, or names one that is not there.
+# Errors of msgspec for a value that is not a type, or for the name of a type that does not exist.
+_ALLOWED_TYPES: Final = (
+    "a model, a list or mapping of models, plain types such as dict, or bytes, str or None"
+)
 _NO_TYPE = (TypeError, ValueError, NameError, AttributeError, RecursionError)
 
 
 def check_status(response: Response, operation: Operation) -> None:
-    """Raise what an answer's status means; return for a success.
+    """Raise the error that a response's status means; return if it is a success.
 
     Raises:
-        BezantError: the kind that fits the status.
+        BezantError: the error class for the status.
     """
     status = response.status
     if not 200 <= status < 300:
@@ -138,9 +144,9 @@ def check_status(response: Response, operation: Operation) -> None:
             raise_redirect(response, operation)
         raise_status(response, operation)
     if response.body.startswith(b"Unknown service"):
-        # The gateway answers so to a path that it has no service for.
+        # The gateway sends this text, with status 200, for a path that it does not know.
         raise NotFound(
-            "the gateway knows no such service",
+            "the gateway does not know this path; check its spelling",
             operation=operation.name,
             status=status,
             body=excerpt(response.body),
@@ -148,7 +154,7 @@ def check_status(response: Response, operation: Operation) -> None:
 
 
 def _value(response: Response, operation: Operation, type_: type[T], report: Report) -> T:
-    """Make what was asked for of a success."""
+    """Return the body of a successful response as the type."""
     body = response.body
     wanted = cast("object", type_)
     if wanted is bytes:
@@ -173,7 +179,7 @@ def _value(response: Response, operation: Operation, type_: type[T], report: Rep
 
 
 def _as_expected(body: bytes, wrap_as: str) -> bytes:
-    """Wrap an answer of the other outer shape, as the operation says."""
+    """Wrap a response of another outer shape, as the operation says."""
     start = body.lstrip()[:1]
     if wrap_as == "[]":
         return b"[" + body + b"]" if start == b"{" else body
@@ -181,16 +187,16 @@ def _as_expected(body: bytes, wrap_as: str) -> bytes:
 
 
 def _refused(words: str, response: Response, operation: Operation, type_: Any) -> BezantError:
-    """Return the error for a refusal, with all that the answer holds.
+    """Return the error for a refusal, with the whole response.
 
     Raises:
-        SessionError: the words are about the session.
+        SessionError: the error is about the session.
     """
     raise_known(words, operation)
     kind = operation.refusal
     try:
         found: Any = _value(response, operation, type_, _ignore)
-    except BezantError:  # the error is all that it holds, in a shape of its own
+    except BezantError:  # the response has only the error, not the fields of the type
         found = None
         kind = Refused
     error = kind(
@@ -204,4 +210,4 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
 
 
 def _ignore(_: Drift) -> None:
-    """An error has no types."""
+    """Ignore drift: the fields of an error have no declared types."""

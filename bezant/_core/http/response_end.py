@@ -7,6 +7,7 @@ be read as the response to the next request.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -14,14 +15,18 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-9][0-9]{2})[ \r]")
 _FRAMING: Final = re.compile(
     rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-# The HTTP library takes no longer head.
+# The HTTP library accepts no longer head.
 _LONGEST_HEAD: Final = 100 * 1024
 _LONGEST_LINE: Final = 4 * 1024
-# After these the gateway leaves a stray chunk on the connection, now or a moment later.
+# After such a response the gateway sends a stray chunk on the connection, perhaps a moment later.
 _STATUS_WITHOUT_BODY: Final = (204, 304)
 
 _HEAD, _LENGTH, _SIZE, _CHUNK, _TRAILER, _DONE, _UNKNOWN = range(7)
+
+
+@cache
+def _chunk_size() -> re.Pattern[bytes]:
+    return re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class ResponseEnd:
@@ -32,17 +37,17 @@ class ResponseEnd:
     def __init__(self) -> None:
         self._state = _HEAD
         self._rest = b""
-        # Bytes that the body or the chunk, with its line break, still has.
+        # Bytes still to come of the body or, with its line break, of the chunk.
         self._left = 0
 
     @property
     def complete(self) -> bool:
-        """Whether the response has ended, and nothing that is not understood or follows it came."""
+        """Whether the response has ended, was understood, and no bytes followed it."""
         return self._state == _DONE
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as they came from the connection."""
-        if self._state == _LENGTH and len(data) < self._left:  # most of a long body
+        """Take bytes as received from the connection."""
+        if self._state == _LENGTH and len(data) < self._left:  # the usual case within a long body
             self._left -= len(data)
             return
         if self._rest:
@@ -57,11 +62,11 @@ class ResponseEnd:
                 position = self._size(data, position)
             elif self._state == _TRAILER:
                 position = self._trailer(data, position)
-            else:  # bytes behind the end
+            else:  # bytes after the end
                 self._state = _UNKNOWN
 
     def _wait(self, data: bytes, position: int, longest: int) -> int:
-        """Keep the beginning of what did not come whole."""
+        """Keep the incomplete rest until more bytes come; give up beyond the longest length."""
         self._rest = data[position:]
         if len(self._rest) > longest:
             self._state = _UNKNOWN
@@ -103,7 +108,7 @@ class ResponseEnd:
         return position + taken
 
     def _size(self, data: bytes, position: int) -> int:
-        size = _CHUNK_SIZE.match(data, position)
+        size = _chunk_size().match(data, position)
         if size is None:
             if data.find(b"\n", position) >= 0:
                 self._state = _UNKNOWN

@@ -17,9 +17,9 @@ from .backoff import Backoff
 from .operation import Operation, OrderCall
 from .unknown_outcome import ASK_FIRST
 
-# Full jitter: clients that failed together must not come back together.
+# Full jitter, so that clients that failed at the same time do not retry at the same time.
 BACKOFF: Final = Backoff(0.25, 4.0, jitter=(0.0, 1.0))
-# Sent once more if the gateway did nothing but ask for its accounts.
+# Calls that are sent once more if the gateway only wants its accounts requested first.
 SENT_AGAIN: Final = (OrderCall.PLACE, OrderCall.CANCEL)
 
 

@@ -25,11 +25,11 @@ from .operation import Operation, OrderCall
 from .request import client_order_ids
 
 _DECLINED: Final = "order not confirmed"
-# In lower case, as part of an error: the gateway lacks a prerequisite.
+# Part of an error in lower case: the gateway wants a prerequisite first.
 ASK_FIRST: Final = "please query /accounts first"
 LOOK_FIRST: Final = "look for the order before you send it again"
-_REPLY: Final = re.compile(r"/iserver/reply/([^/?]+)")
-# More questions than anyone leaves open within the minute for which the gateway remembers them.
+_REPLY: Final = r"/iserver/reply/([^/?]+)"
+# Maximum number of questions. The gateway remembers each for a minute; nobody leaves as many open.
 _REMEMBERED: Final = 256
 
 
@@ -38,7 +38,7 @@ def advice(operation: Operation) -> str:
     what = LOOK_FIRST if operation.effect == "order" else "look before you send it again"
     asks = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
     also = ", and a question about it may be open" if asks else ""
-    return f"it may have been carried out{also}: {what}"
+    return f"the call may have been carried out{also}: {what}"
 
 
 def unreadable(error: DecodeError, operation: Operation, status: int | None) -> OutcomeUnknown:
@@ -51,10 +51,10 @@ def unreadable(error: DecodeError, operation: Operation, status: int | None) -> 
 
 
 def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | None:
-    """Return the error for a reply to an order's question that failed; None where it is definite.
+    """Return the error for a failed reply to an order question; None if the order was refused.
 
-    The order may still go live then: when a later question of the account is confirmed, for
-    example. Only an error about the order itself, with status 200, says that there is none.
+    After a failed reply the order may still go live, for example when a later question of the
+    account is confirmed. Only an error about the order itself, with status 200, is a refusal.
 
     Args:
         error: the error of the call.
@@ -78,13 +78,13 @@ def failed_reply(error: BezantError, *, untouched: bool) -> OutcomeUnknown | Non
 
 
 def _leaves_it_open(text: str) -> bool:
-    """Say whether an error that a reply got with status 200 does not tell of the order itself."""
+    """Return whether an error with status 200 to a reply is not about the order itself."""
     lower = text.lower().strip(" .!")
     return "reply id" in lower or ASK_FIRST in lower or is_vague(lower)
 
 
 def is_decline(request: Request, error: Refused) -> bool:
-    """Say whether an error is what acknowledges that a question was declined, as was asked for."""
+    """Return whether an error only acknowledges that the caller declined a question."""
     if error.message.lower().strip(" .!") != _DECLINED:
         return False
     try:
@@ -97,7 +97,7 @@ def is_decline(request: Request, error: Refused) -> bool:
     return str(confirmed).lower() == "false"
 
 
-# What says that something failed, and not what.
+# Error texts without a reason.
 _VAGUE: Final = frozenset(
     {
         "error",
@@ -117,13 +117,15 @@ _TIMED_OUT: Final = ("timeout", "timed out", "time out")
 
 
 def is_vague(text: str) -> bool:
-    """Say whether an error's text, in lower case, does not say what went wrong."""
+    """Return whether an error's text, in lower case, gives no reason."""
     return not text or text in _VAGUE or any(mark in text for mark in _TIMED_OUT)
 
 
 def broken_off(operation: Operation) -> OutcomeUnknown:
     """Return the error for a call with side effects that was interrupted or cancelled."""
-    return OutcomeUnknown(f"it was broken off; {advice(operation)}", operation=operation.name)
+    return OutcomeUnknown(
+        f"the call was cancelled or interrupted; {advice(operation)}", operation=operation.name
+    )
 
 
 def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> None:
@@ -133,7 +135,7 @@ def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> Non
     if isinstance(error, BezantError):
         error.unknown_outcomes = (*error.unknown_outcomes, *unknown)
         return
-    # The errors of others have no place for them, and their text is their own.
+    # Errors of other packages have no such attribute, and their text cannot be changed.
     before = getattr(error, "unknown_outcomes", ())
     with suppress(AttributeError):
         error.unknown_outcomes = (*before, *unknown)  # type: ignore[attr-defined]
@@ -143,7 +145,7 @@ def note_unknown(error: BaseException, unknown: Sequence[OutcomeUnknown]) -> Non
 
 
 def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
-    """Return the error for bulk work that was left, without an error, in the middle of calls."""
+    """Return the error for bulk work that the caller left while calls were in progress."""
     error = OutcomeUnknown(
         "this bulk work was left before it was complete; look for each of its orders before you "
         "send it again"
@@ -154,17 +156,17 @@ def left_unknown(unknown: Sequence[OutcomeUnknown]) -> OutcomeUnknown:
 
 
 def check_told(found: object, body: bytes, operation: Operation) -> None:
-    """See to it that a list of orders that were placed says something about each of them.
+    """Check that the response to placed orders has a readable row for each of its orders.
 
     Raises:
-        DecodeError: it is empty, or a row of it could not be read: which order that was is lost.
+        DecodeError: it is empty or a row cannot be read, so one order has no known result.
     """
     if not isinstance(found, list):
         return
     rows = cast("list[object]", found)
     if not rows or len(rows) != _count(body) or any(map(_is_blank, rows)):
         raise DecodeError(
-            "the answer does not say what became of each order", operation=operation.name
+            "the response does not give the result of each order", operation=operation.name
         )
 
 
@@ -176,7 +178,7 @@ def _count(body: bytes) -> int:
     try:
         return len(_raw_rows.decode(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        pass  # a part that nobody needs may be no JSON
+        pass  # the lenient decoder below may still read it
     try:
         return len(loads(body))
     except (ValueError, TypeError, RecursionError):
@@ -190,7 +192,7 @@ def _is_blank(row: object) -> bool:
 
 
 class AskedOrders:
-    """The names of the orders that the gateway asked something about, by the question's id."""
+    """Client order ids of orders with a question, by the id of the question."""
 
     def __init__(self) -> None:
         self._names: dict[str, tuple[str, ...]] = {}
@@ -198,12 +200,12 @@ class AskedOrders:
     def names(self, request: Request) -> tuple[str, ...]:
         """Return the client order ids of the orders that a call is about."""
         names = client_order_ids(request)
-        if not names and (reply := _REPLY.search(request.target)):
+        if not names and (reply := re.search(_REPLY, request.target)):
             names = self._names.get(unquote(reply[1]), ())
         return names
 
     def answered(self, request: Request, answer: object) -> None:
-        """Remember the questions in an answer: those that answer them do not name the orders."""
+        """Remember the questions in a response, because the replies do not name the orders."""
         names = self.names(request)
         rows = cast("list[object]", answer) if isinstance(answer, list) else [answer]
         for row in rows if names else ():

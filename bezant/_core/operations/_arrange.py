@@ -1,4 +1,4 @@
-"""Turn the arguments of a method into the parts of its call."""
+"""Converts the arguments of a method of `client.api` to the parts of its request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Arranged(NamedTuple):
-    """A call's parts: path below the base, query values, body."""
+    """Parts of a request: path below the base path, query values, body."""
 
     path: str
     params: dict[str, object] | None
@@ -27,7 +27,7 @@ class Arranged(NamedTuple):
 
 
 def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
-    """Put a method's arguments where they belong; None is left out.
+    """Return the parts of a request for a method's arguments; None is left out.
 
     Raises:
         InvalidRequest: a value cannot be sent.
@@ -67,35 +67,38 @@ def _payload(
         case _:
             return Payload(headers=headers) if headers else None
     if json is None or isinstance(json, bytes):
-        raise InvalidRequest("body must be given, and not as bytes", operation=name)
+        raise InvalidRequest(
+            "body must be given as plain values or a model, not as bytes", operation=name
+        )
     return Payload(encode_body(json, name), headers=headers) if headers else json
 
 
-_KINDS: Final[Mapping[str, Any]] = {
-    "int": int,
-    "decimal": Decimal,
-    "bool": bool,
-    "str": str,
-    "list[int]": list[int],
-    "list[decimal]": list[Decimal],
-    "list[bool]": list[bool],
-    "list[str]": list[str],
-    "list[any]": list[Any],
+# The type of each kind of field, and its name in errors.
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "int": (int, "a whole number"),
+    "decimal": (Decimal, "a number"),
+    "bool": (bool, "True or False"),
+    "str": (str, "text"),
+    "list[int]": (list[int], "a list of whole numbers"),
+    "list[decimal]": (list[Decimal], "a list of numbers"),
+    "list[bool]": (list[bool], "a list of True and False"),
+    "list[str]": (list[str], "a list of texts"),
+    "list[any]": (list[Any], "a list"),
 }
 
 
 def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
-    """Refuse values that do not fit their field: True as a price, text that is not a number.
+    """Refuse values that do not fit their field, such as True as a price.
 
     Raises:
         InvalidRequest: a value does not fit.
     """
     for name in _given({name: name for name in endpoint.kinds}, values):
         value = values[name]
-        kind = type(value).__name__  # not the value, which may be a secret
+        kind, words = _KINDS[endpoint.kinds[name]]
         try:
             plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
-            meant = msgspec.convert(plain, _KINDS[endpoint.kinds[name]], strict=False)
+            meant = msgspec.convert(plain, kind, strict=False)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             what = str(error)
         else:
@@ -105,8 +108,9 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
                 what = "it is not finite"
             else:
                 continue
+        given = type(value).__name__  # not the value, which may be a secret
         raise InvalidRequest(
-            f"{name} cannot be this {kind}: {what}", operation=endpoint.operation.name
+            f"{name} must be {words}, not this {given} ({what})", operation=endpoint.operation.name
         )
 
 
@@ -116,7 +120,9 @@ def _ascii(text: str, operation: str) -> bytes:
     except UnicodeEncodeError:
         content = b""
     if not content.strip():
-        raise InvalidRequest("body is no signed JWT", operation=operation)
+        raise InvalidRequest(
+            "body must be a signed JWT, which is ASCII text that is not empty", operation=operation
+        )
     return content
 
 

@@ -23,6 +23,8 @@ class Endpoint(Record, eq=False, frozen=True):
         id: IBKR's operation id; our own id if IBKR's document lacks the operation.
         summary: one sentence about it.
         operation: the call.
+        response: type of the response: ``None``, ``str``, ``BinaryResponse``, ``Any``, or models
+            with their modules in `bezant.models` (``dict[str, list[contracts.CurrencyPair]]``).
         path: wire names of path parameters by Python name.
         query: wire names of query parameters.
         header: names of headers.
@@ -38,6 +40,7 @@ class Endpoint(Record, eq=False, frozen=True):
     id: str
     summary: str
     operation: Operation
+    response: str
     path: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     query: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     header: Mapping[str, str] = msgspec.field(default_factory=_no_names)

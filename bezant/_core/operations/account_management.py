@@ -8,8 +8,9 @@ from ._base import Endpoint
 
 GET_REQUEST_FILE = Endpoint(
     id="get_gw_api_v1_accounts",
-    summary="Return the file that an account was opened with, or the answer to it.",
-    operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True),
+    summary="Return the file of an account application, or the response to it.",
+    operation=Operation("GET", "/gw/api/v1/accounts", idempotent=True, root=True, needs_oauth=True),
+    response="account_management.AccountFile",
     query={
         "account_id": "accountId",
         "external_id": "externalId",
@@ -18,35 +19,56 @@ GET_REQUEST_FILE = Endpoint(
 
 UPDATE_ACCOUNTS = Endpoint(
     id="patch_gw_api_v1_accounts",
-    summary="Change accounts as a signed request says.",
+    summary="Change accounts with a signed request.",
     operation=Operation(
-        "PATCH", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+        "PATCH",
+        "/gw/api/v1/accounts",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
 CREATE_ACCOUNTS = Endpoint(
     id="post_gw_api_v1_accounts",
-    summary="Open accounts as a signed application says.",
+    summary="Open accounts with a signed application.",
     operation=Operation(
-        "POST", "/gw/api/v1/accounts", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/accounts",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
 SUBMIT_DOCUMENTS = Endpoint(
     id="post_gw_api_v1_accounts_documents",
-    summary="Hand in signed documents of an account.",
+    summary="Submit signed documents of an account.",
     operation=Operation(
-        "POST", "/gw/api/v1/accounts/documents", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/accounts/documents",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
+    response="account_management.RequestReceipt",
     sends="signed",
 )
 
 GET_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_login_messages",
-    summary="Return messages that users were shown when they logged in.",
-    operation=Operation("GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True),
+    summary="Return the messages shown to users at their login.",
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/login-messages", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="account_management.LoginMessages",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -59,8 +81,11 @@ GET_LOGIN_MESSAGES = Endpoint(
 
 GET_ACCOUNT_STATUSES = Endpoint(
     id="get_gw_api_v1_accounts_status",
-    summary="Return the states of accounts opened in a span of days.",
-    operation=Operation("GET", "/gw/api/v1/accounts/status", idempotent=True, root=True),
+    summary="Return the states of accounts that were opened in a range of days.",
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/status", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="account_management.AccountStatuses",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -72,10 +97,15 @@ GET_ACCOUNT_STATUSES = Endpoint(
 
 GET_ACCOUNT_DETAILS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_details",
-    summary="Return everything that is on file about an account.",
+    summary="Return all stored details of an account.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/details", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/details",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="account_management.AccountDetails",
     path={
         "account_id": "accountId",
     },
@@ -83,8 +113,11 @@ GET_ACCOUNT_DETAILS = Endpoint(
 
 GET_IDENTITY_CHECK = Endpoint(
     id="get_gw_api_v1_accounts_accountid_kyc",
-    summary="Return where an applicant proves who they are.",
-    operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True),
+    summary="Return the link for the identity check of an applicant.",
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/{accountId}/kyc", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="account_management.IdentityCheck",
     path={
         "account_id": "accountId",
     },
@@ -92,10 +125,15 @@ GET_IDENTITY_CHECK = Endpoint(
 
 GET_ACCOUNT_LOGIN_MESSAGES = Endpoint(
     id="get_gw_api_v1_accounts_accountid_login_messages",
-    summary="Return messages that an account's users were shown when they logged in.",
+    summary="Return the messages shown to an account's users at their login.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/login-messages", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/login-messages",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="account_management.LoginMessages",
     path={
         "account_id": "accountId",
     },
@@ -108,8 +146,13 @@ GET_ACCOUNT_STATUS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_status",
     summary="Return the state of an account.",
     operation=Operation(
-        "GET", "/gw/api/v1/accounts/{accountId}/status", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/accounts/{accountId}/status",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="account_management.AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -124,7 +167,9 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
+    response="account_management.AccountStatus",
     path={
         "account_id": "accountId",
     },
@@ -133,8 +178,11 @@ UPDATE_ACCOUNT_STATUS = Endpoint(
 
 GET_TASKS = Endpoint(
     id="get_gw_api_v1_accounts_accountid_tasks",
-    summary="Return what is left to do before an account is approved or may trade.",
-    operation=Operation("GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True),
+    summary="Return the open tasks before an account is approved or may trade.",
+    operation=Operation(
+        "GET", "/gw/api/v1/accounts/{accountId}/tasks", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="account_management.AccountTasks",
     path={
         "account_id": "accountId",
     },
@@ -152,7 +200,9 @@ UPDATE_TASKS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
+    response="list[account_management.TaskAction]",
     path={
         "account_id": "accountId",
     },
@@ -168,7 +218,9 @@ ASSIGN_TASKS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
+    response="list[account_management.TaskAction]",
     path={
         "account_id": "accountId",
     },

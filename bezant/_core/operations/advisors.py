@@ -8,8 +8,9 @@ from ._base import Endpoint
 
 GET_MODEL_PRESETS = Endpoint(
     id="getModelPresets",
-    summary="Return how orders of model portfolios are made.",
+    summary="Return the presets for orders of model portfolios.",
     operation=Operation("POST", "/fa/fa-preset/get", idempotent=True),
+    response="advisors.ModelPresets",
     body={
         "request_id": "reqID",
     },
@@ -21,8 +22,9 @@ GET_MODEL_PRESETS = Endpoint(
 
 SET_MODEL_PRESETS = Endpoint(
     id="setModelPresets",
-    summary="Change how orders of model portfolios are made.",
+    summary="Change the presets for orders of model portfolios.",
     operation=Operation("POST", "/fa/fa-preset/save", idempotent=False, effect="account"),
+    response="advisors.ModelPresetsSaved",
     body={
         "avoid_negative_cash_in_independent": "avoidNegativeCashInIndependent",
         "close_divest_independent_position": "closeDivestIndependentPosition",
@@ -56,6 +58,7 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
     id="getAccountsInModel",
     summary="Return the accounts invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/accounts-details", idempotent=True),
+    response="advisors.AccountsInModel",
     body={
         "calc_pnls": "calcPnls",
         "model": "model",
@@ -71,8 +74,9 @@ GET_ACCOUNTS_IN_MODEL = Endpoint(
 
 SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
     id="setAccountinvestmentInModel",
-    summary="Invest accounts in a model portfolio, or take money out of it.",
+    summary="Invest money of accounts in a model portfolio, or withdraw it.",
     operation=Operation("POST", "/fa/model/invest-divest", idempotent=False, effect="account"),
+    response="advisors.ModelInvestment",
     body={
         "account_list": "accountList",
         "model": "model",
@@ -88,8 +92,9 @@ SET_ACCOUNT_INVESTMENT_IN_MODEL = Endpoint(
 
 GET_INVESTED_ACCOUNTS_IN_MODEL = Endpoint(
     id="getInvestedAccountsInModel",
-    summary="Return what each account has invested in a model portfolio.",
+    summary="Return the amount that each account has invested in a model portfolio.",
     operation=Operation("POST", "/fa/model/invest-divest-positions", idempotent=True),
+    response="advisors.InvestedAccounts",
     body={
         "model": "model",
         "request_id": "reqID",
@@ -107,6 +112,7 @@ GET_ALL_MODELS = Endpoint(
     id="getAllmodels",
     summary="Return the model portfolios.",
     operation=Operation("POST", "/fa/model/list", idempotent=True),
+    response="advisors.Models",
     body={
         "request_id": "reqID",
     },
@@ -120,6 +126,7 @@ GET_ALL_MODEL_POSITIONS = Endpoint(
     id="getAllModelPositions",
     summary="Return a model portfolio's positions against their targets.",
     operation=Operation("POST", "/fa/model/positions", idempotent=True),
+    response="advisors.ModelPositions",
     body={
         "limit": "limit",
         "model": "model",
@@ -141,6 +148,7 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
     id="setModelTargetPositions",
     summary="Set a model portfolio's target positions.",
     operation=Operation("POST", "/fa/model/save", idempotent=False, effect="account"),
+    response="advisors.ModelTargetsSaved",
     body={
         "cash_targets": "cashTargets",
         "description": "desc",
@@ -162,10 +170,11 @@ SET_MODEL_TARGET_POSITIONS = Endpoint(
 
 SUBMIT_MODEL_ORDERS = Endpoint(
     id="submitModelOrders",
-    summary="Send the orders that bring accounts to their models' targets.",
+    summary="Send the orders that bring accounts to the targets of their models.",
     operation=Operation(
         "POST", "/fa/model/submit-transfers", idempotent=False, effect="order", priority="order"
     ),
+    response="advisors.ModelOrdersSubmitted",
     body={
         "fp_order_id": "fpOrderId",
         "request_id": "reqID",
@@ -179,8 +188,9 @@ SUBMIT_MODEL_ORDERS = Endpoint(
 
 GET_MODEL_SUMMARY = Endpoint(
     id="getModelSummarySingle",
-    summary="Return one model portfolio in short.",
+    summary="Return a summary of one model portfolio.",
     operation=Operation("POST", "/fa/model/summary", idempotent=True),
+    response="advisors.ModelSummary",
     body={
         "model": "model",
         "request_id": "reqID",
@@ -198,6 +208,7 @@ GET_ALLOCATABLE_SUBACCOUNTS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/allocation/accounts", idempotent=True, requires="trading accounts"
     ),
+    response="advisors.AllocatableAccounts",
 )
 
 GET_ALLOCATION_GROUPS = Endpoint(
@@ -206,6 +217,7 @@ GET_ALLOCATION_GROUPS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/allocation/group", idempotent=True, requires="trading accounts"
     ),
+    response="advisors.AllocationGroups",
 )
 
 CREATE_ALLOCATION_GROUP = Endpoint(
@@ -218,6 +230,7 @@ CREATE_ALLOCATION_GROUP = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="common.Success",
     body={
         "accounts": "accounts",
         "default_method": "default_method",
@@ -241,6 +254,7 @@ MODIFY_ALLOCATION_GROUP = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="common.Success",
     body={
         "accounts": "accounts",
         "default_method": "default_method",
@@ -266,6 +280,7 @@ DELETE_ALLOCATION_GROUP = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="common.Success",
     body={
         "name": "name",
     },
@@ -284,6 +299,7 @@ GET_ALLOCATION_GROUP = Endpoint(
         idempotent=True,
         requires="trading accounts",
     ),
+    response="advisors.AllocationGroup",
     body={
         "name": "name",
     },
@@ -299,6 +315,7 @@ GET_ALLOCATION_PRESETS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/allocation/presets", idempotent=True, requires="trading accounts"
     ),
+    response="advisors.AllocationPresets",
 )
 
 SET_ALLOCATION_PRESETS = Endpoint(
@@ -311,6 +328,7 @@ SET_ALLOCATION_PRESETS = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="common.Success",
     body={
         "default_method_for_all": "default_method_for_all",
         "group_auto_close_positions": "group_auto_close_positions",

@@ -12,6 +12,7 @@ GET_ALERT_DETAILS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/alert/{alertId}", idempotent=True, requires="trading accounts"
     ),
+    response="alerts.Alert",
     path={
         "alert_id": "alertId",
     },
@@ -26,11 +27,12 @@ GET_MTA_DETAILS = Endpoint(
     operation=Operation(
         "GET", "/iserver/account/mta", idempotent=True, wrap_as="[]", requires="trading accounts"
     ),
+    response="list[alerts.Alert]",
 )
 
 CREATE_ALERT = Endpoint(
     id="createAlert",
-    summary="Create an alert, or change the one whose order id is given.",
+    summary="Create an alert, or change an alert by its order id.",
     operation=Operation(
         "POST",
         "/iserver/account/{accountId}/alert",
@@ -38,6 +40,7 @@ CREATE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertCreated",
     path={
         "account_id": "accountId",
     },
@@ -82,6 +85,7 @@ ACTIVATE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertActivated",
     path={
         "account_id": "accountId",
     },
@@ -98,7 +102,7 @@ ACTIVATE_ALERT = Endpoint(
 
 DELETE_ALERT = Endpoint(
     id="deleteAlert",
-    summary="Delete an alert, or all of an account with the id 0.",
+    summary="Delete an alert, or with the id 0 all alerts of an account.",
     operation=Operation(
         "DELETE",
         "/iserver/account/{accountId}/alert/{alertId}",
@@ -106,6 +110,7 @@ DELETE_ALERT = Endpoint(
         effect="account",
         requires="trading accounts",
     ),
+    response="alerts.AlertDeleted",
     path={
         "account_id": "accountId",
         "alert_id": "alertId",
@@ -123,6 +128,7 @@ GET_ALL_ALERTS = Endpoint(
         wrap_as="[]",
         requires="trading accounts",
     ),
+    response="list[alerts.AlertRow]",
     path={
         "account_id": "accountId",
     },

@@ -10,6 +10,7 @@ CREATE_ALLOCATION = Endpoint(
     id="createAllocation",
     summary="Return allocations of portfolios.",
     operation=Operation("POST", "/pa/allocation", idempotent=False),
+    response="Any",
     sends="whole",
 )
 
@@ -17,6 +18,7 @@ GET_PERFORMANCE_ALL_PERIODS = Endpoint(
     id="getPerformanceAllPeriods",
     summary="Return performance over every period, under each account's id.",
     operation=Operation("POST", "/pa/allperiods", idempotent=True, limit="POST /pa/allperiods"),
+    response="dict[str, Any]",
     query={
         "param": "param",
     },
@@ -33,6 +35,7 @@ GET_PERFORMANCE = Endpoint(
     id="getSinglePerformancePeriod",
     summary="Return performance over one period.",
     operation=Operation("POST", "/pa/performance", idempotent=True, limit="POST /pa/performance"),
+    response="analyst.Performance",
     body={
         "account_ids": "acctIds",
         "period": "period",
@@ -48,6 +51,7 @@ GET_TRANSACTIONS = Endpoint(
     id="getTransactions",
     summary="Return transactions in one contract.",
     operation=Operation("POST", "/pa/transactions", idempotent=True, limit="POST /pa/transactions"),
+    response="analyst.Transactions",
     body={
         "account_ids": "acctIds",
         "conids": "conids",

@@ -10,6 +10,7 @@ GET_TRADING_SCHEDULE = Endpoint(
     id="getTradingSchedule",
     summary="Return a contract's trading hours for the coming days, in epoch seconds.",
     operation=Operation("GET", "/contract/trading-schedule", idempotent=True),
+    response="contracts.TradingHours",
     query={
         "conid": "conid",
         "exchange": "exchange",
@@ -18,8 +19,11 @@ GET_TRADING_SCHEDULE = Endpoint(
 
 GET_CONTRACT_RULES = Endpoint(
     id="getContractRules",
-    summary="Return what orders a contract allows: types, times in force, sizes and increments.",
+    summary=(
+        "Return the rules for orders in a contract: types, times in force, sizes and increments."
+    ),
     operation=Operation("POST", "/iserver/contract/rules", idempotent=True),
+    response="contracts.ContractRules",
     body={
         "conid": "conid",
         "is_buy": "isBuy",
@@ -37,8 +41,9 @@ GET_CONTRACT_RULES = Endpoint(
 
 GET_ALGOS_BY_INSTRUMENT = Endpoint(
     id="getAlgosByInstrument",
-    summary="Return the order algorithms that a contract can be traded with.",
+    summary="Return the order algorithms that are available for a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/algos", idempotent=True),
+    response="contracts.Algos",
     path={
         "conid": "conid",
     },
@@ -51,8 +56,9 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
 
 GET_INSTRUMENT_INFO = Endpoint(
     id="getInstrumentInfo",
-    summary="Return what is known of a contract.",
+    summary="Return the details of a contract.",
     operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True),
+    response="contracts.ContractInfo",
     path={
         "conid": "conid",
     },
@@ -60,8 +66,9 @@ GET_INSTRUMENT_INFO = Endpoint(
 
 GET_INFO_AND_RULES = Endpoint(
     id="getInfoAndRules",
-    summary="Return what is known of a contract, and what orders it allows.",
+    summary="Return the details of a contract, and the rules for orders in it.",
     operation=Operation("GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True),
+    response="contracts.ContractInfoAndRules",
     path={
         "conid": "conid",
     },
@@ -71,6 +78,7 @@ GET_CURRENCY_PAIRS = Endpoint(
     id="getCurrencyPairs",
     summary="Return the currency pairs that can be traded with a currency.",
     operation=Operation("GET", "/iserver/currency/pairs", idempotent=True),
+    response="dict[str, list[contracts.CurrencyPair]]",
     query={
         "currency": "currency",
     },
@@ -80,6 +88,7 @@ GET_EXCHANGE_RATE = Endpoint(
     id="getExchangeRates",
     summary="Return the rate between two currencies.",
     operation=Operation("GET", "/iserver/exchangerate", idempotent=True),
+    response="contracts.ExchangeRate",
     query={
         "target": "target",
         "source": "source",
@@ -88,8 +97,9 @@ GET_EXCHANGE_RATE = Endpoint(
 
 GET_BOND_FILTERS = Endpoint(
     id="getBondFilters",
-    summary="Return what an issuer's bonds can be narrowed down by.",
+    summary="Return the filters for the bonds of an issuer.",
     operation=Operation("GET", "/iserver/secdef/bond-filters", idempotent=True),
+    response="contracts.BondFilters",
     query={
         "symbol": "symbol",
         "issuer_id": "issuerId",
@@ -100,6 +110,7 @@ GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
     summary="Return the contracts of an underlying, month, strike and right.",
     operation=Operation("GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]"),
+    response="list[contracts.ContractRow]",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -114,10 +125,9 @@ GET_CONTRACT_INFO = Endpoint(
 
 SEARCH_CONTRACTS = Endpoint(
     id="getContractSymbols",
-    summary=(
-        "Search for underlyings by symbol or company name; the order of the rows means nothing."
-    ),
+    summary="Search for underlyings by symbol or company name; the rows have no meaningful order.",
     operation=Operation("GET", "/iserver/secdef/search", idempotent=True),
+    response="list[contracts.SearchHit]",
     query={
         "symbol": "symbol",
         "sec_type": "secType",
@@ -132,8 +142,9 @@ SEARCH_CONTRACTS = Endpoint(
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
     id="getContractSymbolsFromBody",
-    summary="Search for underlyings by symbol or company name, asked in a body.",
+    summary="Search for underlyings by symbol or company name, with POST.",
     operation=Operation("POST", "/iserver/secdef/search", idempotent=True),
+    response="list[contracts.SearchHit]",
     body={
         "fund": "fund",
         "fund_family_conid_ex": "fundFamilyConidEx",
@@ -161,6 +172,7 @@ GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
     summary="Return the strikes of an underlying's options or warrants in a month.",
     operation=Operation("GET", "/iserver/secdef/strikes", idempotent=True),
+    response="contracts.Strikes",
     query={
         "conid": "conid",
         "sec_type": "sectype",
@@ -173,6 +185,7 @@ GET_CONIDS_BY_EXCHANGE = Endpoint(
     id="getConidsByExchange",
     summary="Return every contract that an exchange lists.",
     operation=Operation("GET", "/trsrv/all-conids", idempotent=True),
+    response="list[contracts.ExchangeListing]",
     query={
         "exchange": "exchange",
         "asset_class": "assetClass",
@@ -183,6 +196,7 @@ GET_FUTURES_BY_SYMBOL = Endpoint(
     id="getFutureBySymbol",
     summary="Return the futures that have not expired, by root symbol.",
     operation=Operation("GET", "/trsrv/futures", idempotent=True),
+    response="dict[str, list[contracts.FutureContract]]",
     query={
         "symbols": "symbols",
         "exchange": "exchange",
@@ -193,6 +207,7 @@ GET_INSTRUMENT_DEFINITION = Endpoint(
     id="getInstrumentDefinition",
     summary="Return the definitions of up to 200 contracts.",
     operation=Operation("GET", "/trsrv/secdef", idempotent=True),
+    response="_contracts.ContractDefinitions",
     query={
         "conids": "conids",
     },
@@ -202,6 +217,7 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
     id="getTradingSchedule_get_trsrv_secdef_schedule",
     summary="Return the trading hours of a symbol on each of its venues.",
     operation=Operation("GET", "/trsrv/secdef/schedule", idempotent=True),
+    response="list[contracts.VenueSchedule]",
     query={
         "asset_class": "assetClass",
         "symbol": "symbol",
@@ -212,8 +228,9 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
 
 GET_STOCKS_BY_SYMBOL = Endpoint(
     id="getStockBySymbol",
-    summary="Return the companies and listings that a symbol stands for, on all exchanges.",
+    summary="Return the companies and listings with a symbol, on all exchanges.",
     operation=Operation("GET", "/trsrv/stocks", idempotent=True),
+    response="dict[str, list[_contracts.StockCompany]]",
     query={
         "symbols": "symbols",
     },

@@ -10,12 +10,14 @@ GET_FORECAST_CATEGORIES = Endpoint(
     id="getForecastCategories",
     summary="Return the categories of event contracts with their markets.",
     operation=Operation("GET", "/forecast/category/tree", idempotent=True),
+    response="event_contracts.CategoryTree",
 )
 
 GET_FORECAST_CONTRACT = Endpoint(
     id="getForecastContract",
     summary="Return one event contract: its question, sides and payout.",
     operation=Operation("GET", "/forecast/contract/details", idempotent=True),
+    response="event_contracts.ForecastContract",
     query={
         "conid": "conid",
     },
@@ -25,6 +27,7 @@ GET_FORECAST_MARKET = Endpoint(
     id="getForecastMarkets",
     summary="Return all contracts of a market.",
     operation=Operation("GET", "/forecast/contract/market", idempotent=True),
+    response="event_contracts.ForecastMarket",
     query={
         "underlying_conid": "underlyingConid",
         "exchange": "exchange",
@@ -33,8 +36,9 @@ GET_FORECAST_MARKET = Endpoint(
 
 GET_FORECAST_RULES = Endpoint(
     id="getForecastRules",
-    summary="Return how an event contract is decided and paid.",
+    summary="Return the rules for deciding and paying out an event contract.",
     operation=Operation("GET", "/forecast/contract/rules", idempotent=True),
+    response="event_contracts.ForecastRules",
     query={
         "conid": "conid",
     },
@@ -43,9 +47,10 @@ GET_FORECAST_RULES = Endpoint(
 GET_FORECAST_SCHEDULE = Endpoint(
     id="getForecastSchedule",
     summary=(
-        "Return an event contract's weekly trading hours, in its exchange's time, 12-hour clock."
+        "Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock."
     ),
     operation=Operation("GET", "/forecast/contract/schedules", idempotent=True),
+    response="event_contracts.ForecastSchedule",
     query={
         "conid": "conid",
     },

@@ -10,14 +10,14 @@ OPEN_HMDS_BRIDGE = Endpoint(
     id="undocumented_post_hmds_auth_init",
     summary="Open the bridge to the historical data farm.",
     operation=Operation("POST", "/hmds/auth/init", idempotent=True),
+    response="Any",
 )
 
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
-    summary=(
-        "Return historical bars from the historical data farm; not found until its bridge is open."
-    ),
+    summary="Return historical bars from the historical data farm; 404 until its bridge is open.",
     operation=Operation("GET", "/hmds/history", idempotent=True),
+    response="Any",
     query={
         "conid": "conid",
         "period": "period",
@@ -29,13 +29,14 @@ GET_HMDS_HISTORY = Endpoint(
 
 GET_MD_HISTORY = Endpoint(
     id="getMdHistory",
-    summary="Return historical bars of a contract, 1000 at most.",
+    summary="Return up to 1,000 historical bars of a contract.",
     operation=Operation(
         "GET",
         "/iserver/marketdata/history",
         idempotent=True,
         limit="GET /iserver/marketdata/history",
     ),
+    response="market_data.History",
     query={
         "conid": "conid",
         "period": "period",
@@ -50,7 +51,9 @@ GET_MD_HISTORY = Endpoint(
 
 GET_MD_SNAPSHOT = Endpoint(
     id="getMdSnapshot",
-    summary="Return quotes of up to 100 contracts; the first call for one brings no prices yet.",
+    summary=(
+        "Return quotes of up to 100 contracts; the first call for a contract returns no prices yet."
+    ),
     operation=Operation(
         "GET",
         "/iserver/marketdata/snapshot",
@@ -58,6 +61,7 @@ GET_MD_SNAPSHOT = Endpoint(
         requires="trading accounts",
         limit="GET /iserver/marketdata/snapshot",
     ),
+    response="list[market_data.Snapshot]",
     query={
         "conids": "conids",
         "fields": "fields",
@@ -66,8 +70,9 @@ GET_MD_SNAPSHOT = Endpoint(
 
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
-    summary="End the quotes of one contract.",
+    summary="End the subscription to quotes of one contract.",
     operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
+    response="common.Success",
     body={
         "conid": "conid",
     },
@@ -79,6 +84,7 @@ CLOSE_MD_STREAM = Endpoint(
 
 CLOSE_ALL_MD_STREAMS = Endpoint(
     id="closeAllMdStreams",
-    summary="End all quotes.",
+    summary="End all subscriptions to quotes.",
     operation=Operation("GET", "/iserver/marketdata/unsubscribeall", idempotent=True),
+    response="market_data.Unsubscribed",
 )

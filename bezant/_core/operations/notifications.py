@@ -8,10 +8,11 @@ from ._base import Endpoint
 
 GET_FYI_DELIVERY = Endpoint(
     id="getFyiDelivery",
-    summary="Return where notifications are sent to.",
+    summary="Return the e-mail setting and the devices for notifications.",
     operation=Operation(
         "GET", "/fyi/deliveryoptions", idempotent=True, limit="GET /fyi/deliveryoptions"
     ),
+    response="notifications.DeliveryOptions",
 )
 
 MODIFY_FYI_DELIVERY = Endpoint(
@@ -24,6 +25,7 @@ MODIFY_FYI_DELIVERY = Endpoint(
         effect="account",
         limit="POST /fyi/deliveryoptions/device",
     ),
+    response="notifications.FyiReceipt",
     body={
         "device_id": "deviceId",
         "device_name": "deviceName",
@@ -49,6 +51,7 @@ MODIFY_FYI_EMAILS = Endpoint(
         effect="account",
         limit="PUT /fyi/deliveryoptions/email",
     ),
+    response="notifications.FyiReceipt",
     query={
         "enabled": "enabled",
     },
@@ -56,7 +59,7 @@ MODIFY_FYI_EMAILS = Endpoint(
 
 DELETE_FYI_DEVICE = Endpoint(
     id="deleteFyiDevice",
-    summary="Forget a device.",
+    summary="Remove a device.",
     operation=Operation(
         "DELETE",
         "/fyi/deliveryoptions/{deviceId}",
@@ -64,6 +67,7 @@ DELETE_FYI_DEVICE = Endpoint(
         effect="account",
         limit="DELETE /fyi/deliveryoptions/{deviceId}",
     ),
+    response="None",
     path={
         "device_id": "deviceId",
     },
@@ -75,6 +79,7 @@ GET_FYI_DISCLAIMER = Endpoint(
     operation=Operation(
         "GET", "/fyi/disclaimer/{typecode}", idempotent=True, limit="GET /fyi/disclaimer/{typecode}"
     ),
+    response="notifications.FyiDisclaimer",
     path={
         "type_code": "typecode",
     },
@@ -90,6 +95,7 @@ READ_FYI_DISCLAIMER = Endpoint(
         effect="account",
         limit="PUT /fyi/disclaimer/{typecode}",
     ),
+    response="notifications.FyiReceipt",
     path={
         "type_code": "typecode",
     },
@@ -101,6 +107,7 @@ GET_ALL_FYIS = Endpoint(
     operation=Operation(
         "GET", "/fyi/notifications", idempotent=True, limit="GET /fyi/notifications"
     ),
+    response="list[notifications.Fyi]",
     query={
         "max_": "max",
         "include": "include",
@@ -111,10 +118,11 @@ GET_ALL_FYIS = Endpoint(
 
 GET_MORE_FYIS = Endpoint(
     id="undocumented_get_fyi_notifications_more",
-    summary="Return the notifications after one that was seen.",
+    summary="Return the notifications after the last one seen.",
     operation=Operation(
         "GET", "/fyi/notifications/more", idempotent=True, limit="GET /fyi/notifications/more"
     ),
+    response="list[notifications.Fyi]",
     query={
         "id_": "id",
     },
@@ -130,6 +138,7 @@ READ_FYI_NOTIFICATION = Endpoint(
         effect="account",
         limit="PUT /fyi/notifications/{notificationID}",
     ),
+    response="notifications.FyiRead",
     path={
         "notification_id": "notificationID",
     },
@@ -137,8 +146,9 @@ READ_FYI_NOTIFICATION = Endpoint(
 
 GET_FYI_SETTINGS = Endpoint(
     id="getFyiSettings",
-    summary="Return the kinds of notification and which are switched on.",
+    summary="Return the kinds of notification, and whether each is switched on.",
     operation=Operation("GET", "/fyi/settings", idempotent=True, limit="GET /fyi/settings"),
+    response="list[notifications.FyiSetting]",
 )
 
 MODIFY_FYI_NOTIFICATION = Endpoint(
@@ -151,6 +161,7 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
         effect="account",
         limit="POST /fyi/settings/{typecode}",
     ),
+    response="notifications.FyiReceipt",
     path={
         "type_code": "typecode",
     },
@@ -165,6 +176,7 @@ MODIFY_FYI_NOTIFICATION = Endpoint(
 
 GET_UNREAD_FYIS = Endpoint(
     id="getUnreadFyis",
-    summary="Return how many notifications are unread.",
+    summary="Return the number of unread notifications.",
     operation=Operation("GET", "/fyi/unreadnumber", idempotent=True, limit="GET /fyi/unreadnumber"),
+    response="notifications.UnreadFyis",
 )

@@ -8,8 +8,11 @@ from ._base import Endpoint
 
 REQUEST_ACCESS_TOKEN = Endpoint(
     id="reqAccessToken",
-    summary="Trade an authorised request token for an access token (OAuth 1.0a).",
-    operation=Operation("POST", "/oauth/access_token", idempotent=False, effect="session"),
+    summary="Exchange an authorised request token for an access token (OAuth 1.0a).",
+    operation=Operation(
+        "POST", "/oauth/access_token", idempotent=False, effect="session", needs_oauth=True
+    ),
+    response="oauth.AccessToken",
     header={
         "authorization": "Authorization",
     },
@@ -17,8 +20,11 @@ REQUEST_ACCESS_TOKEN = Endpoint(
 
 REQUEST_LIVE_SESSION_TOKEN = Endpoint(
     id="reqLiveSessionToken",
-    summary="Ask for a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
-    operation=Operation("POST", "/oauth/live_session_token", idempotent=False, effect="session"),
+    summary="Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).",
+    operation=Operation(
+        "POST", "/oauth/live_session_token", idempotent=False, effect="session", needs_oauth=True
+    ),
+    response="oauth.LiveSessionToken",
     header={
         "authorization": "Authorization",
     },
@@ -26,8 +32,11 @@ REQUEST_LIVE_SESSION_TOKEN = Endpoint(
 
 REQUEST_TEMPORARY_TOKEN = Endpoint(
     id="reqTempToken",
-    summary="Ask for a request token, the first step of OAuth 1.0a.",
-    operation=Operation("POST", "/oauth/request_token", idempotent=False, effect="session"),
+    summary="Request a request token, the first step of OAuth 1.0a.",
+    operation=Operation(
+        "POST", "/oauth/request_token", idempotent=False, effect="session", needs_oauth=True
+    ),
+    response="oauth.RequestToken",
     header={
         "authorization": "Authorization",
     },
@@ -35,10 +44,16 @@ REQUEST_TEMPORARY_TOKEN = Endpoint(
 
 GENERATE_TOKEN = Endpoint(
     id="generateToken",
-    summary="Ask for an access token (OAuth 2.0).",
+    summary="Request an access token (OAuth 2.0).",
     operation=Operation(
-        "POST", "/oauth2/api/v1/token", idempotent=False, root=True, effect="session"
+        "POST",
+        "/oauth2/api/v1/token",
+        idempotent=False,
+        root=True,
+        effect="session",
+        needs_oauth=True,
     ),
+    response="oauth.Token",
     body={
         "client_assertion": "clientAssertion",
         "client_assertion_type": "clientAssertionType",

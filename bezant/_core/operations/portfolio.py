@@ -8,7 +8,10 @@ from ._base import Endpoint
 
 GET_ALL_ACCOUNTS = Endpoint(
     id="getAllAccounts",
-    summary="Return the accounts whose holdings can be seen; other portfolio calls need it first.",
+    summary=(
+        "Return the accounts that the user name can see; other portfolio calls need this call "
+        "first."
+    ),
     operation=Operation(
         "GET",
         "/portfolio/accounts",
@@ -16,12 +19,14 @@ GET_ALL_ACCOUNTS = Endpoint(
         limit="GET /portfolio/accounts",
         lists="accounts",
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_CONSOLIDATED_ALLOCATION = Endpoint(
     id="undocumented_post_portfolio_allocation",
-    summary="Return what several accounts hold together, by asset class, sector and group.",
+    summary="Return the combined holdings of several accounts by asset class, sector and group.",
     operation=Operation("POST", "/portfolio/allocation", idempotent=True, requires="accounts"),
+    response="portfolio.Allocation",
     body={
         "account_ids": "acctIds",
     },
@@ -37,6 +42,7 @@ GET_POSITIONS_FOR_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/positions/{conid}", idempotent=True, requires="accounts"
     ),
+    response="dict[str, list[_positions.Position]]",
     path={
         "conid": "conid",
     },
@@ -48,12 +54,14 @@ GET_ALL_SUBACCOUNTS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/subaccounts", idempotent=True, limit="GET /portfolio/subaccounts"
     ),
+    response="list[_portfolio.Account]",
 )
 
 GET_MANY_SUBACCOUNTS = Endpoint(
     id="getManySubaccounts",
-    summary="Return sub-accounts, 20 at a time.",
+    summary="Return a page of 20 sub-accounts.",
     operation=Operation("GET", "/portfolio/subaccounts2", idempotent=True, wrap_as="subaccounts"),
+    response="portfolio.SubaccountPage",
     query={
         "account_id": "accountId",
         "no_cache": "nocache",
@@ -62,10 +70,11 @@ GET_MANY_SUBACCOUNTS = Endpoint(
 
 GET_ASSET_ALLOCATION = Endpoint(
     id="getAssetAllocation",
-    summary="Return what an account holds by asset class, sector and group.",
+    summary="Return the holdings of an account by asset class, sector and group.",
     operation=Operation(
         "GET", "/portfolio/{accountId}/allocation", idempotent=True, requires="accounts"
     ),
+    response="portfolio.Allocation",
     path={
         "account_id": "accountId",
     },
@@ -80,6 +89,7 @@ GET_COMBO_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/combo/positions", idempotent=True, requires="accounts"
     ),
+    response="list[portfolio.ComboPosition]",
     path={
         "account_id": "accountId",
     },
@@ -91,11 +101,12 @@ GET_COMBO_POSITIONS = Endpoint(
 GET_PORTFOLIO_LEDGER = Endpoint(
     id="getPortfolioLedger",
     summary=(
-        "Return balances by currency; ``BASE`` is the sum of all, so never add it to the others."
+        "Return balances by currency; ``BASE`` is the sum of all, so do not add it to the others."
     ),
     operation=Operation(
         "GET", "/portfolio/{accountId}/ledger", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.LedgerRow]",
     path={
         "account_id": "accountId",
     },
@@ -105,6 +116,7 @@ GET_PORTFOLIO_METADATA = Endpoint(
     id="getPortfolioMetadata",
     summary="Return one account's attributes.",
     operation=Operation("GET", "/portfolio/{accountId}/meta", idempotent=True, requires="accounts"),
+    response="_portfolio.Account",
     path={
         "account_id": "accountId",
     },
@@ -116,6 +128,7 @@ GET_FIRST_POSITIONS = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
     },
@@ -127,6 +140,7 @@ INVALIDATE_POSITION_CACHE = Endpoint(
     operation=Operation(
         "POST", "/portfolio/{accountId}/positions/invalidate", idempotent=True, requires="accounts"
     ),
+    response="portfolio.CacheInvalidated",
     path={
         "account_id": "accountId",
     },
@@ -134,10 +148,14 @@ INVALIDATE_POSITION_CACHE = Endpoint(
 
 GET_PAGINATED_POSITIONS = Endpoint(
     id="getPaginatedPositions",
-    summary="Return a page of up to 100 positions; send ``sort``, or the page may be ignored.",
+    summary=(
+        "Return a page of up to 100 positions; pass ``sort``, or the gateway may ignore the "
+        "page number."
+    ),
     operation=Operation(
         "GET", "/portfolio/{accountId}/positions/{pageId}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountId",
         "page": "pageId",
@@ -156,6 +174,7 @@ GET_PORTFOLIO_SUMMARY = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountId}/summary", idempotent=True, requires="accounts"
     ),
+    response="dict[str, portfolio.SummaryFigure]",
     path={
         "account_id": "accountId",
     },
@@ -167,6 +186,7 @@ GET_POSITION_BY_CONID = Endpoint(
     operation=Operation(
         "GET", "/portfolio/{accountid}/position/{conid}", idempotent=True, requires="accounts"
     ),
+    response="list[_positions.Position]",
     path={
         "account_id": "accountid",
         "conid": "conid",
@@ -175,8 +195,9 @@ GET_POSITION_BY_CONID = Endpoint(
 
 GET_UNCACHED_POSITIONS = Endpoint(
     id="getUncachedPositions",
-    summary="Return all positions of an account in one list, not from the cache.",
+    summary="Return all positions of an account in one list, bypassing the cache.",
     operation=Operation("GET", "/portfolio2/{accountId}/positions", idempotent=True),
+    response="list[portfolio.UncachedPosition]",
     path={
         "account_id": "accountId",
     },

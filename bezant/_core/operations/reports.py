@@ -9,7 +9,10 @@ from ._base import Endpoint
 GET_STATEMENT = Endpoint(
     id="post_gw_api_v1_statements",
     summary="Return a statement as a file.",
-    operation=Operation("POST", "/gw/api/v1/statements", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/statements", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -18,8 +21,11 @@ GET_STATEMENT = Endpoint(
 
 GET_AVAILABLE_STATEMENTS = Endpoint(
     id="get_gw_api_v1_statements_available",
-    summary="Return the days, months and years for which there are statements.",
-    operation=Operation("GET", "/gw/api/v1/statements/available", idempotent=True, root=True),
+    summary="Return the days, months and years with a statement.",
+    operation=Operation(
+        "GET", "/gw/api/v1/statements/available", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="reports.AvailableStatements",
     query={
         "account_id": "accountId",
     },
@@ -31,7 +37,10 @@ GET_AVAILABLE_STATEMENTS = Endpoint(
 GET_TAX_DOCUMENT = Endpoint(
     id="post_gw_api_v1_tax_documents",
     summary="Return a tax document as a file.",
-    operation=Operation("POST", "/gw/api/v1/tax-documents", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/tax-documents", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -40,8 +49,11 @@ GET_TAX_DOCUMENT = Endpoint(
 
 GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
     id="get_gw_api_v1_tax_documents_available",
-    summary="Return the tax documents that there are for a year.",
-    operation=Operation("GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True),
+    summary="Return the available tax documents of a year.",
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-documents/available", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="reports.AvailableTaxForms",
     query={
         "account_id": "accountId",
         "year": "year",
@@ -54,7 +66,10 @@ GET_AVAILABLE_TAX_DOCUMENTS = Endpoint(
 GET_TRADE_CONFIRMATION = Endpoint(
     id="post_gw_api_v1_trade_confirmations",
     summary="Return trade confirmations as a file.",
-    operation=Operation("POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/trade-confirmations", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="BinaryResponse",
     header={
         "authorization": "authorization",
     },
@@ -63,10 +78,15 @@ GET_TRADE_CONFIRMATION = Endpoint(
 
 GET_AVAILABLE_TRADE_CONFIRMATIONS = Endpoint(
     id="get_gw_api_v1_trade_confirmations_available",
-    summary="Return the days for which there are trade confirmations.",
+    summary="Return the days with trade confirmations.",
     operation=Operation(
-        "GET", "/gw/api/v1/trade-confirmations/available", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/trade-confirmations/available",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="reports.AvailableTradeConfirmations",
     query={
         "account_id": "accountId",
     },

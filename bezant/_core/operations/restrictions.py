@@ -8,10 +8,16 @@ from ._base import Endpoint
 
 APPLY_CSV = Endpoint(
     id="applyCSV",
-    summary="Apply restrictions from a CSV that was verified.",
+    summary="Apply restrictions from a verified CSV.",
     operation=Operation(
-        "POST", "/gw/api/v1/restrictions", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/restrictions",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
+    response="restrictions.CsvReceipt",
     header={
         "authorization": "Authorization",
     },
@@ -21,58 +27,84 @@ APPLY_CSV = Endpoint(
 GET_ACCOUNT_RESTRICTIONS = Endpoint(
     id="getAccountRestrictions",
     summary="Return the ids of an account's restrictions.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/account", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_MASTER_RESTRICTION_IDS = Endpoint(
     id="getMasterRestrictionIds",
-    summary="Return the ids of the restrictions that the caller's master account made.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True),
+    summary="Return the ids of the restrictions of your master account.",
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/ids", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_LIST_DETAILS = Endpoint(
     id="getListDetails",
     summary="Return one list of instruments.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/list", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_MASTER_LIST_IDS = Endpoint(
     id="getMasterListIds",
-    summary="Return the ids of the lists that the caller's master account made.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True),
+    summary="Return the ids of the lists of your master account.",
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/lists/ids", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_RESTRICTION_DETAILS = Endpoint(
     id="getRestrictionDetails",
     summary="Return one restriction.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/restriction", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_RESTRICTION_SCOPE = Endpoint(
     id="getRestrictionScope",
-    summary="Return whom a restriction covers.",
+    summary="Return the scope of a restriction.",
     operation=Operation(
-        "GET", "/gw/api/v1/restrictions/restriction-scope", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/restrictions/restriction-scope",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="Any",
     extra=True,
 )
 
 GET_USER_RESTRICTIONS = Endpoint(
     id="getUserRestrictions",
     summary="Return the ids of a user's restrictions.",
-    operation=Operation("GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/restrictions/user", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 VERIFY_CSV = Endpoint(
     id="verifyCSV",
     summary="Verify restrictions in a CSV; nothing is changed.",
-    operation=Operation("POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True),
+    operation=Operation(
+        "POST", "/gw/api/v1/restrictions/verify", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="restrictions.CsvReceipt",
     header={
         "authorization": "Authorization",
     },

@@ -8,10 +8,11 @@ from ._base import Endpoint
 
 GET_SCANNER_PARAMETERS = Endpoint(
     id="getScannerParameters",
-    summary="Return what scanners there are; 200 kB, once in fifteen minutes.",
+    summary="Return the available scanners; 200 kB, once every 15 minutes.",
     operation=Operation(
         "GET", "/iserver/scanner/params", idempotent=True, limit="GET /iserver/scanner/params"
     ),
+    response="scanner.ScannerParameters",
 )
 
 GET_SCANNER_RESULTS = Endpoint(
@@ -20,6 +21,7 @@ GET_SCANNER_RESULTS = Endpoint(
     operation=Operation(
         "POST", "/iserver/scanner/run", idempotent=True, limit="POST /iserver/scanner/run"
     ),
+    response="scanner.ScanResult",
     body={
         "filter_": "filter",
         "instrument": "instrument",

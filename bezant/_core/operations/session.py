@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 INITIALIZE_SESSION = Endpoint(
     id="initializeSession",
-    summary="Open the brokerage session; ends one that works, so look at the status first.",
+    summary="Open the brokerage session; it ends a working session, so check the status first.",
     operation=Operation(
         "POST",
         "/iserver/auth/ssodh/init",
@@ -16,6 +16,7 @@ INITIALIZE_SESSION = Endpoint(
         effect="session",
         about_session="login",
     ),
+    response="_session.AuthStatus",
     body={
         "compete": "compete",
         "publish": "publish",
@@ -29,20 +30,23 @@ INITIALIZE_SESSION = Endpoint(
 
 GET_BROKERAGE_STATUS_BY_GET = Endpoint(
     id="undocumented_get_iserver_auth_status",
-    summary="Return the brokerage session's flags, asked with GET.",
+    summary="Return the brokerage session's flags, with GET.",
     operation=Operation("GET", "/iserver/auth/status", idempotent=True, about_session="state"),
+    response="_session.AuthStatus",
 )
 
 GET_BROKERAGE_STATUS = Endpoint(
     id="getBrokerageStatus",
     summary="Return the brokerage session's flags.",
     operation=Operation("POST", "/iserver/auth/status", idempotent=True, about_session="state"),
+    response="_session.AuthStatus",
 )
 
 REAUTHENTICATE = Endpoint(
     id="undocumented_post_iserver_reauthenticate",
-    summary="Ask for the brokerage session to be renewed; deprecated by IBKR.",
+    summary="Renew the brokerage session; deprecated by IBKR.",
     operation=Operation("POST", "/iserver/reauthenticate", idempotent=False, effect="session"),
+    response="Any",
 )
 
 LOGOUT = Endpoint(
@@ -51,14 +55,16 @@ LOGOUT = Endpoint(
     operation=Operation(
         "POST", "/logout", idempotent=True, effect="session", about_session="login"
     ),
+    response="session.LoggedOut",
 )
 
 GET_SESSION_VALIDATION = Endpoint(
     id="getSessionValidation",
-    summary="Return what the login is good for, and renew it.",
+    summary="Validate the login and renew it; return its properties.",
     operation=Operation(
         "GET", "/sso/validate", idempotent=True, limit="GET /sso/validate", about_session="login"
     ),
+    response="session.SsoSession",
 )
 
 TICKLE = Endpoint(
@@ -72,9 +78,10 @@ TICKLE = Endpoint(
         priority="tickle",
         about_session="state",
     ),
+    response="_session.Tickle",
 )
 
-# Keep the session alive, asked with GET.
+# Keep the session alive, with GET.
 TICKLE_BY_GET = Operation(
     "GET", "/tickle", idempotent=True, limit="* /tickle", priority="tickle", about_session="state"
 )

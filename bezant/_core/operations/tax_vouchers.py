@@ -8,33 +8,50 @@ from ._base import Endpoint
 
 CREATE_TAX_VOUCHER_REQUESTS = Endpoint(
     id="createTaxVoucherRequests",
-    summary="Ask for tax vouchers.",
+    summary="Request tax vouchers.",
     operation=Operation(
-        "POST", "/gw/api/v1/tax-vouchers", idempotent=False, root=True, effect="account"
+        "POST",
+        "/gw/api/v1/tax-vouchers",
+        idempotent=False,
+        root=True,
+        effect="account",
+        needs_oauth=True,
     ),
+    response="Any",
     sends="signed",
 )
 
 GET_ACTIVE_COUNTRIES = Endpoint(
     id="getActiveCountryList",
-    summary="Return the countries that vouchers can be had for.",
+    summary="Return the countries for which vouchers are available.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/active-countries", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/active-countries",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="Any",
     extra=True,
 )
 
 FETCH_DIVIDENDS = Endpoint(
     id="fetchDividends",
-    summary="Return dividends that vouchers can be had for.",
-    operation=Operation("GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True),
+    summary="Return the dividends for which vouchers are available.",
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-vouchers/dividends", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
 GET_YEARS = Endpoint(
     id="getYears",
-    summary="Return the years that vouchers can be had for.",
-    operation=Operation("GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True),
+    summary="Return the years for which vouchers are available.",
+    operation=Operation(
+        "GET", "/gw/api/v1/tax-vouchers/years", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="Any",
     extra=True,
 )
 
@@ -42,8 +59,13 @@ DOWNLOAD_VOUCHER = Endpoint(
     id="downloadFile",
     summary="Return a voucher as a file.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/{requestId}/download", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/{requestId}/download",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="BinaryResponse",
     path={
         "request_id": "requestId",
     },
@@ -53,8 +75,13 @@ GET_VOUCHER_STATE = Endpoint(
     id="getCurrentState",
     summary="Return the state of a request for vouchers.",
     operation=Operation(
-        "GET", "/gw/api/v1/tax-vouchers/{requestId}/state", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/tax-vouchers/{requestId}/state",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="Any",
     path={
         "request_id": "requestId",
     },

@@ -8,8 +8,11 @@ from ._base import Endpoint
 
 QUERY_BALANCES = Endpoint(
     id="post_gw_api_v1_balances_query",
-    summary="Return how much cash and equity an account has free.",
-    operation=Operation("POST", "/gw/api/v1/balances/query", idempotent=True, root=True),
+    summary="Return the withdrawable cash and equity of an account.",
+    operation=Operation(
+        "POST", "/gw/api/v1/balances/query", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="utilities.FreeBalances",
     query={
         "client_id": "client-id",
     },
@@ -18,10 +21,15 @@ QUERY_BALANCES = Endpoint(
 
 GET_TRANSFER_BROKERS = Endpoint(
     id="get_gw_api_v1_enumerations_complex_asset_transfer",
-    summary="Return the brokers that positions can be moved from or to.",
+    summary="Return the brokers that support transfers of positions.",
     operation=Operation(
-        "GET", "/gw/api/v1/enumerations/complex-asset-transfer", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/enumerations/complex-asset-transfer",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="utilities.TransferBrokers",
     query={
         "client_id": "client-id",
         "instruction_type": "instructionType",
@@ -32,8 +40,13 @@ GET_ENUMERATION = Endpoint(
     id="get_gw_api_v1_enumerations_enumerationtype",
     summary="Return the values that a field of an application may have.",
     operation=Operation(
-        "GET", "/gw/api/v1/enumerations/{enumerationType}", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/enumerations/{enumerationType}",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="utilities.Enumeration",
     path={
         "enumeration_type": "enumerationType",
     },
@@ -52,7 +65,8 @@ GET_ENUMERATION = Endpoint(
 GET_FORMS = Endpoint(
     id="get_gw_api_v1_forms",
     summary="Return forms and their questions.",
-    operation=Operation("GET", "/gw/api/v1/forms", idempotent=True, root=True),
+    operation=Operation("GET", "/gw/api/v1/forms", idempotent=True, root=True, needs_oauth=True),
+    response="utilities.Forms",
     query={
         "form_numbers": "formNo",
         "get_docs": "getDocs",
@@ -66,7 +80,10 @@ GET_FORMS = Endpoint(
 GET_REQUIRED_FORMS = Endpoint(
     id="get_gw_api_v1_forms_required_forms",
     summary="Return the forms that an application needs.",
-    operation=Operation("GET", "/gw/api/v1/forms/required-forms", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/forms/required-forms", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="utilities.RequiredForms",
     query={
         "account_type": "accountType",
         "additional_account": "additionalAccount",
@@ -88,7 +105,10 @@ GET_REQUIRED_FORMS = Endpoint(
 GET_PARTICIPATING_BANKS = Endpoint(
     id="get_gw_api_v1_participating_banks",
     summary="Return the banks that take part in a kind of transfer.",
-    operation=Operation("GET", "/gw/api/v1/participating-banks", idempotent=True, root=True),
+    operation=Operation(
+        "GET", "/gw/api/v1/participating-banks", idempotent=True, root=True, needs_oauth=True
+    ),
+    response="utilities.ParticipatingBanks",
     query={
         "client_id": "client-id",
         "type_": "type",
@@ -97,8 +117,9 @@ GET_PARTICIPATING_BANKS = Endpoint(
 
 GET_REQUESTS = Endpoint(
     id="get_gw_api_v1_requests",
-    summary="Return the requests that were made in a span of days.",
-    operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True),
+    summary="Return the requests of a range of days.",
+    operation=Operation("GET", "/gw/api/v1/requests", idempotent=True, root=True, needs_oauth=True),
+    response="utilities.RequestPage",
     query={
         "end_date": "endDate",
         "limit": "limit",
@@ -112,8 +133,13 @@ GET_REQUEST_STATUS = Endpoint(
     id="getRequestsStatus",
     summary="Return the state of a request.",
     operation=Operation(
-        "GET", "/gw/api/v1/requests/{requestId}/status", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/requests/{requestId}/status",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="utilities.RequestState",
     path={
         "request_id": "requestId",
     },
@@ -128,7 +154,9 @@ UPDATE_REQUEST_STATUS = Endpoint(
         idempotent=False,
         root=True,
         effect="account",
+        needs_oauth=True,
     ),
+    response="utilities.RequestState",
     path={
         "request_id": "requestId",
     },
@@ -137,10 +165,15 @@ UPDATE_REQUEST_STATUS = Endpoint(
 
 CHECK_USER_NAME = Endpoint(
     id="get_gw_api_v1_validations_usernames_username",
-    summary="Return whether a user name is free and well formed.",
+    summary="Return whether a user name is available and valid.",
     operation=Operation(
-        "GET", "/gw/api/v1/validations/usernames/{username}", idempotent=True, root=True
+        "GET",
+        "/gw/api/v1/validations/usernames/{username}",
+        idempotent=True,
+        root=True,
+        needs_oauth=True,
     ),
+    response="utilities.UserNameCheck",
     path={
         "user_name": "username",
     },

@@ -10,6 +10,7 @@ DELETE_WATCHLIST = Endpoint(
     id="deleteWatchlist",
     summary="Delete a watchlist.",
     operation=Operation("DELETE", "/iserver/watchlist", idempotent=False, effect="account"),
+    response="watchlists.WatchlistDeleted",
     query={
         "id_": "id",
     },
@@ -17,8 +18,9 @@ DELETE_WATCHLIST = Endpoint(
 
 GET_WATCHLIST = Endpoint(
     id="getSpecificWatchlist",
-    summary="Return a watchlist; the details of its instruments come with the second call.",
+    summary="Return a watchlist; only the second call returns the details of its instruments.",
     operation=Operation("GET", "/iserver/watchlist", idempotent=True),
+    response="watchlists.WatchlistDetails",
     query={
         "id_": "id",
     },
@@ -26,8 +28,9 @@ GET_WATCHLIST = Endpoint(
 
 CREATE_WATCHLIST = Endpoint(
     id="postNewWatchlist",
-    summary="Create a watchlist; one whose id is in use is overwritten.",
+    summary="Create a watchlist, or overwrite the watchlist with the same id.",
     operation=Operation("POST", "/iserver/watchlist", idempotent=False, effect="account"),
+    response="watchlists.Watchlist",
     body={
         "id_": "id",
         "name": "name",
@@ -45,6 +48,7 @@ GET_ALL_WATCHLISTS = Endpoint(
     id="getAllWatchlists",
     summary="Return the watchlists.",
     operation=Operation("GET", "/iserver/watchlists", idempotent=True),
+    response="watchlists.Watchlists",
     query={
         "scope": "SC",
     },

@@ -48,8 +48,9 @@ class ResponseTimes:
     def learn(self, operation: Operation, seconds: float) -> float:
         """Learn a response time; return how long a response takes at least after the arrival.
 
-        That is half of the shortest time: the request did nothing then, and both ways took as long.
-        The first requests after a start wait for connections all the way to IBKR, and say nothing.
+        That is half of the shortest time: then the request itself took no time, and both ways took
+        equally long. The first requests after a start are ignored, because they wait for
+        connections all the way to IBKR.
 
         Args:
             operation: the call.
@@ -78,7 +79,7 @@ class QueuedCall(msgspec.Struct, eq=False):
         order: position in the queue: priority, then arrival.
         token: names it in the state.
         granted: whether it may be sent.
-        went: when it was granted.
+        went: time when it was granted.
         return_time: seconds that a response takes at least after the request has arrived; known
             once there was a response.
         owner: returns the object that makes the call; None if that is gone.
@@ -240,7 +241,12 @@ class RateLimiter:
         ]
 
     def penalise(self, now: float, seconds: float | None) -> None:
-        """Block all requests, because the gateway reported too many."""
+        """Block all requests, because the gateway reported too many.
+
+        Args:
+            now: the time.
+            seconds: length of the penalty; None for IBKR's.
+        """
         self._state.penalise(now, seconds)
 
     def forgive(self) -> None:

@@ -10,13 +10,13 @@ from .limit import Limit
 
 __all__ = ["LIMITS", "SESSION_LIMIT", "Limit"]
 
-# Most calls in flight at a time. The gateway serves five, and its own keepalive is one of them.
+# Maximum number of calls in flight. The gateway serves five, and its own keepalive is one of them.
 MAX_IN_FLIGHT: Final = 4
 # Slots that only a tickle or a cancel may use, so that slow calls never end the session.
 KEPT_FOR_TICKLE: Final = 1
 # Slots that reads may not use. A cancel never waits for an order without a response.
 KEPT_FOR_ORDERS: Final = 1
-# WebSockets that the gateway serves at a time. It does not answer the next one until one ends.
+# WebSockets that the gateway serves at a time. Another one gets no response until one of them ends.
 MAX_STREAMS: Final = 5
 # Seconds for which IBKR blocks an address. Its pages say 15 minutes, older ones 10.
 PENALTY: Final = 900.0

@@ -27,8 +27,8 @@ QUESTION_LIFETIME: Final = 60.0
 # Longest wait of other calls for an open question, in seconds.
 READS_WAIT: Final = 2.0
 _SHORT: Final = 100
-_PATH: Final = re.compile(r"/iserver/account/([^/]+)(?:/([^/]+))?")
-_REPLY: Final = re.compile(r"/iserver/reply/([^/]+)")
+_PATH: Final = r"/iserver/account/([^/]+)(?:/([^/]+))?"
+_REPLY: Final = r"/iserver/reply/([^/]+)"
 # An account that is not known; it may be any.
 ANY: Final = ""
 
@@ -44,10 +44,10 @@ def question_of(request: Request) -> str:
     return unquote(found[1]) if found else ""
 
 
-def _search(pattern: re.Pattern[str], request: Request) -> re.Match[str] | None:
+def _search(pattern: str, request: Request) -> re.Match[str] | None:
     """Search a request's path, plain and percent-decoded."""
     path = request.target.partition("?")[0]
-    return pattern.search(path) or pattern.search(unquote(path))
+    return re.search(pattern, path) or re.search(pattern, unquote(path))
 
 
 class Scope(Record, frozen=True):

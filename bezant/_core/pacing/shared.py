@@ -55,7 +55,7 @@ class Reservation(Record, frozen=True):
         bucket: bucket that it counts in besides the session's; empty for none.
         limits: limits of the bucket.
         kind: kind of the call.
-        lease: seconds after which it ends, whatever became of its process.
+        lease: duration in seconds; it ends then even if its process was killed.
         forgive: whether the user ended the penalty.
         hold: seconds for which order questions of other processes may still hold it back.
         known: ids of the questions that its own process knows.

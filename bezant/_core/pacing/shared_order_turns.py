@@ -29,7 +29,7 @@ class SharedTurn(msgspec.Struct, array_like=True):
     Attributes:
         accounts: its accounts.
         since: when its lease began.
-        lease: seconds after which it ends.
+        lease: duration in seconds.
         names: the client order ids of its orders.
         orders: orders that have no id, error or decline yet.
         questions: short texts of its open questions, by id.

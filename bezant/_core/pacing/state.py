@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from ..._wire.record import Record
 from .limits import PENALTY, Limit
 from .slots import READ, has_slot
 
@@ -21,11 +22,11 @@ MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return when a request can have arrived at the latest, as its window counts it.
+    """Return the latest possible arrival of a request, as its window counts it.
 
     Args:
-        sent_at: when it was sent.
-        now: when its response came; or the present, while it is in flight.
+        sent_at: time when it was sent.
+        now: time of its response; the current time while it is in flight.
         return_time: seconds that a response takes at least after the request has arrived.
     """
     return max(sent_at, now - MARGIN - return_time)  # a window's length includes the margin
@@ -35,8 +36,8 @@ class InFlight(msgspec.Struct, array_like=True):
     """A request in flight.
 
     Attributes:
-        sent_at: when it was sent.
-        lease: seconds after which it ends, whatever became of its process.
+        sent_at: time when it was sent.
+        lease: duration in seconds; it ends then even if its process was killed.
         bucket: bucket that it counts in besides the session's; empty for none.
         kind: kind of the call.
     """
@@ -47,8 +48,8 @@ class InFlight(msgspec.Struct, array_like=True):
     kind: int = READ
 
 
-class Full(NamedTuple):
-    """Why a request may not be sent yet.
+class Full(Record, frozen=True):
+    """Reason why a request may not be sent yet.
 
     Attributes:
         seconds: time until its limit may have room, at least; 0 if it waits for a response.
@@ -64,8 +65,8 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
     IBKR counts a request when it arrives, which may be long after it was sent: a connection had to
     be made first, or the gateway was busy. A request in flight therefore occupies its places in the
-    windows. The response shows that it has arrived: it then counts from the latest time at which
-    that can have happened.
+    windows. Its response shows that it has arrived; it then counts from the latest possible
+    arrival.
 
     Attributes:
         arrivals: latest possible arrivals of requests, by bucket, sorted; "" is the session's.

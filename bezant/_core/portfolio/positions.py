@@ -1,4 +1,4 @@
-"""Going through the pages of an account's positions."""
+"""Pages of an account's positions."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ if TYPE_CHECKING:
 POSITIONS: Final = GET_PAGINATED_POSITIONS.operation
 
 PAGE_SIZE: Final = 100
-# IBKR's documents gave 30 for years; a page of exactly that many may not be the last.
+# IBKR documented 30 for years, so a page of exactly 30 may not be the last.
 _OLD_PAGE_SIZE: Final = 30
-# Without sort= the page number was seen to be ignored. By name, because an order that fills
-# between two pages does not move a position by its name.
+# Without sort= the gateway has been seen to ignore the page number. Sorted by name, because a fill
+# between two pages does not change a position's name and so does not move it to another page.
 SORTING: Final[dict[str, object]] = {"sort": "name", "direction": "a"}
 
 
 class Pager:
-    """Which page comes next, and what of it is new.
+    """Iterates over pages: the number of the next page, and the new positions of each page.
 
-    A page that is empty, short, or holds nothing new is the last one. A position that a later page
-    repeats is left out.
+    The last page is empty, short, or has no new position. A position that a later page repeats is
+    left out.
 
     Args:
-        doubtful: whether the accounts were asked for some time ago: the session may be another one
-            by now, in which there is nothing until they are asked for.
+        doubtful: whether the accounts were requested some time ago. The session may have changed
+            since; a new session lists no positions until the accounts are requested.
     """
 
     def __init__(self, *, doubtful: bool = False) -> None:
         self.page = 0
         self.done = False
         self._doubtful = doubtful
-        # By account and model, of which there are few: only a number is held for each position.
+        # Contract ids by account and model; there are few of those, so a position takes one number.
         self._seen: dict[tuple[object, object], set[int]] = {}
 
     def doubts(self, rows: list[Position]) -> bool:
-        """Say, once, whether nothing may mean that the session is another one by now."""
+        """Return, only once, whether an empty first page may mean that the session has changed."""
         doubts = self._doubtful and not rows and not self.page
         self._doubtful = False
         return doubts
 
     def add(self, rows: list[Position]) -> list[Position]:
-        """Take a page and return what is new in it."""
+        """Add a page and return its new positions."""
         fresh: list[Position] = []
         for row in rows:
             conid = peek(row, "conid")
             seen = self._seen.setdefault((peek(row, "account_id"), row.model), set())
-            if not conid:  # it cannot be told from another one
+            if not conid:  # a row without a conid cannot be compared
                 fresh.append(row)
             elif conid not in seen:
                 seen.add(conid)

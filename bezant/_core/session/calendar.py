@@ -1,11 +1,11 @@
-"""When sessions end: midnight, where the user's server is."""
+"""End of a session: midnight in the region of the user's server."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from typing import Final
 
-# IBKR ends every session at midnight where its servers are; tickling does not prevent it.
+# IBKR ends every session at midnight in the time zone of its servers, in spite of tickles.
 REGIONS: Final = {
     "america": "America/New_York",
     "europe": "Europe/Zurich",
@@ -14,6 +14,6 @@ REGIONS: Final = {
 
 
 def next_midnight(now: datetime) -> datetime:
-    """Return the end of a day, in the day's own time zone."""
+    """Return the next midnight after a time, in that time's own zone."""
     day = now.date() + timedelta(days=1)
     return datetime.combine(day, time(), now.tzinfo)

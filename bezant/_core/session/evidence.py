@@ -1,6 +1,6 @@
 """Accounts, orders and executions that the client has seen, to check empty lists against.
 
-The gateway has been seen to answer with an empty list although there are orders and executions.
+The gateway has been seen to send an empty list although there are orders and executions.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ..http.messages import Request
 from ..http.operation import Operation, OrderCall
 from .prerequisites import TRADING_ACCOUNTS
 
-_ACCOUNT: Final = re.compile(r"/iserver/account/([^/?]+)/order")
+_ACCOUNT: Final = r"/iserver/account/([^/?]+)/order"
 _REPLY: Final = "/iserver/reply/"
-# Details of an order that is Inactive for a moment only.
+# Detail states of an order that is Inactive only for a moment.
 _NOT_REJECTED: Final = (PENDING_SUBMIT, PRE_SUBMITTED, SUBMITTED)
-# Beyond it an order may have ended unseen and have left the day's list.
+# Seconds. An order seen before that may have ended since, and be no longer in the day's list.
 _LIFETIME: Final = 12 * 3600.0
 _DAY: Final = 86_400.0
-# A list of one day is that of the trading day, which began less than a day ago.
+# Seconds. A list of one day covers the trading day, which began less than a day ago.
 _FIRST_DAY: Final = 12 * 3600.0
-# A stream sends the executions of about a week. A time before that is a wrong clock's.
+# Seconds. A stream sends the executions of about a week; an earlier time is from a wrong clock.
 _LONGEST: Final = 8 * _DAY
 _MOST: Final = 1_000
 _NAMED: Final = 5
@@ -56,7 +56,7 @@ class _Order:
         self.inactive = False
 
     def counts(self, account: str | None, now: float) -> bool:
-        """Say whether it was seen lately, and belongs to the account; None is any account."""
+        """Return whether it was seen recently and belongs to the account; None is any account."""
         return now - self.seen <= _LIFETIME and account in (None, self.account)
 
 
@@ -82,13 +82,13 @@ class Evidence:
         self._questions: dict[str, str] = {}
 
     def accounts(self, operation: Operation) -> tuple[str, ...] | None:
-        """Return the ids in the last response to a call for accounts; None where it had no list."""
+        """Return the ids in the last response to a call for accounts; None if it had no list."""
         return self._accounts.get(operation.path)
 
-    # What is learned
+    # Input: responses and stream rows
 
     def answered(self, request: Request, body: bytes, now: float) -> None:
-        """Take a successful response; `now` is in seconds since 1970."""
+        """Record the content of a successful response; `now` is in seconds since 1970."""
         operation = request.operation
         placed = operation.order in (OrderCall.PLACE, OrderCall.REPLY)
         if not (operation.lists or placed):
@@ -110,7 +110,7 @@ class Evidence:
                 self._told(row, now, new=False)
 
     def _placed(self, request: Request, found: object, now: float) -> None:
-        if named := _ACCOUNT.search(request.target):
+        if named := re.search(_ACCOUNT, request.target):
             account = unquote(named[1])
         else:
             question = unquote(request.target.partition(_REPLY)[2].partition("?")[0])
@@ -122,7 +122,7 @@ class Evidence:
             self._told(row, now, new=True, placed=True, account=account)
 
     def streamed(self, row: Mapping[str, Any], now: float) -> None:
-        """Take a stream's row about an order or an execution."""
+        """Record a stream's row about an order or an execution."""
         if "execution_id" in row:
             self._executed(row, now)
         else:
@@ -166,16 +166,16 @@ class Evidence:
         account = _text(row, "account", "accountCode", "acct")
         _put(self._executions, key, _Execution(account, at, now))
 
-    # What contradicts an empty list
+    # Output: errors for lists that lack known rows
 
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return the error for a list without working orders that lacks known ones.
+        """Return the error for a list without working orders if it lacks known orders, else None.
 
         Args:
-            account: whose list it is; None for all accounts.
-            listed: the ids of the orders in it.
+            account: account of the list; None for all accounts.
+            listed: ids of the orders in the list.
             now: seconds since 1970.
         """
         missing = {
@@ -186,12 +186,12 @@ class Evidence:
         }
         if not missing:
             return None
-        from ..operations.orders import GET_OPEN_ORDERS  # few programs need it
+        from ..operations.orders import GET_OPEN_ORDERS  # rarely needed
 
         ids = tuple(missing)
         return IncompleteList(
-            f"the list lacks {_names(missing)}, which this client placed or saw, and which is not "
-            "known to have ended: do not take it for empty; ask again in a few seconds, or ask "
+            f"the list lacks {_names(missing)}, which this client placed or saw and which may "
+            "still be working: do not treat the list as empty; try again in a few seconds, or call "
             f"client.api.orders.get_order_status(order_id={ids[0]})",
             operation=GET_OPEN_ORDERS.operation.name,
             order_ids=ids,
@@ -200,11 +200,11 @@ class Evidence:
     def lacks_executions(
         self, account: str | None, days: float, now: float
     ) -> IncompleteList | None:
-        """Return the error for an empty list of executions that lacks known ones.
+        """Return the error for an empty list of executions if it lacks known ones, else None.
 
         Args:
-            account: whose list it is; None for all accounts.
-            days: how far back the list goes.
+            account: account of the list; None for all accounts.
+            days: number of days back that the list covers.
             now: seconds since 1970.
         """
         oldest = now - (days - 1) * _DAY - _FIRST_DAY
@@ -220,27 +220,27 @@ class Evidence:
         }
         if not executions and not filled:
             return None
-        from ..operations.orders import GET_TRADE_HISTORY  # few programs need it
+        from ..operations.orders import GET_TRADE_HISTORY  # rarely needed
 
         known = [f"execution {key}" for key in executions[:_NAMED]]
         if filled:
-            known.append(f"those of {_names(filled)}")
+            known.append(f"the executions of {_names(filled)}")
         return IncompleteList(
-            f"the list lacks {', '.join(known)}, which this client has seen: do not take it for "
-            "empty; ask again in a few seconds, or for more days",
+            f"the list lacks {', '.join(known)}, which this client has seen: do not treat the "
+            "list as empty; try again in a few seconds, or with more days",
             operation=GET_TRADE_HISTORY.operation.name,
             order_ids=tuple(filled),
             execution_ids=executions,
         )
 
     def lacks_account(self, account: str, operation: Operation) -> IncompleteList | None:
-        """Return the error for an empty list of an account that the gateway does not name."""
+        """Return the error for an empty list of an account that this session does not have."""
         known = self.accounts(TRADING_ACCOUNTS)
         if not known or account in known:
             return None
         error = IncompleteList(
-            f"the list is empty, but {account!r} is none of this session's accounts "
-            f"({', '.join(known[:_NAMED])}): check the account id",
+            f"the list is empty, and {account!r} is not among this session's accounts "
+            f"({', '.join(known[:_NAMED])}); check the account id",
             operation=operation.name,
         )
         error.retryable = False
@@ -250,8 +250,8 @@ class Evidence:
 def no_accounts(operation: Operation) -> NoAccounts:
     """Return the error for a session that has no accounts."""
     return NoAccounts(
-        "the gateway names no account, so the session is not ready, and nothing that it lists can "
-        "be believed; ask again in a few seconds, and call client.session.initialize() if it stays",
+        "the gateway lists no account, so the session is not ready and its other lists may be "
+        "wrong; try again in a few seconds, then call client.session.initialize()",
         operation=operation.name,
     )
 
@@ -271,7 +271,7 @@ def _names(orders: Mapping[int, _Order]) -> str:
 
 
 def _put(table: dict[K, V], key: K, value: V) -> None:
-    """Store as the newest; forget the oldest of too many."""
+    """Store a value as the newest; drop the oldest if there are too many."""
     table.pop(key, None)
     table[key] = value
     if len(table) > _MOST:
@@ -316,7 +316,7 @@ def _has_text(value: object) -> bool:
 
 
 def _number(value: object) -> int | None:
-    """Return a whole number above zero, also if it came as text."""
+    """Return a whole number above 0, given as a number or text; None for another value."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= 19:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:

@@ -1,7 +1,8 @@
 """Lists of orders and executions, which may be empty although there are some.
 
-The first call of a session only starts such a list: ``{"orders": [], "snapshot": false}``, or
-``[]`` for executions. ``snapshot`` alone says little: it has been seen false beside orders, too.
+The first call of a session only starts such a list. Its response is ``{"orders": [], "snapshot":
+false}``, or ``[]`` for executions. ``snapshot`` alone proves little: it has also been seen false in
+a response with orders.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def may_be_incomplete(answer: object) -> bool:
-    """Say whether a list is empty that the gateway does not call complete."""
+    """Return whether a list is empty and the gateway does not call it complete."""
     if isinstance(answer, list):
         return not answer
     orders = cast("LiveOrders", answer)
@@ -31,37 +32,37 @@ def may_be_incomplete(answer: object) -> bool:
 
 
 def is_empty(answer: object) -> bool:
-    """Say whether a response holds nothing."""
+    """Return whether a response is empty."""
     if isinstance(answer, Struct):
         return all(not peek(answer, name) for name in answer.__struct_fields__)
     return not answer
 
 
 def brings_nothing(values: Mapping[str, object]) -> bool:
-    """Say whether a call is one that brings nothing by its arguments: it drops the list."""
+    """Return whether the arguments of a call make its response empty: it drops the list."""
     return values.get("force") is True
 
 
 def check_account(account_id: object) -> None:
-    """Refuse an account that is no text.
+    """Check that an account id is text.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: it is not, or it is blank.
     """
     if not isinstance(account_id, str) or not account_id.strip():
         raise InvalidRequest(f"account_id must be text such as 'DU123456', not {shown(account_id)}")
 
 
 def needed(operation: Operation, calls: int) -> float:
-    """Return the seconds that further calls may take by IBKR's limits, when one was just made."""
+    """Return the seconds that IBKR's limits need for further calls right after a call."""
     limits = LIMITS.get(operation.limit, ())
     return max((limit.seconds / limit.count * calls for limit in limits), default=0.0)
 
 
 def is_open(order: LiveOrder) -> bool:
-    """Say whether an order is neither filled nor cancelled nor refused.
+    """Return whether an order is neither filled nor cancelled nor refused.
 
-    A new order begins as Inactive, too, and stays so while its question waits for an answer.
+    A new order is Inactive, too, and stays so until its order question gets a reply.
     """
     state = state_of(peek(order, "status"))
     return state.working or (
@@ -70,6 +71,6 @@ def is_open(order: LiveOrder) -> bool:
 
 
 def list_key(row: LiveOrder | Trade) -> object:
-    """Return what tells an order or an execution from others; itself where it has no id."""
+    """Return a key that identifies an order or an execution: its id, or itself without an id."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
     return next(filter(None, (peek(row, name) for name in names)), id(row))

@@ -1,4 +1,4 @@
-"""State of the keepalive: the last results, and which of them its user hears of."""
+"""State of the keepalive: the results of its tickles, and the changes to report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class KeepaliveState:
         self._told_login = False
 
     def answered(self, tickle: Tickle, now: float) -> Change | None:
-        """Take the response to a tickle; its flags may say that the session is lost."""
+        """Process the response to a tickle; its flags may say that the session is lost."""
         status = tickle.status
         if status is not None and (error := error_for(status, TICKLE.operation)) is not None:
             return self.failed(error, now)
@@ -55,11 +55,11 @@ class KeepaliveState:
         return None
 
     def failed(self, error: BezantError, now: float) -> Change | None:
-        """Take the error of a tickle."""
+        """Process the error of a tickle."""
         self.last_failure = now
         self.last_error = error
         self.failures += 1
-        # The loss of the login is news even after that of the brokerage session.
+        # The loss of the login is reported even after that of the brokerage session.
         needs_login = isinstance(error, SessionError) and error.needs_login
         if self.lost and (self._told_login or not needs_login):
             return None
@@ -70,8 +70,8 @@ class KeepaliveState:
     def pause(self, interval: float) -> float:
         """Return the seconds until the next tickle; more after several failures in a row.
 
-        The session survives five minutes without a tickle, so that a few failures do no harm. After
-        that only a login helps.
+        The session survives 5 minutes without a tickle, so a few failures do no harm. After that
+        only a login helps.
         """
         backoff = Backoff(interval, _SLOWEST * interval)
         return backoff.delay(max(self.failures - _PATIENT_FAILURES, 0) + 1)

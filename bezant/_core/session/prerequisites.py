@@ -15,21 +15,21 @@ _ROWS: Final = {"": None, "accounts": ACCOUNTS, "trading accounts": TRADING_ACCO
 
 
 def prerequisite(operation: Operation) -> Operation | None:
-    """Return the call that a session has to make once before this one.
+    """Return the call that a session has to make once before this one; None for none.
 
-    Without it the gateway refuses (brokerage) or answers as if there were nothing (portfolio).
-    Cancels and replies have none: they are sent at once, and the gateway asks if it needs it.
+    Without it the gateway refuses the call (brokerage) or sends an empty response (portfolio).
+    Cancels and replies have no prerequisite: they are sent at once, and the gateway responds with
+    an error if it needs one.
     """
     return _ROWS[operation.requires]
 
 
-# Seconds without an answer in which somebody may have logged out and in again, which nobody notices
-# who asked for nothing meanwhile.
+# Seconds without a response, in which somebody may have logged out and in again unnoticed.
 QUIET: Final = 30.0
 
 
 class Prerequisites:
-    """The calls that this session has seen, of those that others need first."""
+    """Prerequisites that the current session has already had."""
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
@@ -38,23 +38,23 @@ class Prerequisites:
         self._token = ""
 
     def has(self, path: str) -> bool:
-        """Say whether this session has seen a call."""
+        """Return whether this session has had a call."""
         return path in self._paths
 
     @property
     def knows_session(self) -> bool:
-        """Whether a tickle has told which session it is: the next one tells whether it still is."""
+        """Whether a tickle has shown the session's token, so that the next one can be compared."""
         return bool(self._token)
 
     @property
     def token(self) -> str:
-        """The token of the session of the last tickle; empty before the first."""
+        """Session token of the last tickle; empty before the first."""
         return self._token
 
     def needed(self, operation: Operation) -> Operation | None:
         """Return the prerequisite that has to be sent before a call; None for none.
 
-        A reply gets one only after the gateway has refused a call for want of it.
+        A reply needs one only after the gateway has refused a call because it lacked one.
         """
         first = prerequisite(operation)
         if self._wanted and operation.order is OrderCall.REPLY:
@@ -62,12 +62,12 @@ class Prerequisites:
         return None if first is None or first.path in self._paths else first
 
     def begin(self, now: float) -> None:
-        """Note that a call begins."""
+        """Record that a call begins; forget the prerequisites after a long silence."""
         if now - self._heard > QUIET:
             self._paths.clear()
 
     def answered(self, path: str, now: float) -> None:
-        """Note that a call was answered."""
+        """Record a response to a call."""
         self._heard = now
         if path in PREREQUISITES:
             self._paths.add(path)
@@ -75,25 +75,25 @@ class Prerequisites:
                 self._wanted = False
 
     def started(self, path: str) -> None:
-        """Note that a call was answered whose first answer may only start a list."""
+        """Record a response to a call whose first response may only start a list."""
         self._paths.add(path)
 
     def tickled(self, token: str | None) -> None:
-        """Note the token of the session that a tickle has told; another one is another login."""
+        """Record a tickle's session token; another token means another login."""
         if token:
             if self._token not in ("", token):
                 self._paths.clear()
             self._token = token
 
     def forget(self, path: str) -> None:
-        """Note that the response to one call is worth nothing, so that it is sent again."""
+        """Forget one call, whose response was wrong, so that it is sent again."""
         self._paths.discard(path)
 
     def refused(self) -> None:
-        """Note that the gateway has lost the prerequisites and needs them again."""
+        """Record that the gateway has lost the prerequisites and needs them again."""
         self._paths.clear()
         self._wanted = True
 
     def clear(self) -> None:
-        """Note that the session is lost, or a new one."""
+        """Forget all calls, because the session was lost or is new."""
         self._paths.clear()

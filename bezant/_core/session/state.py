@@ -22,18 +22,18 @@ from ..http.error_mapping import LOG_IN
 from ..http.operation import Operation
 from .status import AUTH_STATUS, error_for
 
-# Pauses between polls of a session that is not ready: short at first, because the gateway takes
-# about three seconds after a login.
+# Pauses between polls of a session that is not ready. They are short at first, because the gateway
+# needs about 3 seconds after a login.
 POLL: Final = Backoff(0.25, 2.0, factor=1.5)
-# Longer than a session takes to be established after a login.
+# Seconds, more than a session needs to be established after a login.
 _STUCK: Final = 5.0
 
 
 class LoginState(Enum):
-    """What is known of the login.
+    """State of the login.
 
     Attributes:
-        UNKNOWN: nothing was asked yet, or the gateway does not answer.
+        UNKNOWN: no request was sent yet, or the gateway does not respond.
         LOGGED_OUT: only a login in the browser helps.
         LOGGED_IN: somebody is logged in; the gateway serves the portfolio.
     """
@@ -44,12 +44,12 @@ class LoginState(Enum):
 
 
 class BrokerageState(Enum):
-    """What is known of the brokerage session, which orders and market data need.
+    """State of the brokerage session, which orders and market data need.
 
     Attributes:
-        UNKNOWN: nothing was asked yet, or the gateway does not answer.
+        UNKNOWN: no request was sent yet, or the gateway does not respond.
         CLOSED: closed; ``client.session.initialize()`` opens it if somebody is logged in.
-        COMPETING: another session of the user name has it.
+        COMPETING: another login of the user name has it.
         NOT_ESTABLISHED: authenticated, but not usable yet.
         ESTABLISHED: usable.
     """
@@ -62,17 +62,17 @@ class BrokerageState(Enum):
 
 
 class SessionState(Enum):
-    """What is known of login and brokerage session, in one word.
+    """State of the session: login and brokerage session together.
 
     Attributes:
-        UNKNOWN: nothing was asked yet.
+        UNKNOWN: no request was sent yet.
         LOGGED_OUT: the login is gone; only a login in the browser helps.
         CLOSED: logged in, but the brokerage session is closed: ``client.session.initialize()``.
-        CONNECTING: logged in, but the gateway has no line to the brokerage backend.
+        CONNECTING: logged in, but the gateway is not connected to the brokerage backend.
         AUTHENTICATED: logged in, but the brokerage session is not usable yet.
         ESTABLISHED: usable.
         COMPETING: logged in, but the user name is in use somewhere else.
-        LOST: the gateway itself does not answer.
+        LOST: the gateway itself does not respond.
     """
 
     UNKNOWN = "unknown"
@@ -86,12 +86,12 @@ class SessionState(Enum):
 
     @property
     def login(self) -> LoginState:
-        """What it says of the login."""
+        """State of the login."""
         return _LOGIN.get(self, LoginState.LOGGED_IN)
 
     @property
     def brokerage(self) -> BrokerageState:
-        """What it says of the brokerage session."""
+        """State of the brokerage session."""
         return _BROKERAGE.get(self, BrokerageState.CLOSED)
 
 
@@ -110,13 +110,13 @@ _BROKERAGE: Final = {
 
 
 class SessionChange(Record, frozen=True):
-    """Login or brokerage session went from one state to another.
+    """Change of the session from one state to another.
 
     Attributes:
-        before: the state before; ``before.login`` and ``before.brokerage`` say it of each.
-        after: the state now; ``after.login`` and ``after.brokerage`` say it of each.
-        at: seconds since 1970.
-        error: what showed it, None where an answer did.
+        before: state before; ``before.login`` and ``before.brokerage`` are its parts.
+        after: state now; ``after.login`` and ``after.brokerage`` are its parts.
+        at: time of the change, in seconds since 1970.
+        error: error that revealed the change; None if a response did.
     """
 
     before: SessionState
@@ -126,12 +126,12 @@ class SessionChange(Record, frozen=True):
 
     @property
     def is_loss(self) -> bool:
-        """Whether a session that could be used cannot be any more."""
+        """Whether the session was usable before and is not now."""
         return self.before is SessionState.ESTABLISHED
 
     @property
     def is_gain(self) -> bool:
-        """Whether a session can be used that could not before; it may be another one."""
+        """Whether the session is usable now and was not before; it may be a new session."""
         known = self.before is not SessionState.UNKNOWN
         return known and self.after is SessionState.ESTABLISHED
 
@@ -142,9 +142,9 @@ class SessionChange(Record, frozen=True):
 
     @property
     def lost(self) -> Literal["login", "brokerage", "gateway"] | None:
-        """What is gone now, and was not before; None where nothing was lost.
+        """Part of the session that was lost with this change; None if nothing was lost.
 
-        After ``brokerage`` somebody is still logged in: use ``client.session.initialize()``.
+        After ``brokerage`` the login remains: call ``client.session.initialize()``.
         """
         if self.after is SessionState.LOST:
             return "gateway"
@@ -163,13 +163,13 @@ _STATE_OF: Final[tuple[tuple[type[BezantError], SessionState], ...]] = (
 
 
 class SessionMachine:
-    """The session's state, fed with every answer and error that says something about it.
+    """State machine of the session; its inputs are the responses and errors about the session.
 
     Attributes:
-        state: the state now.
-        status: the flags that came last, None for none yet.
-        last_tickle: when a tickle was last answered, in seconds since 1970; None for never.
-        sso_expires: when the login's token ends, in seconds since 1970; None where it is not known.
+        state: current state.
+        status: flags last received; None before the first.
+        last_tickle: time of the last successful tickle, in seconds since 1970; None for never.
+        sso_expires: expiry of the login's token, in seconds since 1970; None if it is unknown.
     """
 
     def __init__(self) -> None:
@@ -183,22 +183,22 @@ class SessionMachine:
     def error_for(
         self, status: AuthStatus, operation: Operation = AUTH_STATUS
     ) -> SessionError | None:
-        """Return the error that the flags amount to, after all that happened before.
+        """Return the error that the flags mean, given the earlier events, or None.
 
-        Flags that call the brokerage session closed mean that a login is needed if it could not be
-        opened.
+        If the flags call the brokerage session closed and opening it has failed before, a login is
+        needed.
         """
         error = error_for(status, operation)
         if type(error) is NoSession and self._cannot_open and status.connected is not False:
             return NotAuthenticated(
-                f"the brokerage session is closed, and could not be opened; {LOG_IN}",
+                f"the brokerage session is closed and could not be opened; {LOG_IN}",
                 operation=operation.name,
                 status=status,
             )
         return error
 
     def answered(self, status: AuthStatus, now: float) -> SessionChange | None:
-        """Take the session's flags; return what they changed."""
+        """Process the session's flags; return the change of state, or None."""
         self.status = status
         error = self.error_for(status)
         if error is None or isinstance(error, NotEstablished | CompetingSession):
@@ -206,7 +206,7 @@ class SessionMachine:
         return self._go(SessionState.ESTABLISHED if error is None else state_of(error), now, error)
 
     def tickled(self, tickle: Tickle, now: float) -> SessionChange | None:
-        """Take a tickle's answer; return what it changed."""
+        """Process the response to a tickle; return the change of state, or None."""
         self.last_tickle = now
         if tickle.session:
             if tickle.session != self._token:  # a new login
@@ -219,14 +219,15 @@ class SessionMachine:
     def failed(
         self, error: BezantError, now: float, *, about_session: bool
     ) -> SessionChange | None:
-        """Take an error; return what it changed.
+        """Process the error of a call; return the change of state, or None.
 
         Args:
-            error: what a call ended in.
+            error: the error.
             now: seconds since 1970.
-            about_session: whether the call was about the session. Of others, a 401 may mean an
-                unknown account, and a broken connection says little. A login page is one wherever
-                it comes, and so is a brokerage call that finds no brokerage session.
+            about_session: whether the call was about the session. A 401 to another call may mean
+                an unknown account, and a lost connection during another call proves little. A login
+                page counts for every call, and a missing brokerage session for every brokerage
+                call.
         """
         if isinstance(error, NotAuthenticated):
             if not error.needs_login:
@@ -237,11 +238,11 @@ class SessionMachine:
         elif not about_session or not isinstance(error, SessionError | HttpError):
             return None
         if isinstance(error, OutcomeUnknown) and error.status not in (None, 502, 503, 504):
-            return None  # an answer came, which says nothing about the session
+            return None  # this response says nothing about the session
         return self._go(state_of(error), now, error)
 
     def cannot_open(self, error: NotAuthenticated, now: float) -> SessionChange | None:
-        """Take it that the brokerage session could not be opened; return what that changed."""
+        """Record that the brokerage session could not be opened; return the change, or None."""
         self._cannot_open = True
         return self._go(SessionState.LOGGED_OUT, now, error)
 
@@ -256,7 +257,7 @@ class SessionMachine:
 
 
 def state_of(error: BezantError) -> SessionState:
-    """Return the state that an error shows."""
+    """Return the session state that an error means."""
     if isinstance(error, NoSession) and error.status and error.status.connected is False:
         return SessionState.CONNECTING
     return next((state for kind, state in _STATE_OF if isinstance(error, kind)), SessionState.LOST)

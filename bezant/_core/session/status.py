@@ -1,4 +1,4 @@
-"""What the session's flags mean."""
+"""Errors that the session's flags and the response to ``ssodh/init`` mean."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INIT = INITIALIZE_SESSION.operation
 
 
 def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> SessionError | None:
-    """Return the error that the flags amount to, None for a session that can be used."""
+    """Return the error that the flags mean; None if the session can be used."""
     name = operation.name
     said = " ".join(text for text in (status.message, status.fail) if text)
     why = f" ({said})" if said else ""
@@ -30,7 +30,7 @@ def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> Session
     if status.authenticated is not True:
         if status.competing:
             return CompetingSession(
-                f"another session uses this user name{why}; end it there, or with "
+                f"another session uses this user name{why}; end it there, or here with "
                 "client.session.initialize(compete=True)",
                 operation=name,
                 status=status,
@@ -42,8 +42,8 @@ def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> Session
         )
     if not status.ready:
         return NotEstablished(
-            f"authenticated, but the brokerage session is not established yet{why}; account calls "
-            "come back empty until it is, so ask again in a few seconds",
+            f"authenticated, but the brokerage session is not established yet{why}; calls for "
+            "accounts return empty lists until it is, so try again in a few seconds",
             operation=name,
             status=status,
         )
@@ -51,11 +51,11 @@ def error_for(status: AuthStatus, operation: Operation = AUTH_STATUS) -> Session
 
 
 def refused(answer: object, *, compete: bool) -> SessionError | None:
-    """Return the error that the response to ``ssodh/init`` amounts to; None where it was accepted.
+    """Return the error that the response to ``ssodh/init`` means; None if it was accepted.
 
     Args:
         answer: the response.
-        compete: whether another session was to be ended.
+        compete: whether the request asked IBKR to end another session.
     """
     if not isinstance(answer, Mapping):
         return None

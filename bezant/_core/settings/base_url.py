@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
@@ -40,7 +41,8 @@ class BaseUrl(Record, frozen=True):
                 f"base_url must be text such as {DEFAULT_BASE_URL!r}, not {type(text).__name__}"
             )
         # Everything before the last @ may be a password, which may contain unencoded slashes.
-        url = re.sub(r"^([A-Za-z]+://)?.*@", r"\1***@", text, flags=re.DOTALL)[:200]
+        hidden = re.sub(r"(?s)^([A-Za-z]+://)?.*@", r"\1***@", text) if "@" in text else text
+        url = hidden[:200]
         if not text.strip() or not text.isprintable() or " " in text:
             raise InvalidBaseUrl(f"{url!r} is not a URL; try {DEFAULT_BASE_URL!r}")
         try:
@@ -112,10 +114,19 @@ class BaseUrl(Record, frozen=True):
         address = _address(self.host)
         return address is not None and address.is_loopback
 
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the host is not IBKR's own, which serves OAuth clients directly."""
+        host = self.host.lower().removesuffix(".")
+        return host != "ibkr.com" and not host.endswith(".ibkr.com")
+
     def __str__(self) -> str:
         return self.root + self.path
 
 
+_DECIMAL: Final = frozenset(string.digits)
+_HEXADECIMAL: Final = frozenset("0123456789abcdef")
+_IN_NAMES: Final = frozenset(f"{string.ascii_letters}{string.digits}_-")
 # Names that operating systems give the loopback addresses in their hosts files.
 _LOOPBACK_NAMES: Final = frozenset(
     {
@@ -156,9 +167,7 @@ def _short_address(host: str) -> ipaddress.IPv4Address | None:
     Each number may be hexadecimal or octal: 127.1, 0x7f.0.0.1 and 2130706433 are one address.
     """
     parts = host.split(".")
-    if len(parts) > 4 or not all(
-        re.fullmatch(r"0x[0-9a-f]{0,8}|[0-9]{1,16}", one) for one in parts
-    ):
+    if len(parts) > 4 or not all(map(_is_number, parts)):
         return None
     try:
         numbers = [_number(one) for one in parts]
@@ -170,6 +179,12 @@ def _short_address(host: str) -> ipaddress.IPv4Address | None:
     for place, one in enumerate(front):
         last += one << (24 - 8 * place)
     return ipaddress.IPv4Address(last)
+
+
+def _is_number(text: str) -> bool:
+    if text.startswith("0x"):
+        return len(text) <= 10 and _HEXADECIMAL.issuperset(text[2:])
+    return 0 < len(text) <= 16 and _DECIMAL.issuperset(text)
 
 
 def _number(text: str) -> int:
@@ -188,6 +203,9 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _is_host(host: str) -> bool:
     if ":" in host:
         return _address(host) is not None
-    return len(host) <= 253 and bool(
-        re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?", host)
+    first, *others = host.removesuffix(".").split(".")
+    return (
+        len(host) <= 253
+        and not (first.startswith("-") or first.endswith("-"))
+        and all(label and _IN_NAMES.issuperset(label) for label in (first, *others))
     )

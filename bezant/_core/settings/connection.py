@@ -1,17 +1,18 @@
-"""Connection settings: TLS, proxy, and the store for shared rate limits."""
+"""Connection settings: TLS, proxy, headers, and the store for shared rate limits."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from ..._wire.record import Record
-from ..._wire.redaction import shown
+from ..._wire.redaction import Secret, shown
 from ...errors import InvalidRequest
 from .base_url import BaseUrl
 
+SecretHeader = tuple[str, Secret]
 TlsMode = Literal["none", "insecure", "verify", "ca", "context"]
 
 
@@ -97,6 +98,20 @@ def _checked_proxy(proxy: object, name: str) -> str:
             "a direct connection"
         )
     return proxy
+
+
+class Credentials(Record, frozen=True):
+    """Headers for a proxy in front of the gateway. All of them count as secrets.
+
+    Attributes:
+        headers: headers that every request has.
+        source: the user's function that returns further headers for one request; None for none.
+    """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "source"})
+
+    headers: tuple[SecretHeader, ...]
+    source: Callable[[], object] | None = None
 
 
 class PacingStore(Record, frozen=True):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar, Final, Self, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final, Self, cast
 
 from msgspec.structs import replace
 
@@ -14,22 +14,18 @@ from ..._wire.redaction import shown
 from ...errors import InvalidBaseUrl, InvalidRequest
 from .base_url import DEFAULT_BASE_URL, BaseUrl
 from .checks import check_count, check_seconds
-from .connection import PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
+from .connection import Credentials, PacingStore, Tls, choose_pacing, choose_proxy, choose_tls
 
 DEFAULT_USER_AGENT: Final = f"bezant/{__version__}"
-DEFAULT_TIMEOUT: Final = 30.0
-DEFAULT_CONNECT_TIMEOUT: Final = 5.0
-# The gateway serves five requests at a time, and its own keepalive is one of them.
-DEFAULT_CONNECTIONS: Final = 4
-DEFAULT_RESPONSE_LIMIT: Final = 32 * 1024 * 1024
-DEFAULT_MAX_WAIT: Final = 30.0
 DEFAULT_RETRIES: Final = 2
 # Items of a bulk map: enough that one is always ready when a rate limit slot becomes free.
 DEFAULT_CONCURRENCY: Final = 8
 
 
 class Settings(Record, frozen=True):
-    """Settings of a client; see `AsyncClient` for the defaults.
+    """Settings of a client, each declared here with its default.
+
+    The signatures of the client repeat names, types and defaults for editors; a test compares them.
 
     Attributes:
         base_url: URL of the gateway's API.
@@ -45,30 +41,34 @@ class Settings(Record, frozen=True):
         pacing_store: store for rate limits shared with other processes; None if not shared.
         max_wait: seconds for which a call may wait for the rate limits.
         retries: how many times an idempotent call is retried after a transient failure.
+        credentials: headers for a proxy in front of the gateway; None for none.
     """
 
     hidden: ClassVar[frozenset[str]] = frozenset({"proxy"})
 
     base_url: BaseUrl
     tls: Tls
-    timeout: float = DEFAULT_TIMEOUT
-    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
+    timeout: float = 30.0
+    connect_timeout: float = 5.0
     user_agent: str = DEFAULT_USER_AGENT
-    max_connections: int = DEFAULT_CONNECTIONS
-    max_response_bytes: int = DEFAULT_RESPONSE_LIMIT
+    # The gateway serves five requests at a time, and its own keepalive is one of them.
+    max_connections: int = 4
+    max_response_bytes: int = 32 * 1024 * 1024
     proxy: str | None = None
     strict: bool = False
     pacing: bool = True
     pacing_store: PacingStore | None = None
-    max_wait: float = DEFAULT_MAX_WAIT
+    max_wait: float = 30.0
     retries: int = DEFAULT_RETRIES
+    credentials: Credentials | None = None
 
     def __post_init__(self) -> None:
         check_seconds("timeout", self.timeout)
         check_seconds("connect_timeout", self.connect_timeout)
         check_seconds("max_wait", self.max_wait)
         agent = cast("object", self.user_agent)
-        if not isinstance(agent, str) or not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", agent):
+        text = agent if isinstance(agent, str) else ""
+        if not text or text[0] == " " or not (text.isascii() and text.isprintable()):
             # IBKR's edge servers respond to an empty User-Agent with 403.
             raise InvalidRequest(
                 "user_agent must be text of printable ASCII characters that does not begin with a "
@@ -79,44 +79,44 @@ class Settings(Record, frozen=True):
 
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """Return a copy with some settings changed; None keeps a setting."""
-        given = {name: value for name, value in changes.items() if value is not None}
+        given = {name: value for name, value in _settings_in(changes) if value is not None}
         return replace(self, **given)  # __post_init__ validates them
 
 
-def resolve(
-    base_url: str | None,
-    environ: Mapping[str, str],
-    *,
-    verify: object,
-    proxy: str | None,
-    timeout: float,
-    connect_timeout: float,
-    user_agent: str,
-    max_connections: int,
-    max_response_bytes: int,
-    strict: bool,
-    pacing: bool | str | None = None,
-    max_wait: float = DEFAULT_MAX_WAIT,
-    retries: int | None = None,
-) -> Settings:
-    """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``."""
+def _settings_in(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, arguments[name]) for name in Settings.__struct_fields__ if name in arguments)
+
+
+def resolve(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Combine arguments and environment: arguments first, then ``BEZANT_*``, then ``IBKR_*``.
+
+    Args:
+        arguments: arguments of a client by name; those that are no settings do not count.
+        environ: the environment variables.
+    """
+    base_url = arguments.get("base_url")
     where = _url_of(environ) if base_url is None else BaseUrl.parse(base_url)
-    held, store = choose_pacing(pacing, where, environ)
-    return Settings(
+    pacing, store = choose_pacing(arguments.get("pacing"), where, environ)
+    retries = arguments.get("retries")
+    settings = dict(_settings_in(arguments))
+    settings.update(
         base_url=where,
-        tls=choose_tls(where, verify),
-        timeout=timeout,
-        connect_timeout=connect_timeout,
-        user_agent=user_agent,
-        max_connections=max_connections,
-        max_response_bytes=max_response_bytes,
-        proxy=choose_proxy(where, proxy, environ),
-        strict=strict,
-        pacing=held,
+        tls=choose_tls(where, arguments["verify"]),
+        proxy=choose_proxy(where, arguments["proxy"], environ),
+        pacing=pacing,
         pacing_store=store,
-        max_wait=max_wait,
-        retries=_count("BEZANT_RETRIES", environ) if retries is None else retries,
+        retries=_retries_of(environ) if retries is None else retries,
+        credentials=_credentials(where, arguments.get("headers"), arguments.get("auth")),
     )
+    return Settings(**settings)
+
+
+def _credentials(base_url: BaseUrl, headers: object, auth: object) -> Credentials | None:
+    if headers is None and auth is None:
+        return None
+    from .credentials import choose_credentials  # most programs need none
+
+    return choose_credentials(base_url, headers, auth)
 
 
 def _url_of(environ: Mapping[str, str]) -> BaseUrl:
@@ -130,7 +130,8 @@ def _url_of(environ: Mapping[str, str]) -> BaseUrl:
     return BaseUrl.parse(DEFAULT_BASE_URL)
 
 
-def _count(name: str, environ: Mapping[str, str]) -> int:
+def _retries_of(environ: Mapping[str, str]) -> int:
+    name = "BEZANT_RETRIES"
     text = environ.get(name, "").strip()
     if not text:
         return DEFAULT_RETRIES

@@ -1,1 +1,1 @@
-"""What a WebSocket connection to the gateway means, without the socket."""
+"""WebSocket streams without the socket: topics, subscriptions, messages and state."""

@@ -1,4 +1,4 @@
-"""Checks of the arguments that several topics take, and how those of several subscribers merge."""
+"""Arguments of subscriptions: checks, and merging for several subscribers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from .topic import Arguments
 
-# Longer than any exchange's name.
+# Longer than the name of any exchange.
 _EXCHANGE = re.compile(r"[A-Za-z0-9]{1,32}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,32}")
-# Python refuses to write a number of thousands of digits.
+# Python refuses to convert a number with thousands of digits to text.
 _LARGEST_CONID: Final = 2**63 - 1
 
 
@@ -24,7 +24,9 @@ def contract(conid: object, exchange: object, separator: str) -> str:
         InvalidRequest: the contract id or the exchange is not valid.
     """
     if isinstance(conid, bool) or not isinstance(conid, int) or not 0 < conid <= _LARGEST_CONID:
-        raise InvalidRequest(f"conid must be a positive whole number, not {shown(conid)}")
+        raise InvalidRequest(
+            f"conid must be a positive whole number such as 265598, not {shown(conid)}"
+        )
     if exchange is None:
         return str(conid)
     if not isinstance(exchange, str) or not _EXCHANGE.fullmatch(exchange):
@@ -61,10 +63,10 @@ def names(argument: str, given: object) -> list[str]:
         InvalidRequest: it is not such a list, or it is empty.
     """
     found = _items(given)
-    # A string that is not printable may hold half of a character, which cannot be sent.
+    # Text that is not printable may contain half a surrogate pair, which cannot be sent.
     valid = [each for each in found if isinstance(each, str) and each and each.isprintable()]
     if not valid or len(valid) < len(found):
-        raise InvalidRequest(f"{argument} must be a list of names, not {shown(given)}")
+        raise InvalidRequest(f"{argument} must be a list of at least one name, not {shown(given)}")
     return list(dict.fromkeys(valid))
 
 
@@ -88,9 +90,9 @@ def keys_and_fields(keys: Iterable[str] | None, fields: Iterable[str] | None) ->
 
 
 def merge_names(asked: Sequence[Arguments], *arguments: str) -> Arguments:
-    """Return lists of names that give all subscribers what they want.
+    """Return merged lists of names that have the names of every subscriber.
 
-    A subscriber without a list wants everything, so that the merged list is left out.
+    A subscriber without a list wants everything; the merged list is then left out.
     """
     return {
         argument: list(dict.fromkeys(name for each in asked for name in each[argument]))

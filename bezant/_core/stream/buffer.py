@@ -23,7 +23,7 @@ def topic_of(message: Message) -> str | None:
 
 
 class _Dropped:
-    """Where messages of one topic were dropped because the buffer was full."""
+    """Messages of one topic that were dropped in one place because the buffer was full."""
 
     __slots__ = ("count", "since", "until")
 
@@ -42,19 +42,20 @@ class MessageBuffer:
     that is dropped leaves a `Gap` in its place.
 
     Args:
-        limit: how many messages, other than quotes, are held.
-        quote_backlog: how many unread quotes are held before those of one contract are merged.
+        limit: maximum number of unread messages, without quotes; 10,000 by default.
+        quote_backlog: number of unread quotes above which quotes of one contract are merged; 0 by
+            default.
 
     Attributes:
-        merged: how many quotes were merged into another one.
-        missed: how many messages were dropped.
+        merged: number of quotes that were merged into another quote.
+        missed: number of messages that were dropped.
     """
 
     def __init__(self, limit: int = DEFAULT_BUFFER, quote_backlog: int = 0) -> None:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        # The last unread quote of each contract. It may change, because nobody has seen it.
+        # The last unread quote of each contract. It may still change, because nobody has read it.
         self._waiting: dict[str, MarketData] = {}
         self._heartbeat: Heartbeat | None = None
         self._quotes = 0
@@ -69,7 +70,7 @@ class MessageBuffer:
         return len(self._entries)
 
     def arrived(self, now: float) -> None:
-        """Note the time of arrival of the messages that are put in from now on."""
+        """Record the time of arrival of the messages that are added from now on."""
         arrivals = self._arrivals
         at = self._popped + len(self._entries)
         while len(arrivals) > 1 and arrivals[1][0] <= self._popped:
@@ -153,8 +154,8 @@ class MessageBuffer:
                 del self._dropped[topic]
             what = f"messages of {topic}" if topic else "messages"
             return Gap(
-                reason=f"{dropped.count} {what} were dropped: the buffer was full, because nobody "
-                "read the stream",
+                reason=f"{dropped.count} {what} were dropped, because the buffer was full; read "
+                "the stream faster, or raise its buffer",
                 since=dropped.since,
                 until=dropped.until,
                 topic=topic,

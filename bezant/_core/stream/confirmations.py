@@ -1,4 +1,4 @@
-"""The subscriptions of the current connection: which are confirmed, and when to repeat them."""
+"""Subscriptions of the current connection: confirmation and renewal."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Confirmations:
     The gateway does not confirm a command. The first message of a subscription does.
 
     Args:
-        timing: the times to keep to.
+        timing: intervals until a command is repeated.
         random: returns numbers from 0 to 1.
 
     Attributes:
-        unconfirmed: the keys without a message yet, by the topic's key.
-        next_due: when the next command has to be repeated.
+        unconfirmed: keys of subscriptions without a message yet, by the topic's key.
+        next_due: monotonic time at which the next command has to be repeated.
     """
 
     def __init__(self, timing: Timing, random: Callable[[], float]) -> None:
@@ -43,7 +43,7 @@ class Confirmations:
         self.next_due = math.inf
 
     def clear(self) -> None:
-        """Forget all: the connection is lost."""
+        """Remove all subscriptions, because the connection was lost."""
         self._sent.clear()
         self._server_ids.clear()
         for keys in self.unconfirmed.values():
@@ -56,7 +56,7 @@ class Confirmations:
         return {key for key, each in self._sent.items() if each.confirmed}
 
     def add(self, key: str, now: float) -> None:
-        """Note that a subscription's command is sent, for the first time or again."""
+        """Record that a subscription's command is sent, for the first time or again."""
         topic = topic_of_key(key)
         sent = self._sent.get(key)
         if sent is None:
@@ -67,7 +67,7 @@ class Confirmations:
         timing = self._timing
         renewal = timing.renew_from + (timing.renew_to - timing.renew_from) * self._random()
         if not sent.confirmed:
-            # The gateway loses a command now and then: repeat it, more and more rarely.
+            # The gateway loses a command now and then, so repeat it with growing pauses.
             sent.wait = min(max(sent.wait * 2, timing.confirm_after), renewal)
             renewal = sent.wait
         sent.due = now + renewal
@@ -77,7 +77,7 @@ class Confirmations:
         self.next_due = min((each.due for each in self._sent.values()), default=math.inf)
 
     def forget(self, key: str) -> str | None:
-        """Forget a subscription; return the gateway's id of it if it has one."""
+        """Remove a subscription; return the gateway's id of it, or None."""
         if self._sent.pop(key, None) is not None:
             self.unconfirmed[topic_of_key(key).key].discard(key)
             self._plan()
@@ -108,7 +108,7 @@ class Confirmations:
             self._plan()
 
     def note_server_id(self, topic: Topic, message: Message, keys: Sequence[str]) -> str | None:
-        """Remember the gateway's id of a subscription; return an id that belongs to none.
+        """Store the gateway's id of a subscription; return the id if it belongs to none.
 
         Args:
             topic: the message's topic.
@@ -128,7 +128,7 @@ class Confirmations:
 
 
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:
-    """Return the key that a message names; where that is missing, all for its contract."""
+    """Return the key that a message names; without that key, all keys of its contract."""
     if precise_first[0] in keys:
         return [precise_first[0]]
     return [key for key in keys if without_exchange(key) == precise_first[-1]]

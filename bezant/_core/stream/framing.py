@@ -1,7 +1,7 @@
-"""The frames that nearly every message comes in, cut out of the bytes at once.
+"""Fast reader of plain WebSocket frames: whole, short and unmasked, as nearly all frames are.
 
-The WebSocket libraries take several times as long for a frame as its message takes to be decoded.
-They still get every other frame: control frames, fragments, long ones, and what is not allowed.
+A WebSocket library needs several times as long for a frame as decoding its message takes. The
+library still gets all other frames: control frames, fragments, long frames and invalid ones.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-# Quotes come in small frames; nothing that the gateway forwards is longer than 64 KiB.
+# Bytes. Quotes come in small frames, and the gateway forwards nothing longer than 64 KiB.
 MAX_MESSAGE: Final = 16 * 1024 * 1024
 
-# Whole, unmasked, without extensions: text and binary.
+# First bytes of whole frames without extensions: text and binary.
 _PLAIN: Final = (0x81, 0x82)
 _TWO_BYTES, _EIGHT_BYTES = 126, 127
 
 
 def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> int:
-    """Hand over the messages of the plain frames that stand in a row.
+    """Read consecutive plain frames and pass on their messages.
 
     Args:
-        data: what a server sent, from the beginning of a frame on.
-        start: where a frame begins.
-        put: is given each message.
+        data: bytes from the server.
+        start: position in them where a frame begins.
+        put: called with each message.
 
     Returns:
-        Where the first frame begins that is not plain, or not there to its end.
+        The position of the first frame that is not plain or not complete.
     """
     end = len(data)
     while end - start > 1 and data[start] in _PLAIN:
@@ -37,7 +37,7 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
             if begin > end:
                 break
             length = data[start + 2] << 8 | data[start + 3]
-        elif length > _TWO_BYTES:  # a long one, or masked
+        elif length > _TWO_BYTES:  # a long or a masked frame
             break
         stop = begin + length
         if stop > end:
@@ -48,10 +48,10 @@ def plain_messages(data: bytes, start: int, put: Callable[[bytes], object]) -> i
 
 
 def frame_end(data: bytes, start: int, longest: int) -> int:
-    """Return where the frame that begins at `start` ends, even if not all of it has come.
+    """Return the end of the frame that begins at `start`, even if the frame is incomplete.
 
-    If its header is incomplete, return where the header ends as far as that is known. A frame that
-    no server may send, or that is too long, has no end: it is the rest of the bytes.
+    If its header is incomplete, return the end of the header as far as that is known. A frame that
+    a server must not send, or that is too long, extends to the end of the bytes.
     """
     end = len(data)
     if end - start < 2:

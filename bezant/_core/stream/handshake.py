@@ -1,4 +1,4 @@
-"""Handshake of the WebSocket: the headers of the request, and what the response means."""
+"""Handshake of the WebSocket: headers of the request, and check of the response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..._wire.redaction import Secret
 from ...errors import NotAuthenticated, SessionError, WsConnectFailed
 from ..settings.base_url import BaseUrl
 
-# The gateway's response has a few hundred bytes.
+# Bytes. The gateway's own response has a few hundred.
 MAX_HEAD: Final = 64 * 1024
 
 _SWITCHING = 101
@@ -60,8 +60,8 @@ def check_upgrade(
         raise refusal(base_url, status)
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEAD:
         raise WsConnectFailed(
-            f"{base_url.ws_url} is no WebSocket: the head of its response is longer than "
-            f"{MAX_HEAD:,} bytes"
+            f"{base_url.ws_url} is not a WebSocket: the head of its response is longer than "
+            f"{MAX_HEAD:,} bytes; check base_url"
         )
     found = {name.lower(): value.strip() for name, value in headers}
     connection = [each.strip() for each in found.get(b"connection", b"").lower().split(b",")]
@@ -72,18 +72,20 @@ def check_upgrade(
         or found.get(b"sec-websocket-accept") != accept
     ):
         raise WsConnectFailed(
-            f"{base_url.ws_url} is no WebSocket: its response lacks what a handshake needs"
+            f"{base_url.ws_url} is not a WebSocket: its response lacks the headers of a WebSocket "
+            "handshake; check base_url and the proxy"
         )
 
 
 def refusal(base_url: BaseUrl, status: int) -> WsConnectFailed | SessionError:
-    """Return the error for a response that does not open a WebSocket."""
+    """Return the error for a response with a status that does not open a WebSocket."""
     if status in _LOGIN:
         return NotAuthenticated(
             f"nobody is logged in: the gateway refused the WebSocket with HTTP {status}; log in at "
-            "its page in a browser, then try again",
+            "the gateway's page in a browser, then try again",
             login_url=base_url.root,
         )
     return WsConnectFailed(
-        f"{base_url.ws_url} refused the WebSocket with HTTP {status}", status=status
+        f"{base_url.ws_url} refused the WebSocket with HTTP {status}; check base_url, or try again",
+        status=status,
     )

@@ -22,8 +22,8 @@ class LiveQuote:
     """The newest values of one contract.
 
     Attributes:
-        version: counts the changes.
-        fresh: whether a message has come on this connection.
+        version: number of changes.
+        fresh: whether this connection has had a message about the contract.
     """
 
     __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
@@ -48,18 +48,18 @@ class LiveQuote:
 
 
 class LiveState:
-    """Takes the messages of a stream.
+    """Live quotes, orders and other complete values of a stream, updated by its messages.
 
     Args:
-        report: is given each drift.
-        message_buffer: holds unread messages.
-        confirmations: notes which subscriptions the messages confirm.
+        report: called with each drift.
+        message_buffer: buffer for unread messages.
+        confirmations: records which subscriptions the messages confirm.
 
     Attributes:
         orders: the orders, each complete.
-        order_check: completes them after an interruption.
-        quotes: the newest values of contracts, by ``conid_ex``.
-        watch: is given each row about an order or an execution.
+        order_check: completes the orders after an interruption.
+        quotes: newest values of contracts, by ``conid_ex``.
+        watch: called with each row about an order or an execution; None for none.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LiveState:
         self._unconfirmed_quotes = confirmations.unconfirmed[MARKET_DATA.key]
 
     def take_quote(self, quote: MarketData) -> None:
-        """Take market data."""
+        """Process market data."""
         if self._unconfirmed_quotes:
             self._confirmations.confirm(MARKET_DATA, quote)
         if self.quotes:
@@ -87,14 +87,14 @@ class LiveState:
         self._message_buffer.put_quote(quote)
 
     def take_orders(self, messages: list[Message], now: float) -> None:
-        """Apply the orders of one frame, before its messages are taken one by one."""
+        """Apply the orders of one frame, before its messages are processed one by one."""
         orders = [each for each in messages if isinstance(each, OrderUpdate)]
         if orders:
             self._confirmations.confirm(ORDERS, orders[0])
             self.order_check.received(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
-        """Take any message."""
+        """Process a message of any kind."""
         if isinstance(message, MarketData):
             self.take_quote(message)
             return
@@ -117,7 +117,7 @@ class LiveState:
             store.restart()
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the newest values of a contract, which are kept from now on."""
+        """Return the live quote of a contract, which is kept current from now on."""
         live = self.quotes.get(conid_ex)
         if live is None or live.conid_ex != conid_ex:
             live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
@@ -126,6 +126,6 @@ class LiveState:
         return live
 
     def outdate_quotes(self) -> None:
-        """Mark all quotes as outdated: no message has come on this connection."""
+        """Mark all quotes as outdated, because this connection has had no message yet."""
         for quote in self.quotes.values():
             quote.fresh = False

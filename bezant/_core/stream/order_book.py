@@ -10,7 +10,7 @@ from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
 from .topics.orders import order_from
 
-# Orders that are not working are kept for a while: a later message may tell more about them.
+# Finished orders are kept for a while, because a later message may add to them.
 MAX_ORDERS: Final = 5_000
 
 _Row = dict[str, Any]
@@ -28,10 +28,10 @@ class OrderBook:
     working before are stale until the stream or REST confirms their status.
 
     Attributes:
-        version: counts the changes.
-        known: whether it has every working order with its current status.
-        reason: why the orders are not known, and what to do.
-        unconfirmed: orders whose status IBKR could not tell after an interruption.
+        version: number of changes.
+        known: whether the book has every working order with its current status.
+        reason: text of the error while the orders are not known.
+        unconfirmed: ids of orders whose status IBKR did not know after an interruption.
     """
 
     def __init__(self, report: Report) -> None:
@@ -61,7 +61,7 @@ class OrderBook:
 
     @property
     def complete(self) -> bool:
-        """Whether the stream has sent orders, among them all that were working before."""
+        """Whether the stream has sent orders, including all that were working before."""
         return bool(self._received) and not self._stale
 
     def settle(self) -> None:
@@ -123,7 +123,7 @@ class OrderBook:
     # Comparison with REST
 
     def begin_check(self) -> None:
-        """Note that a request to REST is about to be sent: later updates are newer than it."""
+        """Record that a request to REST is about to be sent; later updates are newer than it."""
         self._checking = True
         self._newer.clear()
 
@@ -133,13 +133,13 @@ class OrderBook:
         """Apply REST's list of orders.
 
         Args:
-            rows: the orders, in the stream's spelling.
+            rows: the orders as rows of the stream.
             statuses: the only statuses that the stream sends; None for all.
             again: whether the stream has sent its list some time ago.
 
         Returns:
-            The orders whose status differs from the stream's, and the ids of working orders whose
-            status the list does not tell.
+            The orders whose status differs from the stream's, and the ids of working orders that
+            the list lacks.
         """
         changed: list[OrderUpdate] = []
         listed: set[int] = set()

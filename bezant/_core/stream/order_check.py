@@ -25,12 +25,12 @@ from .order_book import OrderBook
 if TYPE_CHECKING:
     from ...models.orders import LiveOrder, OrderStatus
 
-# The gateway begins a subscription with a burst of messages; recorded ones lasted 0.3 s.
+# Seconds. The gateway begins a subscription with a burst of messages; recorded bursts took 0.3 s.
 QUIET: Final = 1.0
-# A filter of statuses hides orders that leave them, so REST is called from time to time.
+# Seconds. A filter of statuses hides orders that leave these, so REST is called regularly.
 FILTERED_INTERVAL: Final = 60.0
 _RETRY: Final = Backoff(5.0, 60.0)
-# The gateway returns errors after many such calls in a short time.
+# Seconds. The gateway returns errors after many such calls in a short time.
 _STATUS_PAUSE: Final = 0.1
 _UNCONFIRMED: Final = Backoff(30.0, 600.0)
 
@@ -39,8 +39,8 @@ class OrderRequest(NamedTuple):
     """A request to REST.
 
     Attributes:
-        number: counts the interruptions, so that late responses are ignored.
-        order_id: the order whose status to request; None for the list of orders.
+        number: number of the interruption; a response for an earlier one is ignored.
+        order_id: order whose status to request; None to request the list of orders.
     """
 
     number: int
@@ -79,7 +79,7 @@ class OrderCheck:
         self._lost: list[int] = []
 
     def start(self, arguments: Mapping[str, Any], reason: str, now: float) -> None:
-        """Begin: the subscription has just been sent.
+        """Start the check: the subscription has just been sent.
 
         Args:
             arguments: the arguments of the subscription.
@@ -92,7 +92,7 @@ class OrderCheck:
         self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
 
     def stop(self, reason: str) -> None:
-        """End: the stream receives no orders."""
+        """Stop the check: the stream receives no orders."""
         self._begin(_Stage.OFF, reason, math.inf)
 
     def _begin(self, stage: _Stage, reason: str, due: float) -> None:
@@ -106,18 +106,18 @@ class OrderCheck:
         self.changed = True
 
     def received(self, now: float, *, fresh: bool) -> None:
-        """Note an update of the stream; `fresh` if it is the first one of an order."""
+        """Record an update of the stream; `fresh` if it is the first update of an order."""
         if fresh and self._recognisable and self._stage is _Stage.SNAPSHOT:
             self._due = now + QUIET
 
     def received_empty_list(self, now: float) -> None:
-        """Note that the stream has sent an empty list of orders."""
+        """Record that the stream has sent an empty list of orders."""
         if self._stage is _Stage.SNAPSHOT:
             self._due = now
             self.changed = True
 
     def missed(self, reason: str, now: float) -> None:
-        """Note that a message about orders could not be read."""
+        """Record that a message about orders could not be read."""
         if self._stage is not _Stage.OFF:
             self._begin(_Stage.LIST, reason, now)
 
@@ -176,12 +176,12 @@ class OrderCheck:
         self._due = now + _STATUS_PAUSE
 
     def take_lost(self) -> list[int]:
-        """Return the orders whose status REST could not tell, each once."""
+        """Return the orders whose status REST did not know, each once."""
         lost, self._lost = self._lost, []
         return lost
 
     def failed(self, request: OrderRequest, now: float, *, at_least: float = 0.0) -> None:
-        """Note that a request failed; it is repeated later."""
+        """Record that a request failed; it is repeated later."""
         if request.number != self._number:
             return
         self._stage = _Stage.LIST

@@ -1,4 +1,4 @@
-"""Parses WebSocket messages: finds the topic of each, and has its row read it."""
+"""Parser of WebSocket messages: finds the topic of each, and calls the parser of its row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MAX_MALFORMED: Final = 64 * 1024
 
 
 def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
-    """Read one WebSocket message; a message with rows gives one message for each row.
+    """Parse one WebSocket message; a message with rows becomes one message for each row.
 
-    Nothing is dropped: a frame that no topic reads becomes `Other`, one that is not JSON becomes
-    `Malformed`. Market data, which is nearly all of the traffic, comes without a list around it.
+    Nothing is dropped: a frame of an unknown topic becomes `Other`, and a frame that is not JSON
+    becomes `Malformed`. Market data, nearly all of the traffic, is returned without a list.
     """
     try:
         found = loads(data)
@@ -38,7 +38,7 @@ def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
 
 
 def _not_json(data: bytes, error: Exception) -> Message:
-    # The response to the old heartbeat, "ech+hb", is the only one that is not JSON.
+    # Only the response to the old heartbeat, "ech+hb", is not JSON.
     if data.startswith(b"ech+"):
         return Other(topic="ech", payload=data[:100].decode("ascii", "replace"))
     reason = str(error) or type(error).__name__

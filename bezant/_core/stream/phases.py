@@ -18,8 +18,8 @@ class Timing:
             the time until the stream checks that the gateway still responds.
         queue_limit: how long a reconnection waits for that message at most.
         tic_interval: between two ``tic`` commands; IBKR requires one per minute.
-        silence_limit: without any message, after which the connection counts as dead; the gateway
-            sends a heartbeat every 10 seconds.
+        silence_limit: without any message until the connection counts as dead; the gateway sends a
+            heartbeat every 10 seconds.
         renew_from: until the earliest renewal of a market data subscription.
         renew_to: until the latest renewal; IBKR ends a subscription silently after about 15
             minutes.

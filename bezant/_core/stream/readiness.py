@@ -1,7 +1,7 @@
-"""Wait for the gateway's ``system`` message on a new connection.
+"""Readiness of a new connection: the wait for the gateway's ``system`` message.
 
-A gateway that serves five WebSockets makes the next one wait. If that one closes while it waits,
-its slot is lost. So the socket stays open as long as the gateway responds.
+A gateway that serves five WebSockets makes the next one wait. If the waiting WebSocket closes, it
+loses its place. So the socket stays open as long as the gateway responds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .phases import Timing
 
 
 class Readiness:
-    """How long a connection has waited for the message, and when to check the gateway.
+    """Time that a connection has waited for the message, and the time of the next check.
 
     Attributes:
         session: token of the session in which the connection was opened.
@@ -40,7 +40,7 @@ class Readiness:
         return max(min(left, self._probe_at - now), 0.0)
 
     def probed(self, session: str | None, reason: str, now: float) -> str:
-        """Note the result of a check; return why to stop waiting, or "" to continue."""
+        """Record the result of a check; return the reason to stop waiting, or "" to continue."""
         self.probe_due = False
         if session is None:
             return reason

@@ -37,8 +37,8 @@ def rows_in(
     IBKR documents some topics with one object, and sends a list.
 
     Args:
-        key: where the rows are in the frame.
-        read: takes the frame's topic, a row and the report of drift, and returns a message.
+        key: name of the field with the rows.
+        read: returns a message for the frame's topic, a row and the report of drift.
     """
 
     def parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
@@ -58,7 +58,7 @@ def rows_in(
 
 
 def target_of(topic: str) -> str:
-    """Return what follows the name of a topic: ``DU1`` of ``ssd+DU1``."""
+    """Return the part after the name of a topic: ``DU1`` of ``ssd+DU1``."""
     return topic.partition("+")[2]
 
 

@@ -1,4 +1,4 @@
-"""Reconnection of a stream: when the next attempt is due."""
+"""Reconnection of a stream: number and time of its attempts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Reconnection:
     """Attempts to connect again, with a backoff that only a lasting connection resets.
 
     Attributes:
-        attempts: attempts since the stream was last open.
+        attempts: number of attempts since the stream was last open.
     """
 
     def __init__(self, timing: Timing, random: Callable[[], float], now: float) -> None:

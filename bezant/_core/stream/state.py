@@ -49,31 +49,32 @@ _WATCHED: Final = frozenset(
 
 
 class StreamState:
-    """The state of one stream.
+    """State of one stream.
 
     It sends nothing but the session's token before the gateway's ``system`` message: the gateway
     drops earlier commands silently. The worker opens a socket when the phase is ``CONNECTING``, and
     closes it when the phase is neither ``WAITING`` nor ``READY``.
 
     Args:
-        report: is given each drift.
+        report: called with each drift.
         now: monotonic time.
-        wall: the time of day at the same moment, in seconds since 1970.
+        wall: wall-clock time at the same moment, in seconds since 1970.
         random: returns numbers from 0 to 1, which spread the actions of several streams.
         timing: intervals and timeouts.
         reconnect: whether to connect again after a loss.
-        message_buffer: holds unread messages.
+        message_buffer: buffer for unread messages; by default a new one.
         tickled: returns the session token of the client's last tickle.
+        watch: called with each row about an order or an execution; None for none.
 
     Attributes:
-        phase: the phase of the connection.
-        received: how many messages were received.
-        reconnects: how many connections were made after the first one.
-        last_heard: when the last message was received.
-        end_reason: why it ended.
+        phase: phase of the connection.
+        received: number of messages received.
+        reconnects: number of connections made after the first one.
+        last_heard: monotonic time of the last message.
+        end_reason: reason why the stream ended; empty while it is open.
         orders: the orders, each complete.
-        order_check: completes them after an interruption.
-        new_session: the token of a session that the client may not know of yet.
+        order_check: completes the orders after an interruption.
+        new_session: token of a session that the client may not know of yet.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class StreamState:
         return datetime.fromtimestamp(now + self._offset, UTC)
 
     def opened(self, session: str, now: float, wall: float) -> None:
-        """Note that a socket was opened with a session's token."""
+        """Record that a socket was opened with a session's token."""
         self._offset = wall - now
         if self._move(Event.OPENED, now):
             self._readiness.opened(session, now)
@@ -156,25 +157,25 @@ class StreamState:
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
-        """Note the result of the check that the gateway still responds.
+        """Record the result of the check that the gateway still responds.
 
         Args:
-            session: the token of its session; None if it does not respond or is not logged in.
-            reason: why, in words.
+            session: token of its session; None if it does not respond or is not logged in.
+            reason: text of the reason.
             now: monotonic time.
-            wall: the time of day.
+            wall: wall-clock time in seconds since 1970.
         """
         error = self._readiness.probed(session, reason, now)
         if error and self.phase is Phase.WAITING:
             self.lost(error, now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
-        """Note that the connection was lost, or that an attempt to connect failed.
+        """Record that the connection was lost, or that an attempt to connect failed.
 
         Args:
-            reason: why, in words.
+            reason: text of the reason.
             now: monotonic time.
-            wall: the time of day.
+            wall: wall-clock time in seconds since 1970.
             session: whether the reason is that the gateway is not logged in.
         """
         ran = now - self._changed_at if self.phase is Phase.READY else 0.0
@@ -238,7 +239,7 @@ class StreamState:
     # Messages
 
     def take_in(self, batch: Iterable[bytes], now: float) -> None:
-        """Take WebSocket messages in the order of their arrival."""
+        """Process WebSocket messages in the order of their arrival."""
         self._heard_before, self.last_heard = self.last_heard, now
         self.message_buffer.arrived(now)
         for data in batch:
@@ -299,7 +300,7 @@ class StreamState:
             keys = self._subscriptions.all_keys()
             unwanted = self._confirmations.note_server_id(topic, message, keys)
             if unwanted is not None:
-                # It was cancelled before the gateway had given it an id.
+                # The subscription was cancelled before the gateway sent its id.
                 self._outgoing.append(f"u{topic.key}+{unwanted}")
         self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
@@ -342,16 +343,16 @@ class StreamState:
             self._check_orders(now)
 
     def _on_tic_reply(self, reply: TicReply, now: float) -> None:
-        """Compare the session of the socket with the one that it was opened in.
+        """Compare the session of the socket with the session in which it was opened.
 
-        A different session is a new login, which may have gone unnoticed.
+        A different session is a new login, perhaps an unnoticed one.
         """
         session = None if reply.session is None else reply.session.value
         ours = self._readiness.session
         if self.phase is not Phase.READY or not session or not ours:
             return
         if session != ours:
-            # A response has four frames, which report one login at most.
+            # A response has four frames, which must report only one login.
             if now - self._session_since >= self._timing.tic_interval:
                 self._session_since = now
                 self._readiness.session = session
@@ -370,7 +371,7 @@ class StreamState:
         self.order_check.start(arguments, _unknown("they are being fetched"), now)
 
     def _on_unread(self, message: Other | Malformed, now: float) -> None:
-        """Note a message that may have been about orders and cannot be read."""
+        """Process an unreadable message, which may have been about orders."""
         if self.phase is not Phase.READY or ORDERS.key not in self._subscriptions:
             return
         if isinstance(message, Malformed):
@@ -439,7 +440,7 @@ class StreamState:
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
-        """End a subscriber's part; the last one of a key unsubscribes from it."""
+        """Remove a subscriber; unsubscribe from its key if it was the last one."""
         commands = self._subscriptions.remove(interest)
         key = interest.key
         if key in self._subscriptions:
@@ -454,27 +455,29 @@ class StreamState:
                 self._outgoing.append(f"u{topic_of_key(key).key}+{server_id}")
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the newest values of a contract; from now on they are kept."""
+        """Return the live quote of a contract, which is kept current from now on."""
         return self._live_state.live_quote(conid, conid_ex)
 
     @property
     def subscribed(self) -> list[str]:
-        """The keys of all subscriptions, the oldest subscription first."""
+        """Keys of all subscriptions, the oldest subscription first."""
         return self._subscriptions.all_keys()
 
     @property
     def confirmed(self) -> set[str]:
-        """The keys of which a message has come on this connection."""
+        """Keys of the subscriptions that have had a message on this connection."""
         return self._confirmations.confirmed
 
     def command(self, text: str) -> None:
-        """Send a command of the user, as soon as the gateway is ready.
+        """Send a command of the user as soon as the gateway is ready.
 
         Raises:
-            InvalidRequest: it cannot be sent.
+            InvalidRequest: the command is empty, not text or too long.
         """
         if not isinstance(text, str) or not text:
-            raise InvalidRequest(f"a command is text such as 'tic', not {type(text).__name__}")
+            raise InvalidRequest(
+                f"a command must be text such as 'tic' and not empty, not {type(text).__name__}"
+            )
         check_command(text)
         (self._outgoing if self.phase is Phase.READY else self._held).append(text)
 
@@ -502,7 +505,7 @@ class StreamState:
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
-        """Run the work that is due; return the seconds until more is due if no message comes."""
+        """Do the work that is due; return the seconds until more is due if no message comes."""
         timing = self._timing
         phase = self.phase
         if phase is Phase.BACKOFF:
@@ -520,7 +523,7 @@ class StreamState:
             left = self.last_heard + timing.silence_limit - now
             if left <= 0:
                 self.lost(
-                    f"nothing was heard for {timing.silence_limit:g} s, not even a heartbeat: "
+                    f"no message came for {timing.silence_limit:g} s, not even a heartbeat: "
                     "the connection is dead",
                     now,
                     wall,

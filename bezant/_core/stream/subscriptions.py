@@ -1,4 +1,4 @@
-"""The program's subscriptions, and the commands that make the gateway serve them."""
+"""Subscriptions of the program, and the commands that the gateway needs for them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Interest:
     """One subscriber's share in a subscription.
 
     Attributes:
-        number: distinguishes it from others with the same key.
-        key: names the subscription at the gateway, such as ``md+265598``.
+        number: number that distinguishes it from others with the same key.
+        key: key of the subscription at the gateway, such as ``md+265598``.
         arguments: arguments of this subscriber.
     """
 
@@ -46,8 +46,8 @@ class SubscriptionRegistry:
     def add(self, request: SubscriptionRequest) -> tuple[Interest, list[str]]:
         """Add a subscriber and return it with the commands to send.
 
-        The gateway has one subscription for each key: each command asks for what all of its
-        subscribers want.
+        The gateway has one subscription for each key, so a command has the arguments of all its
+        subscribers.
 
         Raises:
             InvalidRequest: the command would be too long, there are too many subscriptions to the
@@ -59,11 +59,11 @@ class SubscriptionRegistry:
         held = self._interests.get(key, {})
         before = _command(topic, key, held.values()) if held else ""
         after = _command(topic, key, [*held.values(), interest])
-        # Checked before it is added: each new connection would end on such a command.
+        # Checked before it is added, because such a command would end each new connection.
         check_command(
             after,
             f"the command for all subscriptions to {key}",
-            ": name fewer, or none at all to receive all",
+            ": pass fewer names, or none to receive all",
         )
         if not held:
             self._check_limit(topic)
@@ -75,8 +75,8 @@ class SubscriptionRegistry:
             count = sum(topic_of_key(each) is topic for each in self._interests)
             if count >= topic.limit:
                 raise InvalidRequest(
-                    f"IBKR serves {topic.limit} subscriptions to {topic.name} at a time: "
-                    "cancel one of them"
+                    f"IBKR serves {topic.limit} subscriptions to {topic.name} at a time; "
+                    "cancel one of them first"
                 )
 
     def remove(self, interest: Interest) -> list[str]:

@@ -1,4 +1,4 @@
-"""Row of the table of WebSocket topics: everything that bezant knows about one topic.
+"""Row of the table of WebSocket topics, with all facts about one topic.
 
 `topics` has one module for each row, `topics/registry.py` finds a row by the name in a frame, by
 the key of a subscription, and by the class of a message.
@@ -20,7 +20,7 @@ from ..decoding.drift import Report
 Frame: TypeAlias = dict[str, Any]
 Arguments: TypeAlias = dict[str, Any]
 
-# The gateway drops the connection on a longer command.
+# Bytes. The gateway drops the connection on a longer command.
 MAX_COMMAND: Final = 64 * 1024
 
 
@@ -28,18 +28,18 @@ class TicReply(NamedTuple):
     """Response to the stream's own ``tic``, which is not delivered.
 
     Attributes:
-        session: token of the session that the socket belongs to; None if the gateway did not tell.
+        session: token of the session that the socket belongs to; None if the response has none.
     """
 
     session: Secret | None
 
 
 class SubscriptionRequest(NamedTuple):
-    """What one subscriber asks of a topic.
+    """Request of one subscriber to a topic.
 
     Attributes:
-        key: names the subscription at the gateway: what follows the ``s`` or ``u`` of a command,
-            such as ``md+265598``.
+        key: key of the subscription at the gateway, such as ``md+265598``; it follows the ``s`` or
+            ``u`` of a command.
         arguments: checked values that follow the key.
     """
 
@@ -57,7 +57,7 @@ class Store(Protocol):
     """Merges the updates of one topic into complete values."""
 
     def update(self, message: Any) -> Message | None:
-        """Return the message completed by earlier ones; None if it says nothing new."""
+        """Return the message completed by earlier messages; None if it has nothing new."""
         ...
 
     def restart(self) -> None:
@@ -74,7 +74,7 @@ def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
     first, *rest = asked
     if any(each != first for each in rest):
         raise InvalidRequest(
-            f"there is a subscription to s{key} with other arguments: cancel that one first"
+            f"there is a subscription to s{key} with other arguments; cancel that one first"
         )
     return first
 
@@ -90,17 +90,17 @@ def plain_end(key: str) -> str:
 
 
 class Topic(Record, frozen=True, kw_only=True):
-    """Everything that bezant knows about one topic.
+    """All facts about one topic.
 
     Attributes:
         name: its name in a frame, such as ``smd``.
         messages: classes of its messages.
-        parse: reads a frame.
-        key: how a subscription begins, such as ``md``; empty if nobody can subscribe to it.
-        merge: returns the arguments that give all subscribers of a key what they want.
+        parse: parser of its frames.
+        key: beginning of its subscription keys, such as ``md``; empty if there is no subscription.
+        merge: merges the arguments of all subscribers of a key.
         subscribe: returns the command that subscribes to a key.
         unsubscribe: returns the command that ends the subscription to a key.
-        unsubscribe_ends_others: whether that command ends all subscriptions that have the same one.
+        unsubscribe_ends_others: whether that command ends all subscriptions with the same command.
         server_id: returns the gateway's id of a message's subscription, which then ends by this id
             and not by `unsubscribe`; None if the topic has no such ids.
         confirms: returns the keys of the subscription that a message belongs to, the most precise
@@ -109,8 +109,9 @@ class Topic(Record, frozen=True, kw_only=True):
             the stream has to repeat it.
         always_send: whether a further subscriber repeats the command even if its arguments are the
             same, because the gateway then sends all values.
-        limit: how many subscriptions IBKR serves at a time; None for any number.
-        store: makes what merges updates into complete messages; None if they are delivered as is.
+        limit: maximum number of subscriptions at a time; None for no limit.
+        store: makes the `Store` that merges updates into complete messages; None to deliver them
+            as they are.
         about_orders: whether messages are about orders or executions, which the session remembers.
     """
 
@@ -131,16 +132,20 @@ class Topic(Record, frozen=True, kw_only=True):
     about_orders: bool = False
 
 
-def check_command(text: str, what: str = "the command", advice: str = "") -> None:
+def check_command(
+    text: str, what: str = "the command", advice: str = ": send a shorter one"
+) -> None:
     """Refuse a command that cannot be sent.
 
     Raises:
-        InvalidRequest: it is longer than the gateway takes, or holds half of a character.
+        InvalidRequest: it is longer than the gateway accepts, or contains half a surrogate pair.
     """
     try:
         length = len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidRequest(f"{what} holds characters that cannot be sent") from None
+        raise InvalidRequest(
+            f"{what} contains characters that UTF-8 cannot encode; remove them"
+        ) from None
     if length > MAX_COMMAND:
         raise InvalidRequest(
             f"{what} has {length:,} bytes; the gateway drops the connection on more than "

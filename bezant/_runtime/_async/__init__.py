@@ -1,4 +1,4 @@
-"""The asyncio side of the pair."""
+"""Runtime of the asynchronous twin, on asyncio."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
+# Loaded from here, because CPython maps memory again and again for frames of deeper imports.
+from .._shared import http_packages  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from .._shared.limiters import ProcessRateLimiter, limiter_for
 from .._shared.order_turns import OrderTurns, order_turns_for
 from .concurrency import (
@@ -19,6 +21,7 @@ from .concurrency import (
     Waker,
     Worker,
     call,
+    call_within,
     chance,
     connecting,
     monotonic,
@@ -26,9 +29,9 @@ from .concurrency import (
     wall_time,
 )
 from .http import HttpTransport
-from .store import SharedLimitStore
 
 if TYPE_CHECKING:
+    from .store import SharedLimitStore
     from .websocket import WebSocket
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "WebSocket",
     "Worker",
     "call",
+    "call_within",
     "caller",
     "chance",
     "connecting",
@@ -59,12 +63,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the WebSocket, and with it the WebSocket libraries, with the first stream."""
-    if name != "WebSocket":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .websocket import WebSocket
+    """Load the shared limits and the WebSocket with its libraries when they are first used."""
+    if name == "SharedLimitStore":
+        from .store import SharedLimitStore
 
-    return WebSocket
+        return SharedLimitStore
+    if name == "WebSocket":
+        from .websocket import WebSocket
+
+        return WebSocket
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The asyncio side's clocks, locks, workers and waiting."""
+"""Clocks, locks, waiting and workers on asyncio."""
 
 from __future__ import annotations
 
@@ -24,45 +24,49 @@ chance = random.random
 
 
 async def sleep(seconds: float) -> None:
-    """Wait."""
+    """Wait for a number of seconds."""
     await asyncio.sleep(seconds)
 
 
 class Owner:
-    """The process and the event loop that a client belongs to, from its first use on."""
+    """Process and event loop that a client belongs to, from its first use."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def check(self) -> None:
-        """Refuse another loop or a forked process.
+        """Check that this is the client's event loop and process.
 
         Raises:
-            WrongContext: this is not where the client was first used.
+            WrongContext: the client was first used in another event loop or process.
         """
         if self.inherited:
-            raise WrongContext("this client was used before the fork; make one in each process")
+            raise WrongContext(
+                "this client was used before the fork; make a client in each process"
+            )
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise WrongContext("this client needs a running asyncio event loop") from None
+            raise WrongContext(
+                "this client needs a running asyncio event loop; call it in a coroutine"
+            ) from None
         if self._loop is None:
             self._loop = loop
             self._pid = os.getpid()
         elif self._loop is not loop:
             raise WrongContext(
-                "this client belongs to another event loop; make one in each loop that needs it"
+                "this client belongs to another event loop; make a client in each event loop"
             )
 
     @property
     def inherited(self) -> bool:
-        """Whether this process was forked from the owner: what it would close is not its own."""
+        """Whether this process was forked from the owner; it must not close the owner's sockets."""
         return self._pid not in (0, os.getpid())
 
 
 class StateLock:
-    """Guards state that is never awaited over: one loop needs no real lock."""
+    """Lock for state that is not held over an await; one event loop needs no real lock."""
 
     def __enter__(self) -> None:
         pass
@@ -72,7 +76,7 @@ class StateLock:
 
 
 class Lock:
-    """Held over sending, so that it stays in order."""
+    """Lock that is held while sending, so that messages stay in order."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -85,21 +89,21 @@ class Lock:
 
 
 class Event:
-    """A flag that can be waited for."""
+    """Flag that callers can wait for."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Raise the flag, for good."""
+        """Set the flag permanently."""
         self._event.set()
 
     def is_set(self) -> bool:
-        """Say whether it is raised."""
+        """Return whether the flag is set."""
         return self._event.is_set()
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is raised; False when the time-out passes first."""
+        """Wait until the flag is set; return False if the timeout passes first."""
         try:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
@@ -109,21 +113,25 @@ class Event:
 
 
 class Notifier:
-    """Rings for everybody who waits; who has heard it before waits for the next time."""
+    """Wakes all callers that wait for its next ring.
+
+    Attributes:
+        count: number of rings so far; a caller passes the last count that it has seen to `wait`.
+    """
 
     def __init__(self) -> None:
         self.count: int = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
     def ring(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting callers."""
         self.count += 1
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
 
     async def wait(self, heard: int, timeout: float | None = None) -> bool:
-        """Wait until the count is no longer what it was; False when the time-out passes first."""
+        """Wait until `count` differs from `heard`; return False if the timeout passes first."""
         if self.count != heard:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -147,12 +155,12 @@ class Waker:
 
     def wake(self) -> None:
         """End the wait, now or when it begins."""
-        # A loop that has been closed meanwhile has nobody left to wake.
+        # In a loop that was closed since, nobody is waiting.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, timeout: float) -> None:
-        """Wait until woken, or until the time-out."""
+        """Wait until woken, or until the timeout."""
         try:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
@@ -164,7 +172,7 @@ _running: set[asyncio.Task[None]] = set()
 
 
 class Worker:
-    """Something that runs beside its starter and never keeps the process alive."""
+    """Background task, which does not keep the process alive."""
 
     def __init__(self, target: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         task = asyncio.get_running_loop().create_task(target(), name=name)
@@ -178,12 +186,14 @@ class Worker:
         return not self._task.done()
 
     def abandon(self) -> None:
-        """Have it end, from wherever the garbage collector happens to run; do not wait."""
-        with contextlib.suppress(RuntimeError):  # the loop has been closed, and so is the task
+        """Make it end, without waiting; any thread or garbage collection may call this."""
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the loop was closed, and the task has ended with it
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     async def stop(self, grace: float = 1.0) -> None:
-        """End it, in the middle of a call if need be, and wait until it has ended."""
+        """End it, even in the middle of a call, and wait until it has ended."""
         if self._task is asyncio.current_task() or self._task.done():
             return
         if self._task.get_loop() is not asyncio.get_running_loop():
@@ -192,24 +202,35 @@ class Worker:
         self._task.cancel()
         await asyncio.wait([self._task], timeout=grace)
         if not self._task.done():  # pragma: no cover - needs a callback that eats cancellation
-            _logger.warning("%s does not stop", self._task.get_name())
+            _logger.warning("the task %s does not stop", self._task.get_name())
 
 
 Promise: TypeAlias = Awaitable[T]
 
 
 async def call(function: Callable[..., object], *args: object) -> None:
-    """Call a user's callback; wait for it where it is asynchronous."""
+    """Call a user's callback, and wait for it if it is asynchronous."""
     result = function(*args)
     if inspect.isawaitable(result):
         await result
+
+
+async def call_within(seconds: float, function: Callable[[], object]) -> object:
+    """Call a user's function and return its result; wait for it where it is asynchronous.
+
+    Raises:
+        TimeoutError: an asynchronous function took longer. Others cannot be stopped.
+    """
+    async with asyncio.timeout(seconds):
+        result = function()
+        return await result if inspect.isawaitable(result) else result
 
 
 C = TypeVar("C", bound="Any")
 
 
 class Connecting(Generic[C]):
-    """A connection in the making: await it, or use it in ``async with``."""
+    """Connection that is being opened: await it, or use it in ``async with``."""
 
     def __init__(self, opening: Coroutine[Any, Any, C]) -> None:
         self._opening = opening
@@ -233,5 +254,5 @@ class Connecting(Generic[C]):
 
 
 def connecting(opening: Coroutine[Any, Any, C]) -> Connecting[C]:
-    """Return a connection in the making."""
+    """Return an awaitable context manager for a connection that is being opened."""
     return Connecting(opening)

@@ -1,4 +1,4 @@
-"""The asyncio side's HTTP."""
+"""HTTP transport on asyncio."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .lanes import Lanes
 
 
 class HttpTransport:
-    """Moves requests and answers over a bounded number of kept connections.
+    """Sends requests over a limited number of connections, which it keeps open.
 
     Args:
-        settings: the client's.
-        custom: the user's own transport; see `check_custom`.
+        settings: settings of the client.
+        custom: transport of the user; None for the client's own connections.
     """
 
     def __init__(self, settings: Settings, custom: object = None) -> None:
@@ -27,7 +27,7 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Refuse a user's transport that lacks the method that sends. None is accepted.
+        """Check that a user's transport has the method that sends. None is accepted.
 
         Raises:
             InvalidRequest: the method is missing.
@@ -35,19 +35,19 @@ class HttpTransport:
         if transport is not None and not callable(getattr(transport, "handle_async_request", None)):
             raise InvalidRequest(
                 f"transport must have a method handle_async_request, as httpx's asynchronous "
-                f"transports have; {type(transport).__name__} has none"
+                f"transports have, and {type(transport).__name__} has none"
             )
 
     async def send(self, request: Request, settings: Settings, seconds: float) -> Response:
         """Send a request and read its whole response, within ``seconds``.
 
         Raises:
-            TransportError: no complete answer came.
+            TransportError: no complete response arrived.
         """
         attempt = Attempt(monotonic() + seconds, settings.connect_timeout)
         task = asyncio.current_task()
         try:
-            # httpcore's time-outs start again with each read; this one does not.
+            # httpcore's timeouts start again with each read; this timeout does not.
             async with asyncio.timeout(seconds):
                 if self._custom is not None:
                     return await self._send_custom(attempt, request, settings, seconds)
@@ -74,11 +74,11 @@ class HttpTransport:
     ) -> Response:
         from .._shared.custom import send_async
 
-        attempt.sent = True  # as far as is known
+        attempt.sent = True  # the transport does not say otherwise
         return await send_async(self._custom, request, settings, seconds)
 
     async def aclose(self) -> None:
-        """Close every connection, and end the calls that other tasks are in the middle of."""
+        """Close all connections, and end the calls that other tasks are making."""
         self._lanes.close()
         if self._custom is not None:
             from .._shared.custom import aclose

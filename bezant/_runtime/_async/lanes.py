@@ -1,7 +1,7 @@
-"""The asyncio side's connections: each is used by one call at a time.
+"""Lanes on asyncio: connections, each used by one call at a time.
 
-A lane is one httpcore connection. It is kept after a complete exchange only. After any other end,
-such as a cancellation at any await, it is closed. httpcore's own pool loses connections then.
+A lane is one httpcore connection. It is kept only after a complete exchange, and closed after any
+other end, such as a cancellation. httpcore's own pool loses connections in that case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .network import Backend
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPool:
-    """Return a pool whose part is to make a connection, direct or through a proxy."""
+    """Return a pool, used only to make one connection, direct or through a proxy."""
     return httpcore.AsyncConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),
@@ -33,7 +33,7 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.AsyncConnectionPo
 
 
 class Lane:
-    """At most one connection, opened when it is first used and again after it was dropped.
+    """One connection, opened by its first use and opened again after it was dropped.
 
     Attributes:
         last_use: time of the last complete response; None if the connection must not be reused.
@@ -60,7 +60,7 @@ class Lane:
         try:
             async for chunk in chunks:
                 body.feed(chunk)
-        except TransportError:  # refused here: httpcore is still in the middle of the body
+        except TransportError:  # the body was refused here, and httpcore is in the middle of it
             await chunks.aclose()
             raise
         data = body.finish()
@@ -68,13 +68,13 @@ class Lane:
         clean = stream is not None and stream.is_exact
         await response.aclose()
         if stream is not None and stream.at_end and connection.is_idle():
-            # What an order's response says may decide about a second send.
+            # The response to an order may decide about a second send, so be certain whose it is.
             clean = clean and (request.longest_idle is None or await stream.is_clean())
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)
 
     async def _prepare(self, request: Request) -> httpcore.AsyncConnectionInterface:
-        """Return the connection that was kept where it can be trusted, else a new one."""
+        """Return the kept connection if it is known to work, else a new one."""
         last_use, self.last_use = self.last_use, None
         stream, connection = self._backend.stream, self._connection
         if (
@@ -89,24 +89,24 @@ class Lane:
         return connection
 
     def drop(self) -> None:
-        """Close the connection, whatever state it is in; from any thread."""
+        """Close the connection in any state; any thread may call this."""
         self.last_use = None
         self._connection = None
         self._backend.drop()
 
     def close(self) -> None:
-        """Close the connection and open no other."""
+        """Close the connection permanently."""
         self._backend.closed = True
         self.drop()
 
 
 class Lanes:
-    """A bounded number of lanes, with a queue in order of arrival."""
+    """Limited number of lanes, with a queue in order of arrival."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
-        # The one used last is taken first, so that the others can be spared.
+        # The lane used last is taken first, so that few connections are opened.
         self._free: list[Lane] = []
         self._used: set[Lane] = set()
         # Calls that have a lane or were promised one.
@@ -115,7 +115,7 @@ class Lanes:
         self.closed = False
 
     async def take(self, attempt: Attempt) -> Lane:
-        """Return a lane that nobody else uses until it is given back.
+        """Return a free lane, and reserve it until it is given back.
 
         Raises:
             TransportError: the client was closed.
@@ -149,7 +149,7 @@ class Lanes:
             raise
 
     def give_back(self, lane: Lane) -> None:
-        """Let somebody else use a lane."""
+        """Free a lane for other calls."""
         self._used.discard(lane)
         if lane.last_use is None or self.closed:
             lane.drop()
@@ -178,7 +178,7 @@ class Lanes:
         self._taken -= 1
 
     def close(self) -> None:
-        """Close every connection, and end the calls that other tasks are in the middle of."""
+        """Close all connections, and end the calls that other tasks are making."""
         self.closed = True
         for lane in [*self._free, *self._used]:
             lane.close()

@@ -1,4 +1,4 @@
-"""How the asyncio side moves bytes under httpcore: plain asyncio, one protocol object each."""
+"""Network backend of httpcore on asyncio, with one protocol object for each connection."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses, is_name
 from .._shared.http_packages import httpcore
 
-# Beyond this the peer is made to wait until the buffer has been read.
+# Bytes. Above this, reading from the socket pauses until the buffer was read.
 _HIGH_WATER = 256 * 1024
-# Seconds after which the next address of a name is tried in parallel.
+# Seconds until the next address of a name is tried in parallel.
 _NEXT_ADDRESS = 0.25
-# Turns of the event loop until received bytes have reached the protocol, TLS included.
+# Iterations of the event loop until received bytes reach the protocol, TLS included.
 _TURNS = 4
 
 
@@ -30,7 +30,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def drop_socket(transport: asyncio.BaseTransport) -> None:
-    """End a connection whose event loop was closed: asyncio cannot do it any more."""
+    """Shut down a connection whose event loop was closed, which asyncio itself cannot do."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
         with contextlib.suppress(OSError):
@@ -38,7 +38,7 @@ def drop_socket(transport: asyncio.BaseTransport) -> None:
 
 
 def _is_readable(sock: Any) -> bool:
-    """Say whether anything waits on a socket, be it its end."""
+    """Return whether a socket has data or its end to read."""
     if not hasattr(select, "poll"):  # pragma: no cover - Windows
         return bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()  # select refuses descriptors above 1023
@@ -65,7 +65,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._response: ResponseEnd | None = None
         self._upgraded = False
 
-    # asyncio calls these
+    # Called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -105,22 +105,22 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             writer.set_result(None)
 
     def begin(self) -> None:
-        """Expect the response to another request."""
+        """Prepare for the next request and its response."""
         self._response = None
 
     def upgrade(self) -> None:
-        """Carry something else than HTTP from now on."""
+        """Stop following HTTP responses, because the connection was upgraded."""
         self._upgraded = True
         self._response = None
 
     @property
     def at_end(self) -> bool:
-        """Whether the response was read to its end, and nothing behind it."""
+        """Whether the response was read to its end, without other data on an open connection."""
         return self.is_exact and self._is_silent
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing but the response, whole, has come since the request."""
+        """Whether exactly one complete response has come since the request."""
         return self._response is not None and self._response.complete and not self._buffer
 
     @property
@@ -128,10 +128,10 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return not (self._buffer or self._ended)
 
     async def is_clean(self) -> bool:
-        """Say whether the connection is open and no data waits on it.
+        """Return whether the connection is open and has no data to read.
 
-        The event loop may not have read the socket yet. Over TLS, readable bytes need not be data:
-        TLS 1.3 sends session tickets.
+        The event loop may not have read the socket yet. Over TLS, readable bytes need not be data,
+        because TLS 1.3 sends session tickets.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -143,13 +143,15 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             await asyncio.sleep(0)
         return self._is_silent and not _is_readable(sock)
 
-    # httpcore calls these; the time-outs are kept by whoever sends the request
+    # Called by httpcore; the sender of the request enforces the timeouts
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what has come, at least a byte, or nothing at the end of the stream."""
+        """Return received bytes, at least one, or none at the end of the stream."""
         left = self._backend.head_left
         if left is not None and left <= 0:
-            raise httpcore.RemoteProtocolError("the head of the response is too long")
+            raise httpcore.RemoteProtocolError(
+                "the head of the response is too long for a WebSocket handshake"
+            )
         if not self._buffer and not self._ended:
             self._reader = self._loop.create_future()
             try:
@@ -173,7 +175,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes, or at least hand them to the operating system's care."""
+        """Send bytes, or buffer them for the operating system."""
         if not buffer:
             return
         transport = self._transport
@@ -181,7 +183,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             raise httpcore.WriteError("the connection is closed") from self._error
         if self._response is None and not self._upgraded:
             if self._buffer:
-                raise httpcore.RemoteProtocolError("data came before the request was sent")
+                raise httpcore.RemoteProtocolError("the peer sent data before the request")
             self._response = ResponseEnd()
         if self._backend.attempt is not None:
             self._backend.attempt.sent = True
@@ -189,7 +191,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._writing_paused:
             if self._writer is None:
                 self._writer = self._loop.create_future()
-            # Several may wait: cancelling a writer leaves the others waiting.
+            # Several writers may wait; cancelling one must leave the others waiting.
             await asyncio.shield(self._writer)
 
     async def aclose(self) -> None:
@@ -206,8 +208,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             drop_socket(transport)
         elif _running_loop() is self._loop:
             transport.abort()
-        else:  # closed from where it does not belong to
-            with contextlib.suppress(RuntimeError):  # that loop was closed just now
+        else:  # closed from another thread or event loop
+            with contextlib.suppress(RuntimeError):  # that loop was closed in the same moment
                 self._loop.call_soon_threadsafe(transport.abort)
 
     async def start_tls(
@@ -216,21 +218,21 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Begin TLS."""
+        """Start TLS on the connection."""
         plain = cast("asyncio.Transport", self._transport)
         try:
-            if plain.is_closing():  # event loops wait for a handshake on it all the same
+            if plain.is_closing():  # event loops would still wait for a handshake
                 raise ConnectionAbortedError("closed before the TLS handshake")  # noqa: TRY301
             async with asyncio.timeout(timeout):
                 transport = await self._loop.start_tls(
                     plain, self, ssl_context, server_hostname=server_hostname
                 )
-            if transport is None or self._aborted:  # uvloop returns a dead one
-                raise ConnectionAbortedError("closed in the TLS handshake")  # noqa: TRY301
+            if transport is None or self._aborted:  # uvloop may return a dead transport
+                raise ConnectionAbortedError("closed during the TLS handshake")  # noqa: TRY301
         except BaseException as error:  # httpcore leaves this to us
             await self.aclose()
             if isinstance(error, TimeoutError):
-                raise httpcore.ConnectTimeout("time-out in the TLS handshake") from error
+                raise httpcore.ConnectTimeout("timeout in the TLS handshake") from error
             if isinstance(error, OSError):
                 raise httpcore.ConnectError(str(error)) from error
             raise
@@ -238,12 +240,12 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._encrypted = True
         self._response = None
         if self._backend.attempt is not None:
-            self._backend.attempt.sent = False  # so far only a proxy was spoken to
+            self._backend.attempt.sent = False  # so far only the proxy got a request
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Answer httpcore's questions about the connection."""
-        if info == "is_readable":  # asked of an idle connection: can it not be used again?
+        """Return a property of the connection for httpcore."""
+        if info == "is_readable":  # True tells httpcore not to reuse an idle connection
             return not self._is_silent
         if self._transport is None:
             return None
@@ -252,13 +254,14 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
 
 class Backend(httpcore.AsyncNetworkBackend):
-    """Opens the connections of one lane, and closes them whatever they are in the middle of.
+    """Opens the connections of one lane, and closes them in any state.
 
     Attributes:
-        attempt: the attempt that uses the connection.
-        stream: the connection that was opened last.
-        closed: whether opening is refused.
-        head_left: bytes that the head of a response to an upgrade may still have.
+        attempt: attempt that uses the connection; None for none.
+        stream: connection that was opened last; None for none.
+        closed: whether a new connection is closed at once.
+        head_left: bytes that the head of the response to an upgrade may still have; None for no
+            limit.
     """
 
     def __init__(self) -> None:
@@ -268,18 +271,18 @@ class Backend(httpcore.AsyncNetworkBackend):
         self.head_left: int | None = None
 
     def begin(self, attempt: Attempt) -> None:
-        """Work for another attempt."""
+        """Begin another attempt on the connection."""
         self.attempt = attempt
         if self.stream is not None:
             self.stream.begin()
 
     def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
-        """Work for an attempt at opening a WebSocket, and take only so long a response's head."""
+        """Begin an attempt to open a WebSocket; the head of its response is limited, in bytes."""
         self.begin(attempt)
         self.head_left = longest_head
 
     def upgraded(self) -> Stream | None:
-        """Return the connection, which carries something else than HTTP from now on."""
+        """Release the connection after its upgrade, and return it."""
         self.attempt = None
         self.head_left = None
         stream, self.stream = self.stream, None
@@ -301,7 +304,7 @@ class Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that accepts the connection."""
         loop = asyncio.get_running_loop()
         failure: OSError | None = None
         try:
@@ -321,7 +324,7 @@ class Backend(httpcore.AsyncNetworkBackend):
                             self.stream.abort()
                         return self.stream
         except TimeoutError as error:
-            raise httpcore.ConnectTimeout("time-out while connecting") from error
+            raise httpcore.ConnectTimeout("timeout while connecting") from error
         raise httpcore.ConnectError(str(failure)) from failure
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, address: str, port: int) -> Stream:
@@ -329,10 +332,10 @@ class Backend(httpcore.AsyncNetworkBackend):
         return stream
 
     async def _race(self, loop: asyncio.AbstractEventLoop, numbers: list[str], port: int) -> Stream:
-        """Connect to the first address that answers; start the next one after a short delay.
+        """Connect to the first address that responds; try the next one after a short delay.
 
-        asyncio's own race forgets a socket when it is cancelled at the wrong moment, and uvloop has
-        none.
+        asyncio's own race between addresses loses a socket if it is cancelled at the wrong moment,
+        and uvloop has no race.
         """
         waiting = iter(numbers)
         running: set[asyncio.Task[Stream]] = set()
@@ -344,7 +347,7 @@ class Backend(httpcore.AsyncNetworkBackend):
                 if address is not None:
                     running.add(loop.create_task(self._connect(loop, address, port)))
                 elif not running:
-                    raise failure or OSError("the name has no address")
+                    raise failure or OSError("the host name has no address")
                 pause = None if address is None else _NEXT_ADDRESS
                 done, _ = await asyncio.wait(
                     running, timeout=pause, return_when=asyncio.FIRST_COMPLETED
@@ -364,11 +367,11 @@ class Backend(httpcore.AsyncNetworkBackend):
                 task.add_done_callback(_drop_late)
 
     async def sleep(self, seconds: float) -> None:  # pragma: no cover - only with retries
-        """Wait."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
 
 def _drop_late(task: asyncio.Task[Stream]) -> None:
-    """Close a connection that came after another one had won."""
+    """Close a connection that was made after another one had won the race."""
     if not task.cancelled() and task.exception() is None:
         task.result().abort()

@@ -1,4 +1,4 @@
-"""Shared limit store of the asyncio side."""
+"""Shared limit store on asyncio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The asyncio side's WebSocket: an upgraded connection of httpcore and a reader of frames."""
+"""WebSocket on asyncio: an upgraded connection of httpcore and a reader of frames."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from .lanes import pool_for
 from .network import Backend, Stream
 
 _CHUNK = 256 * 1024
-# Seconds that a Close frame may take. The gateway never answers one, so nobody waits for that.
+# Seconds to send a Close frame. The gateway never responds to it, so do not wait for a response.
 _CLOSING_GRACE = 0.5
 
 
 class WebSocket:
-    """One WebSocket connection."""
+    """WebSocket connection."""
 
     def __init__(
         self, stream: Stream, channel: httpcore.AsyncNetworkStream, frames: FrameReader
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = stream
-        # The stream, behind the bytes that came with the response to the handshake.
+        # The stream, preceded by bytes that came together with the response to the handshake.
         self._channel = channel
         self._frames = frames
         self._closed = False
@@ -52,9 +52,9 @@ class WebSocket:
         """Open a WebSocket to the gateway.
 
         Raises:
-            NotAuthenticated: it was answered with the way to the login page.
-            WsConnectFailed: the handshake did not succeed.
-            WsTimeout: it did not succeed in time.
+            NotAuthenticated: the gateway redirects to its login page or responds with 401.
+            WsConnectFailed: the handshake failed.
+            WsTimeout: the handshake took longer than the timeout.
         """
         attempt = Attempt(monotonic() + timeout, timeout)
         backend = Backend()
@@ -70,7 +70,7 @@ class WebSocket:
         finally:
             if backend.attempt is not None:  # not opened
                 backend.drop()
-        # Without a cause: the libraries' frames hold the headers, with the session's token.
+        # Raised without a cause, because its traceback holds the headers with the session's token.
         raise failure
 
     @classmethod
@@ -96,11 +96,11 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     async def receive(self, timeout: float) -> list[bytes]:
-        """Return the messages that have come, at least one, whether as text or as binary.
+        """Return the received messages, at least one, text or binary.
 
         Raises:
-            WsTimeout: none came in time.
-            WsClosed: the socket is closed.
+            WsTimeout: no message came within the timeout.
+            WsClosed: the WebSocket is closed.
             WsProtocolError: the received bytes are not WebSocket frames.
         """
         frames = self._frames
@@ -110,10 +110,10 @@ class WebSocket:
                     await self._read()
         except TimeoutError as error:
             if not frames.messages:
-                raise WsTimeout("no message came in time") from error
+                raise WsTimeout("no message came within the timeout") from error
         if frames.messages:
             return frames.take()
-        raise frames.error or WsTimeout("no message came in time")
+        raise frames.error or WsTimeout("no message came within the timeout")
 
     async def _read(self) -> None:
         try:
@@ -123,7 +123,7 @@ class WebSocket:
         frames = self._frames
         frames.feed(data)
         if frames.error is not None:
-            # The Close frame has been written by then.
+            # The Close frame is written before that.
             self._loop.call_soon(self._stream.abort)
         if answer := frames.to_send():
             with contextlib.suppress(*TRANSPORT_ERRORS):
@@ -133,7 +133,7 @@ class WebSocket:
         """Send one text message.
 
         Raises:
-            WsClosed: the socket is closed.
+            WsClosed: the WebSocket is closed.
         """
         closed = self._frames.error
         if closed is None and not self._closed:
@@ -145,16 +145,16 @@ class WebSocket:
                 pass
             else:
                 return
-        # Without a cause: the libraries' frames hold the text, which may be the session's token.
+        # Raised without a cause, because its traceback holds the text, perhaps the session's token.
         raise closed or WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def abort(self) -> None:
-        """Drop the connection at once, from any thread."""
+        """Drop the connection at once; any thread may call this."""
         self._closed = True
         self._stream.abort()
 
     async def aclose(self) -> None:
-        """Close the socket; a caller that waits for a message gets `WsClosed`."""
+        """Close the WebSocket; a caller that waits for a message gets `WsClosed`."""
         if self._loop is not asyncio.get_running_loop():
             self.abort()
         elif not self._closed:
@@ -172,7 +172,7 @@ class WebSocket:
 async def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.AsyncConnectionInterface:
-    """Return a connection to the gateway, which opens itself, or a tunnel, which is open."""
+    """Return a connection to the gateway that opens with its first use, or an open tunnel."""
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":
         return pool_for(settings, backend).create_connection(origin_of(settings))
@@ -183,5 +183,7 @@ async def _connection(
         tunnel_request(settings, proxy, timeout, hide_async)
     )
     if not 200 <= response.status < 300:
-        raise httpcore.ProxyError(f"the proxy answers HTTP {response.status}")
+        raise httpcore.ProxyError(
+            f"the proxy refused the tunnel with HTTP {response.status}; check the argument proxy"
+        )
     return httpcore.AsyncHTTP11Connection(origin_of(settings), network_stream(response))

@@ -1,4 +1,4 @@
-"""Calls through a transport of the user's own, which has httpx's transport interface."""
+"""Calls through a user's transport, which has httpx's transport interface."""
 
 from __future__ import annotations
 
@@ -7,28 +7,32 @@ from typing import Any
 from ..._core.http.body import ACCEPTED_ENCODING, BodyReader
 from ..._core.http.messages import Request, Response, TransportError, Trouble
 from ..._core.settings.settings import Settings
-from .http import response_from
+from .http import credential_headers, response_from
 from .http_packages import httpx
 
-# With these nothing was sent. With any other error, the transport's own included, something may
-# have been.
+# Errors after which nothing was sent. After any other error, also of the transport itself, the
+# request may have been sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# What goes to the caller as it is: our own errors, and what mocks say of unexpected requests.
+# Errors that are raised unchanged: our own, and those of mocks for unexpected requests.
 _PASSED_ON = (TransportError, AssertionError)
 
 
 def _request(request: Request, settings: Settings, seconds: float) -> httpx.Request:
     connect = min(settings.connect_timeout, seconds)
     limits = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
+    headers = [
+        (name.encode("ascii"), value.encode("ascii"))
+        for name, value in (ACCEPTED_ENCODING, *request.headers)
+    ]
     try:
         return httpx.Request(
             request.operation.method,
             settings.base_url.root + request.target,
-            headers=[ACCEPTED_ENCODING, *request.headers],
+            headers=headers + credential_headers(request),
             content=request.body or None,
             extensions={"timeout": limits},
         )
-    except (httpx.InvalidURL, ValueError) as error:  # before the transport has seen it
+    except (httpx.InvalidURL, ValueError) as error:  # before the transport was called
         raise TransportError(Trouble.CONNECT, str(error), sent=False) from error
 
 
@@ -49,7 +53,7 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
     """Send a request through a transport and read the response to its end.
 
     Raises:
-        TransportError: no complete response came.
+        TransportError: no complete response arrived.
     """
     try:
         response = transport.handle_request(_request(request, settings, seconds))
@@ -62,7 +66,7 @@ def send(transport: Any, request: Request, settings: Settings, seconds: float) -
             response.close()
     except _PASSED_ON:
         raise
-    except Exception as error:  # whatever a transport raises: a call with an effect may have one
+    except Exception as error:  # any error of a transport: the call may have been sent
         raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 
@@ -73,7 +77,7 @@ async def send_async(
     """Send a request through an asynchronous transport and read the response to its end.
 
     Raises:
-        TransportError: no complete response came.
+        TransportError: no complete response arrived.
     """
     try:
         response = await transport.handle_async_request(_request(request, settings, seconds))
@@ -85,7 +89,7 @@ async def send_async(
             await response.aclose()
     except _PASSED_ON:
         raise
-    except Exception as error:  # whatever a transport raises: a call with an effect may have one
+    except Exception as error:  # any error of a transport: the call may have been sent
         raise _transport_error(error) from error
     return response_from(response.status_code, raw, body.finish())
 
@@ -95,7 +99,7 @@ async def _read_into(body: BodyReader, stream: Any) -> None:
     try:
         async for chunk in chunks:
             body.feed(chunk)
-    except TransportError:  # refused in the middle of it
+    except TransportError:  # the body was refused before its end
         closing: Any = getattr(chunks, "aclose", None)
         if closing is not None:
             await closing()

@@ -1,7 +1,7 @@
-"""What httpcore and websockets may log of our connections: no header and no message.
+"""Removes headers and messages from the debug logs of httpcore and websockets.
 
-At DEBUG they log every header, with its cookies, and the session's token where a stream sends it.
-Who turns DEBUG on for the whole program has not asked for that.
+At level DEBUG these libraries log every header, cookies included, and the session's token when a
+stream sends it. A user who turns on DEBUG for a whole program does not expect that.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 
 from .http_packages import httpcore
 
-# Named as httpcore, or its successor, names it.
+# The logger of httpcore or its successor.
 _http = logging.getLogger(f"{httpcore.__name__}.http11")
 
 
 def hide(_name: str, info: MutableMapping[str, Any]) -> None:
-    """Take headers and errors' texts out of what httpcore is about to log.
+    """Remove headers and error texts from an event that httpcore is about to log.
 
-    httpcore gives an event to the request's own ``trace`` before it logs the same event.
+    httpcore passes each event to the request's ``trace`` function before it logs it.
     """
-    if "exception" in info:  # its text may quote a header that could not be read
+    if "exception" in info:  # its text may quote an invalid header
         info["exception"] = type(info["exception"])
     if isinstance(info.get("return_value"), tuple):
         kept = tuple(each for each in info["return_value"] if not isinstance(each, list))
@@ -29,7 +29,7 @@ def hide(_name: str, info: MutableMapping[str, Any]) -> None:
 
 
 async def hide_async(name: str, info: MutableMapping[str, Any]) -> None:
-    """As `hide`, for httpcore's asynchronous half, which insists on awaiting it."""
+    """Do the same as `hide`; httpcore's asynchronous connections need a coroutine."""
     hide(name, info)
 
 
@@ -37,9 +37,10 @@ Hide = Callable[[str, MutableMapping[str, Any]], object]
 
 
 class Extensions(dict[str, Any]):
-    """A request's extensions, whose ``trace`` is only there while httpcore logs.
+    """Extensions of a request, which have ``trace`` only while httpcore logs at DEBUG.
 
-    It is asked for at each event, and costs several times as much as looking at the level.
+    httpcore calls ``trace`` for each event, which costs several times as much as a check of the
+    level.
     """
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -50,13 +51,13 @@ class Extensions(dict[str, Any]):
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """A logger that is never asked for DEBUG, whatever its level."""
+    """Logger that ignores DEBUG records, whatever its level is."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        """Say whether records of a level are wanted."""
+        """Return whether records of a level are logged."""
         return level > logging.DEBUG and super().isEnabledFor(level)
 
 
 def websocket_logger() -> logging.LoggerAdapter[logging.Logger]:
-    """Return what websockets logs our connections to: its own logger, but without DEBUG."""
+    """Return the logger for our WebSockets: the one of websockets, without DEBUG."""
     return _Quiet(logging.getLogger("websockets.client"), {})

@@ -1,7 +1,7 @@
-"""Turns the bytes of a WebSocket into messages.
+"""Reader of WebSocket frames: turns received bytes into messages.
 
-The core cuts the frames that nearly every message comes in out of the bytes. websockets' protocol
-gets the others, always whole ones, so that it stands between two frames in between.
+The core reads plain frames, which nearly all messages use. The protocol of websockets reads the
+others. It gets whole frames only, so it is never in the middle of a frame.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..._core.stream.framing import MAX_MESSAGE, frame_end, plain_messages
 from ...errors import WsClosed, WsError, WsProtocolError
 from .debug_logs import websocket_logger
 
-# The codes with which websockets ends a connection: a broken frame, bad UTF-8, a long message.
+# Codes with which websockets ends a connection: invalid frame, invalid UTF-8, message too long.
 _BROKEN = (1002, 1007, 1009)
 
 
@@ -24,8 +24,8 @@ class FrameReader:
     """Reads the frames of one connection; no I/O and no locks.
 
     Attributes:
-        messages: the messages that nobody has taken.
-        error: why no more will come; None while the connection is open.
+        messages: received messages that were not taken yet.
+        error: error that ended the connection; None while it is open.
     """
 
     def __init__(self, url: str) -> None:
@@ -34,26 +34,26 @@ class FrameReader:
         self._protocol = ClientProtocol(
             parse_uri(url), state=OPEN, max_size=MAX_MESSAGE, logger=websocket_logger()
         )
-        # The fragments that have come of a message, in one piece: there may be very many.
+        # The received fragments of a message, joined, because there may be very many.
         self._fragments: bytearray | None = None
-        # A frame of which not all has come, and how many bytes of it are needed to go on.
+        # The beginning of an incomplete frame, and the number of bytes needed to continue.
         self._rest = bytearray()
         self._needed = 0
 
     def take(self) -> list[bytes]:
-        """Return the messages that have come."""
+        """Return the received messages and remove them."""
         messages, self.messages = self.messages, []
         return messages
 
     def feed(self, data: bytes) -> None:
-        """Read what came; no bytes mean the end of the connection."""
+        """Process received bytes; empty bytes mean the end of the connection."""
         if self.error is not None:
             return
         if not data:
             self._end()
             return
         if self._rest:
-            # Appended to, and not copied for every few bytes of a long frame.
+            # Appended in place, because copying for every few bytes of a long frame is slow.
             self._rest += data
             if len(self._rest) < self._needed:
                 return
@@ -86,7 +86,7 @@ class FrameReader:
                 self.messages.append(bytes(self._fragments))
                 self._fragments = None
         if self._protocol.close_expected():
-            # A peer that hangs never closes the connection itself.
+            # Do not wait for the peer to close the connection: it may hang.
             self._end()
 
     def _end(self) -> None:
@@ -94,7 +94,7 @@ class FrameReader:
         self.error = _closed(self._protocol.close_exc)
 
     def to_send(self) -> bytes:
-        """Return what has to be sent: the answers to pings and to a Close frame."""
+        """Return the bytes to send: responses to pings and to a Close frame."""
         return b"".join(self._protocol.data_to_send())
 
     def text(self, text: str) -> bytes:
@@ -111,7 +111,7 @@ class FrameReader:
 def _closed(error: ConnectionClosed) -> WsError:
     frame = error.rcvd
     if frame is None and error.sent is not None and error.sent.code in _BROKEN:
-        return WsProtocolError(f"the peer broke the WebSocket protocol: {error.sent.reason}")
+        return WsProtocolError(f"the gateway broke the WebSocket protocol: {error.sent.reason}")
     code = frame.code if frame is not None else 1006
     reason = frame.reason if frame is not None else ""
     return WsClosed(f"the WebSocket is closed (code {code})", code=code, reason=reason)

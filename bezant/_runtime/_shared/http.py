@@ -1,4 +1,4 @@
-"""What both sides use to move requests: the state of one attempt, the words of errors."""
+"""Shared parts of both HTTP transports: state of an attempt, requests, responses, errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def addresses(host: str) -> list[str]:
 
 
 def is_name(host: str) -> bool:
-    """Say whether a host has to be looked up."""
+    """Return whether a host is a name, which needs a DNS lookup."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -38,15 +38,15 @@ def is_name(host: str) -> bool:
 
 
 class Attempt:
-    """One attempt at one call: its deadline, and how far it came.
+    """One attempt to send a request: its deadline and its progress.
 
     Attributes:
-        deadline: monotonic time at which it ends.
+        deadline: end of the attempt, in monotonic time.
         connect_timeout: seconds to connect.
-        sent: whether a byte of the request may have left.
+        sent: whether any byte of the request may have been sent.
         queued: whether it waits for a connection.
-        stream: what it is using or waiting for, for whoever has to stop it.
-        aborted: whether somebody did.
+        stream: connection or wait that `stop` has to abort; None for none.
+        aborted: whether it was stopped.
     """
 
     __slots__ = (
@@ -67,18 +67,18 @@ class Attempt:
         self.queued = False
         self.stream: Any = None
         self.aborted = False
-        # The garbage collector may stop a forgotten worker's attempt while this thread holds it.
+        # Reentrant: the garbage collector may stop a forgotten worker's attempt in this thread.
         self._stopping = threading.RLock()
 
     def stop(self) -> None:
-        """End it, from another thread."""
+        """End the attempt, from another thread."""
         with self._stopping:
             self.aborted = True
             if self.stream is not None:
                 self.stream.abort()
 
     def let_go(self) -> None:
-        """Use its connection no longer: from here on stopping it must not harm who uses it next."""
+        """Detach the connection, so that `stop` does not abort its next user."""
         with self._stopping:
             self.stream = None
 
@@ -108,13 +108,15 @@ def proxy_of(settings: Settings) -> httpcore.Proxy | None:
 def core_request(
     request: Request, settings: Settings, timeout: float, hide: Hide
 ) -> httpcore.Request:
-    """Turn a request into httpcore's."""
+    """Return a request as httpcore's type."""
     base_url = settings.base_url
     headers = [(b"Host", base_url.authority.encode("ascii"))]
     headers += [
         (name.encode("ascii"), value.encode("ascii"))
         for name, value in (ACCEPTED_ENCODING, *request.headers)
     ]
+    if request.credentials:
+        headers += credential_headers(request)
     connect = min(settings.connect_timeout, timeout)
     limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
     return httpcore.Request(
@@ -131,16 +133,24 @@ def core_request(
     )
 
 
+def credential_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """Return the headers for a proxy in front of the gateway."""
+    return [
+        (name.encode("ascii"), secret.value.encode("latin-1"))
+        for name, secret in request.credentials
+    ]
+
+
 def response_from(
     status: int, raw: Sequence[tuple[bytes, bytes]], body: bytes, *, clean: bool = True
 ) -> Response:
-    """Turn a response, read to its end, into an answer.
+    """Return a `Response` for a response of httpcore or httpx that was read to its end.
 
     Args:
         status: HTTP status.
-        raw: the headers as they came.
-        body: the whole body, decompressed.
-        clean: whether nothing else came on the connection.
+        raw: headers as received.
+        body: whole body, decompressed.
+        clean: whether the connection had no other bytes to read.
     """
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     cookies: tuple[str, ...] = ()
@@ -152,13 +162,13 @@ def response_from(
 
 
 class LastUse:
-    """Time at which a connection was last known to work.
+    """Time of the last proof that a connection works.
 
     The monotonic clock stops while a machine sleeps, and the wall clock can be set. The longer of
     the two differences counts.
 
     Attributes:
-        monotonic: that time on the monotonic clock.
+        monotonic: the time on the monotonic clock.
     """
 
     __slots__ = ("_wall", "monotonic")
@@ -168,7 +178,7 @@ class LastUse:
         self._wall = time.time()
 
     def is_within(self, seconds: float | None) -> bool:
-        """Say whether at most this many seconds have passed; None for any number."""
+        """Return whether at most this many seconds have passed; None for any number."""
         if seconds is None:
             return True
         passed = time.monotonic() - self.monotonic
@@ -183,10 +193,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def transport_error_from(error: Exception, attempt: Attempt) -> TransportError:
-    """Say in the core's words what httpcore raised."""
+    """Return the `TransportError` for an error of httpcore."""
     detail = str(error) or type(error).__name__
     if isinstance(error, httpcore.ConnectTimeout):
-        return TransportError(Trouble.CONNECT, "time-out while connecting", sent=False)
+        return TransportError(Trouble.CONNECT, "timeout while connecting", sent=False)
     if isinstance(error, httpcore.TimeoutException):
         return TransportError(Trouble.TIMEOUT, waiting_for(attempt), sent=attempt.sent)
     tls = next((each for each in _chain(error) if isinstance(each, ssl.SSLError)), None)
@@ -198,21 +208,21 @@ def transport_error_from(error: Exception, attempt: Attempt) -> TransportError:
 
 
 def waiting_for(attempt: Attempt) -> str:
-    """Say what was being waited for when the time was up."""
+    """Return a text that says what the attempt was waiting for when the timeout passed."""
     if attempt.sent:
-        return "the gateway took the request and did not finish its answer"
+        return "the gateway received the request and did not finish its response"
     if attempt.queued:
         return (
-            "the request was not sent: all connections of this client are in use; see the "
-            "max_connections argument"
+            "the request was not sent, because all connections of this client are in use "
+            "(max_connections)"
         )
     return "the request was not sent yet"
 
 
 _NOT_CONNECTED = (httpcore.ConnectError, httpcore.ProxyError)
 
-# What a connection raises: httpcore's errors, the operating system's, and h11's complaints about
-# our headers (ValueError).
+# Errors that a connection raises: those of httpcore and the operating system, and a ValueError of
+# h11 for an invalid header.
 TRANSPORT_ERRORS = (
     httpcore.NetworkError,
     httpcore.ProtocolError,

@@ -1,7 +1,7 @@
-"""The HTTP packages that bezant runs on. No other module of the client names them.
+"""HTTP packages that bezant uses. No other module of the client names them.
 
-httpx and httpcore are the default. Where they are not installed, their successors httpx2 and
-httpcore2, which have the same interface, take their place. docs/architecture.md says when the
+httpx and httpcore are the default. If they are not installed, bezant uses their successors httpx2
+and httpcore2, which have the same interface. docs/architecture.md says when the
 default changes.
 """
 
@@ -25,7 +25,7 @@ else:
 
 
 def __getattr__(name: str) -> object:
-    """Load httpx when a user's transport needs it: that takes as long as loading all of bezant."""
+    """Load httpx when a user's transport needs it: its import takes as long as bezant's."""
     if name != "httpx":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(httpcore.__name__.replace("httpcore", "httpx"))

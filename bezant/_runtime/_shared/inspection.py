@@ -1,4 +1,4 @@
-"""The lock around msgspec's first inspection of a type: one for the process, for both twins."""
+"""Lock of the process around msgspec's first inspection of a type, for both twins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _lock = threading.RLock()
 
 
 def lock_inspections() -> None:
-    """Give the core its lock. Doing so twice is fine."""
+    """Install the lock in the core. Doing so twice is fine."""
     use_lock(_lock)
 
 
@@ -23,7 +23,7 @@ def _start_anew() -> None:
 
 
 def _before_fork() -> None:
-    # A child of a fork in the middle of an inspection would have the type half inspected for good.
+    # A fork in the middle of an inspection would leave the type half inspected in the child.
     _lock.acquire()
 
 

@@ -9,11 +9,13 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..._core.pacing.limiter import QueuedCall, RateLimiter
 from ..._core.pacing.limits import MAX_STREAMS
-from ..._core.pacing.shared import Denied
+
+if TYPE_CHECKING:
+    from ..._core.pacing.shared import Denied
 
 
 class Stream(Protocol):

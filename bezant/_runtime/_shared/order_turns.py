@@ -28,7 +28,7 @@ class OrderTurns:
         self._turns = core.OrderTurns()
         self._wakers: dict[AccountTurn, Callable[[], None]] = {}
         self._watchers: set[Callable[[], None]] = set()
-        # The garbage collector may end a call in a thread that holds the lock: changes wait here.
+        # Queued, because the garbage collector may end a call in a thread that holds the lock.
         self._changes: deque[Callable[[float], object]] = deque()
         self._expired: deque[AccountTurn] = deque()
 
@@ -56,7 +56,7 @@ class OrderTurns:
         return self._now(lambda _: self._turns.find_by_question(question))
 
     def refresh(self, turn: AccountTurn, questions: Mapping[str, str] | None) -> None:
-        """Take a turn's open questions from the shared state; None if it has ended."""
+        """Set a turn's open questions from the shared state; None if the turn has ended."""
         self._now(lambda _: self._turns.refresh(turn, questions))
 
     def begin_reply(self, turn: AccountTurn, call: object, caller: object) -> None:

@@ -18,9 +18,9 @@ from ...errors import InvalidRequest
 T = TypeVar("T")
 Change = Callable[[Shared, float], T]
 
-# A change takes well under a millisecond; if it takes this many seconds, something hangs.
+# Seconds. A change takes well under a millisecond, so longer than this is an error.
 PATIENCE = 5.0
-# Redis deletes a state that nobody has changed for this many seconds.
+# Seconds. Redis deletes a state that was not changed for this long.
 _KEPT = 3600
 
 
@@ -56,8 +56,8 @@ def open_store(place: PacingStore) -> LimitStore:
 def _apply(raw: bytes | None, now: float, change: Change[T]) -> tuple[bytes | None, T]:
     """Apply a change to the stored bytes; return the new bytes and the result.
 
-    There are no new bytes if nothing has to be written: waiting processes ask often, and would
-    keep the others from writing.
+    There are no new bytes if nothing has to be written, because waiting processes try often and
+    would prevent the writes of others.
     """
     shared = load(raw)
     result = change(shared, now)
@@ -101,7 +101,8 @@ class FileStore:
                 database.close()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
-                f"cannot use the file {place.where!r} for the rate limits: {error}"
+                f"cannot read the rate limits from {place.where!r} ({error}); delete the file or "
+                "choose another path with pacing"
             ) from error
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1),
         )
         self._key = f"bezant:pacing:{place.name}"
-        # Changes of one process never compete for the server: the loser has to start again.
+        # Changes of one process run one by one, because of two at once one has to start again.
         self._one = threading.Lock()
         self._lock = threading.Lock()
         self._users = 0
@@ -148,9 +149,10 @@ class RedisStore:
             with self._one:
                 return self._transact(change, always=always)
         except redis.RedisError as error:
-            # The text may hold the URL, and that a password.
+            # The text may contain the URL, and the URL a password.
             raise StoreError(
-                f"cannot use the Redis server for the rate limits: {type(error).__name__}"
+                f"cannot use the Redis server for the rate limits ({type(error).__name__}); check "
+                "that it runs and that the URL in pacing is correct"
             ) from error
         finally:
             with self._lock:
@@ -186,7 +188,10 @@ class RedisStore:
                 if pipe.connection is not None:
                     pipe.connection.disconnect()
                 raise
-        raise StoreError("the Redis server is too busy for the rate limits")
+        raise StoreError(
+            f"the Redis server did not accept a change of the rate limits within {PATIENCE:g} s, "
+            "because other processes change them; try again"
+        )
 
     def close(self) -> None:
         """Close the connections, after the changes that are under way."""

@@ -15,7 +15,7 @@ _contexts_lock = threading.Lock()
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS context for a setting: one for the whole process, they are slow to build.
+    """Return the TLS context of a setting, built once per process because that is slow.
 
     Raises:
         TransportError: the CA file cannot be read.
@@ -40,6 +40,6 @@ def _build_context(tls: Tls) -> ssl.SSLContext:
         try:
             return ssl.create_default_context(cafile=tls.ca_file)
         except OSError as error:
-            detail = f"the CA file {tls.ca_file!r} cannot be used: {error}"
+            detail = f"cannot read the CA file {tls.ca_file!r} ({error})"
             raise TransportError(Trouble.TLS, detail, sent=False) from error
     return default_tls_context()

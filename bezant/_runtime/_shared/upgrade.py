@@ -1,4 +1,4 @@
-"""What both sides use to open a WebSocket: the request, and the words of errors."""
+"""Shared parts of both WebSockets: requests to open one, and the errors if that fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .debug_logs import Extensions, Hide
 from .http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .http_packages import httpcore
 
-# What opening a WebSocket raises, beside errors about the response.
+# Errors of opening a WebSocket, besides those about the response.
 UPGRADE_ERRORS = (TransportError, *TRANSPORT_ERRORS)
 
 
@@ -45,8 +45,8 @@ def tunnel_request(
 ) -> httpcore.Request:
     """Return the request for a tunnel to the gateway.
 
-    httpcore makes tunnels for TLS only. It hands other requests to the proxy, which need not pass
-    on the handshake of a WebSocket.
+    httpcore makes tunnels for TLS only. It sends other requests to the proxy, which need not
+    forward the handshake of a WebSocket.
     """
     base_url = settings.base_url
     host = f"[{base_url.host}]" if ":" in base_url.host else base_url.host
@@ -71,26 +71,36 @@ def _text_of(value: str | Secret) -> str:
 
 
 def network_stream(response: Any) -> Any:
-    """Return what carries the bytes behind the response to an upgrade or for a tunnel."""
+    """Return the connection that an upgrade or a tunnel leaves open after its response."""
     return response.extensions["network_stream"]
 
 
 def upgrade_error_from(
     error: Exception, attempt: Attempt, settings: Settings, timeout: float
 ) -> WsError:
-    """Say why no WebSocket was opened."""
+    """Return the error for a WebSocket that was not opened."""
     base_url = settings.base_url
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
-        return WsTimeout(f"no WebSocket to {base_url.ws_url} within {timeout:g} s")
+        return WsTimeout(
+            f"{base_url.ws_url} did not open a WebSocket within {timeout:g} s; try again or raise "
+            "connect_timeout"
+        )
     if isinstance(error, TransportError):
         return WsConnectFailed(error.detail)
     if isinstance(error, httpcore.LocalProtocolError):  # its text quotes the header
-        return WsConnectFailed(f"{base_url.ws_url} cannot be asked: a header is not allowed")
+        return WsConnectFailed(
+            f"cannot connect to {base_url.ws_url}: a header is invalid; check user_agent"
+        )
     trouble = transport_error_from(error, attempt)
     if trouble.kind is Trouble.TLS:
         return WsConnectFailed(
-            f"TLS with {base_url.root} failed: {trouble.detail}; see the verify argument"
+            f"TLS with {base_url.root} failed: {trouble.detail}; check the client's argument verify"
         )
     if trouble.kind is Trouble.CONNECT or isinstance(error, httpcore.NetworkError):
-        return WsConnectFailed(f"cannot connect to {base_url.root}: {trouble.detail}")
-    return WsConnectFailed(f"{base_url.ws_url} is no WebSocket: {trouble.detail}")
+        return WsConnectFailed(
+            f"cannot connect to {base_url.root}: {trouble.detail}; start the gateway or check "
+            "base_url"
+        )
+    return WsConnectFailed(
+        f"{base_url.ws_url} did not open a WebSocket: {trouble.detail}; check base_url or try again"
+    )

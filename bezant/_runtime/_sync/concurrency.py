@@ -1,7 +1,7 @@
-"""The threads side's clocks, locks and waiting, and workers that can be ended while they wait.
+"""Clocks, locks, waiting and workers on threads; workers can be stopped while they wait.
 
-Whatever wakes somebody may run in the garbage collector, in a thread that is in the middle of
-waiting itself. So nothing here takes a lock that it could hold already.
+A wake-up may run in the garbage collector, in a thread that is itself in the middle of waiting. So
+no function here takes a lock that its thread may already hold.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Annotated, Final, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias, TypeVar, cast
 
 from ...errors import WrongContext
-from .._shared.http import Attempt
+
+if TYPE_CHECKING:
+    from .._shared.http import Attempt
 
 C = TypeVar("C")
 
@@ -26,35 +28,37 @@ chance = random.random
 
 
 class Owner:
-    """The process that a client belongs to, from its first use on."""
+    """Process that a client belongs to, from its first use."""
 
     def __init__(self) -> None:
         self._pid = 0
 
     def check(self) -> None:
-        """Refuse a forked process.
+        """Check that this is the client's process.
 
         Raises:
-            WrongContext: this is not where the client was first used.
+            WrongContext: the client was first used in another process.
         """
         if self.inherited:
-            raise WrongContext("this client was used before the fork; make one in each process")
+            raise WrongContext(
+                "this client was used before the fork; make a client in each process"
+            )
         self._pid = os.getpid()
 
     @property
     def inherited(self) -> bool:
-        """Whether this process was forked from the owner: what it would close is not its own."""
+        """Whether this process was forked from the owner; it must not close the owner's sockets."""
         return self._pid not in (0, os.getpid())
 
 
 class StateLock:
-    """Guards state that is never waited over."""
+    """Lock for state that is not held over a wait."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock.
 
-        Ctrl-C can end a method that is written in Python at its beginning and after each call in
-        it: such a lock would stay locked for good.
+        Ctrl-C can end a method written in Python at its start and after each call in it. A lock
+        with such methods could stay locked permanently.
         """
         return cast("Self", threading.Lock())
 
@@ -64,7 +68,7 @@ class StateLock:
 
 
 class Lock:
-    """Held over sending, so that it stays in order."""
+    """Lock that is held while sending, so that messages stay in order."""
 
     def __new__(cls) -> Self:
         """Return Python's own lock; see `StateLock`."""
@@ -83,11 +87,16 @@ def call(function: Callable[..., object], *args: object) -> None:
     function(*args)
 
 
+def call_within(seconds: float, function: Callable[[], object]) -> object:  # noqa: ARG001
+    """Call a user's function and return its result. Nothing can stop it."""
+    return function()
+
+
 Connecting: TypeAlias = Annotated[C, "connected at once"]
 
 
 def connecting(opened: C) -> C:
-    """Return a connection: on this side it has been made."""
+    """Return the connection, which on threads is already open."""
     return opened
 
 
@@ -96,11 +105,11 @@ _current = threading.local()
 
 
 class Stopped(BaseException):
-    """The worker that is waiting has to end. Like a cancellation, only its owner catches it."""
+    """Ends a worker that waits. Like a cancellation, only the worker's owner catches it."""
 
 
 class _Nap:
-    """One wait, which ends when it is woken; being woken first is fine."""
+    """One wait, which a wake-up ends; the wake-up may also come before the wait."""
 
     __slots__ = ("_lock",)
 
@@ -109,15 +118,15 @@ class _Nap:
         self._lock.acquire()
 
     def wake(self) -> None:
-        """End it, now or when it begins."""
-        with contextlib.suppress(RuntimeError):  # it was woken before
+        """End the wait, now or when it begins."""
+        with contextlib.suppress(RuntimeError):  # it was already woken
             self._lock.release()
 
     def take(self, timeout: float | None) -> None:
-        """Wait until woken, or until the time-out.
+        """Wait until woken, or until the timeout.
 
         Raises:
-            Stopped: the worker that waits has to end.
+            Stopped: the waiting worker has to end.
         """
         seconds = -1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)
         worker: Worker | None = getattr(_current, "worker", None)
@@ -140,10 +149,10 @@ def _check(worker: Worker) -> None:
 
 @contextlib.contextmanager
 def attempting(attempt: Attempt) -> Generator[None, None, None]:
-    """Let whoever stops this worker end an attempt at a call.
+    """Make an attempt at a call end when this worker is stopped.
 
     Raises:
-        Stopped: somebody has.
+        Stopped: the worker was stopped.
     """
     worker: Worker | None = getattr(_current, "worker", None)
     if worker is None:
@@ -158,7 +167,7 @@ def attempting(attempt: Attempt) -> Generator[None, None, None]:
 
 
 def sleep(seconds: float) -> None:
-    """Wait."""
+    """Wait for a number of seconds."""
     if getattr(_current, "worker", None) is None:
         time.sleep(seconds)
     else:
@@ -166,24 +175,24 @@ def sleep(seconds: float) -> None:
 
 
 class Event:
-    """A flag that can be waited for."""
+    """Flag that callers can wait for."""
 
     def __init__(self) -> None:
         self._flag = False
         self._naps: set[_Nap] = set()
 
     def set(self) -> None:
-        """Raise the flag, for good."""
+        """Set the flag permanently."""
         self._flag = True
         for nap in list(self._naps):
             nap.wake()
 
     def is_set(self) -> bool:
-        """Say whether it is raised."""
+        """Return whether the flag is set."""
         return self._flag
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is raised; False when the time-out passes first."""
+        """Wait until the flag is set; return False if the timeout passes first."""
         nap = _Nap()
         self._naps.add(nap)
         try:
@@ -195,20 +204,24 @@ class Event:
 
 
 class Notifier:
-    """Rings for everybody who waits; who has heard it before waits for the next time."""
+    """Wakes all callers that wait for its next ring.
+
+    Attributes:
+        count: number of rings so far; a caller passes the last count that it has seen to `wait`.
+    """
 
     def __init__(self) -> None:
         self.count: int = 0
         self._naps: set[_Nap] = set()
 
     def ring(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting callers."""
         self.count += 1
         for nap in list(self._naps):
             nap.wake()
 
     def wait(self, heard: int, timeout: float | None = None) -> bool:
-        """Wait until the count is no longer what it was; False when the time-out passes first."""
+        """Wait until `count` differs from `heard`; return False if the timeout passes first."""
         nap = _Nap()
         self._naps.add(nap)
         try:
@@ -230,7 +243,7 @@ class Waker:
         self._nap.wake()
 
     def wait(self, timeout: float) -> None:
-        """Wait until woken, or until the time-out."""
+        """Wait until woken, or until the timeout."""
         self._nap.take(timeout)
 
 
@@ -238,11 +251,11 @@ _AGAIN: Final = 0.02
 
 
 class Worker:
-    """Something that runs beside its starter and never keeps the process alive.
+    """Background thread, which does not keep the process alive.
 
     Attributes:
-        nap: what it waits for just now.
-        attempt: the attempt at a call that it is in the middle of.
+        nap: wait that it is in; None for none.
+        attempt: attempt at a call that it is making; None for none.
         stopped: whether it has to end.
     """
 
@@ -264,7 +277,7 @@ class Worker:
         return self._thread.is_alive()
 
     def abandon(self) -> None:
-        """Have it end, from wherever the garbage collector happens to run; do not wait."""
+        """Make it end, without waiting; any thread or garbage collection may call this."""
         self.stopped = True
         nap = self.nap
         if nap is not None:
@@ -274,7 +287,7 @@ class Worker:
             attempt.stop()
 
     def stop(self, grace: float = 1.0) -> None:
-        """End it, in the middle of a call if need be, and wait until it has ended."""
+        """End it, even in the middle of a call, and wait until it has ended."""
         if self._thread is threading.current_thread():
             return
         deadline = time.monotonic() + grace
@@ -282,5 +295,5 @@ class Worker:
             self.abandon()
             self._thread.join(_AGAIN)
         if self._thread.is_alive():
-            # It is a daemon and its call has a deadline: it ends by itself.
-            _logger.warning("%s is still in the middle of a call", self._thread.name)
+            # It ends by itself: it is a daemon, and its call has a deadline.
+            _logger.warning("the thread %s is still in the middle of a call", self._thread.name)

@@ -1,4 +1,4 @@
-"""The threads side's HTTP."""
+"""HTTP transport on threads."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .._shared.http import TRANSPORT_ERRORS, Attempt, transport_error_from
 from .concurrency import attempting, monotonic
 from .lanes import Lanes
 
-# How long closing waits for the calls that it ends; they notice within milliseconds.
+# Seconds for which closing waits for the calls that it ends; they need milliseconds.
 _CLOSING_GRACE = 1.0
 
 
 class HttpTransport:
-    """Moves requests and answers over a bounded number of kept connections.
+    """Sends requests over a limited number of connections, which it keeps open.
 
     Args:
-        settings: the client's.
-        custom: the user's own transport; see `check_custom`.
+        settings: settings of the client.
+        custom: transport of the user; None for the client's own connections.
     """
 
     def __init__(self, settings: Settings, custom: object = None) -> None:
@@ -29,22 +29,22 @@ class HttpTransport:
 
     @staticmethod
     def check_custom(transport: object) -> None:
-        """Refuse a user's transport that lacks the method that sends. None is accepted.
+        """Check that a user's transport has the method that sends. None is accepted.
 
         Raises:
             InvalidRequest: the method is missing.
         """
         if transport is not None and not callable(getattr(transport, "handle_request", None)):
             raise InvalidRequest(
-                f"transport must have a method handle_request, as httpx's transports have; "
+                f"transport must have a method handle_request, as httpx's transports have, and "
                 f"{type(transport).__name__} has none"
             )
 
     def send(self, request: Request, settings: Settings, seconds: float) -> Response:
-        """Send a request and read its answer to the end, within so many seconds.
+        """Send a request and read its whole response, within ``seconds``.
 
         Raises:
-            TransportError: no complete answer came.
+            TransportError: no complete response arrived.
         """
         if self._custom is not None:
             from .._shared.custom import send
@@ -65,7 +65,7 @@ class HttpTransport:
                 self._lanes.give_back(attempt)
 
     def close(self) -> None:
-        """Close every connection, and end the calls that other threads are in the middle of."""
+        """Close all connections, and end the calls that other threads are making."""
         deadline = monotonic() + _CLOSING_GRACE
         while self._lanes.stop() and monotonic() < deadline:
             time.sleep(0.02)

@@ -1,8 +1,8 @@
-"""The threads side's connections: each is used by one thread at a time.
+"""Lanes on threads: connections, each used by one thread at a time.
 
-A lane is one httpcore connection. It is kept after a complete exchange only. After any other end,
-such as an interrupt at any moment, it is closed. httpcore's own pool loses connections then, and
-its locks may stay locked.
+A lane is one httpcore connection. It is kept only after a complete exchange, and closed after any
+other end, such as an interrupt. httpcore's own pool loses connections in that case, and its locks
+may stay locked.
 
 Locks here are Python's own, which an interrupt cannot leave locked. A lane refers weakly to the
 attempt that uses it: if an interrupt skips even the `finally` of a call, the lane is free again
@@ -35,12 +35,12 @@ from .._shared.tls import tls_context
 from .concurrency import _Nap
 from .network import Backend
 
-# Seconds after which a waiting call looks for a lane again, in case a wake-up was lost.
+# Seconds until a waiting call looks for a lane again, in case a wake-up was lost.
 _LOOK_AGAIN = 0.05
 
 
 def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
-    """Return a pool whose part is to make a connection, direct or through a proxy."""
+    """Return a pool, used only to make one connection, direct or through a proxy."""
     return httpcore.ConnectionPool(
         ssl_context=tls_context(settings.tls) if settings.tls.mode != "none" else None,
         proxy=proxy_of(settings),
@@ -50,10 +50,10 @@ def pool_for(settings: Settings, backend: Backend) -> httpcore.ConnectionPool:
 
 
 class Lane:
-    """At most one connection, opened when it is first used and again after it was dropped.
+    """One connection, opened by its first use and opened again after it was dropped.
 
     Attributes:
-        user: the attempt that uses it; None or dead where it is free.
+        user: attempt that uses it; None or a dead reference if it is free.
         last_use: time of the last complete response; None if the connection must not be reused.
     """
 
@@ -67,13 +67,13 @@ class Lane:
 
     @property
     def last_used(self) -> float:
-        """When its connection answered last, on the monotonic clock; 0 where it has none."""
+        """Monotonic time of its last complete response; 0 if it has no usable connection."""
         last_use = self.last_use
         return 0.0 if last_use is None else last_use.monotonic
 
     @property
     def free(self) -> bool:
-        """Whether nobody uses it."""
+        """Whether no call uses it."""
         return self.user is None or self.user() is None
 
     def exchange(
@@ -91,13 +91,13 @@ class Lane:
         clean = stream is not None and stream.is_exact
         response.close()
         if stream is not None and stream.at_end and connection.is_idle():
-            # What an order's response says may decide about a second send.
+            # The response to an order may decide about a second send, so be certain whose it is.
             clean = clean and (request.longest_idle is None or stream.is_clean)
             self.last_use = LastUse() if clean else None
         return response_from(response.status, response.headers, data, clean=clean)
 
     def _prepare(self, request: Request) -> httpcore.ConnectionInterface:
-        """Return the connection that was kept where it can be trusted, else a new one."""
+        """Return the kept connection if it is known to work, else a new one."""
         last_use, self.last_use = self.last_use, None
         stream, connection = self._backend.stream, self._connection
         if (
@@ -112,25 +112,25 @@ class Lane:
         return connection
 
     def drop(self) -> None:
-        """Close the connection, whatever state it is in."""
+        """Close the connection in any state."""
         self.last_use = None
         self._connection = None
         self._backend.drop()
 
 
 class _Waiting:
-    """A call that waits for a lane, for whoever has to stop it."""
+    """Wait of a call for a lane; other threads can end it."""
 
     def __init__(self) -> None:
         self.nap = _Nap()
 
     def abort(self) -> None:
-        """End the wait."""
+        """End the wait, from any thread."""
         self.nap.wake()
 
 
 class Lanes:
-    """A bounded number of lanes; a call waits until one is free."""
+    """Limited number of lanes; a call waits until a lane is free."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -140,10 +140,10 @@ class Lanes:
         self._closed = False
 
     def take(self, attempt: Attempt) -> Lane:
-        """Return a lane that nobody else uses until it is given back.
+        """Return a free lane, and reserve it until it is given back.
 
         Raises:
-            TransportError: none was free before the deadline, or the call was stopped.
+            TransportError: no lane was free before the deadline, or the call was stopped.
         """
         waiting: _Waiting | None = None
         while True:
@@ -180,7 +180,7 @@ class Lanes:
         return lane
 
     def give_back(self, attempt: Attempt) -> None:
-        """Let somebody else use the lane of an attempt, if it has one."""
+        """Free the lane of an attempt for other calls, if it has one."""
         for lane in self._lanes:
             if lane.user is not None and lane.user() is attempt:
                 if lane.last_use is None or self._closed:
@@ -191,7 +191,7 @@ class Lanes:
             self._waiting.popleft().nap.wake()
 
     def stop(self) -> bool:
-        """End the calls that other threads are in the middle of; say whether there are any."""
+        """End the calls that other threads are making; return whether there are any."""
         self._closed = True
         for waiting in list(self._waiting):
             waiting.nap.wake()
@@ -202,7 +202,7 @@ class Lanes:
         return bool(active)
 
     def close(self) -> None:
-        """Close the connections that nobody uses; the others are closed when their calls end."""
+        """Close the free connections; the others are closed when their calls end."""
         self._closed = True
         with self._lock:
             for lane in self._lanes:

@@ -1,9 +1,9 @@
-"""Network backend of the threads side: sockets whose reads end at the deadline of the call.
+"""Network backend of httpcore on threads: sockets whose reads end at the deadline of the call.
 
-httpcore gives each read the whole time-out, so that a response that trickles would never end.
+httpcore allows the whole timeout for each read, so a slow stream of bytes would never end.
 
-One thread may read a connection while another one writes. OpenSSL does not allow that, so TLS only
-ever sees memory here, under a lock, and the waiting is done outside of it.
+One thread may read a connection while another one writes, which OpenSSL does not allow. So TLS
+works on buffers in memory here, under a lock, and threads wait outside of that lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..._core.http.response_end import ResponseEnd
 from .._shared.http import Attempt, addresses
 from .._shared.http_packages import httpcore
 
-# Bytes of TLS that are read at a time.
+# Maximum number of TLS bytes in one read.
 _CHUNK = 64 * 1024
 
 
@@ -37,7 +37,7 @@ def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> Non
     if hasattr(select, "poll"):
         poll = select.poll()  # select refuses descriptors above 1023
         poll.register(sock, select.POLLOUT if to_write else select.POLLIN)
-        # Rounded up: a wait of less than a millisecond must not spin.
+        # Rounded up, because a wait of 0 ms would be a busy loop.
         ready = bool(poll.poll(None if left is None else math.ceil(left * 1000)))
     else:  # pragma: no cover - Windows
         reading, writing = ([], [sock]) if to_write else ([sock], [])
@@ -47,12 +47,12 @@ def _wait(sock: socket.socket, deadline: float | None, *, to_write: bool) -> Non
 
 
 def _as_bytes(host: str) -> str:
-    """Return a host that needs no IDNA as bytes: for any text, Python loads its slow codec."""
+    """Return an ASCII host as bytes, because Python loads its slow IDNA codec for text."""
     return cast("str", host.encode("ascii")) if host.isascii() else host
 
 
 class _Pipe(Protocol):
-    """What moves bytes: a socket, or TLS over one."""
+    """Channel for bytes: a socket, or TLS over a socket."""
 
     def receive(self, max_bytes: int, deadline: float | None) -> bytes: ...
 
@@ -62,7 +62,7 @@ class _Pipe(Protocol):
 
 
 class _Plain:
-    """A socket without TLS."""
+    """Socket without TLS."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -74,7 +74,7 @@ class _Plain:
             _wait(self._sock, deadline, to_write=False)
             try:
                 return self._sock.recv(max_bytes)
-            except BlockingIOError:  # woken for nothing
+            except BlockingIOError:  # a false wake-up
                 continue
 
     def receive_now(self, max_bytes: int) -> bytes | None:
@@ -85,7 +85,7 @@ class _Plain:
             return None
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes in one piece, whoever else sends."""
+        """Send bytes without interleaving those of other threads."""
         with self._sending:
             rest = memoryview(data)
             while rest:
@@ -111,7 +111,7 @@ class _Tls:
         self._flushing = threading.Lock()
 
     def shake_hands(self, deadline: float | None) -> None:
-        """Make the handshake."""
+        """Do the TLS handshake."""
         while True:
             try:
                 with self._lock:
@@ -121,7 +121,7 @@ class _Tls:
                 self._feed(self._inner.receive(_CHUNK, deadline))
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
-                    self._flush(deadline)  # tells the peer why
+                    self._flush(deadline)  # sends the TLS alert to the peer
                 raise
             else:
                 self._flush(deadline)
@@ -170,7 +170,7 @@ class _Tls:
             return b""
 
     def send(self, data: bytes, deadline: float | None) -> None:
-        """Send bytes in one piece, whoever else sends."""
+        """Send bytes without interleaving those of other threads."""
         rest = memoryview(data)
         with self._lock:
             while rest:
@@ -206,29 +206,29 @@ class Stream(httpcore.NetworkStream):
         return attempt.deadline if own is None else min(attempt.deadline, own)
 
     def begin(self) -> None:
-        """Expect the response to another request."""
+        """Prepare for the next request and its response."""
         self._response = None
 
     def upgrade(self) -> None:
-        """Carry something else than HTTP from now on."""
+        """Stop following HTTP responses, because the connection was upgraded."""
         self._upgraded = True
         self._response = None
 
     @property
     def at_end(self) -> bool:
-        """Whether the response was read to its end, and nothing behind it."""
+        """Whether the response was read to its end, without other data on an open connection."""
         return self.is_exact and not self._closed
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing but the response, whole, has come since the request."""
+        """Whether exactly one complete response has come since the request."""
         return self._response is not None and self._response.complete
 
     @property
     def is_clean(self) -> bool:
-        """Whether the connection is open and no data waits on it. It is of no use where it is not.
+        """Whether the connection is open and has no data to read; else it cannot be used.
 
-        Over TLS, bytes that wait on the socket need not be data.
+        Over TLS, readable bytes need not be data.
         """
         if self._closed:
             return False
@@ -242,7 +242,9 @@ class Stream(httpcore.NetworkStream):
         deadline = self._deadline(timeout, httpcore.ReadTimeout)
         left = self._backend.head_left
         if left is not None and left <= 0:
-            raise httpcore.RemoteProtocolError("the head of the response is too long")
+            raise httpcore.RemoteProtocolError(
+                "the head of the response is too long for a WebSocket handshake"
+            )
         try:
             data = self._pipe.receive(max_bytes, deadline)
         except TimeoutError as error:
@@ -256,14 +258,14 @@ class Stream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
+        """Send bytes before the deadline."""
         if not buffer:
             return
         deadline = self._deadline(timeout, httpcore.WriteTimeout)
         if self._response is None and not self._upgraded:
             if not self.is_clean:
                 raise httpcore.RemoteProtocolError(
-                    "the connection was closed, or data came, before the request was sent"
+                    "the peer closed the connection or sent data before the request"
                 )
             self._response = ResponseEnd()
         attempt = self._backend.attempt
@@ -283,10 +285,10 @@ class Stream(httpcore.NetworkStream):
             self._sock.close()
 
     def abort(self) -> None:
-        """Wake whoever waits for bytes on it, from another thread.
+        """Wake the thread that waits for bytes on the connection; any thread may call this.
 
-        It is shut down and not closed: a closed descriptor may be another connection's before the
-        waiting thread has noticed, and that thread's bytes would go there.
+        The socket is shut down and not closed. The descriptor of a closed socket could be reused by
+        another connection before the waiting thread notices, and would get that thread's bytes.
         """
         with self._closing:
             if not self._closed:
@@ -299,14 +301,14 @@ class Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        """Begin TLS."""
+        """Start TLS on the connection."""
         try:
             deadline = self._deadline(timeout, httpcore.ConnectTimeout)
             tls = _Tls(self._pipe, ssl_context, server_hostname)
             try:
                 tls.shake_hands(deadline)
             except TimeoutError as error:
-                raise httpcore.ConnectTimeout("time-out in the TLS handshake") from error
+                raise httpcore.ConnectTimeout("timeout in the TLS handshake") from error
             except OSError as error:
                 raise httpcore.ConnectError(str(error)) from error
         except BaseException:  # httpcore leaves this to us
@@ -314,12 +316,12 @@ class Stream(httpcore.NetworkStream):
             raise
         attempt = self._backend.attempt
         if attempt is not None:
-            attempt.sent = False  # so far only a proxy was spoken to
+            attempt.sent = False  # so far only the proxy got a request
         return Stream(self._sock, tls, self._backend)
 
     def get_extra_info(self, info: str) -> Any:
-        """Answer httpcore's questions about the connection."""
-        if info == "is_readable":  # asked of an idle connection: can it not be used again?
+        """Return a property of the connection for httpcore."""
+        if info == "is_readable":  # True tells httpcore not to reuse an idle connection
             return not self.is_clean
         if info == "ssl_object":
             return self._pipe.object if isinstance(self._pipe, _Tls) else None
@@ -334,34 +336,35 @@ class Backend(httpcore.NetworkBackend):
     """Opens the connections of one lane.
 
     Attributes:
-        stream: the connection that was opened last.
-        head_left: bytes that the head of a response to an upgrade may still have.
+        stream: connection that was opened last; None for none.
+        head_left: bytes that the head of the response to an upgrade may still have; None for no
+            limit.
     """
 
     def __init__(self) -> None:
         self.stream: Stream | None = None
         self.head_left: int | None = None
-        # Weak: a call that was interrupted anywhere must not keep its lane.
+        # Weak, because an interrupted call must not keep its lane.
         self._attempt: weakref.ref[Attempt] | None = None
 
     @property
     def attempt(self) -> Attempt | None:
-        """The attempt that uses the connection."""
+        """Attempt that uses the connection; None for none."""
         return None if self._attempt is None else self._attempt()
 
     def begin(self, attempt: Attempt) -> None:
-        """Work for another attempt."""
+        """Begin another attempt on the connection."""
         self._attempt = weakref.ref(attempt)
         if self.stream is not None:
             self.stream.begin()
 
     def begin_upgrade(self, attempt: Attempt, longest_head: int) -> None:
-        """Work for an attempt at opening a WebSocket, and take only so long a response's head."""
+        """Begin an attempt to open a WebSocket; the head of its response is limited, in bytes."""
         self.begin(attempt)
         self.head_left = longest_head
 
     def upgraded(self) -> Stream | None:
-        """Return the connection, which carries something else than HTTP from now on."""
+        """Release the connection after its upgrade, and return it."""
         self._attempt = None
         self.head_left = None
         stream, self.stream = self.stream, None
@@ -383,13 +386,13 @@ class Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that accepts the connection."""
         failure: OSError | None = None
         for address in addresses(host):
             try:
                 sock = socket.create_connection((_as_bytes(address), port), timeout)
             except TimeoutError as error:
-                raise httpcore.ConnectTimeout("time-out while connecting") from error
+                raise httpcore.ConnectTimeout("timeout while connecting") from error
             except OSError as error:
                 failure = failure or error
             else:

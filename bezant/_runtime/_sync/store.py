@@ -1,4 +1,4 @@
-"""Shared limit store of the threads side."""
+"""Shared limit store on threads."""
 
 from __future__ import annotations
 

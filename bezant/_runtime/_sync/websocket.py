@@ -1,7 +1,7 @@
-"""The threads side's WebSocket: an upgraded connection of httpcore and a reader of frames.
+"""WebSocket on threads: an upgraded connection of httpcore and a reader of frames.
 
-websocket-client makes the frames that are sent: unlike the reader's protocol, it keeps no state, so
-that one thread may send while another one reads.
+websocket-client makes the frames to send. Unlike the protocol of the reader it keeps no state, so
+one thread can send while another one reads.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from .network import Backend, Stream
 
 _CHUNK = 64 * 1024
 _SEND_TIMEOUT = 10.0
-# Seconds that a Close frame may take. The gateway never answers one, so nobody waits for that.
+# Seconds to send a Close frame. The gateway never responds to it, so do not wait for a response.
 _CLOSING_GRACE = 0.5
 
 
 class WebSocket:
-    """One WebSocket connection."""
+    """WebSocket connection."""
 
     def __init__(
         self, stream: Stream, channel: httpcore.NetworkStream, frames: FrameReader
     ) -> None:
         self._stream = stream
-        # The stream, behind the bytes that came with the response to the handshake.
+        # The stream, preceded by bytes that came together with the response to the handshake.
         self._channel = channel
         self._frames = frames
         self._closed = False
@@ -58,9 +58,9 @@ class WebSocket:
         """Open a WebSocket to the gateway.
 
         Raises:
-            NotAuthenticated: it was answered with the way to the login page.
-            WsConnectFailed: the handshake did not succeed.
-            WsTimeout: it did not succeed in time.
+            NotAuthenticated: the gateway redirects to its login page or responds with 401.
+            WsConnectFailed: the handshake failed.
+            WsTimeout: the handshake took longer than the timeout.
         """
         attempt = Attempt(time.monotonic() + timeout, timeout)
         backend = Backend()
@@ -71,9 +71,9 @@ class WebSocket:
                 failure = upgrade_error_from(error, attempt, settings, timeout)
             finally:
                 attempt.let_go()
-                if backend.attempt is not None:  # not opened; after Ctrl-C, too
+                if backend.attempt is not None:  # not opened, or interrupted by Ctrl-C
                     backend.drop()
-        # Without a cause: the libraries' frames hold the headers, with the session's token.
+        # Raised without a cause, because its traceback holds the headers with the session's token.
         raise failure
 
     @classmethod
@@ -97,11 +97,11 @@ class WebSocket:
         return cls(stream, network_stream(response), frames)
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Return the messages that have come, at least one, whether as text or as binary.
+        """Return the received messages, at least one, text or binary.
 
         Raises:
-            WsTimeout: none came in time.
-            WsClosed: the socket is closed.
+            WsTimeout: no message came within the timeout.
+            WsClosed: the WebSocket is closed.
             WsProtocolError: the received bytes are not WebSocket frames.
         """
         deadline = time.monotonic() + timeout
@@ -120,7 +120,7 @@ class WebSocket:
         try:
             data = b"" if self._closed else self._channel.read(_CHUNK, _left(deadline))
         except (TimeoutError, httpcore.ReadTimeout) as error:
-            raise WsTimeout("no message came in time") from error
+            raise WsTimeout("no message came within the timeout") from error
         except TRANSPORT_ERRORS:
             data = b""
         frames = self._frames
@@ -135,7 +135,7 @@ class WebSocket:
         """Send one text message.
 
         Raises:
-            WsClosed: the socket is closed.
+            WsClosed: the WebSocket is closed.
         """
         if self._closed:
             raise WsClosed("the WebSocket is closed", code=1006)
@@ -147,11 +147,11 @@ class WebSocket:
             self.abort()
         else:
             return
-        # Without a cause: the libraries' frames hold the text, which may be the session's token.
+        # Raised without a cause, because its traceback holds the text, perhaps the session's token.
         raise WsClosed("the WebSocket is closed (code 1006)", code=1006)
 
     def close(self) -> None:
-        """Close the socket; a caller that waits for a message gets `WsClosed`."""
+        """Close the WebSocket; a caller that waits for a message gets `WsClosed`."""
         if self._closed:
             return
         self._closed = True
@@ -160,7 +160,7 @@ class WebSocket:
         self.abort()
 
     def abort(self) -> None:
-        """Drop the connection at once, from any thread."""
+        """Drop the connection at once; any thread may call this."""
         self._shut_down()
         self._tidy()
 
@@ -169,7 +169,7 @@ class WebSocket:
         self._stream.abort()
 
     def _tidy(self) -> None:
-        # A reader in another thread still uses the file descriptor: it closes it on its way out.
+        # A reader in another thread still uses the descriptor, and closes it when it returns.
         if self._closed and self._reading.acquire(blocking=False):
             self._stream.close()
             self._reading.release()
@@ -193,7 +193,7 @@ def _close_frame() -> bytes:
 def _connection(
     settings: Settings, timeout: float, backend: Backend
 ) -> httpcore.ConnectionInterface:
-    """Return a connection to the gateway, which opens itself, or a tunnel, which is open."""
+    """Return a connection to the gateway that opens with its first use, or an open tunnel."""
     proxy = proxy_of(settings)
     if proxy is None or settings.base_url.scheme == "https":
         return pool_for(settings, backend).create_connection(origin_of(settings))
@@ -202,5 +202,7 @@ def _connection(
     )
     response = there.handle_request(tunnel_request(settings, proxy, timeout, hide))
     if not 200 <= response.status < 300:
-        raise httpcore.ProxyError(f"the proxy answers HTTP {response.status}")
+        raise httpcore.ProxyError(
+            f"the proxy refused the tunnel with HTTP {response.status}; check the argument proxy"
+        )
     return httpcore.HTTP11Connection(origin_of(settings), network_stream(response))

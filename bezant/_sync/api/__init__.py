@@ -34,26 +34,19 @@ if TYPE_CHECKING:
     from .utilities import UtilitiesApi
     from .watchlists import WatchlistsApi
 
-__all__ = ["Api"]
+__all__ = ["Api", "OAuthOperations"]
 
 
 class Api:
-    """Every operation of the API, by group; a group loads when it is first used."""
+    """Every operation that the gateway serves, by group; a group loads at its first use."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
         self._pipeline = pipeline
         self._settings = settings
 
     @cached_property
-    def account_management(self) -> AccountManagementApi:
-        """Opening and changing accounts (for advisors and brokers)."""
-        from . import account_management
-
-        return account_management.AccountManagementApi(self._pipeline, self._settings)
-
-    @cached_property
     def accounts(self) -> AccountsApi:
-        """Trading accounts: which may be used, their balances and margins."""
+        """Trading accounts: list, balances and margins."""
         from . import accounts
 
         return accounts.AccountsApi(self._pipeline, self._settings)
@@ -80,25 +73,11 @@ class Api:
         return analyst.AnalystApi(self._pipeline, self._settings)
 
     @cached_property
-    def banking(self) -> BankingApi:
-        """Moving money and positions, and the bank instructions for it."""
-        from . import banking
-
-        return banking.BankingApi(self._pipeline, self._settings)
-
-    @cached_property
     def contracts(self) -> ContractsApi:
         """Contracts: search, definitions, trading rules and schedules."""
         from . import contracts
 
         return contracts.ContractsApi(self._pipeline, self._settings)
-
-    @cached_property
-    def echo(self) -> EchoApi:
-        """Checks of connection and signature."""
-        from . import echo
-
-        return echo.EchoApi(self._pipeline, self._settings)
 
     @cached_property
     def event_contracts(self) -> EventContractsApi:
@@ -122,15 +101,8 @@ class Api:
         return notifications.NotificationsApi(self._pipeline, self._settings)
 
     @cached_property
-    def oauth(self) -> OauthApi:
-        """OAuth 1.0a and 2.0 tokens."""
-        from . import oauth
-
-        return oauth.OauthApi(self._pipeline, self._settings)
-
-    @cached_property
     def orders(self) -> OrdersApi:
-        """Orders, executions, and the questions that orders raise."""
+        """Orders, executions and order questions."""
         from . import orders
 
         return orders.OrdersApi(self._pipeline, self._settings)
@@ -141,20 +113,6 @@ class Api:
         from . import portfolio
 
         return portfolio.PortfolioApi(self._pipeline, self._settings)
-
-    @cached_property
-    def reports(self) -> ReportsApi:
-        """Statements, tax documents and trade confirmations."""
-        from . import reports
-
-        return reports.ReportsApi(self._pipeline, self._settings)
-
-    @cached_property
-    def restrictions(self) -> RestrictionsApi:
-        """Pre-trade compliance: restrictions on what accounts may trade."""
-        from . import restrictions
-
-        return restrictions.RestrictionsApi(self._pipeline, self._settings)
 
     @cached_property
     def scanner(self) -> ScannerApi:
@@ -171,8 +129,65 @@ class Api:
         return session.SessionApi(self._pipeline, self._settings)
 
     @cached_property
+    def watchlists(self) -> WatchlistsApi:
+        """Watchlists."""
+        from . import watchlists
+
+        return watchlists.WatchlistsApi(self._pipeline, self._settings)
+
+
+class OAuthOperations:
+    """Every operation that needs OAuth, by group; a group loads at its first use."""
+
+    def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+
+    @cached_property
+    def account_management(self) -> AccountManagementApi:
+        """Opening and changing accounts (for advisors and brokers)."""
+        from . import account_management
+
+        return account_management.AccountManagementApi(self._pipeline, self._settings)
+
+    @cached_property
+    def banking(self) -> BankingApi:
+        """Transfers of money and positions, and bank instructions."""
+        from . import banking
+
+        return banking.BankingApi(self._pipeline, self._settings)
+
+    @cached_property
+    def echo(self) -> EchoApi:
+        """Checks of the connection and of signatures."""
+        from . import echo
+
+        return echo.EchoApi(self._pipeline, self._settings)
+
+    @cached_property
+    def oauth(self) -> OauthApi:
+        """OAuth 1.0a and 2.0 tokens."""
+        from . import oauth
+
+        return oauth.OauthApi(self._pipeline, self._settings)
+
+    @cached_property
+    def reports(self) -> ReportsApi:
+        """Statements, tax documents and trade confirmations."""
+        from . import reports
+
+        return reports.ReportsApi(self._pipeline, self._settings)
+
+    @cached_property
+    def restrictions(self) -> RestrictionsApi:
+        """Pre-trade compliance: restrictions on what accounts may trade."""
+        from . import restrictions
+
+        return restrictions.RestrictionsApi(self._pipeline, self._settings)
+
+    @cached_property
     def sso(self) -> SsoApi:
-        """Sessions that are opened for a user."""
+        """Single sign-on: sessions for a user."""
         from . import sso
 
         return sso.SsoApi(self._pipeline, self._settings)
@@ -190,10 +205,3 @@ class Api:
         from . import utilities
 
         return utilities.UtilitiesApi(self._pipeline, self._settings)
-
-    @cached_property
-    def watchlists(self) -> WatchlistsApi:
-        """Watchlists."""
-        from . import watchlists
-
-        return watchlists.WatchlistsApi(self._pipeline, self._settings)

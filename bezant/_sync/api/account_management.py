@@ -25,24 +25,25 @@ class AccountManagementApi(Group):
     def get_request_file(
         self, *, account_id: str | None = None, external_id: str | None = None
     ) -> AccountFile:
-        """Return the file that an account was opened with, or the answer to it.
+        """Return the file of an account application, or the response to it.
 
         ``GET /gw/api/v1/accounts``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            external_id: the applicant's id in the caller's books.
+            external_id: your own id of the applicant.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUEST_FILE, AccountFile, account_id=account_id, external_id=external_id
         )
 
     def update_accounts(self, *, body: str) -> RequestReceipt:
-        """Change accounts as a signed request says.
+        """Change accounts with a signed request.
 
         ``PATCH /gw/api/v1/accounts``.
 
@@ -50,14 +51,15 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.UPDATE_ACCOUNTS, RequestReceipt, body=body)
 
     def create_accounts(self, *, body: str) -> RequestReceipt:
-        """Open accounts as a signed application says.
+        """Open accounts with a signed application.
 
         ``POST /gw/api/v1/accounts``.
 
@@ -65,14 +67,15 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CREATE_ACCOUNTS, RequestReceipt, body=body)
 
     def submit_documents(self, *, body: str) -> RequestReceipt:
-        """Hand in signed documents of an account.
+        """Submit signed documents of an account.
 
         ``POST /gw/api/v1/accounts/documents``.
 
@@ -80,9 +83,10 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.SUBMIT_DOCUMENTS, RequestReceipt, body=body)
 
@@ -96,22 +100,23 @@ class AccountManagementApi(Group):
         status: str | None = None,
         type_: str | None = None,
     ) -> LoginMessages:
-        """Return messages that users were shown when they logged in.
+        """Return the messages shown to users at their login.
 
         ``GET /gw/api/v1/accounts/login-messages``.
 
         Args:
             end_date: last day.
             start_date: first day.
-            limit: rows at most.
-            offset: rows to skip.
+            limit: maximum number of rows.
+            offset: number of rows to skip.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_LOGIN_MESSAGES,
@@ -133,21 +138,22 @@ class AccountManagementApi(Group):
         offset: int | None = None,
         status: str | None = None,
     ) -> AccountStatuses:
-        """Return the states of accounts opened in a span of days.
+        """Return the states of accounts that were opened in a range of days.
 
         ``GET /gw/api/v1/accounts/status``.
 
         Args:
             end_date: last day.
             start_date: first day.
-            limit: rows at most.
-            offset: rows to skip.
+            limit: maximum number of rows.
+            offset: number of rows to skip.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNT_STATUSES,
@@ -160,7 +166,7 @@ class AccountManagementApi(Group):
         )
 
     def get_account_details(self, *, account_id: str) -> AccountDetails:
-        """Return everything that is on file about an account.
+        """Return all stored details of an account.
 
         ``GET /gw/api/v1/accounts/{accountId}/details``.
 
@@ -168,13 +174,14 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_DETAILS, AccountDetails, account_id=account_id)
 
     def get_identity_check(self, *, account_id: str) -> IdentityCheck:
-        """Return where an applicant proves who they are.
+        """Return the link for the identity check of an applicant.
 
         ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
@@ -182,15 +189,16 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_IDENTITY_CHECK, IdentityCheck, account_id=account_id)
 
     def get_account_login_messages(
         self, *, account_id: str, type_: str | None = None
     ) -> LoginMessages:
-        """Return messages that an account's users were shown when they logged in.
+        """Return the messages shown to an account's users at their login.
 
         ``GET /gw/api/v1/accounts/{accountId}/login-messages``.
 
@@ -199,8 +207,9 @@ class AccountManagementApi(Group):
             type_: kind.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ACCOUNT_LOGIN_MESSAGES, LoginMessages, account_id=account_id, type_=type_
@@ -215,8 +224,9 @@ class AccountManagementApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ACCOUNT_STATUS, AccountStatus, account_id=account_id)
 
@@ -230,16 +240,17 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.UPDATE_ACCOUNT_STATUS, AccountStatus, account_id=account_id, body=body
         )
 
     def get_tasks(self, *, account_id: str, type_: str | None = None) -> AccountTasks:
-        """Return what is left to do before an account is approved or may trade.
+        """Return the open tasks before an account is approved or may trade.
 
         ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
@@ -248,8 +259,9 @@ class AccountManagementApi(Group):
             type_: ``registration`` or ``pending``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_TASKS, AccountTasks, account_id=account_id, type_=type_)
 
@@ -263,9 +275,10 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.UPDATE_TASKS, list[TaskAction], account_id=account_id, body=body)
 
@@ -279,8 +292,9 @@ class AccountManagementApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.ASSIGN_TASKS, list[TaskAction], account_id=account_id, body=body)

@@ -41,8 +41,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_TRADING_SCHEDULE, TradingHours, conid=conid, exchange=exchange)
 
@@ -54,19 +54,19 @@ class ContractsApi(Group):
         modify_order: bool | None = None,
         order_id: int | None = None,
     ) -> ContractRules:
-        """Return what orders a contract allows: types, times in force, sizes and increments.
+        """Return the rules for orders in a contract: types, times in force, sizes and increments.
 
         ``POST /iserver/contract/rules``.
 
         Args:
             conid: IBKR's id of the contract.
-            is_buy: whether the order buys; true unless told.
-            modify_order: ask for the rules of changing an order.
+            is_buy: whether the order buys; True by default.
+            modify_order: whether to return the rules for changing an order.
             order_id: an open order, with ``modify_order``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_RULES,
@@ -85,19 +85,19 @@ class ContractsApi(Group):
         add_description: int | None = None,
         add_params: int | None = None,
     ) -> Algos:
-        """Return the order algorithms that a contract can be traded with.
+        """Return the order algorithms that are available for a contract.
 
         ``GET /iserver/contract/{conid}/algos``.
 
         Args:
             conid: IBKR's id of the contract.
-            algos: ids of algorithms, up to eight; all where absent.
+            algos: ids of algorithms, up to 8; all by default.
             add_description: 1 to add descriptions.
             add_params: 1 to add their parameters.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ALGOS_BY_INSTRUMENT,
@@ -109,7 +109,7 @@ class ContractsApi(Group):
         )
 
     def get_instrument_info(self, *, conid: int) -> ContractInfo:
-        """Return what is known of a contract.
+        """Return the details of a contract.
 
         ``GET /iserver/contract/{conid}/info``.
 
@@ -117,13 +117,13 @@ class ContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INSTRUMENT_INFO, ContractInfo, conid=conid)
 
     def get_info_and_rules(self, *, conid: int) -> ContractInfoAndRules:
-        """Return what is known of a contract, and what orders it allows.
+        """Return the details of a contract, and the rules for orders in it.
 
         ``GET /iserver/contract/{conid}/info-and-rules``.
 
@@ -131,8 +131,8 @@ class ContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INFO_AND_RULES, ContractInfoAndRules, conid=conid)
 
@@ -145,8 +145,8 @@ class ContractsApi(Group):
             currency: currency, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CURRENCY_PAIRS, dict[str, list[CurrencyPair]], currency=currency
@@ -162,13 +162,13 @@ class ContractsApi(Group):
             source: currency to convert from, such as ``USD``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_EXCHANGE_RATE, ExchangeRate, target=target, source=source)
 
     def get_bond_filters(self, *, symbol: str, issuer_id: str) -> BondFilters:
-        """Return what an issuer's bonds can be narrowed down by.
+        """Return the filters for the bonds of an issuer.
 
         ``GET /iserver/secdef/bond-filters``.
 
@@ -177,8 +177,8 @@ class ContractsApi(Group):
             issuer_id: the bond issuer's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_BOND_FILTERS, BondFilters, symbol=symbol, issuer_id=issuer_id)
 
@@ -200,18 +200,18 @@ class ContractsApi(Group):
 
         Args:
             conid: the underlying's contract.
-            sec_type: kind of the contracts wanted: ``OPT``, ``FUT``, ``FOP``, ``WAR``, ``BOND``,
+            sec_type: kind of the contracts to return: ``OPT``, ``FUT``, ``FOP``, ``WAR``, ``BOND``,
                 ``CASH``, ``CFD``, ``IND``, ``STK``.
             month: month, such as ``JAN26``.
             exchange: exchange, such as ``NASDAQ``.
             strike: strike price.
             right: ``C`` for calls, ``P`` for puts.
             issuer_id: the bond issuer's id.
-            filters: filters on bonds, as the bond filters spell them.
+            filters: filters for bonds, as returned by the bond filters.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_INFO,
@@ -240,7 +240,7 @@ class ContractsApi(Group):
     ) -> list[SearchHit]:
         """Search for underlyings by symbol or company name.
 
-        The order of the rows means nothing.
+        The rows have no meaningful order.
 
         ``GET /iserver/secdef/search``.
 
@@ -248,15 +248,15 @@ class ContractsApi(Group):
             symbol: a symbol, or a name with ``name=True``.
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
             name: name.
-            more: return more rows.
-            fund: search funds, too.
-            fund_family_conid_ex: keep funds of this family.
-            pattern: the text is a pattern.
-            referrer: where it was entered from.
+            more: whether to return more rows.
+            fund: whether to search funds, too.
+            fund_family_conid_ex: fund family to keep.
+            pattern: whether the text is a pattern.
+            referrer: source of the order.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SEARCH_CONTRACTS,
@@ -283,23 +283,23 @@ class ContractsApi(Group):
         referrer: str | None = None,
         sec_type: str | None = None,
     ) -> list[SearchHit]:
-        """Search for underlyings by symbol or company name, asked in a body.
+        """Search for underlyings by symbol or company name, with POST.
 
         ``POST /iserver/secdef/search``.
 
         Args:
             symbol: a symbol, or a name with ``name=True``.
-            fund: search funds, too.
-            fund_family_conid_ex: keep funds of this family.
-            more: return more rows.
+            fund: whether to search funds, too.
+            fund_family_conid_ex: fund family to keep.
+            more: whether to return more rows.
             name: name.
-            pattern: the text is a pattern.
-            referrer: where it was entered from.
+            pattern: whether the text is a pattern.
+            referrer: source of the order.
             sec_type: deprecated by IBKR: ``STK``, ``IND`` or ``BOND``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.SEARCH_CONTRACTS_FROM_BODY,
@@ -328,8 +328,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONTRACT_STRIKES,
@@ -349,11 +349,11 @@ class ContractsApi(Group):
 
         Args:
             exchange: exchange, such as ``NASDAQ``.
-            asset_class: kind of contract; ``STK`` unless told.
+            asset_class: kind of contract; ``STK`` by default.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_CONIDS_BY_EXCHANGE,
@@ -374,8 +374,8 @@ class ContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FUTURES_BY_SYMBOL,
@@ -393,8 +393,8 @@ class ContractsApi(Group):
             conids: contracts, up to 200.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_INSTRUMENT_DEFINITION, ContractDefinitions, conids=conids)
 
@@ -418,8 +418,8 @@ class ContractsApi(Group):
             exchange_filter: exchanges to keep, comma-joined.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRADING_SCHEDULE_BY_SYMBOL,
@@ -431,7 +431,7 @@ class ContractsApi(Group):
         )
 
     def get_stocks_by_symbol(self, *, symbols: Sequence[str]) -> dict[str, list[StockCompany]]:
-        """Return the companies and listings that a symbol stands for, on all exchanges.
+        """Return the companies and listings with a symbol, on all exchanges.
 
         ``GET /trsrv/stocks``.
 
@@ -439,8 +439,8 @@ class ContractsApi(Group):
             symbols: symbols in upper case.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_STOCKS_BY_SYMBOL, dict[str, list[StockCompany]], symbols=symbols

@@ -24,7 +24,7 @@ class EventContractsApi(Group):
         ``GET /forecast/category/tree``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_CATEGORIES, CategoryTree)
 
@@ -37,8 +37,8 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_CONTRACT, ForecastContract, conid=conid)
 
@@ -54,8 +54,8 @@ class EventContractsApi(Group):
             exchange: exchange, such as ``NASDAQ``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FORECAST_MARKET,
@@ -65,7 +65,7 @@ class EventContractsApi(Group):
         )
 
     def get_forecast_rules(self, *, conid: int) -> ForecastRules:
-        """Return how an event contract is decided and paid.
+        """Return the rules for deciding and paying out an event contract.
 
         ``GET /forecast/contract/rules``.
 
@@ -73,13 +73,13 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_RULES, ForecastRules, conid=conid)
 
     def get_forecast_schedule(self, *, conid: int) -> ForecastSchedule:
-        """Return an event contract's weekly trading hours, in its exchange's time, 12-hour clock.
+        """Return an event contract's weekly hours, in its exchange's time zone on a 12-hour clock.
 
         ``GET /forecast/contract/schedules``.
 
@@ -87,7 +87,7 @@ class EventContractsApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FORECAST_SCHEDULE, ForecastSchedule, conid=conid)

@@ -22,7 +22,7 @@ class MarketDataApi(Group):
         ``POST /hmds/auth/init``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.OPEN_HMDS_BRIDGE)
 
@@ -37,20 +37,21 @@ class MarketDataApi(Group):
     ) -> Any:
         """Return historical bars from the historical data farm.
 
-        Not found until its bridge is open.
+        404 until its bridge is open.
 
         ``GET /hmds/history``.
 
         Args:
             conid: IBKR's id of the contract.
-            period: how far back, such as ``1d``, ``2w``, ``6m``, ``1y``; units in lower case.
+            period: length of time before now, such as ``1d``, ``2w``, ``6m``, ``1y``; units in
+                lower case.
             query: query values under IBKR's own names.
             bar: length of a bar, such as ``5min``, ``1h``, ``1d``.
-            outside_rth: outside regular trading hours, too.
+            outside_rth: whether to include times outside regular trading hours.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(
             table.GET_HMDS_HISTORY,
@@ -73,25 +74,26 @@ class MarketDataApi(Group):
         direction: int | None = None,
         source: str | None = None,
     ) -> History:
-        """Return historical bars of a contract, 1000 at most.
+        """Return up to 1,000 historical bars of a contract.
 
         ``GET /iserver/marketdata/history``.
 
         Args:
             conid: IBKR's id of the contract.
-            period: how far back, such as ``1d``, ``2w``, ``6m``, ``1y``; units in lower case.
+            period: length of time before now, such as ``1d``, ``2w``, ``6m``, ``1y``; units in
+                lower case.
             bar: length of a bar, such as ``5min``, ``1h``, ``1d``.
-            exchange: exchange; ``SMART`` unless told.
-            outside_rth: outside regular trading hours, too.
-            start_time: ``YYYYMMDD-HH:mm:ss`` in UTC: the end of the bars wanted, unless
-                ``direction`` is 1.
+            exchange: exchange; ``SMART`` by default.
+            outside_rth: whether to include times outside regular trading hours.
+            start_time: end of the bars, or their start if ``direction`` is 1; ``YYYYMMDD-HH:mm:ss``
+                in UTC.
             direction: -1 for bars up to ``start_time``, 1 for bars from it; only with
                 ``start_time``.
             source: ``Last``, ``Trades``, ``Midpoint`` or ``Bid_Ask``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_MD_HISTORY,
@@ -111,7 +113,7 @@ class MarketDataApi(Group):
     ) -> list[Snapshot]:
         """Return quotes of up to 100 contracts.
 
-        The first call for one brings no prices yet.
+        The first call for a contract returns no prices yet.
 
         ``GET /iserver/marketdata/snapshot``.
 
@@ -120,13 +122,13 @@ class MarketDataApi(Group):
             fields: ids of market data fields, up to 50, such as ``31`` for the last price.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MD_SNAPSHOT, list[Snapshot], conids=conids, fields=fields)
 
     def close_md_stream(self, *, conid: int) -> Success:
-        """End the quotes of one contract.
+        """End the subscription to quotes of one contract.
 
         ``POST /iserver/marketdata/unsubscribe``.
 
@@ -134,17 +136,17 @@ class MarketDataApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CLOSE_MD_STREAM, Success, conid=conid)
 
     def close_all_md_streams(self) -> Unsubscribed:
-        """End all quotes.
+        """End all subscriptions to quotes.
 
         ``GET /iserver/marketdata/unsubscribeall``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CLOSE_ALL_MD_STREAMS, Unsubscribed)

@@ -21,12 +21,12 @@ class NotificationsApi(Group):
     """FYI notifications and how they are delivered."""
 
     def get_fyi_delivery(self) -> DeliveryOptions:
-        """Return where notifications are sent to.
+        """Return the e-mail setting and the devices for notifications.
 
         ``GET /fyi/deliveryoptions``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_DELIVERY, DeliveryOptions)
 
@@ -45,13 +45,13 @@ class NotificationsApi(Group):
         Args:
             device_id: the device's id.
             device_name: the device's name.
-            enabled: whether to deliver there.
-            ui_name: the device's name as it is shown.
+            enabled: whether to deliver to the device.
+            ui_name: the device's name as shown to the user.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_FYI_DELIVERY,
@@ -71,14 +71,14 @@ class NotificationsApi(Group):
             enabled: whether to deliver by e-mail.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.MODIFY_FYI_EMAILS, FyiReceipt, enabled=enabled)
 
     def delete_fyi_device(self, *, device_id: str) -> None:
-        """Forget a device.
+        """Remove a device.
 
         ``DELETE /fyi/deliveryoptions/{deviceId}``.
 
@@ -86,9 +86,9 @@ class NotificationsApi(Group):
             device_id: the device's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         self._call(table.DELETE_FYI_DEVICE, type(None), device_id=device_id)
 
@@ -101,8 +101,8 @@ class NotificationsApi(Group):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_DISCLAIMER, FyiDisclaimer, type_code=type_code)
 
@@ -115,9 +115,9 @@ class NotificationsApi(Group):
             type_code: kind of notification, such as ``BA``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.READ_FYI_DISCLAIMER, FyiReceipt, type_code=type_code)
 
@@ -134,21 +134,21 @@ class NotificationsApi(Group):
         ``GET /fyi/notifications``.
 
         Args:
-            max_: how many, up to 10.
+            max_: maximum number of notifications, up to 10.
             include: kinds to keep; ignored by IBKR.
             exclude: kinds to leave out.
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ALL_FYIS, list[Fyi], max_=max_, include=include, exclude=exclude, id_=id_
         )
 
     def get_more_fyis(self, *, id_: str) -> list[Fyi]:
-        """Return the notifications after one that was seen.
+        """Return the notifications after the last one seen.
 
         ``GET /fyi/notifications/more``.
 
@@ -156,8 +156,8 @@ class NotificationsApi(Group):
             id_: the last notification seen.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_MORE_FYIS, list[Fyi], id_=id_)
 
@@ -170,19 +170,19 @@ class NotificationsApi(Group):
             notification_id: the notification's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.READ_FYI_NOTIFICATION, FyiRead, notification_id=notification_id)
 
     def get_fyi_settings(self) -> list[FyiSetting]:
-        """Return the kinds of notification and which are switched on.
+        """Return the kinds of notification, and whether each is switched on.
 
         ``GET /fyi/settings``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FYI_SETTINGS, list[FyiSetting])
 
@@ -196,20 +196,20 @@ class NotificationsApi(Group):
             enabled: whether to send it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.MODIFY_FYI_NOTIFICATION, FyiReceipt, type_code=type_code, enabled=enabled
         )
 
     def get_unread_fyis(self) -> UnreadFyis:
-        """Return how many notifications are unread.
+        """Return the number of unread notifications.
 
         ``GET /fyi/unreadnumber``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_UNREAD_FYIS, UnreadFyis)

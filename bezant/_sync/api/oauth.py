@@ -13,7 +13,7 @@ class OauthApi(Group):
     """OAuth 1.0a and 2.0 tokens."""
 
     def request_access_token(self, *, authorization: str | None = None) -> AccessToken:
-        """Trade an authorised request token for an access token (OAuth 1.0a).
+        """Exchange an authorised request token for an access token (OAuth 1.0a).
 
         ``POST /oauth/access_token``.
 
@@ -21,14 +21,15 @@ class OauthApi(Group):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.REQUEST_ACCESS_TOKEN, AccessToken, authorization=authorization)
 
     def request_live_session_token(self, *, authorization: str | None = None) -> LiveSessionToken:
-        """Ask for a live session token (OAuth 1.0a, Diffie-Hellman exchange).
+        """Request a live session token (OAuth 1.0a, Diffie-Hellman exchange).
 
         ``POST /oauth/live_session_token``.
 
@@ -36,16 +37,17 @@ class OauthApi(Group):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.REQUEST_LIVE_SESSION_TOKEN, LiveSessionToken, authorization=authorization
         )
 
     def request_temporary_token(self, *, authorization: str | None = None) -> RequestToken:
-        """Ask for a request token, the first step of OAuth 1.0a.
+        """Request a request token, the first step of OAuth 1.0a.
 
         ``POST /oauth/request_token``.
 
@@ -53,9 +55,10 @@ class OauthApi(Group):
             authorization: the signed OAuth header.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.REQUEST_TEMPORARY_TOKEN, RequestToken, authorization=authorization)
 
@@ -68,22 +71,23 @@ class OauthApi(Group):
         client_id: str | None = None,
         client_secret: str | None = None,
     ) -> Token:
-        """Ask for an access token (OAuth 2.0).
+        """Request an access token (OAuth 2.0).
 
         ``POST /oauth2/api/v1/token``.
 
         Args:
             client_assertion: a signed JWT that proves who the client is.
             client_assertion_type: kind of ``client_assertion``.
-            client_authentication_method: how the client proves who it is: ``private_key_jwt``,
+            client_authentication_method: authentication method of the client: ``private_key_jwt``,
                 ``client_secret_basic``, ``client_secret_post``.
             client_id: the client's id.
             client_secret: the client's secret.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GENERATE_TOKEN,

@@ -25,19 +25,19 @@ class PortfolioApi(Group):
     """Accounts as portfolios: positions, allocation, ledger, summary."""
 
     def get_all_accounts(self) -> list[Account]:
-        """Return the accounts whose holdings can be seen.
+        """Return the accounts that the user name can see.
 
-        Other portfolio calls need it first.
+        Other portfolio calls need this call first.
 
         ``GET /portfolio/accounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_ACCOUNTS, list[Account])
 
     def get_consolidated_allocation(self, *, account_ids: Sequence[str]) -> Allocation:
-        """Return what several accounts hold together, by asset class, sector and group.
+        """Return the combined holdings of several accounts by asset class, sector and group.
 
         ``POST /portfolio/allocation``.
 
@@ -45,8 +45,8 @@ class PortfolioApi(Group):
             account_ids: accounts, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_CONSOLIDATED_ALLOCATION, Allocation, account_ids=account_ids)
 
@@ -59,8 +59,8 @@ class PortfolioApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_POSITIONS_FOR_CONID, dict[str, list[Position]], conid=conid)
 
@@ -70,31 +70,31 @@ class PortfolioApi(Group):
         ``GET /portfolio/subaccounts``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_ALL_SUBACCOUNTS, list[Account])
 
     def get_many_subaccounts(
         self, *, account_id: str | None = None, no_cache: bool | None = None
     ) -> SubaccountPage:
-        """Return sub-accounts, 20 at a time.
+        """Return a page of 20 sub-accounts.
 
         ``GET /portfolio/subaccounts2``.
 
         Args:
             account_id: the account, such as ``DU123456``.
-            no_cache: ask past the cache.
+            no_cache: whether to bypass the gateway's cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_MANY_SUBACCOUNTS, SubaccountPage, account_id=account_id, no_cache=no_cache
         )
 
     def get_asset_allocation(self, *, account_id: str, model: str | None = None) -> Allocation:
-        """Return what an account holds by asset class, sector and group.
+        """Return the holdings of an account by asset class, sector and group.
 
         ``GET /portfolio/{accountId}/allocation``.
 
@@ -103,8 +103,8 @@ class PortfolioApi(Group):
             model: a model portfolio's name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ASSET_ALLOCATION, Allocation, account_id=account_id, model=model
@@ -119,11 +119,11 @@ class PortfolioApi(Group):
 
         Args:
             account_id: the account, such as ``DU123456``.
-            no_cache: ask past the cache.
+            no_cache: whether to bypass the gateway's cache.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_COMBO_POSITIONS, list[ComboPosition], no_cache=no_cache, account_id=account_id
@@ -132,7 +132,7 @@ class PortfolioApi(Group):
     def get_portfolio_ledger(self, *, account_id: str) -> dict[str, LedgerRow]:
         """Return balances by currency.
 
-        ``BASE`` is the sum of all, so never add it to the others.
+        ``BASE`` is the sum of all, so do not add it to the others.
 
         ``GET /portfolio/{accountId}/ledger``.
 
@@ -140,8 +140,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_PORTFOLIO_LEDGER, dict[str, LedgerRow], account_id=account_id)
 
@@ -154,8 +154,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_PORTFOLIO_METADATA, Account, account_id=account_id)
 
@@ -168,8 +168,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_FIRST_POSITIONS, list[Position], account_id=account_id)
 
@@ -182,8 +182,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.INVALIDATE_POSITION_CACHE, CacheInvalidated, account_id=account_id)
 
@@ -199,7 +199,7 @@ class PortfolioApi(Group):
     ) -> list[Position]:
         """Return a page of up to 100 positions.
 
-        Send ``sort``, or the page may be ignored.
+        Pass ``sort``, or the gateway may ignore the page number.
 
         ``GET /portfolio/{accountId}/positions/{pageId}``.
 
@@ -209,11 +209,11 @@ class PortfolioApi(Group):
             model: a model portfolio's name.
             sort: the field to sort by, such as ``position`` or ``name``.
             direction: ``a`` ascending or ``d`` descending.
-            wait_for_sec_def: wait for the contracts' definitions.
+            wait_for_sec_def: whether to wait for the definitions of the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PAGINATED_POSITIONS,
@@ -235,8 +235,8 @@ class PortfolioApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PORTFOLIO_SUMMARY, dict[str, SummaryFigure], account_id=account_id
@@ -252,8 +252,8 @@ class PortfolioApi(Group):
             conid: IBKR's id of the contract.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_POSITION_BY_CONID, list[Position], account_id=account_id, conid=conid
@@ -262,7 +262,7 @@ class PortfolioApi(Group):
     def get_uncached_positions(
         self, *, account_id: str, model: str | None = None, direction: str | None = None
     ) -> list[UncachedPosition]:
-        """Return all positions of an account in one list, not from the cache.
+        """Return all positions of an account in one list, bypassing the cache.
 
         ``GET /portfolio2/{accountId}/positions``.
 
@@ -272,8 +272,8 @@ class PortfolioApi(Group):
             direction: ``a`` ascending or ``d`` descending.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_UNCACHED_POSITIONS,

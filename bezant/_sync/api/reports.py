@@ -30,8 +30,9 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_STATEMENT, BinaryResponse, authorization=authorization, body=body
@@ -40,7 +41,7 @@ class ReportsApi(Group):
     def get_available_statements(
         self, *, authorization: str, account_id: str
     ) -> AvailableStatements:
-        """Return the days, months and years for which there are statements.
+        """Return the days, months and years with a statement.
 
         ``GET /gw/api/v1/statements/available``.
 
@@ -49,8 +50,9 @@ class ReportsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_STATEMENTS,
@@ -69,8 +71,9 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TAX_DOCUMENT, BinaryResponse, authorization=authorization, body=body
@@ -79,7 +82,7 @@ class ReportsApi(Group):
     def get_available_tax_documents(
         self, *, authorization: str, account_id: str, year: int
     ) -> AvailableTaxForms:
-        """Return the tax documents that there are for a year.
+        """Return the available tax documents of a year.
 
         ``GET /gw/api/v1/tax-documents/available``.
 
@@ -89,8 +92,9 @@ class ReportsApi(Group):
             year: the year, four digits.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_TAX_DOCUMENTS,
@@ -112,8 +116,9 @@ class ReportsApi(Group):
             body: the instruction, or the signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRADE_CONFIRMATION, BinaryResponse, authorization=authorization, body=body
@@ -122,7 +127,7 @@ class ReportsApi(Group):
     def get_available_trade_confirmations(
         self, *, authorization: str, account_id: str
     ) -> AvailableTradeConfirmations:
-        """Return the days for which there are trade confirmations.
+        """Return the days with trade confirmations.
 
         ``GET /gw/api/v1/trade-confirmations/available``.
 
@@ -131,8 +136,9 @@ class ReportsApi(Group):
             account_id: the account, such as ``DU123456``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_AVAILABLE_TRADE_CONFIRMATIONS,

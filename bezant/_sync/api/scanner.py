@@ -15,14 +15,14 @@ class ScannerApi(Group):
     """Market scanners."""
 
     def get_scanner_parameters(self) -> ScannerParameters:
-        """Return what scanners there are.
+        """Return the available scanners.
 
-        200 kB, once in fifteen minutes.
+        200 kB, once every 15 minutes.
 
         ``GET /iserver/scanner/params``.
 
         Raises:
-            BezantError: the kind that says what went wrong.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_SCANNER_PARAMETERS, ScannerParameters)
 
@@ -45,8 +45,8 @@ class ScannerApi(Group):
             filter_: conditions on the contracts.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_SCANNER_RESULTS,

@@ -16,22 +16,23 @@ class TaxVouchersApi(Group):
     """Tax vouchers for dividends."""
 
     def create_tax_voucher_requests(self, *, body: object) -> Any:
-        """Ask for tax vouchers.
+        """Request tax vouchers.
 
         ``POST /gw/api/v1/tax-vouchers``.
 
         Args:
-            body: as IBKR's document describes it, or the signed JWT of it.
+            body: an object as described in IBKR's documentation, or a signed JWT of it.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.CREATE_TAX_VOUCHER_REQUESTS, body=body)
 
     def get_active_countries(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the countries that vouchers can be had for.
+        """Return the countries for which vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/active-countries``.
 
@@ -39,13 +40,14 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_ACTIVE_COUNTRIES, query=query)
 
     def fetch_dividends(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return dividends that vouchers can be had for.
+        """Return the dividends for which vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/dividends``.
 
@@ -53,13 +55,14 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.FETCH_DIVIDENDS, query=query)
 
     def get_years(self, *, query: Mapping[str, object] | None = None) -> Any:
-        """Return the years that vouchers can be had for.
+        """Return the years for which vouchers are available.
 
         ``GET /gw/api/v1/tax-vouchers/years``.
 
@@ -67,8 +70,9 @@ class TaxVouchersApi(Group):
             query: query values under IBKR's own names.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_YEARS, query=query)
 
@@ -81,8 +85,9 @@ class TaxVouchersApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.DOWNLOAD_VOUCHER, BinaryResponse, request_id=request_id)
 
@@ -95,7 +100,8 @@ class TaxVouchersApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._plain(table.GET_VOUCHER_STATE, request_id=request_id)

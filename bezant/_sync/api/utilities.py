@@ -28,34 +28,36 @@ class UtilitiesApi(Group):
     def query_balances(
         self, *, body: QueryBalancesRequest | str, client_id: str | None = None
     ) -> FreeBalances:
-        """Return how much cash and equity an account has free.
+        """Return the withdrawable cash and equity of an account.
 
         ``POST /gw/api/v1/balances/query``.
 
         Args:
             body: the instruction, or the signed JWT of it.
-            client_id: the caller's client id.
+            client_id: your client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.QUERY_BALANCES, FreeBalances, client_id=client_id, body=body)
 
     def get_transfer_brokers(
         self, *, instruction_type: str, client_id: str | None = None
     ) -> TransferBrokers:
-        """Return the brokers that positions can be moved from or to.
+        """Return the brokers that support transfers of positions.
 
         ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
 
         Args:
             instruction_type: ``COMPLEX_ASSET_TRANSFER``.
-            client_id: the caller's client id.
+            client_id: your client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_TRANSFER_BROKERS,
@@ -82,8 +84,8 @@ class UtilitiesApi(Group):
         ``GET /gw/api/v1/enumerations/{enumerationType}``.
 
         Args:
-            enumeration_type: which list, such as ``exchange-bundles``.
-            type_: which list, as the query wants it: ``exchange-bundles``,
+            enumeration_type: name of the list, such as ``exchange-bundles``.
+            type_: name of the list, for the query: ``exchange-bundles``,
                 ``business-and-occupation``, ``employee-track``, ``fin-info-ranges``, ``acats``,
                 ``aton``, ``market-data``, ``edd-avt``, ``prohibited-country``, ``employee-plans``,
                 ``questionnaires``, ``security-questions`` and others.
@@ -96,8 +98,9 @@ class UtilitiesApi(Group):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_ENUMERATION,
@@ -129,15 +132,16 @@ class UtilitiesApi(Group):
 
         Args:
             form_numbers: numbers of forms.
-            get_docs: ``T`` to add the files.
+            get_docs: ``T`` to include the files.
             from_date: first day, ``YYYY-MM-DD``.
             to_date: last day, ``YYYY-MM-DD``.
             language: two letters, such as ``en``.
-            projection: ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE`` and the like.
+            projection: parts to return, such as ``NONE``, ``PAYLOAD``, ``QUESTIONNAIRE``.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_FORMS,
@@ -174,23 +178,24 @@ class UtilitiesApi(Group):
 
         Args:
             account_type: kind of account.
-            additional_account: whether it is one more account of a known client.
-            additional_applicant: whether it is one more applicant.
+            additional_account: whether it is a further account of a known client.
+            additional_applicant: whether it is a further applicant.
             applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
-            capability: capabilities asked for, such as ``OPT``.
+            capability: requested capabilities, such as ``OPT``.
             fa_trading_account: whether an advisor trades it.
             ira: whether it is a retirement account.
             ira_type: kind of retirement account.
-            mifid_category: category by MiFID.
-            process_type: how the application is made, such as ``FULL``.
-            requested_fcbp: whether fully converting of currencies was asked for.
-            requested_syep: whether stock yield enhancement was asked for.
+            mifid_category: MiFID category.
+            process_type: kind of process, such as ``FULL``.
+            requested_fcbp: whether full currency conversion was requested.
+            requested_syep: whether stock yield enhancement was requested.
             residence_country: country of residence, three letters.
-            trading_permissions: trading permissions asked for.
+            trading_permissions: requested trading permissions.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUIRED_FORMS,
@@ -220,11 +225,12 @@ class UtilitiesApi(Group):
 
         Args:
             type_: kind of transfer, such as ``EDDA``.
-            client_id: the caller's client id.
+            client_id: your client id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_PARTICIPATING_BANKS, ParticipatingBanks, client_id=client_id, type_=type_
@@ -239,21 +245,22 @@ class UtilitiesApi(Group):
         offset: int | None = None,
         status: str | None = None,
     ) -> RequestPage:
-        """Return the requests that were made in a span of days.
+        """Return the requests of a range of days.
 
         ``GET /gw/api/v1/requests``.
 
         Args:
             end_date: last day.
             start_date: first day.
-            limit: rows at most.
-            offset: rows to skip.
+            limit: maximum number of rows.
+            offset: number of rows to skip.
             status: state: ``N``, ``O``, ``P``, ``C``, ``A``, ``E``, ``F``, ``I``, ``J``, ``L``,
                 ``M``, ``R`` and others.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.GET_REQUESTS,
@@ -274,8 +281,9 @@ class UtilitiesApi(Group):
             request_id: the request's id.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.GET_REQUEST_STATUS, RequestState, request_id=request_id)
 
@@ -289,16 +297,17 @@ class UtilitiesApi(Group):
             body: the signed JWT.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            OutcomeUnknown: no answer tells; it may have been carried out.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(
             table.UPDATE_REQUEST_STATUS, RequestState, request_id=request_id, body=body
         )
 
     def check_user_name(self, *, user_name: str) -> UserNameCheck:
-        """Return whether a user name is free and well formed.
+        """Return whether a user name is available and valid.
 
         ``GET /gw/api/v1/validations/usernames/{username}``.
 
@@ -306,7 +315,8 @@ class UtilitiesApi(Group):
             user_name: the user name.
 
         Raises:
-            InvalidRequest: an argument cannot be sent.
-            BezantError: the kind that says what went wrong.
+            InvalidRequest: an argument has a wrong type or value; nothing was sent.
+            OAuthRequired: the client is one of a gateway; nothing was sent.
+            BezantError: the call failed; the subclass names the reason.
         """
         return self._call(table.CHECK_USER_NAME, UserNameCheck, user_name=user_name)

@@ -182,7 +182,7 @@ class Session:
         It also waits while nobody is logged in, because somebody may be logging in right now.
 
         Args:
-            timeout: seconds after which to give up; 60 by default.
+            timeout: maximum seconds to wait; 60 by default.
 
         Raises:
             SessionError: the session could still not be used when the time was up.

@@ -35,7 +35,7 @@ class Subscription:
 
     @property
     def active(self) -> bool:
-        """Whether it is not cancelled."""
+        """Whether the subscription has not been cancelled."""
         return self._active
 
     def cancel(self) -> None:
@@ -76,7 +76,7 @@ class Quote(Subscription):
 
     @property
     def conid(self) -> int:
-        """The contract."""
+        """Contract id."""
         return self._live.conid
 
     @property
@@ -131,11 +131,11 @@ class Quote(Subscription):
 
     @property
     def stale(self) -> bool:
-        """Whether the values are from an earlier connection: none has come on this one."""
+        """Whether all values are from an earlier connection, or the stream has ended."""
         return self._stream_worker.ended or not self._live.fresh
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
-        """Return a field by our name, such as ``volume``, or by IBKR's id."""
+        """Return a field by its name, such as ``volume``, or by IBKR's id."""
         return self._live.complete().get(field)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -176,7 +176,7 @@ class Orders(Mapping[int, OrderUpdate]):
 
     @property
     def unconfirmed(self) -> frozenset[int]:
-        """The orders whose status IBKR could not tell after an interruption.
+        """Ids of the orders whose status IBKR did not know after an interruption.
 
         They may have been filled or cancelled. They stay in the mapping, without a status, and the
         stream requests it again.

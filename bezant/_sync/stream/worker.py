@@ -7,12 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..._core.decoding.drift import Drift
-from ..._core.http.request import cookie_header
 from ..._core.operations.session import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
-from ..._core.stream.handshake import Header
 from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
 from ..._core.stream.state import StreamState
@@ -100,7 +98,7 @@ class StreamWorker:
         if not limiter.admit(self):
             raise WsConnectFailed(
                 f"this process has {MAX_STREAMS} streams open to {self.client.gateway_root}, and "
-                "the gateway serves no more: close one, or subscribe to more topics on one of them"
+                "the gateway serves no further one; close one, or use one of them for more topics"
             )
         try:
             socket, session = self._dial()
@@ -121,10 +119,9 @@ class StreamWorker:
                 raise error
         session = Secret(tickle.session or "")
         settings = client._settings
-        headers: list[Header] = [("Origin", settings.base_url.root)]
-        headers += [(name, Secret(value)) for name, value in cookie_header(session.value)]
-        _logger.debug("connecting to %s", settings.base_url.ws_url)
         timeout = min(settings.connect_timeout + _HTTP_AND_HANDSHAKE, settings.timeout)
+        headers = client._pipeline.handshake_headers(session, settings, timeout)
+        _logger.debug("connecting to %s", settings.base_url.ws_url)
         return rt.WebSocket.connect(settings, headers, timeout), session
 
     def _adopt(self, socket: rt.WebSocket, session: Secret) -> bool:
@@ -144,19 +141,19 @@ class StreamWorker:
                 batch = socket.receive(left)
             except WsTimeout as error:
                 raise WsTimeout(
-                    f"the WebSocket opened, but no system message came within {timeout:g} s: the "
-                    "gateway is not logged in, or has five WebSockets open already"
+                    f"the WebSocket opened, but no system message came within {timeout:g} s: "
+                    "log in at the gateway, or close a stream if five are open already"
                 ) from error
             except WsClosed as error:
                 raise WsClosed(
-                    f"{error.message} before the gateway was ready",
+                    f"the gateway was not ready on the new stream: {error.message}; connect again",
                     code=error.code,
                     reason=error.reason,
                 ) from error
             self._take_in(batch)
             self.flush()
 
-    # The worker
+    # Background work
 
     def _run(self) -> None:
         try:
@@ -164,7 +161,10 @@ class StreamWorker:
                 self._pass_on()
         except Exception as error:
             _logger.exception("the stream failed with an unexpected error")
-            self._end(WsError(f"unexpected: {error!r}"), str(error))
+            self._end(
+                WsError(f"the stream failed with {error!r}; report it and connect again"),
+                str(error),
+            )
         finally:
             if self._socket is not None:
                 self._socket.abort()
@@ -172,14 +172,14 @@ class StreamWorker:
             self._check_bell.ring()
 
     def _pass_on(self) -> None:
-        """Pass on what the last step has found."""
+        """Report the findings of the last step."""
         state = self.state
         if state.order_check.changed:
             self._check_bell.ring()
         session, state.new_session = state.new_session, None
         if session is not None:
             _logger.warning(
-                "the stream's socket belongs to another session: the gateway has logged in again"
+                "the gateway has logged in again: the stream's socket now belongs to a new session"
             )
             self.client._pipeline.heard_session(session.value)
 
@@ -234,7 +234,7 @@ class StreamWorker:
             if isinstance(error, WsClosed):
                 self.close_reason = error
             elif isinstance(error, WsProtocolError):
-                self.error = error
+                self.error = WsProtocolError(f"{error.message}; connect again")
         with self.lock:
             self.state.lost(error.message, rt.monotonic(), rt.wall_time())
 
@@ -242,7 +242,7 @@ class StreamWorker:
         with self.lock:
             socket, self._socket = self._socket, None
         if socket is not None:
-            _logger.warning("the stream lost its connection and reconnects")
+            _logger.warning("the stream lost its connection and is reconnecting")
             socket.abort()
             socket.close()
             # A reader may be waiting for a message that came before.
@@ -263,7 +263,7 @@ class StreamWorker:
             if not self._adopt(socket, token):
                 socket.close()
             return
-        _logger.info("the stream cannot be connected yet: %s", reason)
+        _logger.info("the stream cannot reconnect yet: %s", reason)
         with self.lock:
             self.state.lost(reason, rt.monotonic(), rt.wall_time(), session=session)
         self.bell.ring()
@@ -280,8 +280,8 @@ class StreamWorker:
             if tickle.status is None or error_for(tickle.status, TICKLE.operation) is None:
                 session = Secret(tickle.session or "")
                 _logger.warning(
-                    "the gateway has sent no system message for %.0f s: it may have five "
-                    "WebSockets open already, so this one waits",
+                    "the gateway has sent no system message for %.0f s; it may have five "
+                    "WebSockets open already, so this stream waits: close another stream",
                     rt.monotonic() - self.state.last_heard,
                 )
         with self.lock:
@@ -298,7 +298,7 @@ class StreamWorker:
     # Order check
 
     def check_orders(self) -> None:
-        """Start the worker that requests orders which the stream does not send."""
+        """Start the worker that requests the orders that the stream does not send."""
         with self.lock:
             if self._checker is None and not self.ended:
                 self._checker = rt.Worker(self._check_orders, "bezant-orders")

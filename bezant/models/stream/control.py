@@ -27,11 +27,11 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
     dropped ``count`` messages of it, because your program did not read the stream.
 
     Attributes:
-        reason: what happened, in words.
-        since: when the stream was last known to be complete.
-        until: when it was complete again.
+        reason: text of the reason.
+        since: time when the stream was last known to be complete.
+        until: time when it was complete again.
         topic: IBKR's name of the topic, such as ``sor``; None for all.
-        count: how many messages are missing; None if that is unknown.
+        count: number of missing messages; None if it is unknown.
     """
 
     reason: str
@@ -45,8 +45,8 @@ class Reconnected(StreamMessage, frozen=True, kw_only=True):
     """The stream has a new connection and renews all its subscriptions.
 
     Attributes:
-        attempts: how many connection attempts it took.
-        at: when the gateway was ready.
+        attempts: number of attempts to connect.
+        at: time when the gateway was ready.
     """
 
     attempts: int
@@ -60,7 +60,7 @@ class SessionLost(StreamMessage, frozen=True, kw_only=True):
 
     Attributes:
         reason: the gateway's text, or the error of the attempt to connect.
-        at: when the stream noticed.
+        at: time when the stream noticed it.
     """
 
     reason: str
@@ -76,7 +76,7 @@ class StreamStats(StreamMessage, frozen=True, kw_only=True):
         missed: messages dropped because the buffer was full; each is counted in a `Gap`.
         buffered: unread messages.
         reconnects: connections after the first one.
-        last_heard: when the last message arrived.
+        last_heard: time of the last message.
         lag: age of the oldest unread message in seconds.
     """
 
@@ -102,11 +102,11 @@ class Other(StreamMessage, frozen=True, kw_only=True):
 
 
 class Malformed(StreamMessage, frozen=True, kw_only=True):
-    """Bytes that are not a message; possibly a fragment of one that the gateway forwarded alone.
+    """Bytes that are not a valid message, such as a fragment that the gateway forwarded alone.
 
     Attributes:
         data: the bytes.
-        reason: why they could not be read.
+        reason: error of the decoder.
     """
 
     data: bytes

@@ -6,7 +6,6 @@ Names and types of the fields decide the values, which are the same each time.
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 import types
 import typing
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
 _DEEPEST = 6
 _MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
-_BINARY = "BinaryResponse"
 
 # The first part that a field's name contains decides, in Python or on the wire.
 _TEXTS: tuple[tuple[str, str], ...] = (
@@ -95,12 +93,12 @@ class Examples:
         entry = find(method, path)
         if entry is None:
             return None
-        kind = response_type(entry)
-        if kind is type(None):
+        if entry.response == "None":
             return b"", "text/plain; charset=utf-8"
-        if getattr(kind, "__name__", "") == _BINARY:
+        if entry.response == "BinaryResponse":
             return PDF, "application/pdf"
-        return msgspec.json.encode(self.example(kind, "")), "application/json; charset=utf-8"
+        body = msgspec.json.encode(self.example(entry.response_type, ""))
+        return body, "application/json; charset=utf-8"
 
     def example(self, kind: Any, name: str, depth: int = 0) -> Any:
         """Return a value of a type.
@@ -192,12 +190,3 @@ def find(method: str, path: str) -> OperationEntry | None:
         if wanted == method and pattern.fullmatch(path):
             return entry
     return None
-
-
-@functools.cache
-def response_type(entry: OperationEntry) -> Any:
-    """Return the response type of an operation."""
-    module = importlib.import_module(f"bezant._sync.api.{entry.group}")
-    name = "".join(part.title() for part in entry.group.split("_")) + "Api"
-    method = getattr(getattr(module, name), entry.python_name)
-    return typing.get_type_hints(method)["return"]

@@ -6,32 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from .._market.order_types import NAMES, NOT_SIMULATED, ORDER_TYPES
 from .._market.orders import OrderSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._market.catalogue import Contract
-    from .._market.orders import Kind, Side, Tif
+    from .._market.orders import Side, Tif
 
 _SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
-_KINDS: dict[str, Kind] = {
-    "MKT": "MKT",
-    "MARKET": "MKT",
-    "LMT": "LMT",
-    "LIMIT": "LMT",
-    "STP": "STP",
-    "STOP": "STP",
-    "STOP_LIMIT": "STOP_LIMIT",
-    "TRAIL": "TRAIL",
-    "TRAILLMT": "TRAILLMT",
-    "MIDPRICE": "MIDPRICE",
-}
-_OTHER_KINDS = {"MOC", "LOC", "RELATIVE"}
-# For each type, the field of its limit and of its stop, and whether they may be missing.
-_LIMITS = {"LMT": "price", "STOP_LIMIT": "price", "TRAILLMT": "price", "MIDPRICE": "price"}
-_STOPS = {"STP": "price", "TRAIL": "price", "STOP_LIMIT": "auxPrice", "TRAILLMT": "auxPrice"}
-_MAY_LACK = {"MIDPRICE", "TRAIL"}
 _TIFS: dict[str, Tif] = {"DAY": "DAY", "GTC": "GTC", "IOC": "IOC"}
 _MAX_ID = 64
 _TOO_MUCH = 10**10
@@ -101,9 +85,8 @@ def _price(row: Mapping[str, Any], name: str) -> Decimal:
     return price
 
 
-def _price_of(row: Mapping[str, Any], kind: Kind, fields: Mapping[str, str]) -> Decimal | None:
-    field = fields.get(kind)
-    if field is None or (kind in _MAY_LACK and row.get(field) in (None, "")):
+def _price_of(row: Mapping[str, Any], field: str, *, needed: bool) -> Decimal | None:
+    if not field or (not needed and row.get(field) in (None, "")):
         return None
     return _price(row, field)
 
@@ -136,11 +119,12 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
         msg = "Invalid Side"
         raise BadOrder(msg)
     name = str(row.get("orderType") or "").upper()
-    kind = _KINDS.get(name)
+    kind = NAMES.get(name)
     if kind is None:
-        known = name in _OTHER_KINDS
+        known = name in NOT_SIMULATED
         msg = f"Order type {name} is not supported for this contract" if known else ""
         raise BadOrder(msg or "Unknown order type", 200 if known else 400)
+    order_type = ORDER_TYPES[kind]
     tif = _TIFS.get(str(row.get("tif") or "").upper())
     if tif is None:
         msg = (
@@ -159,17 +143,17 @@ def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]
     if len(client_id) > _MAX_ID:
         msg = f"cOID is longer than {_MAX_ID} characters"
         raise BadOrder(msg)
-    if kind == "MIDPRICE" and contract is not None and contract.asset_class != "STK":
+    if order_type.stocks_only and contract is not None and contract.asset_class != "STK":
         msg = f"Order type {name} is not supported for this contract"
         raise BadOrder(msg, 200)
-    trail, percent = _trail(row) if kind in ("TRAIL", "TRAILLMT") else (None, False)
+    trail, percent = _trail(row) if order_type.trails else (None, False)
     spec = OrderSpec(
         conid=conid,
         side=side,
         kind=kind,
         quantity=quantity or Decimal(1),
-        limit=_price_of(row, kind, _LIMITS),
-        stop=_price_of(row, kind, _STOPS),
+        limit=_price_of(row, order_type.limit, needed=order_type.needs_price),
+        stop=_price_of(row, order_type.stop, needed=order_type.needs_price),
         tif=tif,
         outside_rth=row.get("outsideRTH") is True,
         client_id=client_id,

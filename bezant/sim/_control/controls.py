@@ -78,7 +78,7 @@ class MarketControls:
         self._state.trading.free_price(contract)
 
     def halt(self, contract: str | int) -> None:
-        """Halt a contract: its price stands still, and orders wait.
+        """Halt a contract: its price does not change, and orders wait.
 
         Args:
             contract: symbol of a stock, or conid.

@@ -101,10 +101,12 @@ class Control:
         except ValueError:
             here = False
         if not here:
-            raise _BadRequest("the control endpoint answers to this machine only", 403)
+            raise _BadRequest("the control endpoint serves requests from this machine only", 403)
         if any(name in request.headers for name in _FROM_BROWSERS):
             # Any web page could reach it through a browser on this machine.
-            raise _BadRequest("the control endpoint does not answer to browsers", 403)
+            raise _BadRequest(
+                "the control endpoint does not serve browsers; use another HTTP client", 403
+            )
 
     # ---------------------------------------------------------------- overview
 
@@ -156,7 +158,7 @@ class Control:
         if state == "logout":
             self._gateway.logout(msgspec.convert(given.get("style", "redirect"), LoginStyle))
         elif "style" in given:
-            raise _BadRequest("style goes with the state logout only")
+            raise _BadRequest("style is allowed only with the state logout")
         else:
             getattr(self._gateway, state)()
         return self._gateway.session_state
@@ -272,7 +274,7 @@ def _object(body: bytes, *allowed: str) -> dict[str, Any]:
     try:
         given: object = json.loads(body) if body.strip() else {}
     except RecursionError:
-        raise _BadRequest("the body is nested too deep") from None
+        raise _BadRequest("the body is nested too deeply; send a simple JSON object") from None
     if not isinstance(given, dict):
         raise _BadRequest("the body must be a JSON object")
     members = cast("dict[str, Any]", given)

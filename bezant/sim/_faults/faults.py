@@ -54,7 +54,7 @@ class Faults(StreamFaults):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often each kind of fault happened."""
+        """Number of faults that happened, by kind."""
         return self._plan.counts
 
     def count(self, kind: FaultKind) -> int:
@@ -172,10 +172,10 @@ class Faults(StreamFaults):
         return self._plan.add(Fault("slow", path=path, method=method, times=times, seconds=seconds))
 
     def penalise(self, seconds: float = 600.0) -> Fault:
-        """Answer 429 to all requests for a while, as IBKR does to an address that broke a limit.
+        """Respond with 429 to all requests for a while, as IBKR does after a broken limit.
 
         Args:
-            seconds: how long; each repetition doubles it.
+            seconds: duration of the penalty; each repetition doubles it.
 
         Raises:
             ValueError: `seconds` is not more than 0.

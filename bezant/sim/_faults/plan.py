@@ -43,8 +43,8 @@ class Injected:
     """A fault that happened.
 
     Attributes:
-        kind: what went wrong.
-        when: when it hit, for `drop` and `silence`; otherwise "before".
+        kind: kind of the fault.
+        when: moment of the fault, for `drop` and `silence`; otherwise "before".
         method: the request's method; empty if it hit no request.
         path: the request's path, with `/v1/api`; empty if it hit no request.
         at: `time.monotonic()` of the moment.
@@ -67,11 +67,11 @@ class Fault:
     """A fault on demand. `hits` counts how often it has happened; `cancel` ends it.
 
     Attributes:
-        kind: what goes wrong.
+        kind: kind of the fault.
         path: suffix of the paths that it hits; empty for any.
-        method: the method of the requests that it hits; None for any.
-        when: when it hits, for `drop` and `silence`.
-        hits: how often it has happened.
+        method: method of the requests that it hits; None for any.
+        when: moment of the fault, for `drop` and `silence`.
+        hits: number of times it has happened.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Fault:
             msg = f"when must be 'before', 'during' or 'after', not {when!r}"
             raise ValueError(msg)
         if not 0 <= seconds < float("inf"):
-            msg = "seconds must be 0 or more"
+            msg = "seconds must be 0 or more, and finite"
             raise ValueError(msg)
         self.kind: FaultKind = kind
         self.path: str = path
@@ -113,7 +113,7 @@ class Fault:
         return self._left is None or self._left > 0
 
     def cancel(self) -> None:
-        """Hit no more requests."""
+        """End the fault; it hits no further requests."""
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
@@ -122,14 +122,14 @@ class Fault:
         return right and self.waiting
 
     def hit(self, times: int = 1) -> None:
-        """Count that it has happened."""
+        """Record that it has happened."""
         self.hits += times
         if self._left is not None:
             self._left = max(0, self._left - times)
 
 
 class Taken(NamedTuple):
-    """What happens to a request: a delay in seconds, then a fault or none."""
+    """Faults for one request: a delay in seconds, then a fault or None."""
 
     delay: float = 0.0
     fault: Fault | None = None
@@ -195,13 +195,13 @@ class Plan:
 
     @property
     def happened(self) -> list[Injected]:
-        """What happened so far, in order."""
+        """Faults that have happened, in order."""
         with self._lock:
             return list(self._happened)
 
     @property
     def number(self) -> int:
-        """How many faults have happened."""
+        """Number of faults that have happened."""
         return self._number
 
     def since(self, number: int) -> list[Injected]:
@@ -216,7 +216,7 @@ class Plan:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often each kind happened."""
+        """Number of faults that have happened, by kind."""
         with self._lock:
             return dict(self._counts)
 

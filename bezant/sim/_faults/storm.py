@@ -119,7 +119,7 @@ class Storm:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often each kind happened."""
+        """Number of injected faults, by kind."""
         return Counter(each.kind for each in self.injected)
 
     def draw(self, *, streams: bool) -> StormKind | None:

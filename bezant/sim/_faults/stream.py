@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FaultTargets:
-    """What faults act on.
+    """Parts of the simulated gateway that faults act on.
 
     Attributes:
         streams: returns the open WebSockets.

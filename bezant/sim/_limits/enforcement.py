@@ -36,12 +36,12 @@ class Pacing:
         return f"<Pacing enforced: {len(self.arrivals)} requests, {len(self.violations)} too many>"
 
     def enforce(self, penalty: float = DEFAULT_PENALTY, growth: float = DEFAULT_GROWTH) -> None:
-        """Answer 429 to requests beyond IBKR's rate limits; counting starts again.
+        """Refuse requests beyond IBKR's rate limits with 429; counting starts again.
 
         Args:
             penalty: seconds for which an address that broke a limit gets 429 for every request.
                 IBKR documents 10 to 15 minutes; 0 for the one request only.
-            growth: factor by which each further penalty of an address is longer.
+            growth: factor between each penalty of an address and its next one.
 
         Raises:
             ValueError: `penalty` is negative or `growth` less than 1.

@@ -190,7 +190,7 @@ class Judge:
 
     Args:
         penalty: seconds of the first penalty of an address.
-        growth: factor by which each further penalty of an address is longer.
+        growth: factor between each penalty of an address and its next one.
         box: holds the penalties; a new one by default.
     """
 

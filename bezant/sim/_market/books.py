@@ -209,5 +209,5 @@ class Totals:
 
     @property
     def available(self) -> Decimal:
-        """What exceeds the margin."""
+        """Net liquidation value beyond the margin."""
         return self.net_liquidation - self.margin

@@ -72,7 +72,7 @@ class Contract:
         conid: IBKR's contract id.
         symbol: the symbol; of a derivative, that of its underlying.
         name: name of the company or product.
-        exchange: exchange of the listing; one that the simulated gateway knows.
+        exchange: exchange of the listing, from the exchanges that the simulated gateway knows.
         price: the first price.
         asset_class: `STK`, `OPT` or `FUT`.
         description: its name in a portfolio; the symbol by default.

@@ -36,7 +36,7 @@ def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -
         contract: the contract.
         spec: the order.
         held: position in the contract; negative for short.
-        price: the price at which the order is valued.
+        price: price to value the order.
     """
     along = held if spec.side == "BUY" else -held
     # The order first closes an opposite position, which frees as much margin.

@@ -145,7 +145,7 @@ class Exchange(Matching):
     def _end_immediate(self, order: Order) -> None:
         waits = order.parent_id in self._working
         if order.spec.tif == "IOC" and not order.done and not waits:
-            self._cancel(order, "What an IOC order can't trade at once is cancelled.")
+            self._cancel(order, "The part of an IOC order that can't trade at once is cancelled.")
 
     def modify(self, order_id: int, spec: OrderSpec) -> Order:
         """Change an order's price, quantity, time in force or type.
@@ -211,7 +211,7 @@ class Exchange(Matching):
         """Fill a limit order at its limit, independently of the market."""
         order = self._working.get(order_id)
         if order is not None and order.spec.limit is not None:
-            # It may release children.
+            # The fill may activate orders that wait for this one.
             self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.spec.limit)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .order_types import Kind
 
 Side = Literal["BUY", "SELL"]
-Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE"]
 Tif = Literal["DAY", "GTC", "IOC"]
 Status = Literal["PreSubmitted", "Submitted", "PendingCancel", "Filled", "Cancelled"]
 

@@ -30,7 +30,7 @@ _TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
 class Quote:
     """Market of a contract at one moment.
 
-    `bid_size` and `ask_size` limit what can trade until the market's next step.
+    `bid_size` and `ask_size` limit the quantity that can trade until the market's next step.
     """
 
     last: Decimal
@@ -248,7 +248,7 @@ class Market:
         self.version += 1
 
     def halt(self, conid: int, now: float) -> None:
-        """Halt trading in a contract; its market stands still."""
+        """Halt trading in a contract; its market does not change."""
         self._halted[conid] = self.quote(conid, now)
         self.version += 1
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .._market.catalogue import Contract
 from .clock import Clock
-from .scenario import Held, Scenario, Working
+from .scenario import STARTING, Held, Scenario, Working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SIDES = ("BUY", "SELL")
-_KINDS = ("LMT", "MKT", "STP", "STOP_LIMIT")
 _TIFS = ("GTC", "DAY", "IOC")
 _HOURS = ("always", "regular")
 _FAST = "fast"
@@ -65,7 +64,7 @@ def load_scenario(path: str | Path) -> Scenario:
         msg = f"{path}: can't read the scenario: {error.strerror or error}"
         raise ScenarioError(msg) from error
     except UnicodeDecodeError as error:
-        msg = f"{path}: a scenario is UTF-8 text: {error}"
+        msg = f"{path}: the scenario is not UTF-8 text ({error}); save it as UTF-8"
         raise ScenarioError(msg) from error
     return parse_scenario(text, str(path))
 
@@ -83,7 +82,7 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
     try:
         given = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        msg = f"{where}: no TOML: {error}"
+        msg = f"{where}: not valid TOML: {error}"
         raise ScenarioError(msg) from error
     return scenario_of(given, where)
 
@@ -262,7 +261,7 @@ _WORKING: Mapping[str, Callable[[Any, str], Any]] = {
     "quantity": _positive,
     "limit": _positive,
     "stop": _positive,
-    "kind": _one_of(*_KINDS),
+    "kind": _one_of(*STARTING),
     "tif": _one_of(*_TIFS),
     "client_id": _text,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
+from .._market.order_types import ORDER_TYPES
 from .._market.orders import OrderSpec
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def exact(amount: Amount) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        msg = f"not a number: {amount!r}"
+        msg = f"an amount must be a finite number such as 100 or '1.5', not {amount!r}"
         raise ValueError(msg)
     return number
 
@@ -53,11 +54,11 @@ class Held:
     realized: Amount = 0
 
 
-_PRICES: Mapping[str, tuple[str, ...]] = {
-    "MKT": (),
-    "LMT": ("limit",),
-    "STP": ("stop",),
-    "STOP_LIMIT": ("limit", "stop"),
+# Order types that need no market price to begin with, and the prices that they need.
+STARTING: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
+    for kind, row in ORDER_TYPES.items()
+    if row.needs_price and not row.trails
 }
 
 
@@ -91,9 +92,9 @@ class Working:
         Raises:
             ValueError: the quantity is not above 0, or the prices do not fit the order's type.
         """
-        wanted = _PRICES.get(self.kind)
+        wanted = STARTING.get(self.kind)
         if wanted is None:
-            msg = f"the order {self!r} needs a kind that is one of {', '.join(_PRICES)}"
+            msg = f"the order {self!r} needs a kind that is one of {', '.join(STARTING)}"
             raise ValueError(msg)
         given = tuple(name for name in ("limit", "stop") if getattr(self, name) is not None)
         if exact(self.quantity) <= 0 or given != wanted:
@@ -124,7 +125,7 @@ def _no_prices() -> Mapping[str | int, Amount]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a simulated gateway starts with, and the rules of its exchange.
+    """Initial state of a simulated gateway, and the rules of its exchange.
 
     Attributes:
         contracts: contracts in addition to the built-in ones.
@@ -135,10 +136,10 @@ class Scenario:
             has updates: one is filled share by share, the other is repriced. None means no orders
             if `held` is given.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
-            without weekends and holidays. Outside them prices stand still.
+            without weekends and holidays. Outside them prices do not change.
         commissions: whether executions cost a commission.
         cancel_delay: how long a cancellation takes, in simulated seconds.
-        price_limit: percentage by which a limit may differ from the last price without a question
+        price_limit: percentage of the last price; a limit price that differs more raises a question
             (`o163`).
         size_limit: quantity above which there is a question (`o383`).
         value_limit: value in the base currency above which there is a question (`o451`).

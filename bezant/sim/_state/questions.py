@@ -44,7 +44,7 @@ class _Pending:
 
 @dataclass(slots=True)
 class QuestionRules:
-    """Which questions an order raises, and the questions that are open.
+    """Rules for the questions that an order raises, and the open questions.
 
     Attributes:
         seed: seed of the questions' ids.

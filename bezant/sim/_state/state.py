@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What REST and WebSocket share. Intervals are in simulated seconds.
+    """State that REST and the WebSocket share. Intervals are in simulated seconds.
 
     Attributes:
         account_id: the account's id.

@@ -1,4 +1,4 @@
-"""What the topics `ssd` and `sld` share: rows by key, sent at an interval."""
+"""Shared part of the topics `ssd` and `sld`: rows by key, sent at an interval."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Report:
 
 
 class Reports:
-    """Reports by account. A topic says how it reads its rows."""
+    """Reports by account; the base class of both topics, which read their rows themselves."""
 
     name = ""
-    """What the response to the end of a subscription calls it."""
+    """Name of the topic in the response to the end of a subscription."""
     ends = ""
     """The command that ends a subscription."""
 

@@ -59,7 +59,7 @@ class ServerThread:
         started = self._running.wait(_START_TIMEOUT)
         if self._failure is not None or not started:
             self.stop()
-            msg = f"the simulated gateway did not start on port {self.port}"
+            msg = f"the simulated gateway did not start on port {self.port}; try another port"
             raise OSError(msg) from self._failure
 
     def _run(self) -> None:

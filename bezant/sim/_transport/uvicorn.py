@@ -1,4 +1,4 @@
-"""uvicorn's server and protocols, adapted to the simulated gateway. No other file names them.
+"""Server and protocols of uvicorn, adapted to the simulated gateway. No other file names them.
 
 The protocols override only what every `asyncio.Protocol` has, and share a `Link` with the
 application. `tests/sim/transport/test_uvicorn.py` checks what else this module relies on.
@@ -63,7 +63,7 @@ class _Linked(asyncio.Protocol):
 
 
 class HttpProtocol(_Linked, H11Protocol):
-    """uvicorn's protocol for requests, with a link."""
+    """Protocol of uvicorn for requests, with a link."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class HttpProtocol(_Linked, H11Protocol):
 
 
 class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
-    """uvicorn's protocol for WebSockets, with the link of the request that it began as."""
+    """Protocol of uvicorn for WebSockets, with the link of the request that it began as."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which stops at once and drops its connections, as IBKR's gateway does.
+    """Server of uvicorn, which stops at once and drops its connections, as IBKR's gateway does.
 
     The base class checks every 0.1 s whether to stop, then waits until its clients close. A client
     with an idle pooled connection never does.

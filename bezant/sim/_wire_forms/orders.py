@@ -5,22 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from .._market.order_types import ORDER_TYPES
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from .._market.catalogue import Contract
     from .._market.orders import Execution, Order
 
-# order type: its name in an order's row, its original type
-_KINDS = {
-    "MKT": ("Market", "MARKET"),
-    "LMT": ("Limit", "LIMIT"),
-    "STP": ("Stop", "STOP"),
-    "STOP_LIMIT": ("Stop Limit", "STOP_LIMIT"),
-    "TRAIL": ("Trailing Stop", "TRAILING_STOP"),
-    "TRAILLMT": ("Trailing Stop Limit", "TRAILING_STOP_LIMIT"),
-    "MIDPRICE": ("MidPrice", "MIDPRICE"),
-}
 _TIFS = {"DAY": ("Day", "CLOSE"), "GTC": ("GTC", "GTC"), "IOC": ("IOC", "IOC")}
 _COLOURS = {"Filled": ("#FFFFFF", "#000000"), "Cancelled": ("#FFFFFF", "#808080")}
 _FIRM = "SIMULATED"
@@ -44,7 +36,7 @@ def _venue(contract: Contract) -> str:
 def _prices(order: Order) -> str:
     spec = order.spec
     shown = [money(each) for each in (spec.stop, spec.limit) if each is not None]
-    return " ".join([_KINDS[spec.kind][0], *shown])
+    return " ".join([ORDER_TYPES[spec.kind].shown, *shown])
 
 
 def describe(order: Order, contract: Contract) -> str:
@@ -86,10 +78,10 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         "companyName": contract.name,
         "status": order.status,
         "order_ccp_status": order.status,
-        "origOrderType": _KINDS[spec.kind][1],
+        "origOrderType": ORDER_TYPES[spec.kind].original,
         "supportsTaxOpt": "1",
         "lastExecutionTime": time.strftime("%y%m%d%H%M%S", time.gmtime(order.updated)),
-        "orderType": _KINDS[spec.kind][0],
+        "orderType": ORDER_TYPES[spec.kind].shown,
         "bgColor": background,
         "fgColor": foreground,
         "isEventTrading": "0",
@@ -135,7 +127,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "order_status": order.status,
         "order_ccp_status": order.status,
         "order_status_description": f"Order {order.status}",
-        "order_type": _KINDS[spec.kind][1],
+        "order_type": ORDER_TYPES[spec.kind].original,
         "size": str(float(order.remaining)),
         "filled_quantity": str(float(order.filled)),
         "cum_fill": str(float(order.filled)),

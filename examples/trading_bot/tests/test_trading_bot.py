@@ -1,4 +1,4 @@
-"""The bot against a simulated gateway: the fixtures come with bezant."""
+"""Tests of the bot with a simulated gateway; the fixtures come with bezant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trading_bot import Bot, UnexpectedQuestionError
 from bezant import Client, OutcomeUnknown
 from bezant.sim import SimulatedGateway
 
-# A market that stands still, on a clock that does.
+# Fixed prices and a stopped clock.
 pytestmark = pytest.mark.ibkr(scenario="market.toml", time="hand")
 
 

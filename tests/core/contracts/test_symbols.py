@@ -1,4 +1,4 @@
-"""From a symbol to exactly one contract."""
+"""Resolution of a symbol to exactly one contract."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_symbols_as_ibkr_spells_them(symbol: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", ["", " ", "A,B", "A\x00B", "x" * 41, None, 5], ids=repr)
-def test_what_is_no_symbol_is_refused(symbol: Any) -> None:
+def test_an_invalid_symbol_is_refused(symbol: Any) -> None:
     with pytest.raises(InvalidRequest):
         normalise(symbol)
 
@@ -173,7 +173,7 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
         (("ACME", "", ""), [MEXI, EBS], 2),
         (("ACME", "", ""), [NYSE, BATS, MEXI], 3),
         (("ACME", "", "USD"), [NYSE, BATS, MEXI], 2),
-        # Naming an exchange is a wish of its own: no preference decides between two on it.
+        # With a named exchange, no preference decides between its two listings.
         (("ACME", "NYSE", ""), [NYSE, listing(7, "NYSE")], 2),
     ],
 )
@@ -213,7 +213,9 @@ def test_misses_are_remembered_for_a_while() -> None:
     for now in (100, 109.9):
         with pytest.raises(SymbolNotFound) as caught:
             table.get(KEY, now)
-        assert caught.value is not first  # it would collect the tracebacks of all callers
+        assert (
+            caught.value is not first
+        )  # one shared error would collect the tracebacks of all callers
         assert vars(caught.value) == vars(first)
     assert table.get(KEY, 110) is None
     assert table.get(KEY, 100) is None

@@ -1,4 +1,4 @@
-"""Tolerant decoding: one bad value never costs more than itself."""
+"""Tolerant decoding: a bad value never affects other values."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def decoded(body: object, type_: Any = Sample) -> tuple[Any, Drifts]:
         ("anything", [0.5, {"a": [1.5]}], [0.5, {"a": [1.5]}]),
     ],
 )
-@pytest.mark.parametrize("beside", [{}, {"whole": "756,733"}], ids=["alone", "beside a mended one"])
+@pytest.mark.parametrize(
+    "beside", [{}, {"whole": "756,733"}], ids=["alone", "next to a repaired one"]
+)
 def test_spellings(field: str, value: object, expected: object, beside: dict[str, object]) -> None:
     result, drifts = decoded({"unknown": [{"x": 1}], **beside, field: value})
     found = getattr(result, field)
@@ -153,7 +155,7 @@ def test_spellings(field: str, value: object, expected: object, beside: dict[str
         ("moment", "4:15 PM", "datetime", "text"),
     ],
 )
-def test_what_does_not_fit_is_lost_and_reported(
+def test_a_value_that_does_not_fit_is_dropped_and_reported(
     field: str, value: object, expected: str, found: str
 ) -> None:
     result, drifts = decoded({field: value, "whole" if field != "whole" else "text": 5})
@@ -165,7 +167,7 @@ def test_what_does_not_fit_is_lost_and_reported(
     )
 
 
-def test_a_union_that_does_not_fit_is_lost() -> None:
+def test_a_value_that_fits_no_type_of_a_union_is_dropped() -> None:
     result, drifts = decoded({"either": {}, "whole": 1})
     assert (result.either, result.whole, drifts.fields) == (None, 1, ["either"])
 
@@ -261,7 +263,7 @@ def test_a_giant_whole_number_is_kept() -> None:
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_what_cannot_be_read_is_an_error_that_names_the_call(body: bytes, type_: Any) -> None:
+def test_an_unreadable_response_is_an_error_that_names_the_call(body: bytes, type_: Any) -> None:
     with pytest.raises(DecodeError) as caught:
         decoded(body, type_)
     assert caught.value.operation == "GET /x"
@@ -446,7 +448,7 @@ def test_any_bytes_give_a_value_or_a_decode_error(body: bytes, type_: Any) -> No
 
 @pytest.mark.parametrize("depth", [100, 600, 980, 3000])
 def test_deep_nesting_is_read_or_refused(depth: int) -> None:
-    # how deep is too deep differs between versions of Python, and between their parts
+    # the deepest possible nesting depends on the version of Python, and on the reader
     body = b'{"anything":' + b"[" * depth + b"]" * depth + b',"whole":"x"}'
     with contextlib.suppress(DecodeError):
         decode(body, Sample, operation="GET /x", report=lambda drift: None)

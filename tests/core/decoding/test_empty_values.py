@@ -1,4 +1,4 @@
-"""Empty numbers in one pass: the same values as with repair field by field."""
+"""Empty numbers decoded in one pass, with the same values as a repair field by field."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_field_found_empty_is_remembered() -> None:
 
 
 @pytest.mark.parametrize("body", [b'[{"needed":""}]', b'[{"price":"x"}]', b'[{"price"  :""}]'])
-def test_what_it_cannot_help_with_is_refused(body: bytes) -> None:
+def test_other_deviations_are_left_to_the_repair(body: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
         Decoder(list[Ticket]).decode(body)
 
@@ -115,7 +115,7 @@ def test_market_orders_have_no_price() -> None:
 
 
 @pytest.mark.parametrize("at_the_end", [False, True])
-def test_an_error_at_either_end_of_a_long_answer(at_the_end: bool) -> None:
+def test_an_error_at_either_end_of_a_long_response(at_the_end: bool) -> None:
     rows: dict[str, Any] = {"orders": [{"ticker": "x" * 100}] * 2000}
     error = {"error": "no such account"}
     body = json.dumps({**rows, **error} if at_the_end else {**error, **rows}).encode()

@@ -1,4 +1,4 @@
-"""msgspec inspects each type under the lock that the runtime installs, once."""
+"""Inspection of types by msgspec: once per type, under the lock that the runtime installs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..samples import READ, Drifts
 
 
 class Counting:
-    """A lock that counts how often it was taken."""
+    """Lock that counts how often it is taken."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -60,32 +60,32 @@ def test_a_type_is_inspected_once_and_under_the_lock(lock: Counting) -> None:
         assert convert({"number": 1}, kind).number == 1
     assert lock.taken == 2
     decode(b'{"number":""}', kind, operation="GET /x", report=print)
-    assert lock.taken == 3  # which fields may be empty is looked up, too
+    assert lock.taken == 3  # the search for fields that may be empty takes it as well
     encode_body(kind(number=Decimal(1)), "POST /x")
     assert lock.taken == 3
     check_type(fresh(), READ)
     assert lock.taken > 3
 
 
-def test_what_fails_is_over() -> None:
+def test_an_inspection_works_after_a_failed_one() -> None:
     with pytest.raises(TypeError):
         inspect(lambda: msgspec.json.Decoder(int | list[int] | list[str]))
     assert inspect(lambda: 1) == 1
 
 
 def in_the_middle(check: Any) -> Any:
-    """Run something where a signal handler or a finaliser runs: in the middle of an inspection."""
+    """Run a function during an inspection, as a signal handler or a finaliser can."""
     return inspect(check)
 
 
-def test_nothing_is_inspected_in_the_middle_of_an_inspection() -> None:
+def test_nothing_is_inspected_during_an_inspection() -> None:
     with pytest.raises(Reentered):
         in_the_middle(lambda: inspect(lambda: 1))
     # ... and the outer one is not disturbed
     assert in_the_middle(lambda: 2) == 2
 
 
-def test_an_answer_is_read_in_the_middle_of_an_inspection() -> None:
+def test_a_response_is_read_during_an_inspection() -> None:
     kind = fresh()
 
     def check() -> Any:
@@ -97,7 +97,7 @@ def test_an_answer_is_read_in_the_middle_of_an_inspection() -> None:
     assert known == []
 
 
-def test_a_row_is_read_in_the_middle_of_an_inspection() -> None:
+def test_a_row_is_read_during_an_inspection() -> None:
     kind = fresh()
     drifts = Drifts()
     row = in_the_middle(lambda: convert_row({"number": "5"}, kind, operation="sor", report=drifts))
@@ -109,7 +109,7 @@ def test_a_row_is_read_in_the_middle_of_an_inspection() -> None:
     assert drifts.fields == ["either"]
 
 
-def test_empty_fields_are_mended_in_the_middle_of_an_inspection() -> None:
+def test_empty_fields_are_repaired_during_an_inspection() -> None:
     kind = fresh()
     fast = Decoder(kind)
     with pytest.raises(msgspec.ValidationError):
@@ -117,7 +117,7 @@ def test_empty_fields_are_mended_in_the_middle_of_an_inspection() -> None:
     assert fast.decode(b'{"number":""}').number is None
 
 
-def test_requests_are_made_in_the_middle_of_an_inspection() -> None:
+def test_requests_are_built_during_an_inspection() -> None:
     kind: Any = fresh()
     assert in_the_middle(lambda: encode_body(kind(whole=1), "POST /x"))
     in_the_middle(lambda: check_type(kind, READ))
@@ -125,7 +125,7 @@ def test_requests_are_made_in_the_middle_of_an_inspection() -> None:
         check_type(list[object()], READ)  # type: ignore[misc]
 
 
-def test_types_made_as_the_program_goes_on_are_not_kept_for_ever(
+def test_types_created_at_run_time_are_not_kept_forever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bezant._core.decoding.decoder, "_REMEMBERED", 2)

@@ -1,4 +1,4 @@
-"""Models from JSON that somebody kept, and bars without a time."""
+"""Models read from stored JSON, and bars without a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_model_is_read_as_a_client_reads_it() -> None:
     assert OrderUpdate.from_json('{"orderId":"7"}').order_id == 7
 
 
-def test_what_does_not_fit_is_a_warning() -> None:
+def test_a_value_that_does_not_fit_is_a_warning() -> None:
     with pytest.warns(
         DriftWarning, match=r"Position.from_json: Position.position should be Decimal"
     ):
@@ -42,7 +42,7 @@ def test_what_does_not_fit_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", "x", b"\xff", 7, None], ids=repr)
-def test_what_is_no_object_is_an_error(data: Any) -> None:
+def test_json_that_is_no_object_is_an_error(data: Any) -> None:
     with pytest.raises(DecodeError, match=r"Position\.from_json"):
         Position.from_json(data)
 

@@ -1,4 +1,4 @@
-"""Bodies as they came, decompressed within their limit."""
+"""Response bodies: decompression and the size limit."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def test_a_bomb_is_not_expanded_beyond_the_limit() -> None:
     assert caught.value.kind is Trouble.TOO_LARGE
 
 
-def test_what_came_counts_as_well_as_what_it_expands_to() -> None:
-    empty = b"\x00\x00\x00\xff\xff" * 1000  # blocks that hold nothing
+def test_compressed_and_decompressed_sizes_count() -> None:
+    empty = b"\x00\x00\x00\xff\xff" * 1000  # empty blocks
     with pytest.raises(TransportError) as caught:
         read(GZIP, gzip.compress(b"")[:10], empty)
     assert caught.value.kind is Trouble.TOO_LARGE
@@ -99,8 +99,8 @@ def test_what_came_counts_as_well_as_what_it_expands_to() -> None:
         (b"no gzip", "is not gzip"),
         (gzip.compress(b"hello")[:-9], "in the middle"),
         (gzip.compress(b"hello")[:-1], "in the middle"),
-        (gzip.compress(b"hello") + gzip.compress(b"again"), "follow"),
-        (gzip.compress(b"hello") + b"x", "follow"),
+        (gzip.compress(b"hello") + gzip.compress(b"again"), "after the end"),
+        (gzip.compress(b"hello") + b"x", "after the end"),
     ],
     ids=["not gzip", "cut in the data", "cut at the end", "two members", "a byte behind"],
 )

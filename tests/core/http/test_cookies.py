@@ -1,11 +1,11 @@
-"""One value for each cookie name."""
+"""Cookie jar with one value per cookie name."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bezant._core.http.cookies import CookieJar
@@ -50,7 +50,7 @@ def test_values(value: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", ";", "=", "=v", "novalue", "a b=1", "a=1 2", "a=1\r\nX: y", "a=ü", "ü=a", "a=,"]
 )
-def test_what_is_not_a_cookie_is_ignored(header: str) -> None:
+def test_an_invalid_cookie_is_ignored(header: str) -> None:
     assert jar_of(header).header() == ""
 
 
@@ -79,3 +79,19 @@ def test_any_header_leaves_a_jar_that_can_be_sent(headers: list[str]) -> None:
     assert re.fullmatch(r"[\x20-\x7e]*", header)
     names = [each.partition("=")[0] for each in header.split("; ")] if header else []
     assert len(names) == len(set(names))
+
+
+@given(session=st.text())
+@example("abc")
+@example("")
+@example("a\r\nX: y")
+@example("a; b=c")
+def test_the_sessions_cookie_is_one_cookie_or_none(session: str) -> None:
+    fits = re.fullmatch(r"[!-~]+", session) and not set(session) & set('",;\\')
+    assert jar_of().header(session) == (f"api={session}" if fits else "")
+
+
+def test_the_sessions_cookie_takes_the_place_of_one_with_its_name() -> None:
+    jar = jar_of("api=old", "x-sess-uuid=1")
+    assert jar.header("new") == "api=new; x-sess-uuid=1"
+    assert jar.header() == "api=old; x-sess-uuid=1"

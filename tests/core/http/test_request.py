@@ -1,4 +1,4 @@
-"""Requests are built so that the gateway takes them, or refused."""
+"""Building of requests, and refusal of those that the gateway would not accept."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bezant import InvalidRequest
-from bezant._core.http.messages import Request
+from bezant._core.http.messages import Payload, Request
 from bezant._core.http.operation import Operation
 from bezant._core.http.request import (
     MAX_REQUEST_LINE,
     build,
     client_order_ids,
-    cookie_header,
     encode_body,
     encode_query,
     fill_path,
     raw_operation,
+    with_credentials,
 )
 from bezant._core.settings.base_url import BaseUrl
 from bezant._core.settings.connection import Tls
 from bezant._core.settings.settings import Settings
+from bezant._wire.redaction import Secret
 from bezant.models.orders import OrderTicket
 
 from ..samples import READ, TOKEN, WRITE, json_values
@@ -194,13 +195,30 @@ def test_requests_longer_than_the_gateway_takes_are_refused() -> None:
         build(READ, SETTINGS, path="/things", cookies="x" * 8000)
 
 
-@given(session=st.text())
-@example("abc")
-@example("a\r\nX: y")
-def test_the_session_header_is_one_line_or_none(session: str) -> None:
-    headers = cookie_header(session)
-    printable = session != "" and all("!" <= each <= "~" for each in session)
-    assert headers == ([("Cookie", f"api={session}")] if printable else [])
+def test_headers_for_a_proxy_are_sent_beside_ours_and_not_shown() -> None:
+    request = build(READ, SETTINGS, path="/things", cookies="a=b")
+    sent = with_credentials(request, (("Authorization", Secret(f"Bearer {TOKEN}")),))
+    assert sent.headers == request.headers
+    assert [(name, value.value) for name, value in sent.credentials] == [
+        ("Authorization", f"Bearer {TOKEN}")
+    ]
+    assert TOKEN not in repr(sent)
+
+
+def test_headers_for_a_proxy_count_against_the_limit() -> None:
+    request = build(READ, SETTINGS, path="/things", cookies="x" * 4000)
+    with_credentials(request, (("X", Secret("x" * 3000)),))
+    with pytest.raises(InvalidRequest, match="longer than the gateway accepts"):
+        with_credentials(request, (("X", Secret("x" * 4000)),))
+
+
+def test_headers_for_a_proxy_never_double_one_of_the_call() -> None:
+    payload = Payload(headers=(("Authorization", "of the call"),))
+    request = build(READ, SETTINGS, path="/things", json=payload)
+    proxy, other = ("authorization", Secret("of the proxy")), ("X-A", Secret("1"))
+    sent = with_credentials(request, (proxy, other))
+    assert sent.credentials == (other,)
+    assert ("Authorization", "of the call") in sent.headers
 
 
 @pytest.mark.parametrize(
@@ -296,12 +314,12 @@ def _ticket(**fields: Any) -> OrderTicket:
         ({"orders": [_ticket(), _ticket(price=True)]}, r"OrderTicket: .*bool.*orders\[1\].price`"),
         ({"orders": [_ticket(price="abc")]}, r"orders\[0\].price`"),
         (_ticket(side=None), r"null.*`side`"),
-        (Pair(cast("int", "x")), r"^POST /x: the body has no JSON form: Pair: .*int.*str"),
-        (_ticket(side=b"BUY"), "^POST /x: the body has no JSON form: side is bytes"),
+        (Pair(cast("int", "x")), r"^POST /x: the body cannot be sent as JSON: Pair: .*int.*str"),
+        (_ticket(side=b"BUY"), "^POST /x: the body cannot be sent as JSON: side is bytes"),
         ({"a": [b"x"]}, r"a\[0\] is bytes"),
-        (b"x", "it is bytes"),
-        ({"orders": [_ticket(price=float("nan"))]}, r"orders\[0\].price is a number .* not finite"),
-        ([Point(float("inf"))], r"\[0\].x is a number"),
+        (b"x", "the value is bytes"),
+        ({"orders": [_ticket(price=float("nan"))]}, r"orders\[0\].price is not a finite number"),
+        ([Point(float("inf"))], r"\[0\].x is not a finite number"),
     ],
 )
 def test_a_field_that_cannot_be_meant_is_refused_by_its_place(body: object, said: str) -> None:
@@ -317,8 +335,8 @@ def test_a_field_that_can_be_read_is_sent_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("params", [[("a", 1)], "a=1", 5, False, {1: "a"}, {None: 1}, {b"a": 1}])
-def test_what_is_no_mapping_of_names_is_no_query(params: Any) -> None:
-    with pytest.raises(InvalidRequest, match=r"^GET /x: .*(mapping|name of a query value)"):
+def test_an_invalid_query_is_refused(params: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^GET /x: .*(mapping|names in params)"):
         encode_query(params, "GET /x")
 
 
@@ -331,7 +349,7 @@ def test_a_refusal_is_short(value: Any) -> None:
             assert len(str(error)) < 200  # noqa: PT017 - a long path may be fine here
 
 
-def test_what_has_no_json_form_is_refused() -> None:
+def test_a_body_without_a_json_form_is_refused() -> None:
     loop: list[object] = []
     loop.append(loop)
     values: list[object] = [object(), {"a": object()}, "\ud800", loop, {(1,): 2}, Point]

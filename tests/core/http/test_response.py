@@ -1,4 +1,4 @@
-"""What an answer, or the lack of one, means."""
+"""Results and errors from responses, and errors for missing responses."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ REFUSALS: list[tuple[str, Response, type[BezantError], bool]] = [
     ids=[each[0] for each in REFUSALS],
 )
 @pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
-def test_what_an_answer_means(
+def test_errors_for_responses(
     operation: Operation, given_answer: Response, kind: type[BezantError], retryable: bool
 ) -> None:
     error = error_of(given_answer, operation)
@@ -196,7 +196,7 @@ def test_how_long_to_wait(headers: dict[str, str], expected: float | None) -> No
         (b"5", 5),
     ],
 )
-def test_what_is_no_error(body: bytes, expected: object) -> None:
+def test_responses_without_an_error(body: bytes, expected: object) -> None:
     assert read(answer(body), READ, Any, Drifts()) == expected
 
 
@@ -215,15 +215,15 @@ def test_a_list_of_questions_is_no_error() -> None:
     ("type_", "expected"),
     [(bytes, b"\xffx"), (str, "�x"), (None, None), (type(None), None)],
 )
-def test_answers_as_they_came(type_: Any, expected: object) -> None:
+def test_unconverted_responses(type_: Any, expected: object) -> None:
     assert read(answer(b"\xffx"), READ, type_, Drifts()) == expected
 
 
-def test_an_answer_that_nobody_reads_is_still_not_a_login_page() -> None:
+def test_a_response_of_type_none_must_not_be_a_login_page() -> None:
     assert type(error_of(answer(LOGIN_PAGE), WRITE, None)) is NotAuthenticated
 
 
-def test_an_empty_answer_is_no_model() -> None:
+def test_an_empty_response_is_no_model() -> None:
     error = error_of(answer(b""), READ, Position)
     assert type(error) is DecodeError
     assert "empty" in str(error)
@@ -266,7 +266,7 @@ def test_the_gateways_words_are_in_the_error(given_answer: Response, words: str)
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_any_depth_of_nesting_gives_an_error_of_ours(status: int) -> None:
+def test_any_depth_of_nesting_gives_a_bezant_error(status: int) -> None:
     for depth in (10, *range(800, 1010), 5000, 100_000):
         nested = b"[" * depth + b"1" + b"]" * depth
         for one, several in ((Any, Any), (Position, list[Position])):
@@ -282,7 +282,7 @@ def test_an_account_that_is_not_visible_is_named_as_a_cause_of_401() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 429, 500, 503])
-def test_no_secret_of_an_answer_is_in_its_error(status: int) -> None:
+def test_no_secret_of_a_response_is_in_its_error(status: int) -> None:
     bodies = [
         f'{{"error":"x","session":"{TOKEN}"}}',
         f'{{"error":"session={TOKEN}"}}',
@@ -343,7 +343,7 @@ bodies = (
     operation=st.sampled_from([READ, WRITE]),
     type_=st.sampled_from(TYPES),
 )
-def test_any_answer_gives_a_value_or_an_error_of_ours(
+def test_any_response_gives_a_value_or_a_bezant_error(
     status: int, headers: dict[str, str], body: bytes, operation: Operation, type_: Any
 ) -> None:
     error = None
@@ -373,7 +373,9 @@ TROUBLES: dict[Trouble, tuple[type[BezantError], bool]] = {
 @pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
 @pytest.mark.parametrize("kind", Trouble, ids=lambda each: each.name)
-def test_what_no_answer_means(kind: Trouble, sent: bool, operation: Operation, detail: str) -> None:
+def test_errors_for_transport_failures(
+    kind: Trouble, sent: bool, operation: Operation, detail: str
+) -> None:
     trouble = TransportError(kind, detail, sent=sent)
     error = transport_error(trouble, operation, where="localhost:5000", timeout=30)
     expected, retryable = TROUBLES[kind]
@@ -393,13 +395,13 @@ def test_a_server_that_wants_tls_is_suspected(operation: Operation) -> None:
     trouble = TransportError(Trouble.LOST, "Server disconnected.", sent=True)
     for where, asked in (("http://localhost:5000", True), ("https://localhost:5000", False)):
         error = transport_error(trouble, operation, where=where, timeout=30)
-        assert ("Is it https://?" in str(error)) is asked
+        assert ("Does this gateway use https://?" in str(error)) is asked
     trouble = TransportError(Trouble.LOST, "reset by peer", sent=True)
     error = transport_error(trouble, operation, where="http://localhost:5000", timeout=30)
     assert "https" not in str(error)
 
 
-def test_every_trouble_is_in_the_table() -> None:
+def test_every_transport_failure_is_in_the_table() -> None:
     assert set(TROUBLES) == set(Trouble)
 
 
@@ -425,7 +427,7 @@ def test_a_refused_preview_keeps_its_figures() -> None:
     assert error.preview.amount
     assert error.preview.amount.total == "9 USD"
     assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
-    # Where the gateway says nothing else there are no figures, and nothing more to catch.
+    # Without further fields in the response there are no figures.
     bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
     assert isinstance(bare, PreviewRefused)
     assert bare.preview == OrderPreview(error="no sec defs")
@@ -452,11 +454,11 @@ def test_a_refusal_that_does_not_fit_is_refused_all_the_same() -> None:
                                     error="not enough money")),
     ],
 )  # fmt: skip
-def test_what_stands_beside_an_error_is_in_it(type_: Any, expected: object) -> None:
+def test_an_error_has_the_other_fields_of_its_response(type_: Any, expected: object) -> None:
     assert refusal(FIGURES, READ, type_).response == expected
 
 
-def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
+def test_values_that_do_not_fit_next_to_an_error_are_no_drift() -> None:
     drifts = Drifts()
     with pytest.raises(Refused) as caught:
         read(answer(b'{"success":false,"conid":{}}'), WRITE, Position, drifts)
@@ -464,7 +466,7 @@ def test_what_does_not_fit_beside_an_error_is_no_drift() -> None:
     assert drifts == []
 
 
-# Of a long answer.
+# Errors in long responses.
 
 ROW = ORDER | {"conid": 1, "price": "", "ticker": "A" * 100, "orderId": 7}
 MANY = [ROW] * 700
@@ -483,7 +485,7 @@ def long(*members: tuple[str, object]) -> bytes:
     "said", [{"error": "no"}, {"error": {"why": ["no"]}}, {"success": False, "message": "no"}]
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_error_anywhere_in_a_long_answer(
+def test_an_error_anywhere_in_a_long_response(
     type_: Any, said: dict[str, object], place: int
 ) -> None:
     members: list[tuple[str, object]] = [("orders", MANY), ("more", MANY)]
@@ -497,7 +499,7 @@ def test_an_error_anywhere_in_a_long_answer(
         assert len(error.response.orders) == 700
 
 
-def test_a_long_answer_without_an_error_is_what_was_asked_for() -> None:
+def test_a_long_response_without_an_error_is_the_result() -> None:
     drifts = Drifts()
     rows = [*MANY[:-1], ROW | {"ticker": 'an "error"', "error": "in a row"}]
     body = long(("orders", rows), ("error", None), ("success", True), ("snapshot", True))
@@ -510,7 +512,7 @@ def test_a_long_answer_without_an_error_is_what_was_asked_for() -> None:
     assert read(answer(body), READ, Any, drifts) == json.loads(body)
 
 
-def test_a_long_answer_that_drifts_is_mended_as_a_short_one_is() -> None:
+def test_a_long_response_with_drift_is_repaired_like_a_short_one() -> None:
     drifts = Drifts()
     rows = [*MANY, ROW | {"remainingQuantity": "C NaN"}]
     found = read(answer(long(("orders", rows), ("snapshot", {}))), READ, LiveOrders, drifts)
@@ -521,13 +523,13 @@ def test_a_long_answer_that_drifts_is_mended_as_a_short_one_is() -> None:
 
 
 class Whole(Model, frozen=True, kw_only=True):
-    """A model that an error alone does not fit."""
+    """Model that an object with only an error does not fit."""
 
     conid: int
 
 
 class Own(Model, frozen=True, kw_only=True):
-    """A model with such a field of its own."""
+    """Model with its own `error` field."""
 
     error: int | None = None
     more: Any = None
@@ -551,18 +553,18 @@ def test_long_errors_that_fit_no_model() -> None:
         b'{"error":"no bridge \xff"}',
     ],
 )
-def test_an_error_beside_what_is_no_json(body: bytes) -> None:
+def test_an_error_next_to_invalid_json(body: bytes) -> None:
     assert isinstance(error_of(answer(body)), NoSession)
 
 
 @pytest.mark.parametrize(
     "body", [b'{"error":', b'[{"error":NaN},{"error":NaN}]', b'{"error":NaN}', b'[["error",NaN]]']
 )
-def test_no_error_in_what_is_no_json(body: bytes) -> None:
+def test_no_error_in_invalid_json(body: bytes) -> None:
     assert error_body.find(body, READ) is None
 
 
-def test_an_error_beside_what_is_no_json_and_nested_too_deeply() -> None:
+def test_an_error_next_to_invalid_json_that_is_nested_too_deeply() -> None:
     body = b'{"error":"x","a":NaN,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises(DecodeError, match="nested too deeply"):
         error_body.find(body, READ)
@@ -579,7 +581,7 @@ def test_words_that_cannot_be_written() -> None:
         (deep,) = deep
 
 
-def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
+def test_a_byte_order_mark_is_not_part_of_a_response() -> None:
     marked = answer(b'\xef\xbb\xbf{"a":1}')
     plain: object = read(marked, READ, Any, print)
     assert plain == {"a": 1}

@@ -1,4 +1,4 @@
-"""Where a response ends, however its bytes come."""
+"""Detection of a response's end, for any division of its bytes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_any_byte_behind_it_makes_it_something_else(name: str) -> None:
         OK + b"x" * 200_000,
     ],
 )
-def test_what_is_not_understood_is_never_complete(data: bytes) -> None:
+def test_an_unknown_kind_of_response_is_never_complete(data: bytes) -> None:
     assert not after(data)
     assert not after(data, b"\r\n\r\n")
     assert not after(*(data[at : at + 100] for at in range(0, len(data), 100)))

@@ -1,4 +1,4 @@
-"""What is made again, after how long, and what has to be asked first."""
+"""Retries, the pauses before them, and prerequisites."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EFFECT = Operation("POST", "/x", idempotent=False)
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_made_again(error: errors.BezantError, again: bool) -> None:
+def test_errors_that_are_retried(error: errors.BezantError, again: bool) -> None:
     assert retry.may_repeat(error, READ) is again
     assert not retry.may_repeat(error, EFFECT)
 
@@ -70,7 +70,7 @@ def test_the_pause_doubles_up_to_a_limit() -> None:
         ("/tickle", None),
     ],
 )
-def test_what_has_to_be_asked_first(path: str, first: Operation | None) -> None:
+def test_prerequisites_of_a_call(path: str, first: Operation | None) -> None:
     assert prerequisites.prerequisite(row("GET", path)) is first
 
 

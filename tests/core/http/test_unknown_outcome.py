@@ -1,4 +1,4 @@
-"""Calls with an effect whose answers do not say what became of it."""
+"""Calls with side effects whose responses do not tell the outcome."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ REPLIES = list[OrderReply]
     ],
     ids=lambda each: each.name if isinstance(each, Operation) else "",
 )
-def test_what_is_an_order(operation: Operation, expected: bool) -> None:
+def test_operations_that_are_orders(operation: Operation, expected: bool) -> None:
     assert (operation.effect == "order") is expected
     assert ("look for the order before" in advice(operation)) is expected
 
@@ -75,7 +75,7 @@ def test_what_is_an_order(operation: Operation, expected: bool) -> None:
      b'[{"order_id":1},{"x":1}]', b'"' + b"[" * 3],
     ids=repr,
 )  # fmt: skip
-def test_an_answer_that_does_not_say_what_became_of_an_order(body: bytes) -> None:
+def test_a_response_that_does_not_tell_the_outcome_of_an_order(body: bytes) -> None:
     for operation in (PLACE, REPLY):
         with pytest.raises(OutcomeUnknown, match="look for the order") as caught:
             read(answer(body), operation, REPLIES, Drifts())
@@ -112,7 +112,7 @@ def test_a_leg_that_was_refused_says_so() -> None:
     ],
     ids=lambda each: each.name if isinstance(each, Operation) else "",
 )
-def test_what_a_call_does_with_an_order(operation: Operation, expected: OrderCall | None) -> None:
+def test_kinds_of_order_calls(operation: Operation, expected: OrderCall | None) -> None:
     assert operation.order is expected
 
 
@@ -130,7 +130,7 @@ def framed(body: bytes = ASKING, status: int = 500) -> Response:
     return asked(body, status, content_length=str(len(body)))
 
 
-def test_what_proves_that_the_gateway_did_nothing() -> None:
+def test_responses_that_prove_that_the_gateway_did_nothing() -> None:
     assert did_nothing(framed())
     assert did_nothing(framed(ASKING.replace(b'"Please', b'"Bad Request: Please'), 400))
     assert did_nothing(framed(b' {"error" : "Please query \\/accounts first "} ', 200))
@@ -160,7 +160,7 @@ def test_what_proves_that_the_gateway_did_nothing() -> None:
         framed(b"[" * 299),
     ],
 )
-def test_what_does_not(given: Response) -> None:
+def test_responses_that_do_not_prove_it(given: Response) -> None:
     assert not did_nothing(given)
 
 
@@ -250,7 +250,7 @@ def test_types_of_the_users_own() -> None:
      b'{"error":"Internal Server Error."}', b'{"error":"upstream timed out"}', b'{"error":"'],
     ids=repr,
 )  # fmt: skip
-def test_a_500_that_does_not_say_what_was_refused(body: bytes) -> None:
+def test_a_500_without_a_reason_is_an_unknown_outcome(body: bytes) -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         read(answer(body, 500), PLACE, REPLIES, Drifts())
     assert caught.value.status == 500
@@ -265,15 +265,15 @@ def test_a_500_that_refuses(key: str) -> None:
         read(answer(body, 500), PLACE, REPLIES, Drifts())
 
 
-def test_what_else_has_an_effect_speaks_of_no_order() -> None:
+def test_errors_of_other_calls_with_side_effects_mention_no_order() -> None:
     error = unreadable(ResponseTooLarge("too long"), WRITE, None)
     assert str(error) == (
-        "POST /orders: too long; it may have been carried out: look before you send it again"
+        "POST /orders: too long; the call may have been carried out: look before you send it again"
     )
     assert isinstance(error.__cause__, ResponseTooLarge)
 
 
-def test_what_is_said_of_a_call_that_was_broken_off() -> None:
+def test_the_message_for_an_interrupted_call() -> None:
     assert str(broken_off(PLACE)).endswith("look for the order before you send it again")
     assert str(broken_off(WRITE)).endswith("look before you send it again")
 
@@ -332,14 +332,14 @@ def test_few_questions_are_remembered() -> None:
 
 
 class Plain:
-    """What msgspec cannot read JSON into."""
+    """Class that msgspec cannot decode JSON into."""
 
 
 @pytest.mark.parametrize(
     "type_", ["x", 7, [], [int], Plain, list[Plain], dict[str, Plain | None], int | Plain, "Nobody"]
 )
 def test_types_that_nothing_can_be_read_into(type_: Any) -> None:
-    with pytest.raises(InvalidRequest, match="type cannot be"):
+    with pytest.raises(InvalidRequest, match="type must be a model"):
         check_type(type_, WRITE)
 
 
@@ -361,7 +361,7 @@ class Failing(msgspec.Struct):
 
 
 @pytest.mark.parametrize("operation", [READ, WRITE])
-def test_a_type_that_fails_costs_the_answer_and_says_so(operation: Operation) -> None:
+def test_a_type_that_fails_is_an_error_that_names_it(operation: Operation) -> None:
     kind = DecodeError if operation is READ else OutcomeUnknown
     with pytest.raises(kind, match="cannot be read into") as caught:
         read(answer(b'{"order_id":7}'), operation, Failing, print)

@@ -1,4 +1,4 @@
-"""Sets of market data fields."""
+"""Sets of market data fields, by name and by code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_unknown_code_keeps_its_number_as_its_name() -> None:
 
 
 @pytest.mark.parametrize("code", ["", "x", "-1", "1.5", "1234567", "٣", None, True], ids=repr)
-def test_what_is_no_code_is_refused(code: Any) -> None:
+def test_an_invalid_code_is_refused(code: Any) -> None:
     with pytest.raises(InvalidRequest, match="field id"):
         MarketDataFields.from_codes("31", code)
 
@@ -82,7 +82,7 @@ def test_codes_have_to_be_many(given: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [[], None, 10**5000], ids=["list", "None", "huge"])
-def test_what_is_no_name_is_refused(name: Any) -> None:
+def test_an_invalid_name_is_refused(name: Any) -> None:
     with pytest.raises(InvalidRequest, match="a name such as 'bid'") as caught:
         MarketDataFields.from_names(name)
     assert len(str(caught.value)) < 200

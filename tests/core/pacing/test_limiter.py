@@ -1,4 +1,4 @@
-"""IBKR's limits: never exceeded, never kept longer than needed."""
+"""Rate limiter: it never exceeds IBKR's limits, and waits no longer than necessary."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_no_window_is_ever_exceeded(
 def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
-    """As long as the way back takes half of the quickest answer, whatever the way there takes."""
+    """Limits hold at arrival if the way back takes at least half of the quickest response time."""
     limiter = RateLimiter()
     now = 1000.0
     arrived: list[tuple[float, Operation]] = []
@@ -123,7 +123,7 @@ def _fly(
     quickest: dict[Operation, float],
 ) -> None:
     for queued in calls:
-        # The way back is as long as the way there at its quickest; what is done comes on top.
+        # The way back takes the shortest time of the way there, plus the gateway's work.
         least = min(quickest.get(queued.operation, there), there)
         quickest[queued.operation] = least
         seconds = there + least + more
@@ -137,12 +137,12 @@ def assert_apart(times: list[float], limit: Limit) -> None:
         assert beyond - first >= limit.seconds - 1e-9
 
 
-def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
+def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
     limiter = RateLimiter()
     now = 0.0
 
     def window() -> float:
-        """Send ten that are answered after 0.2 s; return when the next may go, after the first."""
+        """Send ten with responses after 0.2 s; return the seconds from the first to the next."""
         nonlocal now
         for _ in range(10):
             queued = enter(limiter, READ)
@@ -154,12 +154,12 @@ def test_slow_answers_do_not_cost_the_half_of_what_they_take_at_least() -> None:
         now += wait
         return wait
 
-    # Ten tell nothing yet: they may have waited for connections.
+    # The first ten prove nothing: they may have waited for connections.
     assert window() == pytest.approx(0.2 + 1)
     assert window() == pytest.approx(0.1 + 1)
 
 
-def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
+def test_a_quick_response_is_remembered_and_a_failed_call_is_not() -> None:
     limiter = RateLimiter()
 
     def answer(seconds: float | None) -> float:
@@ -178,7 +178,7 @@ def test_a_quick_answer_is_remembered_and_one_that_failed_is_none() -> None:
     assert answer(9.0) == pytest.approx(0.05)
 
 
-def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
+def test_response_times_of_a_limited_number_of_operations_are_remembered() -> None:
     answers = ResponseTimes()
     for _ in range(10):
         assert answers.learn(READ, 0.2) == 0
@@ -191,9 +191,9 @@ def test_the_answers_of_so_many_operations_are_remembered_and_no_more() -> None:
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
-    """Whenever each arrived between its being let go and its answer: never too many at once."""
+    """Check the limit for any possible arrival of each request between sending and response."""
     for went, _ in spans:
-        # What may have arrived within the limit's length before this one, or still be on its way.
+        # Requests that can have arrived in the window before this one, or are still in flight.
         before = [each for each in spans if each[0] <= went and each[1] > went - limit.seconds]
         assert len(before) <= limit.count
 
@@ -211,7 +211,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # nobody goes earlier than was ever promised
+        # the call is never sent earlier than any promise said
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
@@ -263,12 +263,12 @@ def test_two_reads_an_order_and_a_tickle_are_in_flight() -> None:
     limiter.leave(reads[0], 0.0)
     assert limiter.dispatch(0.0) == [orders[1]]
     limiter.leave(orders[0], 0.0)
-    assert limiter.dispatch(0.0) == [reads[2]]  # the tickle has its own slot
+    assert limiter.dispatch(0.0) == [reads[2]]  # the tickle has a slot of its own
     limiter.leave(tickle, 0.0)
     assert limiter.dispatch(0.0) == []
 
 
-def test_a_cancel_does_not_wait_for_an_order_that_is_not_answered() -> None:
+def test_a_cancel_does_not_wait_for_an_order_without_a_response() -> None:
     limiter = RateLimiter()
     for operation in (READ, READ, PLACE):
         enter(limiter, operation)
@@ -299,7 +299,7 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
         assert has_slot(kind, only_reads)
     assert has_slot(kinds.TICKLE, [*only_reads, kinds.ORDER])
     assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
-    # Whatever a read may do with so many urgent calls waiting, it may do with fewer.
+    # A read that may go while some urgent calls wait may also go while fewer wait.
     for urgent in range(1, 4):
         assert not has_slot(kinds.READ, in_flight, urgent) or has_slot(
             kinds.READ, in_flight, urgent - 1
@@ -313,7 +313,7 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
 def test_an_order_goes_within_a_window_whatever_is_queued(
     reads: list[tuple[bool, float]], at: float
 ) -> None:
-    """Slow and silent reads flood the queue; an order comes at any moment."""
+    """Slow reads and reads without a response flood the queue; an order comes at any moment."""
     limiter = RateLimiter()
     for _ in range(50):
         enter(limiter, READ)
@@ -368,7 +368,7 @@ def test_a_call_that_is_withdrawn_keeps_no_other_back_and_its_place() -> None:
     assert limiter.dispatch(0.1) == [first]
 
 
-def test_whoever_leaves_the_queue_is_not_waited_for() -> None:
+def test_a_call_that_left_the_queue_blocks_no_other() -> None:
     limiter = RateLimiter()
     first, second, third = (enter(limiter, ORDERS) for _ in range(3))
     limiter.dispatch(0.0)
@@ -432,7 +432,7 @@ def test_both_verbs_of_the_tickle_are_one() -> None:
         (READ, 2),
     ],
 )
-def test_whose_turn_comes_first(operation: Operation, priority: int) -> None:
+def test_priorities_of_calls(operation: Operation, priority: int) -> None:
     assert priority_of(kind_of(operation)) == priority
 
 
@@ -480,7 +480,7 @@ def test_arrivals_are_forgotten_when_they_no_longer_count() -> None:
 
 def test_every_published_limit_is_kept() -> None:
     if not FACTS.exists():
-        pytest.skip("the table of published limits is not beside this checkout")
+        pytest.skip("the table of published limits is not next to this checkout")
     for each in json.loads(FACTS.read_text())["endpoints"]:
         limits = LIMITS.get(row(each["method"], each["path"]).limit, ())
         expected = [Limit(each["limit"], each["per_seconds"])]
@@ -490,7 +490,7 @@ def test_every_published_limit_is_kept() -> None:
 
 
 def test_a_request_counts_from_its_response_if_that_is_late() -> None:
-    """The first connection takes its time: ten that waited for it arrive together, and late."""
+    """A slow first connection: ten requests that waited for it arrive together, and late."""
     state, limit = LimitState(), Limit(2, 1.0)
     state.admit("a", InFlight(0.0))
     state.admit("b", InFlight(0.0))
@@ -505,7 +505,7 @@ def test_a_request_counts_from_its_response_if_that_is_late() -> None:
     assert state.seconds_until_free("", limit, 60.0, 1) == 0
 
 
-def test_a_call_that_nobody_makes_any_more_is_known() -> None:
+def test_a_forgotten_call_is_detected() -> None:
     limiter = RateLimiter()
     gone: list[bool] = []
     kept, lost = (lambda: limiter), (lambda: None if gone else limiter)

@@ -68,7 +68,9 @@ def tickets(*accounts: str | None) -> dict[str, Any]:
         ("/somewhere/else", tickets(None), {ANY}, 1),
     ],
 )
-def test_what_an_order_is_about(target: str, body: Any, accounts: set[str], count: int) -> None:
+def test_accounts_and_count_of_an_order_request(
+    target: str, body: Any, accounts: set[str], count: int
+) -> None:
     scope = scope_of(request(target, body))
     assert set(scope.accounts) == accounts
     assert scope.orders == count
@@ -116,7 +118,7 @@ def test_which_calls_wait_for_questions() -> None:
         (b"", None),
     ],
 )
-def test_what_a_response_tells(body: bytes, results: OrderResults | None) -> None:
+def test_results_and_questions_of_a_response(body: bytes, results: OrderResults | None) -> None:
     assert order_results(body) == results
 
 
@@ -151,7 +153,7 @@ def turn_of(account: str = "A", holder: object = ME, count: int = 1) -> AccountT
 
 
 def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 100.0) -> None:
-    """Let a turn begin, and have it asked something."""
+    """Begin a turn, and record a response with questions."""
     turns.enter(turn)
     assert turns.dispatch(now) == ([turn], [])
     results = OrderResults(dict.fromkeys(questions, "Really?"), 0)
@@ -159,7 +161,7 @@ def asking(turns: OrderTurns, turn: AccountTurn, *questions: str, now: float = 1
     assert not turn.over
 
 
-def test_orders_go_in_turn() -> None:
+def test_orders_of_an_account_go_one_after_the_other() -> None:
     turns = OrderTurns()
     first, second, third, other = turn_of(), turn_of(), turn_of(), turn_of("B")
     for each in (first, second, third, other):
@@ -168,7 +170,7 @@ def test_orders_go_in_turn() -> None:
     assert turns.dispatch(1.0) == ([], [])
     assert turns.blocker(second) is first
     turns.finish(first, "call", 1.0, Outcome.ANSWERED, OrderResults({}, 1))
-    turns.finish(first, "call", 1.0, Outcome.LOST)  # twice does no harm
+    turns.finish(first, "call", 1.0, Outcome.LOST)  # a second call has no effect
     assert turns.dispatch(1.0) == ([second], [])
     turns.leave(second)
     turns.leave(second)
@@ -177,7 +179,7 @@ def test_orders_go_in_turn() -> None:
     assert turns.blocker(third) is None
 
 
-def test_ones_own_question_is_named_first() -> None:
+def test_the_callers_own_question_is_named_first() -> None:
     turns = OrderTurns()
     mine, foreign = turn_of("B", ME), turn_of("A", OTHER)
     asking(turns, foreign, "q1")
@@ -204,7 +206,7 @@ def replying(turns: OrderTurns, turn: AccountTurn, question: str) -> None:
     assert turn.holder is OTHER
 
 
-def test_a_reply_goes_on_with_the_turn() -> None:
+def test_a_reply_continues_the_turn() -> None:
     turns = OrderTurns()
     turn = turn_of(count=2)
     asking(turns, turn, "q1", "q2")
@@ -255,7 +257,7 @@ def test_another_process_may_have_replied() -> None:
     turn = turn_of()
     asking(turns, turn, "q1")
     replying(turns, turn, "q1")
-    turns.refresh(turn, None)  # not in the middle of a call
+    turns.refresh(turn, None)  # a call of the turn is in flight
     assert not turn.over
     turns.finish(turn, "reply", 101.0, Outcome.NOTHING, None, "q1")
     turns.refresh(turn, {"q2": "More?"})

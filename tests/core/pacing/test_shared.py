@@ -1,4 +1,4 @@
-"""Limits that several processes share: never exceeded, and freed when a process dies."""
+"""Rate limits shared by several processes: never exceeded, and freed when a process dies."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def assert_within(times: list[float], limit: Limit) -> None:
 
 
 @given(OPERATIONS, st.integers(1, 60))
-def test_the_wait_that_is_told_is_exact(operation: Operation, count: int) -> None:
+def test_the_announced_wait_is_exact(operation: Operation, count: int) -> None:
     shared = Shared()
     now = 1_000.0
     for _ in range(count):
@@ -97,7 +97,7 @@ def test_the_wait_that_is_told_is_exact(operation: Operation, count: int) -> Non
         if denied is not None:
             assert reserve(shared, now + denied.seconds * 0.99, wanted) is not None
             now += denied.seconds + 1e-6
-            while reserve(shared, now, wanted) is not None:  # several windows, one after the other
+            while reserve(shared, now, wanted) is not None:  # several windows in succession
                 now += 0.05
         release(shared, now, wanted.token)
     limits = (SESSION_LIMIT, *LIMITS.get(operation.limit, ()))
@@ -109,7 +109,9 @@ def test_a_full_bucket_is_named() -> None:
     shared = Shared()
     first = reservation(ORDERS)
     assert reserve(shared, 10.0, first) is None
-    denied = reserve(shared, 11.0, reservation(ORDERS))  # it may arrive just now
+    denied = reserve(
+        shared, 11.0, reservation(ORDERS)
+    )  # the first request may arrive at this moment
     assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     release(shared, 12.0, first.token)
     denied = reserve(shared, 13.0, reservation(ORDERS))
@@ -178,7 +180,7 @@ def test_reads_leave_the_next_slots_of_the_limit_to_urgent_calls_that_wait() -> 
     assert (denied.priority, denied.noted) == (LEAST_URGENT, False)
     assert reserve(shared, opens - 0.5, order) is None
     shared.arrivals[""] = shared.arrivals[""][1:]
-    assert reserve(shared, opens - 0.4, reservation(READ)) is not None  # the other one waits still
+    assert reserve(shared, opens - 0.4, reservation(READ)) is not None  # the other call still waits
     release(shared, opens - 0.4, other.token)  # it gave up
     assert reserve(shared, opens - 0.4, reservation(READ)) is None
 
@@ -200,7 +202,7 @@ def test_an_urgent_call_that_waits_is_forgotten_where_the_clock_was_set_back() -
     assert shared.urgent == {}
 
 
-def test_a_tickle_that_waits_for_its_own_limit_holds_nobody_back() -> None:
+def test_a_tickle_that_waits_for_its_own_limit_blocks_no_other_call() -> None:
     shared = Shared()
     assert reserve(shared, 10.0, reservation(TICKLE)) is None
     denied = reserve(shared, 10.1, reservation(TICKLE))
@@ -220,7 +222,7 @@ def test_a_state_without_the_newer_fields_is_read() -> None:
 
 
 class Process:
-    """One of several that flood the gateway with reads, in the core's terms."""
+    """One of several processes that flood the gateway with reads, as core objects."""
 
     def __init__(self) -> None:
         self.limiter = RateLimiter()
@@ -253,7 +255,7 @@ class Process:
 def test_an_order_goes_within_a_window_whatever_other_processes_send(
     reads: list[tuple[bool, float]], count: int, at: float
 ) -> None:
-    """Slow and silent reads of several processes; the one with the order always asks last."""
+    """Several processes send slow reads; the process with the order always asks last."""
     shared = Shared()
     processes = [Process() for _ in range(count)]
     for process in processes:
@@ -312,7 +314,7 @@ def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> 
         assert denied == Denied(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
         for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
             assert reserve(shared, now, let_go) is None
-            assert reserve(shared, 100.0, held(2.0)) is None  # it has its slot
+            assert reserve(shared, 100.0, held(2.0)) is None  # the read gets its slot
             release(shared, now, "t")
             shared.arrivals.clear()
 
@@ -339,7 +341,7 @@ def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
 
 
 def test_a_slow_request_keeps_no_other_counted() -> None:
-    """Requests that ended while it was in flight leave the window one after the other."""
+    """Requests that ended during a slow one leave the window one after the other."""
     shared = Shared()
     assert reserve(shared, 1_000.0, reservation(READ)) is None
     for number in range(40):
@@ -371,11 +373,11 @@ def test_a_penalty_holds_everybody_until_it_is_over_or_forgiven() -> None:
 
 
 @pytest.mark.parametrize("data", [None, b"", b"{", b"[1]", b'{"went": 3}', b"\xff"])
-def test_what_cannot_be_read_is_as_nothing(data: bytes | None) -> None:
+def test_unreadable_data_of_the_store_is_ignored(data: bytes | None) -> None:
     assert load(data) == Shared()
 
 
-def test_what_is_over_is_forgotten() -> None:
+def test_expired_entries_are_forgotten() -> None:
     shared = Shared()
     for at in range(2000):
         wanted = reservation([READ, HISTORY, ORDERS, TICKLE][at % 4])
@@ -404,14 +406,14 @@ def test_a_call_that_another_process_was_faster_than_is_queued_again() -> None:
     assert limiter.dispatch(10.0) == [tickle, second]
 
 
-def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
+def test_a_request_in_flight_counts_from_now() -> None:
     shared = Shared()
     wanted = reservation(ORDERS)
     assert reserve(shared, 1_000.0, wanted) is None
     denied = reserve(shared, 1_004.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5.0)
-    # The clock is set back while it is out.
+    # The clock is set back while the request is in flight.
     denied = reserve(shared, 500.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5 + MARGIN)
@@ -424,7 +426,7 @@ def test_a_request_that_is_on_its_way_counts_as_of_now() -> None:
 @pytest.mark.parametrize(
     ("return_time", "counted"), [(0.0, 0.4 - MARGIN), (0.1, 0.3 - MARGIN), (5.0, 0.0)]
 )
-def test_a_request_that_was_answered_counts_as_of_the_latest_it_can_have_arrived(
+def test_a_request_with_a_response_counts_from_its_latest_possible_arrival(
     return_time: float, counted: float
 ) -> None:
     shared = Shared()

@@ -80,20 +80,20 @@ def test_the_turn_of_a_killed_process_ends_with_its_lease() -> None:
     assert "remain: 'q'" in found.notices[0]
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_out_for_ever() -> None:
+def test_a_clock_that_is_set_back_blocks_no_order_for_long() -> None:
     shared = Shared()
     assert taken(shared, 1000.0, "one", lease=10.0)
     assert not taken(shared, 100.0, "two")
     assert take_turn(shared, 110.0, turn("two"), 10.0).blocker is None
 
 
-def test_a_reply_from_another_process_goes_on_with_the_turn() -> None:
+def test_a_reply_from_another_process_continues_the_turn() -> None:
     shared = Shared()
     assert taken(shared, 100.0, "one")
     finish_turn(shared, 100.0, "one", Outcome.ANSWERED, OrderResults({"q1": ""}, 0))
     extend_turn(shared, 155.0, "", "q1", 35.0)
     assert not taken(shared, 161.0, "two")
-    extend_turn(shared, 161.0, "", "q9", 35.0)  # of nobody
+    extend_turn(shared, 161.0, "", "q9", 35.0)  # a question that belongs to no turn
     assert finish_turn(shared, 162.0, "", Outcome.NOTHING, None, "q1")
     assert shared.turns["one"].questions == {"q1": ""}
     assert finish_turn(shared, 162.0, "", Outcome.ANSWERED, OrderResults({"q2": ""}, 0), "q1")
@@ -102,7 +102,7 @@ def test_a_reply_from_another_process_goes_on_with_the_turn() -> None:
     assert not shared.turns
 
 
-def test_what_another_process_did_with_the_questions() -> None:
+def test_the_questions_of_a_turn_in_the_store() -> None:
     shared = Shared()
     assert questions_of(shared, 100.0, "one") is None
     assert taken(shared, 100.0, "one", lease=10.0)
@@ -125,7 +125,9 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 101.5, frozenset({"q1", "q2"})) == 0.0
     assert hold_back(shared, 101.0 + READS_WAIT, none) == 0.0
     assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back
-    extend_turn(shared, 102.5, "", "q1", 35.0)  # a reply lengthens nobody's wait
+    extend_turn(
+        shared, 102.5, "", "q1", 35.0
+    )  # a reply does not prolong the wait of other processes
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
     finish_turn(shared, 110.0, "", Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")
@@ -136,7 +138,7 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 110.0, none) == 0.0
 
 
-def test_a_turn_that_an_earlier_version_wrote_keeps_no_read_waiting() -> None:
+def test_a_turn_written_by_an_earlier_version_blocks_no_read() -> None:
     shared = load(b'{"turns":{"one":[["A"],100.0,60.0,[],1,{"q1":""},true]}}')
     assert questions_of(shared, 101.0, "one") == {"q1": ""}
     assert hold_back(shared, 101.0, frozenset()) == 0.0

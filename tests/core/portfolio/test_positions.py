@@ -1,4 +1,4 @@
-"""Every page once, and nothing twice."""
+"""Pages of positions: each page and each position once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_repeated_page_ends_it_and_gives_nothing() -> None:
     assert pager.page == 2
 
 
-def test_a_position_is_told_by_account_contract_and_model() -> None:
+def test_a_position_is_identified_by_account_contract_and_model() -> None:
     pager = Pager()
     page = [
         some(Position, account_id="DU1", conid=1),
@@ -95,7 +95,7 @@ def test_paging_loses_nothing_and_repeats_nothing(
     assert found == held
 
 
-def test_nothing_is_doubted_once_and_only_where_the_accounts_were_asked_for_before() -> None:
+def test_an_empty_page_is_doubted_once_if_the_accounts_came_before() -> None:
     assert not Pager().doubts([])
     pager = Pager(doubtful=True)
     assert pager.doubts([])

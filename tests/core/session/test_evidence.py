@@ -1,4 +1,4 @@
-"""What contradicts an empty list."""
+"""Evidence that contradicts an empty list."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_numbers_that_are_none(number: object) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1, null]", b"null", b"\xff", b'[{"order_id":5'])
-def test_answers_that_cannot_be_read(body: bytes) -> None:
+def test_responses_that_cannot_be_read(body: bytes) -> None:
     evidence = Evidence()
     told(evidence, "POST /iserver/account/U1/orders", body)
     told(evidence, "GET /iserver/account/orders", body)
@@ -108,7 +108,7 @@ def test_answers_that_cannot_be_read(body: bytes) -> None:
     assert lacks_trades(evidence) == ()
 
 
-def test_an_order_that_was_placed_by_an_answer() -> None:
+def test_an_order_that_was_placed_by_a_reply() -> None:
     evidence = Evidence()
     placed(evidence, {"id": "q 1", "message": []}, {"id": 5})
     call = "POST /iserver/reply/{replyId}"
@@ -126,7 +126,7 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     placed(evidence, {"order_id": 5})
     told(evidence, "GET /iserver/account/orders", {"orders": [{"orderId": 5, "status": status}]})
     assert lacks(evidence) == ()
-    placed(evidence, {"order_id": 5, "order_status": "Submitted"})  # an answer that was overtaken
+    placed(evidence, {"order_id": 5, "order_status": "Submitted"})  # an outdated response
     assert lacks(evidence) == ()
     error = evidence.lacks_executions(None, 7, NOW)
     assert (error is not None) is (status == "Filled")
@@ -134,7 +134,7 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     assert evidence.lacks_executions(None, 7, NOW + 13 * HOUR) is None
 
 
-def test_lists_renew_what_is_known_and_add_nothing() -> None:
+def test_lists_update_known_orders_and_add_none() -> None:
     evidence = Evidence()
     placed(evidence, {"order_id": 5})
     rows = [{"orderId": 5, "status": "Submitted"}, {"orderId": 6, "status": "Submitted"}]
@@ -147,14 +147,14 @@ def test_lists_renew_what_is_known_and_add_nothing() -> None:
     assert lacks(evidence) == (5,)
 
 
-def test_streams_tell_of_orders() -> None:
+def test_streams_are_evidence_of_orders() -> None:
     evidence = Evidence()
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)  # of an order not known
     assert lacks(evidence) == ()
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence, "U2") == (5,)
-    # A new order begins as Inactive; one that was refused stays so.
+    # A new order begins as Inactive; a refused order stays Inactive.
     begun = {"orderId": 5, "status": "Inactive", "order_ccp_status": "Pending Submit"}
     evidence.streamed(begun, NOW)
     assert lacks(evidence) == (5,)
@@ -181,7 +181,7 @@ def test_executions() -> None:
     assert lacks_trades(evidence, 7, "U3") == ()
     assert lacks_trades(evidence, now=NOW + 6 * DAY) == ("a", "c")
     assert lacks_trades(evidence, now=NOW + 7 * DAY) == ()
-    # The time of a wrong clock says nothing: it came now.
+    # A time from a wrong clock is ignored: the execution counts from now.
     evidence.streamed({"execution_id": "d", "trade_time_r": 5}, NOW)
     assert "d" in lacks_trades(evidence)
 
@@ -210,7 +210,7 @@ def test_an_account_that_the_session_does_not_name() -> None:
     assert no_accounts(ACCOUNTS).retryable
 
 
-def test_what_helps_to_compare_lists() -> None:
+def test_helpers_that_compare_lists() -> None:
     assert list_key(some(LiveOrder, order_id=5)) == 5
     assert list_key(some(Trade, order_id=5, execution_id="a")) == "a"
     first, second = some(LiveOrder), some(LiveOrder, ticker="X")
@@ -231,5 +231,5 @@ def test_what_helps_to_compare_lists() -> None:
         ({"a": 1}, False),
     ],
 )  # fmt: skip
-def test_what_holds_nothing(answer: object, empty: bool) -> None:
+def test_empty_responses(answer: object, empty: bool) -> None:
     assert is_empty(answer) is empty

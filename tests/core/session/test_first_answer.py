@@ -1,4 +1,4 @@
-"""Which lists may be empty although there are some, and which orders are open."""
+"""Lists whose first response may be incomplete, and orders that are open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..samples import some
         (some(LiveOrders, orders=None, snapshot=None), True),
         (some(LiveOrders, orders=[], snapshot=False), True),
         (some(LiveOrders, orders=[], snapshot=True), False),
-        # As recorded from a live session: the flag is no sign that something is missing.
+        # As recorded in a live session: the flag does not mean that an order is missing.
         (some(LiveOrders, orders=[some(LiveOrder)], snapshot=False), False),
     ],
 )
@@ -58,7 +58,7 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "expected"),
     [
-        ("Inactive", "Pending Submit", True),  # its question waits for an answer
+        ("Inactive", "Pending Submit", True),  # its question waits for a reply
         ("Inactive", "Rejected", False),
         ("Inactive", None, False),
         ("Filled", "Pending Submit", False),
@@ -85,7 +85,7 @@ def test_quotes_are_gathered() -> None:
     assert (one.conid, one.conid_ex, one.last, one.bid) == (1, "1", 5, None)
 
 
-def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
+def test_fields_without_a_subscription_are_not_waited_for_twice() -> None:
     quotes = Quotes([1], MarketDataFields.from_names("last"))
     row = {"conid": 1, "6509": "NPB"}
     quotes.add([1], [row])
@@ -94,7 +94,7 @@ def test_what_is_not_subscribed_is_not_waited_for_twice() -> None:
     assert quotes.complete
 
 
-def test_contracts_that_nobody_can_ask_for() -> None:
+def test_contracts_that_cannot_be_requested() -> None:
     for bad in ([], [0], [-1], ["1"], [True]):
         with pytest.raises(InvalidRequest):
             Quotes(bad, None)  # type: ignore[arg-type]

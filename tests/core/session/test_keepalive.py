@@ -1,4 +1,4 @@
-"""What the keepalive knows, and what is news."""
+"""State of the keepalive, and its reports of changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_nothing_is_known_at_first() -> None:
     assert known == (None, None, None, 0, False)
 
 
-def test_a_loss_is_told_once_and_so_is_its_end() -> None:
+def test_a_loss_and_its_end_are_reported_once() -> None:
     state = KeepaliveState()
     error = ConnectFailed("no")
     told = [
@@ -31,7 +31,7 @@ def test_a_loss_is_told_once_and_so_is_its_end() -> None:
     assert told == [None, Change.LOST, None, None, Change.RESTORED, None, Change.LOST]
 
 
-def test_what_is_remembered() -> None:
+def test_the_last_results_are_remembered() -> None:
     state = KeepaliveState()
     state.answered(GOOD, 1.0)
     state.answered(BAD, 2.0)
@@ -40,7 +40,7 @@ def test_what_is_remembered() -> None:
     assert type(state.last_error) is NoSession
     assert state.last_error.operation == "POST /tickle"
     assert state.lost
-    state.answered(Tickle(), 4.0)  # says nothing about the session: it answered
+    state.answered(Tickle(), 4.0)  # a response without the session's state is a success
     assert (state.last_success, state.last_failure, state.failures) == (4.0, 3.0, 0)
     assert not state.lost
 

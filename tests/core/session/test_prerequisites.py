@@ -1,4 +1,4 @@
-"""What this session has seen, and what makes it doubtful."""
+"""Prerequisites that the session has seen, and events that make them doubtful."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def primed(now: float = 100.0) -> Prerequisites:
     return made
 
 
-def test_only_what_others_need_is_remembered() -> None:
+def test_only_prerequisites_are_remembered() -> None:
     made = primed()
     made.answered("/trsrv/stocks", 101.0)
     assert not made.has("/trsrv/stocks")
@@ -57,7 +57,7 @@ def test_a_list_that_was_started_is_remembered_as_long() -> None:
     assert not made.has("/iserver/account/orders")
 
 
-def test_a_reply_needs_what_the_gateway_has_asked_for() -> None:
+def test_a_reply_needs_the_prerequisite_that_the_gateway_required() -> None:
     reply = row("POST", "/iserver/reply/q1")
     cancel = row("DELETE", "/iserver/account/DU1/order/7")
     place = row("POST", "/iserver/account/DU1/orders")

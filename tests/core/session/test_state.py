@@ -1,4 +1,4 @@
-"""The session's state and what changes it."""
+"""State of the session, and the responses and errors that change it."""
 
 from __future__ import annotations
 
@@ -89,20 +89,22 @@ def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
         assert machine.failed(idle, 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
-    # an answer came, if not one that tells what was done
+    # a response came, although it does not tell the outcome
     unknown = errors.OutcomeUnknown("x", status=500)
     assert machine.failed(unknown, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [None, 502, 503, 504])
-def test_a_gateway_that_did_not_answer_is_lost(machine: SessionMachine, status: int | None) -> None:
+def test_a_gateway_that_did_not_respond_is_lost(
+    machine: SessionMachine, status: int | None
+) -> None:
     error = errors.OutcomeUnknown("x", status=status)
     assert machine.failed(error, 1.0, about_session=True)
     assert machine.state is SessionState.LOST
 
 
-def test_what_a_change_means(machine: SessionMachine) -> None:
+def test_properties_of_a_change(machine: SessionMachine) -> None:
     changes = [
         machine.answered(READY, 1.0),
         machine.failed(errors.NotAuthenticated("x"), 2.0, about_session=True),
@@ -115,7 +117,7 @@ def test_what_a_change_means(machine: SessionMachine) -> None:
     assert isinstance(lost.error, errors.NotAuthenticated)
 
 
-def test_a_tickle_tells_more(machine: SessionMachine) -> None:
+def test_a_tickle_sets_the_times_and_the_state(machine: SessionMachine) -> None:
     machine.tickled(Tickle(session="x", sso_expires_ms=None), 10.0)
     assert (machine.last_tickle, machine.sso_expires) == (10.0, None)
     assert machine.state is SessionState.UNKNOWN
@@ -200,9 +202,9 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert change is not None
     assert change.needs_login
     assert closed() is errors.NotAuthenticated
-    assert machine.answered(CLOSED, 2.0) is None  # it still does
+    assert machine.answered(CLOSED, 2.0) is None  # the session still needs a login
     assert machine.state is SessionState.LOGGED_OUT
-    # A line that is down is another matter.
+    # A lost connection to IBKR does not need a login.
     assert type(machine.error_for(AuthStatus(connected=False))) is errors.NoSession
     machine.answered(READY, 3.0)
     assert closed() is errors.NoSession

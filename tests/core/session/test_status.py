@@ -1,4 +1,4 @@
-"""What the session's flags mean."""
+"""Errors for the session's flags."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
         ({"competing": True, "authenticated": True}, False, None),
     ],
 )
-def test_what_the_request_to_open_it_is_answered(
+def test_responses_to_the_request_to_open_the_session(
     answer: object, compete: bool, kind: type[BezantError] | None
 ) -> None:
     error = refused(answer, compete=compete)

@@ -71,7 +71,7 @@ def test_base_urls(text: str, expected: str) -> None:
         "https://a%20b",
     ],
 )
-def test_what_is_no_base_url_is_refused(text: str) -> None:
+def test_an_invalid_base_url_is_refused(text: str) -> None:
     with pytest.raises(InvalidBaseUrl) as caught:
         BaseUrl.parse(text)
     assert isinstance(caught.value, ValueError)
@@ -187,7 +187,7 @@ def test_all_spellings_of_loopback_are_one_gateway(host: str) -> None:
         ("1.2.3.4.5", "1.2.3.4.5"),
     ],
 )
-def test_other_hosts_are_told_apart_by_name_and_port(host: str, name: str) -> None:
+def test_other_hosts_differ_by_name_and_port(host: str, name: str) -> None:
     assert BaseUrl.parse(f"https://{host}:5000").gateway_key == f"{name}:5000"
     assert BaseUrl.parse(f"http://{host}:5001").gateway_key == f"{name}:5001"
 
@@ -295,7 +295,7 @@ def test_which_proxy_is_used(
     ],
     ids=repr,
 )
-def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
+def test_an_invalid_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"^proxy must be the URL of an HTTP proxy") as caught:
         choose_proxy(REMOTE, proxy, {})
     assert TOKEN not in str(caught.value)
@@ -306,6 +306,7 @@ def test_what_is_no_http_proxy_is_refused_at_once_and_not_shown(proxy: Any) -> N
 
 
 DEFAULTS: dict[str, Any] = {
+    "base_url": "http://localhost",
     "verify": "auto",
     "proxy": None,
     "timeout": 30,
@@ -337,7 +338,7 @@ DEFAULTS: dict[str, Any] = {
 def test_arguments_come_before_the_environment(
     base_url: str | None, environ: dict[str, str], expected: str
 ) -> None:
-    assert str(resolve(base_url, environ, **DEFAULTS).base_url) == expected
+    assert str(resolve(DEFAULTS | {"base_url": base_url}, environ).base_url) == expected
 
 
 @pytest.mark.parametrize("name", ["BEZANT_GATEWAY_URL", "IBKR_GATEWAY_URL"])
@@ -345,11 +346,11 @@ def test_a_variable_that_is_wrong_is_named(name: str) -> None:
     with pytest.raises(
         InvalidBaseUrl, match=rf"^the environment variable {name}: 'localhost:5000' must"
     ):
-        resolve(None, {name: "localhost:5000"}, **DEFAULTS)
+        resolve(DEFAULTS | {"base_url": None}, {name: "localhost:5000"})
 
 
 @pytest.mark.parametrize("url", ["redis://h:x/0", "redis://", "redis:h", "rediss://h:0", "unix://"])
-def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
+def test_an_invalid_store_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="pacing must be"):
         choose_pacing(url, LOCAL, {})
     with pytest.raises(InvalidRequest, match="pacing must be"):
@@ -365,12 +366,12 @@ def test_addresses_of_stores(url: str) -> None:
 
 def test_an_empty_base_url_is_not_the_default() -> None:
     with pytest.raises(InvalidBaseUrl):
-        resolve("", {}, **DEFAULTS)
+        resolve(DEFAULTS | {"base_url": ""}, {})
 
 
-def test_what_was_given_is_kept() -> None:
+def test_the_given_settings_are_kept() -> None:
     given = DEFAULTS | {"proxy": "http://p:1", "strict": True, "verify": False}
-    settings = resolve("https://gw.example.com", {}, **given)
+    settings = resolve(given | {"base_url": "https://gw.example.com", "transport": None}, {})
     assert settings.tls == Tls("insecure")
     assert settings.proxy == "http://p:1"
     assert settings.strict
@@ -453,9 +454,9 @@ def test_a_changed_copy_keeps_the_rest_and_is_checked() -> None:
 def test_pacing_and_retries_from_the_environment(
     environ: dict[str, str], pacing: bool, retries: int
 ) -> None:
-    settings = resolve("http://localhost", environ, **DEFAULTS)
+    settings = resolve(DEFAULTS, environ)
     assert (settings.pacing, settings.retries) == (pacing, retries)
-    given = resolve("http://localhost", environ, **DEFAULTS, pacing=False, retries=1)
+    given = resolve(DEFAULTS | {"pacing": False, "retries": 1}, environ)
     assert (given.pacing, given.retries) == (False, 1)
 
 
@@ -464,4 +465,16 @@ def test_pacing_and_retries_from_the_environment(
 )
 def test_an_environment_that_makes_no_sense(environ: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(environ))):
-        resolve("http://localhost", environ, **DEFAULTS)
+        resolve(DEFAULTS, environ)
+
+
+@pytest.mark.parametrize(
+    ("host", "gateway"),
+    [
+        *(("localhost", True), ("gw.example.com", True), ("notibkr.com", True)),
+        *(("ibkr.com.example.com", True), ("ibkr.com", False), ("api.ibkr.com", False)),
+        *(("API.IBKR.COM.", False), ("1.api.ibkr.com", False)),
+    ],
+)
+def test_a_host_of_ibkr_is_no_gateway(host: str, gateway: bool) -> None:
+    assert BaseUrl.parse(f"https://{host}/v1/api").is_gateway is gateway

@@ -1,4 +1,4 @@
-"""What waits to be read: bounded, and honest."""
+"""Buffer of unread messages: bounded, and dropped messages become a gap."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_heartbeats_become_one() -> None:
     assert read(message_buffer) == [Heartbeat(sent_at=T0 + timedelta(hours=2))]
 
 
-def test_what_cannot_be_held_is_counted_by_topic() -> None:
+def test_dropped_messages_are_counted_by_topic() -> None:
     message_buffer = MessageBuffer(2)
     for number in range(6):
         message_buffer.put(order(number), T0 + timedelta(seconds=number))

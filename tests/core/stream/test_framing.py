@@ -1,4 +1,4 @@
-"""Cutting messages out of bytes, against what the websockets library writes and reads."""
+"""Splitting of bytes into messages, compared with the websockets library."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_other_frames_are_left_whole(other: bytes) -> None:
 
 
 @pytest.mark.parametrize("length", [5, 300, 70_000])
-def test_what_no_server_may_send_is_the_rest(length: int) -> None:
+def test_invalid_frames_are_left_in_the_rest(length: int) -> None:
     for wrong in (wire(b"x" * length, mask=True), wire(b"x" * length)):
         data = wrong + b"more"
         masked = wrong[1] & 0x80

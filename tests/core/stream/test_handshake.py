@@ -1,4 +1,4 @@
-"""The WebSocket's handshake."""
+"""Handshake of the WebSocket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADERS = [
 ]
 
 
-def test_what_is_asked() -> None:
+def test_the_handshakes_request() -> None:
     secret = Secret("api=1")
     assert upgrade_headers(WHERE, [("Origin", "me"), ("Cookie", secret)], KEY) == [
         ("Host", "localhost:5000"),
@@ -40,12 +40,12 @@ def test_a_response_that_opens_it() -> None:
 @pytest.mark.parametrize("left_out", [0, 1, 2])
 def test_a_response_that_lacks_something(left_out: int) -> None:
     headers = [each for at, each in enumerate(HEADERS) if at != left_out]
-    with pytest.raises(WsConnectFailed, match="lacks what a handshake needs"):
+    with pytest.raises(WsConnectFailed, match="lacks the headers"):
         check_upgrade(WHERE, 101, headers, KEY)
 
 
 def test_a_response_with_too_long_a_head() -> None:
-    with pytest.raises(WsConnectFailed, match="is no WebSocket: the head of its response"):
+    with pytest.raises(WsConnectFailed, match="is not a WebSocket: the head of its response"):
         check_upgrade(WHERE, 101, [*HEADERS, (b"a", b"x" * MAX_HEAD)], KEY)
 
 

@@ -1,4 +1,4 @@
-"""When the order book is complete, and what REST is asked for until it is."""
+"""Completeness of the order book, and the REST requests that complete it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def listed(order_id: int, status: str = "Submitted", price: int = 1) -> LiveOrde
 
 
 class Stream:
-    """A book with its check, in place of the stream that owns them."""
+    """Order book with its check, in place of the stream that owns them."""
 
     def __init__(self, arguments: dict[str, Any] = ALL, now: float = 0.0) -> None:
         self.book = OrderBook(Drifts())
@@ -79,7 +79,7 @@ def test_a_snapshot_in_several_messages_is_complete_when_no_further_order_comes(
     assert len(stream.book) == 4
 
 
-def test_without_a_snapshot_rest_is_asked() -> None:
+def test_without_a_snapshot_orders_are_requested() -> None:
     stream = Stream()
     assert stream.check.next(0) == QUIET
     version = stream.book.version
@@ -112,7 +112,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
     assert stream.book.known
 
 
-def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
+def test_an_order_that_no_source_knows_has_no_status() -> None:
     stream = known_stream(order(1, ticker="A"), order(2))
     stream.answer(10 + QUIET)
     for order_id, status in (
@@ -130,7 +130,7 @@ def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
     assert stream.book.orders()[1].ticker == "A"
     assert stream.check.take_lost() == [1, 2]
     assert stream.check.take_lost() == []
-    # It is asked for again, and again.
+    # The check requests it again and again.
     stream.answer(50)
     stream.check.take_status(stream.ask(50), None, 49)
     stream.tell(50, order(2, "Filled"))
@@ -150,7 +150,7 @@ def test_an_order_that_nobody_knows_stays_without_a_status() -> None:
     assert update.ticker == "A"
 
 
-def test_what_the_stream_tells_meanwhile_is_newer() -> None:
+def test_stream_messages_during_a_request_are_newer() -> None:
     stream = known_stream(order(1), order(2), order(3), order(4, "Filled"))
     ask = stream.ask(10 + QUIET)
     stream.tell(12, order(1, "PendingCancel"), order(2, None, price="9"), order(5))
@@ -170,12 +170,12 @@ def test_what_the_stream_tells_meanwhile_is_newer() -> None:
     assert stream.book.orders()[2].price == 9
     assert stream.book.orders()[1].price == 1
     assert stream.check.updates == []
-    # Later the stream is taken at its word, and a whole row replaces what was there.
+    # After the check, a complete row of the stream replaces the stored one.
     stream.tell(13, order(2, "Submitted", conid=5))
     assert stream.book.orders()[2].raw == {"orderId": 2, "status": "Submitted", "conid": 5}
 
 
-def test_a_final_status_wins_over_what_was_told_before() -> None:
+def test_a_final_status_wins_over_an_earlier_message() -> None:
     stream = Stream(FILTERED)
     stream.tell(0, order(1), order(2), order(3))
     stream.answer(0, listed(1, "Filled"), listed(2, "Inactive"), listed(3, "PendingCancel"))
@@ -183,11 +183,11 @@ def test_a_final_status_wins_over_what_was_told_before() -> None:
     assert stream.statuses() == {2: "Submitted", 3: "Submitted"}
 
 
-def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
+def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     stream = Stream(FILTERED)
     stream.tell(0, order(1), order(2))
     stream.answer(0, listed(1), listed(8, "PreSubmitted"), listed(9, "PendingSubmit"))
-    # Nothing is doubted that the stream has just told.
+    # Orders that the stream has just reported need no check.
     assert stream.check.next(0) == FILTERED_INTERVAL
     assert stream.book.known
     assert set(stream.statuses()) == {1, 2, 8}
@@ -211,7 +211,7 @@ def test_with_a_filter_rest_is_asked_at_once_and_from_time_to_time() -> None:
     assert ask.order_id == 8
     stream.check.take_status(ask, None, now)
     assert stream.book.unconfirmed == {8}
-    # The stream's word for it is enough.
+    # The stream's message is enough.
     stream.tell(now, order(8))
     assert stream.book.unconfirmed == set()
     assert stream.book.orders()[8].status == "Submitted"
@@ -243,7 +243,7 @@ def test_failures_are_tried_again_after_a_pause() -> None:
     assert ask.order_id is None
 
 
-def test_answers_from_before_an_interruption_are_dropped() -> None:
+def test_responses_from_before_an_interruption_are_dropped() -> None:
     stream = known_stream(order(1))
     old = stream.ask(10 + QUIET)
     stream.check.missed("unreadable", 12)

@@ -1,4 +1,4 @@
-"""From frames to messages: nothing is dropped, nothing raises."""
+"""Parsing of frames into messages: nothing is dropped, nothing raises."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def test_the_contract_in_other_spellings(frame: dict[str, object]) -> None:
     ],
     ids=str,
 )
-def test_what_has_no_type_is_delivered_as_it_is(frame: dict[str, object]) -> None:
+def test_an_unknown_topic_is_delivered_unchanged(frame: dict[str, object]) -> None:
     assert parsed(frame) == [Other(topic=str(frame["topic"]), payload=frame)]
 
 
 @pytest.mark.parametrize(
     "frame", [{"message": "waiting for session"}, {"topic": 5}, [1], 5, None, "x"], ids=str
 )
-def test_what_has_no_topic(frame: object) -> None:
+def test_a_frame_without_a_topic(frame: object) -> None:
     assert parsed(frame) == [Other(topic="", payload=frame)]
 
 

@@ -1,4 +1,4 @@
-"""A stream's state: what may be sent and when, what silence means, and what is lost."""
+"""State of a stream: sending, silence, losses, reconnection and renewal."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
     assert sent(stream, 5) == []
     assert stream.phase is Phase.WAITING
-    assert read(stream) == []  # they are handed over when it is known what stands before them
+    assert read(stream) == []  # they wait until it is known whether a gap comes before them
     stream.take_in([SYSTEM], 6)
     kinds = [type(each).__name__ for each in read(stream)]
     assert kinds == ["Heartbeat", "SessionStatus", "Malformed", "Other", "System"]
     assert sent(stream, 6) == ["sor+{}", "ech+hb"]
 
 
-def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
+def test_subscriptions_are_sent_in_order_before_other_commands() -> None:
     stream = state()
     stream.subscribe(market_data.request(1, LAST, None), now=0)
     stream.command("ech+hb")
@@ -119,7 +119,7 @@ def test_what_is_wanted_leaves_in_order_then_the_users_own() -> None:
     assert stream.subscribed == ["md+1", "or"]
 
 
-def test_what_comes_later_leaves_at_once() -> None:
+def test_a_later_subscription_is_sent_at_once() -> None:
     stream = ready_state()
     interest = stream.subscribe(pnl.request(), now=1)
     again = stream.subscribe(pnl.request(), now=1)
@@ -131,7 +131,7 @@ def test_what_comes_later_leaves_at_once() -> None:
     assert sent(stream, 1) == ["upl+{}"]
 
 
-def test_what_is_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
+def test_a_subscription_cancelled_before_the_gateway_is_ready_is_never_sent() -> None:
     stream = state()
     stream.unsubscribe(stream.subscribe(market_data.request(1, LAST, None), now=0))
     stream.take_in([SYSTEM], 1)
@@ -155,13 +155,13 @@ def test_the_session_is_sent_when_the_gateway_asks_and_only_then() -> None:
 
 @pytest.mark.parametrize("command", ["", None, 5, b"tic"], ids=repr)
 def test_commands_are_text(command: Any) -> None:
-    with pytest.raises(InvalidRequest, match="a command is text"):
+    with pytest.raises(InvalidRequest, match="a command must be text"):
         ready_state().command(command)
 
 
 def test_commands_that_would_end_the_connection_are_refused() -> None:
     stream = ready_state()
-    with pytest.raises(InvalidRequest, match="cannot be sent"):
+    with pytest.raises(InvalidRequest, match="cannot encode"):
         stream.command("\ud800")
     with pytest.raises(InvalidRequest, match="65,537 bytes"):
         stream.command("x" * (MAX_COMMAND + 1))
@@ -169,11 +169,11 @@ def test_commands_that_would_end_the_connection_are_refused() -> None:
     assert sent(stream, 0) == ["x" * MAX_COMMAND]
 
 
-def test_signs_of_life_after_each_interval() -> None:
+def test_a_tic_after_each_interval() -> None:
     stream = ready_state(100, tic_interval=30)
     assert sent(stream, 129.9) == []
     assert sent(stream, 130) == ["tic"]
-    assert sent(stream, 200) == ["tic"]  # late: once, not for every interval that has passed
+    assert sent(stream, 200) == ["tic"]  # one overdue message, not one per interval that has passed
     assert sent(stream, 229.9) == []
 
 
@@ -184,12 +184,12 @@ def test_when_something_is_due() -> None:
     assert stream.advance(105, 105) == 30
     stream.subscribe(market_data.request(1, LAST, None), now=110)
     sent(stream, 136)
-    assert stream.advance(140, 140) == 20  # to an answer about the contract
+    assert stream.advance(140, 140) == 20  # until a response about the contract is due
     assert stream.advance(158, 158) == 2
     assert stream.advance(164, 164) == 0
 
 
-def test_without_a_system_message_the_gateway_is_asked_and_waited_for() -> None:
+def test_without_a_system_message_the_stream_checks_the_session_and_waits() -> None:
     stream = state(ready_timeout=10, queue_limit=25)
     assert stream.advance(4, 4) == 6
     assert not stream.probe_due
@@ -225,7 +225,7 @@ def test_a_gateway_that_is_no_longer_the_same_is_not_waited_for(
     assert gap.reason == "broken"
 
 
-def test_nobody_waits_for_ever() -> None:
+def test_every_wait_has_an_end() -> None:
     stream = state(ready_timeout=10, queue_limit=25)
     for now in (10, 20):
         stream.advance(now, now)
@@ -253,7 +253,7 @@ def test_silence_means_that_the_connection_is_dead() -> None:
     assert stream.reconnects == 1
 
 
-def test_what_came_before_a_second_loss_has_its_gap_too() -> None:
+def test_messages_before_a_second_loss_get_a_gap_too() -> None:
     stream = ready_state()
     stream.lost("first", 1, 1)
     reconnect(stream, 1)
@@ -295,7 +295,7 @@ def test_a_new_connection_gets_all_subscriptions_in_the_original_order() -> None
     ]
 
 
-def test_the_backoff_doubles_to_its_limit_and_begins_anew_after_a_good_run() -> None:
+def test_the_backoff_doubles_to_its_limit_and_is_reset_after_a_good_run() -> None:
     stream = ready_state(good_run=60)
     waits: list[float] = []
     now = 1.0
@@ -340,7 +340,7 @@ def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
     assert stream.confirmed == {"md+1"}
 
 
-def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
+def test_market_data_without_a_response_is_requested_again() -> None:
     stream = ready_state(confirm_after=15, tic_interval=9999)
     stream.subscribe(market_data.request(1, LAST, "NYSE"), now=0)
     stream.subscribe(pnl.request(), now=0)
@@ -349,12 +349,12 @@ def test_market_data_that_was_swallowed_is_asked_for_again() -> None:
     assert len(sent(stream, 15)) == 1
     assert sent(stream, 44) == []
     assert len(sent(stream, 45)) == 1
-    stream.take_in([quote(2), quote(1)], 46)  # the answer may leave the exchange out
+    stream.take_in([quote(2), quote(1)], 46)  # the response may lack the exchange
     assert stream.confirmed == {"md+1@NYSE"}
     assert sent(stream, 400) == []
 
 
-def test_a_lost_login_is_said_once_and_begins_anew() -> None:
+def test_a_lost_login_is_reported_once_and_subscriptions_are_renewed() -> None:
     stream = ready_state()
     stream.subscribe(pnl.request(), now=0)
     stream.take_in([b'{"topic":"sts","args":{"competing":true}}'], 0)
@@ -375,7 +375,7 @@ def test_a_lost_login_is_said_once_and_begins_anew() -> None:
     assert isinstance(read(stream)[-1], SessionLost)
 
 
-def test_a_lost_login_without_reconnection_is_only_told() -> None:
+def test_a_lost_login_without_reconnection_is_only_reported() -> None:
     stream = ready_state(reconnect=False)
     stream.take_in([LOGGED_OUT, LOGGED_OUT], 1)
     assert stream.phase is Phase.READY
@@ -393,7 +393,7 @@ def test_without_reconnection_a_loss_is_the_end() -> None:
     assert (stream.phase, stream.end_reason) == (Phase.ENDED, "closed")
 
 
-def test_what_still_comes_from_a_lost_connection_is_delivered() -> None:
+def test_late_messages_of_a_lost_connection_are_delivered() -> None:
     stream = ready_state()
     stream.lost("x", 1, 1)
     stream.take_in([quote(), SYSTEM, b'{"topic":"sor","args":[{"orderId":1}]}'], 1)
@@ -451,7 +451,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
     assert stream.orders.get(2) is None
-    # The other one has not come: it may be working or not.
+    # The other order has not come, so its state is unknown.
     assert stream.order_check.next(5) == QUIET
     assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known
@@ -557,7 +557,7 @@ def known_orders(*, now: float = 0.0) -> StreamState:
         b'{"topic":"sor"}',
     ],
 )
-def test_orders_that_cannot_be_read_are_asked_for(message: bytes) -> None:
+def test_orders_that_cannot_be_read_are_requested(message: bytes) -> None:
     stream = known_orders()
     stream.take_in([message], 5)
     assert not stream.orders.known
@@ -612,7 +612,7 @@ def test_orders_without_a_subscription_are_not_checked() -> None:
     assert "there is no subscription" in stream.orders.reason
 
 
-def test_refused_orders_are_asked_for_again() -> None:
+def test_refused_orders_are_requested_again() -> None:
     stream = known_orders()
     stream.take_in([b'{"error":"unable to subscribe","code":500,"topic":"sor"}'], 5)
     assert not stream.orders.known
@@ -634,7 +634,7 @@ def alive(session: object) -> bytes:
 
 
 @pytest.mark.parametrize("session", [TOKEN, "", None, 5])
-def test_an_answer_to_tic_is_nobodys_message(session: object) -> None:
+def test_a_response_to_tic_is_not_delivered(session: object) -> None:
     stream = ready_state()
     stream.take_in([alive(session)] * 4, 40)
     assert read(stream) == []
@@ -644,7 +644,7 @@ def test_an_answer_to_tic_is_nobodys_message(session: object) -> None:
     assert stream.phase is Phase.READY
 
 
-def test_a_socket_in_another_session_tells_of_a_login() -> None:
+def test_a_socket_in_another_session_means_a_login() -> None:
     stream = known_orders()
     stream.take_in([alive("new")] * 3 + [alive(TOKEN)], 30)
     (gap,) = read(stream)

@@ -1,4 +1,4 @@
-"""A stream under any sequence of frames, losses, waits and user calls."""
+"""State of a stream under random sequences of frames, losses, waits and user calls."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ OPEN = (Phase.WAITING, Phase.READY)
 
 
 class Storm(RuleBasedStateMachine):
-    """Plays the socket, the gateway behind it and the user in front."""
+    """State machine that plays the socket, the gateway and the user."""
 
     @initialize(limit=st.integers(1, 6))
     def begin(self, limit: int) -> None:
         self.now = 0.0
         self.state = StreamState(Drifts(), 0.0, message_buffer=MessageBuffer(limit))
         self.interests: list[Interest] = []
-        self.gateway: set[str] = set()  # what the gateway serves on this connection
+        self.gateway: set[str] = set()  # topics that the gateway serves on this connection
         self.numbers = 0
         self.losses = 0  # interruptions that lost something
         self.found: list[Message] = []
@@ -128,7 +128,7 @@ class Storm(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "state"):
             return
-        # The storm is over: after one good connection everything is as the user wants it.
+        # After the storm, one good connection restores all of the user's subscriptions.
         for _ in range(5):
             self.drive()
             self.now += 0.0 if self.state.phase in OPEN else 100.0

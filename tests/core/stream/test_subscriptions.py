@@ -1,4 +1,4 @@
-"""Subscriptions, and the commands that make the gateway serve them."""
+"""Subscriptions, and the commands that request them from the gateway."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ steps = st.lists(
 def test_the_gateway_has_all_subscriptions_after_any_steps(
     steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """Play the gateway: it must have every subscribed field, and no other contract."""
+    """Play the gateway: it must get every subscribed field, and no other contract."""
     registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
@@ -180,7 +180,7 @@ def test_other_arguments() -> None:
             summary.request("U1", wrong)  # type: ignore[arg-type]
 
 
-def test_two_subscribers_of_a_topic_get_what_both_want() -> None:
+def test_two_subscribers_of_a_topic_get_the_data_of_both() -> None:
     registry = SubscriptionRegistry()
     registry.add(trades.request(1, realtime_only=True))
     _, commands = registry.add(trades.request(3, realtime_only=False))
@@ -261,7 +261,7 @@ def test_an_exchange_is_a_short_name(exchange: Any) -> None:
 
 @pytest.mark.parametrize("given", [5, "abc", b"abc", [], [5], [""], ["\ud800"]], ids=repr)
 def test_names_are_a_list_of_texts(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="keys must be a list of names"):
+    with pytest.raises(InvalidRequest, match="keys must be a list of at least one name"):
         ledger.request("U1", given)
 
 
@@ -271,6 +271,6 @@ def test_a_command_that_is_too_long_is_refused_and_not_kept() -> None:
     second = [f"Other{number}" for number in range(4500)]
     registry.add(summary.request("DU1", first))
     before = registry.commands()
-    with pytest.raises(InvalidRequest, match=r"all subscriptions to sd.DU1 has .* name fewer"):
+    with pytest.raises(InvalidRequest, match=r"all subscriptions to sd.DU1 has .* pass fewer"):
         registry.add(summary.request("DU1", second))
     assert registry.commands() == before

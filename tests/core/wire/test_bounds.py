@@ -1,4 +1,4 @@
-"""Numbers that nobody can mean: found, whatever their spelling, and lost alone."""
+"""Absurdly large numbers: found in any spelling, and dropped without other values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_never_reaches_a_model(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", BEYOND, ids=lambda text: text[:20])
-def test_it_never_reaches_what_a_stream_delivers(number: str) -> None:
+def test_such_a_number_never_reaches_a_stream_message(number: str) -> None:
     value = json.loads(number, parse_int=str, parse_float=str)
     drifts = Drifts()
     row = convert_row({**POSITION, "position": value}, Position, operation="spl", report=drifts)
@@ -74,7 +74,7 @@ def test_a_number_that_is_meant_stays(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", SANE)
-def test_usual_answers_are_not_looked_through(number: str) -> None:
+def test_usual_responses_are_not_searched(number: str) -> None:
     assert not may_be_unfit(position(number))
 
 
@@ -120,7 +120,7 @@ def test_types_of_the_users_own(type_: Any) -> None:
 
 
 class Attrs:
-    """What attrs makes looks so to msgspec."""
+    """Class that msgspec sees as an attrs class."""
 
     def __init__(self, number: Decimal) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""The many spellings of numbers, flags, texts and times."""
+"""Conversion of the spellings of numbers, flags, texts and times."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_float_that_is_not_finite_is_none(number: float) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_what_is_not_a_number_does_not_fit(value: object) -> None:
+def test_a_value_that_is_no_number_does_not_fit(value: object) -> None:
     for convert in (converters.to_decimal, converters.to_int, converters.to_float):
         with pytest.raises(ValueError):
             convert(value)
@@ -202,7 +202,7 @@ def test_flags_that_are_not(spelling: object) -> None:
 
 
 @pytest.mark.parametrize("spelling", [2, -1, 0.5, "maybe", "2", None, []], ids=repr)
-def test_what_is_no_flag_does_not_fit(spelling: object) -> None:
+def test_a_value_that_is_no_flag_does_not_fit(spelling: object) -> None:
     with pytest.raises(ValueError):
         converters.to_bool(spelling)
 
@@ -216,7 +216,7 @@ def test_texts_keep_the_spelling_of_json(value: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], {}], ids=repr)
-def test_what_is_no_text_does_not_fit(value: object) -> None:
+def test_a_value_that_is_no_text_does_not_fit(value: object) -> None:
     with pytest.raises(ValueError):
         converters.to_text(value)
 
@@ -286,7 +286,7 @@ def test_every_spelling_of_a_moment_is_the_same_moment(moment: datetime) -> None
     ],
     ids=repr,
 )
-def test_what_is_no_moment_does_not_fit(value: object) -> None:
+def test_a_value_that_is_no_time_does_not_fit(value: object) -> None:
     with pytest.raises(ValueError):
         converters.to_time(value)
 

@@ -1,4 +1,4 @@
-"""Order states by their spellings."""
+"""Order states, by the spellings of their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain values: what they show of themselves."""
+"""Reprs of plain value classes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bezant._core.http.operation import Operation
 from bezant._core.settings.connection import PacingStore, Tls
 
 
-def test_what_is_hidden_is_not_shown() -> None:
+def test_hidden_fields_are_not_shown() -> None:
     store = PacingStore("redis", "redis://:secret@host/0", "name")
     assert repr(store) == "PacingStore(kind='redis', name='name')"
-    # As some consoles show it.
+    # Some consoles use this method.
     assert store.__rich_repr__() == [("kind", "redis"), ("name", "name")]
     assert repr(Response(200, {"set-cookie": "secret"}, b"secret")) == "Response(status=200)"
     assert "secret" not in repr(Payload(b"secret")) + repr(Tls("context", context="secret"))

@@ -1,4 +1,4 @@
-"""Secrets do not reach errors and logs."""
+"""Redaction of secrets in errors and logs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_secrets_are_replaced(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["no such session {}", "/path/{}/x", "api={}; Path=/", '"session" {}', "{}"]
 )
-def test_a_token_is_replaced_wherever_it_stands(text: str, token: str) -> None:
+def test_a_token_is_replaced_in_any_place(text: str, token: str) -> None:
     assert redact(text.format(token)) == text.format("***")
 
 
@@ -74,7 +74,7 @@ def test_an_excerpt_is_cut_with_a_sign() -> None:
     assert TOKEN not in excerpt(b'{"session":"' + TOKEN.encode() * 50)
 
 
-def test_an_answer_cannot_command_a_terminal_or_forge_a_line() -> None:
+def test_a_response_cannot_control_a_terminal_or_forge_a_line() -> None:
     assert redact("a\x1b[31mb\x07") == "a\\x1b[31mb\\x07"
     assert redact("ok\r\u202eevil\x9b") == "ok\\r\\u202eevil\\x9b"
     assert redact("two\nlines\tof a question: ½ \u20ac") == "two\nlines\tof a question: ½ \u20ac"
@@ -157,7 +157,7 @@ def test_secrets_in_plain_values_are_replaced(name: str, value: object) -> None:
     assert given_value == {"a": [{name: value}], "b": 1}
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_a_value_that_is_no_secret_stays() -> None:
     value = {
         "session": None, "token": "", "connected": True, "order_ref": TOKEN, "n": [1, 2.5, None],
         5: "text",

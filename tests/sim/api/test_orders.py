@@ -1,4 +1,4 @@
-"""Orders over REST and WebSocket, on a clock that stands still."""
+"""Orders over REST and WebSocket, with a stopped clock."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_questions_in_a_chain(gateway: SimulatedGateway, trader: httpx.Client) -
         (row(quantity=None, cashQty=1000, kind="MKT"), "o10223"),
     ],
 )
-def test_what_raises_a_question(
+def test_orders_that_raise_a_question(
     gateway: SimulatedGateway, trader: httpx.Client, ticket: dict[str, Any], kind: str
 ) -> None:
     [asked] = place(trader, ticket)
@@ -287,7 +287,7 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert (answer.status_code, answer.json()) == (200, {"error": "reply id not found: 'none'"})
     [first] = place(trader, row(price=300))
     [second] = place(trader, row(price=310))
-    # One order at a time: asking about another has dropped the first.
+    # One order at a time: the question about another order dropped the first question.
     assert reply(first["id"]).status_code == 503
     gateway.clock.advance(61)
     answer = reply(second["id"])
@@ -343,7 +343,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MIDPRICE"))
     shown = orders(trader)[int(placed["order_id"])]
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
-    # A cap that is far away asks nothing.
+    # A cap far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
     assert waiting["order_status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
@@ -477,7 +477,7 @@ def test_a_contract_without_market_data(trader: httpx.Client, open_ws: Open) -> 
     assert "31" not in shown
 
 
-def test_streams_tell_of_an_order(
+def test_streams_report_an_order(
     gateway: SimulatedGateway, trader: httpx.Client, open_ws: Open
 ) -> None:
     place(trader, row(price=245, cOID="before"))
@@ -598,7 +598,7 @@ def test_a_halt(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     assert gateway.executions[0].price == Decimal("240.01")
 
 
-def test_an_order_counts_though_its_answer_is_lost(
+def test_an_order_counts_although_its_response_is_lost(
     gateway: SimulatedGateway, trader: httpx.Client, until: Until
 ) -> None:
     body = json.dumps({"orders": [row(kind="MKT", cOID="lost")]}).encode()
@@ -638,7 +638,7 @@ def test_scenario_of_orders_and_positions() -> None:
         with pytest.raises(ValueError, match="has no contract"):
             SimulatedGateway(scenario=Scenario(held=[Held(wrong, 1)]))
     for price, size in ((0, 1), ("NaN", 1), ("x", 1), (5, -1)):
-        with pytest.raises(ValueError, match=r"price|not a number"):
+        with pytest.raises(ValueError, match=r"price|finite number"):
             gateway.set_price("KO", price, size=size)
 
 
@@ -666,7 +666,7 @@ def test_scenario_with_a_contract_of_its_own() -> None:
         (Scenario(contracts=[Contract(9, "X", "X", "NYSE", 1, "CASH")]), "asset_class is none"),
         (Scenario(contracts=[Contract(9, "X", "X", "NYSE", 0)]), "price is not above 0"),
         (Scenario(cash={"XXX": 1}), "unknown currency 'XXX': use one of USD, EUR"),
-        (Scenario(prices={"AAPL": "dear"}), "not a number: 'dear'"),
+        (Scenario(prices={"AAPL": "dear"}), "a finite number such as 100 or '1.5', not 'dear'"),
         (Scenario(held=[], cash={}, orders=[Working("KO", "BUY", 1, limit=9)]), "can't be placed"),
         (Scenario(orders=[Working("KO", "BUY", 1)]), "for LMT: limit"),
         (Scenario(orders=[Working("KO", "BUY", 1, limit=9, kind="MKT")]), "for MKT: none"),
@@ -679,7 +679,7 @@ def test_scenarios_that_cannot_be(scenario: Scenario, text: str) -> None:
         SimulatedGateway(scenario=scenario)
 
 
-def test_no_orders_without_means_or_beside_positions_that_are_given() -> None:
+def test_no_invented_orders_without_funds_or_with_given_positions() -> None:
     assert SimulatedGateway(positions=0, scenario=Scenario(cash={})).orders == []
     assert SimulatedGateway(scenario=Scenario(held=[])).orders == []
     assert len(SimulatedGateway(positions=0).orders) == 2
@@ -717,5 +717,5 @@ def test_a_new_gateway_is_quick() -> None:
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # It takes about 10 ms; the rest is for tests that run side by side.
+    # It takes about 10 ms; the rest is for tests that run in parallel.
     assert (time.process_time() - begin) / 10 < 0.1

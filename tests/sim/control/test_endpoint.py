@@ -1,4 +1,4 @@
-"""The control endpoint, as another language would use it."""
+"""Control endpoint of the simulated gateway, over plain HTTP as from other languages."""
 
 from __future__ import annotations
 

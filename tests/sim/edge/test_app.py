@@ -18,7 +18,7 @@ JSON = "application/json; charset=utf-8"
 
 @pytest.fixture
 def speak(gateway: SimulatedGateway) -> Callable[[bytes], str]:
-    """Send bytes as they are, and return the whole answer."""
+    """Send exactly these bytes, and return the whole response."""
 
     def run(data: bytes) -> str:
         context = ssl.create_default_context(cadata=gateway.certificate_pem.decode())
@@ -68,7 +68,7 @@ def test_repeated_headers_are_joined(gateway: SimulatedGateway, api: httpx.Clien
     assert gateway.requests[0].headers["x-many"] == "1, 2"
 
 
-def test_answers_are_chunked_and_say_they_are_json(api: httpx.Client) -> None:
+def test_responses_are_chunked_and_have_the_type_json(api: httpx.Client) -> None:
     answer = api.get("/iserver/auth/status")
     assert answer.headers["content-type"] == JSON
     assert answer.headers["transfer-encoding"] == "chunked"
@@ -145,7 +145,7 @@ def test_tickle_sets_one_cookie_twice_and_both_together_are_refused(
     assert api.get("/tickle", headers={"Cookie": one}).status_code == 200
     refused = api.get("/tickle", headers={"Cookie": f"{one}; {two}"})
     assert (refused.status_code, refused.content) == (401, b"")
-    # What a jar keyed by name and path does.
+    # A cookie jar that is keyed by name and path sends both.
     with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as naive:
         assert naive.post("/tickle").status_code == 200
         assert naive.post("/tickle").status_code == 401
@@ -209,7 +209,10 @@ def test_a_body_that_is_nested_too_deep_is_no_json(
     answer = api.post(f"/iserver/account/{gateway.account_id}/orders", content=deep)
     assert (answer.status_code, answer.json()["error"]) == (400, "Failed to parse body as JSON")
     answer = api.post(f"{gateway.root_url}/_control/clock", content=deep)
-    assert (answer.status_code, answer.json()["error"]) == (400, "the body is nested too deep")
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "the body is nested too deeply; send a simple JSON object",
+    )
     ws = open_ws()
     for topic in ("smd+1+", "sor+", "ssd+X+"):
         ws.send(topic + "[" * 30_000)

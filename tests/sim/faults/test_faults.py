@@ -1,4 +1,4 @@
-"""Faults of requests and of the gateway itself, seen by plain clients."""
+"""Faults of requests and of the gateway itself, observed with plain HTTP clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_into(pieces: list[bytes], api: httpx.Client, path: str, timeout: float 
     with api.stream("GET", path, timeout=httpx.Timeout(60, read=timeout)) as answer:
         assert answer.status_code == 200
         for chunk in answer.iter_raw():
-            pieces.append(chunk)  # noqa: PERF402 - what came stays when the rest does not
+            pieces.append(chunk)  # noqa: PERF402 - keeps the pieces that came before the error
 
 
 def test_dropped_before_it_has_an_effect(gateway: SimulatedGateway, api: httpx.Client) -> None:
@@ -49,7 +49,7 @@ def test_dropped_after_it_had_its_effect(gateway: SimulatedGateway, api: httpx.C
     assert gateway.faults.count("drop") == 1
 
 
-def test_dropped_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_dropped_after_half_of_the_response(gateway: SimulatedGateway, api: httpx.Client) -> None:
     whole = api.get("/trsrv/stocks?symbols=AAPL").content
     gateway.faults.drop_next("/trsrv/stocks", when="during")
     pieces: list[bytes] = []
@@ -80,7 +80,7 @@ def test_silence(gateway: SimulatedGateway, api: httpx.Client, when: Any, login:
     assert fault.hits == 1
 
 
-def test_silence_with_half_of_the_answer_sent(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_silence_after_half_of_the_response(gateway: SimulatedGateway, api: httpx.Client) -> None:
     gateway.faults.silence(STATUS, when="during", times=1)
     pieces: list[bytes] = []
     with pytest.raises(httpx.ReadTimeout):
@@ -134,7 +134,7 @@ def test_refused_for_a_while(
 ) -> None:
     assert connected(api)
     gateway.faults.refuse(60)
-    with pytest.raises(httpx.TransportError):  # the kept connection has gone
+    with pytest.raises(httpx.TransportError):  # the kept-alive connection was closed
         api.get(STATUS)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
@@ -143,7 +143,9 @@ def test_refused_for_a_while(
     assert gateway.faults.count("refuse") == 2
 
 
-def test_refused_twice_and_stopped_meanwhile(gateway: SimulatedGateway, api: httpx.Client) -> None:
+def test_refused_twice_and_stopped_during_the_refusal(
+    gateway: SimulatedGateway, api: httpx.Client
+) -> None:
     gateway.faults.refuse(0.01)
     gateway.faults.refuse(30)
     time.sleep(0.05)
@@ -248,7 +250,9 @@ def test_a_storm_of_everything_ends(
     while not {"restart", "logout", "silence"} <= {each.kind for each in storm.injected}:
         assert time.monotonic() < ends, storm
         outcomes(gateway, api, 1)
-    until(lambda: storm.injected == gateway.faults.happened)  # one may just be happening
+    until(
+        lambda: storm.injected == gateway.faults.happened
+    )  # one fault may be happening at this moment
     gateway.faults.storm(0, one_in=1, kinds=["penalty"])
     storm.stop()
     while not gateway.faults.count("penalty"):
@@ -288,7 +292,7 @@ def test_outages_at_the_same_time_are_one_after_the_other(gateway: SimulatedGate
         socket.create_connection(("127.0.0.1", gateway.port), 1)
 
 
-def test_what_a_storm_does_is_told_apart_from_what_else_happens(
+def test_faults_of_a_storm_are_counted_separately(
     gateway: SimulatedGateway, api: httpx.Client
 ) -> None:
     gateway.faults.penalise(0.001)
@@ -298,13 +302,13 @@ def test_what_a_storm_does_is_told_apart_from_what_else_happens(
     assert [each.number for each in gateway.faults.happened] == [1, 2]
 
 
-def test_what_is_begun_when_the_gateway_has_ended_does_nothing() -> None:
+def test_faults_after_the_gateways_end_do_nothing() -> None:
     with SimulatedGateway() as gateway:
         thread = gateway._thread
     assert thread is not None
 
     async def work() -> None:
-        """Never begun."""
+        """Task that is never started."""
 
     thread.run(work())
     thread.run_soon(work())

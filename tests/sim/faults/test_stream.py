@@ -1,4 +1,4 @@
-"""Faults of WebSockets, seen by a plain client."""
+"""Faults of WebSockets, observed with a plain client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Until = Callable[[Callable[[], object]], None]
 
 
 def closed_with(ws: Ws) -> tuple[int, str] | None:
-    """Read until the connection ends; the code and reason of its Close frame, if there was one."""
+    """Read until the connection ends; return code and reason of its Close frame, or None."""
     with pytest.raises(ConnectionClosed) as caught:
         collections.deque((ws.raw() for _ in itertools.count()), maxlen=0)
     frame = caught.value.rcvd

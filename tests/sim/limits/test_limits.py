@@ -1,4 +1,4 @@
-"""IBKR's limits as the simulated gateway judges them, apart from and against the client's."""
+"""IBKR's rate limits in the simulated gateway, alone and compared with the client's pacing."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_penalties_grow_no_longer_than_numbers_reach(penalty: float) -> None:
     assert judge.arrive("GET", "/x", "10.0.0.1", 0)
 
 
-def test_what_is_remembered_has_an_end() -> None:
+def test_the_number_of_remembered_requests_is_limited() -> None:
     judge = Judge(penalty=0)
     for each in range(MAX_RECORDED + 5):
         judge.arrive("GET", "/x", HERE, each / 2)
@@ -149,12 +149,12 @@ def test_the_published_limits() -> None:
             assert judge.arrive(each["method"], path, HERE, seconds), path
 
 
-# Fractions that add up exactly, so that both sides mean the same moment.
+# Fractions that add up exactly, so that both sides compute the same times.
 PAUSES = st.integers(0, 2048).map(lambda count: count / 1024)
 
 
 @given(st.lists(st.tuples(CALLS, PAUSES), max_size=150))
-def test_what_is_let_through_keeps_every_limit_and_nothing_else_is_refused(
+def test_accepted_requests_keep_every_limit_and_others_are_refused(
     steps: list[tuple[tuple[str, str], float]],
 ) -> None:
     judge = Judge(penalty=0)
@@ -176,7 +176,7 @@ def test_what_is_let_through_keeps_every_limit_and_nothing_else_is_refused(
 
 
 @given(st.lists(st.tuples(CALLS, st.integers(0, 6), st.floats(0, 2)), max_size=80))
-def test_what_the_client_lets_go_is_let_through(
+def test_requests_of_a_paced_client_are_accepted(
     steps: list[tuple[tuple[str, str], int, float]],
 ) -> None:
     pacer, judge = RateLimiter(), Judge()

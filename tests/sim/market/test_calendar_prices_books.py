@@ -1,4 +1,4 @@
-"""The exchange's calendar, prices and books, without a gateway."""
+"""Calendar, prices and books of the simulated exchange, without a gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTRACTS = {each.conid: each for each in (STOCK, FUTURE, OPTION, FOREIGN)}
 
 
 def test_pure() -> None:
-    """No clock, no waiting, no input or output: neither imported nor opened."""
+    """The modules import no clock and no I/O, and open no files."""
     allowed = {"__future__", "collections", "dataclasses", "datetime", "decimal",
                "functools", "itertools", "math", "random", "typing"}  # fmt: skip
     files = list(pathlib.Path(_market.__file__ or "").parent.glob("*.py"))
@@ -71,7 +71,7 @@ def test_sessions() -> None:
     assert day is not None
     assert (day.closes - day.opens, day.extended_closes - day.extended_opens) == (23_400, 57_600)
     assert day.opens == NOON - 9000
-    # The clocks go forward on Sunday the 8th: an hour earlier by the world's time.
+    # The clocks go forward on Sunday the 8th: one hour earlier in UTC.
     monday = calendar.following(calendar.following(calendar.following(day)))
     assert monday.date == dt.date(2026, 3, 9)
     assert monday.opens - day.opens == 5 * 86_400 - 3600
@@ -126,7 +126,7 @@ def test_a_price_depends_on_seed_contract_and_time(offset: float) -> None:
     assert one.last(when) % Decimal("0.01") == 0
 
 
-def test_prices_begin_where_they_are_told_to() -> None:
+def test_prices_begin_at_the_given_values() -> None:
     assert market().quote(1, NOON).last == Decimal(100)
     assert market(prices={1: Decimal("7.25")}).quote(1, NOON).last == Decimal("7.25")
     other = Market(CONTRACTS, seed=8, start=NOON)
@@ -156,7 +156,7 @@ def test_how_far_noise_gets(
 
 @given(st.decimals("0.01", "0.2", places=2), st.integers(0, 50), st.floats(0, 1e6))
 def test_how_far_a_price_gets(start: Decimal, seed: int, offset: float) -> None:
-    """Of the cheapest things, too, whose price stays where it is for long."""
+    """Also for the cheapest contracts, whose price rarely changes."""
     path = Path(STOCK, start, seed, 0.5, NOON)
     when = NOON + offset
     last = path.last(when)
@@ -219,11 +219,11 @@ def test_average_cost() -> None:
     assert held.average_cost == Decimal("10.01")
     held.trade(Decimal(100), Decimal(12), Decimal(1))
     assert held.average_cost == Decimal("11.01")
-    # Half of it sold: the average stays, the gain is realised.
+    # After the sale of half of it, the average cost stays and the gain is realised.
     paid = held.trade(Decimal(-100), Decimal(13), Decimal(1))
     assert (paid, held.average_cost) == (Decimal(1299), Decimal("11.01"))
     assert held.realized == Decimal(13 * 100 - 1101 - 1)
-    # Through nought: what is sold short has a cost of its own.
+    # From long to short: the short position gets its own average cost.
     held.trade(Decimal(-300), Decimal(14), Decimal(3))
     assert (held.quantity, held.average_cost) == (Decimal(-200), Decimal("13.99"))
     assert held.unrealized(Decimal(13)) == 2 * Decimal(99)

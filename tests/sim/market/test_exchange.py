@@ -1,4 +1,4 @@
-"""Matching, without a gateway: what a trader sees happen."""
+"""Order matching of the simulated exchange, without a gateway."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def test_large_orders_fill_in_parts() -> None:
     here.advance(NOON + 0.5)
     assert (filled(order), status(order)) == (60, "Submitted")
     here.advance(NOON + 1)
-    # The older order comes first, the rest is for the younger one.
+    # The older order is filled first, and the rest goes to the younger one.
     assert (filled(order), filled(other)) == (70, 20)
     assert [each.quantity for each in here.executions] == [30, 30, 10, 20]
-    # The least commission is due once for an order.
+    # The minimum commission is due once per order.
     assert [each.commission for each in here.executions] == [1, 0, 0, 1]
 
 
@@ -96,7 +96,7 @@ def test_stop_orders() -> None:
     at(here, "94.5")
     assert (status(stop), stop.average_price) == ("Filled", Decimal("94.49"))
     at(here, 107)
-    # Its stop was reached, its limit is not: it works now like any limit order.
+    # Its stop was reached but not its limit: it is now a limit order.
     assert (status(limited), filled(limited)) == ("Submitted", 0)
     at(here, 104)
     assert status(limited) == "Filled"
@@ -123,7 +123,7 @@ def test_day_orders_end_with_the_day() -> None:
     assert (status(longer), status(good)) == ("Submitted", "Submitted")
     here.advance(close + 40 * 86_400)
     assert (status(longer), status(good)) == ("Cancelled", "Submitted")
-    # At the end of the next quarter that ends, too.
+    # At the end of the next quarter, the other order ends too.
     here.advance(close + 119 * 86_400)
     assert (status(good), good.updated) == ("Cancelled", 1_782_849_600.0)
 
@@ -144,7 +144,7 @@ def test_cancelling_takes_a_while() -> None:
         here.cancel(5)
 
 
-def test_what_is_due_happens_in_its_order() -> None:
+def test_due_events_happen_in_order() -> None:
     here = exchange()
     [day] = place(here, spec(limit=90))
     [other] = place(here, spec(limit=90))
@@ -235,7 +235,7 @@ def test_bracket_whose_parent_ends() -> None:
     parent, gain, loss = bracket(here)
     here.cancel(parent.order_id)
     here.advance(NOON + 0.3)
-    # What was filled is still to be protected, and no more than that.
+    # The exits protect exactly the filled part.
     assert (status(parent), filled(parent)) == ("Cancelled", 3)
     assert gain.spec.quantity == loss.spec.quantity == 3
 
@@ -288,7 +288,7 @@ def test_buying_power() -> None:
     with pytest.raises(OrderRefused, match=r"initial margin of 1000\.10 USD, and 1000\.00"):
         here.check([spec("BUY", 40, "MKT")])
     [order] = place(here, spec(quantity=20, limit=90, tif="GTC"))
-    # What works already takes up its part.
+    # The open order already uses its part of the funds.
     with pytest.raises(OrderRefused, match=r"550\.00 USD are available"):
         place(here, spec(quantity=30, limit=90))
     with pytest.raises(OrderRefused, match="initial margin"):
@@ -296,7 +296,7 @@ def test_buying_power() -> None:
     here.modify(order.order_id, spec(quantity=40, limit=90))
     at(here, 89)
     assert status(order) == "Filled"
-    # Closing needs nothing; going as far to the other side does neither.
+    # Closing a position needs no margin, and neither does the same size on the other side.
     assert here.margin(spec("SELL", 40, "MKT"), Decimal(89)) == 0
     assert here.margin(spec("SELL", 80, "MKT"), Decimal(89)) == 0
     assert here.margin(spec("SELL", 84, "MKT"), Decimal(100)) == 100
@@ -384,7 +384,7 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
     now: float,
     seconds: float,
 ) -> None:
-    """What comes of it is the same as if each step had been looked at."""
+    """The result is the same as with every step computed."""
 
     def outcome(parts: int, *, every: bool) -> tuple[list[Order], list[Any]]:
         market = Market(CONTRACTS, seed=seed, start=now, hours=hours)
@@ -458,7 +458,7 @@ def test_a_trail_in_per_cent() -> None:
 def test_the_limit_goes_with_the_stop_until_it_is_reached() -> None:
     here = exchange()
     [order] = place(here, trailing("SELL", 3, "TRAILLMT", stop=96, limit="95.50"))
-    # The market is further above it than it trails.
+    # The market is further above the stop than the trailing amount.
     assert levels(order) == (97, 96.5)
     at(here, 101)
     assert levels(order) == (98, 97.5)
@@ -486,7 +486,7 @@ def test_changing_a_stop_that_trails() -> None:
     here = exchange()
     [order] = place(here, trailing("SELL", 2))
     at(here, 105)
-    # Without a stop of its own, it goes on from where it is; with another distance, anew.
+    # A change without a stop keeps the current stop; a new distance sets a new stop.
     at(here, 104)
     here.modify(order.order_id, replace(order.spec, quantity=Decimal(5), stop=None))
     assert (levels(order), order.remaining) == ((103, 0), Decimal(5))
@@ -512,7 +512,7 @@ def test_a_change_that_takes_up_more_margin_has_to_be_afforded() -> None:
     with pytest.raises(OrderRefused, match="initial margin"):
         here.modify(order.order_id, replace(order.spec, limit=Decimal(105)))
     assert here.modify(order.order_id, replace(order.spec, limit=Decimal(95))).spec.limit == 95
-    # Whatever became of the account meanwhile, less is always allowed.
+    # Reducing an order is always allowed, even if the account's funds are gone.
     here.books.cash["USD"] = Decimal(-1000)
     assert here.modify(order.order_id, replace(order.spec, quantity=Decimal(30))).remaining == 30
 

@@ -1,4 +1,4 @@
-"""What holds of the exchange whatever is done with it."""
+"""Invariants of the simulated exchange under random actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bezant.sim._market.exchange import Exchange
-from bezant.sim._market.orders import Kind, Order, OrderRefused, OrderSpec, Side, Tif
+from bezant.sim._market.order_types import Kind
+from bezant.sim._market.orders import Order, OrderRefused, OrderSpec, Side, Tif
 from bezant.sim._market.prices import Market, spread
 
 from .test_calendar_prices_books import CONTRACTS, NOON
@@ -49,7 +50,7 @@ def specs(draw: st.DrawFn) -> OrderSpec:
 
 
 class ExchangeMachine(RuleBasedStateMachine):
-    """Orders, changes, cancellations, prices and time, in any order."""
+    """State machine of orders, changes, cancellations, prices and time, in random order."""
 
     @initialize(seed=st.integers(0, 50), cash=st.integers(1000, 10_000_000))
     def begin(self, seed: int, cash: int) -> None:
@@ -140,7 +141,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
         cash = sum(amount * RATES[name] for name, amount in books.cash.items())
         totals = books.totals()
-        # Decimals are rounded to 28 digits, and each side adds them in an order of its own.
+        # Decimals are rounded to 28 digits, and the two sides add them in different orders.
         assert abs(totals.net_liquidation - cash - value) < CLOSE_ENOUGH
         gained = totals.realized + totals.unrealized
         assert abs(totals.net_liquidation - self.base - gained) < CLOSE_ENOUGH

@@ -31,7 +31,7 @@ def test_fast_goes_faster() -> None:
     assert clock.now() >= 5e8 + 20
 
 
-def test_by_hand_stands_still() -> None:
+def test_by_hand_does_not_move_by_itself() -> None:
     clock, other = Clock.by_hand(), Clock.by_hand(7.0)
     begin = clock.now()
     time.sleep(0.01)
@@ -111,6 +111,6 @@ def test_gateway_keeps_to_its_clock(open_ws: Open) -> None:
         assert topics == {"system", "smd+265598"}
         assert ws.collect(0.05) == []
         clock.advance(100)
-        # The subscription has ended meanwhile; the heartbeat goes on.
+        # The subscription has ended, but the heartbeat continues.
         beat = json.loads(ws.raw())
         assert beat == {"topic": "system", "hb": int(clock.now() * 1000)}

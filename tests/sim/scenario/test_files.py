@@ -1,4 +1,4 @@
-"""Scenarios in TOML, and what is said of those that are wrong."""
+"""Scenarios in TOML files, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_everything(tmp_path: Path) -> None:
             assert contracts.search_contracts(symbol="ACME")[0].conid == 999000001
 
 
-def test_what_is_left_out() -> None:
+def test_defaults_of_a_scenario() -> None:
     scenario = parse_scenario("")
     assert scenario.held is None
     assert scenario.orders == []
@@ -130,7 +130,7 @@ def test_what_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a = ", "f: no TOML: "),
+        ("a = ", "f: not valid TOML: "),
         (
             "colour = 1",
             "f: unknown key 'colour'; allowed are contracts, positions, cash, ",
@@ -166,7 +166,7 @@ def test_what_is_left_out() -> None:
         ("[[orders]]\npirce = 3", "f: orders[1]: unknown key 'pirce'; allowed are contract, side"),
     ],
 )
-def test_what_is_wrong(text: str, complaint: str) -> None:
+def test_errors_of_a_scenario(text: str, complaint: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         parse_scenario(text, "f")
     assert str(caught.value).startswith(complaint)

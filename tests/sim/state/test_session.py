@@ -86,7 +86,7 @@ def test_drop_brokerage(gateway: SimulatedGateway, api: httpx.Client) -> None:
     assert answer.status_code == 400
     assert answer.json() == {"error": "Init session first", "statusCode": 400}
     assert api.get("/trsrv/stocks?symbols=AAPL").status_code == 200
-    # The login is still there, and so is the portfolio.
+    # The login still works, and so does the portfolio.
     assert len(api.get("/portfolio/accounts").json()) == 1
     assert api.get("/portfolio/DU1234567/positions/0").json()
     assert api.post("/iserver/reauthenticate").json() == {"message": "triggered"}
@@ -118,7 +118,7 @@ def test_compete_and_init(gateway: SimulatedGateway, api: httpx.Client) -> None:
     taken = api.post(path, data={"publish": "true", "compete": "true"}).json()
     assert (taken["authenticated"], taken["established"], taken["competing"]) == (True, True, False)
     assert flags(api) == (True, True, True, False)
-    # Once more on a good session changes nothing.
+    # A second call on a good session changes nothing.
     assert api.post(path, json={"publish": True}).json()["authenticated"] is True
 
 
@@ -139,7 +139,7 @@ def test_init_needs_publish(api: httpx.Client, body: bytes) -> None:
         ("login", True, False),
     ],
 )
-def test_open_sockets_are_told(
+def test_open_sockets_receive_changes_of_the_session(
     gateway: SimulatedGateway,
     open_ws: Callable[..., Any],
     switch: str,
@@ -154,7 +154,7 @@ def test_open_sockets_are_told(
         assert args.keys() == {"authenticated", "competing", "message", "fail"}
 
 
-def test_a_call_that_opens_the_session_is_told_too(
+def test_open_sockets_receive_the_opening_by_a_call(
     gateway: SimulatedGateway, api: httpx.Client, open_ws: Callable[..., Any]
 ) -> None:
     ws = open_ws()
@@ -165,7 +165,7 @@ def test_a_call_that_opens_the_session_is_told_too(
 
 
 @pytest.mark.parametrize("style", ["redirect", "unauthorized", "html"])
-def test_what_the_gateway_answers_by_itself(
+def test_operations_to_which_the_gateway_responds_itself(
     gateway: SimulatedGateway, api: httpx.Client, style: LoginStyle
 ) -> None:
     gateway.logout(style)

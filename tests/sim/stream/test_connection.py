@@ -226,7 +226,7 @@ def test_trades(open_ws: Open) -> None:
     first = ws.message("str")["args"][0]
     assert "commission" not in first
     second = ws.message("str")["args"][0]
-    # The least is due once for an order, not for each of its executions.
+    # The minimum commission is due once per order, not per execution.
     assert second == first | {"commission": "1.00"}
     assert ws.message("str")["args"][0]["execution_id"] != first["execution_id"]
     assert ws.message("str")["args"][0]["commission"] == "0.00"
@@ -243,7 +243,7 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     ws.send(f"sld+{ACCOUNT}+{{}}")
     whole = ws.message(f"sld+{ACCOUNT}")["result"]
     assert {row["key"] for row in whole} == {f"LedgerList{name}" for name in LEDGERS}
-    # As the documents of the topic have them.
+    # The fields in IBKR's documentation of the topic.
     assert whole[0].keys() >= {
         "timestamp", "acctCode", "secondKey", "cashbalance", "cashBalanceFXSegment", "dividends",
         "exchangeRate", "interest", "marketValue", "netLiquidationValue", "settledCash",
@@ -255,7 +255,7 @@ def test_account_summary_and_ledger(open_ws: Open) -> None:
     assert ws.message(f"uld+{ACCOUNT}")["result"] == "unsubscribed from ledger"
 
 
-def test_a_ledger_that_did_not_change_is_told_by_its_keys(open_ws: Open) -> None:
+def test_an_unchanged_ledger_is_sent_with_its_keys_only(open_ws: Open) -> None:
     with SimulatedGateway(
         quote_interval=0.01, scenario=Scenario(held=[], orders=[], cash={"USD": 5})
     ) as gateway:
@@ -396,7 +396,7 @@ def test_any_path_is_accepted(gateway: SimulatedGateway, open_ws: Open) -> None:
     assert gateway.ws_connections[0].path == "/nonsense"
 
 
-def test_ping_is_answered(open_ws: Open) -> None:
+def test_ping_gets_a_pong(open_ws: Open) -> None:
     assert open_ws().connection.ping().wait(30)
 
 
@@ -440,7 +440,7 @@ def test_a_stream_that_fails_ends_in_the_log(
     assert not connection.closed
 
 
-def test_only_so_many_closed_ones_are_remembered(
+def test_the_number_of_remembered_closed_connections_is_limited(
     gateway: SimulatedGateway, open_ws: Open, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_gateway, "_MAX_CLOSED", 1)

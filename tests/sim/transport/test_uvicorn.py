@@ -1,4 +1,4 @@
-"""What the simulated gateway takes for granted of uvicorn, which may change without notice."""
+"""Internals of uvicorn that the simulated gateway uses; they can change without notice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGED = f"uvicorn {uvicorn.__version__} has changed, see bezant/sim/_transport
 
 def state() -> tuple[uvicorn.Config, ServerState]:
     async def app(scope: object, receive: object, send: object) -> None:
-        """Serve nothing."""
+        """Do nothing."""
 
     return uvicorn.Config(
         app, http="h11", ws="none", log_config=None, lifespan="off"
@@ -51,10 +51,10 @@ def test_a_websocket_has_the_state_of_its_request() -> None:
 @pytest.mark.parametrize(
     "name", ["main_loop", "shutdown", "serve", "servers", "server_state", "lifespan", "config"]
 )
-def test_the_server_has_what_ours_builds_on(name: str) -> None:
+def test_the_server_has_the_internals_that_bezant_uses(name: str) -> None:
     config, shared = state()
     server = uvicorn.Server(config)
-    # The life of the application is made when the server begins.
+    # Server creates the application's lifespan object when it starts.
     there = hasattr(server, name) or f"self.{name} = " in inspect.getsource(uvicorn.Server)
     assert there, f"{CHANGED}there is no Server.{name}"
     assert {"connections", "tasks"} <= vars(shared).keys(), f"{CHANGED}no connections, no tasks"

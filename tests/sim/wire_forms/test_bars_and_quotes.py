@@ -168,7 +168,7 @@ def test_history() -> None:
             long = bars(api, period="5y", bar="1d")
             assert len(long["data"]) == 1000
             assert long["barLength"] == 86400
-            # The same prices whatever the bars: a day opens and closes as its minutes do.
+            # The prices do not depend on the bar size: a day opens and closes as its minutes do.
             [day] = bars(api, period="1d", bar="1d")["data"]
             assert (day["t"], day["o"]) == (times[0], body["data"][0]["o"])
             assert day["c"] == body["data"][-1]["c"]
@@ -188,7 +188,7 @@ def test_history() -> None:
 @pytest.mark.parametrize(
     ("period", "bar", "count", "first"),
     [
-        # Wednesday at 10:00: half an hour of it, the rest is of the day before.
+        # Wednesday at 10:00: half an hour of that day, and the rest from the day before.
         ("30min", "1min", 30, "0304 0930"),
         ("1h", "10min", 6, "0303 1530"),
         ("1d", "1h", 1, "0304 0930"),
@@ -211,7 +211,7 @@ def test_periods(period: str, bar: str, count: int, first: str) -> None:
 
 
 def test_bars_of_the_hours_before_the_opening() -> None:
-    """They are there while those hours run, and not only once the day has opened."""
+    """Bars of the hours before the opening exist during those hours, not only after the opening."""
     clock = Clock.by_hand(BY_HAND_START - 4.5 * 3600)
     history = History(SimulatedGateway(clock=clock)._state)
     rows = history.bars(756733, "1h", "30min", extended=True)["data"]
@@ -220,7 +220,7 @@ def test_bars_of_the_hours_before_the_opening() -> None:
     assert last["t"] / 1000 < clock.now() - 12 * 3600
 
 
-def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:
+def test_bars_that_have_ended_are_kept_and_the_last_one_grows() -> None:
     clock = Clock.by_hand()
     history = History(SimulatedGateway(clock=clock)._state)
     clock.advance(100)
@@ -234,7 +234,7 @@ def test_bars_that_have_ended_are_kept_and_the_last_one_goes_on() -> None:
 
 
 def test_the_high_and_low_are_of_the_whole_session() -> None:
-    """Whenever somebody looks, and also at prices that nobody saw."""
+    """The high and low do not depend on when a client asks, and include unseen prices."""
 
     def told(*moments: float) -> dict[str, str]:
         clock = Clock.by_hand()

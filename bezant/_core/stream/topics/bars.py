@@ -38,9 +38,11 @@ def request(
         InvalidRequest: an argument is not valid; the gateway would take its own default.
     """
     if not isinstance(period, str) or not _PERIOD.fullmatch(period):
-        raise InvalidRequest(f"period must be such as '1d', '2w' or '30min', not {shown(period)}")
+        raise InvalidRequest(
+            f"period must be a length such as '1d', '2w' or '30min', not {shown(period)}"
+        )
     if not isinstance(bar, str) or not _BAR.fullmatch(bar):
-        raise InvalidRequest(f"bar must be such as '5min', '1h' or '1d', not {shown(bar)}")
+        raise InvalidRequest(f"bar must be a length such as '5min', '1h' or '1d', not {shown(bar)}")
     if source not in SOURCES:
         raise InvalidRequest(f"source must be one of {', '.join(SOURCES)}, not {shown(source)}")
     arguments = {

@@ -28,7 +28,7 @@ def _merge(key: str, asked: Sequence[Arguments]) -> Arguments:
     if len(fields) > MAX_FIELDS:
         raise InvalidRequest(
             f"{target_of(key)} would have {len(fields)} fields over all its subscriptions; IBKR "
-            f"takes up to {MAX_FIELDS}: ask for fewer, or cancel one of the subscriptions"
+            f"accepts up to {MAX_FIELDS}: pass fewer, or cancel one of the subscriptions"
         )
     return {"fields": fields}
 

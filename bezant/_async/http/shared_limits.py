@@ -1,0 +1,99 @@
+"""Slot of one request in the store that several processes share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ..._core.http.operation import Operation
+from ..._core.pacing.limiter import QueuedCall
+from ..._core.pacing.shared import (
+    Denied,
+    Reservation,
+    Shared,
+    StoreError,
+    announce,
+    penalise,
+    release,
+    reserve,
+)
+from ..._core.settings.settings import Settings
+from ..._runtime import _async as rt
+from ...errors import PacingError
+
+_logger = logging.getLogger("bezant.pacing")
+
+# A call ends at its timeout; the gateway may still be busy with it for a moment.
+_GRACE: Final = 5.0
+
+
+class AsyncSharedSlot:
+    """Slot of one request in the shared store: reserved before it is sent, released at its end."""
+
+    def __init__(
+        self, limit_store: rt.SharedLimitStore, operation: Operation, settings: Settings
+    ) -> None:
+        self._limit_store = limit_store
+        self._operation = operation
+        self._settings = settings
+        self._token = ""
+
+    async def announce(self, seconds: float) -> None:
+        """Ask the reads of other processes to let this waiting urgent call pass."""
+        self._token = os.urandom(16).hex()
+        with contextlib.suppress(StoreError):  # `reserve` reports it
+            change = partial(announce, token=self._token, seconds=seconds)
+            await self._limit_store.change(change, self._token)
+
+    async def reserve(
+        self, queued: QueuedCall, *, forgive: bool, hold: float, known: frozenset[str]
+    ) -> Denied | None:
+        """Reserve the slot; return the denial if that fails.
+
+        Args:
+            queued: the request in its process's queue.
+            forgive: whether the user ended the penalty.
+            hold: seconds for which order questions of other processes may still hold it back.
+            known: ids of the questions that its own process knows.
+
+        Raises:
+            PacingError: the store cannot be used.
+        """
+        self._token = self._token or os.urandom(16).hex()
+        lease = self._settings.timeout + _GRACE
+        reservation = Reservation.of(
+            queued, self._token, lease, forgive=forgive, hold=hold, known=known
+        )
+        try:
+            return await self._limit_store.change(
+                partial(reserve, reservation=reservation), self._token
+            )
+        except StoreError as error:
+            if queued.is_tickle:  # one per minute is within every limit, and keeps the session
+                _logger.warning("%s; the tickle is sent anyway", error)
+                return None
+            raise PacingError(
+                f"{error}, so that it is not known what other processes send; nothing was sent",
+                operation=self._operation.name,
+                retry_after=1.0,
+            ) from error
+
+    async def penalise(self, seconds: float | None) -> None:
+        """Keep all processes from sending requests until the gateway's penalty ends."""
+        await self._settle(partial(penalise, seconds=seconds), f"{self._token} penalty")
+
+    async def release(self, queued: QueuedCall) -> None:
+        """Release the slot. Doing so twice is fine."""
+        if self._token:
+            change = partial(release, token=self._token, return_time=queued.return_time)
+            await self._settle(change, self._token)
+
+    async def _settle(self, change: Callable[[Shared, float], None], token: str) -> None:
+        try:
+            await self._limit_store.settle(change, token)
+        except StoreError as error:  # the call has ended, and its slot expires
+            _logger.warning("%s", error)

@@ -1,0 +1,107 @@
+"""Raw responses that a program captures, next to the typed values of its calls."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, ClassVar, Final, Self, cast, overload
+
+from ..._wire.record import Record
+from ..._wire.redaction import redact, without_secrets
+from ..decoding import decoder
+from .messages import Request, Response
+
+
+class RawResponse(Record, frozen=True):
+    """A response as the gateway sent it.
+
+    Attributes:
+        method: HTTP method of the request.
+        path: path and query of the request, with ``***`` for secrets.
+        status: HTTP status.
+        headers: headers of the response by lower-case name, with ``***`` for secrets.
+        body: the body, decompressed. It is complete: that of ``/tickle`` has the session's token.
+    """
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as plain Python values, like those of ``client.request``.
+
+        Raises:
+            DecodeError: the body is not JSON.
+        """
+        return decoder.plain(self.body, f"{self.method} {self.path}")
+
+
+class CapturedResponses(Sequence[RawResponse]):
+    """The raw responses to the calls of a ``with`` block, in the order of their arrival.
+
+    Made by ``client.capture_responses()``. It is a sequence: iterate over it or use an index. It
+    can be read during the block and after it.
+    """
+
+    def __init__(self, active: set[CapturedResponses], count: int, size: int) -> None:
+        # Those of the client that are within their blocks.
+        self._active = active
+        self._count = count
+        self._size = size
+        self._responses: deque[RawResponse] = deque()
+        self._bytes = 0
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """Number of responses that were dropped, oldest first, to stay within the limits."""
+        return self._dropped
+
+    def add(self, request: Request, response: Response) -> None:
+        """Add a response; drop the oldest ones if there are too many."""
+        headers = cast("dict[str, str]", without_secrets(dict(response.headers)))
+        method, path = request.operation.method, redact(request.target)
+        raw = RawResponse(method, path, response.status, headers, response.body)
+        self._responses.append(raw)
+        self._bytes += len(raw.body)
+        while len(self._responses) > self._count or self._bytes > self._size:
+            self._bytes -= len(self._responses.popleft().body)
+            self._dropped += 1
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    @overload
+    def __getitem__(self, index: int) -> RawResponse: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RawResponse, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> RawResponse | tuple[RawResponse, ...]:
+        return tuple(self._responses)[index]
+
+    def __iter__(self) -> Iterator[RawResponse]:
+        return iter(tuple(self._responses))  # a copy, because more may arrive meanwhile
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)} responses>"
+
+    def __enter__(self) -> Self:
+        self._active.add(self)
+        capturing.set((*capturing.get(), self))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._active.discard(self)
+        capturing.set(tuple(each for each in capturing.get() if each is not self))
+
+
+# What the current thread or task captures, of all clients.
+capturing: Final[ContextVar[tuple[CapturedResponses, ...]]] = ContextVar(
+    "bezant_capturing", default=()
+)

@@ -1,0 +1,74 @@
+"""Order types: one row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderType:
+    """What is known of an order type.
+
+    Attributes:
+        shown: its name in a list of orders.
+        original: its original name there, and in an order's status.
+        alias: its other name in a request.
+        limit: field of a request with the limit price; empty if it has none.
+        stop: field of a request with the stop price; empty if it has none.
+        needs_price: whether these fields are required.
+        trails: whether its stop follows the market.
+        stocks_only: whether only stocks can be traded with it.
+    """
+
+    shown: str
+    original: str
+    alias: str = ""
+    limit: str = ""
+    stop: str = ""
+    needs_price: bool = True
+    trails: bool = False
+    stocks_only: bool = False
+
+
+ORDER_TYPES: Mapping[Kind, OrderType] = {
+    "LMT": OrderType(shown="Limit", original="LIMIT", alias="LIMIT", limit="price"),
+    "MKT": OrderType(shown="Market", original="MARKET", alias="MARKET"),
+    "STP": OrderType(shown="Stop", original="STOP", alias="STOP", stop="price"),
+    "STOP_LIMIT": OrderType(
+        shown="Stop Limit", original="STOP_LIMIT", limit="price", stop="auxPrice"
+    ),
+    "TRAIL": OrderType(
+        shown="Trailing Stop",
+        original="TRAILING_STOP",
+        stop="price",
+        needs_price=False,
+        trails=True,
+    ),
+    "TRAILLMT": OrderType(
+        shown="Trailing Stop Limit",
+        original="TRAILING_STOP_LIMIT",
+        limit="price",
+        stop="auxPrice",
+        trails=True,
+    ),
+    "MIDPRICE": OrderType(
+        shown="MidPrice",
+        original="MIDPRICE",
+        limit="price",
+        needs_price=False,
+        stocks_only=True,
+    ),
+}
+NAMES: Mapping[str, Kind] = {
+    name: kind for kind, row in ORDER_TYPES.items() for name in (kind, row.alias) if name
+}
+"""Order types by their names in a request."""
+
+NOT_SIMULATED = frozenset({"LOC", "MOC", "RELATIVE"})
+"""Names of order types that the gateway knows and no contract supports."""
