@@ -47,6 +47,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         ticker: the symbol.
         underlying_conid: the underlying's contract; 0 if there is none (``undConid``).
         unrealized_pnl: profit and loss on what is held.
+        expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctId")
@@ -98,3 +99,4 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     cross_currency: Maybe[bool] = UNSET
     und_comp: Maybe[str] = UNSET
     und_sym: Maybe[str] = UNSET
+    expired: Maybe[bool] = UNSET

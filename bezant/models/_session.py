@@ -39,6 +39,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         server_info: the server behind the session.
         hardware_info: the gateway's machine.
         mac: the gateway's network address (``MAC``).
+        passed: whether IBKR accepted the call that opens the session
+            (``POST /iserver/auth/ssodh/init``); other calls do not send it.
     """
 
     authenticated: Maybe[bool] = UNSET
@@ -50,6 +52,7 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     server_info: Maybe[ServerInfo] = UNSET
     hardware_info: Maybe[str] = msgspec.field(default=UNSET, name="hardware_info")
     mac: Maybe[str] = msgspec.field(default=UNSET, name="MAC")
+    passed: Maybe[bool] = UNSET
 
     @property
     def ready(self) -> bool:

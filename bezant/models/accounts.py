@@ -381,6 +381,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         selected_account: the active account.
         server_info: the server behind the session.
         session_id: the session's id.
+        supports_fractions: whether it can trade fractions (``isFT``).
     """
 
     accounts: Maybe[list[str]] = UNSET
@@ -396,7 +397,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     selected_account: Maybe[str] = UNSET
     server_info: Maybe[ServerInfo] = UNSET
     session_id: Maybe[str] = UNSET
-    is_ft: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    supports_fractions: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "session_id")

@@ -31,6 +31,7 @@ __all__ = [
     "LimitDefaults",
     "LiquidHours",
     "OrderDefaults",
+    "RulesMessage",
     "SearchHit",
     "SearchSection",
     "Strikes",
@@ -109,6 +110,16 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
     tif: Maybe[str] = msgspec.field(default=UNSET, name="TIF")
 
 
+class RulesMessage(Model, frozen=True, kw_only=True):
+    """A page about the contract.
+
+    Attributes:
+        url: address of the page.
+    """
+
+    url: Maybe[str] = UNSET
+
+
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``POST /iserver/contract/rules``.
 
@@ -131,6 +142,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
         price_magnifier: what quoted prices are divided by.
         size_increment: step of the quantity.
         stop_price: ``stopprice`` on the wire.
+        display_message: a page to show to the user.
     """
 
     algo_eligible: Maybe[bool] = UNSET
@@ -167,6 +179,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     tif_types: Maybe[list[str]] = UNSET
     stop_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="stopprice")
     overnight_eligible: Maybe[bool] = UNSET
+    display_message: Maybe[RulesMessage] = UNSET
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
@@ -174,6 +187,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         value_class_name: such as ``String``, ``Boolean``, ``Time``, ``Double``, ``Integer``.
+        enabled_conditions: conditions under which it can be used, such as ``MKT:speedUp:=:no``.
     """
 
     default_value: Any = UNSET
@@ -186,6 +200,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
     name: Maybe[str] = UNSET
     required: Maybe[bool] = UNSET
     value_class_name: Maybe[str] = UNSET
+    enabled_conditions: Maybe[list[str]] = UNSET
 
 
 class Algo(Model, frozen=True, kw_only=True):
@@ -353,6 +368,12 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
         ticker: the symbol.
+        symbol: the symbol.
+        multiplier: units of the underlying in one contract.
+        trading_class: trading class, such as ``SPXW``.
+        desc1: first part of the description, such as the symbol.
+        desc2: rest of the description, such as ``JAN24 195 Call``.
+        coupon: coupon of a bond.
     """
 
     company_name: Maybe[str] = UNSET
@@ -367,6 +388,13 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     strike: Maybe[Decimal] = UNSET
     ticker: Maybe[str] = UNSET
     valid_exchanges: Maybe[str] = UNSET
+    symbol: Maybe[str] = UNSET
+    multiplier: Maybe[Decimal] = UNSET
+    trading_class: Maybe[str] = UNSET
+    desc1: Maybe[str] = UNSET
+    desc2: Maybe[str] = UNSET
+    cusip: Maybe[str] = UNSET
+    coupon: Maybe[str] = UNSET
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
@@ -397,7 +425,9 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
+        restricted: kind of contract that is restricted, such as ``CFD``.
         symbol: the symbol.
+        sec_type: kind of contract, such as ``STK``.
     """
 
     bondid: Maybe[int] = UNSET
@@ -408,10 +438,11 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     fop: Maybe[str] = UNSET
     issuers: Maybe[list[BondIssuer]] = UNSET
     opt: Maybe[str] = UNSET
-    restricted: Maybe[bool] = UNSET
+    restricted: Maybe[str] = UNSET
     sections: Maybe[list[SearchSection]] = UNSET
     symbol: Maybe[str] = UNSET
     war: Maybe[str] = UNSET
+    sec_type: Maybe[str] = UNSET
 
 
 class Strikes(Model, frozen=True, kw_only=True):

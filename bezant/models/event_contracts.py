@@ -16,6 +16,7 @@ __all__ = [
     "ForecastHours",
     "ForecastMarket",
     "ForecastMarketContract",
+    "ForecastPriceIncrement",
     "ForecastRules",
     "ForecastSchedule",
 ]
@@ -65,6 +66,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         strike: strike price.
         symbol: the symbol.
         underlying_conid: the underlying's contract.
+        party: party of a candidate.
         product_conid: the product's contract, not to be used for the market's.
     """
 
@@ -84,6 +86,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     symbol: Maybe[str] = UNSET
     underlying_conid: Maybe[int] = UNSET
     is_restricted: Maybe[bool] = UNSET
+    party: Maybe[str] = UNSET
     product_conid: Maybe[int] = UNSET
 
 
@@ -126,6 +129,17 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
     symbol: Maybe[str] = UNSET
 
 
+class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
+    """Part of `ForecastRules`.
+
+    Attributes:
+        increment: smallest step of the price.
+    """
+
+    increment: Maybe[str] = UNSET
+    lower_edge: Maybe[Decimal] = UNSET
+
+
 class ForecastRules(Model, frozen=True, kw_only=True):
     """Answer to ``GET /forecast/contract/rules``.
 
@@ -135,6 +149,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
         payout: what a contract pays.
         payout_time: epoch seconds.
         release_time: epoch seconds.
+        price_increments: smallest steps of the price, from each price on.
     """
 
     asset_class: Maybe[str] = UNSET
@@ -152,6 +167,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     release_time: Maybe[int] = UNSET
     source_agency: Maybe[str] = UNSET
     threshold: Maybe[str] = UNSET
+    price_increments: Maybe[list[ForecastPriceIncrement]] = UNSET
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):

@@ -87,20 +87,28 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
     Attributes:
         last: ``31`` on the wire.
+        symbol: ``55`` on the wire.
+        service_params: ``6508`` on the wire.
         market_data_availability: letters that tell whether the data is live (``6509``).
         high: ``70`` on the wire.
         low: ``71`` on the wire.
+        delta: ``7308`` on the wire.
+        gamma: ``7309`` on the wire.
+        theta: ``7310`` on the wire.
+        vega: ``7311`` on the wire.
+        prior_close: ``7741`` on the wire.
+        volume_long: ``7762`` on the wire.
         change: ``82`` on the wire.
         change_percent: ``83`` on the wire.
         bid: ``84`` on the wire.
         ask_size: ``85`` on the wire.
         ask: ``86`` on the wire.
         volume: ``87`` on the wire.
+        volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (``87_raw``).
         bid_size: ``88`` on the wire.
         updated_ms: epoch milliseconds (``_updated``).
         conid: IBKR's id of the contract.
         conid_ex: the contract, with ``@`` and its exchange where one is named.
-        symbol: ``55`` on the wire.
         text: ``58`` on the wire.
         market_value: ``73`` on the wire.
         avg_price: ``74`` on the wire.
@@ -116,7 +124,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         months: ``6072`` on the wire.
         regular_expiry: ``6073`` on the wire.
         underlying_conid: ``6457`` on the wire.
-        service_params: ``6508`` on the wire.
         company_name: ``7051`` on the wire.
         ask_exch: ``7057`` on the wire.
         last_exch: ``7058`` on the wire.
@@ -150,10 +157,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         low_52w: ``7294`` on the wire.
         open: ``7295`` on the wire.
         close: ``7296`` on the wire.
-        delta: ``7308`` on the wire.
-        gamma: ``7309`` on the wire.
-        theta: ``7310`` on the wire.
-        vega: ``7311`` on the wire.
         opt_volume_change_percent: ``7607`` on the wire.
         implied_vol_percent: ``7633`` on the wire.
         mark: ``7635`` on the wire.
@@ -200,8 +203,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         beta: ``7718`` on the wire.
         ask_yield: ``7720`` on the wire.
         price_ema_50: ``7724`` on the wire.
-        prior_close: ``7741`` on the wire.
-        volume_long: ``7762`` on the wire.
         has_trading_permissions: ``7768`` on the wire.
         stock_type: ``7899`` on the wire.
         daily_pnl_raw: ``7920`` on the wire.
@@ -210,21 +211,30 @@ class Snapshot(Model, frozen=True, kw_only=True):
     """
 
     last: Maybe[str] = msgspec.field(default=UNSET, name="31")
+    symbol: Maybe[str] = msgspec.field(default=UNSET, name="55")
+    field_6119: Maybe[str] = msgspec.field(default=UNSET, name="6119")
+    service_params: Maybe[str] = msgspec.field(default=UNSET, name="6508")
     market_data_availability: Maybe[str] = msgspec.field(default=UNSET, name="6509")
     high: Maybe[str] = msgspec.field(default=UNSET, name="70")
     low: Maybe[str] = msgspec.field(default=UNSET, name="71")
+    delta: Maybe[str] = msgspec.field(default=UNSET, name="7308")
+    gamma: Maybe[str] = msgspec.field(default=UNSET, name="7309")
+    theta: Maybe[str] = msgspec.field(default=UNSET, name="7310")
+    vega: Maybe[str] = msgspec.field(default=UNSET, name="7311")
+    prior_close: Maybe[str] = msgspec.field(default=UNSET, name="7741")
+    volume_long: Maybe[str] = msgspec.field(default=UNSET, name="7762")
     change: Maybe[str] = msgspec.field(default=UNSET, name="82")
     change_percent: Maybe[str] = msgspec.field(default=UNSET, name="83")
     bid: Maybe[str] = msgspec.field(default=UNSET, name="84")
     ask_size: Maybe[str] = msgspec.field(default=UNSET, name="85")
     ask: Maybe[str] = msgspec.field(default=UNSET, name="86")
     volume: Maybe[str] = msgspec.field(default=UNSET, name="87")
+    volume_raw: Maybe[Decimal] = msgspec.field(default=UNSET, name="87_raw")
     bid_size: Maybe[str] = msgspec.field(default=UNSET, name="88")
     updated_ms: Maybe[int] = msgspec.field(default=UNSET, name="_updated")
     conid: Maybe[int] = UNSET
     conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidEx")
     server_id: Maybe[str] = UNSET
-    symbol: Maybe[str] = msgspec.field(default=UNSET, name="55")
     text: Maybe[str] = msgspec.field(default=UNSET, name="58")
     market_value: Maybe[str] = msgspec.field(default=UNSET, name="73")
     avg_price: Maybe[str] = msgspec.field(default=UNSET, name="74")
@@ -240,9 +250,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     sec_type: Maybe[str] = msgspec.field(default=UNSET, name="6070")
     months: Maybe[str] = msgspec.field(default=UNSET, name="6072")
     regular_expiry: Maybe[str] = msgspec.field(default=UNSET, name="6073")
-    field_6119: Maybe[str] = msgspec.field(default=UNSET, name="6119")
     underlying_conid: Maybe[str] = msgspec.field(default=UNSET, name="6457")
-    service_params: Maybe[str] = msgspec.field(default=UNSET, name="6508")
     company_name: Maybe[str] = msgspec.field(default=UNSET, name="7051")
     ask_exch: Maybe[str] = msgspec.field(default=UNSET, name="7057")
     last_exch: Maybe[str] = msgspec.field(default=UNSET, name="7058")
@@ -276,10 +284,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
     low_52w: Maybe[str] = msgspec.field(default=UNSET, name="7294")
     open: Maybe[str] = msgspec.field(default=UNSET, name="7295")
     close: Maybe[str] = msgspec.field(default=UNSET, name="7296")
-    delta: Maybe[str] = msgspec.field(default=UNSET, name="7308")
-    gamma: Maybe[str] = msgspec.field(default=UNSET, name="7309")
-    theta: Maybe[str] = msgspec.field(default=UNSET, name="7310")
-    vega: Maybe[str] = msgspec.field(default=UNSET, name="7311")
     opt_volume_change_percent: Maybe[str] = msgspec.field(default=UNSET, name="7607")
     implied_vol_percent: Maybe[str] = msgspec.field(default=UNSET, name="7633")
     mark: Maybe[str] = msgspec.field(default=UNSET, name="7635")
@@ -326,8 +330,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
     beta: Maybe[str] = msgspec.field(default=UNSET, name="7718")
     ask_yield: Maybe[str] = msgspec.field(default=UNSET, name="7720")
     price_ema_50: Maybe[str] = msgspec.field(default=UNSET, name="7724")
-    prior_close: Maybe[str] = msgspec.field(default=UNSET, name="7741")
-    volume_long: Maybe[str] = msgspec.field(default=UNSET, name="7762")
     has_trading_permissions: Maybe[str] = msgspec.field(default=UNSET, name="7768")
     stock_type: Maybe[str] = msgspec.field(default=UNSET, name="7899")
     daily_pnl_raw: Maybe[str] = msgspec.field(default=UNSET, name="7920")

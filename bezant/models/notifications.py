@@ -126,6 +126,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
         description: what it tells (``FD``).
         title: its title (``FN``).
         disclaimer_read: 1 where the disclaimer was read (``H``).
+        setting_code: code of the setting, such as ``TA_FYI`` (``SS``).
     """
 
     active: Maybe[int] = msgspec.field(default=UNSET, name="A")
@@ -133,6 +134,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
     description: Maybe[str] = msgspec.field(default=UNSET, name="FD")
     title: Maybe[str] = msgspec.field(default=UNSET, name="FN")
     disclaimer_read: Maybe[int] = msgspec.field(default=UNSET, name="H")
+    setting_code: Maybe[str] = msgspec.field(default=UNSET, name="SS")
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):

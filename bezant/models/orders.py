@@ -22,7 +22,11 @@ __all__ = [
     "OrderReply",
     "OrderStatus",
     "OrderTicket",
+    "PreviewAllocation",
     "PreviewAmount",
+    "PreviewConversion",
+    "PreviewConversionQuery",
+    "PreviewEffect",
     "PreviewFigure",
     "Status",
     "Trade",
@@ -53,6 +57,13 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
         total_size: how much was ordered.
         price: limit or stop price.
+        limit_price: limit price.
+        stop_price: stop price.
+        parent_order_id: the order that this one waits for.
+        children_order_ids: the orders that wait for this one.
+        oca_group_id: the group of which one order cancels the others.
+        oca_group_type: what a fill does to the others of the group, such as
+            ``ReduceOnFillNonBlock``.
         background_color: ``bg_color`` on the wire.
         foreground_color: ``fg_color`` on the wire.
         average_fill_price: average price of what was filled (``avg_fill_price``).
@@ -105,6 +116,12 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     time_in_force: Maybe[str] = msgspec.field(default=UNSET, name="tif")
     total_size: Maybe[Decimal] = UNSET
     price: Maybe[Decimal] = UNSET
+    limit_price: Maybe[Decimal] = UNSET
+    stop_price: Maybe[Decimal] = UNSET
+    parent_order_id: Maybe[int] = UNSET
+    children_order_ids: Maybe[list[int]] = UNSET
+    oca_group_id: Maybe[str] = UNSET
+    oca_group_type: Maybe[str] = UNSET
     background_color: Maybe[str] = msgspec.field(default=UNSET, name="bg_color")
     foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fg_color")
     all_or_none: Maybe[bool] = UNSET
@@ -232,6 +249,9 @@ class Trade(Model, frozen=True, kw_only=True):
         symbol: the symbol.
         trade_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         trade_time_ms: epoch milliseconds (``trade_time_r``).
+        contract_description_2: the rest of the description, such as expiry and strike.
+        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        position: quantity of the contract held at the time of the response.
     """
 
     account: Maybe[str] = UNSET
@@ -262,6 +282,9 @@ class Trade(Model, frozen=True, kw_only=True):
     symbol: Maybe[str] = UNSET
     trade_time: Maybe[str] = UNSET
     trade_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="trade_time_r")
+    contract_description_2: Maybe[str] = UNSET
+    open_close: Maybe[str] = UNSET
+    position: Maybe[Decimal] = UNSET
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
@@ -312,7 +335,7 @@ class OrderPayload(Model, frozen=True, kw_only=True):
     allocation_profile: AllocationProfile | UnsetType = UNSET
 
 
-class OrderReply(Model, frozen=True, kw_only=True):
+class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
     """What became of an order.
 
     It was placed (``order_id``), raised a question (``id``, ``message``), or was refused
@@ -323,33 +346,41 @@ class OrderReply(Model, frozen=True, kw_only=True):
         order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
         is_suppressed: whether it answers itself from now on.
         message_ids: kinds of question, such as ``o163``.
-        order_id_: IBKR's id of the order (``orderId``).
+        order_id_: IBKR's id of the order.
         request_id: the question's id (``reqId``).
-        message_options: the answers to choose from.
-        error: why it was refused, where others of the same call were not.
         local_order_id: the ``client_order_id`` it was placed with.
+        message_options: the answers to choose from.
+        default_suppression_option: the option that suppression chooses.
+        is_suppressible: whether questions of this kind can be suppressed.
+        error: why it was refused, where others of the same call were not.
         parent_order_id: the order that this one waits for.
+        success: whether it was placed.
+        warning_message: a warning about it.
     """
 
-    encrypt_message: Maybe[str] = UNSET
-    order_id: Maybe[int] = UNSET
-    order_status: Maybe[str] = UNSET
+    encrypt_message: Maybe[str] = msgspec.field(default=UNSET, name="encrypt_message")
+    order_id: Maybe[int] = msgspec.field(default=UNSET, name="order_id")
+    order_status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
     id: Maybe[str] = UNSET
-    is_suppressed: Maybe[bool] = msgspec.field(default=UNSET, name="isSuppressed")
+    is_suppressed: Maybe[bool] = UNSET
     message: Maybe[list[str]] = UNSET
-    message_ids: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageIds")
+    message_ids: Maybe[list[str]] = UNSET
     dismissable: Maybe[list[Any]] = UNSET
-    message_id: Maybe[str] = msgspec.field(default=UNSET, name="messageId")
+    message_id: Maybe[str] = UNSET
     options: Maybe[list[str]] = UNSET
-    order_id_: Maybe[int] = msgspec.field(default=UNSET, name="orderId")
+    order_id_: Maybe[int] = UNSET
     prompt: Maybe[bool] = UNSET
     request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
     text: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    message_options: Maybe[list[str]] = msgspec.field(default=UNSET, name="messageOptions")
+    local_order_id: Maybe[str] = msgspec.field(default=UNSET, name="local_order_id")
+    message_options: Maybe[list[str]] = UNSET
+    default_suppression_option: Maybe[str] = UNSET
+    is_suppressible: Maybe[bool] = UNSET
     error: Maybe[str] = UNSET
-    local_order_id: Maybe[str] = UNSET
-    parent_order_id: Maybe[int] = UNSET
+    parent_order_id: Maybe[int] = msgspec.field(default=UNSET, name="parent_order_id")
+    success: Maybe[bool] = UNSET
+    warning_message: Maybe[str] = msgspec.field(default=UNSET, name="warning_message")
 
 
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
@@ -452,12 +483,80 @@ class PreviewFigure(Model, frozen=True, kw_only=True):
     current: Maybe[str] = UNSET
 
 
+class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
+    """An account's part of an adviser's order.
+
+    Attributes:
+        account: the account, such as ``DU123456``.
+        actual_allocation: quantity that the account gets.
+        desired_allocation: quantity by the allocation method.
+    """
+
+    account: Maybe[str] = UNSET
+    actual_allocation: Maybe[Decimal] = UNSET
+    desired_allocation: Maybe[Decimal] = UNSET
+
+
+class PreviewConversionQuery(Model, frozen=True, kw_only=True):
+    """Part of `PreviewConversion`.
+
+    Attributes:
+        conid: IBKR's id of the contract.
+        exchange: exchange, such as ``NASDAQ``.
+        order_currency: currency of the order.
+        order_id: IBKR's id of the order.
+        order_total: cost of the order in its currency.
+        sec_type: kind of contract, such as ``STK``.
+    """
+
+    account_id: Maybe[str] = UNSET
+    conid: Maybe[int] = UNSET
+    exchange: Maybe[str] = UNSET
+    order_currency: Maybe[str] = UNSET
+    order_id: Maybe[int] = UNSET
+    order_total: Maybe[Decimal] = UNSET
+    sec_type: Maybe[str] = UNSET
+
+
+class PreviewConversion(Model, frozen=True, kw_only=True):
+    """The call that says how much currency the order needs.
+
+    Attributes:
+        query: parameters of the call.
+    """
+
+    query: Maybe[PreviewConversionQuery] = UNSET
+    request_method: Maybe[str] = UNSET
+
+
+class PreviewEffect(Model, frozen=True, kw_only=True):
+    """A position or funds before or after the order.
+
+    Attributes:
+        label: what it is, in words (``L``).
+        key: what it is, such as ``CURRENT_POS`` (``N``).
+        values: its values, as texts (``V``).
+    """
+
+    label: Maybe[str] = msgspec.field(default=UNSET, name="L")
+    key: Maybe[str] = msgspec.field(default=UNSET, name="N")
+    values: Maybe[list[str]] = msgspec.field(default=UNSET, name="V")
+
+
 class OrderPreview(Model, frozen=True, kw_only=True):
     """Answer to ``POST /iserver/account/{accountId}/orders/whatif``.
 
     Attributes:
         amount: how much.
         position: how much is held; negative when short.
+        accrued_interest: null in every response so far.
+        action: what IBKR proposes to do first, such as ``convert_from_base_currency``.
+        allocations: each account's part of an adviser's order.
+        conversion: the call that says how much currency to convert first (``cqe``).
+        data: positions and funds before and after the order.
+        errors: every reason why it would be refused; ``error`` is the first.
+        order_id: IBKR's id of the order.
+        warns: every warning; ``warn`` is the first.
     """
 
     amount: Maybe[PreviewAmount] = UNSET
@@ -467,6 +566,14 @@ class OrderPreview(Model, frozen=True, kw_only=True):
     maintenance: Maybe[PreviewFigure] = UNSET
     position: Maybe[PreviewFigure] = UNSET
     warn: Maybe[str] = UNSET
+    accrued_interest: Maybe[str] = msgspec.field(default=UNSET, name="accruedInterest")
+    action: Maybe[str] = UNSET
+    allocations: Maybe[list[PreviewAllocation]] = UNSET
+    conversion: Maybe[PreviewConversion] = msgspec.field(default=UNSET, name="cqe")
+    data: Maybe[list[PreviewEffect]] = UNSET
+    errors: Maybe[list[str]] = UNSET
+    order_id: Maybe[int] = UNSET
+    warns: Maybe[list[str]] = UNSET
 
 
 class Status(Model, frozen=True, kw_only=True):

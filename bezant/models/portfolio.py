@@ -182,6 +182,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
         amount: how much.
         currency: currency, such as ``USD``.
         timestamp_ms: epoch milliseconds (``timestamp``).
+        is_none: whether there is no such figure.
     """
 
     amount: Maybe[Decimal] = UNSET
@@ -190,6 +191,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     severity: Maybe[int] = UNSET
     timestamp_ms: Maybe[int] = msgspec.field(default=UNSET, name="timestamp")
     value: Maybe[str] = UNSET
+    is_none: Maybe[bool] = UNSET
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):

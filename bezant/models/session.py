@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ._base import UNSET, Maybe, Model
+from ._secret import shown
 
 __all__ = [
     "LoggedOut",
@@ -33,13 +36,18 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
     env: Maybe[str] = UNSET
 
 
-class SsoSession(Model, frozen=True, kw_only=True):
+class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``GET /sso/validate``.
 
     Attributes:
         auth_time_ms: when the login was made, epoch milliseconds (``AUTH_TIME``).
         expires_ms: milliseconds until the login ends (``EXPIRES``).
         last_accessed_ms: epoch milliseconds (``lastAccessed``).
+        token: token of the session.
+        unique_login_id: id of the login.
+        is_pending_applicant: whether the account is not open yet.
+        hardware_info: the gateway's machine.
+        is_gw: whether it is a session of the gateway.
     """
 
     auth_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="AUTH_TIME")
@@ -60,4 +68,17 @@ class SsoSession(Model, frozen=True, kw_only=True):
     features: Maybe[SsoFeatures] = UNSET
     last_accessed_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastAccessed")
     region: Maybe[str] = UNSET
+    token: Maybe[str] = msgspec.field(default=UNSET, name="TOKEN")
+    unique_login_id: Maybe[str] = msgspec.field(default=UNSET, name="UNIQUE_LOGIN_ID")
+    sft: Any = msgspec.field(default=UNSET, name="SFT")
+    is_pending_applicant: Maybe[bool] = msgspec.field(default=UNSET, name="IS_PENDING_APPLICANT")
+    hardware_info: Maybe[str] = msgspec.field(default=UNSET, name="HARDWARE_INFO")
+    sf_config: Any = msgspec.field(default=UNSET, name="SF_CONFIG")
+    credential_type: Any = msgspec.field(default=UNSET, name="CREDENTIAL_TYPE")
+    anomalous_login: Any = msgspec.field(default=UNSET, name="ANOMALOUS_LOGIN")
+    took: Any = UNSET
+    is_gw: Maybe[bool] = UNSET
     login_type: Maybe[int] = msgspec.field(default=UNSET, name="LOGIN_TYPE")
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return shown(self, "token", "unique_login_id")

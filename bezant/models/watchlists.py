@@ -51,6 +51,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
         ticker: the symbol.
+        blank_line: text of a blank line (``H``).
     """
 
     conid_text: Maybe[str] = msgspec.field(default=UNSET, name="C")
@@ -61,6 +62,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
     full_name: Maybe[str] = UNSET
     name: Maybe[str] = UNSET
     ticker: Maybe[str] = UNSET
+    blank_line: Maybe[str] = msgspec.field(default=UNSET, name="H")
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):

@@ -530,10 +530,12 @@ def test_evidence_survives_storage(value: object) -> None:
 
 def test_accounts_are_forgotten() -> None:
     seen = Evidence()
-    seen.add({"DU1234567.Core": {"x": 1}, "20260101": 1, "USD": [{"U7654321": 1}]})
+    accounts = {"DU1234567.Core": {"x": 1}, "GROUP1": {"x": 1}}
+    seen.add({"accounts": accounts, "20260101": 1, "USD": [{"U7654321": 1}]})
     text = json.dumps(learning.anonymous(seen).to_json())
     assert "1234567" not in text
     assert "7654321" not in text
+    assert "GROUP1" not in text
     assert "<account>" in text
     assert "<day>" in text
 

@@ -26,14 +26,20 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
         accounts: the ids of the accounts.
         selected_account: the account that calls without an account use.
         is_paper: whether it is a paper account.
-        is_free_trial: whether it is a free trial.
+        supports_fractions: whether it can trade fractions (``isFT``).
+        aliases: names that the owner gave the accounts, by account.
+        groups: an adviser's groups of accounts.
+        profiles: an adviser's allocation profiles.
         raw: the row as received.
     """
 
     accounts: Maybe[list[str]] = UNSET
     selected_account: Maybe[str] = msgspec.field(default=UNSET, name="selectedAccount")
     is_paper: Maybe[bool] = msgspec.field(default=UNSET, name="isPaper")
-    is_free_trial: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    supports_fractions: Maybe[bool] = msgspec.field(default=UNSET, name="isFT")
+    aliases: Maybe[dict[str, str]] = UNSET
+    groups: Maybe[list[str]] = UNSET
+    profiles: Maybe[list[str]] = UNSET
     raw: Mapping[str, Any] = {}
 
 
@@ -108,6 +114,17 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         interest: accrued interest.
         funds: mutual funds.
         timestamp: seconds since 1970.
+        account_code: the account's id again, if the gateway sends it (``acctCode``).
+        cash_balance_fx_segment: cash in the segment for currency trading.
+        commodity_market_value: market value of the commodities.
+        corporate_bonds_market_value: market value of the corporate bonds.
+        issuer_options_market_value: market value of the issuer options
+            (``issueOptionsMarketValue``).
+        money_funds: money market funds.
+        t_bills_market_value: market value of the treasury bills.
+        t_bonds_market_value: market value of the treasury bonds.
+        warrants_market_value: market value of the warrants.
+        severity: unused.
         raw: the row as received.
     """
 
@@ -127,6 +144,20 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     interest: Maybe[Decimal] = UNSET
     funds: Maybe[Decimal] = UNSET
     timestamp: Maybe[int] = UNSET
+    account_code: Maybe[str] = msgspec.field(default=UNSET, name="acctCode")
+    cash_balance_fx_segment: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="cashBalanceFXSegment"
+    )
+    commodity_market_value: Maybe[Decimal] = UNSET
+    corporate_bonds_market_value: Maybe[Decimal] = UNSET
+    issuer_options_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="issueOptionsMarketValue"
+    )
+    money_funds: Maybe[Decimal] = UNSET
+    t_bills_market_value: Maybe[Decimal] = UNSET
+    t_bonds_market_value: Maybe[Decimal] = UNSET
+    warrants_market_value: Maybe[Decimal] = UNSET
+    severity: Maybe[int] = UNSET
     raw: Mapping[str, Any] = {}
 
 

@@ -34,9 +34,27 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         total_size: quantity ordered.
         filled_quantity: quantity filled.
         remaining_quantity: quantity still open.
+        average_price: average price of the fills (``avgPrice``).
         order_ref: the client's own id of the order (``order_ref``).
         description: the order in words (``orderDesc``).
         last_execution_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
+        last_execution_time: the same time as ``YYMMDDhhmmss`` in UTC.
+        order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
+            means that a question about the order has no reply yet.
+        conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
+        sec_type: such as ``STK``.
+        listing_exchange: the exchange that lists the contract.
+        company_name: the company.
+        description1: first part of the contract's description, such as the symbol.
+        description2: rest of it, such as expiry and strike.
+        cash_currency: currency of the price (``cashCcy``).
+        original_order_type: such as ``LIMIT`` (``origOrderType``).
+        outside_rth: whether it can fill outside regular trading hours (``outsideRTH``).
+        size_and_fills: quantity filled and quantity ordered, as text.
+        is_event_trading: ``1`` if the contract is an event contract.
+        supports_tax_opt: ``1`` if you can choose the tax lots.
+        background_color: color of IBKR's own pages (``bgColor``).
+        foreground_color: color of IBKR's own pages (``fgColor``).
         raw: the row as received.
     """
 
@@ -52,9 +70,26 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     total_size: Maybe[Decimal] = UNSET
     filled_quantity: Maybe[Decimal] = UNSET
     remaining_quantity: Maybe[Decimal] = UNSET
+    average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
     order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
     description: Maybe[str] = msgspec.field(default=UNSET, name="orderDesc")
     last_execution_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastExecutionTime_r")
+    last_execution_time: Maybe[str] = UNSET
+    order_ccp_status: Maybe[str] = msgspec.field(default=UNSET, name="order_ccp_status")
+    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
+    sec_type: Maybe[str] = UNSET
+    listing_exchange: Maybe[str] = UNSET
+    company_name: Maybe[str] = UNSET
+    description1: Maybe[str] = UNSET
+    description2: Maybe[str] = UNSET
+    cash_currency: Maybe[str] = msgspec.field(default=UNSET, name="cashCcy")
+    original_order_type: Maybe[str] = msgspec.field(default=UNSET, name="origOrderType")
+    outside_rth: Maybe[bool] = msgspec.field(default=UNSET, name="outsideRTH")
+    size_and_fills: Maybe[str] = UNSET
+    is_event_trading: Maybe[str] = UNSET
+    supports_tax_opt: Maybe[str] = UNSET
+    background_color: Maybe[str] = msgspec.field(default=UNSET, name="bgColor")
+    foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fgColor")
     raw: Mapping[str, Any] = {}
 
 
@@ -66,6 +101,7 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
 
     Attributes:
         execution_id: the execution's id.
+        order_id: the order's id; IBKR leaves it out of old executions.
         account: the account's id.
         conid: the contract.
         symbol: the contract's symbol.
@@ -80,10 +116,24 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
         sec_type: such as ``STK``.
         open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
         time: time of the execution (``trade_time_r``).
+        position: quantity of the contract held when the message was sent.
+        conid_ex: the contract, with ``@`` and its exchange if IBKR names one (``conidEx``).
+        listing_exchange: the exchange that lists the contract.
+        company_name: the company.
+        contract_description_1: first part of the contract's description, such as the symbol.
+        contract_description_2: rest of it, such as expiry and strike.
+        account_code: the account's id again (``accountCode``).
+        account_allocation_name: the account or the group of accounts that the order was for.
+        clearing_id: the clearing firm's id.
+        clearing_name: the clearing firm.
+        liquidation_trade: ``1`` if IBKR made the trade, also for currency conversions.
+        is_event_trading: ``1`` if the contract is an event contract.
+        supports_tax_opt: ``1`` if you can choose the tax lots.
         raw: the row as received.
     """
 
     execution_id: Maybe[str] = UNSET
+    order_id: Maybe[int] = UNSET
     account: Maybe[str] = UNSET
     conid: Maybe[int] = UNSET
     symbol: Maybe[str] = UNSET
@@ -98,6 +148,19 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     sec_type: Maybe[str] = UNSET
     open_close: Maybe[str] = UNSET
     time: datetime | None = msgspec.field(default=None, name="bezant:time")
+    position: Maybe[Decimal] = UNSET
+    conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidEx")
+    listing_exchange: Maybe[str] = UNSET
+    company_name: Maybe[str] = UNSET
+    contract_description_1: Maybe[str] = UNSET
+    contract_description_2: Maybe[str] = UNSET
+    account_code: Maybe[str] = msgspec.field(default=UNSET, name="accountCode")
+    account_allocation_name: Maybe[str] = UNSET
+    clearing_id: Maybe[str] = UNSET
+    clearing_name: Maybe[str] = UNSET
+    liquidation_trade: Maybe[str] = UNSET
+    is_event_trading: Maybe[str] = UNSET
+    supports_tax_opt: Maybe[str] = UNSET
     raw: Mapping[str, Any] = {}
 
 

@@ -28,12 +28,12 @@ class System(StreamMessage, frozen=True, kw_only=True):
     Attributes:
         user: the user name.
         is_paper: whether it is a paper account.
-        is_free_trial: whether it is a free trial.
+        supports_fractions: whether it can trade fractions (``isFT``).
     """
 
     user: str
     is_paper: bool | None = None
-    is_free_trial: bool | None = None
+    supports_fractions: bool | None = None
 
 
 class Heartbeat(StreamMessage, frozen=True, kw_only=True):
@@ -57,6 +57,11 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
         competing: whether another session uses the same user name.
         message: what the gateway says about it.
         fail: why the login failed.
+        connected: whether the gateway is connected to IBKR.
+        established: whether the session is set up and usable.
+        server_name: the server behind the session (``serverName``).
+        server_version: the build of its software (``serverVersion``).
+        user_name: the user name (``username``).
         raw: the row as received.
     """
 
@@ -64,6 +69,11 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
     competing: Maybe[bool] = UNSET
     message: Maybe[str] = UNSET
     fail: Maybe[str] = UNSET
+    connected: Maybe[bool] = UNSET
+    established: Maybe[bool] = UNSET
+    server_name: Maybe[str] = msgspec.field(default=UNSET, name="serverName")
+    server_version: Maybe[str] = msgspec.field(default=UNSET, name="serverVersion")
+    user_name: Maybe[str] = msgspec.field(default=UNSET, name="username")
     raw: Mapping[str, Any] = {}
 
 

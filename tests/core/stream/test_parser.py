@@ -54,7 +54,7 @@ def parsed(frame: object) -> list[Message]:
 
 def test_system() -> None:
     assert parsed({"topic": "system", "success": "me", "isFT": False, "isPaper": True}) == [
-        System(user="me", is_paper=True, is_free_trial=False)
+        System(user="me", is_paper=True, supports_fractions=False)
     ]
     assert parsed({"topic": "system", "success": "me", "isPaper": "x"}) == [System(user="me")]
 
