@@ -29,7 +29,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         is_us: whether it is a listing in the United States.
         listing_exchange: the exchange that lists it.
         multiplier: units of the underlying in one contract.
-        put_or_call: ``C`` or ``P``.
+        right: ``C`` or ``P`` (``putOrCall``).
         strike: strike price.
         ticker: the symbol.
         underlying_conid: the underlying's contract (``undConid``).
@@ -54,7 +54,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     multiplier: Maybe[Decimal] = UNSET
     name: Maybe[str] = UNSET
     page_size: Maybe[int] = UNSET
-    put_or_call: Maybe[str] = UNSET
+    right: Maybe[str] = msgspec.field(default=UNSET, name="putOrCall")
     sector: Maybe[str] = UNSET
     sector_group: Maybe[str] = UNSET
     strike: Maybe[Decimal] = UNSET

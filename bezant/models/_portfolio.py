@@ -37,17 +37,18 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
         account_status_ms: when it was opened, epoch milliseconds (``accountStatus``).
         account_title: the owner's name as IBKR writes it.
+        account_customer_type: ``acctCustType`` on the wire.
         brokerage_access: whether it can trade.
         business_type: such as ``IB_SALES``, ``IB_PROSERVE``.
         clearing_status: one letter; ``O`` is open.
         currency: its base currency, such as ``USD``.
-        desc: a line that describes it.
+        description: a line that describes it (``desc``).
         display_name: the name on IBKR's own pages.
         ib_entity: the IBKR company that holds it, such as ``IBLLC-US``.
         no_client_trading: whether its owner cannot trade.
         trading_type: permitted trading, such as ``STKNOPT``.
         type: such as ``INDIVIDUAL`` or ``DEMO``.
-        faclient: whether an adviser manages it.
+        fa_client: whether an adviser manages it (``faclient``).
     """
 
     prepaid_crypto_p: Maybe[bool] = msgspec.field(default=UNSET, name="PrepaidCrypto-P")
@@ -57,14 +58,14 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     account_status_ms: Maybe[int] = msgspec.field(default=UNSET, name="accountStatus")
     account_title: Maybe[str] = UNSET
     account_van: Maybe[str] = UNSET
-    acct_cust_type: Maybe[str] = UNSET
+    account_customer_type: Maybe[str] = msgspec.field(default=UNSET, name="acctCustType")
     brokerage_access: Maybe[bool] = UNSET
     business_type: Maybe[str] = UNSET
     category: Maybe[str] = UNSET
     clearing_status: Maybe[str] = UNSET
     covestor: Maybe[bool] = UNSET
     currency: Maybe[str] = UNSET
-    desc: Maybe[str] = UNSET
+    description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
     display_name: Maybe[str] = UNSET
     ib_entity: Maybe[str] = UNSET
     id: Maybe[str] = UNSET
@@ -75,4 +76,4 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     )
     trading_type: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    faclient: Maybe[bool] = UNSET
+    fa_client: Maybe[bool] = msgspec.field(default=UNSET, name="faclient")

@@ -25,6 +25,10 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
         average_cost: paid for one unit, times the multiplier (``avgCost``).
         average_price: paid for one unit (``avgPrice``).
+        base_average_cost: ``baseAvgCost`` on the wire.
+        base_average_price: ``baseAvgPrice`` on the wire.
+        base_market_price: ``baseMktPrice`` on the wire.
+        base_market_value: ``baseMktValue`` on the wire.
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         currency: currency of the quotes.
@@ -40,13 +44,15 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         name: name of the company.
         page_size: rows of a full page, if the gateway says so.
         quantity: number of units held; negative when short (``position``).
-        put_or_call: ``C`` or ``P``.
+        right: ``C`` or ``P`` (``putOrCall``).
         realized_pnl: profit and loss taken today.
         sector: sector of the company.
         strike: strike price; 0 if there is none.
         ticker: the symbol.
         underlying_conid: the underlying's contract; 0 if there is none (``undConid``).
         unrealized_pnl: profit and loss on what is held.
+        underlying_company: ``undComp`` on the wire.
+        underlying_symbol: ``undSym`` on the wire.
         expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 
@@ -55,10 +61,10 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     asset_class: Maybe[str] = UNSET
     average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgCost")
     average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    base_avg_cost: Maybe[Decimal] = UNSET
-    base_avg_price: Maybe[Decimal] = UNSET
-    base_mkt_price: Maybe[Decimal] = UNSET
-    base_mkt_value: Maybe[Decimal] = UNSET
+    base_average_cost: Maybe[Decimal] = msgspec.field(default=UNSET, name="baseAvgCost")
+    base_average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="baseAvgPrice")
+    base_market_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="baseMktPrice")
+    base_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="baseMktValue")
     base_realized_pnl: Maybe[Decimal] = UNSET
     base_unrealized_pnl: Maybe[Decimal] = UNSET
     chinese_name: Maybe[str] = UNSET
@@ -86,7 +92,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     name: Maybe[str] = UNSET
     page_size: Maybe[int] = UNSET
     quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="position")
-    put_or_call: Maybe[str] = UNSET
+    right: Maybe[str] = msgspec.field(default=UNSET, name="putOrCall")
     realized_pnl: Maybe[Decimal] = UNSET
     sector: Maybe[str] = UNSET
     sector_group: Maybe[str] = UNSET
@@ -97,6 +103,6 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
     unrealized_pnl: Maybe[Decimal] = UNSET
     cross_currency: Maybe[bool] = UNSET
-    und_comp: Maybe[str] = UNSET
-    und_sym: Maybe[str] = UNSET
+    underlying_company: Maybe[str] = msgspec.field(default=UNSET, name="undComp")
+    underlying_symbol: Maybe[str] = msgspec.field(default=UNSET, name="undSym")
     expired: Maybe[bool] = UNSET

@@ -98,14 +98,14 @@ class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
         daily_pnl: profit and loss of the day (``dpl``).
         excess_liquidity: excess liquidity (``el``).
         market_value: market value (``mv``).
-        net_liquidation: net liquidation value (``nl``).
+        net_liquidation_value: net liquidation value (``nl``).
         unrealized_pnl: profit and loss on what is held (``upl``).
     """
 
     daily_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
     excess_liquidity: Maybe[Decimal] = msgspec.field(default=UNSET, name="el")
     market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
-    net_liquidation: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
+    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
     row_type: Maybe[int] = UNSET
     unrealized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
 
@@ -228,8 +228,11 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
     Attributes:
         mtd_interest: interest of the month so far.
         pending_debit_card_charges: debit card charges to come (``Pndng Dbt Crd Chrgs``).
+        equity_with_loan_value: ``equity_with_loan`` on the wire.
+        net_liquidation_value: ``net_liquidation`` on the wire.
         previous_day_equity_with_loan: equity with loan value of the day before (``Prvs Dy Eqty Wth
             Ln Vl``).
+        securities_gross_position_value: ``sec_gross_pos_val`` on the wire.
         net_liquidation_uncertainty: how unsure the net liquidation value is (``Nt Lqdtn
             Uncrtnty``).
         previous_day_equity_with_loan_: ``previous_day_equity_with_loan`` on the wire.
@@ -240,12 +243,14 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
         default=UNSET, name="Pndng Dbt Crd Chrgs"
     )
     cash: Maybe[str] = UNSET
-    equity_with_loan: Maybe[str] = UNSET
-    net_liquidation: Maybe[str] = UNSET
+    equity_with_loan_value: Maybe[str] = msgspec.field(default=UNSET, name="equity_with_loan")
+    net_liquidation_value: Maybe[str] = msgspec.field(default=UNSET, name="net_liquidation")
     previous_day_equity_with_loan: Maybe[str] = msgspec.field(
         default=UNSET, name="Prvs Dy Eqty Wth Ln Vl"
     )
-    sec_gross_pos_val: Maybe[str] = UNSET
+    securities_gross_position_value: Maybe[str] = msgspec.field(
+        default=UNSET, name="sec_gross_pos_val"
+    )
     net_liquidation_uncertainty: Maybe[str] = msgspec.field(default=UNSET, name="Nt Lqdtn Uncrtnty")
     previous_day_equity_with_loan_: Maybe[str] = msgspec.field(
         default=UNSET, name="previous_day_equity_with_loan"
@@ -295,6 +300,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
     Attributes:
         mtd_interest: interest of the month so far.
+        net_liquidation_value: ``net_liquidation`` on the wire.
     """
 
     cryptocurrency: Maybe[Decimal] = msgspec.field(default=UNSET, name="Cryptocurrency")
@@ -312,7 +318,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
     issuer_option: Maybe[Decimal] = UNSET
     money_market: Maybe[Decimal] = UNSET
     mutual_funds: Maybe[Decimal] = UNSET
-    net_liquidation: Maybe[Decimal] = UNSET
+    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="net_liquidation")
     options: Maybe[Decimal] = UNSET
     realized_pnl: Maybe[Decimal] = UNSET
     settled_cash: Maybe[Decimal] = UNSET

@@ -93,19 +93,21 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AccountsInModel`.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
+        base_currency_account: ``baseCcyAccount`` on the wire.
         net_liquidation_value: net liquidation value (``nlv``).
+        unrealized_pnl: ``unrealizedPnL`` on the wire.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     account_imbalance: Maybe[Decimal] = UNSET
     alias: Maybe[Decimal] = UNSET
-    base_ccy_account: Maybe[str] = UNSET
+    base_currency_account: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyAccount")
     cost_basis: Maybe[Decimal] = UNSET
     exchange_rate: Maybe[Decimal] = UNSET
     net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
     num_instruments_outside_range: Maybe[int] = UNSET
-    unrealized_pn_l: Maybe[Decimal] = UNSET
+    unrealized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="unrealizedPnL")
     cash_in_independent: Maybe[Decimal] = UNSET
 
 
@@ -113,12 +115,13 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``POST /fa/model/accounts-details``.
 
     Attributes:
+        base_currency_master: ``baseCcyMaster`` on the wire.
         model: a model portfolio's name.
         request_id: a number of the caller's own, to match the answer (``reqID``).
     """
 
     account_info_list: Maybe[list[AccountInModel]] = UNSET
-    base_ccy_master: Maybe[str] = UNSET
+    base_currency_master: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyMaster")
     model: Maybe[str] = UNSET
     request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
 
@@ -127,11 +130,11 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
     """What an account puts into a model, or takes out where it is negative.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         amount_to_invest: money to put in; negative to take out (``amtToInvest``).
     """
 
-    account: str | UnsetType = UNSET
+    account_id: str | UnsetType = msgspec.field(default=UNSET, name="account")
     amount_to_invest: Number | UnsetType = msgspec.field(default=UNSET, name="amtToInvest")
 
 
@@ -152,16 +155,20 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `InvestedAccounts`.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
+        base_currency_account: ``baseCcyAccount`` on the wire.
+        base_currency_account_precision: ``baseCcyAccountPrecision`` on the wire.
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     account_model_nlv: Maybe[Decimal] = UNSET
     account_other_models_nlv: Maybe[Decimal] = UNSET
     alias: Maybe[Decimal] = UNSET
-    base_ccy_account: Maybe[str] = UNSET
-    base_ccy_account_precision: Maybe[Decimal] = UNSET
+    base_currency_account: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyAccount")
+    base_currency_account_precision: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="baseCcyAccountPrecision"
+    )
     cash_in_independent_nlv: Maybe[Decimal] = UNSET
     exchange_rate: Maybe[Decimal] = UNSET
     net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nlv")
@@ -172,14 +179,18 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
+        base_currency_master: ``baseCcyMaster`` on the wire.
+        base_currency_master_precision: ``baseCcyMasterPrecision`` on the wire.
         model: a model portfolio's name.
         request_id: a number of the caller's own, to match the answer (``reqID``).
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
     account_list: Maybe[list[InvestedAccount]] = UNSET
-    base_ccy_master: Maybe[str] = UNSET
-    base_ccy_master_precision: Maybe[str] = UNSET
+    base_currency_master: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyMaster")
+    base_currency_master_precision: Maybe[str] = msgspec.field(
+        default=UNSET, name="baseCcyMasterPrecision"
+    )
     model: Maybe[str] = UNSET
     request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
     subscription_status: Maybe[int] = UNSET
@@ -208,11 +219,12 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``POST /fa/model/list``.
 
     Attributes:
+        base_currency: ``baseCcy`` on the wire.
         request_id: a number of the caller's own, to match the answer (``reqID``).
         subscription_status: 1 to be told of changes, 0 not to be.
     """
 
-    base_ccy: Maybe[str] = UNSET
+    base_currency: Maybe[str] = msgspec.field(default=UNSET, name="baseCcy")
     master_account: Maybe[str] = UNSET
     models: Maybe[list[ModelRow]] = UNSET
     request_id: Maybe[int] = msgspec.field(default=UNSET, name="reqID")
@@ -243,7 +255,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD`` (``ccy``).
         conid: IBKR's id of the contract.
         market_value: market value (``mv``).
-        position: how much is held; negative when short.
+        quantity: how much is held; negative when short (``position``).
         target: the target.
     """
 
@@ -259,7 +271,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
     instrument_imbalance: Maybe[Decimal] = UNSET
     mismatch_type: Maybe[int] = UNSET
     market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
-    position: Maybe[Decimal] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="position")
     target: Maybe[Decimal] = UNSET
 
 
@@ -272,6 +284,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         position_ts_ms: epoch milliseconds (``positionTs``).
         request_id: a number of the caller's own, to match the answer (``reqID``).
         subscription_status: 1 to be told of changes, 0 not to be.
+        total_market_value: ``totalMv`` on the wire.
     """
 
     cash: Maybe[list[ModelCash]] = UNSET
@@ -284,7 +297,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     stk_only: Maybe[bool] = UNSET
     subscription_status: Maybe[int] = UNSET
     total_dlv: Maybe[Decimal] = UNSET
-    total_mv: Maybe[Decimal] = UNSET
+    total_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="totalMv")
 
 
 class CashTarget(Model, frozen=True, kw_only=True):

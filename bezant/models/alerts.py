@@ -39,17 +39,17 @@ class Alert(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         background_color: ``bg_color`` on the wire.
         conditions: what has to come true.
         foreground_color: ``fg_color`` on the wire.
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     alert_active: Maybe[int] = UNSET
     alert_default_type: Maybe[int] = UNSET
     alert_email: Maybe[str] = UNSET
@@ -70,7 +70,7 @@ class Alert(Model, frozen=True, kw_only=True):
     itws_orders_only: Maybe[int] = UNSET
     order_id: Maybe[int] = UNSET
     order_not_editable: Maybe[bool] = UNSET
-    order_status: Maybe[str] = UNSET
+    status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
     time_in_force: Maybe[str] = msgspec.field(default=UNSET, name="tif")
     time_zone: Maybe[str] = UNSET
     tool_id: Maybe[int] = UNSET
@@ -103,12 +103,12 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 
     Attributes:
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         request_id: the request's id.
     """
 
     order_id: Maybe[int] = UNSET
-    order_status: Maybe[str] = UNSET
+    status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
     request_id: Maybe[int] = UNSET
     success: Maybe[bool] = UNSET
     text: Maybe[str] = UNSET
@@ -149,12 +149,12 @@ class AlertRow(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         order_id: IBKR's id of the order.
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     alert_active: Maybe[int] = UNSET
     alert_name: Maybe[str] = UNSET
     alert_repeatable: Maybe[int] = UNSET

@@ -142,43 +142,45 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
     period_returns: Maybe[PerformanceTpps] = msgspec.field(default=UNSET, name="tpps")
 
 
-class TransactionsRpnlData(Model, frozen=True, kw_only=True, rename="camel"):
+class TransactionsRpnlData(Model, frozen=True, kw_only=True):
     """Part of `TransactionsRpnl`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         side: ``BUY`` or ``SELL``.
     """
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[str] = UNSET
+    amount: Maybe[str] = msgspec.field(default=UNSET, name="amt")
     conid: Maybe[int] = UNSET
     currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
     date: Maybe[str] = UNSET
-    fx_rate: Maybe[Decimal] = UNSET
+    exchange_rate: Maybe[Decimal] = msgspec.field(default=UNSET, name="fxRate")
     side: Maybe[str] = UNSET
 
 
-class TransactionsRpnlItems(Model, frozen=True, kw_only=True, rename="camel"):
+class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
     """Part of `TransactionsRpnl`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         side: ``BUY`` or ``SELL``.
     """
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[str] = UNSET
+    amount: Maybe[str] = msgspec.field(default=UNSET, name="amt")
     conid: Maybe[int] = UNSET
     currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
     date: Maybe[str] = UNSET
-    fx_rate: Maybe[Decimal] = UNSET
+    exchange_rate: Maybe[Decimal] = msgspec.field(default=UNSET, name="fxRate")
     side: Maybe[str] = UNSET
 
 
@@ -186,10 +188,11 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
     """Part of `Transactions`.
 
     Attributes:
+        amount: ``amt`` on the wire.
         data: the answer's body.
     """
 
-    amt: Maybe[str] = UNSET
+    amount: Maybe[str] = msgspec.field(default=UNSET, name="amt")
     data: Maybe[list[TransactionsRpnlData]] = UNSET
     items: Maybe[TransactionsRpnlItems] = UNSET
 
@@ -199,21 +202,22 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
         description: a line that describes it (``desc``).
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         price: price of one unit (``pr``).
         quantity: how much (``qty``).
     """
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctid")
-    amt: Maybe[Decimal] = UNSET
+    amount: Maybe[Decimal] = msgspec.field(default=UNSET, name="amt")
     conid: Maybe[int] = UNSET
     currency: Maybe[str] = msgspec.field(default=UNSET, name="cur")
     date: Maybe[str] = UNSET
     description: Maybe[str] = msgspec.field(default=UNSET, name="desc")
-    fx_rate: Maybe[Decimal] = UNSET
+    exchange_rate: Maybe[Decimal] = msgspec.field(default=UNSET, name="fxRate")
     price: Maybe[Decimal] = msgspec.field(default=UNSET, name="pr")
     quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="qty")
     type: Maybe[str] = UNSET

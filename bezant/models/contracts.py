@@ -102,9 +102,13 @@ class OrderDefaults(Model, frozen=True, kw_only=True):
 
 
 class TimeInForceDefaults(Model, frozen=True, kw_only=True):
-    """Part of `ContractRules`."""
+    """Part of `ContractRules`.
 
-    default_acct: Maybe[str] = msgspec.field(default=UNSET, name="DEFAULT_ACCT")
+    Attributes:
+        default_account: ``DEFAULT_ACCT`` on the wire.
+    """
+
+    default_account: Maybe[str] = msgspec.field(default=UNSET, name="DEFAULT_ACCT")
     pmalgo: Maybe[bool] = msgspec.field(default=UNSET, name="PMALGO")
     size: Maybe[str] = msgspec.field(default=UNSET, name="SIZE")
     tif: Maybe[str] = msgspec.field(default=UNSET, name="TIF")
@@ -124,6 +128,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     """Answer to ``POST /iserver/contract/rules``.
 
     Attributes:
+        can_trade_account_ids: ``canTradeAcctIds`` on the wire.
+        cash_currency: ``cashCcy`` on the wire.
         cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
         cqt_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
@@ -147,8 +153,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
 
     algo_eligible: Maybe[bool] = UNSET
     all_or_none_eligible: Maybe[bool] = UNSET
-    can_trade_acct_ids: Maybe[list[str]] = UNSET
-    cash_ccy: Maybe[str] = UNSET
+    can_trade_account_ids: Maybe[list[str]] = msgspec.field(default=UNSET, name="canTradeAcctIds")
+    cash_currency: Maybe[str] = msgspec.field(default=UNSET, name="cashCcy")
     cash_quantity_increment: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashQtyIncr")
     cash_size: Maybe[Decimal] = UNSET
     cost_report: Maybe[bool] = UNSET
@@ -312,15 +318,16 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
     has_related_contracts: Maybe[bool] = UNSET
 
 
-class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
+class CurrencyPair(Model, frozen=True, kw_only=True):
     """Part of ``.
 
     Attributes:
+        currency: ``ccyPair`` on the wire.
         conid: IBKR's id of the contract.
         symbol: the symbol.
     """
 
-    ccy_pair: Maybe[str] = UNSET
+    currency: Maybe[str] = msgspec.field(default=UNSET, name="ccyPair")
     conid: Maybe[int] = UNSET
     symbol: Maybe[str] = UNSET
 
@@ -371,8 +378,8 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         symbol: the symbol.
         multiplier: units of the underlying in one contract.
         trading_class: trading class, such as ``SPXW``.
-        desc1: first part of the description, such as the symbol.
-        desc2: rest of the description, such as ``JAN24 195 Call``.
+        contract_description_1: first part of the description, such as the symbol (``desc1``).
+        contract_description_2: rest of the description, such as ``JAN24 195 Call`` (``desc2``).
         coupon: coupon of a bond.
     """
 
@@ -391,8 +398,8 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     symbol: Maybe[str] = UNSET
     multiplier: Maybe[Decimal] = UNSET
     trading_class: Maybe[str] = UNSET
-    desc1: Maybe[str] = UNSET
-    desc2: Maybe[str] = UNSET
+    contract_description_1: Maybe[str] = msgspec.field(default=UNSET, name="desc1")
+    contract_description_2: Maybe[str] = msgspec.field(default=UNSET, name="desc2")
     cusip: Maybe[str] = UNSET
     coupon: Maybe[str] = UNSET
 
@@ -471,7 +478,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiration_date: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expirationDate``).
         long_cutoff: last day for buyers to close, ``YYYYMMDD`` (``longFuturesCutOff``).
         last_trading_day: last trading day, ``YYYYMMDD`` (``ltd``).
         short_cutoff: last day for sellers to close, ``YYYYMMDD`` (``shortFuturesCutOff``).
@@ -480,7 +487,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     conid: Maybe[int] = UNSET
-    expiration_date: Maybe[int] = UNSET
+    expiry: Maybe[int] = msgspec.field(default=UNSET, name="expirationDate")
     long_cutoff: Maybe[int] = msgspec.field(default=UNSET, name="longFuturesCutOff")
     last_trading_day: Maybe[int] = msgspec.field(default=UNSET, name="ltd")
     short_cutoff: Maybe[int] = msgspec.field(default=UNSET, name="shortFuturesCutOff")
@@ -505,11 +512,12 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `VenueDay`.
 
     Attributes:
+        cancel_daily_orders: ``cancelDayOrders`` on the wire.
         closing_time: ``HHmm``.
         opening_time: ``HHmm``.
     """
 
-    cancel_day_orders: Maybe[str] = UNSET
+    cancel_daily_orders: Maybe[str] = msgspec.field(default=UNSET, name="cancelDayOrders")
     closing_time: Maybe[str] = UNSET
     opening_time: Maybe[str] = UNSET
     prop: Maybe[str] = UNSET
@@ -535,12 +543,12 @@ class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        timezone: the exchange's time zone.
+        time_zone: the exchange's time zone (``timezone``).
     """
 
     description: Maybe[str] = UNSET
     exchange: Maybe[str] = UNSET
     id: Maybe[str] = UNSET
     schedules: Maybe[list[VenueDay]] = UNSET
-    timezone: Maybe[str] = UNSET
+    time_zone: Maybe[str] = msgspec.field(default=UNSET, name="timezone")
     trade_venue_id: Maybe[str] = UNSET

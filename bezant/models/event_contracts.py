@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from ._base import UNSET, Maybe, Model
 
 __all__ = [
@@ -60,7 +62,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         conid_no: the contract that pays on no.
         conid_yes: the contract that pays on yes.
         exchange: exchange, such as ``NASDAQ``.
-        expiration: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expiration``).
         payout: what a contract pays.
         side: ``BUY`` or ``SELL``.
         strike: strike price.
@@ -74,7 +76,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     conid_no: Maybe[int] = UNSET
     conid_yes: Maybe[int] = UNSET
     exchange: Maybe[str] = UNSET
-    expiration: Maybe[str] = UNSET
+    expiry: Maybe[str] = msgspec.field(default=UNSET, name="expiration")
     logo_category: Maybe[str] = UNSET
     market_name: Maybe[str] = UNSET
     measured_period: Maybe[str] = UNSET
@@ -95,14 +97,14 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiration: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expiration``).
         side: ``BUY`` or ``SELL``.
         strike: strike price.
         underlying_conid: the underlying's contract.
     """
 
     conid: Maybe[int] = UNSET
-    expiration: Maybe[str] = UNSET
+    expiry: Maybe[str] = msgspec.field(default=UNSET, name="expiration")
     expiry_label: Maybe[str] = UNSET
     side: Maybe[str] = UNSET
     strike: Maybe[Decimal] = UNSET
@@ -145,6 +147,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
+        exchange_time_zone: ``exchange_timezone`` on the wire.
         last_trade_time: epoch seconds.
         payout: what a contract pays.
         payout_time: epoch seconds.
@@ -155,7 +158,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     asset_class: Maybe[str] = UNSET
     data_and_resolution_link: Maybe[str] = UNSET
     description: Maybe[str] = UNSET
-    exchange_timezone: Maybe[str] = UNSET
+    exchange_time_zone: Maybe[str] = msgspec.field(default=UNSET, name="exchange_timezone")
     last_trade_time: Maybe[int] = UNSET
     market_name: Maybe[str] = UNSET
     market_rules_link: Maybe[str] = UNSET
@@ -193,8 +196,8 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
     """Answer to ``GET /forecast/contract/schedules``.
 
     Attributes:
-        timezone: the exchange's time zone.
+        time_zone: the exchange's time zone (``timezone``).
     """
 
-    timezone: Maybe[str] = UNSET
+    time_zone: Maybe[str] = msgspec.field(default=UNSET, name="timezone")
     trading_schedules: Maybe[list[ForecastDay]] = UNSET

@@ -111,7 +111,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
         conid_ex: the contract, with ``@`` and its exchange where one is named.
         text: ``58`` on the wire.
         market_value: ``73`` on the wire.
-        avg_price: ``74`` on the wire.
+        average_price: ``74`` on the wire.
         unrealized_pnl: ``75`` on the wire.
         formatted_position: ``76`` on the wire.
         formatted_unrealized_pnl: ``77`` on the wire.
@@ -237,7 +237,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     server_id: Maybe[str] = UNSET
     text: Maybe[str] = msgspec.field(default=UNSET, name="58")
     market_value: Maybe[str] = msgspec.field(default=UNSET, name="73")
-    avg_price: Maybe[str] = msgspec.field(default=UNSET, name="74")
+    average_price: Maybe[str] = msgspec.field(default=UNSET, name="74")
     unrealized_pnl: Maybe[str] = msgspec.field(default=UNSET, name="75")
     formatted_position: Maybe[str] = msgspec.field(default=UNSET, name="76")
     formatted_unrealized_pnl: Maybe[str] = msgspec.field(default=UNSET, name="77")

@@ -37,17 +37,18 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     """Answer to ``GET /iserver/account/order/status/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         average_price: average price of what was filled.
         child_order_type: such as ``0``, ``A``, ``B``.
         conid: IBKR's id of the contract.
         conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
-        cum_fill: how much was filled.
+        filled_quantity: how much was filled (``cum_fill``).
         currency: currency, such as ``USD``.
         listing_exchange: the exchange that lists it.
+        option_account: ``option_acct`` on the wire.
         order_ccp_status: the state in IBKR's books.
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         request_id: the request's id.
         sec_type: kind of contract, such as ``STK``.
@@ -55,7 +56,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         size: how much.
         symbol: the symbol.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
-        total_size: how much was ordered.
+        quantity: how much was ordered (``total_size``).
         price: limit or stop price.
         limit_price: limit price.
         stop_price: stop price.
@@ -68,14 +69,14 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         foreground_color: ``fg_color`` on the wire.
         average_fill_price: average price of what was filled (``avg_fill_price``).
         fill_price: price of the last fill.
-        filled_quantity: how much was filled.
+        filled_quantity_: how much was filled (``filled_quantity``).
         last_fill_price: price of the last fill.
         order_desc: the order in words.
         remaining_quantity: how much is left.
         total_cash_size: money ordered.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     alert_active: Maybe[int] = UNSET
     allowed_duplicate_opposite: Maybe[bool] = UNSET
     available_chart_periods: Maybe[str] = UNSET
@@ -86,7 +87,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     conid: Maybe[int] = UNSET
     conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
     contract_description_1: Maybe[str] = UNSET
-    cum_fill: Maybe[Decimal] = UNSET
+    filled_quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="cum_fill")
     currency: Maybe[str] = UNSET
     deactivate_order: Maybe[bool] = UNSET
     editable_fields: Maybe[str] = UNSET
@@ -94,14 +95,14 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     exit_strategy_display_price: Maybe[str] = UNSET
     exit_strategy_tool_availability: Maybe[str] = UNSET
     listing_exchange: Maybe[str] = UNSET
-    option_acct: Maybe[str] = UNSET
+    option_account: Maybe[str] = msgspec.field(default=UNSET, name="option_acct")
     order_ccp_status: Maybe[str] = UNSET
     order_clearing_account: Maybe[str] = UNSET
     order_description: Maybe[str] = UNSET
     order_description_with_contract: Maybe[str] = UNSET
     order_id: Maybe[int] = UNSET
     order_not_editable: Maybe[bool] = UNSET
-    order_status: Maybe[str] = UNSET
+    status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
     order_status_description: Maybe[str] = UNSET
     order_time: Maybe[str] = UNSET
     order_type: Maybe[str] = UNSET
@@ -114,7 +115,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     sub_type: Maybe[str] = UNSET
     symbol: Maybe[str] = UNSET
     time_in_force: Maybe[str] = msgspec.field(default=UNSET, name="tif")
-    total_size: Maybe[Decimal] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="total_size")
     price: Maybe[Decimal] = UNSET
     limit_price: Maybe[Decimal] = UNSET
     stop_price: Maybe[Decimal] = UNSET
@@ -129,7 +130,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     clearing_id: Maybe[str] = UNSET
     clearing_name: Maybe[str] = UNSET
     fill_price: Maybe[Decimal] = UNSET
-    filled_quantity: Maybe[Decimal] = UNSET
+    filled_quantity_: Maybe[Decimal] = msgspec.field(default=UNSET, name="filled_quantity")
     is_event_trading: Maybe[str] = UNSET
     last_fill_price: Maybe[Decimal] = UNSET
     order_desc: Maybe[str] = UNSET
@@ -143,12 +144,14 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     """An order of the day.
 
     Attributes:
-        account: the account, such as ``DU123456``.
         account_id: the account, such as ``DU123456`` (``acct``).
         average_price: paid for one unit (``avgPrice``).
         background_color: ``bgColor`` on the wire.
+        cash_currency: ``cashCcy`` on the wire.
         conid: IBKR's id of the contract.
         conid_ex: the contract, with ``@`` and its exchange where one is named (``conidex``).
+        contract_description_1: ``description1`` on the wire.
+        contract_description_2: ``description2`` on the wire.
         exchange: exchange, such as ``NASDAQ``.
         foreground_color: ``fgColor`` on the wire.
         filled_quantity: how much was filled.
@@ -161,6 +164,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
             and others that the contract's rules name.
         order_ccp_status: the state in IBKR's books.
+        original_order_type: ``origOrderType`` on the wire.
         price: limit or stop price.
         remaining_quantity: how much is left.
         sec_type: kind of contract, such as ``STK``.
@@ -173,21 +177,20 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         ticker: the symbol.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         total_cash_size: money ordered.
-        total_size: how much was ordered.
-        order_ref: the ``client_order_id`` it was placed with.
-        parent_id: the order that this one waits for.
+        quantity: how much was ordered (``totalSize``).
+        client_order_id: the ``client_order_id`` it was placed with (``order_ref``).
+        parent_order_id: the order that this one waits for (``parentId``).
     """
 
-    account: Maybe[str] = UNSET
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="acct")
     average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
     background_color: Maybe[str] = msgspec.field(default=UNSET, name="bgColor")
-    cash_ccy: Maybe[str] = UNSET
+    cash_currency: Maybe[str] = msgspec.field(default=UNSET, name="cashCcy")
     company_name: Maybe[str] = UNSET
     conid: Maybe[int] = UNSET
     conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
-    description1: Maybe[str] = UNSET
-    description2: Maybe[str] = UNSET
+    contract_description_1: Maybe[str] = msgspec.field(default=UNSET, name="description1")
+    contract_description_2: Maybe[str] = msgspec.field(default=UNSET, name="description2")
     exchange: Maybe[str] = UNSET
     foreground_color: Maybe[str] = msgspec.field(default=UNSET, name="fgColor")
     filled_quantity: Maybe[Decimal] = UNSET
@@ -202,7 +205,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         default=UNSET, name="order_cancellation_by_system_reason"
     )
     order_ccp_status: Maybe[str] = msgspec.field(default=UNSET, name="order_ccp_status")
-    orig_order_type: Maybe[str] = UNSET
+    original_order_type: Maybe[str] = msgspec.field(default=UNSET, name="origOrderType")
     price: Maybe[Decimal] = UNSET
     remaining_quantity: Maybe[Decimal] = UNSET
     sec_type: Maybe[str] = UNSET
@@ -214,9 +217,9 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     ticker: Maybe[str] = UNSET
     time_in_force: Maybe[str] = UNSET
     total_cash_size: Maybe[Decimal] = UNSET
-    total_size: Maybe[Decimal] = UNSET
-    order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
-    parent_id: Maybe[int] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="totalSize")
+    client_order_id: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
+    parent_order_id: Maybe[int] = msgspec.field(default=UNSET, name="parentId")
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
@@ -230,7 +233,7 @@ class Trade(Model, frozen=True, kw_only=True):
     """An execution.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
         conid_ex: the contract, with ``@`` and its exchange where one is named.
         exchange: exchange, such as ``NASDAQ``.
@@ -240,7 +243,7 @@ class Trade(Model, frozen=True, kw_only=True):
         listing_exchange: the exchange that lists it.
         net_amount: price times size times multiplier.
         order_id: IBKR's id of the order.
-        order_ref: the ``client_order_id`` of the order.
+        client_order_id: the ``client_order_id`` of the order (``order_ref``).
         price: price of one unit.
         sec_type: kind of contract, such as ``STK``.
         side: ``B`` bought or ``S`` sold.
@@ -254,7 +257,7 @@ class Trade(Model, frozen=True, kw_only=True):
         position: quantity of the contract held at the time of the response.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     account_code: Maybe[str] = msgspec.field(default=UNSET, name="accountCode")
     account_allocation_name: Maybe[str] = UNSET
     clearing_id: Maybe[str] = UNSET
@@ -272,7 +275,7 @@ class Trade(Model, frozen=True, kw_only=True):
     net_amount: Maybe[Decimal] = UNSET
     order_description: Maybe[str] = UNSET
     order_id: Maybe[int] = UNSET
-    order_ref: Maybe[str] = UNSET
+    client_order_id: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
     price: Maybe[Decimal] = UNSET
     sec_type: Maybe[str] = UNSET
     side: Maybe[str] = UNSET
@@ -291,30 +294,30 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     """Answer to ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
-        msg: such as ``Request was submitted``.
+        message: such as ``Request was submitted`` (``msg``).
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     conid: Maybe[int] = UNSET
-    msg: Maybe[str] = UNSET
+    message: Maybe[str] = msgspec.field(default=UNSET, name="msg")
     order_id: Maybe[int] = UNSET
     encrypt_message: Maybe[str] = UNSET
-    order_status: Maybe[str] = UNSET
+    status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
     """Body of ``POST /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         amount: how much.
     """
 
-    account: str | UnsetType = UNSET
+    account_id: str | UnsetType = msgspec.field(default=UNSET, name="account")
     amount: Number | UnsetType = UNSET
 
 
@@ -343,12 +346,12 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         is_suppressed: whether it answers itself from now on.
         message_ids: kinds of question, such as ``o163``.
         order_id_: IBKR's id of the order.
         request_id: the question's id (``reqId``).
-        local_order_id: the ``client_order_id`` it was placed with.
+        client_order_id: the ``client_order_id`` it was placed with (``local_order_id``).
         message_options: the answers to choose from.
         default_suppression_option: the option that suppression chooses.
         is_suppressible: whether questions of this kind can be suppressed.
@@ -360,7 +363,7 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
 
     encrypt_message: Maybe[str] = msgspec.field(default=UNSET, name="encrypt_message")
     order_id: Maybe[int] = msgspec.field(default=UNSET, name="order_id")
-    order_status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
+    status: Maybe[str] = msgspec.field(default=UNSET, name="order_status")
     id: Maybe[str] = UNSET
     is_suppressed: Maybe[bool] = UNSET
     message: Maybe[list[str]] = UNSET
@@ -373,7 +376,7 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
     request_id: Maybe[str] = msgspec.field(default=UNSET, name="reqId")
     text: Maybe[str] = UNSET
     type: Maybe[str] = UNSET
-    local_order_id: Maybe[str] = msgspec.field(default=UNSET, name="local_order_id")
+    client_order_id: Maybe[str] = msgspec.field(default=UNSET, name="local_order_id")
     message_options: Maybe[list[str]] = UNSET
     default_suppression_option: Maybe[str] = UNSET
     is_suppressible: Maybe[bool] = UNSET
@@ -487,12 +490,12 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
     """An account's part of an adviser's order.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         actual_allocation: quantity that the account gets.
         desired_allocation: quantity by the allocation method.
     """
 
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     actual_allocation: Maybe[Decimal] = UNSET
     desired_allocation: Maybe[Decimal] = UNSET
 

@@ -80,14 +80,14 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
         average_cost: paid for one unit, times the multiplier (``avgCost``).
         average_price: paid for one unit (``avgPrice``).
         conid: IBKR's id of the contract.
-        contract_description: the contract in short (``contractDesc``).
+        description: the contract in short (``contractDesc``).
         currency: currency, such as ``USD``.
         expiry: ``YYYYMMDD`` of a derivative.
         market_price: price of one unit (``mktPrice``).
         market_value: worth of all of it (``mktValue``).
         multiplier: units of the underlying in one contract.
-        position: how much is held; negative when short.
-        put_or_call: ``C`` or ``P``.
+        quantity: how much is held; negative when short (``position``).
+        right: ``C`` or ``P`` (``putOrCall``).
         realized_pnl: profit and loss taken today.
         strike: strike price.
         underlying_conid: the underlying's contract (``undConid``).
@@ -100,7 +100,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
     con_exch_map: Maybe[list[Any]] = UNSET
     conid: Maybe[int] = UNSET
-    contract_description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
+    description: Maybe[str] = msgspec.field(default=UNSET, name="contractDesc")
     currency: Maybe[str] = UNSET
     exchs: Any = UNSET
     exercise_style: Maybe[str] = UNSET
@@ -108,8 +108,8 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktPrice")
     market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mktValue")
     multiplier: Maybe[Decimal] = UNSET
-    position: Maybe[Decimal] = UNSET
-    put_or_call: Maybe[str] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="position")
+    right: Maybe[str] = msgspec.field(default=UNSET, name="putOrCall")
     realized_pnl: Maybe[Decimal] = UNSET
     strike: Maybe[Decimal] = UNSET
     underlying_conid: Maybe[int] = msgspec.field(default=UNSET, name="undConid")
@@ -131,42 +131,77 @@ class LedgerRow(Model, frozen=True, kw_only=True):
     ``BASE`` is the sum of all.
 
     Attributes:
-        account_code: the account (``acctcode``).
+        account_id: the account (``acctcode``).
+        cash_balance: ``cashbalance`` on the wire.
+        cash_balance_fx_segment: ``cashbalancefxsegment`` on the wire.
+        commodity_market_value: ``commoditymarketvalue`` on the wire.
+        corporate_bonds_market_value: ``corporatebondsmarketvalue`` on the wire.
         currency: currency, such as ``USD``.
+        exchange_rate: ``exchangerate`` on the wire.
+        future_market_value: ``futuremarketvalue`` on the wire.
+        future_option_market_value: ``futureoptionmarketvalue`` on the wire.
+        futures_only_pnl: ``futuresonlypnl`` on the wire.
+        issuer_options_market_value: ``issueroptionsmarketvalue`` on the wire.
         key: such as ``LedgerList``.
+        money_funds: ``moneyfunds`` on the wire.
+        net_liquidation_value: ``netliquidationvalue`` on the wire.
+        realized_pnl: ``realizedpnl`` on the wire.
+        second_key: ``secondkey`` on the wire.
+        session_number: ``sessionid`` on the wire.
+        settled_cash: ``settledcash`` on the wire.
+        stock_market_value: ``stockmarketvalue`` on the wire.
+        stock_option_market_value: ``stockoptionmarketvalue`` on the wire.
+        t_bills_market_value: ``tbillsmarketvalue`` on the wire.
+        t_bonds_market_value: ``tbondsmarketvalue`` on the wire.
+        unrealized_pnl: ``unrealizedpnl`` on the wire.
+        warrants_market_value: ``warrantsmarketvalue`` on the wire.
+        cryptocurrency_value: ``cryptocurrencyvalue`` on the wire.
+        end_of_bundle: ``endofbundle`` on the wire.
     """
 
-    account_code: Maybe[str] = msgspec.field(default=UNSET, name="acctcode")
-    cashbalance: Maybe[Decimal] = UNSET
-    cashbalancefxsegment: Maybe[Decimal] = UNSET
-    commoditymarketvalue: Maybe[Decimal] = UNSET
-    corporatebondsmarketvalue: Maybe[Decimal] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acctcode")
+    cash_balance: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashbalance")
+    cash_balance_fx_segment: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="cashbalancefxsegment"
+    )
+    commodity_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="commoditymarketvalue"
+    )
+    corporate_bonds_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="corporatebondsmarketvalue"
+    )
     currency: Maybe[str] = UNSET
     dividends: Maybe[Decimal] = UNSET
-    exchangerate: Maybe[Decimal] = UNSET
+    exchange_rate: Maybe[Decimal] = msgspec.field(default=UNSET, name="exchangerate")
     funds: Maybe[Decimal] = UNSET
-    futuremarketvalue: Maybe[Decimal] = UNSET
-    futureoptionmarketvalue: Maybe[Decimal] = UNSET
-    futuresonlypnl: Maybe[Decimal] = UNSET
+    future_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="futuremarketvalue")
+    future_option_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="futureoptionmarketvalue"
+    )
+    futures_only_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="futuresonlypnl")
     interest: Maybe[Decimal] = UNSET
-    issueroptionsmarketvalue: Maybe[Decimal] = UNSET
+    issuer_options_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="issueroptionsmarketvalue"
+    )
     key: Maybe[str] = UNSET
-    moneyfunds: Maybe[Decimal] = UNSET
-    netliquidationvalue: Maybe[Decimal] = UNSET
-    realizedpnl: Maybe[Decimal] = UNSET
-    secondkey: Maybe[str] = UNSET
-    sessionid: Maybe[int] = UNSET
-    settledcash: Maybe[Decimal] = UNSET
+    money_funds: Maybe[Decimal] = msgspec.field(default=UNSET, name="moneyfunds")
+    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="netliquidationvalue")
+    realized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="realizedpnl")
+    second_key: Maybe[str] = msgspec.field(default=UNSET, name="secondkey")
+    session_number: Maybe[int] = msgspec.field(default=UNSET, name="sessionid")
+    settled_cash: Maybe[Decimal] = msgspec.field(default=UNSET, name="settledcash")
     severity: Maybe[int] = UNSET
-    stockmarketvalue: Maybe[Decimal] = UNSET
-    stockoptionmarketvalue: Maybe[Decimal] = UNSET
-    tbillsmarketvalue: Maybe[Decimal] = UNSET
-    tbondsmarketvalue: Maybe[Decimal] = UNSET
+    stock_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="stockmarketvalue")
+    stock_option_market_value: Maybe[Decimal] = msgspec.field(
+        default=UNSET, name="stockoptionmarketvalue"
+    )
+    t_bills_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="tbillsmarketvalue")
+    t_bonds_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="tbondsmarketvalue")
     timestamp: Maybe[int] = UNSET
-    unrealizedpnl: Maybe[Decimal] = UNSET
-    warrantsmarketvalue: Maybe[Decimal] = UNSET
-    cryptocurrencyvalue: Maybe[Decimal] = UNSET
-    endofbundle: Maybe[int] = UNSET
+    unrealized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="unrealizedpnl")
+    warrants_market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="warrantsmarketvalue")
+    cryptocurrency_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="cryptocurrencyvalue")
+    end_of_bundle: Maybe[int] = msgspec.field(default=UNSET, name="endofbundle")
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
@@ -206,7 +241,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         market_price: price of one unit.
         market_value: worth of all of it.
         model: a model portfolio's name.
-        position: how much is held; negative when short.
+        quantity: how much is held; negative when short (``position``).
         realized_pnl: profit and loss taken today.
         sec_type: kind of contract, such as ``STK``.
         unrealized_pnl: profit and loss on what is held.
@@ -223,7 +258,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Maybe[Decimal] = UNSET
     market_value: Maybe[Decimal] = UNSET
     model: Maybe[str] = UNSET
-    position: Maybe[Decimal] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="position")
     realized_pnl: Maybe[Decimal] = UNSET
     sec_type: Maybe[str] = UNSET
     sector: Maybe[str] = UNSET

@@ -27,6 +27,7 @@ FRAMES = SHARED / "recordings" / "frames.jsonl"
 
 # Keys of responses that have no field, by model.
 LEFT_OUT = {
+    "LiveOrder.account": "the account again: `account_id` is `acct`",
     "OrderReply.request_id": "null on the one page that shows it; `request_id` is `reqId`",
 }
 NO_MODEL = {"GET /tickle", "POST /hmds/scanner"}
@@ -44,7 +45,7 @@ IN_RAW_ONLY = {
     "MarketData.conid": "read from the topic where it is missing",
     "MarketData.conidEx": "read from the topic where it is missing",
     "MarketData.topic": "`conid` and `conid_ex`",
-    "OrderUpdate.account": "the account again: `acct` is in every row",
+    "OrderUpdate.account": "the account again: `account_id` is `acct`",
     "TradeUpdate.trade_time": "`time`",
     "TradeUpdate.trade_time_r": "`time`",
 }

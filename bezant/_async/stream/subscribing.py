@@ -131,7 +131,7 @@ class AsyncSubscribing:
 
     async def subscribe_summary(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -139,7 +139,7 @@ class AsyncSubscribing:
         """Receive `SummaryUpdate` for the values of an account's summary (topic ``ssd``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             keys: the values, such as ``NetLiquidation-S``; by default all.
             fields: the fields of each, such as ``monetaryValue``; by default all.
 
@@ -147,12 +147,12 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = summary.request(account, keys, fields)
+        request = summary.request(account_id, keys, fields)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ledger(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -160,7 +160,7 @@ class AsyncSubscribing:
         """Receive `LedgerUpdate` for an account's ledger in each currency (topic ``sld``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             keys: the currencies, such as ``LedgerListEUR``; by default all.
             fields: the fields of each, such as ``cashBalance``; by default all.
 
@@ -168,7 +168,7 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ledger.request(account, keys, fields)
+        request = ledger.request(account_id, keys, fields)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_bars(
@@ -203,14 +203,14 @@ class AsyncSubscribing:
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def subscribe_ladder(
-        self, account: str, conid: int, *, exchange: str | None = None
+        self, account_id: str, conid: int, *, exchange: str | None = None
     ) -> AsyncSubscription:
         """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
 
         It needs a market depth subscription at IBKR.
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             conid: the contract.
             exchange: an exchange; by default all with market depth.
 
@@ -218,7 +218,7 @@ class AsyncSubscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ladder.request(account, conid, exchange)
+        request = ladder.request(account_id, conid, exchange)
         return AsyncSubscription(self, await self._subscribe(request))
 
     async def _subscribe(self, request: SubscriptionRequest) -> Interest:

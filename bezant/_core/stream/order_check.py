@@ -195,10 +195,10 @@ def _list_row(order: LiveOrder) -> dict[str, Any]:
 
 def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | None:
     """Return an order's status as a row of the stream; None if it has none."""
-    if status is None or not isinstance(status.order_status, str) or not status.order_status:
+    if status is None or not isinstance(status.status, str) or not status.status:
         return None
-    row: dict[str, Any] = {"orderId": order_id, "status": status.order_status}
-    total, filled = status.total_size, status.cum_fill
+    row: dict[str, Any] = {"orderId": order_id, "status": status.status}
+    total, filled = status.quantity, status.filled_quantity
     if isinstance(total, Decimal):
         row["totalSize"] = str(total)
     if isinstance(filled, Decimal):

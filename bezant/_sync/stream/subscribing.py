@@ -130,7 +130,7 @@ class Subscribing:
 
     def subscribe_summary(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -138,7 +138,7 @@ class Subscribing:
         """Receive `SummaryUpdate` for the values of an account's summary (topic ``ssd``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             keys: the values, such as ``NetLiquidation-S``; by default all.
             fields: the fields of each, such as ``monetaryValue``; by default all.
 
@@ -146,12 +146,12 @@ class Subscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = summary.request(account, keys, fields)
+        request = summary.request(account_id, keys, fields)
         return Subscription(self, self._subscribe(request))
 
     def subscribe_ledger(
         self,
-        account: str,
+        account_id: str,
         *,
         keys: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
@@ -159,7 +159,7 @@ class Subscribing:
         """Receive `LedgerUpdate` for an account's ledger in each currency (topic ``sld``).
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             keys: the currencies, such as ``LedgerListEUR``; by default all.
             fields: the fields of each, such as ``cashBalance``; by default all.
 
@@ -167,7 +167,7 @@ class Subscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ledger.request(account, keys, fields)
+        request = ledger.request(account_id, keys, fields)
         return Subscription(self, self._subscribe(request))
 
     def subscribe_bars(
@@ -202,14 +202,14 @@ class Subscribing:
         return Subscription(self, self._subscribe(request))
 
     def subscribe_ladder(
-        self, account: str, conid: int, *, exchange: str | None = None
+        self, account_id: str, conid: int, *, exchange: str | None = None
     ) -> Subscription:
         """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
 
         It needs a market depth subscription at IBKR.
 
         Args:
-            account: the account's id.
+            account_id: the account's id.
             conid: the contract.
             exchange: an exchange; by default all with market depth.
 
@@ -217,7 +217,7 @@ class Subscribing:
             InvalidRequest: an argument is not valid.
             WsClosed: the stream is closed.
         """
-        request = ladder.request(account, conid, exchange)
+        request = ladder.request(account_id, conid, exchange)
         return Subscription(self, self._subscribe(request))
 
     def _subscribe(self, request: SubscriptionRequest) -> Interest:

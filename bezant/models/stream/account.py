@@ -49,21 +49,21 @@ class Pnl(MessageModel, frozen=True, kw_only=True):
     A field that did not change is ``UNSET``.
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         segment: the segment of the account, usually ``Core``.
-        daily: profit and loss since the last close (``dpl``).
-        unrealized: profit and loss of open positions (``upl``).
-        net_liquidation: net liquidation value (``nl``).
+        daily_pnl: profit and loss since the last close (``dpl``).
+        unrealized_pnl: profit and loss of open positions (``upl``).
+        net_liquidation_value: net liquidation value (``nl``).
         excess_liquidity: excess liquidity, beyond the margin (``uel``).
         market_value: market value of the positions (``mv``).
         raw: the row as received.
     """
 
-    account: str = ""
+    account_id: str = msgspec.field(default="", name="account")
     segment: str = ""
-    daily: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
-    unrealized: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
-    net_liquidation: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
+    daily_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="dpl")
+    unrealized_pnl: Maybe[Decimal] = msgspec.field(default=UNSET, name="upl")
+    net_liquidation_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="nl")
     excess_liquidity: Maybe[Decimal] = msgspec.field(default=UNSET, name="uel")
     market_value: Maybe[Decimal] = msgspec.field(default=UNSET, name="mv")
     raw: Mapping[str, Any] = {}
@@ -73,7 +73,7 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """One value of an account's summary (topic ``ssd``).
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         key: which value, such as ``NetLiquidation-S``.
         amount: the value, if it is money (``monetaryValue``).
         currency: its currency.
@@ -82,7 +82,7 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         raw: the row as received.
     """
 
-    account: str = ""
+    account_id: str = msgspec.field(default="", name="account")
     key: Maybe[str] = UNSET
     amount: Maybe[Decimal] = msgspec.field(default=UNSET, name="monetaryValue")
     currency: Maybe[str] = UNSET
@@ -97,7 +97,7 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     The gateway leaves out fields that did not change; earlier messages fill them in.
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
             base currency: never add it to the others.
         currency: the currency (``secondKey``).
@@ -128,7 +128,7 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         raw: the row as received.
     """
 
-    account: str = msgspec.field(default="", name="bezant:account")
+    account_id: str = msgspec.field(default="", name="bezant:account")
     key: Maybe[str] = UNSET
     currency: Maybe[str] = msgspec.field(default=UNSET, name="secondKey")
     cash_balance: Maybe[Decimal] = msgspec.field(default=UNSET, name="cashbalance")

@@ -23,7 +23,7 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         order_id: the order's id.
-        account: the account's id.
+        account_id: the account's id.
         conid: the contract.
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
@@ -31,13 +31,13 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         order_type: such as ``LMT``.
         time_in_force: such as ``DAY`` or ``GTC``.
         price: limit or stop price.
-        total_size: quantity ordered.
+        quantity: quantity ordered (``totalSize``).
         filled_quantity: quantity filled.
         remaining_quantity: quantity still open.
         average_price: average price of the fills (``avgPrice``).
-        order_ref: the client's own id of the order (``order_ref``).
-        description: the order in words (``orderDesc``).
-        last_execution_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
+        client_order_id: the client's own id of the order (``order_ref``).
+        order_description: the order in words (``orderDesc``).
+        last_execution_time_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
         last_execution_time: the same time as ``YYMMDDhhmmss`` in UTC.
         order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
             means that a question about the order has no reply yet.
@@ -45,8 +45,9 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         sec_type: such as ``STK``.
         listing_exchange: the exchange that lists the contract.
         company_name: the company.
-        description1: first part of the contract's description, such as the symbol.
-        description2: rest of it, such as expiry and strike.
+        contract_description_1: first part of the contract's description, such as the symbol
+            (``description1``).
+        contract_description_2: rest of it, such as expiry and strike (``description2``).
         cash_currency: currency of the price (``cashCcy``).
         original_order_type: such as ``LIMIT`` (``origOrderType``).
         outside_rth: whether it can fill outside regular trading hours (``outsideRTH``).
@@ -59,7 +60,7 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """
 
     order_id: Maybe[int] = UNSET
-    account: Maybe[str] = msgspec.field(default=UNSET, name="acct")
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="acct")
     conid: Maybe[int] = UNSET
     ticker: Maybe[str] = UNSET
     status: Maybe[str] = UNSET
@@ -67,21 +68,21 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     order_type: Maybe[str] = UNSET
     time_in_force: Maybe[str] = UNSET
     price: Maybe[Decimal] = UNSET
-    total_size: Maybe[Decimal] = UNSET
+    quantity: Maybe[Decimal] = msgspec.field(default=UNSET, name="totalSize")
     filled_quantity: Maybe[Decimal] = UNSET
     remaining_quantity: Maybe[Decimal] = UNSET
     average_price: Maybe[Decimal] = msgspec.field(default=UNSET, name="avgPrice")
-    order_ref: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
-    description: Maybe[str] = msgspec.field(default=UNSET, name="orderDesc")
-    last_execution_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastExecutionTime_r")
+    client_order_id: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
+    order_description: Maybe[str] = msgspec.field(default=UNSET, name="orderDesc")
+    last_execution_time_ms: Maybe[int] = msgspec.field(default=UNSET, name="lastExecutionTime_r")
     last_execution_time: Maybe[str] = UNSET
     order_ccp_status: Maybe[str] = msgspec.field(default=UNSET, name="order_ccp_status")
     conid_ex: Maybe[str] = msgspec.field(default=UNSET, name="conidex")
     sec_type: Maybe[str] = UNSET
     listing_exchange: Maybe[str] = UNSET
     company_name: Maybe[str] = UNSET
-    description1: Maybe[str] = UNSET
-    description2: Maybe[str] = UNSET
+    contract_description_1: Maybe[str] = msgspec.field(default=UNSET, name="description1")
+    contract_description_2: Maybe[str] = msgspec.field(default=UNSET, name="description2")
     cash_currency: Maybe[str] = msgspec.field(default=UNSET, name="cashCcy")
     original_order_type: Maybe[str] = msgspec.field(default=UNSET, name="origOrderType")
     outside_rth: Maybe[bool] = msgspec.field(default=UNSET, name="outsideRTH")
@@ -102,7 +103,7 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     Attributes:
         execution_id: the execution's id.
         order_id: the order's id; IBKR leaves it out of old executions.
-        account: the account's id.
+        account_id: the account's id.
         conid: the contract.
         symbol: the contract's symbol.
         side: ``B`` or ``S``.
@@ -111,7 +112,7 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
         commission: the commission, once IBKR knows it.
         net_amount: price times quantity.
         exchange: the exchange.
-        order_ref: the client's own id of the order.
+        client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words.
         sec_type: such as ``STK``.
         open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
@@ -134,7 +135,7 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
 
     execution_id: Maybe[str] = UNSET
     order_id: Maybe[int] = UNSET
-    account: Maybe[str] = UNSET
+    account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     conid: Maybe[int] = UNSET
     symbol: Maybe[str] = UNSET
     side: Maybe[str] = UNSET
@@ -143,7 +144,7 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     commission: Maybe[Decimal] = UNSET
     net_amount: Maybe[Decimal] = UNSET
     exchange: Maybe[str] = UNSET
-    order_ref: Maybe[str] = UNSET
+    client_order_id: Maybe[str] = msgspec.field(default=UNSET, name="order_ref")
     order_description: Maybe[str] = UNSET
     sec_type: Maybe[str] = UNSET
     open_close: Maybe[str] = UNSET

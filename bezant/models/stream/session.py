@@ -26,12 +26,12 @@ class System(StreamMessage, frozen=True, kw_only=True):
     """The gateway is ready on this connection (topic ``system``).
 
     Attributes:
-        user: the user name.
+        user_name: the user name.
         is_paper: whether it is a paper account.
         supports_fractions: whether it can trade fractions (``isFT``).
     """
 
-    user: str
+    user_name: str
     is_paper: bool | None = None
     supports_fractions: bool | None = None
 

@@ -291,11 +291,14 @@ def test_mending_plain_values() -> None:
     drifts = Drifts()
     row = {"orderId": "1,000", "price": "NaN", "totalSize": 0.1, "status": 5, "acct": {}}
     update = mend(row, OrderUpdate, operation="sor", report=drifts)
-    assert (update.order_id, update.price, update.total_size) == (1000, None, Decimal("0.1"))
-    assert (update.status, update.account) == ("5", UNSET)
+    assert (update.order_id, update.price, update.quantity) == (1000, None, Decimal("0.1"))
+    assert (update.status, update.account_id) == ("5", UNSET)
     assert drifts == [Drift("sor", "OrderUpdate", "acct", "str", "an object")]
     assert mend({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price is UNSET
-    assert mend({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).description == "Inf"
+    assert (
+        mend({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).order_description
+        == "Inf"
+    )
     assert mend({"price": 1.0}, OrderUpdate, operation="", report=drifts).price == Decimal(1)
 
 

@@ -19,7 +19,7 @@ def _parse(_: str, frame: Frame, __: bytes, ___: Report) -> list[Message]:
     paper, fractions = frame.get("isPaper"), frame.get("isFT")
     return [
         System(
-            user=user,
+            user_name=user,
             is_paper=paper if isinstance(paper, bool) else None,
             supports_fractions=fractions if isinstance(fractions, bool) else None,
         )
