@@ -101,7 +101,7 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     account_imbalance: Maybe[Decimal] = UNSET
-    alias: Maybe[Decimal] = UNSET
+    alias: Maybe[str] = UNSET
     base_currency_account: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyAccount")
     cost_basis: Maybe[Decimal] = UNSET
     exchange_rate: Maybe[Decimal] = UNSET
@@ -164,7 +164,7 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
     account_id: Maybe[str] = msgspec.field(default=UNSET, name="account")
     account_model_nlv: Maybe[Decimal] = UNSET
     account_other_models_nlv: Maybe[Decimal] = UNSET
-    alias: Maybe[Decimal] = UNSET
+    alias: Maybe[str] = UNSET
     base_currency_account: Maybe[str] = msgspec.field(default=UNSET, name="baseCcyAccount")
     base_currency_account_precision: Maybe[Decimal] = msgspec.field(
         default=UNSET, name="baseCcyAccountPrecision"

@@ -63,7 +63,7 @@ def _note_parents(plan: Plan, record: Record) -> None:
 def signature(record: Record) -> object:
     """What two objects have in common that can be one class."""
     return {
-        wire: (each.name, _spelled(each.shape), bool(each.always))
+        wire: (each.name, _spelled(each.shape), bool(each.always), each.none, each.time)
         for wire, each in record.fields.items()
     }
 

@@ -8,6 +8,14 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
+# How the wire writes times and days, in UTC, and what they are in Python.
+TIMES = {
+    "ms": "datetime",
+    "s": "datetime",
+    "YYYYMMDD-hh:mm:ss": "datetime",
+    "YYMMDDhhmmss": "datetime",
+    "YYYYMMDD": "date",
+}
 PYTHON = {"int": "int", "decimal": "Decimal", "bool": "bool", "str": "str", "any": "Any"}
 
 
@@ -55,6 +63,8 @@ class Field:
         secret: whether its value is hidden.
         always: what shows that every response has it, such as `12 recordings, 3 examples`; empty
             where a response may leave it out.
+        none: values that mean None in this field, beside null.
+        time: how the wire writes the time, a key of TIMES; empty where it is none.
         seen: what was seen in its place.
     """
 
@@ -64,6 +74,8 @@ class Field:
     name: str = ""
     secret: bool = False
     always: str = ""
+    none: tuple[str | int, ...] = ()
+    time: str = ""
     seen: Evidence = field(default_factory=Evidence)
 
 
