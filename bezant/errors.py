@@ -233,7 +233,7 @@ class OutcomeUnknown(HttpError):
     be read, ``__cause__`` is a `DecodeError`.
 
     Never send the call again blindly. For an order, first search ``client.orders()`` and
-    ``client.trades()`` for its client order id, which is in their ``order_ref``.
+    ``client.trades()`` for its client order id, which is in their ``client_order_id``.
 
     Attributes:
         status: the HTTP status of the response; None if no response arrived.

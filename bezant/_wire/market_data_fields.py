@@ -41,7 +41,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("70", "high", "price", "Highest price of the day."),
     Field("71", "low", "price", "Lowest price of the day."),
     Field("73", "market_value", "money", "Market value of your position."),
-    Field("74", "avg_price", "price", "Average price that you paid."),
+    Field("74", "average_price", "price", "Average price that you paid."),
     Field("75", "unrealized_pnl", "money", "Unrealized profit or loss of your position."),
     Field("76", "formatted_position", "text", "Your position, formatted for display."),
     Field(

@@ -46,8 +46,8 @@ class Tally:
                     self._quote[name] = price
             if message.is_close is not None:
                 self._is_close = message.is_close
-        elif isinstance(message, Pnl) and message.daily:
-            self._daily = message.daily
+        elif isinstance(message, Pnl) and message.daily_pnl:
+            self._daily = message.daily_pnl
 
     @property
     def counts(self) -> str:

@@ -29,7 +29,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         is_us: whether it is a listing in the United States.
         listing_exchange: exchange that lists the contract.
         multiplier: units of the underlying in one contract.
-        put_or_call: ``C`` or ``P``.
+        right: ``C`` or ``P`` (``putOrCall``).
         strike: strike price.
         ticker: the symbol.
         underlying_conid: the underlying's contract (``undConid``).
@@ -54,7 +54,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     multiplier: Decimal | None = None
     name: str | None = None
     page_size: int | None = None
-    put_or_call: str | None = None
+    right: str | None = msgspec.field(default=None, name="putOrCall")
     sector: str | None = None
     sector_group: str | None = None
     strike: Decimal | None = None

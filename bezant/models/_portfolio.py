@@ -37,16 +37,18 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
         account_status_ms: time of opening, epoch milliseconds (``accountStatus``).
         account_title: owner's name as written by IBKR.
+        account_customer_type: ``acctCustType`` on the wire.
         brokerage_access: whether it can trade.
         business_type: such as ``IB_SALES``, ``IB_PROSERVE``.
         clearing_status: one letter; ``O`` is open.
         currency: its base currency, such as ``USD``.
+        description: ``desc`` on the wire.
         display_name: name on IBKR's own pages.
         ib_entity: the IBKR company that holds it, such as ``IBLLC-US``.
         no_client_trading: whether the owner cannot trade.
         trading_type: permitted trading, such as ``STKNOPT``.
         type: such as ``INDIVIDUAL`` or ``DEMO``.
-        faclient: whether an adviser manages it.
+        fa_client: whether an adviser manages it (``faclient``).
     """
 
     prepaid_crypto_p: bool | None = msgspec.field(default=None, name="PrepaidCrypto-P")
@@ -56,14 +58,14 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     account_status_ms: int | None = msgspec.field(default=None, name="accountStatus")
     account_title: str | None = None
     account_van: str | None = None
-    acct_cust_type: str | None = None
+    account_customer_type: str | None = msgspec.field(default=None, name="acctCustType")
     brokerage_access: bool | None = None
     business_type: str | None = None
     category: str | None = None
     clearing_status: str | None = None
     covestor: bool | None = None
     currency: str
-    desc: str | None = None
+    description: str | None = msgspec.field(default=None, name="desc")
     display_name: str | None = None
     ib_entity: str | None = None
     id: str
@@ -74,4 +76,4 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     )
     trading_type: str | None = None
     type: str
-    faclient: bool | None = None
+    fa_client: bool | None = msgspec.field(default=None, name="faclient")

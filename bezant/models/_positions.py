@@ -25,6 +25,10 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
         average_cost: average cost of one unit, times the multiplier (``avgCost``).
         average_price: average price of one unit (``avgPrice``).
+        base_average_cost: ``baseAvgCost`` on the wire.
+        base_average_price: ``baseAvgPrice`` on the wire.
+        base_market_price: ``baseMktPrice`` on the wire.
+        base_market_value: ``baseMktValue`` on the wire.
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         currency: currency of the quotes.
@@ -40,13 +44,16 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         name: name of the company.
         page_size: rows of a full page, if the gateway says so.
         quantity: number of units held; negative when short (``position``).
-        put_or_call: ``C`` or ``P``.
+        right: ``C`` or ``P`` (``putOrCall``).
         realized_pnl: realized profit and loss of the day.
         sector: sector of the company.
         strike: strike price; 0 without one.
         ticker: the symbol.
         underlying_conid: contract id of the underlying; 0 without one (``undConid``).
         unrealized_pnl: profit and loss of open positions.
+        underlying_company: ``undComp`` on the wire.
+        underlying_symbol: ``undSym`` on the wire.
+        expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 
     account_id: str = msgspec.field(name="acctId")
@@ -54,10 +61,10 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     asset_class: str
     average_cost: Decimal = msgspec.field(name="avgCost")
     average_price: Decimal = msgspec.field(name="avgPrice")
-    base_avg_cost: Decimal | None = None
-    base_avg_price: Decimal | None = None
-    base_mkt_price: Decimal | None = None
-    base_mkt_value: Decimal | None = None
+    base_average_cost: Decimal | None = msgspec.field(default=None, name="baseAvgCost")
+    base_average_price: Decimal | None = msgspec.field(default=None, name="baseAvgPrice")
+    base_market_price: Decimal | None = msgspec.field(default=None, name="baseMktPrice")
+    base_market_value: Decimal | None = msgspec.field(default=None, name="baseMktValue")
     base_realized_pnl: Decimal | None = None
     base_unrealized_pnl: Decimal | None = None
     chinese_name: str | None = None
@@ -85,7 +92,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     name: str | None = None
     page_size: int | None = None
     quantity: Decimal = msgspec.field(name="position")
-    put_or_call: str | None = None
+    right: str | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal
     sector: str | None = None
     sector_group: str | None = None
@@ -96,5 +103,6 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     underlying_conid: int | None = msgspec.field(default=None, name="undConid")
     unrealized_pnl: Decimal
     cross_currency: bool | None = None
-    und_comp: str | None = None
-    und_sym: str | None = None
+    underlying_company: str | None = msgspec.field(default=None, name="undComp")
+    underlying_symbol: str | None = msgspec.field(default=None, name="undSym")
+    expired: bool | None = None

@@ -39,6 +39,8 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
         server_info: the server behind the session.
         hardware_info: the gateway's machine.
         mac: the gateway's network address (``MAC``).
+        passed: whether IBKR accepted the call that opens the session
+            (``POST /iserver/auth/ssodh/init``); other calls do not send it.
     """
 
     authenticated: bool | None = None
@@ -50,6 +52,7 @@ class AuthStatus(Model, frozen=True, kw_only=True, rename="camel"):
     server_info: ServerInfo | None = None
     hardware_info: str | None = msgspec.field(default=None, name="hardware_info")
     mac: str | None = msgspec.field(default=None, name="MAC")
+    passed: bool | None = None
 
     @property
     def ready(self) -> bool:

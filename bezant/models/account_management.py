@@ -303,7 +303,7 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``GET /gw/api/v1/accounts/{accountId}/details``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account: the account.
     """
 
     account: AccountData | None = None

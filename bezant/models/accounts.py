@@ -100,14 +100,14 @@ class PnlRow(Model, frozen=True, kw_only=True, rename="camel"):
         daily_pnl: profit and loss of the day (``dpl``).
         excess_liquidity: excess liquidity (``el``).
         market_value: market value (``mv``).
-        net_liquidation: net liquidation value (``nl``).
+        net_liquidation_value: net liquidation value (``nl``).
         unrealized_pnl: profit and loss of open positions (``upl``).
     """
 
     daily_pnl: Decimal | None = msgspec.field(default=None, name="dpl")
     excess_liquidity: Decimal | None = msgspec.field(default=None, name="el")
     market_value: Decimal | None = msgspec.field(default=None, name="mv")
-    net_liquidation: Decimal | None = msgspec.field(default=None, name="nl")
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nl")
     row_type: int | None = None
     unrealized_pnl: Decimal | None = msgspec.field(default=None, name="upl")
 
@@ -228,8 +228,11 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
     Attributes:
         mtd_interest: interest of the month so far.
         pending_debit_card_charges: pending debit card charges (``Pndng Dbt Crd Chrgs``).
+        equity_with_loan_value: ``equity_with_loan`` on the wire.
+        net_liquidation_value: ``net_liquidation`` on the wire.
         previous_day_equity_with_loan: equity with loan value of the day before (``Prvs Dy Eqty Wth
             Ln Vl``).
+        securities_gross_position_value: ``sec_gross_pos_val`` on the wire.
         net_liquidation_uncertainty: uncertainty of the net liquidation value (``Nt Lqdtn
             Uncrtnty``).
         previous_day_equity_with_loan_: ``previous_day_equity_with_loan`` on the wire.
@@ -238,12 +241,14 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
     mtd_interest: str | None = msgspec.field(default=None, name="MTD Interest")
     pending_debit_card_charges: str | None = msgspec.field(default=None, name="Pndng Dbt Crd Chrgs")
     cash: str | None = None
-    equity_with_loan: str | None = None
-    net_liquidation: str | None = None
+    equity_with_loan_value: str | None = msgspec.field(default=None, name="equity_with_loan")
+    net_liquidation_value: str | None = msgspec.field(default=None, name="net_liquidation")
     previous_day_equity_with_loan: str | None = msgspec.field(
         default=None, name="Prvs Dy Eqty Wth Ln Vl"
     )
-    sec_gross_pos_val: str | None = None
+    securities_gross_position_value: str | None = msgspec.field(
+        default=None, name="sec_gross_pos_val"
+    )
     net_liquidation_uncertainty: str | None = msgspec.field(default=None, name="Nt Lqdtn Uncrtnty")
     previous_day_equity_with_loan_: str | None = msgspec.field(
         default=None, name="previous_day_equity_with_loan"
@@ -293,6 +298,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
     Attributes:
         mtd_interest: interest of the month so far.
+        net_liquidation_value: ``net_liquidation`` on the wire.
     """
 
     cryptocurrency: Decimal | None = msgspec.field(default=None, name="Cryptocurrency")
@@ -310,7 +316,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
     issuer_option: Decimal | None = None
     money_market: Decimal | None = None
     mutual_funds: Decimal | None = None
-    net_liquidation: Decimal | None = None
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="net_liquidation")
     options: Decimal | None = None
     realized_pnl: Decimal | None = None
     settled_cash: Decimal | None = None
@@ -379,6 +385,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         selected_account: the active account.
         server_info: server of the session.
         session_id: the session's id.
+        supports_fractions: whether it can trade fractions (``isFT``).
     """
 
     accounts: list[str]
@@ -392,7 +399,7 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     selected_account: str
     server_info: ServerInfo | None = None
     session_id: str | None = None
-    is_ft: bool | None = msgspec.field(default=None, name="isFT")
+    supports_fractions: bool | None = msgspec.field(default=None, name="isFT")
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, "session_id")

@@ -97,19 +97,21 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `AccountsInModel`.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
+        base_currency_account: ``baseCcyAccount`` on the wire.
         net_liquidation_value: net liquidation value (``nlv``).
+        unrealized_pnl: ``unrealizedPnL`` on the wire.
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     account_imbalance: Decimal | None = None
-    alias: Decimal | None = None
-    base_ccy_account: str | None = None
+    alias: str | None = None
+    base_currency_account: str | None = msgspec.field(default=None, name="baseCcyAccount")
     cost_basis: Decimal | None = None
     exchange_rate: Decimal | None = None
     net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
     num_instruments_outside_range: int | None = None
-    unrealized_pn_l: Decimal | None = None
+    unrealized_pnl: Decimal | None = msgspec.field(default=None, name="unrealizedPnL")
     cash_in_independent: Decimal | None = None
 
 
@@ -117,12 +119,13 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``POST /fa/model/accounts-details``.
 
     Attributes:
+        base_currency_master: ``baseCcyMaster`` on the wire.
         model: a model portfolio's name.
         request_id: a number of your own that the response repeats (``reqID``).
     """
 
     account_info_list: list[AccountInModel] | None = None
-    base_ccy_master: str | None = None
+    base_currency_master: str | None = msgspec.field(default=None, name="baseCcyMaster")
     model: str | None = None
     request_id: int | None = msgspec.field(default=None, name="reqID")
 
@@ -133,11 +136,11 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
     Negative to withdraw.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         amount_to_invest: amount to invest; negative to withdraw (``amtToInvest``).
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     amount_to_invest: Number | None = msgspec.field(default=None, name="amtToInvest")
 
 
@@ -158,16 +161,20 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `InvestedAccounts`.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
+        base_currency_account: ``baseCcyAccount`` on the wire.
+        base_currency_account_precision: ``baseCcyAccountPrecision`` on the wire.
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     account_model_nlv: Decimal | None = None
     account_other_models_nlv: Decimal | None = None
-    alias: Decimal | None = None
-    base_ccy_account: str | None = None
-    base_ccy_account_precision: Decimal | None = None
+    alias: str | None = None
+    base_currency_account: str | None = msgspec.field(default=None, name="baseCcyAccount")
+    base_currency_account_precision: Decimal | None = msgspec.field(
+        default=None, name="baseCcyAccountPrecision"
+    )
     cash_in_independent_nlv: Decimal | None = None
     exchange_rate: Decimal | None = None
     net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
@@ -178,14 +185,18 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
+        base_currency_master: ``baseCcyMaster`` on the wire.
+        base_currency_master_precision: ``baseCcyMasterPrecision`` on the wire.
         model: a model portfolio's name.
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
     """
 
     account_list: list[InvestedAccount] | None = None
-    base_ccy_master: str | None = None
-    base_ccy_master_precision: str | None = None
+    base_currency_master: str | None = msgspec.field(default=None, name="baseCcyMaster")
+    base_currency_master_precision: str | None = msgspec.field(
+        default=None, name="baseCcyMasterPrecision"
+    )
     model: str | None = None
     request_id: int | None = msgspec.field(default=None, name="reqID")
     subscription_status: int | None = None
@@ -214,11 +225,12 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``POST /fa/model/list``.
 
     Attributes:
+        base_currency: ``baseCcy`` on the wire.
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
     """
 
-    base_ccy: str | None = None
+    base_currency: str | None = msgspec.field(default=None, name="baseCcy")
     master_account: str | None = None
     models: list[ModelRow] | None = None
     request_id: int | None = msgspec.field(default=None, name="reqID")
@@ -249,7 +261,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         currency: currency, such as ``USD`` (``ccy``).
         conid: IBKR's id of the contract.
         market_value: market value (``mv``).
-        position: number of units held; negative when short.
+        quantity: number of units held; negative when short (``position``).
         target: the target.
     """
 
@@ -265,7 +277,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
     instrument_imbalance: Decimal | None = None
     mismatch_type: int | None = None
     market_value: Decimal | None = msgspec.field(default=None, name="mv")
-    position: Decimal | None = None
+    quantity: Decimal | None = msgspec.field(default=None, name="position")
     target: Decimal | None = None
 
 
@@ -278,6 +290,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         position_ts_ms: epoch milliseconds (``positionTs``).
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
+        total_market_value: ``totalMv`` on the wire.
     """
 
     cash: list[ModelCash] | None = None
@@ -290,7 +303,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     stk_only: bool | None = None
     subscription_status: int | None = None
     total_dlv: Decimal | None = None
-    total_mv: Decimal | None = None
+    total_market_value: Decimal | None = msgspec.field(default=None, name="totalMv")
 
 
 class CashTarget(Model, frozen=True, kw_only=True):

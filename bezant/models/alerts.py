@@ -39,17 +39,17 @@ class Alert(Model, frozen=True, kw_only=True):
     """Response to ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         background_color: ``bg_color`` on the wire.
         conditions: conditions that trigger the alert.
         foreground_color: ``fg_color`` on the wire.
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: str
+    account_id: str = msgspec.field(name="account")
     alert_active: int
     alert_default_type: int | None = None
     alert_email: str | None = None
@@ -70,7 +70,7 @@ class Alert(Model, frozen=True, kw_only=True):
     itws_orders_only: int | None = None
     order_id: int
     order_not_editable: bool | None = None
-    order_status: str | None = None
+    status: str | None = msgspec.field(default=None, name="order_status")
     time_in_force: str | None = msgspec.field(default=None, name="tif")
     time_zone: str | None = None
     tool_id: int | None = None
@@ -103,12 +103,12 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 
     Attributes:
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         request_id: the request's id.
     """
 
     order_id: int | None = None
-    order_status: str | None = None
+    status: str | None = msgspec.field(default=None, name="order_status")
     request_id: int | None = None
     success: bool | None = None
     text: str | None = None
@@ -149,12 +149,12 @@ class AlertRow(Model, frozen=True, kw_only=True):
     """Response to ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         order_id: IBKR's id of the order.
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
     """
 
-    account: str
+    account_id: str = msgspec.field(name="account")
     alert_active: int
     alert_name: str
     alert_repeatable: int | None = None

@@ -142,43 +142,45 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
     period_returns: PerformanceTpps = msgspec.field(name="tpps")
 
 
-class TransactionsRpnlData(Model, frozen=True, kw_only=True, rename="camel"):
+class TransactionsRpnlData(Model, frozen=True, kw_only=True):
     """Part of `TransactionsRpnl`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         side: ``BUY`` or ``SELL``.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctid")
-    amt: str | None = None
+    amount: str | None = msgspec.field(default=None, name="amt")
     conid: int | None = None
     currency: str | None = msgspec.field(default=None, name="cur")
     date: str | None = None
-    fx_rate: Decimal | None = None
+    exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     side: str | None = None
 
 
-class TransactionsRpnlItems(Model, frozen=True, kw_only=True, rename="camel"):
+class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
     """Part of `TransactionsRpnl`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         side: ``BUY`` or ``SELL``.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctid")
-    amt: str | None = None
+    amount: str | None = msgspec.field(default=None, name="amt")
     conid: int | None = None
     currency: str | None = msgspec.field(default=None, name="cur")
     date: str | None = None
-    fx_rate: Decimal | None = None
+    exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     side: str | None = None
 
 
@@ -186,10 +188,11 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
     """Part of `Transactions`.
 
     Attributes:
+        amount: ``amt`` on the wire.
         data: body of the response.
     """
 
-    amt: str | None = None
+    amount: str | None = msgspec.field(default=None, name="amt")
     data: list[TransactionsRpnlData] | None = None
     items: TransactionsRpnlItems | None = None
 
@@ -199,21 +202,22 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
+        amount: ``amt`` on the wire.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
         description: ``desc`` on the wire.
-        fx_rate: rate to the base currency.
+        exchange_rate: rate to the base currency (``fxRate``).
         price: price of one unit (``pr``).
         quantity: ``qty`` on the wire.
     """
 
     account_id: str = msgspec.field(name="acctid")
-    amt: Decimal
+    amount: Decimal = msgspec.field(name="amt")
     conid: int
     currency: str = msgspec.field(name="cur")
     date: str
     description: str | None = msgspec.field(default=None, name="desc")
-    fx_rate: Decimal | None = None
+    exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     price: Decimal | None = msgspec.field(default=None, name="pr")
     quantity: Decimal = msgspec.field(name="qty")
     type: str

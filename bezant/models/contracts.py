@@ -31,6 +31,7 @@ __all__ = [
     "LimitDefaults",
     "LiquidHours",
     "OrderDefaults",
+    "RulesMessage",
     "SearchHit",
     "SearchSection",
     "Strikes",
@@ -104,18 +105,34 @@ class OrderDefaults(Model, frozen=True, kw_only=True):
 
 
 class TimeInForceDefaults(Model, frozen=True, kw_only=True):
-    """Part of `ContractRules`."""
+    """Part of `ContractRules`.
 
-    default_acct: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
+    Attributes:
+        default_account: ``DEFAULT_ACCT`` on the wire.
+    """
+
+    default_account: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
     pmalgo: bool | None = msgspec.field(default=None, name="PMALGO")
     size: str | None = msgspec.field(default=None, name="SIZE")
     tif: str | None = msgspec.field(default=None, name="TIF")
+
+
+class RulesMessage(Model, frozen=True, kw_only=True):
+    """A page about the contract.
+
+    Attributes:
+        url: address of the page.
+    """
+
+    url: str | None = None
 
 
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``POST /iserver/contract/rules``.
 
     Attributes:
+        can_trade_account_ids: ``canTradeAcctIds`` on the wire.
+        cash_currency: ``cashCcy`` on the wire.
         cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
         cqt_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
@@ -134,12 +151,13 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
         price_magnifier: divisor of quoted prices.
         size_increment: step of the quantity.
         stop_price: ``stopprice`` on the wire.
+        display_message: a page to show to the user.
     """
 
     algo_eligible: bool | None = None
     all_or_none_eligible: bool | None = None
-    can_trade_acct_ids: list[str] | None = None
-    cash_ccy: str | None = None
+    can_trade_account_ids: list[str] | None = msgspec.field(default=None, name="canTradeAcctIds")
+    cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
     cash_quantity_increment: Decimal | None = msgspec.field(default=None, name="cashQtyIncr")
     cash_size: Decimal | None = None
     cost_report: bool | None = None
@@ -170,6 +188,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     tif_types: list[str] | None = None
     stop_price: Decimal | None = msgspec.field(default=None, name="stopprice")
     overnight_eligible: bool | None = None
+    display_message: RulesMessage | None = None
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
@@ -177,6 +196,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         value_class_name: such as ``String``, ``Boolean``, ``Time``, ``Double``, ``Integer``.
+        enabled_conditions: conditions under which it can be used, such as ``MKT:speedUp:=:no``.
     """
 
     default_value: Any = None
@@ -189,6 +209,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
     name: str | None = None
     required: bool | None = None
     value_class_name: str | None = None
+    enabled_conditions: list[str] | None = None
 
 
 class Algo(Model, frozen=True, kw_only=True):
@@ -300,15 +321,16 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
     has_related_contracts: bool | None = None
 
 
-class CurrencyPair(Model, frozen=True, kw_only=True, rename="camel"):
+class CurrencyPair(Model, frozen=True, kw_only=True):
     """Part of ``.
 
     Attributes:
+        currency: ``ccyPair`` on the wire.
         conid: IBKR's id of the contract.
         symbol: the symbol.
     """
 
-    ccy_pair: str
+    currency: str = msgspec.field(name="ccyPair")
     conid: int
     symbol: str
 
@@ -356,6 +378,12 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
         sec_type: kind of contract, such as ``STK``.
         strike: strike price.
         ticker: the symbol.
+        symbol: the symbol.
+        multiplier: units of the underlying in one contract.
+        trading_class: trading class, such as ``SPXW``.
+        contract_description_1: first part of the description, such as the symbol (``desc1``).
+        contract_description_2: rest of the description, such as ``JAN24 195 Call`` (``desc2``).
+        coupon: coupon of a bond.
     """
 
     company_name: str | None = None
@@ -370,6 +398,13 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     strike: Decimal | None = None
     ticker: str | None = None
     valid_exchanges: str | None = None
+    symbol: str | None = None
+    multiplier: Decimal | None = None
+    trading_class: str | None = None
+    contract_description_1: str | None = msgspec.field(default=None, name="desc1")
+    contract_description_2: str | None = msgspec.field(default=None, name="desc2")
+    cusip: str | None = None
+    coupon: str | None = None
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
@@ -400,7 +435,9 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
+        restricted: kind of contract that is restricted, such as ``CFD``.
         symbol: the symbol.
+        sec_type: kind of contract, such as ``STK``.
     """
 
     bondid: int | None = None
@@ -411,10 +448,11 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     fop: str | None = None
     issuers: list[BondIssuer] | None = None
     opt: str | None = None
-    restricted: bool | None = None
+    restricted: str | None = None
     sections: list[SearchSection]
     symbol: str | None = None
     war: str | None = None
+    sec_type: str | None = None
 
 
 class Strikes(Model, frozen=True, kw_only=True):
@@ -443,7 +481,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiration_date: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expirationDate``).
         long_cutoff: last day to close a long position, ``YYYYMMDD`` (``longFuturesCutOff``).
         last_trading_day: last trading day, ``YYYYMMDD`` (``ltd``).
         short_cutoff: last day to close a short position, ``YYYYMMDD`` (``shortFuturesCutOff``).
@@ -452,7 +490,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     conid: int
-    expiration_date: int
+    expiry: int = msgspec.field(name="expirationDate")
     long_cutoff: int | None = msgspec.field(default=None, name="longFuturesCutOff")
     last_trading_day: int = msgspec.field(name="ltd")
     short_cutoff: int | None = msgspec.field(default=None, name="shortFuturesCutOff")
@@ -477,11 +515,12 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
     """Part of `VenueDay`.
 
     Attributes:
+        cancel_daily_orders: ``cancelDayOrders`` on the wire.
         closing_time: ``HHmm``.
         opening_time: ``HHmm``.
     """
 
-    cancel_day_orders: str | None = None
+    cancel_daily_orders: str | None = msgspec.field(default=None, name="cancelDayOrders")
     closing_time: str | None = None
     opening_time: str | None = None
     prop: str | None = None
@@ -507,12 +546,12 @@ class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
-        timezone: the exchange's time zone.
+        time_zone: the exchange's time zone (``timezone``).
     """
 
     description: str | None = None
     exchange: str | None = None
     id: str | None = None
     schedules: list[VenueDay] | None = None
-    timezone: str | None = None
+    time_zone: str | None = msgspec.field(default=None, name="timezone")
     trade_venue_id: str | None = None

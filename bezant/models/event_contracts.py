@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from ._base import Model
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "ForecastHours",
     "ForecastMarket",
     "ForecastMarketContract",
+    "ForecastPriceIncrement",
     "ForecastRules",
     "ForecastSchedule",
 ]
@@ -62,12 +65,13 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         conid_no: the contract that pays on no.
         conid_yes: the contract that pays on yes.
         exchange: exchange, such as ``NASDAQ``.
-        expiration: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expiration``).
         payout: payout of a contract.
         side: ``BUY`` or ``SELL``.
         strike: strike price.
         symbol: the symbol.
         underlying_conid: the underlying's contract.
+        party: party of a candidate.
         product_conid: the product's contract, not to be used for the market's.
     """
 
@@ -75,7 +79,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     conid_no: int
     conid_yes: int
     exchange: str
-    expiration: str
+    expiry: str = msgspec.field(name="expiration")
     logo_category: str | None = None
     market_name: str | None = None
     measured_period: str | None = None
@@ -87,6 +91,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     symbol: str
     underlying_conid: int
     is_restricted: bool | None = None
+    party: str | None = None
     product_conid: int | None = None
 
 
@@ -95,14 +100,14 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiration: ``YYYYMMDD``.
+        expiry: ``YYYYMMDD`` (``expiration``).
         side: ``BUY`` or ``SELL``.
         strike: strike price.
         underlying_conid: the underlying's contract.
     """
 
     conid: int
-    expiration: str
+    expiry: str = msgspec.field(name="expiration")
     expiry_label: str | None = None
     side: str
     strike: Decimal
@@ -129,21 +134,34 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
     symbol: str | None = None
 
 
+class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
+    """Part of `ForecastRules`.
+
+    Attributes:
+        increment: smallest step of the price.
+    """
+
+    increment: str | None = None
+    lower_edge: Decimal | None = None
+
+
 class ForecastRules(Model, frozen=True, kw_only=True):
     """Response to ``GET /forecast/contract/rules``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
+        exchange_time_zone: ``exchange_timezone`` on the wire.
         last_trade_time: epoch seconds.
         payout: payout of a contract.
         payout_time: epoch seconds.
         release_time: epoch seconds.
+        price_increments: smallest steps of the price, from each price on.
     """
 
     asset_class: str | None = None
     data_and_resolution_link: str | None = None
     description: str | None = None
-    exchange_timezone: str | None = None
+    exchange_time_zone: str | None = msgspec.field(default=None, name="exchange_timezone")
     last_trade_time: int | None = None
     market_name: str | None = None
     market_rules_link: str | None = None
@@ -155,6 +173,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     release_time: int | None = None
     source_agency: str | None = None
     threshold: str | None = None
+    price_increments: list[ForecastPriceIncrement] | None = None
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):
@@ -180,8 +199,8 @@ class ForecastSchedule(Model, frozen=True, kw_only=True):
     """Response to ``GET /forecast/contract/schedules``.
 
     Attributes:
-        timezone: the exchange's time zone.
+        time_zone: the exchange's time zone (``timezone``).
     """
 
-    timezone: str
+    time_zone: str = msgspec.field(name="timezone")
     trading_schedules: list[ForecastDay]

@@ -87,23 +87,31 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
     Attributes:
         last: ``31`` on the wire.
+        symbol: ``55`` on the wire.
+        service_params: ``6508`` on the wire.
         market_data_availability: letters for live, delayed or frozen data (``6509``).
         high: ``70`` on the wire.
         low: ``71`` on the wire.
+        delta: ``7308`` on the wire.
+        gamma: ``7309`` on the wire.
+        theta: ``7310`` on the wire.
+        vega: ``7311`` on the wire.
+        prior_close: ``7741`` on the wire.
+        volume_long: ``7762`` on the wire.
         change: ``82`` on the wire.
         change_percent: ``83`` on the wire.
         bid: ``84`` on the wire.
         ask_size: ``85`` on the wire.
         ask: ``86`` on the wire.
         volume: ``87`` on the wire.
+        volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (``87_raw``).
         bid_size: ``88`` on the wire.
         updated_ms: epoch milliseconds (``_updated``).
         conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named.
-        symbol: ``55`` on the wire.
         text: ``58`` on the wire.
         market_value: ``73`` on the wire.
-        avg_price: ``74`` on the wire.
+        average_price: ``74`` on the wire.
         unrealized_pnl: ``75`` on the wire.
         formatted_position: ``76`` on the wire.
         formatted_unrealized_pnl: ``77`` on the wire.
@@ -116,7 +124,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         months: ``6072`` on the wire.
         regular_expiry: ``6073`` on the wire.
         underlying_conid: ``6457`` on the wire.
-        service_params: ``6508`` on the wire.
         company_name: ``7051`` on the wire.
         ask_exch: ``7057`` on the wire.
         last_exch: ``7058`` on the wire.
@@ -150,10 +157,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         low_52w: ``7294`` on the wire.
         open: ``7295`` on the wire.
         close: ``7296`` on the wire.
-        delta: ``7308`` on the wire.
-        gamma: ``7309`` on the wire.
-        theta: ``7310`` on the wire.
-        vega: ``7311`` on the wire.
         opt_volume_change_percent: ``7607`` on the wire.
         implied_vol_percent: ``7633`` on the wire.
         mark: ``7635`` on the wire.
@@ -200,8 +203,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
         beta: ``7718`` on the wire.
         ask_yield: ``7720`` on the wire.
         price_ema_50: ``7724`` on the wire.
-        prior_close: ``7741`` on the wire.
-        volume_long: ``7762`` on the wire.
         has_trading_permissions: ``7768`` on the wire.
         stock_type: ``7899`` on the wire.
         daily_pnl_raw: ``7920`` on the wire.
@@ -210,24 +211,33 @@ class Snapshot(Model, frozen=True, kw_only=True):
     """
 
     last: str | None = msgspec.field(default=None, name="31")
+    symbol: str | None = msgspec.field(default=None, name="55")
+    field_6119: str | None = msgspec.field(default=None, name="6119")
+    service_params: str | None = msgspec.field(default=None, name="6508")
     market_data_availability: str | None = msgspec.field(default=None, name="6509")
     high: str | None = msgspec.field(default=None, name="70")
     low: str | None = msgspec.field(default=None, name="71")
+    delta: str | None = msgspec.field(default=None, name="7308")
+    gamma: str | None = msgspec.field(default=None, name="7309")
+    theta: str | None = msgspec.field(default=None, name="7310")
+    vega: str | None = msgspec.field(default=None, name="7311")
+    prior_close: str | None = msgspec.field(default=None, name="7741")
+    volume_long: str | None = msgspec.field(default=None, name="7762")
     change: str | None = msgspec.field(default=None, name="82")
     change_percent: str | None = msgspec.field(default=None, name="83")
     bid: str | None = msgspec.field(default=None, name="84")
     ask_size: str | None = msgspec.field(default=None, name="85")
     ask: str | None = msgspec.field(default=None, name="86")
     volume: str | None = msgspec.field(default=None, name="87")
+    volume_raw: Decimal | None = msgspec.field(default=None, name="87_raw")
     bid_size: str | None = msgspec.field(default=None, name="88")
     updated_ms: int | None = msgspec.field(default=None, name="_updated")
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     server_id: str | None = None
-    symbol: str | None = msgspec.field(default=None, name="55")
     text: str | None = msgspec.field(default=None, name="58")
     market_value: str | None = msgspec.field(default=None, name="73")
-    avg_price: str | None = msgspec.field(default=None, name="74")
+    average_price: str | None = msgspec.field(default=None, name="74")
     unrealized_pnl: str | None = msgspec.field(default=None, name="75")
     formatted_position: str | None = msgspec.field(default=None, name="76")
     formatted_unrealized_pnl: str | None = msgspec.field(default=None, name="77")
@@ -240,9 +250,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     sec_type: str | None = msgspec.field(default=None, name="6070")
     months: str | None = msgspec.field(default=None, name="6072")
     regular_expiry: str | None = msgspec.field(default=None, name="6073")
-    field_6119: str | None = msgspec.field(default=None, name="6119")
     underlying_conid: str | None = msgspec.field(default=None, name="6457")
-    service_params: str | None = msgspec.field(default=None, name="6508")
     company_name: str | None = msgspec.field(default=None, name="7051")
     ask_exch: str | None = msgspec.field(default=None, name="7057")
     last_exch: str | None = msgspec.field(default=None, name="7058")
@@ -276,10 +284,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
     low_52w: str | None = msgspec.field(default=None, name="7294")
     open: str | None = msgspec.field(default=None, name="7295")
     close: str | None = msgspec.field(default=None, name="7296")
-    delta: str | None = msgspec.field(default=None, name="7308")
-    gamma: str | None = msgspec.field(default=None, name="7309")
-    theta: str | None = msgspec.field(default=None, name="7310")
-    vega: str | None = msgspec.field(default=None, name="7311")
     opt_volume_change_percent: str | None = msgspec.field(default=None, name="7607")
     implied_vol_percent: str | None = msgspec.field(default=None, name="7633")
     mark: str | None = msgspec.field(default=None, name="7635")
@@ -326,8 +330,6 @@ class Snapshot(Model, frozen=True, kw_only=True):
     beta: str | None = msgspec.field(default=None, name="7718")
     ask_yield: str | None = msgspec.field(default=None, name="7720")
     price_ema_50: str | None = msgspec.field(default=None, name="7724")
-    prior_close: str | None = msgspec.field(default=None, name="7741")
-    volume_long: str | None = msgspec.field(default=None, name="7762")
     has_trading_permissions: str | None = msgspec.field(default=None, name="7768")
     stock_type: str | None = msgspec.field(default=None, name="7899")
     daily_pnl_raw: str | None = msgspec.field(default=None, name="7920")

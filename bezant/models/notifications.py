@@ -126,6 +126,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
         description: ``FD`` on the wire.
         title: ``FN`` on the wire.
         disclaimer_read: 1 if the disclaimer was read (``H``).
+        setting_code: code of the setting, such as ``TA_FYI`` (``SS``).
     """
 
     active: int | None = msgspec.field(default=None, name="A")
@@ -133,6 +134,7 @@ class FyiSetting(Model, frozen=True, kw_only=True):
     description: str | None = msgspec.field(default=None, name="FD")
     title: str | None = msgspec.field(default=None, name="FN")
     disclaimer_read: int = msgspec.field(name="H")
+    setting_code: str | None = msgspec.field(default=None, name="SS")
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):

@@ -22,7 +22,11 @@ __all__ = [
     "OrderReply",
     "OrderStatus",
     "OrderTicket",
+    "PreviewAllocation",
     "PreviewAmount",
+    "PreviewConversion",
+    "PreviewConversionQuery",
+    "PreviewEffect",
     "PreviewFigure",
     "Status",
     "Trade",
@@ -33,37 +37,45 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     """Response to ``GET /iserver/account/order/status/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         average_price: average price of the fills.
         child_order_type: such as ``0``, ``A``, ``B``.
         conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
-        cum_fill: quantity filled.
+        filled_quantity: quantity filled (``cum_fill``).
         currency: currency, such as ``USD``.
         listing_exchange: exchange that lists the contract.
+        option_account: ``option_acct`` on the wire.
         order_ccp_status: state of the order in IBKR's own records.
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         request_id: the request's id.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``.
         symbol: the symbol.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
-        total_size: quantity ordered.
+        quantity: quantity ordered (``total_size``).
         price: limit or stop price.
+        limit_price: limit price.
+        stop_price: stop price.
+        parent_order_id: the order that this one waits for.
+        children_order_ids: the orders that wait for this one.
+        oca_group_id: the group of which one order cancels the others.
+        oca_group_type: what a fill does to the others of the group, such as
+            ``ReduceOnFillNonBlock``.
         background_color: ``bg_color`` on the wire.
         foreground_color: ``fg_color`` on the wire.
         average_fill_price: average price of the fills (``avg_fill_price``).
         fill_price: price of the last fill.
-        filled_quantity: quantity filled.
+        filled_quantity_: quantity filled (``filled_quantity``).
         last_fill_price: price of the last fill.
         order_desc: description of the order.
         remaining_quantity: quantity still open.
         total_cash_size: amount of money ordered.
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     alert_active: int | None = None
     allowed_duplicate_opposite: bool | None = None
     available_chart_periods: str | None = None
@@ -74,7 +86,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     contract_description_1: str | None = None
-    cum_fill: Decimal | None = None
+    filled_quantity: Decimal | None = msgspec.field(default=None, name="cum_fill")
     currency: str | None = None
     deactivate_order: bool | None = None
     editable_fields: str | None = None
@@ -82,14 +94,14 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     exit_strategy_display_price: str | None = None
     exit_strategy_tool_availability: str | None = None
     listing_exchange: str | None = None
-    option_acct: str | None = None
+    option_account: str | None = msgspec.field(default=None, name="option_acct")
     order_ccp_status: str | None = None
     order_clearing_account: str | None = None
     order_description: str | None = None
     order_description_with_contract: str | None = None
     order_id: int
     order_not_editable: bool | None = None
-    order_status: str
+    status: str = msgspec.field(name="order_status")
     order_status_description: str | None = None
     order_time: str | None = None
     order_type: str
@@ -102,8 +114,14 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     sub_type: str | None = None
     symbol: str
     time_in_force: str = msgspec.field(name="tif")
-    total_size: Decimal
+    quantity: Decimal = msgspec.field(name="total_size")
     price: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    parent_order_id: int | None = None
+    children_order_ids: list[int] | None = None
+    oca_group_id: str | None = None
+    oca_group_type: str | None = None
     background_color: str | None = msgspec.field(default=None, name="bg_color")
     foreground_color: str | None = msgspec.field(default=None, name="fg_color")
     all_or_none: bool | None = None
@@ -111,7 +129,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     clearing_id: str | None = None
     clearing_name: str | None = None
     fill_price: Decimal | None = None
-    filled_quantity: Decimal | None = None
+    filled_quantity_: Decimal | None = msgspec.field(default=None, name="filled_quantity")
     is_event_trading: str | None = None
     last_fill_price: Decimal | None = None
     order_desc: str | None = None
@@ -125,12 +143,14 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     """Order of the day, open or done.
 
     Attributes:
-        account: the account, such as ``DU123456``.
         account_id: the account, such as ``DU123456`` (``acct``).
         average_price: average price of one unit (``avgPrice``).
         background_color: ``bgColor`` on the wire.
+        cash_currency: ``cashCcy`` on the wire.
         conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        contract_description_1: ``description1`` on the wire.
+        contract_description_2: ``description2`` on the wire.
         exchange: exchange, such as ``NASDAQ``.
         foreground_color: ``fgColor`` on the wire.
         filled_quantity: quantity filled.
@@ -143,6 +163,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
             and others that the contract's rules name.
         order_ccp_status: state of the order in IBKR's own records.
+        original_order_type: ``origOrderType`` on the wire.
         price: limit or stop price.
         remaining_quantity: quantity still open.
         sec_type: kind of contract, such as ``STK``.
@@ -155,21 +176,20 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         ticker: the symbol.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         total_cash_size: amount of money ordered.
-        total_size: quantity ordered.
-        order_ref: ``client_order_id`` of the order.
-        parent_id: order that this order waits for.
+        quantity: quantity ordered (``totalSize``).
+        client_order_id: ``client_order_id`` of the order (``order_ref``).
+        parent_order_id: order that this order waits for (``parentId``).
     """
 
-    account: str | None = None
     account_id: str = msgspec.field(name="acct")
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
     background_color: str | None = msgspec.field(default=None, name="bgColor")
-    cash_ccy: str | None = None
+    cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
     company_name: str | None = None
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
-    description1: str | None = None
-    description2: str | None = None
+    contract_description_1: str | None = msgspec.field(default=None, name="description1")
+    contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
     filled_quantity: Decimal
@@ -184,7 +204,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         default=None, name="order_cancellation_by_system_reason"
     )
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
-    orig_order_type: str | None = None
+    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
     price: Decimal | None = None
     remaining_quantity: Decimal
     sec_type: str
@@ -196,9 +216,9 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     ticker: str
     time_in_force: str
     total_cash_size: Decimal | None = None
-    total_size: Decimal | None = None
-    order_ref: str | None = msgspec.field(default=None, name="order_ref")
-    parent_id: int | None = None
+    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
+    client_order_id: str | None = msgspec.field(default=None, name="order_ref")
+    parent_order_id: int | None = msgspec.field(default=None, name="parentId")
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
@@ -212,7 +232,7 @@ class Trade(Model, frozen=True, kw_only=True):
     """Execution of an order.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named.
         exchange: exchange, such as ``NASDAQ``.
@@ -222,7 +242,7 @@ class Trade(Model, frozen=True, kw_only=True):
         listing_exchange: exchange that lists the contract.
         net_amount: price times size times multiplier.
         order_id: IBKR's id of the order.
-        order_ref: the ``client_order_id`` of the order.
+        client_order_id: the ``client_order_id`` of the order (``order_ref``).
         price: price of one unit.
         sec_type: kind of contract, such as ``STK``.
         side: ``B`` bought or ``S`` sold.
@@ -230,9 +250,12 @@ class Trade(Model, frozen=True, kw_only=True):
         symbol: the symbol.
         trade_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         trade_time_ms: epoch milliseconds (``trade_time_r``).
+        contract_description_2: the rest of the description, such as expiry and strike.
+        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        position: quantity of the contract held at the time of the response.
     """
 
-    account: str
+    account_id: str = msgspec.field(name="account")
     account_code: str | None = msgspec.field(default=None, name="accountCode")
     account_allocation_name: str | None = None
     clearing_id: str | None = None
@@ -250,7 +273,7 @@ class Trade(Model, frozen=True, kw_only=True):
     net_amount: Decimal | None = None
     order_description: str | None = None
     order_id: int | None = None
-    order_ref: str | None = None
+    client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     price: Decimal
     sec_type: str
     side: str
@@ -260,35 +283,38 @@ class Trade(Model, frozen=True, kw_only=True):
     symbol: str
     trade_time: str
     trade_time_ms: int = msgspec.field(name="trade_time_r")
+    contract_description_2: str | None = None
+    open_close: str | None = None
+    position: Decimal | None = None
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
     """Response to ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
-        msg: such as ``Request was submitted``.
+        message: such as ``Request was submitted`` (``msg``).
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     conid: int | None = None
-    msg: str
+    message: str = msgspec.field(name="msg")
     order_id: int
     encrypt_message: str | None = None
-    order_status: str | None = None
+    status: str | None = msgspec.field(default=None, name="order_status")
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
     """Body of ``POST /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
-        account: the account, such as ``DU123456``.
+        account_id: the account, such as ``DU123456`` (``account``).
     """
 
-    account: str | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     amount: Number | None = None
 
 
@@ -309,43 +335,51 @@ class OrderPayload(Model, frozen=True, kw_only=True):
     allocation_profile: AllocationProfile | None = None
 
 
-class OrderReply(Model, frozen=True, kw_only=True):
+class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
     """Result of an order.
 
     It was placed (``order_id``), has a question (``id``, ``message``), or was refused (``error``).
 
     Attributes:
         order_id: IBKR's id of the order.
-        order_status: such as ``Submitted``, ``Filled``, ``Cancelled``.
+        status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         is_suppressed: whether this kind of question is now confirmed automatically.
         message_ids: kinds of question, such as ``o163``.
-        order_id_: IBKR's id of the order (``orderId``).
+        order_id_: IBKR's id of the order.
         request_id: the question's id (``reqId``).
+        client_order_id: ``client_order_id`` of the order (``local_order_id``).
         message_options: replies to choose from.
+        default_suppression_option: the option that suppression chooses.
+        is_suppressible: whether questions of this kind can be suppressed.
         error: reason of the refusal, if other orders of the call were not refused.
-        local_order_id: ``client_order_id`` of the order.
         parent_order_id: order that this order waits for.
+        success: whether it was placed.
+        warning_message: a warning about it.
     """
 
-    encrypt_message: str | None = None
-    order_id: int | None = None
-    order_status: str | None = None
+    encrypt_message: str | None = msgspec.field(default=None, name="encrypt_message")
+    order_id: int | None = msgspec.field(default=None, name="order_id")
+    status: str | None = msgspec.field(default=None, name="order_status")
     id: str | None = None
-    is_suppressed: bool | None = msgspec.field(default=None, name="isSuppressed")
+    is_suppressed: bool | None = None
     message: list[str] | None = None
-    message_ids: list[str] | None = msgspec.field(default=None, name="messageIds")
+    message_ids: list[str] | None = None
     dismissable: list[Any] | None = None
-    message_id: str | None = msgspec.field(default=None, name="messageId")
+    message_id: str | None = None
     options: list[str] | None = None
-    order_id_: int | None = msgspec.field(default=None, name="orderId")
+    order_id_: int | None = None
     prompt: bool | None = None
     request_id: str | None = msgspec.field(default=None, name="reqId")
     text: str | None = None
     type: str | None = None
-    message_options: list[str] | None = msgspec.field(default=None, name="messageOptions")
+    client_order_id: str | None = msgspec.field(default=None, name="local_order_id")
+    message_options: list[str] | None = None
+    default_suppression_option: str | None = None
+    is_suppressible: bool | None = None
     error: str | None = None
-    local_order_id: str | None = None
-    parent_order_id: int | None = None
+    parent_order_id: int | None = msgspec.field(default=None, name="parent_order_id")
+    success: bool | None = None
+    warning_message: str | None = msgspec.field(default=None, name="warning_message")
 
 
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
@@ -449,11 +483,79 @@ class PreviewFigure(Model, frozen=True, kw_only=True):
     current: str | None = None
 
 
+class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
+    """An account's part of an adviser's order.
+
+    Attributes:
+        account_id: the account, such as ``DU123456`` (``account``).
+        actual_allocation: quantity that the account gets.
+        desired_allocation: quantity by the allocation method.
+    """
+
+    account_id: str | None = msgspec.field(default=None, name="account")
+    actual_allocation: Decimal | None = None
+    desired_allocation: Decimal | None = None
+
+
+class PreviewConversionQuery(Model, frozen=True, kw_only=True):
+    """Part of `PreviewConversion`.
+
+    Attributes:
+        conid: IBKR's id of the contract.
+        exchange: exchange, such as ``NASDAQ``.
+        order_currency: currency of the order.
+        order_id: IBKR's id of the order.
+        order_total: cost of the order in its currency.
+        sec_type: kind of contract, such as ``STK``.
+    """
+
+    account_id: str | None = None
+    conid: int | None = None
+    exchange: str | None = None
+    order_currency: str | None = None
+    order_id: int | None = None
+    order_total: Decimal | None = None
+    sec_type: str | None = None
+
+
+class PreviewConversion(Model, frozen=True, kw_only=True):
+    """The call that says how much currency the order needs.
+
+    Attributes:
+        query: parameters of the call.
+    """
+
+    query: PreviewConversionQuery | None = None
+    request_method: str | None = None
+
+
+class PreviewEffect(Model, frozen=True, kw_only=True):
+    """A position or funds before or after the order.
+
+    Attributes:
+        label: what it is, in words (``L``).
+        key: what it is, such as ``CURRENT_POS`` (``N``).
+        values: its values, as texts (``V``).
+    """
+
+    label: str | None = msgspec.field(default=None, name="L")
+    key: str | None = msgspec.field(default=None, name="N")
+    values: list[str] | None = msgspec.field(default=None, name="V")
+
+
 class OrderPreview(Model, frozen=True, kw_only=True):
     """Response to ``POST /iserver/account/{accountId}/orders/whatif``.
 
     Attributes:
         position: number of units held; negative when short.
+        accrued_interest: null in every response so far.
+        action: what IBKR proposes to do first, such as ``convert_from_base_currency``.
+        allocations: each account's part of an adviser's order.
+        conversion: the call that says how much currency to convert first (``cqe``).
+        data: positions and funds before and after the order.
+        errors: every reason why it would be refused; ``error`` is the first.
+        order_id: IBKR's id of the order.
+        warns: every warning; ``warn`` is the first.
     """
 
     amount: PreviewAmount | None = None
@@ -463,6 +565,14 @@ class OrderPreview(Model, frozen=True, kw_only=True):
     maintenance: PreviewFigure | None = None
     position: PreviewFigure | None = None
     warn: str | None = None
+    accrued_interest: str | None = msgspec.field(default=None, name="accruedInterest")
+    action: str | None = None
+    allocations: list[PreviewAllocation] | None = None
+    conversion: PreviewConversion | None = msgspec.field(default=None, name="cqe")
+    data: list[PreviewEffect] | None = None
+    errors: list[str] | None = None
+    order_id: int | None = None
+    warns: list[str] | None = None
 
 
 class Status(Model, frozen=True, kw_only=True):

@@ -80,14 +80,14 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
         average_cost: average cost of one unit, times the multiplier (``avgCost``).
         average_price: average price of one unit (``avgPrice``).
         conid: IBKR's id of the contract.
-        contract_description: short description of the contract (``contractDesc``).
+        description: short description of the contract (``contractDesc``).
         currency: currency, such as ``USD``.
         expiry: expiry of a derivative, ``YYYYMMDD``.
         market_price: price of one unit (``mktPrice``).
         market_value: market value of the whole position (``mktValue``).
         multiplier: units of the underlying in one contract.
-        position: number of units held; negative when short.
-        put_or_call: ``C`` or ``P``.
+        quantity: number of units held; negative when short (``position``).
+        right: ``C`` or ``P`` (``putOrCall``).
         realized_pnl: realized profit and loss of the day.
         strike: strike price.
         underlying_conid: the underlying's contract (``undConid``).
@@ -100,7 +100,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
     con_exch_map: list[Any] | None = None
     conid: int | None = None
-    contract_description: str | None = msgspec.field(default=None, name="contractDesc")
+    description: str | None = msgspec.field(default=None, name="contractDesc")
     currency: str | None = None
     exchs: Any = None
     exercise_style: str | None = None
@@ -108,8 +108,8 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
     market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
     multiplier: Decimal | None = None
-    position: Decimal | None = None
-    put_or_call: str | None = None
+    quantity: Decimal | None = msgspec.field(default=None, name="position")
+    right: str | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal | None = None
     strike: Decimal | None = None
     underlying_conid: int | None = msgspec.field(default=None, name="undConid")
@@ -131,42 +131,77 @@ class LedgerRow(Model, frozen=True, kw_only=True):
     The key is its code, and ``BASE`` is the sum of all.
 
     Attributes:
-        account_code: the account (``acctcode``).
+        account_id: the account (``acctcode``).
+        cash_balance: ``cashbalance`` on the wire.
+        cash_balance_fx_segment: ``cashbalancefxsegment`` on the wire.
+        commodity_market_value: ``commoditymarketvalue`` on the wire.
+        corporate_bonds_market_value: ``corporatebondsmarketvalue`` on the wire.
         currency: currency, such as ``USD``.
+        exchange_rate: ``exchangerate`` on the wire.
+        future_market_value: ``futuremarketvalue`` on the wire.
+        future_option_market_value: ``futureoptionmarketvalue`` on the wire.
+        futures_only_pnl: ``futuresonlypnl`` on the wire.
+        issuer_options_market_value: ``issueroptionsmarketvalue`` on the wire.
         key: such as ``LedgerList``.
+        money_funds: ``moneyfunds`` on the wire.
+        net_liquidation_value: ``netliquidationvalue`` on the wire.
+        realized_pnl: ``realizedpnl`` on the wire.
+        second_key: ``secondkey`` on the wire.
+        session_number: ``sessionid`` on the wire.
+        settled_cash: ``settledcash`` on the wire.
+        stock_market_value: ``stockmarketvalue`` on the wire.
+        stock_option_market_value: ``stockoptionmarketvalue`` on the wire.
+        t_bills_market_value: ``tbillsmarketvalue`` on the wire.
+        t_bonds_market_value: ``tbondsmarketvalue`` on the wire.
+        unrealized_pnl: ``unrealizedpnl`` on the wire.
+        warrants_market_value: ``warrantsmarketvalue`` on the wire.
+        cryptocurrency_value: ``cryptocurrencyvalue`` on the wire.
+        end_of_bundle: ``endofbundle`` on the wire.
     """
 
-    account_code: str = msgspec.field(name="acctcode")
-    cashbalance: Decimal
-    cashbalancefxsegment: Decimal | None = None
-    commoditymarketvalue: Decimal | None = None
-    corporatebondsmarketvalue: Decimal | None = None
+    account_id: str = msgspec.field(name="acctcode")
+    cash_balance: Decimal = msgspec.field(name="cashbalance")
+    cash_balance_fx_segment: Decimal | None = msgspec.field(
+        default=None, name="cashbalancefxsegment"
+    )
+    commodity_market_value: Decimal | None = msgspec.field(
+        default=None, name="commoditymarketvalue"
+    )
+    corporate_bonds_market_value: Decimal | None = msgspec.field(
+        default=None, name="corporatebondsmarketvalue"
+    )
     currency: str
     dividends: Decimal | None = None
-    exchangerate: Decimal
+    exchange_rate: Decimal = msgspec.field(name="exchangerate")
     funds: Decimal | None = None
-    futuremarketvalue: Decimal | None = None
-    futureoptionmarketvalue: Decimal | None = None
-    futuresonlypnl: Decimal | None = None
+    future_market_value: Decimal | None = msgspec.field(default=None, name="futuremarketvalue")
+    future_option_market_value: Decimal | None = msgspec.field(
+        default=None, name="futureoptionmarketvalue"
+    )
+    futures_only_pnl: Decimal | None = msgspec.field(default=None, name="futuresonlypnl")
     interest: Decimal
-    issueroptionsmarketvalue: Decimal | None = None
+    issuer_options_market_value: Decimal | None = msgspec.field(
+        default=None, name="issueroptionsmarketvalue"
+    )
     key: str | None = None
-    moneyfunds: Decimal | None = None
-    netliquidationvalue: Decimal
-    realizedpnl: Decimal
-    secondkey: str | None = None
-    sessionid: int | None = None
-    settledcash: Decimal
+    money_funds: Decimal | None = msgspec.field(default=None, name="moneyfunds")
+    net_liquidation_value: Decimal = msgspec.field(name="netliquidationvalue")
+    realized_pnl: Decimal = msgspec.field(name="realizedpnl")
+    second_key: str | None = msgspec.field(default=None, name="secondkey")
+    session_number: int | None = msgspec.field(default=None, name="sessionid")
+    settled_cash: Decimal = msgspec.field(name="settledcash")
     severity: int | None = None
-    stockmarketvalue: Decimal
-    stockoptionmarketvalue: Decimal | None = None
-    tbillsmarketvalue: Decimal | None = None
-    tbondsmarketvalue: Decimal | None = None
+    stock_market_value: Decimal = msgspec.field(name="stockmarketvalue")
+    stock_option_market_value: Decimal | None = msgspec.field(
+        default=None, name="stockoptionmarketvalue"
+    )
+    t_bills_market_value: Decimal | None = msgspec.field(default=None, name="tbillsmarketvalue")
+    t_bonds_market_value: Decimal | None = msgspec.field(default=None, name="tbondsmarketvalue")
     timestamp: int | None = None
-    unrealizedpnl: Decimal
-    warrantsmarketvalue: Decimal | None = None
-    cryptocurrencyvalue: Decimal | None = None
-    endofbundle: int | None = None
+    unrealized_pnl: Decimal = msgspec.field(name="unrealizedpnl")
+    warrants_market_value: Decimal | None = msgspec.field(default=None, name="warrantsmarketvalue")
+    cryptocurrency_value: Decimal | None = msgspec.field(default=None, name="cryptocurrencyvalue")
+    end_of_bundle: int | None = msgspec.field(default=None, name="endofbundle")
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
@@ -181,6 +216,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         currency: currency, such as ``USD``.
         timestamp_ms: epoch milliseconds (``timestamp``).
+        is_none: whether there is no such figure.
     """
 
     amount: Decimal
@@ -189,6 +225,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     severity: int | None = None
     timestamp_ms: int | None = msgspec.field(default=None, name="timestamp")
     value: str | None = None
+    is_none: bool | None = None
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -203,7 +240,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         market_price: price of one unit.
         market_value: market value of the whole position.
         model: a model portfolio's name.
-        position: number of units held; negative when short.
+        quantity: number of units held; negative when short (``position``).
         realized_pnl: realized profit and loss of the day.
         sec_type: kind of contract, such as ``STK``.
         unrealized_pnl: profit and loss of open positions.
@@ -220,7 +257,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Decimal
     market_value: Decimal
     model: str | None = None
-    position: Decimal
+    quantity: Decimal = msgspec.field(name="position")
     realized_pnl: Decimal
     sec_type: str
     sector: str | None = None

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ._base import Model
+from ._secret import shown
 
 __all__ = [
     "LoggedOut",
@@ -33,13 +36,18 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
     env: str | None = None
 
 
-class SsoSession(Model, frozen=True, kw_only=True):
+class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Response to ``GET /sso/validate``.
 
     Attributes:
         auth_time_ms: time of the login, epoch milliseconds (``AUTH_TIME``).
         expires_ms: milliseconds until the login ends (``EXPIRES``).
         last_accessed_ms: epoch milliseconds (``lastAccessed``).
+        token: token of the session.
+        unique_login_id: id of the login.
+        is_pending_applicant: whether the account is not open yet.
+        hardware_info: the gateway's machine.
+        is_gw: whether it is a session of the gateway.
     """
 
     auth_time_ms: int | None = msgspec.field(default=None, name="AUTH_TIME")
@@ -60,4 +68,17 @@ class SsoSession(Model, frozen=True, kw_only=True):
     features: SsoFeatures | None = None
     last_accessed_ms: int | None = msgspec.field(default=None, name="lastAccessed")
     region: str | None = None
+    token: str | None = msgspec.field(default=None, name="TOKEN")
+    unique_login_id: str | None = msgspec.field(default=None, name="UNIQUE_LOGIN_ID")
+    sft: Any = msgspec.field(default=None, name="SFT")
+    is_pending_applicant: bool | None = msgspec.field(default=None, name="IS_PENDING_APPLICANT")
+    hardware_info: str | None = msgspec.field(default=None, name="HARDWARE_INFO")
+    sf_config: Any = msgspec.field(default=None, name="SF_CONFIG")
+    credential_type: Any = msgspec.field(default=None, name="CREDENTIAL_TYPE")
+    anomalous_login: Any = msgspec.field(default=None, name="ANOMALOUS_LOGIN")
+    took: Any = None
+    is_gw: bool | None = None
     login_type: int | None = msgspec.field(default=None, name="LOGIN_TYPE")
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return shown(self, "token", "unique_login_id")

@@ -51,6 +51,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
         ticker: the symbol.
+        blank_line: text of a blank line (``H``).
     """
 
     conid_text: str | None = msgspec.field(default=None, name="C")
@@ -61,6 +62,7 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
     full_name: str | None = None
     name: str | None = None
     ticker: str | None = None
+    blank_line: str | None = msgspec.field(default=None, name="H")
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):

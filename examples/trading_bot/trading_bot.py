@@ -76,7 +76,9 @@ class Bot:
         """Return the bot's own orders of today, those that have ended too."""
         mark = f"{self.name}-"
         today = self.client.orders(self.account_id)
-        return [each for each in today if each.order_ref and each.order_ref.startswith(mark)]
+        return [
+            each for each in today if each.client_order_id and each.client_order_id.startswith(mark)
+        ]
 
     def held(self, symbol: str) -> Decimal:
         """Return how much of a stock the account holds."""
@@ -88,7 +90,7 @@ class Bot:
 
     def _find(self, reference: str) -> int | None:
         for order in self.orders():
-            if order.order_ref == reference:
+            if order.client_order_id == reference:
                 return order.order_id
         return None
 

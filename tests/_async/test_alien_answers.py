@@ -99,7 +99,7 @@ async def test_an_order_that_the_response_names(raw: RawGateway, what: str) -> N
     raw.script(says(TOLD[what], JSON, *HEADERS))
     async with AsyncClient(raw.base_url, pacing=False) as client:
         (reply,) = await place(client)
-        assert (reply.order_id, reply.order_status) == (987, "Submitted")
+        assert (reply.order_id, reply.status) == (987, "Submitted")
     assert sum(each.method == "POST" for each in raw.requests) == 1
 
 

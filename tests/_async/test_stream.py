@@ -107,8 +107,8 @@ async def test_quotes_orders_and_pnl(gateway: SimulatedGateway) -> None:
             assert order.order_id
             assert order.raw["orderId"] == order.order_id
             pnl = next(each for each in found if isinstance(each, Pnl))
-            assert pnl.account == gateway.account_id
-            assert isinstance(pnl.net_liquidation, Decimal)
+            assert pnl.account_id == gateway.account_id
+            assert isinstance(pnl.net_liquidation_value, Decimal)
             assert not ws.closed
             assert "open" in repr(ws)
         assert ws.closed
@@ -215,7 +215,7 @@ async def test_every_kind_of_frame(raw: RawGateway) -> None:
     assert (first.bid, first.bid_size, first.ask) == (Decimal("1000.25"), Decimal(2000), None)
     assert (second.conid, second.conid_ex, second.halted) == (2, "2@NYSE", True)
     pnl = next(each for each in found if isinstance(each, Pnl))
-    assert (pnl.account, pnl.segment, pnl.daily) == ("DU1", "Core", Decimal("-1.5"))
+    assert (pnl.account_id, pnl.segment, pnl.daily_pnl) == ("DU1", "Core", Decimal("-1.5"))
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 4001, None])

@@ -264,7 +264,7 @@ ARGUMENTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "days": ("days must", lambda ws: ws.subscribe_trades(days=10**5000)),
     "conid": ("conid must", lambda ws: ws.quote(10**5000)),
     "negative": ("conid must", lambda ws: ws.quote(-(10**5000))),
-    "account": ("account must", lambda ws: ws.subscribe_summary("x" * 100_000)),
+    "account": ("account_id must", lambda ws: ws.subscribe_summary("x" * 100_000)),
     "period": ("period must", lambda ws: ws.subscribe_bars(1, period=10**5000)),
 }
 

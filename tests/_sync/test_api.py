@@ -136,7 +136,7 @@ def test_a_response_to_a_reply_may_be_a_bare_object(raw: RawGateway) -> None:
     raw.script(says({"order_id": "77", "order_status": "Submitted"}))
     with Client(raw.base_url) as client:
         replies = client.api.orders.confirm_order_reply(reply_id="q/1", confirmed=True)
-        assert [(each.order_id, each.order_status) for each in replies] == [(77, "Submitted")]
+        assert [(each.order_id, each.status) for each in replies] == [(77, "Submitted")]
         assert last(raw).line == "POST /v1/api/iserver/reply/q%2F1 HTTP/1.1"
         assert last(raw).body == b'{"confirmed":true}'
 

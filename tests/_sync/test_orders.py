@@ -89,25 +89,29 @@ def test_from_the_question_to_the_position(gateway: SimulatedGateway) -> None:
             [reply] = orders.confirm_order_reply(reply_id=reply.id, confirmed=True)
         assert kinds == ["o163", "o354", "o10153"]
         assert reply == OrderReply(
-            order_id=reply.order_id, order_status="Filled", encrypt_message="1",
-            local_order_id="mine",
+            order_id=reply.order_id, status="Filled", encrypt_message="1",
+            client_order_id="mine",
         )  # fmt: skip
         assert position(client) == 110
         [trade] = orders.get_trade_history(days=7)
-        assert (trade.order_id, trade.order_ref) == (reply.order_id, "mine")
+        assert (trade.order_id, trade.client_order_id) == (reply.order_id, "mine")
         assert (trade.size, trade.price, trade.commission) == (
             Decimal(10), Decimal("250.01"), Decimal(1),
         )  # fmt: skip
         listed = orders.get_open_orders()
         assert isinstance(listed.orders, list)
         [order] = listed.orders
-        assert (order.order_id, order.status, order.order_ref) == (trade.order_id, "Filled", "mine")
+        assert (order.order_id, order.status, order.client_order_id) == (
+            trade.order_id,
+            "Filled",
+            "mine",
+        )
         assert order.average_price == Decimal("250.01")
         assert isinstance(order.order_id, int)
         status = orders.get_order_status(order_id=order.order_id)
-        assert (status.order_status, status.cum_fill) == ("Filled", Decimal(10))
+        assert (status.status, status.filled_quantity) == ("Filled", Decimal(10))
         ledger = client.api.portfolio.get_portfolio_ledger(account_id=ACCOUNT)
-        assert ledger["USD"].cashbalance == Decimal("97498.9")
+        assert ledger["USD"].cash_balance == Decimal("97498.9")
 
 
 def test_modify_and_cancel(gateway: SimulatedGateway) -> None:
@@ -115,7 +119,7 @@ def test_modify_and_cancel(gateway: SimulatedGateway) -> None:
         ready(client)
         orders = client.api.orders
         [reply] = orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket(price="249")])
-        assert reply.order_status == "Submitted"
+        assert reply.status == "Submitted"
         number = reply.order_id
         assert isinstance(number, int)
         [changed] = orders.modify_open_order(
@@ -124,14 +128,14 @@ def test_modify_and_cancel(gateway: SimulatedGateway) -> None:
         )  # fmt: skip
         assert changed.order_id == number
         status = orders.get_order_status(order_id=number)
-        assert (status.price, status.total_size) == (Decimal("248.5"), Decimal(5))
+        assert (status.price, status.quantity) == (Decimal("248.5"), Decimal(5))
         asked = orders.cancel_open_order(account_id=ACCOUNT, order_id=number)
-        assert (asked.order_id, asked.msg) == (number, "Request was submitted")
+        assert (asked.order_id, asked.message) == (number, "Request was submitted")
         status = orders.get_order_status(order_id=number)
-        assert status.order_status == "PendingCancel"
+        assert status.status == "PendingCancel"
         gateway.clock.advance(1)
         status = orders.get_order_status(order_id=number)
-        assert status.order_status == "Cancelled"
+        assert status.status == "Cancelled"
         with pytest.raises(ApiError, match="can't be changed or cancelled"):
             orders.cancel_open_order(account_id=ACCOUNT, order_id=number)
         with pytest.raises(ApiError, match="doesn't exist"):
@@ -149,11 +153,11 @@ def test_bracket(gateway: SimulatedGateway) -> None:
                 ticket("SELL", "STP", price="240", parent="entry"),
             ],
         )
-        assert [each.order_status for each in replies] == [
+        assert [each.status for each in replies] == [
             "PreSubmitted", "PreSubmitted", "Submitted",
         ]  # fmt: skip
         *exits, entry = replies
-        assert entry.local_order_id == "entry"
+        assert entry.client_order_id == "entry"
         assert {each.parent_order_id for each in exits} == {entry.order_id}
         gateway.set_price("AAPL", 248)
         assert position(client) == 110
@@ -220,7 +224,7 @@ def test_refusals(gateway: SimulatedGateway) -> None:
         done = orders.suppress_order_replies(message_ids=["o163"])
         assert done.status == "submitted"
         [reply] = orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket(price="300")])
-        assert reply.order_status == "Filled"
+        assert reply.status == "Filled"
         orders.reset_order_suppression()
         [asked] = orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket(price="300")])
         assert asked.message_ids == ["o163"]
@@ -239,7 +243,7 @@ def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
             [reply] = client.api.orders.submit_new_orders(
                 account_id=ACCOUNT, orders=[ticket(price="251", quantity="6", name="told")]
             )
-            assert reply.order_status == "Submitted"
+            assert reply.status == "Submitted"
             statuses: list[object] = []
             fills: dict[str, list[object]] = {}
             while statuses[-1:] != ["Filled"] or len(fills) < 2 or len(fills[max(fills)]) < 2:
@@ -250,7 +254,7 @@ def test_the_stream_reports_an_order(gateway: SimulatedGateway) -> None:
                     if message.status:
                         statuses.append(message.status)
                 if isinstance(message, TradeUpdate):
-                    assert message.order_ref == "told"
+                    assert message.client_order_id == "told"
                     assert isinstance(message.execution_id, str)
                     fills.setdefault(message.execution_id, []).append(message.size)
             assert list(fills.values()) == [[4, 4], [2, 2]]

@@ -17,6 +17,9 @@ from tests.core.samples import Drifts
 
 from .catalogue import BY_CALL, DOCUMENT, FIXTURES, answer_of, shared
 
+# Keys without a field, because another key has the same value.
+TWICE = {"GET /iserver/account/orders": {".orders[].account"}}
+
 
 def unwrapped(example: Any) -> list[Any]:
     """Return the examples of one place; some are wrapped as ``{name: {"value": ...}}``."""
@@ -116,7 +119,7 @@ def check(call: str, value: Any, status: int = 200) -> None:
         assert value in ("", {}), "the method returns None, but the response has content"
         return
     plain = msgspec.json.decode(msgspec.json.encode(held))
-    assert lost(value, plain) == []
+    assert set(lost(value, plain)) <= TWICE.get(call, set())
 
 
 @pytest.mark.parametrize(

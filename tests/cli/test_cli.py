@@ -531,7 +531,7 @@ def test_the_quote_is_put_together_from_changes() -> None:
     assert "market may be closed" in tally.lines[0]
     for raw in ({"86": "10.2", "31": "C10.00"}, {"84": "1,000.1"}):
         tally.add(MarketData(conid=1, conid_ex="1", raw=raw))
-    tally.add(Pnl(account="DU1"))
+    tally.add(Pnl(account_id="DU1"))
     assert tally.lines == [
         "last quote: AAPL  last 10.00  bid 1,000.1  ask 10.2  (last is the prior close)"
     ]

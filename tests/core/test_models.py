@@ -74,14 +74,14 @@ def test_a_position() -> None:
     assert position.realized_pnl == Decimal("0.1")
     assert position.average_cost == Decimal("99.9")
     assert position.underlying_conid == 0
-    assert position.put_or_call == "C"
+    assert position.right == "C"
     assert position.page_size == 100
     assert not some(Position).has("quantity")
 
 
 def test_an_account() -> None:
     account = read_sample([ACCOUNT], list[Account])[0]
-    assert (account.account_id, account.currency, account.faclient) == ("DU1000001", "EUR", False)
+    assert (account.account_id, account.currency, account.fa_client) == ("DU1000001", "EUR", False)
     assert account.brokerage_access is True
     assert read_sample(ACCOUNT | {"accountAlias": None}, Account).account_alias is None
 

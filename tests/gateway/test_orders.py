@@ -63,5 +63,5 @@ async def test_an_order_whose_response_is_lost(
                 await place()
         else:
             [answer] = await place()
-            assert answer.order_status == "Filled"
+            assert answer.status == "Filled"
         assert len(gateway.executions) == 1

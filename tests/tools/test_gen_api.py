@@ -270,16 +270,20 @@ def test_content_of_the_generated_files(project: Path) -> None:
     assert (project / gen_api.PAGE).read_text().count("\n| `") == 3
 
 
-def test_what_shows_that_a_field_is_always_there(project: Path) -> None:
+def test_what_recordings_show_of_a_field(project: Path) -> None:
     append(project, '"thing" = { fields = { size = { doc = "how large" } } }\n', "schemas")
-    append(project, '["thing"]\nsize = { always = "3 recordings" }\n', "evidence")
+    append(project, '["thing"]\nmadeAt = { time = "ms" }\n', "evidence")
+    append(project, 'size = { always = "3 recordings", none = ["?", 0] }\n', "evidence")
     made = plan.Planner(document.Document.read(project / "document.json"), overlay.read(project))
     answers = {each.name: each.answer for each in made.make().operations}
     thing = answers["get_thing"]
     assert isinstance(thing, shapes.Record)
     assert thing.fields["size"].always == "3 recordings"
     assert thing.fields["size"].doc == "how large"
-    assert thing.fields["thingId"].always == ""
+    assert thing.fields["size"].none == ("?", 0)
+    assert thing.fields["madeAt"].time == "ms"
+    assert (thing.fields["thingId"].always, thing.fields["thingId"].none) == ("", ())
+    assert thing.fields["thingId"].time == ""
 
 
 LIMITS = """
@@ -383,6 +387,11 @@ def test_a_wrong_overlay_is_refused(
         ("schemas", '"thing" = { fields = { size = { always_ = "" } } }', "unknown key 'always_'"),
         ("evidence", '"thing" = { nothing = { always = "X" } }', "has no field 'nothing'"),
         ("evidence", '"thing" = { size = { nonsense = "X" } }', "unknown key 'nonsense'"),
+        (
+            "evidence",
+            '"thing" = { size = { time = "hours" } }',
+            "the time of 'size' must be one of",
+        ),
         ("evidence", '"nothing" = { size = { always = "X" } }', "no object is at 'nothing'"),
         ("glossary", '"nothing" = { doc = "X" }', "no field is named 'nothing'"),
         ("other", "", "has no title"),
@@ -538,10 +547,12 @@ def test_evidence_survives_storage(value: object) -> None:
 
 def test_accounts_are_forgotten() -> None:
     seen = Evidence()
-    seen.add({"DU1234567.Core": {"x": 1}, "20260101": 1, "USD": [{"U7654321": 1}]})
+    accounts = {"DU1234567.Core": {"x": 1}, "GROUP1": {"x": 1}}
+    seen.add({"accounts": accounts, "20260101": 1, "USD": [{"U7654321": 1}]})
     text = json.dumps(learning.anonymous(seen).to_json())
     assert "1234567" not in text
     assert "7654321" not in text
+    assert "GROUP1" not in text
     assert "<account>" in text
     assert "<day>" in text
 

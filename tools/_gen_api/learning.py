@@ -15,6 +15,8 @@ from .document import PLACEHOLDER, Json
 from .evidence import Evidence
 from .overlay import Overlay
 
+ACCOUNT = re.compile(r"D?[UF]N?[0-9]{4,}")
+
 
 def match(calls: list[str], method: str, path: str) -> str | None:
     """Return the call whose template a path matches, with the fewest placeholders of several."""
@@ -35,6 +37,10 @@ def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
         request, response = content["Request"], content["Response"]
         for method in request["Methods"]:
             yield method, request["Path"], response
+    for line in (folder / "recordings" / "rest.jsonl").read_text(encoding="utf-8").splitlines():
+        each = json.loads(line)
+        if each["kind"] == "recorded":
+            yield each["method"], each["path"], {"StatusCode": each["status"], "Body": each["body"]}
 
 
 def learn(folder: Path, overlay: Overlay) -> str:
@@ -43,8 +49,10 @@ def learn(folder: Path, overlay: Overlay) -> str:
     seen: dict[str, Evidence] = {}
     for method, path, response in recordings(folder):
         key = match(calls, method, path)
-        if key and response["StatusCode"] == 200 and isinstance(response["Body"], dict | list):
-            seen.setdefault(key, Evidence()).add(response["Body"])
+        body = response["Body"]
+        error = isinstance(body, dict) and set(body) == {"error"}
+        if key and response["StatusCode"] == 200 and isinstance(body, dict | list) and not error:
+            seen.setdefault(key, Evidence()).add(body)
     shapes = folder / "facts" / "recorded_shapes.json"
     for each in json.loads(shapes.read_text(encoding="utf-8"))["responses"]:
         for method in each["methods"]:
@@ -56,12 +64,12 @@ def learn(folder: Path, overlay: Overlay) -> str:
 
 
 def anonymous(seen: Evidence) -> Evidence:
-    """Return the evidence with placeholders for keys that are account ids or dates."""
+    """Return the evidence with placeholders for keys that are accounts, groups or dates."""
     if seen.keys is not None:
         keys: dict[str, Evidence] = {}
+        accounts = any(map(ACCOUNT.match, seen.keys))
         for key, each in seen.keys.items():
-            name = re.sub(r"^D?[UF]N?[0-9]{4,}", "<account>", key)
-            name = re.sub(r"^[0-9]{8}$", "<day>", name)
+            name = "<account>" if accounts else re.sub(r"^[0-9]{8}$", "<day>", key)
             keys.setdefault(name, Evidence()).merge(anonymous(each))
         seen.keys = keys
     if seen.item is not None:

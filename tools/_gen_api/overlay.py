@@ -13,6 +13,7 @@ from typing import Any
 from .document import Json, normal
 from .evidence import Evidence
 from .problem import Problem
+from .shapes import TIMES
 
 FOLDER = "tools/api_overlay"
 FIELD_TABLE = "bezant/_wire/market_data_fields.py"
@@ -44,8 +45,8 @@ SCHEMA_KEYS = frozenset(
 )
 FIELD_KEYS = frozenset(
     {
-        *("always", "default", "doc", "drop", "name", "place", "required", "secret", "type"),
-        "wire",
+        *("always", "default", "doc", "drop", "name", "none", "place", "required", "secret"),
+        *("time", "type", "wire"),
     }
 )
 
@@ -137,6 +138,9 @@ def read(root: Path) -> Overlay:
         for wire, fix in each.get("fields", {}).items():
             for unknown in fix.keys() - FIELD_KEYS:
                 text = f"{place!r}: {wire!r} has an unknown key {unknown!r}"
+                overlay.problems.add(Problem(FOLDER, text))
+            if fix.get("time", "ms") not in TIMES:
+                text = f"{place!r}: the time of {wire!r} must be one of {', '.join(TIMES)}"
                 overlay.problems.add(Problem(FOLDER, text))
     overlay.limits = _toml(folder / "limits.toml")
     recorded = folder / "recorded.json"

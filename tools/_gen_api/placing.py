@@ -66,7 +66,7 @@ def _note_parents(plan: Plan, record: Record) -> None:
 def signature(record: Record) -> object:
     """Return a value that is equal for two objects that can share a class."""
     return {
-        wire: (each.name, _spelled(each.shape), bool(each.always))
+        wire: (each.name, _spelled(each.shape), bool(each.always), each.none, each.time)
         for wire, each in record.fields.items()
     }
 

@@ -264,7 +264,8 @@ class Reader:
                 continue
             self._settle_field(record, wire, each, fix)
             text = isinstance(each.shape, Scalar) and each.shape.kind == "str"
-            if text and place.get("numbers") and set() < each.seen.kinds <= NUMBERS:
+            numbers = place.get("numbers") and "type" not in fix
+            if text and numbers and set() < each.seen.kinds <= NUMBERS:
                 each.shape = Scalar("decimal")
         self._name_fields(record, same, fixes)
 
@@ -304,6 +305,8 @@ class Reader:
         each.secret = bool(fix.get("secret", word.get("secret")))
         each.doc = str(fix.get("doc", word.get("doc", "")))
         each.always = str(fix.get("always", ""))
+        each.none = tuple(fix.get("none", ()))
+        each.time = str(fix.get("time", ""))
 
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()

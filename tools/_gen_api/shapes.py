@@ -8,6 +8,14 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
+# How the wire writes times and days, in UTC, and what they are in Python.
+TIMES = {
+    "ms": "datetime",
+    "s": "datetime",
+    "YYYYMMDD-hh:mm:ss": "datetime",
+    "YYMMDDhhmmss": "datetime",
+    "YYYYMMDD": "date",
+}
 PYTHON = {"int": "int", "decimal": "Decimal", "bool": "bool", "str": "str", "any": "Any"}
 PYTHON["decimal?"] = "Decimal | None"
 
@@ -56,6 +64,8 @@ class Field:
         secret: whether its value is hidden.
         always: evidence that every response has it, such as `12 recordings, 3 examples`; empty if a
             response may leave it out.
+        none: values that mean None in this field, besides null.
+        time: how the wire writes the time, a key of TIMES; empty for other fields.
         seen: evidence from recordings and examples.
     """
 
@@ -65,6 +75,8 @@ class Field:
     name: str = ""
     secret: bool = False
     always: str = ""
+    none: tuple[str | int, ...] = ()
+    time: str = ""
     seen: Evidence = field(default_factory=Evidence)
 
 

@@ -41,7 +41,7 @@ def account(given: object) -> str:
         InvalidRequest: it is not valid.
     """
     if not isinstance(given, str) or not _ACCOUNT.fullmatch(given):
-        raise InvalidRequest(f"account must be an id such as 'DU123456', not {shown(given)}")
+        raise InvalidRequest(f"account_id must be an id such as 'DU123456', not {shown(given)}")
     return given
 
 

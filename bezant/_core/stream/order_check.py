@@ -198,11 +198,11 @@ def _status_row(order_id: int, status: OrderStatus | None) -> dict[str, Any] | N
     """Return an order's status as a row of the stream; None if it has none."""
     if status is None:
         return None
-    state = peek(status, "order_status")
+    state = peek(status, "status")
     if not isinstance(state, str) or not state:
         return None
     row: dict[str, Any] = {"orderId": order_id, "status": state}
-    total, filled = peek(status, "total_size"), peek(status, "cum_fill")
+    total, filled = peek(status, "quantity"), peek(status, "filled_quantity")
     if isinstance(total, Decimal):
         row["totalSize"] = str(total)
     if isinstance(filled, Decimal):

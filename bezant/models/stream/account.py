@@ -25,14 +25,20 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
         accounts: the ids of the accounts.
         selected_account: the account that calls without an account use.
         is_paper: whether it is a paper account.
-        is_free_trial: whether it is a free trial.
+        supports_fractions: whether it can trade fractions (``isFT``).
+        aliases: names that the owner gave the accounts, by account.
+        groups: an adviser's groups of accounts.
+        profiles: an adviser's allocation profiles.
         raw: the row as received.
     """
 
     accounts: list[str] | None = None
     selected_account: str | None = msgspec.field(default=None, name="selectedAccount")
     is_paper: bool | None = msgspec.field(default=None, name="isPaper")
-    is_free_trial: bool | None = msgspec.field(default=None, name="isFT")
+    supports_fractions: bool | None = msgspec.field(default=None, name="isFT")
+    aliases: dict[str, str] | None = None
+    groups: list[str] | None = None
+    profiles: list[str] | None = None
     raw: Mapping[str, Any] = {}
 
 
@@ -42,21 +48,21 @@ class Pnl(MessageModel, frozen=True, kw_only=True):
     A field that did not change is None.
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         segment: the segment of the account, usually ``Core``.
-        daily: profit and loss since the last close (``dpl``).
-        unrealized: profit and loss of open positions (``upl``).
-        net_liquidation: net liquidation value (``nl``).
+        daily_pnl: profit and loss since the last close (``dpl``).
+        unrealized_pnl: profit and loss of open positions (``upl``).
+        net_liquidation_value: net liquidation value (``nl``).
         excess_liquidity: excess liquidity, beyond the margin (``uel``).
         market_value: market value of the positions (``mv``).
         raw: the row as received.
     """
 
-    account: str = ""
+    account_id: str = msgspec.field(default="", name="account")
     segment: str = ""
-    daily: Decimal | None = msgspec.field(default=None, name="dpl")
-    unrealized: Decimal | None = msgspec.field(default=None, name="upl")
-    net_liquidation: Decimal | None = msgspec.field(default=None, name="nl")
+    daily_pnl: Decimal | None = msgspec.field(default=None, name="dpl")
+    unrealized_pnl: Decimal | None = msgspec.field(default=None, name="upl")
+    net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nl")
     excess_liquidity: Decimal | None = msgspec.field(default=None, name="uel")
     market_value: Decimal | None = msgspec.field(default=None, name="mv")
     raw: Mapping[str, Any] = {}
@@ -66,7 +72,7 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     """One value of an account's summary (topic ``ssd``).
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         key: which value, such as ``NetLiquidation-S``.
         amount: the value, if it is money (``monetaryValue``).
         currency: its currency.
@@ -75,7 +81,7 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         raw: the row as received.
     """
 
-    account: str = ""
+    account_id: str = msgspec.field(default="", name="account")
     key: str | None = None
     amount: Decimal | None = msgspec.field(default=None, name="monetaryValue")
     currency: str | None = None
@@ -90,7 +96,7 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     The gateway leaves out fields that did not change; earlier messages fill them in.
 
     Attributes:
-        account: the account's id.
+        account_id: the account's id.
         key: ``LedgerList`` and the currency. ``LedgerListBASE`` is the sum of all in the account's
             base currency: never add it to the others.
         currency: the currency (``secondKey``).
@@ -107,10 +113,21 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         interest: accrued interest.
         funds: mutual funds.
         timestamp: seconds since 1970.
+        account_code: the account's id again, if the gateway sends it (``acctCode``).
+        cash_balance_fx_segment: cash in the segment for currency trading.
+        commodity_market_value: market value of the commodities.
+        corporate_bonds_market_value: market value of the corporate bonds.
+        issuer_options_market_value: market value of the issuer options
+            (``issueOptionsMarketValue``).
+        money_funds: money market funds.
+        t_bills_market_value: market value of the treasury bills.
+        t_bonds_market_value: market value of the treasury bonds.
+        warrants_market_value: market value of the warrants.
+        severity: unused.
         raw: the row as received.
     """
 
-    account: str = msgspec.field(default="", name="bezant:account")
+    account_id: str = msgspec.field(default="", name="bezant:account")
     key: str | None = None
     currency: str | None = msgspec.field(default=None, name="secondKey")
     cash_balance: Decimal | None = msgspec.field(default=None, name="cashbalance")
@@ -126,6 +143,20 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     interest: Decimal | None = None
     funds: Decimal | None = None
     timestamp: int | None = None
+    account_code: str | None = msgspec.field(default=None, name="acctCode")
+    cash_balance_fx_segment: Decimal | None = msgspec.field(
+        default=None, name="cashBalanceFXSegment"
+    )
+    commodity_market_value: Decimal | None = None
+    corporate_bonds_market_value: Decimal | None = None
+    issuer_options_market_value: Decimal | None = msgspec.field(
+        default=None, name="issueOptionsMarketValue"
+    )
+    money_funds: Decimal | None = None
+    t_bills_market_value: Decimal | None = None
+    t_bonds_market_value: Decimal | None = None
+    warrants_market_value: Decimal | None = None
+    severity: int | None = None
     raw: Mapping[str, Any] = {}
 
 

@@ -210,13 +210,13 @@ class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
     """Changed rows of a price ladder (topic ``sbd``).
 
     Attributes:
-        account: the account of the subscription.
+        account_id: the account of the subscription.
         conid: the contract.
         rows: the rows.
         raw: the message as received.
     """
 
-    account: str
+    account_id: str
     conid: int
     rows: list[LadderRow]
     raw: Mapping[str, Any]

@@ -22,7 +22,7 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         order_id: the order's id.
-        account: the account's id.
+        account_id: the account's id.
         conid: the contract.
         ticker: the contract's symbol.
         status: the order's status, such as ``Submitted`` or ``Filled``.
@@ -30,17 +30,36 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         order_type: such as ``LMT``.
         time_in_force: such as ``DAY`` or ``GTC``.
         price: limit or stop price.
-        total_size: quantity ordered.
+        quantity: quantity ordered (``totalSize``).
         filled_quantity: quantity filled.
         remaining_quantity: quantity still open.
-        order_ref: the client's own id of the order (``order_ref``).
-        description: the order in words (``orderDesc``).
-        last_execution_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
+        average_price: average price of the fills (``avgPrice``).
+        client_order_id: the client's own id of the order (``order_ref``).
+        order_description: the order in words (``orderDesc``).
+        last_execution_time_ms: milliseconds since 1970 of the last fill (``lastExecutionTime_r``).
+        last_execution_time: the same time as ``YYMMDDhhmmss`` in UTC.
+        order_ccp_status: the status in IBKR's books. ``Pending Submit`` on an ``Inactive`` order
+            means that a question about the order has no reply yet.
+        conid_ex: the contract, with ``@`` and its exchange if the order names one (``conidex``).
+        sec_type: such as ``STK``.
+        listing_exchange: the exchange that lists the contract.
+        company_name: the company.
+        contract_description_1: first part of the contract's description, such as the symbol
+            (``description1``).
+        contract_description_2: rest of it, such as expiry and strike (``description2``).
+        cash_currency: currency of the price (``cashCcy``).
+        original_order_type: such as ``LIMIT`` (``origOrderType``).
+        outside_rth: whether it can fill outside regular trading hours (``outsideRTH``).
+        size_and_fills: quantity filled and quantity ordered, as text.
+        is_event_trading: ``1`` if the contract is an event contract.
+        supports_tax_opt: ``1`` if you can choose the tax lots.
+        background_color: color of IBKR's own pages (``bgColor``).
+        foreground_color: color of IBKR's own pages (``fgColor``).
         raw: the row as received.
     """
 
     order_id: int | None = None
-    account: str | None = msgspec.field(default=None, name="acct")
+    account_id: str | None = msgspec.field(default=None, name="acct")
     conid: int | None = None
     ticker: str | None = None
     status: str | None = None
@@ -48,12 +67,29 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     order_type: str | None = None
     time_in_force: str | None = None
     price: Decimal | None = None
-    total_size: Decimal | None = None
+    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
     filled_quantity: Decimal | None = None
     remaining_quantity: Decimal | None = None
-    order_ref: str | None = msgspec.field(default=None, name="order_ref")
-    description: str | None = msgspec.field(default=None, name="orderDesc")
-    last_execution_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    client_order_id: str | None = msgspec.field(default=None, name="order_ref")
+    order_description: str | None = msgspec.field(default=None, name="orderDesc")
+    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
+    last_execution_time: str | None = None
+    order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
+    conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    sec_type: str | None = None
+    listing_exchange: str | None = None
+    company_name: str | None = None
+    contract_description_1: str | None = msgspec.field(default=None, name="description1")
+    contract_description_2: str | None = msgspec.field(default=None, name="description2")
+    cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
+    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
+    outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
+    size_and_fills: str | None = None
+    is_event_trading: str | None = None
+    supports_tax_opt: str | None = None
+    background_color: str | None = msgspec.field(default=None, name="bgColor")
+    foreground_color: str | None = msgspec.field(default=None, name="fgColor")
     raw: Mapping[str, Any] = {}
 
 
@@ -65,7 +101,8 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
 
     Attributes:
         execution_id: the execution's id.
-        account: the account's id.
+        order_id: the order's id; IBKR leaves it out of old executions.
+        account_id: the account's id.
         conid: the contract.
         symbol: the contract's symbol.
         side: ``B`` or ``S``.
@@ -74,16 +111,30 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
         commission: the commission, once IBKR knows it.
         net_amount: price times quantity.
         exchange: the exchange.
-        order_ref: the client's own id of the order.
+        client_order_id: the client's own id of the order (``order_ref``).
         order_description: the order in words.
         sec_type: such as ``STK``.
         open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
         time: time of the execution (``trade_time_r``).
+        position: quantity of the contract held when the message was sent.
+        conid_ex: the contract, with ``@`` and its exchange if IBKR names one (``conidEx``).
+        listing_exchange: the exchange that lists the contract.
+        company_name: the company.
+        contract_description_1: first part of the contract's description, such as the symbol.
+        contract_description_2: rest of it, such as expiry and strike.
+        account_code: the account's id again (``accountCode``).
+        account_allocation_name: the account or the group of accounts that the order was for.
+        clearing_id: the clearing firm's id.
+        clearing_name: the clearing firm.
+        liquidation_trade: ``1`` if IBKR made the trade, also for currency conversions.
+        is_event_trading: ``1`` if the contract is an event contract.
+        supports_tax_opt: ``1`` if you can choose the tax lots.
         raw: the row as received.
     """
 
     execution_id: str | None = None
-    account: str | None = None
+    order_id: int | None = None
+    account_id: str | None = msgspec.field(default=None, name="account")
     conid: int | None = None
     symbol: str | None = None
     side: str | None = None
@@ -92,11 +143,24 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     commission: Decimal | None = None
     net_amount: Decimal | None = None
     exchange: str | None = None
-    order_ref: str | None = None
+    client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     order_description: str | None = None
     sec_type: str | None = None
     open_close: str | None = None
     time: datetime | None = msgspec.field(default=None, name="bezant:time")
+    position: Decimal | None = None
+    conid_ex: str | None = msgspec.field(default=None, name="conidEx")
+    listing_exchange: str | None = None
+    company_name: str | None = None
+    contract_description_1: str | None = None
+    contract_description_2: str | None = None
+    account_code: str | None = msgspec.field(default=None, name="accountCode")
+    account_allocation_name: str | None = None
+    clearing_id: str | None = None
+    clearing_name: str | None = None
+    liquidation_trade: str | None = None
+    is_event_trading: str | None = None
+    supports_tax_opt: str | None = None
     raw: Mapping[str, Any] = {}
 
 

@@ -25,14 +25,14 @@ class System(StreamMessage, frozen=True, kw_only=True):
     """The gateway is ready on this connection (topic ``system``).
 
     Attributes:
-        user: the user name.
+        user_name: the user name.
         is_paper: whether it is a paper account.
-        is_free_trial: whether it is a free trial.
+        supports_fractions: whether it can trade fractions (``isFT``).
     """
 
-    user: str
+    user_name: str
     is_paper: bool | None = None
-    is_free_trial: bool | None = None
+    supports_fractions: bool | None = None
 
 
 class Heartbeat(StreamMessage, frozen=True, kw_only=True):
@@ -56,6 +56,11 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
         competing: whether another session uses the same user name.
         message: what the gateway says about it.
         fail: why the login failed.
+        connected: whether the gateway is connected to IBKR.
+        established: whether the session is set up and usable.
+        server_name: the server behind the session (``serverName``).
+        server_version: the build of its software (``serverVersion``).
+        user_name: the user name (``username``).
         raw: the row as received.
     """
 
@@ -63,6 +68,11 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
     competing: bool | None = None
     message: str | None = None
     fail: str | None = None
+    connected: bool | None = None
+    established: bool | None = None
+    server_name: str | None = msgspec.field(default=None, name="serverName")
+    server_version: str | None = msgspec.field(default=None, name="serverVersion")
+    user_name: str | None = msgspec.field(default=None, name="username")
     raw: Mapping[str, Any] = {}
 
 

@@ -311,15 +311,17 @@ def test_mending_plain_values() -> None:
     drifts = Drifts()
     row = {"orderId": "1,000", "price": "NaN", "totalSize": 0.1, "status": 5, "acct": {}}
     update = convert_row(row, OrderUpdate, operation="sor", report=drifts)
-    assert (update.order_id, update.price, update.total_size) == (1000, None, Decimal("0.1"))
-    assert (update.status, update.account) == ("5", None)
+    assert (update.order_id, update.price, update.quantity) == (1000, None, Decimal("0.1"))
+    assert (update.status, update.account_id) == ("5", None)
     assert drifts == [Drift("sor", "OrderUpdate", "acct", "str", "an object")]
     assert (
         convert_row({"price": "Infinity"}, OrderUpdate, operation="sor", report=drifts).price
         is None
     )
     assert (
-        convert_row({"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts).description
+        convert_row(
+            {"orderDesc": "Inf"}, OrderUpdate, operation="", report=drifts
+        ).order_description
         == "Inf"
     )
     assert convert_row({"price": 1.0}, OrderUpdate, operation="", report=drifts).price == Decimal(1)

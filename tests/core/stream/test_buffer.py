@@ -75,7 +75,7 @@ def test_dropped_messages_are_counted_by_topic() -> None:
     message_buffer = MessageBuffer(2)
     for number in range(6):
         message_buffer.put(order(number), T0 + timedelta(seconds=number))
-    message_buffer.put(Pnl(account="U1"), T0)
+    message_buffer.put(Pnl(account_id="U1"), T0)
     message_buffer.put(Reconnected(attempts=1, at=T0), T0)
     assert len(message_buffer) == 5
     assert [message_buffer.take(), message_buffer.take()] == [order(0), order(1)]

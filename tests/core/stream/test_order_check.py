@@ -100,7 +100,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
     ask = stream.ask(10)
     assert ask.order_id == 2
     assert not stream.book.known
-    stream.check.take_status(ask, some(OrderStatus, order_status="Cancelled"), 10)
+    stream.check.take_status(ask, some(OrderStatus, status="Cancelled"), 10)
     assert stream.check.next(10) is None
     assert stream.book.known
     assert stream.statuses() == {3: "Submitted"}
@@ -115,10 +115,7 @@ def test_an_empty_snapshot_is_no_proof() -> None:
 def test_an_order_that_no_source_knows_has_no_status() -> None:
     stream = known_stream(order(1, ticker="A"), order(2))
     stream.answer(10 + QUIET)
-    for order_id, status in (
-        (1, None),
-        (2, some(OrderStatus, order_status="", total_size=Decimal(1))),
-    ):
+    for order_id, status in ((1, None), (2, some(OrderStatus, status="", quantity=Decimal(1)))):
         ask = stream.ask(20)
         assert ask.order_id == order_id
         stream.check.take_status(ask, status, 20 - order_check._STATUS_PAUSE)
@@ -139,13 +136,13 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     assert stream.check.next(50) == 60
     assert stream.book.known
     assert stream.book.unconfirmed == {1}
-    status = some(OrderStatus, order_status="Filled", total_size=Decimal(3), cum_fill=Decimal(2))
+    status = some(OrderStatus, status="Filled", quantity=Decimal(3), filled_quantity=Decimal(2))
     stream.answer(110)
     stream.check.take_status(stream.ask(110), status, 110)
     assert stream.check.next(110) is None
     assert stream.book.unconfirmed == set()
     (update,) = stream.check.updates
-    sizes = [update.total_size, update.filled_quantity, update.remaining_quantity]
+    sizes = [update.quantity, update.filled_quantity, update.remaining_quantity]
     assert sizes == [Decimal(3), Decimal(2), Decimal(1)]
     assert update.ticker == "A"
 
@@ -162,7 +159,7 @@ def test_stream_messages_during_a_request_are_newer() -> None:
     ask = stream.ask(12)
     assert ask.order_id == 3
     stream.tell(12, order(3, "PreSubmitted"))
-    stream.check.take_status(ask, some(OrderStatus, order_status="Submitted"), 12)
+    stream.check.take_status(ask, some(OrderStatus, status="Submitted"), 12)
     stream.check.next(12)
     assert stream.statuses() == {
         1: "PendingCancel", 2: "Submitted", 3: "PreSubmitted", 5: "Submitted",
@@ -197,7 +194,7 @@ def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     stream.check.take_list(ask, [listed(8, "Filled")], FILTERED_INTERVAL)
     ask = stream.ask(FILTERED_INTERVAL)
     assert ask.order_id == 2
-    status = some(OrderStatus, order_status="Filled", cum_fill=Decimal(1))
+    status = some(OrderStatus, status="Filled", filled_quantity=Decimal(1))
     stream.check.take_status(ask, status, FILTERED_INTERVAL)
     stream.check.next(FILTERED_INTERVAL)
     assert stream.statuses() == {1: "PreSubmitted"}

@@ -53,9 +53,9 @@ def parsed(frame: object) -> list[Message]:
 
 def test_system() -> None:
     assert parsed({"topic": "system", "success": "me", "isFT": False, "isPaper": True}) == [
-        System(user="me", is_paper=True, is_free_trial=False)
+        System(user_name="me", is_paper=True, supports_fractions=False)
     ]
-    assert parsed({"topic": "system", "success": "me", "isPaper": "x"}) == [System(user="me")]
+    assert parsed({"topic": "system", "success": "me", "isPaper": "x"}) == [System(user_name="me")]
 
 
 @pytest.mark.parametrize("success", [None, False, 5, [], {}], ids=repr)
@@ -139,7 +139,7 @@ def test_orders_one_message_for_each_row() -> None:
     first, second, third = parsed({"topic": "sor", "args": [ORDER, {"orderId": 2}, "text"]})
     assert isinstance(first, OrderUpdate)
     assert (first.order_id, first.price, first.side) == (987654321, Decimal("101.5"), "BUY")
-    assert (first.order_ref, first.last_execution_ms) == ("mine-1", 1757352788000)
+    assert (first.client_order_id, first.last_execution_time_ms) == ("mine-1", 1757352788000)
     assert first.raw == ORDER
     assert isinstance(second, OrderUpdate)
     assert (second.order_id, second.status, second.raw) == (2, None, {"orderId": 2})
@@ -156,11 +156,11 @@ def test_pnl_one_message_for_each_account() -> None:
     args = {"DU1.Core": PNL, "DU2": {"dpl": "N/A"}, "DU3.Core": 5}
     first, second, third = parsed({"topic": "spl", "args": args})
     assert isinstance(first, Pnl)
-    assert (first.account, first.segment, first.daily) == ("DU1", "Core", Decimal("-12.5"))
-    assert (first.net_liquidation, first.raw) == (Decimal("100000.5"), PNL)
+    assert (first.account_id, first.segment, first.daily_pnl) == ("DU1", "Core", Decimal("-12.5"))
+    assert (first.net_liquidation_value, first.raw) == (Decimal("100000.5"), PNL)
     assert isinstance(second, Pnl)
-    assert (second.account, second.segment, second.daily) == ("DU2", "", None)
-    assert second.unrealized is None
+    assert (second.account_id, second.segment, second.daily_pnl) == ("DU2", "", None)
+    assert second.unrealized_pnl is None
     assert third == Other(topic="spl", payload={"DU3.Core": 5})
 
 
@@ -283,7 +283,7 @@ def test_a_price_ladder() -> None:
     ]
     (ladder,) = parsed({"topic": "sbd+U1+5+NYSE", "data": rows})
     assert isinstance(ladder, LadderUpdate)
-    assert (ladder.account, ladder.conid, len(ladder.rows)) == ("U1", 5, 3)
+    assert (ladder.account_id, ladder.conid, len(ladder.rows)) == ("U1", 5, 3)
     first, second, third = ladder.rows
     assert (first.row, first.price, first.ask_size) == (0, Decimal("185.30"), Decimal(1200))
     assert (second.price, second.last_size, second.focus) == (Decimal("185.25"), Decimal(100), True)
@@ -294,7 +294,7 @@ def test_summaries() -> None:
     row = {"key": "NetLiquidation-S", "monetaryValue": 5.25, "currency": "USD", "timestamp": 9}
     summary, rest = parsed({"topic": "ssd+U1", "result": [row, 7]})
     assert isinstance(summary, SummaryUpdate)
-    assert (summary.account, summary.key, summary.amount) == ("U1", row["key"], Decimal("5.25"))
+    assert (summary.account_id, summary.key, summary.amount) == ("U1", row["key"], Decimal("5.25"))
     assert rest == Other(topic="ssd+U1", payload=7)
     (answer,) = parsed({"topic": "usd+U1", "result": "unsubscribed from summary"})
     assert isinstance(answer, Other)

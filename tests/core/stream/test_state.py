@@ -55,7 +55,7 @@ def state(now: float = 0.0, *, reconnect: bool = True, **times: float) -> Stream
 def ready_state(now: float = 0.0, *, reconnect: bool = True, **times: float) -> StreamState:
     made = state(now, reconnect=reconnect, **times)
     made.take_in([SYSTEM], now)
-    assert read(made) == [System(user="me")]
+    assert read(made) == [System(user_name="me")]
     return made
 
 
@@ -249,7 +249,7 @@ def test_silence_means_that_the_connection_is_dead() -> None:
     assert "45 s" in gap.reason
     assert (gap.since, gap.until, gap.topic, gap.count) == (at(10), at(60), None, None)
     assert isinstance(rest[0], Heartbeat)
-    assert rest[1:] == [Reconnected(attempts=1, at=at(60)), System(user="me")]
+    assert rest[1:] == [Reconnected(attempts=1, at=at(60)), System(user_name="me")]
     assert stream.reconnects == 1
 
 
@@ -568,7 +568,7 @@ def test_orders_that_cannot_be_read_are_requested(message: bytes) -> None:
     read(stream)
     ask = stream.order_check.next(5)
     assert isinstance(ask, OrderRequest)
-    stream.take_order_status(ask, some(OrderStatus, order_status="Filled"), 6)
+    stream.take_order_status(ask, some(OrderStatus, status="Filled"), 6)
     (update,) = read(stream)
     assert isinstance(update, OrderUpdate)
     assert (update.order_id, update.status) == (1, "Filled")

@@ -72,7 +72,7 @@ def test_searching_by_name(client: Client) -> None:
 def test_futures_currencies_rules_algos(client: Client) -> None:
     contracts = client.api.contracts
     futures = contracts.get_futures_by_symbol(symbols=["ES", "NONE"])
-    assert [each.expiration_date for each in futures["ES"][:4]] == [
+    assert [each.expiry for each in futures["ES"][:4]] == [
         20270319,
         20270618,
         20270917,
@@ -83,7 +83,7 @@ def test_futures_currencies_rules_algos(client: Client) -> None:
     with pytest.raises(BadRequest):
         contracts.get_exchange_rate(source="EUR", target="XXX")
     pairs = contracts.get_currency_pairs(currency="USD")["USD"]
-    assert {each.ccy_pair for each in pairs} == {"EUR", "GBP", "CHF"}
+    assert {each.currency for each in pairs} == {"EUR", "GBP", "CHF"}
     rules = contracts.get_info_and_rules(conid=AAPL).rules
     assert rules
     assert "limit" in (rules.order_types or [])
@@ -208,7 +208,7 @@ def test_an_option_of_the_chain_can_be_traded(gateway: SimulatedGateway, client:
         conid=option.conid, side="BUY", order_type="MKT", time_in_force="DAY", quantity=2
     )
     [reply] = client.api.orders.submit_new_orders(account_id=gateway.account_id, orders=[ticket])
-    assert reply.order_status == "Filled"
+    assert reply.status == "Filled"
     assert gateway.position(option.conid) == 2
 
 

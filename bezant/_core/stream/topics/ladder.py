@@ -35,7 +35,7 @@ def _parse(topic: str, frame: Frame, _: bytes, __: Report) -> list[Message]:
         for row in cast("list[object]", data)
         if isinstance(row, dict)
     ]
-    return [LadderUpdate(account=account, conid=int(conid), rows=rows, raw=frame)]
+    return [LadderUpdate(account_id=account, conid=int(conid), rows=rows, raw=frame)]
 
 
 def _row(row: dict[str, Any]) -> LadderRow:
@@ -69,5 +69,5 @@ LADDER: Final = Topic(
     # It names the account only, and ends all of its ladders.
     unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
     unsubscribe_ends_others=True,
-    confirms=lambda message: (f"bd+{message.account}+{message.conid}",),
+    confirms=lambda message: (f"bd+{message.account_id}+{message.conid}",),
 )

@@ -28,7 +28,7 @@ def request(
 
 def _ledger_from(account: str, row: Frame, report: Report) -> LedgerUpdate:
     ledger = read_model(row, LedgerUpdate, "sld", report)
-    return msgspec.structs.replace(ledger, account=account)
+    return msgspec.structs.replace(ledger, account_id=account)
 
 
 class LedgerStore:
@@ -46,12 +46,12 @@ class LedgerStore:
         key = message.key
         if not isinstance(key, str):
             return message
-        known = self._rows.get((message.account, key), {})
+        known = self._rows.get((message.account_id, key), {})
         row = dict(message.raw)
-        complete = self._rows[message.account, key] = {**known, **row}
+        complete = self._rows[message.account_id, key] = {**known, **row}
         if not known:
             return message
-        ledger = _ledger_from(message.account, complete, self._report)
+        ledger = _ledger_from(message.account_id, complete, self._report)
         return msgspec.structs.replace(ledger, raw=row)
 
 
@@ -64,6 +64,6 @@ LEDGER: Final = Topic(
     ),
     key="ld",
     merge=merge_keys_and_fields,
-    confirms=lambda message: (f"ld+{message.account}",),
+    confirms=lambda message: (f"ld+{message.account_id}",),
     store=LedgerStore,
 )

@@ -29,7 +29,7 @@ def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
             account, _, segment = key.rpartition(".")
             found.append(
                 msgspec.structs.replace(
-                    pnl, account=account or segment, segment=segment if account else ""
+                    pnl, account_id=account or segment, segment=segment if account else ""
                 )
             )
         else:

@@ -29,7 +29,7 @@ def request(
 def _read(topic: str, row: Frame, report: Report) -> Message:
     # The account is in the topic; a row's own key of that name would be something else.
     summary = read_model(row, SummaryUpdate, "ssd", report)
-    return msgspec.structs.replace(summary, account=target_of(topic).partition("+")[0])
+    return msgspec.structs.replace(summary, account_id=target_of(topic).partition("+")[0])
 
 
 SUMMARY: Final = Topic(
@@ -38,5 +38,5 @@ SUMMARY: Final = Topic(
     parse=rows_in("result", _read),
     key="sd",
     merge=merge_keys_and_fields,
-    confirms=lambda message: (f"sd+{message.account}",),
+    confirms=lambda message: (f"sd+{message.account_id}",),
 )

@@ -16,12 +16,12 @@ def _parse(_: str, frame: Frame, __: bytes, ___: Report) -> list[Message]:
     user = frame.get("success")
     if not isinstance(user, str):
         return []
-    paper, trial = frame.get("isPaper"), frame.get("isFT")
+    paper, fractions = frame.get("isPaper"), frame.get("isFT")
     return [
         System(
-            user=user,
+            user_name=user,
             is_paper=paper if isinstance(paper, bool) else None,
-            is_free_trial=trial if isinstance(trial, bool) else None,
+            supports_fractions=fractions if isinstance(fractions, bool) else None,
         )
     ]
 
