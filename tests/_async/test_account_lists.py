@@ -23,6 +23,7 @@ from bezant import (
 )
 from bezant._core.pacing import limits as pacing
 from bezant.models.orders import OrderTicket
+from tests.support import rows
 from tests.support.raw import Peer, RawGateway, RawRequest
 
 ORDERS = "/iserver/account/orders"
@@ -36,11 +37,11 @@ Response = Callable[[dict[str, str]], object]
 
 
 def order(order_id: int, account: str = "U1", status: str = "Submitted") -> dict[str, Any]:
-    return {"orderId": order_id, "acct": account, "status": status, "conid": 265598}
+    return rows.order(order_id, account, status)
 
 
 def trade(key: str, account: str = "U1") -> dict[str, Any]:
-    return {"execution_id": key, "account": account, "size": 1, "price": "5", "order_id": 7}
+    return rows.trade(key, account)
 
 
 class Gateway:
@@ -50,7 +51,7 @@ class Gateway:
         self.raw = raw
         self.answers: dict[str, object] = {
             ACCOUNTS: {"accounts": list(accounts)},
-            HELD: [{"accountId": each} for each in accounts],
+            HELD: [rows.account(each) for each in accounts],
             ORDERS: {"orders": [], "snapshot": True},
             TRADES: [],
             "/iserver/auth/status": READY,
@@ -259,8 +260,8 @@ async def test_no_accounts_are_no_empty_portfolio(raw: RawGateway) -> None:
 
 async def test_a_portfolio_that_comes_with_the_second_request(raw: RawGateway) -> None:
     gateway = Gateway(raw)
-    position = {"acctId": "U1", "conid": 1, "position": 3}
-    accounts = iter([[], [{"accountId": "U1"}], [], [{"id": "U1"}], [], [{"accountId": "U1"}]])
+    position = rows.position()
+    accounts = iter([[], [rows.account("U1")]] * 3)
     gateway.answers[HELD] = lambda _: next(accounts)
     answers: Any = iter([[], [position], {}, {"netliquidation": {"amount": 5}}])
     gateway.answers["/portfolio/U1/positions/0"] = lambda _: next(answers)

@@ -27,6 +27,7 @@ from bezant.models.orders import OrderReply, OrderTicket
 from bezant.models.reports import StmtRequest
 from bezant.sim import SimulatedGateway
 from tests.api.catalogue import ENDPOINTS, GROUPS, OAUTH_GROUPS, answer_of, group_of, name_of
+from tests.support import rows
 from tests.support._async import direct
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
@@ -41,7 +42,7 @@ def says(body: object, content_type: str = "application/json") -> Script:
         if request.target == "/v1/api/iserver/accounts":
             peer.json(ACCOUNTS)
         elif request.target == "/v1/api/portfolio/accounts":
-            peer.json(b'[{"accountId":"U1"}]')
+            peer.json(json.dumps([rows.account("U1")]).encode())
         else:
             peer.answer("200 OK", content, f"Content-Type: {content_type}")
 
@@ -283,7 +284,7 @@ async def test_refused_before_anything_is_sent(raw: RawGateway) -> None:
 
 
 async def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGateway) -> None:
-    raw.script(says([{"accountId": {"a": 1}, "currency": "USD"}]))
+    raw.script(says([rows.account() | {"accountId": {"a": 1}}]))
     async with AsyncClient(raw.base_url, pacing=False) as client:
         assert client.api is client.api
         assert client.api.portfolio is client.api.portfolio

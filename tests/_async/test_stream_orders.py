@@ -16,6 +16,7 @@ from bezant._core.stream import order_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import Connecting, connecting
+from tests.support import rows
 from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
@@ -27,7 +28,7 @@ CUT = "cut"
 
 
 def row(order_id: int, status: str = "Submitted", **more: object) -> dict[str, Any]:
-    return {"orderId": order_id, "status": status, "ticker": "A", "conid": 5, **more}
+    return rows.order(order_id, status=status, conid=5) | more
 
 
 class OrdersGateway:
@@ -66,14 +67,14 @@ class OrdersGateway:
                 "/tickle": {"session": "s3cret", "iserver": {"authStatus": STATUS}},
                 "/iserver/auth/status": STATUS,
                 "/iserver/accounts": {"accounts": [ACCOUNT], "selectedAccount": ACCOUNT},
-                "/portfolio/accounts": [{"id": ACCOUNT, "accountId": ACCOUNT}],
+                "/portfolio/accounts": [rows.account(ACCOUNT)],
                 "/iserver/account/orders": {"orders": self.listed, "snapshot": self.snapshot},
             }
             peer.json(json.dumps(answers[path]).encode())
 
     def tell_status(self, order_id: int, peer: Peer) -> None:
         if order_id in self.statuses:
-            found = {"order_id": order_id, "order_status": self.statuses[order_id]}
+            found = rows.order_status(order_id, self.statuses[order_id])
             peer.json(json.dumps(found | {"total_size": "2.0", "cum_fill": "2.0"}).encode())
         else:
             error = {"error": f"Order {order_id} is not found", "statusCode": 503}
@@ -220,7 +221,7 @@ async def test_only_changes_and_a_filter_are_completed_by_rest(raw: RawGateway) 
     cases: list[dict[str, Any]] = [{"realtime_only": True}, {"statuses": ["Submitted"]}]
     for arguments in cases:
         cut = threading.Event()
-        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[{"orderId": 1, "price": 5}]])
+        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[rows.order(1, price=5)]])
         orders.listed = [row(1), row(2), row(3)]
         async with no_pacing(raw) as client, stream(client) as ws:
             await ws.subscribe_orders(**arguments)

@@ -18,6 +18,7 @@ from bezant import (
     SymbolNotFound,
 )
 from bezant.sim import SimulatedGateway
+from tests.support import rows
 from tests.support._async import gather, later, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
@@ -52,8 +53,8 @@ async def test_one_listing_by_exchange_or_currency(gateway: SimulatedGateway) ->
 
 async def test_several_listings_are_an_error_that_lists_them(raw: RawGateway) -> None:
     body = (
-        b'{"X":[{"name":"ONE","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]},'
-        b'{"name":"TWO","contracts":[{"conid":2,"exchange":"ASX","isUS":false}]}]}'
+        b'{"X":[{"name":"ONE","assetClass":"STK","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]},'
+        b'{"name":"TWO","assetClass":"STK","contracts":[{"conid":2,"exchange":"ASX","isUS":false}]}]}'
     )
     raw.script(lambda request, peer: peer.json(body))
     async with AsyncClient(raw.base_url) as client:
@@ -91,7 +92,8 @@ async def test_one_lookup_in_flight_for_each_symbol(gateway: SimulatedGateway) -
 async def test_a_failed_lookup_is_shared_and_not_remembered(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = b'{"X":[{"name":"ONE","contracts":[{"conid":1,"exchange":"LSE","isUS":false}]}]}'
+    listing = {"conid": 1, "exchange": "LSE", "isUS": False}
+    body = json.dumps({"X": [rows.company(listing, name="ONE")]}).encode()
     over = threading.Event()
     waiting: list[object] = []
 
@@ -150,7 +152,8 @@ async def test_values_that_are_no_symbols(gateway: SimulatedGateway, symbol: Any
 
 async def test_share_classes_are_spelled_as_ibkr_does(raw: RawGateway) -> None:
     def answer(request: RawRequest, peer: Peer) -> None:
-        peer.json(b'{"BRK B":[{"contracts":[{"conid":72063691,"exchange":"NYSE","isUS":true}]}]}')
+        listing = {"conid": 72063691, "exchange": "NYSE", "isUS": True}
+        peer.json(json.dumps({"BRK B": [rows.company(listing)]}).encode())
 
     raw.script(answer)
     async with AsyncClient(raw.base_url) as client:
@@ -171,7 +174,7 @@ def every(request: RawRequest, peer: Peer) -> None:
             {"conid": int(name[1:]) * 10 + each, "exchange": "LSE", "isUS": False}
             for each in range(count)
         ]
-        answer[name] = [{"name": name, "contracts": rows}] if rows else []
+        answer[name] = [{"name": name, "assetClass": "STK", "contracts": rows}] if rows else []
     peer.json(json.dumps(answer).encode())
 
 

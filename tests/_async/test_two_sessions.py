@@ -23,6 +23,7 @@ from bezant import (
 )
 from bezant.models.orders import OrderTicket
 from bezant.sim import SimulatedGateway
+from tests.support import rows
 from tests.support._async import until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
@@ -62,9 +63,9 @@ class Gateway:
         elif path.startswith("/iserver") and self.flags is CLOSED and path not in self.answers:
             status, answer = "400 Bad", {"error": "Bad Request: no bridge", "statusCode": 400}
         elif path == "/portfolio/accounts":
-            answer = [{"accountId": "U1"}]
+            answer = [rows.account("U1")]
         elif path.startswith("/portfolio/U1/positions"):
-            answer = [{"acctId": "U1", "conid": 1, "position": 3}]
+            answer = [rows.position()]
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         peer.answer(status, body, "Content-Type: application/json")
 

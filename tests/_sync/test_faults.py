@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -23,10 +24,11 @@ from bezant import (
     ResponseTooLarge,
     UpstreamError,
 )
+from tests.support import rows
 from tests.support._sync import later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
-GOOD = b'[{"accountId":"DU1"}]'
+GOOD = json.dumps([rows.account()]).encode()
 
 
 def good(request: RawRequest, peer: Peer) -> None:
@@ -194,7 +196,11 @@ def test_an_unknown_host() -> None:
 
 
 def test_wrong_types_lose_only_their_field(raw: RawGateway) -> None:
-    raw.script(lambda request, peer: peer.json(b'[{"accountId":{"a":1},"currency":"USD"},7]'))
+    raw.script(
+        lambda request, peer: peer.json(
+            json.dumps([rows.account() | {"accountId": {}}, 7]).encode()
+        )
+    )
     drifts: list[str] = []
     with Client(raw.base_url, on_drift=lambda each: drifts.append(each.field)) as client:
         accounts = client.accounts()
@@ -300,7 +306,7 @@ def test_gzip_is_decoded_where_the_header_says_so(raw: RawGateway) -> None:
 
 
 def test_a_large_response_within_the_limit(raw: RawGateway) -> None:
-    body = b"[" + b",".join([b'{"accountId":"DU1","desc":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"
+    body = b"[" + b",".join([json.dumps(rows.account(desc="x" * 1000)).encode()] * 5000) + b"]"
     raw.script(lambda request, peer: peer.json(body))
     with Client(raw.base_url) as client:
         assert len(client.accounts()) == 5000

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -24,10 +25,11 @@ from bezant import (
 from bezant._core.pacing import limits
 from bezant._runtime._shared.http import Attempt
 from bezant.sim import SimulatedGateway
+from tests.support import rows
 from tests.support._sync import gather, later, pause, result, until
 from tests.support.raw import Peer, RawGateway, RawRequest
 
-GOOD = b'[{"accountId":"DU1"}]'
+GOOD = json.dumps([rows.account()]).encode()
 
 
 def good(request: RawRequest, peer: Peer) -> None:

@@ -83,7 +83,7 @@ async def test_an_upstream_that_closes_in_the_middle(
             peer.send(b"\r\n\r\n" + body)
             peer.sock.close()
         else:
-            peer.json(b'[{"accountId":"DU1"}]')
+            peer.json(b'[{"id":"DU1","accountId":"DU1","currency":"USD","type":"DEMO"}]')
 
     with scripted(gateway, half):
         async with twin.client(gateway.base_url, timeout=SECONDS) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
 from bezant.sim import SimulatedGateway
+from tests.support import rows
 from tests.support.processes import hearing_ctrl_c
 from tests.support.raw import Peer, RawGateway, RawRequest
 
@@ -173,7 +175,9 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 async def test_a_cancelled_call_leaves_a_client_that_works(raw: RawGateway) -> None:
     raw.script(
         lambda request, peer: peer.silence(),
-        lambda request, peer: peer.json(b'[{"accountId":"A"}]'),
+        lambda request, peer: peer.json(
+            b'[{"id":"A","accountId":"A","currency":"USD","type":"DEMO"}]'
+        ),
     )
     async with bezant.AsyncClient(raw.base_url) as client:
         task = asyncio.ensure_future(client.accounts())
@@ -186,7 +190,8 @@ async def test_a_cancelled_call_leaves_a_client_that_works(raw: RawGateway) -> N
 
 
 async def test_a_cancelled_lookup_does_not_fail_the_others(raw: RawGateway) -> None:
-    body = b'{"X":[{"contracts":[{"conid":1,"isUS":true}]}]}'
+    listing = {"conid": 1, "exchange": "NYSE", "isUS": True}
+    body = json.dumps({"X": [rows.company(listing)]}).encode()
     raw.script(lambda request, peer: peer.silence(), lambda request, peer: peer.json(body))
     async with bezant.AsyncClient(raw.base_url) as client:
         cache = bezant.AsyncSymbolCache(client)
@@ -244,7 +249,7 @@ async def test_the_loop_is_not_blocked_while_waiting(raw: RawGateway) -> None:
 
     def script(request: RawRequest, peer: Peer) -> None:
         turned.wait(30)
-        peer.json(b'[{"accountId":"A"}]')
+        peer.json(json.dumps([rows.account("A")]).encode())
 
     raw.script(script)
     async with bezant.AsyncClient(raw.base_url, timeout=60) as client:

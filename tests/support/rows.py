@@ -1,0 +1,53 @@
+"""Complete rows of responses, as the gateway sends them, for servers of the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def account(name: str = "DU1", **more: object) -> Row:
+    """Return an account of ``/portfolio/accounts``."""
+    return {"id": name, "accountId": name, "currency": "USD", "type": "DEMO", **more}
+
+
+def position(conid: int = 1, account_id: str = "U1", **more: object) -> Row:
+    """Return a position."""
+    return {
+        "acctId": account_id, "conid": conid, "contractDesc": "A", "position": 3, "mktPrice": 2,
+        "mktValue": 6, "currency": "USD", "avgCost": 1, "avgPrice": 1, "realizedPnl": 0,
+        "unrealizedPnl": 3, "assetClass": "STK", **more,
+    }  # fmt: skip
+
+
+def order(order_id: int, account_id: str = "U1", status: str = "Submitted", **more: object) -> Row:
+    """Return a row of the list of orders."""
+    return {
+        "orderId": order_id, "acct": account_id, "status": status, "conid": 265598, "ticker": "A",
+        "side": "BUY", "orderType": "Limit", "timeInForce": "CLOSE", "secType": "STK",
+        "orderDesc": "Buy 3 Limit 1", "filledQuantity": 0, "remainingQuantity": 3, **more,
+    }  # fmt: skip
+
+
+def trade(key: str, account_id: str = "U1", **more: object) -> Row:
+    """Return an execution."""
+    return {
+        "execution_id": key, "account": account_id, "size": 1, "price": "5", "order_id": 7,
+        "conid": 265598, "symbol": "A", "side": "B", "sec_type": "STK",
+        "trade_time": "20261126-10:00:00", "trade_time_r": 1_795_687_200_000, **more,
+    }  # fmt: skip
+
+
+def order_status(order_id: int, status: str, **more: object) -> Row:
+    """Return the status of one order."""
+    return {
+        "order_id": order_id, "order_status": status, "conid": 265598, "symbol": "A", "side": "B",
+        "order_type": "LIMIT", "tif": "DAY", "sec_type": "STK", "size": "3", "total_size": "3",
+        **more,
+    }  # fmt: skip
+
+
+def company(*listings: Row, name: str = "A") -> Row:
+    """Return a company of ``/trsrv/stocks``."""
+    return {"name": name, "assetClass": "STK", "contracts": list(listings)}
