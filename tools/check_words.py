@@ -239,7 +239,7 @@ def check(source: str, path: str) -> list[Problem]:
 
 
 def files(patterns: Iterable[str], root: Path = ROOT) -> list[Path]:
-    """Return the Python and Markdown files that patterns name, without those in `LEFT_OUT`.
+    """Return the Python and Markdown files that patterns name; from folders without `LEFT_OUT`.
 
     Args:
         patterns: files, folders or glob patterns from the root.
@@ -254,13 +254,10 @@ def files(patterns: Iterable[str], root: Path = ROOT) -> list[Path]:
         named = list(root.glob(pattern))
         if not named:
             raise ValueError(f"no file matches {pattern!r}; correct DONE or the argument")
-        for path in named:
-            found.update([path] if path.is_file() else path.rglob("*"))
-    return sorted(
-        path
-        for path in found
-        if path.suffix in (".py", ".md") and left_out.isdisjoint((path, *path.parents))
-    )
+        found.update(path for path in named if path.is_file())
+        inside = (each for path in named if path.is_dir() for each in path.rglob("*"))
+        found.update(each for each in inside if left_out.isdisjoint((each, *each.parents)))
+    return sorted(path for path in found if path.suffix in (".py", ".md"))
 
 
 def main() -> int:
