@@ -231,7 +231,7 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
         market_value: market value (``mv``).
-        target: the target.
+        target: target share.
     """
 
     actual: Maybe[Decimal] = UNSET
@@ -250,7 +250,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
         market_value: market value (``mv``).
         position: number of units held; negative when short.
-        target: the target.
+        target: target share.
     """
 
     actual: Maybe[Decimal] = UNSET
@@ -298,7 +298,7 @@ class CashTarget(Model, frozen=True, kw_only=True):
 
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
-        target: the target.
+        target: target share.
     """
 
     currency: str | UnsetType = msgspec.field(default=UNSET, name="ccy")
@@ -310,7 +310,7 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        target: the target.
+        target: target share.
     """
 
     conid: int | UnsetType = UNSET
