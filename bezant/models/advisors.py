@@ -243,7 +243,7 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
         market_value: market value (``mv``).
-        target: the target.
+        target: target share.
     """
 
     actual: Decimal | None = None
@@ -262,7 +262,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
         market_value: market value (``mv``).
         quantity: number of units held; negative when short (``position``).
-        target: the target.
+        target: target share.
     """
 
     actual: Decimal | None = None
@@ -311,7 +311,7 @@ class CashTarget(Model, frozen=True, kw_only=True):
 
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
-        target: the target.
+        target: target share.
     """
 
     currency: str | None = msgspec.field(default=None, name="ccy")
@@ -323,7 +323,7 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        target: the target.
+        target: target share.
     """
 
     conid: int | None = None

@@ -199,7 +199,7 @@ class SimulatedGateway(MarketControls, SessionControls):
             RuntimeError: it was not started.
         """
         if self._port is None:
-            msg = "the simulated gateway has no port yet; start it first"
+            msg = "the simulated gateway was not started and has no port yet; start it first"
             raise RuntimeError(msg)
         return self._port
 

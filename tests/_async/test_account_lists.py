@@ -325,7 +325,7 @@ async def test_the_state_of_an_order_ends_the_doubt(raw: RawGateway, status: str
         await client.api.orders.get_order_status(order_id=1001)
         assert await client.orders() == []
         if status == "Filled":
-            with pytest.raises(IncompleteList, match="those of order 1001"):
+            with pytest.raises(IncompleteList, match="the executions of order 1001"):
                 await client.trades()
         else:
             assert await client.trades() == []

@@ -30,7 +30,7 @@ def test_composed_and_generated_and_raw_calls(gateway: SimulatedGateway) -> None
     listed = [each for each in responses if "/positions/" in each.path]
     conids = {row["conid"] for each in listed for row in each.json()}
     assert {each.conid for each in positions} == conids
-    # What IBKR wants first comes first.
+    # The prerequisite comes first.
     assert paths(responses)[0] == "/portfolio/accounts"
     assert paths(responses)[-2:] == [
         f"/portfolio/{gateway.account_id}/summary",

@@ -167,9 +167,7 @@ def test_an_unknown_account_is_not_taken_for_a_lost_login(gateway: SimulatedGate
         client.session.on_change(changes.append)
         client.health()
         for _ in range(3):
-            with pytest.raises(
-                NotAuthenticated, match="account id that the user name cannot see"
-            ) as caught:
+            with pytest.raises(NotAuthenticated, match="check the account id") as caught:
                 client.all_positions("DU9999999")
             assert not caught.value.needs_login
         assert client.session.login is LoginState.LOGGED_IN

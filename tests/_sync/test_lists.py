@@ -136,7 +136,7 @@ def test_an_empty_list_of_a_session_that_cannot_be_used_is_not_believed(
         assert len(client.open_orders()) == 1
         gateway.unestablish()
         for call in (client.open_orders, client.orders, client.trades):
-            with pytest.raises(NotEstablished, match="come back empty"):
+            with pytest.raises(NotEstablished, match="return empty lists"):
                 call()
         gateway.login()
         assert len(client.open_orders()) == 1

@@ -129,7 +129,7 @@ def test_docstrings_describe_every_parameter(endpoint: Endpoint) -> None:
 
 
 def test_a_group_needs_oauth_or_does_not() -> None:
-    """What cannot pass the gateway stands apart, and so does signing in with OAuth."""
+    """Operations that the gateway does not serve are separate, and so are those of OAuth."""
     needs = [each for each in ENDPOINTS if each.operation.needs_oauth]
     assert len(needs) == 73
     assert all(each in needs for each in ENDPOINTS if each.operation.root)

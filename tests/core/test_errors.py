@@ -53,7 +53,7 @@ def made(kind: type[BezantError]) -> tuple[BezantError, dict[str, Any]]:
     values = {name: VALUES[name] for name in (names[-1] if names else ())}
     if issubclass(kind, errors.SessionError):
         values["status"] = STATUS
-    return kind("what happened", operation="GET /x", **values), values
+    return kind("it failed", operation="GET /x", **values), values
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda each: each.__name__)
@@ -66,8 +66,8 @@ def test_errors_travel_with_all_that_they_carry(kind: type[BezantError], travel:
     error, values = made(kind)
     arrived = travel(error)
     assert type(arrived) is kind
-    assert str(arrived) == str(error) == "GET /x: what happened"
-    assert arrived.message == "what happened"
+    assert str(arrived) == str(error) == "GET /x: it failed"
+    assert arrived.message == "it failed"
     assert arrived.operation == "GET /x"
     assert arrived.retryable is error.retryable
     for name, value in values.items():
@@ -77,8 +77,8 @@ def test_errors_travel_with_all_that_they_carry(kind: type[BezantError], travel:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda each: each.__name__)
 def test_errors_need_nothing_but_words(kind: type[BezantError]) -> None:
-    error = kind("what happened")
-    assert str(error) == "what happened"
+    error = kind("it failed")
+    assert str(error) == "it failed"
     assert error.operation is None
     assert TOKEN not in repr(error)
 

@@ -16,7 +16,7 @@ from bezant._core.settings.settings import Settings
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 # The client's argument decides about them together with the environment.
 CHOSEN = {"base_url", "proxy", "pacing", "retries"}
-# What connections are made of; copies share them.
+# Settings of the connections; copies share them.
 CONNECTION = {
     *("base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store", "credentials"),
 }

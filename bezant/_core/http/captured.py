@@ -101,7 +101,7 @@ class CapturedResponses(Sequence[RawResponse]):
         capturing.set(tuple(each for each in capturing.get() if each is not self))
 
 
-# What the current thread or task captures, of all clients.
+# Captures of the current thread or task, of all clients.
 capturing: Final[ContextVar[tuple[CapturedResponses, ...]]] = ContextVar(
     "bezant_capturing", default=()
 )

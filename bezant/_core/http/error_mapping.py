@@ -269,7 +269,7 @@ def transport_error(
     name = operation.name
     detail = redact(trouble.detail)
     if where.startswith("http://") and any(mark in detail.lower() for mark in _NOT_HTTP):
-        detail += " Does this gateway use https://?"
+        detail += " (does this gateway use https://?)"
     if trouble.kind is Trouble.TOO_LARGE:
         if operation.idempotent:
             return ResponseTooLarge(f"{detail}; raise that limit of the client", operation=name)

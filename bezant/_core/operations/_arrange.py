@@ -95,6 +95,7 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
     """
     for name in _given({name: name for name in endpoint.kinds}, values):
         value = values[name]
+        given = type(value).__name__  # not the value, which may be a secret
         kind, words = _KINDS[endpoint.kinds[name]]
         try:
             plain: object = msgspec.to_builtins(value, builtin_types=(Decimal,))
@@ -108,7 +109,6 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
                 what = "it is not finite"
             else:
                 continue
-        given = type(value).__name__  # not the value, which may be a secret
         raise InvalidRequest(
             f"{name} must be {words}, not this {given} ({what})", operation=endpoint.operation.name
         )

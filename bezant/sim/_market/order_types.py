@@ -13,7 +13,7 @@ Kind = Literal["MKT", "LMT", "STP", "STOP_LIMIT", "TRAIL", "TRAILLMT", "MIDPRICE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderType:
-    """What is known of an order type.
+    """Facts about an order type.
 
     Attributes:
         shown: its name in a list of orders.

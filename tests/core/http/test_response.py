@@ -395,7 +395,7 @@ def test_a_server_that_wants_tls_is_suspected(operation: Operation) -> None:
     trouble = TransportError(Trouble.LOST, "Server disconnected.", sent=True)
     for where, asked in (("http://localhost:5000", True), ("https://localhost:5000", False)):
         error = transport_error(trouble, operation, where=where, timeout=30)
-        assert ("Does this gateway use https://?" in str(error)) is asked
+        assert ("does this gateway use https://?" in str(error)) is asked
     trouble = TransportError(Trouble.LOST, "reset by peer", sent=True)
     error = transport_error(trouble, operation, where="http://localhost:5000", timeout=30)
     assert "https" not in str(error)
