@@ -137,7 +137,10 @@ _HOMES = {
         "AsyncSubscription",
     ),
     "_core.decoding.drift": ("Drift",),
-    "_core.http.captured": ("CapturedResponses", "RawResponse"),
+    "_core.http.captured": (
+        "CapturedResponses",
+        "RawResponse",
+    ),
     "_core.http.files": ("BinaryResponse",),
     "_core.marketdata.fields": ("MarketDataFields",),
     "_core.session.state": (
