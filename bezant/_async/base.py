@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
+from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
@@ -17,7 +18,6 @@ from .._runtime import _async as rt
 from .http.pipeline import AsyncPipeline
 
 if TYPE_CHECKING:
-    from .._core.decoding.drift import Drift
     from .._core.http.captured import CapturedResponses
     from ..models.bulk import Progress
     from .api import AsyncApi, AsyncOAuthOperations

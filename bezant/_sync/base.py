@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
+from .._core.decoding.drift import Drift
 from .._core.http.request import raw_operation
 from .._core.http.response import check_type
 from .._core.settings.checks import check_count, check_seconds
@@ -18,7 +19,6 @@ from .._runtime import _sync as rt
 from .http.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from .._core.decoding.drift import Drift
     from .._core.http.captured import CapturedResponses
     from ..models.bulk import Progress
     from .api import Api, OAuthOperations

@@ -221,7 +221,7 @@ async def test_only_changes_and_a_filter_are_completed_by_rest(raw: RawGateway) 
     cases: list[dict[str, Any]] = [{"realtime_only": True}, {"statuses": ["Submitted"]}]
     for arguments in cases:
         cut = threading.Event()
-        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[rows.order(1, price=5)]])
+        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[{"orderId": 1, "price": 5}]])
         orders.listed = [row(1), row(2), row(3)]
         async with no_pacing(raw) as client, stream(client) as ws:
             await ws.subscribe_orders(**arguments)

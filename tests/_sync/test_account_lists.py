@@ -159,7 +159,10 @@ def test_orders_that_are_done_hide_no_open_ones_of_another_account(raw: RawGatew
     gateway = Gateway(raw, "U1", "U2")
     done = [order(1, status="Filled")]
     lists = {"": done, "U1": done, "U2": [order(5, "U2")]}
-    gateway.answers[ORDERS] = lambda query: {"orders": lists[query.get("accountId", "")]}
+    gateway.answers[ORDERS] = lambda query: {
+        "orders": lists[query.get("accountId", "")],
+        "snapshot": True,
+    }
     with Client(raw.base_url) as client:
         assert [each.order_id for each in client.orders()] == [1]
         assert [each.order_id for each in client.open_orders()] == [5]
@@ -316,9 +319,7 @@ def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None:
 def test_the_state_of_an_order_ends_the_doubt(raw: RawGateway, status: str) -> None:
     gateway = Gateway(raw, "U1")
     gateway.answers["/iserver/account/U1/orders"] = PLACED
-    gateway.answers["/iserver/account/order/status/1001"] = {
-        "order_id": 1001, "order_status": status,
-    }  # fmt: skip
+    gateway.answers["/iserver/account/order/status/1001"] = rows.order_status(1001, status)
     with Client(raw.base_url) as client:
         place(client)
         with pytest.raises(IncompleteList, match=r"get_order_status\(order_id=1001\)"):

@@ -222,7 +222,7 @@ def test_only_changes_and_a_filter_are_completed_by_rest(raw: RawGateway) -> Non
     cases: list[dict[str, Any]] = [{"realtime_only": True}, {"statuses": ["Submitted"]}]
     for arguments in cases:
         cut = threading.Event()
-        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[rows.order(1, price=5)]])
+        orders = OrdersGateway(raw, [[row(1), row(2)], cut, CUT], [[{"orderId": 1, "price": 5}]])
         orders.listed = [row(1), row(2), row(3)]
         with no_pacing(raw) as client, stream(client) as ws:
             ws.subscribe_orders(**arguments)

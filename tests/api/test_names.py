@@ -67,15 +67,15 @@ OTHER_MEANINGS = {
     "SsoSession.is_free_trial": "a free trial",
     "StatementDates.daily": "statements",
     "TimeInForceDefaults.tif": "the default",
-    "Trade.position": "quantity held, beside the quantity of the execution",
-    "TradeUpdate.position": "quantity held, beside the quantity of the execution",
-    "modify_open_order().acct_id": "in the body, beside `account_id` in the path",
+    "Trade.position": "quantity held, besides the quantity of the execution",
+    "TradeUpdate.position": "quantity held, besides the quantity of the execution",
+    "modify_open_order().acct_id": "in the body, next to `account_id` in the path",
     "modify_open_order().parent_id": "the `client_order_id` of another ticket",
 }
 
 
 def names() -> dict[str, set[str]]:
-    """Return every public name with the places where it stands."""
+    """Return every public name with the places that use it."""
     models = set(MODELS)
     for module in MODULES:
         for value in vars(importlib.import_module(f"bezant.models.{module}")).values():

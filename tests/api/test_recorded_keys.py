@@ -74,7 +74,7 @@ def responses() -> Iterator[tuple[str, str, Any]]:
 
 
 def parts(kind: Any) -> tuple[Any, ...]:
-    """Return the types of a union; a type that is none stands alone."""
+    """Return the types of a union; of a plain type, the type itself."""
     union = typing.get_origin(kind) in (typing.Union, types.UnionType)
     return typing.get_args(kind) if union else (kind,)
 

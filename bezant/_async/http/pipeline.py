@@ -624,7 +624,7 @@ class AsyncPipeline:
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))
             raise DecodeError(
-                f"{text}; use strict=False to go on without such fields",
+                f"{text}; use strict=False to leave such fields without a value",
                 operation=drifts[0].operation,
             )
         for drift in drifts:

@@ -621,7 +621,7 @@ class Pipeline:
         if strict:
             text = "; ".join(map(str, dict.fromkeys(drifts)))
             raise DecodeError(
-                f"{text}; use strict=False to go on without such fields",
+                f"{text}; use strict=False to leave such fields without a value",
                 operation=drifts[0].operation,
             )
         for drift in drifts:

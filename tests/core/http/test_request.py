@@ -208,7 +208,7 @@ def test_headers_for_a_proxy_are_sent_beside_ours_and_not_shown() -> None:
 def test_headers_for_a_proxy_count_against_the_limit() -> None:
     request = build(READ, SETTINGS, path="/things", cookies="x" * 4000)
     with_credentials(request, (("X", Secret("x" * 3000)),))
-    with pytest.raises(InvalidRequest, match="longer than the gateway accepts"):
+    with pytest.raises(InvalidRequest, match="longer than the 8192 bytes"):
         with_credentials(request, (("X", Secret("x" * 4000)),))
 
 
