@@ -222,7 +222,7 @@ async def test_a_slow_function_uses_up_the_timeout(raw: RawGateway) -> None:
 
     raw.script(guarded({}))
     async with AsyncClient(raw.base_url, auth=slow, timeout=0.05) as client:
-        with pytest.raises(HttpTimeout, match=r"took longer than|passed before the request was sent"):
+        with pytest.raises(HttpTimeout, match=r"took longer than|before the request was sent"):
             await client.request("GET", "/trsrv/stocks")
     assert not raw.requests
 
