@@ -102,9 +102,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(each) for each in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(each) for key, each in cast("dict[str, object]", value).items()}
     return value
 
 
@@ -163,7 +163,7 @@ def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
         operation: the call or topic that they come from, for errors.
     """
     made: Any = _classes.get(model)
-    kind: Any = type(model)
+    kind = cast("Any", type(model))
     if made is None:
         names = {"__module__": model.__module__, "__qualname__": model.__qualname__}
         options = {"frozen": True, "kw_only": True, "dict": True}

@@ -10,7 +10,12 @@ from urllib.parse import quote
 from ..._wire.redaction import shown
 from ...errors import AmbiguousSymbol, InvalidRequest, SymbolNotFound
 from ...models._base import peek
-from ...models._contracts import ContractDefinitions, StockCompany
+from ...models._contracts import (
+    ContractDefinition,
+    ContractDefinitions,
+    StockCompany,
+    StockListing,
+)
 from ...models._listing import Listing
 from ..operations.contracts import GET_INSTRUMENT_DEFINITION, GET_STOCKS_BY_SYMBOL
 
@@ -85,7 +90,8 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
     """Return the listings of a symbol in a response, each contract once."""
     found: dict[int, Listing] = {}
     for company in response.get(symbol) or []:
-        for contract in peek(company, "contracts") or []:
+        contracts: list[StockListing] = peek(company, "contracts") or []
+        for contract in contracts:
             if conid := peek(contract, "conid"):
                 found.setdefault(
                     conid,
@@ -102,9 +108,8 @@ def listings(symbol: str, response: Mapping[str, list[StockCompany]]) -> list[Li
 
 def with_currencies(found: Sequence[Listing], response: ContractDefinitions) -> list[Listing]:
     """Return the listings with the currencies from the contract definitions."""
-    currencies = {
-        peek(each, "conid"): peek(each, "currency") for each in peek(response, "secdef") or []
-    }
+    rows: list[ContractDefinition] = peek(response, "secdef") or []
+    currencies = {peek(each, "conid"): peek(each, "currency") for each in rows}
     return [
         Listing(
             conid=each.conid,

@@ -6,7 +6,7 @@ IBKR sends such a bar, with the price 0, for a period in which nothing was trade
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -28,7 +28,12 @@ def timed(rows: list[object], model: object) -> list[object]:
     key = _TIMES.get(getattr(model, "__name__", ""))
     if key is None:
         return rows
-    return [row for row in rows if not isinstance(row, dict) or row.get(key) not in (None, "")]
+    return [row for row in rows if not _lacks(row, key)]
+
+
+def _lacks(row: object, key: str) -> bool:
+    # A row that is not an object stays, and is reported.
+    return isinstance(row, dict) and cast("dict[str, object]", row).get(key) in (None, "")
 
 
 def with_times(found: T) -> T:

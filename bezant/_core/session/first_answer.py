@@ -73,4 +73,5 @@ def is_open(order: LiveOrder) -> bool:
 def list_key(row: LiveOrder | Trade) -> object:
     """Return a key that identifies an order or an execution: its id, or itself without an id."""
     names = [name for name in ("execution_id", "order_id") if name in row.__struct_fields__]
-    return next(filter(None, (peek(row, name) for name in names)), id(row))
+    found: list[object] = [peek(row, name) for name in names]
+    return next(filter(None, found), id(row))
