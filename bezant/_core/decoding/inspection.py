@@ -19,7 +19,7 @@ _lock: AbstractContextManager[object] = nullcontext()
 _inspecting = False
 _inspected: set[Hashable] = set()
 _REMEMBERED: Final = 1024
-# What msgspec and the converters raise for a value that they cannot read.
+# Errors of msgspec and of the converters for a value that they cannot read.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, ArithmeticError)
 
 
