@@ -67,6 +67,11 @@ class Matching:
         """The working orders, in order of placement."""
         return list(self._working.values())
 
+    @property
+    def daily_gain(self) -> Decimal:
+        """Gain of the account since the previous close."""
+        return self.gained(self.books.totals())
+
     def gained(self, totals: Totals) -> Decimal:
         """Return today's gain, given the account's figures."""
         return totals.net_liquidation - self._begun_with()
