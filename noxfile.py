@@ -39,6 +39,25 @@ def check(session: nox.Session) -> None:
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "bezant", "--ignoreexternal")
+    check_users_code(session)
+
+
+def check_users_code(session: nox.Session) -> None:
+    """Check the code in README, docs, docstrings, examples and tests/typing against the wheel."""
+    folder = Path(session.create_tmp())
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), ".")
+    session.run("python", "-m", "venv", "--clear", str(folder / "users"))
+    scripts = folder / "users" / ("Scripts" if os.name == "nt" else "bin")
+    python = str(scripts / "python")
+    [wheel] = folder.glob("*.whl")
+    # The last three are what the pages about testing import.
+    users = [f"{wheel}[all]", "mypy", "pyright", "pytest", "pytest-httpx", "respx"]
+    session.run(
+        python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *users, external=True
+    )
+    session.run(python, "tools/check_users_code.py", external=True)
 
 
 @nox.session(python=NEWEST_COMMON)

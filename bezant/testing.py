@@ -9,10 +9,12 @@ pytest loads it automatically once bezant is installed. The fixtures need
   `asyncio.run` in a plain test. It belongs to the event loop that first uses it, which closes it.
 
 ```python
+import bezant
 import pytest
+from bezant.sim import SimulatedGateway
 
 @pytest.mark.ibkr(positions=3)
-def test_my_report(ibkr_gateway, ibkr_client):
+def test_my_report(ibkr_gateway: SimulatedGateway, ibkr_client: bezant.Client) -> None:
     assert len(ibkr_client.all_positions(ibkr_gateway.account_id)) == 3
 ```
 

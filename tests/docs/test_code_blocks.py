@@ -13,10 +13,10 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from bezant.sim import SimulatedGateway
+from tools.check_users_code import BLOCK
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+?\.md)\)")
 
 

@@ -27,7 +27,7 @@ class AsyncWsClient(AsyncSubscribing):
     async with AsyncWsClient.connect(client) as ws:
         await ws.subscribe_market_data(265598)
         async for message in ws:
-            ...
+            print(message)
     ```
 
     A worker in the background reads the socket, keeps it alive, renews market data before IBKR ends

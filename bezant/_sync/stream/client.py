@@ -28,7 +28,7 @@ class WsClient(Subscribing):
     with WsClient.connect(client) as ws:
         ws.subscribe_market_data(265598)
         for message in ws:
-            ...
+            print(message)
     ```
 
     A worker in the background reads the socket, keeps it alive, renews market data before IBKR ends

@@ -1,0 +1,68 @@
+"""Programs of users that only read: totals, weights, positions, P&L."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import assert_type
+
+import bezant
+
+
+def totals_per_currency(client: bezant.Client, account_id: str) -> dict[str, Decimal]:
+    """Add up the market values in each currency."""
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for position in client.all_positions(account_id):
+        assert_type(position.market_value, Decimal)
+        totals[position.currency] += position.market_value
+    return dict(totals)
+
+
+def total_in_base_currency(client: bezant.Client, account_id: str) -> Decimal:
+    """Convert the market values with the ledger's exchange rates and add them up."""
+    ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
+    rates = {currency: row.exchangerate for currency, row in ledger.items()}
+    assert_type(rates, dict[str, Decimal])
+    totals = totals_per_currency(client, account_id)
+    return sum((value * rates[currency] for currency, value in totals.items()), Decimal(0))
+
+
+def weights(client: bezant.Client, account_id: str) -> dict[int, Decimal]:
+    """Return each position's part of the invested amount."""
+    positions = client.all_positions(account_id)
+    whole = sum((abs(each.market_value) for each in positions), Decimal(0))
+    return {each.conid: each.market_value / whole for each in positions}
+
+
+def to_close(client: bezant.Client, account_id: str) -> list[tuple[int, str, Decimal]]:
+    """Return what closes each position: contract, side and quantity."""
+    return [
+        (each.conid, "SELL" if each.quantity > 0 else "BUY", abs(each.quantity))
+        for each in client.all_positions(account_id)
+        if each.quantity
+    ]
+
+
+def print_profit_and_loss(client: bezant.Client) -> None:
+    """Print the profit and loss of every account's positions, the largest loss first."""
+    for account in client.accounts():
+        assert_type(account.account_id, str)
+        positions = client.all_positions(account.account_id)
+        for each in sorted(positions, key=lambda position: position.unrealized_pnl):
+            print(f"{each.description:<30} {each.unrealized_pnl:>12,.2f} {each.currency}")
+        print(account.account_id, account.currency, len(positions))
+
+
+def cash_by_currency(client: bezant.Client, account_id: str) -> dict[str, Decimal]:
+    """Return the cash in each currency without the sum of all."""
+    ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
+    return {key: row.cashbalance for key, row in ledger.items() if key != "BASE"}
+
+
+async def exposure(client: bezant.AsyncClient) -> Decimal:
+    """Add up the absolute values of all positions in all accounts, which have one currency."""
+    total = Decimal(0)
+    for account in await client.accounts():
+        async for page in client.position_pages(account.account_id):
+            total += sum(abs(each.market_value) for each in page)
+    return total

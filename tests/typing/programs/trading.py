@@ -1,0 +1,67 @@
+"""Programs of users that trade and read orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import assert_type
+
+import bezant
+from bezant.models.orders import OrderTicket
+
+
+def working_orders(client: bezant.Client) -> dict[int, Decimal]:
+    """Return the remaining quantity of each open order."""
+    return {each.order_id: each.remaining_quantity for each in client.open_orders()}
+
+
+def executions_of(client: bezant.Client, day: date) -> dict[str, Decimal]:
+    """Return the amounts that were traded on a day, by symbol."""
+    amounts: dict[str, Decimal] = {}
+    for each in client.trades():
+        assert_type(each.price, Decimal)
+        when = datetime.fromtimestamp(each.trade_time_ms / 1000, UTC)
+        if when.date() == day:
+            amount = each.price * each.size
+            amounts[each.symbol] = amounts.get(each.symbol, Decimal(0)) + amount
+    return amounts
+
+
+def buy(client: bezant.Client, account_id: str, symbol: str, limit: Decimal) -> None:
+    """Place a limit order for one share and answer the questions about it."""
+    ticket = OrderTicket(
+        conid=bezant.SymbolCache(client).conid_for(symbol),
+        side="BUY",
+        order_type="LMT",
+        price=limit,
+        quantity=1,
+        time_in_force="DAY",
+    )
+    for reply in client.api.orders.submit_new_orders(account_id=account_id, orders=[ticket]):
+        print(reply.order_id, reply.order_status)
+
+
+def raise_limits(client: bezant.Client, account_id: str, step: Decimal) -> None:
+    """Raise the limit of each open order to buy."""
+    for order in client.open_orders(account_id):
+        if order.side == "BUY" and order.price is not None:
+            client.api.orders.modify_open_order(
+                account_id=order.account_id,
+                order_id=order.order_id,
+                conid=order.conid,
+                order_type="LMT",
+                side=order.side,
+                time_in_force="DAY",
+                quantity=order.remaining_quantity + order.filled_quantity,
+                price=order.price + step,
+            )
+
+
+def cancel_all(client: bezant.Client) -> list[int]:
+    """Cancel the open orders; return the ids of those that the gateway accepted."""
+    return [
+        client.api.orders.cancel_open_order(
+            account_id=order.account_id, order_id=order.order_id
+        ).order_id
+        for order in client.open_orders()
+    ]
