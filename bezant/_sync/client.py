@@ -24,7 +24,7 @@ from .http.permit import patience
 if TYPE_CHECKING:
     from .._core.marketdata.fields import MarketDataFields
     from ..models._positions import Position
-    from ..models.orders import LiveOrder, Trade
+    from ..models.orders import LiveOrder, LiveOrders, Trade
     from ..models.stream import MarketData
     from .session.keepalive import Callback, Keepalive
 
@@ -284,8 +284,11 @@ class Client(ClientBase):
     def _orders(self, account_id: str | None, *, open_only: bool) -> list[LiveOrder]:
         from .._core.operations.orders import GET_OPEN_ORDERS
 
+        responses: dict[str | None, LiveOrders] = {}  # the last one of each account
+
         def ask(account: str | None) -> tuple[list[LiveOrder], bool]:
             response = self.api.orders.get_open_orders(account_id=account)
+            responses[account] = response
             return peek(response, "orders") or [], may_be_incomplete(response)
 
         def wanted(orders: list[LiveOrder]) -> list[LiveOrder]:
@@ -294,6 +297,10 @@ class Client(ClientBase):
         orders = self._listed(GET_OPEN_ORDERS.operation, account_id, ask, wanted)
         found = wanted(orders)
         if not found:
+            for (
+                response
+            ) in responses.values():  # one without a list raises: it does not mean no orders
+                _ = response.orders
             listed = {order.order_id for order in orders if order.has("order_id")}
             error = self._pipeline.lacks_orders(account_id, listed)
             if error is not None:

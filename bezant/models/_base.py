@@ -42,7 +42,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
         return from_json(data, cls)
 
     def has(self, name: str) -> bool:
-        """Return whether a field holds a value: the response had it, not empty, and readable.
+        """Return whether a field holds a value: the response had it, not null, and readable.
 
         Args:
             name: the field's name in Python, such as ``"market_price"``.

@@ -28,6 +28,7 @@ class FaultyGateway:
         self.position = rows.position(5)
         self.order = rows.order(7)
         self.trade = rows.trade("e1")
+        self.orders: object = None
         self.listing: rows.Row = LISTING
         raw.script(self._answer)
 
@@ -39,7 +40,7 @@ class FaultyGateway:
             "/tickle": {"session": "x", "iserver": {"authStatus": READY}},
             "/portfolio/accounts": [self.account],
             "/portfolio/U1/positions/0": [self.position],
-            "/iserver/account/orders": {"orders": [self.order], "snapshot": True},
+            "/iserver/account/orders": self.orders or {"orders": [self.order], "snapshot": True},
             "/iserver/account/trades": [self.trade],
             "/trsrv/stocks": {"A": [rows.company(self.listing)]},
             "/trsrv/secdef": {"secdef": [{"conid": 5, "currency": "USD", "assetClass": "STK"}]},
@@ -130,6 +131,18 @@ async def test_a_symbol_lookup_survives_faults(raw: RawGateway, fault: str) -> N
             else:
                 assert await cache.conid_for("A") == 5
         assert {each.field for each in drifts} <= {wire}
+
+
+@pytest.mark.parametrize("orders", [None, {"x": 1}, 7])
+async def test_no_list_of_orders_is_not_an_empty_one(raw: RawGateway, orders: object) -> None:
+    gateway = FaultyGateway(raw)
+    gateway.orders = {"snapshot": True} if orders is None else {"orders": orders, "snapshot": True}
+    async with AsyncClient(
+        raw.base_url, pacing=False, retries=0, on_drift=lambda drift: None
+    ) as client:
+        for call in (client.orders, client.open_orders):
+            with pytest.raises(MissingValue, match=r"LiveOrders\.orders has no value"):
+                await call()
 
 
 def test_every_model_with_such_values_has_a_sample() -> None:

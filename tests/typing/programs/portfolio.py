@@ -21,7 +21,7 @@ def totals_per_currency(client: bezant.Client, account_id: str) -> dict[str, Dec
 def total_in_base_currency(client: bezant.Client, account_id: str) -> Decimal:
     """Convert the market values with the ledger's exchange rates and add them up."""
     ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
-    rates = {currency: row.exchangerate for currency, row in ledger.items()}
+    rates = {currency: row.exchange_rate for currency, row in ledger.items()}
     assert_type(rates, dict[str, Decimal])
     totals = totals_per_currency(client, account_id)
     return sum((value * rates[currency] for currency, value in totals.items()), Decimal(0))
@@ -56,7 +56,7 @@ def print_profit_and_loss(client: bezant.Client) -> None:
 def cash_by_currency(client: bezant.Client, account_id: str) -> dict[str, Decimal]:
     """Return the cash in each currency without the sum of all."""
     ledger = client.api.portfolio.get_portfolio_ledger(account_id=account_id)
-    return {key: row.cashbalance for key, row in ledger.items() if key != "BASE"}
+    return {key: row.cash_balance for key, row in ledger.items() if key != "BASE"}
 
 
 async def exposure(client: bezant.AsyncClient) -> Decimal:

@@ -38,7 +38,7 @@ def buy(client: bezant.Client, account_id: str, symbol: str, limit: Decimal) -> 
         time_in_force="DAY",
     )
     for reply in client.api.orders.submit_new_orders(account_id=account_id, orders=[ticket]):
-        print(reply.order_id, reply.order_status)
+        print(reply.order_id, reply.status)
 
 
 def raise_limits(client: bezant.Client, account_id: str, step: Decimal) -> None:
