@@ -255,6 +255,7 @@ class AsyncClient(AsyncClientBase):
             PacingError: the rate limit does not allow the calls that verify an empty list within
                 ``max_wait``.
             IncompleteList: the list is empty, but this client knows of orders.
+            MissingValue: the responses contain no list of orders.
             NoAccounts: the list is empty and the gateway lists no account: the session is not
                 ready.
             SessionError: the session cannot be used.
@@ -298,9 +299,8 @@ class AsyncClient(AsyncClientBase):
         orders = await self._listed(GET_OPEN_ORDERS.operation, account_id, ask, wanted)
         found = wanted(orders)
         if not found:
-            for (
-                response
-            ) in responses.values():  # one without a list raises: it does not mean no orders
+            # A response without a list raises: it does not mean that there are no orders.
+            for response in responses.values():
                 _ = response.orders
             listed = {order.order_id for order in orders if order.has("order_id")}
             error = self._pipeline.lacks_orders(account_id, listed)
