@@ -102,7 +102,7 @@ def tests_httpx2(session: nox.Session) -> None:
     packages = nox.project.dependency_groups(PROJECT, "test")
     packages = [each for each in packages if not each.startswith(mocking)]
     session.install("-c", "constraints.txt", "-e", ".[all]", *packages, "httpcore2", "httpx2")
-    # The client uses the successor if these are not installed.
+    # Without httpx and httpcore, the client uses httpx2 and httpcore2.
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "httpcore", "httpx")
     chosen = session.posargs or ["tests/_async", "tests/_sync", "tests/twins", "-q", "-n", "auto"]
     session.run("pytest", "--ignore", "tests/twins/test_mocking_tools.py", *chosen)

@@ -105,7 +105,7 @@ def install(tree: Path, folder: Path) -> Path:
 
 
 def rows(setting: Setting, revision: str) -> Iterator[Row]:
-    """Yield rows that compare the present code with another commit."""
+    """Yield the rows of the table that compares this code's times with another commit's."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bezant-env-")))
         tree = stack.enter_context(checked_out(revision))

@@ -93,7 +93,7 @@ class SimulatedUpstream(SimulatedGateway):
             The gateway itself.
 
         Raises:
-            OSError: it cannot listen, for one because the port is in use.
+            OSError: it cannot listen, for example because the port is in use.
             RuntimeError: it is already running.
         """
         super().start()

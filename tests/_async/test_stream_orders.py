@@ -135,7 +135,7 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 
 
 async def quiet(ws: AsyncWsClient, received: int) -> None:
-    """Wait until this number of messages has come, and for the quiet time after it."""
+    """Wait until `received` messages have come, and then until none has come for the quiet time."""
     await until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:

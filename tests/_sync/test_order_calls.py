@@ -271,7 +271,7 @@ def test_nothing_was_placed_where_the_accounts_fail(
                 place(client)
         error = caught.value
         if isinstance(error, PrerequisiteFailed):
-            break  # on a slow machine the time may be over before it comes to that
+            break  # on a slow machine the time may be over before the request is sent
     assert isinstance(error, PrerequisiteFailed)
     assert "nothing was placed" in str(error)
     assert error.retryable
@@ -397,7 +397,7 @@ def test_a_decline_is_a_result(raw: RawGateway) -> None:
         answer = client.request("POST", "/iserver/reply/q1", json={"confirmed": False})
         assert answer == {"error": "Order not confirmed "}
         place(client)
-        with pytest.raises(Refused):  # the caller confirmed, so a decline is an error
+        with pytest.raises(Refused):  # the caller had agreed
             orders.confirm_order_reply(reply_id="q1", confirmed=True)
 
 

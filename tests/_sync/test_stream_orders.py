@@ -136,7 +136,7 @@ def messages(ws: WsClient, kind: type[Any]) -> list[Any]:
 
 
 def quiet(ws: WsClient, received: int) -> None:
-    """Wait until this number of messages has come, and for the quiet time after it."""
+    """Wait until `received` messages have come, and then until none has come for the quiet time."""
     until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:

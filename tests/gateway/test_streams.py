@@ -185,7 +185,7 @@ async def test_a_sixth_that_gave_up_takes_a_place_for_good(gateway: Chain, twin:
             await each.__aexit__(None, None, None)
         await until(lambda: len(gateway.ws_connections) == 6)
         await asyncio.sleep(0.5)
-        # All clients have left, but the gateway still reads the sixth stream.
+        # All clients have left, but the gateway has not noticed yet that the sixth one closed.
         left = [each for each in gateway.ws_connections if not each.closed]
         assert left == gateway.ws_connections[5:]
         before = left[0].sent

@@ -62,7 +62,7 @@ class Twin:
         return client
 
     async def connect(self, client: Any, **options: Any) -> Any:
-        """Open a stream that ends with its connection, to be entered with ``async with``."""
+        """Open a stream that does not reconnect; use it with ``async with``."""
         if "reconnect" in inspect.signature(bezant.WsClient.connect).parameters:
             options = {"reconnect": False} | options
         if self.name == "async":

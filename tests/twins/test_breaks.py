@@ -259,7 +259,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
 
     kept = [forget(0)]
     gc.collect()
-    # And while another loop runs here, with a task of its own.
+    # The same must hold while another event loop runs in this thread, with a task of its own.
     asyncio.run(elsewhere())
     for limiter, task in kept:
         assert task() is None

@@ -73,7 +73,7 @@ class QueuedCall(msgspec.Struct, eq=False):
 
     Attributes:
         operation: the call.
-        bucket: bucket that it counts in besides the session's; empty for none.
+        bucket: rate limit that it counts towards besides the session's; empty for none.
         limits: limits of the bucket.
         kind: kind of the call.
         order: position in the queue: priority, then arrival.

@@ -52,10 +52,11 @@ class Reservation(Record, frozen=True):
 
     Attributes:
         token: names the call among all processes.
-        bucket: bucket that it counts in besides the session's; empty for none.
+        bucket: rate limit that it counts towards besides the session's; empty for none.
         limits: limits of the bucket.
         kind: kind of the call.
-        lease: duration in seconds; it ends then even if its process was killed.
+        lease: seconds after `sent_at` for which the request counts, if its process does not end it
+            earlier.
         forgive: whether the user ended the penalty.
         hold: seconds for which order questions of other processes may still hold it back.
         known: ids of the questions that its own process knows.

@@ -37,8 +37,9 @@ class InFlight(msgspec.Struct, array_like=True):
 
     Attributes:
         sent_at: time when it was sent.
-        lease: duration in seconds; it ends then even if its process was killed.
-        bucket: bucket that it counts in besides the session's; empty for none.
+        lease: seconds after `sent_at` for which the request counts, if its process does not end it
+            earlier.
+        bucket: rate limit that it counts towards besides the session's; empty for none.
         kind: kind of the call.
     """
 
@@ -91,7 +92,7 @@ class LimitState(msgspec.Struct, omit_defaults=True):
 
         Args:
             kind: kind of the call.
-            bucket: bucket that it counts in besides the session's; empty for none.
+            bucket: rate limit that it counts towards besides the session's; empty for none.
             limits: limits of the bucket.
             session_limit: limit of the session.
             now: the time.

@@ -181,7 +181,10 @@ class ProcessRateLimiter:
         self._dispatch(now)
 
     def take_forgiveness(self) -> bool:
-        """Return, once, whether the user ended a penalty that other processes may keep."""
+        """Return whether the user ended the penalty, and clear that mark.
+
+        The caller then removes the penalty from the state that other processes share.
+        """
         forgiven, self._forgiven = self._forgiven, False
         return forgiven
 

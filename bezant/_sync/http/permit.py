@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("bezant.pacing")
 
-# How long the calls of a bulk map may wait for a permit; None for the client's max_wait.
+# Seconds that a call of `client.map` may wait for the rate limit; None for the client's max_wait.
 patience: Final[ContextVar[float | None]] = ContextVar("bezant_patience", default=None)
 
 

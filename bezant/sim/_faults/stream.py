@@ -145,7 +145,7 @@ class StreamFaults:
     def _on_streams(
         self, kind: FaultKind, work: Callable[[WsConnection], Coroutine[Any, Any, None]]
     ) -> Fault:
-        """Run `work` for every open WebSocket; each one counts as a hit."""
+        """Run `work` for every open WebSocket, and add one to the fault's `hits` for each."""
         fault = Fault(kind, times=None)
         for connection in self._targets.streams():
             self._targets.run(work(connection))

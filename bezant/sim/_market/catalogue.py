@@ -280,7 +280,7 @@ class Catalogue:
         return sorted(found, key=lambda each: each.expiry or "")
 
     def _have_derivatives(self) -> None:
-        """Add four quarters of all options and futures at the first request."""
+        """Create the options and futures of the next four quarters, at the first request."""
         if self._complete:
             return
         self._complete = True

@@ -158,7 +158,7 @@ class Matching:
         return self.market.within(spec.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
-        """End the orders that are due by a time, each at its own time."""
+        """Let orders expire whose time has come, each at its own time."""
         ends: list[tuple[float, int, str]] = []
         for order in self._working.values():
             if order.expires <= now:

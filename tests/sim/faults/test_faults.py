@@ -179,7 +179,7 @@ def test_faults_of_a_handshake(gateway: SimulatedGateway, open_ws: Callable[...,
         with pytest.raises(TimeoutError):
             open_ws(open_timeout=seconds)
         if silent.hits:
-            break  # on a slow machine the time may be over before it comes to that
+            break  # on a slow machine the time may be over before the request is sent
     gateway.faults.slow(0.02, "/ws", times=1)
     open_ws()
     assert (dropped.hits, silent.hits) == (1, 1)
