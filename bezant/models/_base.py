@@ -52,8 +52,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
         """
         if name not in self.__struct_fields__:
             raise AttributeError(f"{type(self).__name__} has no field {name!r}")
-        value = object.__getattribute__(self, name)
-        return value is not None and value is not UNSET
+        return peek(self, name) is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by their Python names; models within become dicts, too.
@@ -163,8 +162,8 @@ def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
         operation: the call or topic that they come from, for errors.
     """
     made: Any = _classes.get(model)
-    kind = cast("Any", type(model))
     if made is None:
+        kind = cast("Any", type(model))
         names = {"__module__": model.__module__, "__qualname__": model.__qualname__}
         options = {"frozen": True, "kw_only": True, "dict": True}
         made = kind(model.__name__, (_Incomplete, model), names, **options)

@@ -3,52 +3,99 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 
 from bezant import AsyncClient, AsyncSymbolCache, Drift, MissingValue, SymbolNotFound
 from bezant.models import Account, Position, StockListing
 from bezant.models._base import Model, required
+from bezant.models.contracts import SearchHit
+from bezant.models.market_data import Bar
 from bezant.models.orders import LiveOrder, Trade
+from bezant.models.portfolio import LedgerRow
 from tests.support import rows
 from tests.support.raw import Peer, RawGateway, RawRequest
 
 READY = {"authenticated": True, "established": True, "connected": True, "competing": False}
-LISTING = {"conid": 5, "exchange": "NYSE", "isUS": True}
+LISTING: rows.Row = {"conid": 5, "exchange": "NYSE", "isUS": True}
+ORDERS = "/iserver/account/orders"
+STOCKS = "/trsrv/stocks"
 
 
-class FaultyGateway:
-    """Gateway that serves one row of each list, one of them with a fault."""
+@dataclass
+class Case:
+    """A call that returns one row of a model.
 
-    def __init__(self, raw: RawGateway) -> None:
-        self.account = rows.account("U1")
-        self.position = rows.position(5)
-        self.order = rows.order(7)
-        self.trade = rows.trade("e1")
-        self.orders: object = None
-        self.listing: rows.Row = LISTING
-        raw.script(self._answer)
+    Attributes:
+        model: the model.
+        path: the call's path.
+        row: a complete row.
+        call: makes the call; returns what `rows` reads.
+        body: returns the response with a row.
+        rows: returns the rows of the call's result.
+    """
 
-    def _answer(self, request: RawRequest, peer: Peer) -> None:
+    model: type[Model]
+    path: str
+    row: rows.Row
+    call: Callable[[AsyncClient], Any]
+    body: Callable[[rows.Row], object] = lambda row: [row]
+    rows: Callable[[Any], list[Any]] = lambda found: found
+
+
+CASES = [
+    Case(
+        Position, "/portfolio/U1/positions/0", rows.position(5),
+        lambda client: client.all_positions("U1"),
+    ),
+    Case(Account, "/portfolio/accounts", rows.account("U1"), lambda client: client.accounts()),
+    Case(
+        LiveOrder, ORDERS, rows.order(7), lambda client: client.orders(),
+        lambda row: {"orders": [row], "snapshot": True},
+    ),
+    Case(
+        LiveOrder, ORDERS, rows.order(7), lambda client: client.open_orders("U1"),
+        lambda row: {"orders": [row], "snapshot": True},
+    ),
+    Case(Trade, "/iserver/account/trades", rows.trade("e1"), lambda client: client.trades()),
+    Case(
+        SearchHit, "/iserver/secdef/search", rows.search_hit(5),
+        lambda client: client.api.contracts.search_contracts(symbol="A"),
+    ),
+    Case(
+        LedgerRow, "/portfolio/U1/ledger", rows.ledger(),
+        lambda client: client.api.portfolio.get_portfolio_ledger(account_id="U1"),
+        lambda row: {"USD": row}, lambda found: list(found.values()),
+    ),
+    Case(
+        Bar, "/iserver/marketdata/history", {"t": 1, "o": 1.5, "h": 2, "l": 1, "c": 1.25},
+        lambda client: client.api.market_data.get_md_history(conid=5, period="1d", bar="1h"),
+        lambda row: {"symbol": "A", "data": [row]}, lambda found: found.data,
+    ),
+]  # fmt: skip
+FAULTS: dict[str, object] = {"null": None, "empty": "", "an object": {"x": 1}}
+
+
+def serve(raw: RawGateway) -> dict[str, object]:
+    """Let the gateway respond to each path; return the responses, which a test may change."""
+    answers: dict[str, object] = {
+        "/iserver/accounts": {"accounts": ["U1"], "selectedAccount": "U1"},
+        "/iserver/auth/status": READY,
+        "/tickle": {"session": "x", "iserver": {"authStatus": READY}},
+        "/trsrv/secdef": {"secdef": [{"conid": 5, "currency": "USD", "assetClass": "STK"}]},
+    }
+    answers |= {case.path: case.body(case.row) for case in CASES}
+
+    def respond(request: RawRequest, peer: Peer) -> None:
         path = urlsplit(request.target).path.removeprefix("/v1/api")
-        answers: dict[str, object] = {
-            "/iserver/accounts": {"accounts": ["U1"], "selectedAccount": "U1"},
-            "/iserver/auth/status": READY,
-            "/tickle": {"session": "x", "iserver": {"authStatus": READY}},
-            "/portfolio/accounts": [self.account],
-            "/portfolio/U1/positions/0": [self.position],
-            "/iserver/account/orders": self.orders or {"orders": [self.order], "snapshot": True},
-            "/iserver/account/trades": [self.trade],
-            "/trsrv/stocks": {"A": [rows.company(self.listing)]},
-            "/trsrv/secdef": {"secdef": [{"conid": 5, "currency": "USD", "assetClass": "STK"}]},
-        }
         peer.json(json.dumps(answers.get(path, [])).encode())
 
-
-FAULTS: dict[str, object] = {"null": None, "empty": "", "an object": {"x": 1}}
+    raw.script(respond)
+    return answers
 
 
 def faulty(row: rows.Row, wire: str, fault: str) -> rows.Row:
@@ -68,62 +115,45 @@ def read(model: Model) -> dict[str, object]:
     return {name: getattr(model, name) for name in model.__struct_fields__ if model.has(name)}
 
 
-async def listed(client: AsyncClient, model: type[Model]) -> list[Any]:
-    found: list[Any]
-    if model is Account:
-        found = await client.accounts()
-    elif model is Position:
-        found = await client.all_positions("U1")
-    elif model is LiveOrder:
-        found = await client.orders()
-    else:
-        found = await client.trades()
-    return found
-
-
-ATTRIBUTES: dict[type[Model], str] = {
-    Account: "account",
-    Position: "position",
-    LiveOrder: "order",
-    Trade: "trade",
-}
+def connect(raw: RawGateway, drifts: list[Drift]) -> AsyncClient:
+    return AsyncClient(raw.base_url, pacing=False, retries=0, on_drift=drifts.append)
 
 
 @pytest.mark.parametrize("fault", ["omitted", *FAULTS])
-@pytest.mark.parametrize("model", ATTRIBUTES, ids=lambda model: model.__name__)
-async def test_a_fault_costs_one_value(raw: RawGateway, model: type[Model], fault: str) -> None:
-    gateway = FaultyGateway(raw)
-    attribute = ATTRIBUTES[model]
-    row: rows.Row = getattr(gateway, attribute)
-    async with AsyncClient(raw.base_url, pacing=False, retries=0) as client:
-        (good,) = await listed(client, model)
-        for name, wire in fields(model):
-            setattr(gateway, attribute, faulty(row, wire, fault))
-            drifts: list[Drift] = []
-            async with AsyncClient(
-                raw.base_url, pacing=False, retries=0, on_drift=drifts.append
-            ) as other:
-                (found,) = await listed(other, model)
-            if fault == "empty" and isinstance(getattr(good, name), str):
-                assert getattr(found, name) == ""
-                continue
-            assert isinstance(found, model)
-            assert read(found) == {key: each for key, each in read(good).items() if key != name}
-            with pytest.raises(MissingValue, match=r"^GET /.* has no value") as caught:
-                getattr(found, name)
-            assert (caught.value.field, caught.value.model) == (name, model.__name__)
-            assert [(each.model, each.field) for each in drifts] == [(model.__name__, wire)]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.model.__name__)
+async def test_a_fault_costs_one_value(raw: RawGateway, case: Case, fault: str) -> None:
+    answers = serve(raw)
+    drifts: list[Drift] = []
+    async with connect(raw, drifts) as client:
+        (good,) = case.rows(await case.call(client))
+    assert drifts == []
+    assert {wire for _, wire in fields(case.model)} <= case.row.keys()
+    for name, wire in fields(case.model):
+        # A bar without a time is left out: IBKR sends it for a time without trades.
+        if (case.model, wire) == (Bar, "t"):
+            continue
+        answers[case.path] = case.body(faulty(case.row, wire, fault))
+        drifts = []
+        async with connect(raw, drifts) as client:
+            (found,) = case.rows(await case.call(client))
+        if fault == "empty" and isinstance(getattr(good, name), str):
+            assert getattr(found, name) == ""
+            continue
+        assert isinstance(found, case.model)
+        assert read(found) == {key: each for key, each in read(good).items() if key != name}
+        with pytest.raises(MissingValue, match=r"^GET /.* has no value") as caught:
+            getattr(found, name)
+        assert (caught.value.field, caught.value.model) == (name, case.model.__name__)
+        assert [(each.model, each.field) for each in drifts] == [(case.model.__name__, wire)]
 
 
 @pytest.mark.parametrize("fault", ["omitted", *FAULTS])
 async def test_a_symbol_lookup_survives_faults(raw: RawGateway, fault: str) -> None:
-    gateway = FaultyGateway(raw)
+    answers = serve(raw)
     for name, wire in fields(StockListing):
-        gateway.listing = faulty(LISTING, wire, fault)
+        answers[STOCKS] = {"A": [rows.company(faulty(LISTING, wire, fault))]}
         drifts: list[Drift] = []
-        async with AsyncClient(
-            raw.base_url, pacing=False, retries=0, on_drift=drifts.append
-        ) as client:
+        async with connect(raw, drifts) as client:
             cache = AsyncSymbolCache(client)
             if name == "conid":
                 with pytest.raises(SymbolNotFound):
@@ -135,23 +165,9 @@ async def test_a_symbol_lookup_survives_faults(raw: RawGateway, fault: str) -> N
 
 @pytest.mark.parametrize("orders", [None, {"x": 1}, 7])
 async def test_no_list_of_orders_is_not_an_empty_one(raw: RawGateway, orders: object) -> None:
-    gateway = FaultyGateway(raw)
-    gateway.orders = {"snapshot": True} if orders is None else {"orders": orders, "snapshot": True}
-    async with AsyncClient(
-        raw.base_url, pacing=False, retries=0, on_drift=lambda drift: None
-    ) as client:
+    answers = serve(raw)
+    answers[ORDERS] = {"snapshot": True} | ({} if orders is None else {"orders": orders})
+    async with connect(raw, []) as client:
         for call in (client.orders, client.open_orders):
             with pytest.raises(MissingValue, match=r"LiveOrders\.orders has no value"):
                 await call()
-
-
-def test_every_model_with_such_values_has_a_sample() -> None:
-    for model, make in (
-        (Account, rows.account("U1")),
-        (Position, rows.position(5)),
-        (LiveOrder, rows.order(7)),
-        (Trade, rows.trade("e1")),
-        (StockListing, LISTING),
-    ):
-        found = msgspec.json.decode(json.dumps(make).encode())
-        assert {wire for _, wire in fields(model)} <= found.keys()

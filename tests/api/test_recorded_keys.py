@@ -54,9 +54,9 @@ OTHERS = {"inp+exercise", "shs+exercise", "sor"}
 
 
 def lines(file: Path) -> Iterator[Any]:
-    """Yield the objects of a JSON Lines file; skip the test if it is not here."""
+    """Yield the objects of a JSON Lines file; skip the test without it."""
     if not file.exists():
-        pytest.skip(f"recordings are not here: {file}")
+        pytest.skip(f"recorded responses of users are not part of the repository: {file}")
     for line in file.read_text().splitlines():
         yield json.loads(line)
 

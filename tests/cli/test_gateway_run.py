@@ -18,7 +18,8 @@ from bezant.__main__ import main
 from bezant.cli import _gateway, _gateway_files
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="the fake programs are shell scripts"
+    sys.platform == "win32",
+    reason="Windows does not run shell scripts, and the fake programs are some",
 )
 
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

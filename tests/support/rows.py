@@ -51,3 +51,17 @@ def order_status(order_id: int, status: str, **more: object) -> Row:
 def company(*listings: Row, name: str = "A") -> Row:
     """Return a company of ``/trsrv/stocks``."""
     return {"name": name, "assetClass": "STK", "contracts": list(listings)}
+
+
+def search_hit(conid: int = 5) -> Row:
+    """Return a contract that a search finds."""
+    return {"conid": str(conid), "symbol": "A", "sections": [{"secType": "STK"}]}
+
+
+def ledger(currency: str = "USD") -> Row:
+    """Return the ledger's row of a currency."""
+    return {
+        "acctcode": "U1", "currency": currency, "exchangerate": 1, "cashbalance": 100.5,
+        "settledcash": 100.5, "interest": 0, "netliquidationvalue": 106.5, "realizedpnl": 0,
+        "unrealizedpnl": 3, "stockmarketvalue": 6,
+    }  # fmt: skip

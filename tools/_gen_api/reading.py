@@ -11,6 +11,7 @@ from .overlay import FOLDER, Overlay
 from .problem import Problem
 from .shapes import (
     ANY,
+    PYTHON,
     Field,
     ListOf,
     MapOf,
@@ -24,8 +25,6 @@ from .shapes import (
 )
 
 KINDS = {"integer": "int", "number": "decimal", "boolean": "bool", "string": "str"}
-TYPES = {"int": "int", "decimal": "decimal", "bool": "bool", "str": "str", "any": "any"}
-TYPES["decimal?"] = "decimal?"  # may be null within a list
 # Keys that are data: accounts, contracts and dates, currencies, and recorded placeholders.
 DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
 ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")
@@ -47,7 +46,9 @@ def parse_type(text: str) -> Shape:
         return ListOf(parse_type(inner[1]))
     if inner := re.fullmatch(r"dict\[str, (.*)\]", text):
         return MapOf(parse_type(inner[1]))
-    return Scalar(TYPES[text])
+    if text not in PYTHON:
+        raise KeyError(text)
+    return Scalar(text)
 
 
 class Reader:

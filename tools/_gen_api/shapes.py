@@ -16,8 +16,14 @@ TIMES = {
     "YYMMDDhhmmss": "datetime",
     "YYYYMMDD": "date",
 }
-PYTHON = {"int": "int", "decimal": "Decimal", "bool": "bool", "str": "str", "any": "Any"}
-PYTHON["decimal?"] = "Decimal | None"
+PYTHON = {
+    "int": "int",
+    "decimal": "Decimal",
+    "decimal?": "Decimal | None",
+    "bool": "bool",
+    "str": "str",
+    "any": "Any",
+}
 
 
 @dataclass(frozen=True)

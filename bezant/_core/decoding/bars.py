@@ -17,23 +17,20 @@ T = TypeVar("T")
 
 # By model name: the field with the bars, and the field of a bar with its time.
 _PLACES: Final = {"History": ("data", "time_ms"), "BarsUpdate": ("bars", "start_ms")}
-
-
-# By model name: IBKR's name of a bar's time.
-_TIMES: Final = {"Bar": "t", "StreamBar": "t"}
+# Models of bars; IBKR's name of the time is "t".
+_BARS: Final = ("Bar", "StreamBar")
 
 
 def timed(rows: list[object], model: object) -> list[object]:
-    """Return the elements of a list without bars that have no time; other lists as they are."""
-    key = _TIMES.get(getattr(model, "__name__", ""))
-    if key is None:
+    """Return the rows of a list without bars that have no time; rows of other models unchanged."""
+    if getattr(model, "__name__", "") not in _BARS:
         return rows
-    return [row for row in rows if not _lacks(row, key)]
+    return [row for row in rows if not _has_no_time(row)]
 
 
-def _lacks(row: object, key: str) -> bool:
+def _has_no_time(row: object) -> bool:
     # A row that is not an object stays, and is reported.
-    return isinstance(row, dict) and cast("dict[str, object]", row).get(key) in (None, "")
+    return isinstance(row, dict) and cast("dict[str, object]", row).get("t") in (None, "")
 
 
 def with_times(found: T) -> T:
@@ -49,5 +46,5 @@ def with_times(found: T) -> T:
             return found
     except MissingValue:
         pass
-    timed = [each for each in bars if each.has(time) and when(each)]
-    return msgspec.structs.replace(found, **{field: timed})
+    kept = [each for each in bars if each.has(time) and when(each)]
+    return msgspec.structs.replace(found, **{field: kept})

@@ -480,7 +480,7 @@ def test_arrivals_are_forgotten_when_they_no_longer_count() -> None:
 
 def test_every_published_limit_is_kept() -> None:
     if not FACTS.exists():
-        pytest.skip("the table of published limits is not next to this checkout")
+        pytest.skip("IBKR's table of published limits is not part of the repository")
     for each in json.loads(FACTS.read_text())["endpoints"]:
         limits = LIMITS.get(row(each["method"], each["path"]).limit, ())
         expected = [Limit(each["limit"], each["per_seconds"])]
