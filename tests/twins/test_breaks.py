@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 import select
 import socket
 import subprocess
@@ -222,11 +223,12 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     unraisable: list[object] = []
 
     def note(each: sys.UnraisableHookArgs) -> None:
-        # The garbage collector may end httpcore's coroutines before ours. httpcore then raises an
-        # error outside the event loop, which our coroutines cannot catch.
+        # The garbage collector may end the coroutines of httpx and httpcore before ours. httpcore
+        # then raises an error outside the event loop, which our coroutines cannot catch.
         code = getattr(each.object, "cr_code", None) or getattr(each.object, "ag_code", None)
-        if "httpcore" not in getattr(code, "co_filename", ""):
-            unraisable.append(each.exc_value)
+        filename = getattr(code, "co_filename", "bezant")
+        if not re.search(r"[/\\](httpx|httpcore|anyio|sniffio)[/\\]", filename):
+            unraisable.append((each.exc_value, each.object))
 
     monkeypatch.setattr(sys, "unraisablehook", note)
     monkeypatch.setenv("BEZANT_PACING", "on")
@@ -264,6 +266,9 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     for limiter, task in kept:
         assert task() is None
         assert not limiter._limiter._in_flight
+    # The loops' transports refer to each other; what is left of them may warn here, not in a later test.
+    for _ in range(3):
+        gc.collect()
     assert unraisable == []
 
 
