@@ -266,7 +266,7 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     for limiter, task in kept:
         assert task() is None
         assert not limiter._limiter._in_flight
-    # The loops' transports refer to each other; what is left of them may warn here, not in a later test.
+    # The loops' transports refer to each other; what is left of them may warn here, not later.
     for _ in range(3):
         gc.collect()
     assert unraisable == []

@@ -5,6 +5,7 @@ IBKR sends such a bar, with the price 0, for a period in which nothing was trade
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
 
@@ -46,5 +47,11 @@ def with_times(found: T) -> T:
             return found
     except MissingValue:
         pass
-    kept = [each for each in bars if each.has(time) and when(each)]
-    return msgspec.structs.replace(found, **{field: kept})
+    return msgspec.structs.replace(found, **{field: [bar for bar in bars if _stays(bar, when)]})
+
+
+def _stays(bar: object, when: Callable[[object], object]) -> bool:
+    try:
+        return bool(when(bar))
+    except MissingValue:  # its time cannot be read, and reading it says so
+        return True
