@@ -12,7 +12,7 @@ from ..errors import MissingValue
 M = TypeVar("M", bound="Model")
 
 
-class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
     """Typed response of the gateway.
 
     Most fields are optional: None if the response does not have the field, leaves it empty, or
@@ -165,7 +165,7 @@ def incomplete(model: type[M], values: dict[str, Any], operation: str) -> M:
     if made is None:
         kind = cast("Any", type(model))
         names = {"__module__": model.__module__, "__qualname__": model.__qualname__}
-        options = {"frozen": True, "kw_only": True, "dict": True}
+        options = {"frozen": True, "kw_only": True, "dict": True, "gc": True}
         made = kind(model.__name__, (_Incomplete, model), names, **options)
         made = _classes.setdefault(model, made)
     lost = dict.fromkeys(required(model), UNSET)

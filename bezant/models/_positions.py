@@ -22,86 +22,86 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account that holds it (``acctId``).
-        asset_class: such as ``STK``, ``OPT``, ``FUT``.
+        conid: IBKR's id of the contract.
+        description: short description of the contract (``contractDesc``).
+        quantity: number of units held; negative when short (``position``).
+        market_price: price of one unit (``mktPrice``).
+        market_value: market value of all units (``mktValue``).
+        currency: currency of the quotes.
         average_cost: average cost of one unit, times the multiplier (``avgCost``).
         average_price: average price of one unit (``avgPrice``).
+        realized_pnl: realized profit and loss of the day.
+        unrealized_pnl: profit and loss of open positions.
+        exchs: null in every response so far.
+        expiry: expiry of a derivative, ``YYYYMMDD``.
+        right: ``C`` or ``P`` (``putOrCall``).
+        multiplier: units of the underlying in one contract.
+        strike: strike price; 0 without one.
+        asset_class: such as ``STK``, ``OPT``, ``FUT``.
+        underlying_conid: contract id of the underlying; 0 without one (``undConid``).
+        model: its model portfolio; empty for none.
+        ticker: the symbol.
+        name: name of the company.
+        is_us: whether it is a listing in the United States.
+        listing_exchange: exchange that lists the contract.
+        group: industry group of the company.
+        sector: sector of the company.
+        page_size: rows of a full page, if the gateway says so.
         base_average_cost: ``baseAvgCost`` on the wire.
         base_average_price: ``baseAvgPrice`` on the wire.
         base_market_price: ``baseMktPrice`` on the wire.
         base_market_value: ``baseMktValue`` on the wire.
-        conid: IBKR's id of the contract.
-        description: short description of the contract (``contractDesc``).
-        currency: currency of the quotes.
-        exchs: null in every response so far.
-        expiry: expiry of a derivative, ``YYYYMMDD``.
-        group: industry group of the company.
-        is_us: whether it is a listing in the United States.
-        listing_exchange: exchange that lists the contract.
-        market_price: price of one unit (``mktPrice``).
-        market_value: market value of all units (``mktValue``).
-        model: its model portfolio; empty for none.
-        multiplier: units of the underlying in one contract.
-        name: name of the company.
-        page_size: rows of a full page, if the gateway says so.
-        quantity: number of units held; negative when short (``position``).
-        right: ``C`` or ``P`` (``putOrCall``).
-        realized_pnl: realized profit and loss of the day.
-        sector: sector of the company.
-        strike: strike price; 0 without one.
-        ticker: the symbol.
-        underlying_conid: contract id of the underlying; 0 without one (``undConid``).
-        unrealized_pnl: profit and loss of open positions.
         underlying_company: ``undComp`` on the wire.
         underlying_symbol: ``undSym`` on the wire.
         expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 
     account_id: str = msgspec.field(name="acctId")
-    all_exchanges: str | None = None
-    asset_class: str
+    conid: int
+    description: str = msgspec.field(name="contractDesc")
+    quantity: Decimal = msgspec.field(name="position")
+    market_price: Decimal = msgspec.field(name="mktPrice")
+    market_value: Decimal = msgspec.field(name="mktValue")
+    currency: str
     average_cost: Decimal = msgspec.field(name="avgCost")
     average_price: Decimal = msgspec.field(name="avgPrice")
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal
+    exchs: str | None = None
+    expiry: str | None = None
+    right: str | None = msgspec.field(default=None, name="putOrCall")
+    multiplier: Decimal | None = None
+    strike: Decimal | None = None
+    exercise_style: str | None = None
+    con_exch_map: list[str] | None = None
+    asset_class: str
+    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    model: str | None = None
+    increment_rules: list[PriceIncrement] | None = None
+    display_rule: DisplayRule | None = None
+    time: int | None = None
+    chinese_name: str | None = None
+    all_exchanges: str | None = None
+    ticker: str | None = None
+    name: str | None = None
+    is_us: bool | None = msgspec.field(default=None, name="isUS")
+    is_event_contract: bool | None = None
+    full_name: str | None = None
+    listing_exchange: str | None = None
+    country_code: str | None = None
+    last_trading_day: str | None = None
+    group: str | None = None
+    sector: str | None = None
+    sector_group: str | None = None
+    type: str | None = None
+    has_options: bool | None = None
+    page_size: int | None = None
     base_average_cost: Decimal | None = msgspec.field(default=None, name="baseAvgCost")
     base_average_price: Decimal | None = msgspec.field(default=None, name="baseAvgPrice")
     base_market_price: Decimal | None = msgspec.field(default=None, name="baseMktPrice")
     base_market_value: Decimal | None = msgspec.field(default=None, name="baseMktValue")
     base_realized_pnl: Decimal | None = None
     base_unrealized_pnl: Decimal | None = None
-    chinese_name: str | None = None
-    con_exch_map: list[str] | None = None
-    conid: int
-    description: str = msgspec.field(name="contractDesc")
-    country_code: str | None = None
-    currency: str
-    display_rule: DisplayRule | None = None
-    exchs: str | None = None
-    exercise_style: str | None = None
-    expiry: str | None = None
-    full_name: str | None = None
-    group: str | None = None
-    has_options: bool | None = None
-    increment_rules: list[PriceIncrement] | None = None
-    is_event_contract: bool | None = None
-    is_us: bool | None = msgspec.field(default=None, name="isUS")
-    last_trading_day: str | None = None
-    listing_exchange: str | None = None
-    market_price: Decimal = msgspec.field(name="mktPrice")
-    market_value: Decimal = msgspec.field(name="mktValue")
-    model: str | None = None
-    multiplier: Decimal | None = None
-    name: str | None = None
-    page_size: int | None = None
-    quantity: Decimal = msgspec.field(name="position")
-    right: str | None = msgspec.field(default=None, name="putOrCall")
-    realized_pnl: Decimal
-    sector: str | None = None
-    sector_group: str | None = None
-    strike: Decimal | None = None
-    ticker: str | None = None
-    time: int | None = None
-    type: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
-    unrealized_pnl: Decimal
     cross_currency: bool | None = None
     underlying_company: str | None = msgspec.field(default=None, name="undComp")
     underlying_symbol: str | None = msgspec.field(default=None, name="undSym")

@@ -144,79 +144,79 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acct``).
-        average_price: average price of one unit (``avgPrice``).
-        background_color: ``bgColor`` on the wire.
-        cash_currency: ``cashCcy`` on the wire.
-        conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
-        contract_description_1: ``description1`` on the wire.
-        contract_description_2: ``description2`` on the wire.
-        exchange: exchange, such as ``NASDAQ``.
-        foreground_color: ``fgColor`` on the wire.
-        filled_quantity: quantity filled.
-        is_event_trading: such as ``0``, ``1``.
-        last_execution_time: ``YYMMDDhhmmss`` in UTC.
-        last_execution_time_ms: epoch milliseconds (``lastExecutionTime_r``).
-        listing_exchange: exchange that lists the contract.
-        order_description: description of the order (``orderDesc``).
+        conid: IBKR's id of the contract.
         order_id: IBKR's id of the order.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
-            and others that the contract's rules name.
-        order_ccp_status: state of the order in IBKR's own records.
-        original_order_type: ``origOrderType`` on the wire.
-        price: limit or stop price.
-        remaining_quantity: quantity still open.
-        sec_type: kind of contract, such as ``STK``.
-        side: ``BUY`` or ``SELL``.
+        cash_currency: ``cashCcy`` on the wire.
         size_and_fills: filled and ordered quantity, as text.
+        order_description: description of the order (``orderDesc``).
+        contract_description_1: ``description1`` on the wire.
+        ticker: the symbol.
+        sec_type: kind of contract, such as ``STK``.
+        listing_exchange: exchange that lists the contract.
+        remaining_quantity: quantity still open.
+        filled_quantity: quantity filled.
+        quantity: quantity ordered (``totalSize``).
         status: such as ``Inactive``, ``PendingSubmit``, ``PreSubmitted``, ``Submitted``,
             ``Filled``, ``PendingCancel``, ``Cancelled``, ``WarnState``.
+        order_ccp_status: state of the order in IBKR's own records.
+        average_price: average price of one unit (``avgPrice``).
+        original_order_type: ``origOrderType`` on the wire.
         supports_tax_opt: such as ``0``, ``1``.
-        tax_optimizer_id: id of the tax lots to close.
-        ticker: the symbol.
+        last_execution_time: ``YYMMDDhhmmss`` in UTC.
+        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
+            and others that the contract's rules name.
+        background_color: ``bgColor`` on the wire.
+        foreground_color: ``fgColor`` on the wire.
+        is_event_trading: such as ``0``, ``1``.
+        price: limit or stop price.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
+        last_execution_time_ms: epoch milliseconds (``lastExecutionTime_r``).
+        side: ``BUY`` or ``SELL``.
+        contract_description_2: ``description2`` on the wire.
+        exchange: exchange, such as ``NASDAQ``.
+        tax_optimizer_id: id of the tax lots to close.
         total_cash_size: amount of money ordered.
-        quantity: quantity ordered (``totalSize``).
         client_order_id: ``client_order_id`` of the order (``order_ref``).
         parent_order_id: order that this order waits for (``parentId``).
     """
 
     account_id: str = msgspec.field(name="acct")
-    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
-    background_color: str | None = msgspec.field(default=None, name="bgColor")
-    cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
-    company_name: str | None = None
-    conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
+    conid: int
+    order_id: int
+    cash_currency: str | None = msgspec.field(default=None, name="cashCcy")
+    size_and_fills: str | None = None
+    order_description: str = msgspec.field(name="orderDesc")
     contract_description_1: str | None = msgspec.field(default=None, name="description1")
+    ticker: str
+    sec_type: str
+    listing_exchange: str | None = None
+    remaining_quantity: Decimal
+    filled_quantity: Decimal
+    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
+    company_name: str | None = None
+    status: str
+    order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
+    average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
+    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
+    supports_tax_opt: str | None = None
+    last_execution_time: str | None = None
+    order_type: str
+    background_color: str | None = msgspec.field(default=None, name="bgColor")
+    foreground_color: str | None = msgspec.field(default=None, name="fgColor")
+    is_event_trading: str | None = None
+    price: Decimal | None = None
+    time_in_force: str
+    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
+    side: str
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
-    foreground_color: str | None = msgspec.field(default=None, name="fgColor")
-    filled_quantity: Decimal
-    is_event_trading: str | None = None
-    last_execution_time: str | None = None
-    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
-    listing_exchange: str | None = None
-    order_description: str = msgspec.field(name="orderDesc")
-    order_id: int
-    order_type: str
     order_cancellation_by_system_reason: str | None = msgspec.field(
         default=None, name="order_cancellation_by_system_reason"
     )
-    order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
-    original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
-    price: Decimal | None = None
-    remaining_quantity: Decimal
-    sec_type: str
-    side: str
-    size_and_fills: str | None = None
-    status: str
-    supports_tax_opt: str | None = None
     tax_optimizer_id: str | None = None
-    ticker: str
-    time_in_force: str
     total_cash_size: Decimal | None = None
-    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
     client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     parent_order_id: int | None = msgspec.field(default=None, name="parentId")
 

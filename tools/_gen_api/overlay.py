@@ -41,7 +41,7 @@ RAW_KEYS = OPERATION_KEYS - {
     *("parameters", "params", "text", "wrap"),
 }
 SCHEMA_KEYS = frozenset(
-    {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers"}
+    {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers", "order"}
 )
 FIELD_KEYS = frozenset(
     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Final
 from urllib.parse import unquote
@@ -34,6 +34,7 @@ def known(operation: Operation) -> Operation:
     )
 
 
+@lru_cache(maxsize=512)
 def find(method: str, path: str) -> str | None:
     """Return where the row of a call is, with the fewest parameters if several fit.
 
@@ -72,6 +73,7 @@ def _templates() -> dict[tuple[str, int], list[tuple[tuple[str, ...], str]]]:
     return found
 
 
+@cache
 def row_at(place: str) -> Operation:
     """Return a row by its module and constant."""
     found = value_at(place)

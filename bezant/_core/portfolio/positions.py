@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ...errors import MissingValue
 from ...models._base import peek
 from ..operations.portfolio import GET_PAGINATED_POSITIONS
 
@@ -48,8 +49,11 @@ class Pager:
         """Add a page and return its new positions."""
         fresh: list[Position] = []
         for row in rows:
-            conid = peek(row, "conid")
-            seen = self._seen.setdefault((peek(row, "account_id"), row.model), set())
+            try:
+                conid, account_id = row.conid, row.account_id
+            except MissingValue:
+                conid, account_id = peek(row, "conid"), peek(row, "account_id")
+            seen = self._seen.setdefault((account_id, row.model), set())
             if not conid:  # a row without a conid cannot be compared
                 fresh.append(row)
             elif conid not in seen:
