@@ -80,9 +80,11 @@ class Lane:
         self, attempt: Attempt, request: Request, settings: Settings, seconds: float
     ) -> Response:
         """Send a request and read the response to its end."""
+        ready = core_request(request, settings, seconds, hide)
         connection = self._prepare(request)
-        self._backend.begin(attempt)
-        response = connection.handle_request(core_request(request, settings, seconds, hide))
+        # A call with a side effect is worth a second check, directly before its first byte.
+        self._backend.begin(attempt, checked=request.operation.idempotent)
+        response = connection.handle_request(ready)
         body = BodyReader(response.headers, settings.max_response_bytes)
         for chunk in response.iter_stream():
             body.feed(chunk)
