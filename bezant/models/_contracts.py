@@ -65,7 +65,10 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):
-    """Response to ``GET /trsrv/secdef``."""
+    """Response of `client.api.contracts.get_instrument_definition`.
+
+    ``GET /trsrv/secdef``.
+    """
 
     secdef: list[ContractDefinition]
 

@@ -16,7 +16,7 @@ __all__ = [
 
 
 class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `Account`.
+    """Value of `Account.parent`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.

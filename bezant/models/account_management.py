@@ -34,7 +34,9 @@ __all__ = [
 
 
 class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/accounts``.
+    """Response of `client.oauth_api.account_management.get_request_file`.
+
+    ``GET /gw/api/v1/accounts``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -53,7 +55,9 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``PATCH /gw/api/v1/accounts``.
+    """Response of `client.oauth_api.account_management.update_accounts`.
+
+    ``PATCH /gw/api/v1/accounts``.
 
     Attributes:
         date_submitted: ISO 8601.
@@ -66,7 +70,7 @@ class RequestReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `LoginMessages`.
+    """Row of `LoginMessages.login_messages`.
 
     Attributes:
         record_date: ISO 8601.
@@ -84,7 +88,9 @@ class LoginMessage(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/accounts/login-messages``.
+    """Response of `client.oauth_api.account_management.get_login_messages`.
+
+    ``GET /gw/api/v1/accounts/login-messages``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -99,7 +105,7 @@ class LoginMessages(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountStatuses`.
+    """Row of `AccountStatuses.accounts`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -121,7 +127,9 @@ class AccountStatus(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountStatuses(Model, frozen=True, kw_only=True):
-    """Response to ``GET /gw/api/v1/accounts/status``.
+    """Response of `client.oauth_api.account_management.get_account_statuses`.
+
+    ``GET /gw/api/v1/accounts/status``.
 
     Attributes:
         accounts: the accounts.
@@ -136,7 +144,7 @@ class AccountStatuses(Model, frozen=True, kw_only=True):
 
 
 class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountDetails`.
+    """Value of `AccountDetails.account`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -200,7 +208,7 @@ class AccountData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AssociatedEntity`.
+    """Row of `AssociatedEntity.associated_persons`.
 
     Attributes:
         email: address to send it to.
@@ -245,7 +253,7 @@ class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountDetails`.
+    """Row of `AccountDetails.associated_entities`.
 
     Attributes:
         email: address to send it to.
@@ -268,7 +276,7 @@ class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountDetails`."""
+    """Row of `AccountDetails.entity_ira_beneficiaries`."""
 
     article_of_will: str | None = None
     entity_type: str | None = None
@@ -278,7 +286,7 @@ class EntityBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountDetails`."""
+    """Row of `AccountDetails.individual_ira_beneficiaries`."""
 
     date_of_birth: str | None = None
     first_name: str | None = None
@@ -292,7 +300,7 @@ class IndividualBeneficiary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RestrictionInfo(Model, frozen=True, kw_only=True):
-    """Part of `AccountDetails`."""
+    """Row of `AccountDetails.restrictions`."""
 
     by_ib: bool | None = msgspec.field(default=None, name="byIB")
     id: int | None = None
@@ -300,7 +308,9 @@ class RestrictionInfo(Model, frozen=True, kw_only=True):
 
 
 class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/accounts/{accountId}/details``.
+    """Response of `client.oauth_api.account_management.get_account_details`.
+
+    ``GET /gw/api/v1/accounts/{accountId}/details``.
 
     Attributes:
         account: the account.
@@ -328,7 +338,9 @@ class AccountDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/accounts/{accountId}/kyc``.
+    """Response of `client.oauth_api.account_management.get_identity_check`.
+
+    ``GET /gw/api/v1/accounts/{accountId}/kyc``.
 
     Attributes:
         expiry_date: ISO 8601.
@@ -348,7 +360,7 @@ class IdentityCheck(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountTasks`.
+    """Row of `AccountTasks.registration_tasks`.
 
     Attributes:
         date_completed: ISO 8601.
@@ -370,7 +382,7 @@ class RegistrationTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountTasks`.
+    """Row of `AccountTasks.pending_tasks`.
 
     Attributes:
         au10tix_created_date: ISO 8601.
@@ -399,7 +411,9 @@ class PendingTask(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/accounts/{accountId}/tasks``.
+    """Response of `client.oauth_api.account_management.get_tasks`.
+
+    ``GET /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -419,7 +433,9 @@ class AccountTasks(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskAction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
+    """Row of the response of `client.oauth_api.account_management.update_tasks`.
+
+    ``PATCH /gw/api/v1/accounts/{accountId}/tasks``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.

@@ -35,13 +35,13 @@ __all__ = [
 
 
 class AccountOwnersApplicant(Model, frozen=True, kw_only=True):
-    """Part of `AccountOwners`."""
+    """Value of `AccountOwners.applicant`."""
 
     signatures: list[str] | None = None
 
 
 class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountUser`.
+    """Value of `AccountUser.entity`.
 
     Attributes:
         entity_type: such as ``INDIVIDUAL``, ``Joint``, ``ORG``.
@@ -55,7 +55,7 @@ class AccountUserEntity(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountOwners`.
+    """Row of `AccountOwners.users`.
 
     Attributes:
         user_name: the user name.
@@ -68,7 +68,9 @@ class AccountUser(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /acesws/{accountId}/signatures-and-owners``.
+    """Response of `client.api.accounts.get_account_owners`.
+
+    ``GET /acesws/{accountId}/signatures-and-owners``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -80,7 +82,9 @@ class AccountOwners(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSwitch(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account``.
+    """Response of `client.api.accounts.set_active_account`.
+
+    ``POST /iserver/account``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
@@ -119,7 +123,7 @@ class PnlToday(Model, frozen=True, kw_only=True):
 
 
 class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountSearch`.
+    """Row of `AccountSearch.matched_accounts`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -131,7 +135,9 @@ class MatchedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/account/search/{searchPattern}``.
+    """Response of `client.api.accounts.get_dynamic_accounts`.
+
+    ``GET /iserver/account/search/{searchPattern}``.
 
     Attributes:
         pattern: whether the text is a pattern.
@@ -142,7 +148,7 @@ class AccountSearch(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountSummary`.
+    """Row of `AccountSummary.cash_balances`.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -154,7 +160,9 @@ class CashBalance(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/account/{accountId}/summary``.
+    """Response of `client.api.accounts.get_account_summary`.
+
+    ``GET /iserver/account/{accountId}/summary``.
 
     Attributes:
         sma: special memorandum account.
@@ -328,7 +336,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
 
 class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BrokerageAccounts`.
+    """Value in `BrokerageAccounts.account_properties`.
 
     Attributes:
         no_fx_conversion: whether it converts no currencies (``noFXConv``).
@@ -347,7 +355,7 @@ class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BrokerageAccounts`."""
+    """Value of `BrokerageAccounts.allow_features`."""
 
     allow_crypto: bool | None = None
     allow_dyn_account: bool | None = None
@@ -375,7 +383,9 @@ class AllowedFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/accounts``.
+    """Response of `client.api.accounts.get_brokerage_accounts`.
+
+    ``GET /iserver/accounts``.
 
     Attributes:
         accounts: the accounts.

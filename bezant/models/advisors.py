@@ -42,7 +42,9 @@ __all__ = [
 
 
 class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/fa-preset/get``.
+    """Response of `client.api.advisors.get_model_presets`.
+
+    ``POST /fa/fa-preset/get``.
 
     Attributes:
         avoid_negative_cash_in_independent: whether to keep the part outside of models from
@@ -80,7 +82,9 @@ class ModelPresets(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/fa-preset/save``.
+    """Response of `client.api.advisors.set_model_presets`.
+
+    ``POST /fa/fa-preset/save``.
 
     Attributes:
         request_id: a number of your own that the response repeats (``reqID``).
@@ -94,7 +98,7 @@ class ModelPresetsSaved(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AccountsInModel`.
+    """Row of `AccountsInModel.account_info_list`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -116,7 +120,9 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/accounts-details``.
+    """Response of `client.api.advisors.get_accounts_in_model`.
+
+    ``POST /fa/model/accounts-details``.
 
     Attributes:
         base_currency_master: ``baseCcyMaster`` on the wire.
@@ -145,7 +151,9 @@ class AccountInvestment(Model, frozen=True, kw_only=True):
 
 
 class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/invest-divest``.
+    """Response of `client.api.advisors.set_account_investment_in_model`.
+
+    ``POST /fa/model/invest-divest``.
 
     Attributes:
         request_id: a number of your own that the response repeats (``reqID``).
@@ -158,7 +166,7 @@ class ModelInvestment(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InvestedAccounts`.
+    """Row of `InvestedAccounts.account_list`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -182,7 +190,9 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/invest-divest-positions``.
+    """Response of `client.api.advisors.get_invested_accounts_in_model`.
+
+    ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
         base_currency_master: ``baseCcyMaster`` on the wire.
@@ -203,7 +213,7 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `Models`.
+    """Row of `Models.models`.
 
     Attributes:
         description: ``desc`` on the wire.
@@ -222,7 +232,9 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Models(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/list``.
+    """Response of `client.api.advisors.get_all_models`.
+
+    ``POST /fa/model/list``.
 
     Attributes:
         base_currency: ``baseCcy`` on the wire.
@@ -238,7 +250,7 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ModelPositions`.
+    """Row of `ModelPositions.cash`.
 
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
@@ -255,7 +267,7 @@ class ModelCash(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ModelPositions`.
+    """Row of `ModelPositions.position_list`.
 
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
@@ -282,7 +294,9 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/positions``.
+    """Response of `client.api.advisors.get_all_model_positions`.
+
+    ``POST /fa/model/positions``.
 
     Attributes:
         model: a model portfolio's name.
@@ -307,7 +321,9 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CashTarget(Model, frozen=True, kw_only=True):
-    """Body of ``POST /fa/model/save``.
+    """Row of the argument `cash_targets` of `client.api.advisors.set_model_target_positions`.
+
+    ``POST /fa/model/save``.
 
     Attributes:
         currency: currency, such as ``USD`` (``ccy``).
@@ -319,7 +335,9 @@ class CashTarget(Model, frozen=True, kw_only=True):
 
 
 class PositionTarget(Model, frozen=True, kw_only=True):
-    """Body of ``POST /fa/model/save``.
+    """Row of the argument `position_targets` of `client.api.advisors.set_model_target_positions`.
+
+    ``POST /fa/model/save``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -331,7 +349,9 @@ class PositionTarget(Model, frozen=True, kw_only=True):
 
 
 class ModelTargetsSaved(Model, frozen=True, kw_only=True):
-    """Response to ``POST /fa/model/save``.
+    """Response of `client.api.advisors.set_model_target_positions`.
+
+    ``POST /fa/model/save``.
 
     Attributes:
         request_id: a number of your own that the response repeats (``reqID``).
@@ -342,7 +362,9 @@ class ModelTargetsSaved(Model, frozen=True, kw_only=True):
 
 
 class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
-    """Response to ``POST /fa/model/submit-transfers``.
+    """Response of `client.api.advisors.submit_model_orders`.
+
+    ``POST /fa/model/submit-transfers``.
 
     Attributes:
         request_id: a number of your own that the response repeats (``reqID``).
@@ -353,7 +375,9 @@ class ModelOrdersSubmitted(Model, frozen=True, kw_only=True):
 
 
 class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /fa/model/summary``.
+    """Response of `client.api.advisors.get_model_summary`.
+
+    ``POST /fa/model/summary``.
 
     Attributes:
         description: ``desc`` on the wire.
@@ -376,7 +400,7 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AllocatableFigure(Model, frozen=True, kw_only=True):
-    """Part of `AllocatableAccount`.
+    """Row of `AllocatableAccount.data`.
 
     Attributes:
         key: such as ``AvailableEquity``, ``NetLiquidation``.
@@ -387,7 +411,7 @@ class AllocatableFigure(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccount(Model, frozen=True, kw_only=True):
-    """Part of `AllocatableAccounts`.
+    """Row of `AllocatableAccounts.accounts`.
 
     Attributes:
         data: body of the response.
@@ -398,7 +422,9 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
 
 
 class AllocatableAccounts(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/allocation/accounts``.
+    """Response of `client.api.advisors.get_allocatable_subaccounts`.
+
+    ``GET /iserver/account/allocation/accounts``.
 
     Attributes:
         accounts: the accounts.
@@ -408,7 +434,7 @@ class AllocatableAccounts(Model, frozen=True, kw_only=True):
 
 
 class AllocationGroupRow(Model, frozen=True, kw_only=True):
-    """Part of `AllocationGroups`.
+    """Row of `AllocationGroups.data`.
 
     Attributes:
         allocation_method: such as ``A``, ``E``, ``N``, ``C``, ``P``, ``R``, ``S``.
@@ -421,7 +447,9 @@ class AllocationGroupRow(Model, frozen=True, kw_only=True):
 
 
 class AllocationGroups(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/allocation/group``.
+    """Response of `client.api.advisors.get_allocation_groups`.
+
+    ``GET /iserver/account/allocation/group``.
 
     Attributes:
         data: body of the response.
@@ -431,21 +459,26 @@ class AllocationGroups(Model, frozen=True, kw_only=True):
 
 
 class GroupMemberChange(Model, frozen=True, kw_only=True):
-    """Body of ``POST /iserver/account/allocation/group``."""
+    """Row of the argument `accounts` of `client.api.advisors.create_allocation_group`.
+
+    ``POST /iserver/account/allocation/group``.
+    """
 
     amount: Number | None = None
     name: str
 
 
 class GroupMember(Model, frozen=True, kw_only=True):
-    """Part of `AllocationGroup`."""
+    """Row of `AllocationGroup.accounts`."""
 
     amount: Decimal | None = None
     name: str
 
 
 class AllocationGroup(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account/allocation/group/single``.
+    """Response of `client.api.advisors.get_allocation_group`.
+
+    ``POST /iserver/account/allocation/group/single``.
 
     Attributes:
         accounts: the accounts.
@@ -459,7 +492,9 @@ class AllocationGroup(Model, frozen=True, kw_only=True):
 
 
 class AllocationPresets(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/allocation/presets``.
+    """Response of `client.api.advisors.get_allocation_presets`.
+
+    ``GET /iserver/account/allocation/presets``.
 
     Attributes:
         default_method_for_all: such as ``AvailableEquity``, ``E``, ``N``, ``C``, ``P``, ``R``,

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class AlertCondition(Model, frozen=True, kw_only=True):
-    """Part of `Alert`.
+    """Row of `Alert.conditions`.
 
     Attributes:
         conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
@@ -36,7 +36,9 @@ class AlertCondition(Model, frozen=True, kw_only=True):
 
 
 class Alert(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/alert/{alertId}``.
+    """Response of `client.api.alerts.get_alert_details`.
+
+    ``GET /iserver/account/alert/{alertId}``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -79,7 +81,9 @@ class Alert(Model, frozen=True, kw_only=True):
 
 
 class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /iserver/account/{accountId}/alert``.
+    """Row of the argument `conditions` of `client.api.alerts.create_alert`.
+
+    ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
         conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
@@ -99,7 +103,9 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlertCreated(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account/{accountId}/alert``.
+    """Response of `client.api.alerts.create_alert`.
+
+    ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -116,7 +122,9 @@ class AlertCreated(Model, frozen=True, kw_only=True):
 
 
 class AlertActivated(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account/{accountId}/alert/activate``.
+    """Response of `client.api.alerts.activate_alert`.
+
+    ``POST /iserver/account/{accountId}/alert/activate``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -131,7 +139,9 @@ class AlertActivated(Model, frozen=True, kw_only=True):
 
 
 class AlertDeleted(Model, frozen=True, kw_only=True):
-    """Response to ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
+    """Response of `client.api.alerts.delete_alert`.
+
+    ``DELETE /iserver/account/{accountId}/alert/{alertId}``.
 
     Attributes:
         order_id: IBKR's id of the order.
@@ -146,7 +156,9 @@ class AlertDeleted(Model, frozen=True, kw_only=True):
 
 
 class AlertRow(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/{accountId}/alerts``.
+    """Row of the response of `client.api.alerts.get_all_alerts`.
+
+    ``GET /iserver/account/{accountId}/alerts``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).

@@ -27,7 +27,7 @@ __all__ = [
 
 
 class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `PerformanceCps`.
+    """Row of `PerformanceCps.data`.
 
     Attributes:
         returns: returns, one for each date; 0.01 is 1 percent.
@@ -42,7 +42,7 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceCps(Model, frozen=True, kw_only=True):
-    """Part of `Performance`.
+    """Value of `Performance.cumulative_returns`.
 
     Attributes:
         data: body of the response.
@@ -55,14 +55,14 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
 
 
 class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
-    """Part of `PerformanceNavData`."""
+    """Value of `PerformanceNavData.start_nav`."""
 
     date: str
     val: Decimal
 
 
 class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `PerformanceNav`.
+    """Row of `PerformanceNav.data`.
 
     Attributes:
         navs: net asset values, one for each date.
@@ -79,7 +79,7 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceNav(Model, frozen=True, kw_only=True):
-    """Part of `Performance`.
+    """Value of `Performance.nav`.
 
     Attributes:
         data: body of the response.
@@ -92,7 +92,7 @@ class PerformanceNav(Model, frozen=True, kw_only=True):
 
 
 class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `PerformanceTpps`.
+    """Row of `PerformanceTpps.data`.
 
     Attributes:
         returns: returns, one for each date; 0.01 is 1 percent.
@@ -107,7 +107,7 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceTpps(Model, frozen=True, kw_only=True):
-    """Part of `Performance`.
+    """Value of `Performance.period_returns`.
 
     Attributes:
         data: body of the response.
@@ -120,7 +120,9 @@ class PerformanceTpps(Model, frozen=True, kw_only=True):
 
 
 class Performance(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /pa/performance``.
+    """Response of `client.api.analyst.get_performance`.
+
+    ``POST /pa/performance``.
 
     Attributes:
         cumulative_returns: cumulative returns; 0.01 is 1 percent (``cps``).
@@ -143,7 +145,7 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransactionsRpnlData(Model, frozen=True, kw_only=True):
-    """Part of `TransactionsRpnl`.
+    """Row of `TransactionsRpnl.data`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
@@ -164,7 +166,7 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True):
 
 
 class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
-    """Part of `TransactionsRpnl`.
+    """Value of `TransactionsRpnl.items`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
@@ -185,7 +187,7 @@ class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
 
 
 class TransactionsRpnl(Model, frozen=True, kw_only=True):
-    """Part of `Transactions`.
+    """Value of `Transactions.rpnl`.
 
     Attributes:
         amount: ``amt`` on the wire.
@@ -198,7 +200,7 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
 
 
 class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `Transactions`.
+    """Row of `Transactions.transactions`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
@@ -225,7 +227,9 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /pa/transactions``.
+    """Response of `client.api.analyst.get_transactions`.
+
+    ``POST /pa/transactions``.
 
     Attributes:
         currency: currency, such as ``USD``.

@@ -82,7 +82,7 @@ __all__ = [
 
 
 class TraditionalBankInstructionVerification(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -101,7 +101,7 @@ class TraditionalBankInstructionVerification(Model, frozen=True, kw_only=True, r
 
 
 class AchAccount(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `AchInstruction.client_account_info`.
 
     Attributes:
         bank_account_type_code: 0, 1 or 2.
@@ -114,7 +114,7 @@ class AchAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AchInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -135,7 +135,7 @@ class AchInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeleteBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -153,7 +153,7 @@ class DeleteBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FinancialInstitution(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `PredefinedDestinationInstruction.financial_institution`.
 
     Attributes:
         branch_code_type: such as ``BSB_AUD``, ``BANK_CODE_CAD``, ``NONE``.
@@ -169,7 +169,7 @@ class FinancialInstitution(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PredefinedDestinationInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -188,7 +188,7 @@ class PredefinedDestinationInstruction(Model, frozen=True, kw_only=True, rename=
 
 
 class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of `CreateBankInstructionRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -210,7 +210,9 @@ class EddaInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions``.
+    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instruction`.
+
+    ``POST /gw/api/v1/bank-instructions``.
 
     Attributes:
         instruction: the instruction.
@@ -230,7 +232,7 @@ class CreateBankInstructionRequest(Model, frozen=True, kw_only=True, rename="cam
 
 
 class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionAccepted`.
+    """Value of `InstructionAccepted.instruction_result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -255,7 +257,9 @@ class InstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/bank-instructions``.
+    """Response of `client.oauth_api.banking.create_bank_instruction`.
+
+    ``POST /gw/api/v1/bank-instructions``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -267,7 +271,7 @@ class InstructionAccepted(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions/query``.
+    """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -281,7 +285,7 @@ class QueryBankInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryRecentRecurringEvents(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions/query``.
+    """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -295,7 +299,7 @@ class QueryRecentRecurringEvents(Model, frozen=True, kw_only=True, rename="camel
 
 
 class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions/query``.
+    """Value of `QueryBankInstructionsRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -307,7 +311,9 @@ class QueryRecurringInstructions(Model, frozen=True, kw_only=True, rename="camel
 
 
 class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions/query``.
+    """Value of the argument `body` of `client.oauth_api.banking.query_bank_instructions`.
+
+    ``POST /gw/api/v1/bank-instructions/query``.
 
     Attributes:
         instruction: the instruction.
@@ -320,7 +326,7 @@ class QueryBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="cam
 
 
 class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BankInstructionQueryState`.
+    """Row of `BankInstructionQueryState.recurring_instructions`.
 
     Attributes:
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
@@ -343,7 +349,7 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BankInstructionQueryState`.
+    """Row of `BankInstructionQueryState.bank_instruction_details`.
 
     Attributes:
         currency: currency, such as ``USD``.
@@ -359,21 +365,21 @@ class BankInstructionDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecurringEvent(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `RecurringHistory`."""
+    """Row of `RecurringHistory.result`."""
 
     ib_request_id: int | None = None
     status: str | None = None
 
 
 class RecurringHistory(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BankInstructionQueryState`."""
+    """Value of `BankInstructionQueryState.transaction_history`."""
 
     max_number_of_transactions: int | None = None
     result: list[RecurringEvent] | None = None
 
 
 class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BankInstructionQueryResult`.
+    """Value of `BankInstructionQueryResult.instruction_result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -412,7 +418,9 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/bank-instructions/query``.
+    """Response of `client.oauth_api.banking.query_bank_instructions`.
+
+    ``POST /gw/api/v1/bank-instructions/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -424,7 +432,9 @@ class BankInstructionQueryResult(Model, frozen=True, kw_only=True, rename="camel
 
 
 class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/bank-instructions:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.create_bank_instructions`.
+
+    ``POST /gw/api/v1/bank-instructions:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``ACH_INSTRUCTION``,
@@ -444,7 +454,7 @@ class CreateBankInstructionsRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionSetAccepted`.
+    """Row of `InstructionSetAccepted.instruction_results`.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -456,7 +466,9 @@ class InstructionSetRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/bank-instructions:bulk``.
+    """Response of `client.oauth_api.banking.create_bank_instructions`.
+
+    ``POST /gw/api/v1/bank-instructions:bulk``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -468,7 +480,7 @@ class InstructionSetAccepted(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionStateResult`."""
+    """Row of `InstructionStateResult.contributions`."""
 
     allowed_contribution_limit: Decimal | None = None
     maximum_contribution_limit: Decimal | None = None
@@ -477,7 +489,7 @@ class IraContribution(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionHistory`.
+    """Row of `InstructionHistory.result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -497,7 +509,7 @@ class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionHistory(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionStateResult`."""
+    """Value of `InstructionStateResult.instruction_history`."""
 
     history_max_depth_number_of_days: int | None = None
     history_max_depth_number_of_instruction: int | None = None
@@ -505,7 +517,7 @@ class InstructionHistory(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionState`.
+    """Value of `InstructionState.instruction_result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -538,7 +550,9 @@ class InstructionStateResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
+    """Response of `client.oauth_api.banking.get_instruction_by_client_id`.
+
+    ``GET /gw/api/v1/client-instructions/{clientInstructionId}``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -550,7 +564,7 @@ class InstructionState(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `TradingInstrument.trading_instrument_description`.
 
     Attributes:
         asset_type: such as ``STK``, ``CASH``, ``UNKNOWN``, ``BILL``, ``BOND``, ``FUND``, ``OPT``,
@@ -564,7 +578,7 @@ class InstrumentDescription(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TradingInstrument(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `FopInstruction.trading_instrument`.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -577,7 +591,7 @@ class TradingInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -595,7 +609,7 @@ class FopInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -615,7 +629,7 @@ class DwacInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ContraBrokerInfo(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `ComplexAssetTransferInstruction.contra_broker_info`.
 
     Attributes:
         account_type: kind of account.
@@ -633,7 +647,7 @@ class ContraBrokerInfo(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class NonDisclosedDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``."""
+    """Value of `ComplexAssetTransferInstruction.non_disclosed_detail`."""
 
     buyer_sell_bic: str | None = None
     member_account_id: str | None = None
@@ -645,7 +659,7 @@ class NonDisclosedDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -664,7 +678,7 @@ class ComplexAssetTransferInstruction(Model, frozen=True, kw_only=True, rename="
 
 
 class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of `TransferAssetRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -686,7 +700,9 @@ class ExternalPositionTransfer(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset`.
+
+    ``POST /gw/api/v1/external-asset-transfers``.
 
     Attributes:
         instruction: the instruction.
@@ -704,7 +720,9 @@ class TransferAssetRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferAssetsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-asset-transfers:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets`.
+
+    ``POST /gw/api/v1/external-asset-transfers:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``DWAC``, ``FOP``,
@@ -722,7 +740,7 @@ class TransferAssetsRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IraDepositDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `DepositFundsInstruction.ira_deposit_detail`.
 
     Attributes:
         from_ira_type: such as ``NONE``, ``TRADITIONAL``, ``ROLLOVER``, ``ROTH``, ``SEP``,
@@ -740,7 +758,7 @@ class IraDepositDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PlaidOptions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``."""
+    """Value of `OpenBanking.plaid_options`."""
 
     completion_redirect_uri: str | None = None
     is_mobile_app: bool | None = None
@@ -748,7 +766,7 @@ class PlaidOptions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `DepositFundsInstruction.open_banking`.
 
     Attributes:
         service_provider: such as ``PLAID``.
@@ -759,7 +777,7 @@ class OpenBanking(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `DepositFundsInstruction.recurring_instruction_detail`.
 
     Attributes:
         end_date: last day.
@@ -774,7 +792,7 @@ class RecurringInstructionDetail(Model, frozen=True, kw_only=True, rename="camel
 
 
 class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `TransferCashRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -800,7 +818,7 @@ class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `WithdrawFundsInstruction.ira_withdrawal_detail`.
 
     Attributes:
         ira_withhold_type: such as ``DIRECT_ROLLOVER``, ``ROTH_DISTRIBUTION``, ``NORMAL``,
@@ -814,7 +832,7 @@ class IraWithdrawalDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of `TransferCashRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -837,7 +855,9 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash`.
+
+    ``POST /gw/api/v1/external-cash-transfers``.
 
     Attributes:
         instruction: the instruction.
@@ -849,7 +869,7 @@ class TransferCashRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryWithdrawableFunds(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers/query``.
+    """Value of `QueryCashTransfersRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -867,7 +887,7 @@ class QueryWithdrawableFunds(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers/query``.
+    """Value of `QueryCashTransfersRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -881,7 +901,9 @@ class QueryIraContributions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers/query``.
+    """Value of the argument `body` of `client.oauth_api.banking.query_cash_transfers`.
+
+    ``POST /gw/api/v1/external-cash-transfers/query``.
 
     Attributes:
         instruction: the instruction.
@@ -894,7 +916,9 @@ class QueryCashTransfersRequest(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/external-cash-transfers/query``.
+    """Response of `client.oauth_api.banking.query_cash_transfers`.
+
+    ``POST /gw/api/v1/external-cash-transfers/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -906,7 +930,9 @@ class CashTransferQueryResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/external-cash-transfers:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_in_bulk`.
+
+    ``POST /gw/api/v1/external-cash-transfers:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``DEPOSIT``, ``WITHDRAWAL``.
@@ -918,7 +944,7 @@ class TransferCashInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionSetState`.
+    """Value of `InstructionSetState.instruction_result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -935,14 +961,14 @@ class InstructionSetResult(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InvalidArgument(Model, frozen=True, kw_only=True):
-    """Part of `InstructionSetState`."""
+    """Row of `InstructionSetState.invalid_arguments`."""
 
     description: str | None = None
     field: str | None = None
 
 
 class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `InstructionSet`.
+    """Row of `InstructionSet.instruction_results`.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -958,7 +984,9 @@ class InstructionSetState(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
+    """Response of `client.oauth_api.banking.get_instruction_set`.
+
+    ``GET /gw/api/v1/instruction-sets/{instructionSetId}``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -970,7 +998,7 @@ class InstructionSet(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/cancel``.
+    """Value of `CancelInstructionRequest.instruction`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -983,7 +1011,9 @@ class CancelInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/cancel``.
+    """Value of the argument `body` of `client.oauth_api.banking.cancel_instruction`.
+
+    ``POST /gw/api/v1/instructions/cancel``.
 
     Attributes:
         instruction: the instruction.
@@ -995,7 +1025,9 @@ class CancelInstructionRequest(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/cancel:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.cancel_instructions`.
+
+    ``POST /gw/api/v1/instructions/cancel:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``CANCEL_INSTRUCTION``.
@@ -1007,7 +1039,7 @@ class CancelInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"
 
 
 class HistoryWanted(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/query``.
+    """Value of `QueryRecentInstructions.transaction_history`.
 
     Attributes:
         days_to_go_back: number of days back.
@@ -1023,7 +1055,7 @@ class HistoryWanted(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/query``.
+    """Value of `QueryInstructionsRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -1036,7 +1068,9 @@ class QueryRecentInstructions(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/instructions/query``.
+    """Value of the argument `body` of `client.oauth_api.banking.query_instructions`.
+
+    ``POST /gw/api/v1/instructions/query``.
 
     Attributes:
         instruction: the instruction.
@@ -1048,7 +1082,7 @@ class QueryInstructionsRequest(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-asset-transfers``.
+    """Value of `TransferAssetInternallyRequest.instruction`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -1065,7 +1099,9 @@ class InternalPositionTransferInstruction(Model, frozen=True, kw_only=True, rena
 
 
 class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-asset-transfers``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_asset_internally`.
+
+    ``POST /gw/api/v1/internal-asset-transfers``.
 
     Attributes:
         instruction: the instruction.
@@ -1077,7 +1113,9 @@ class TransferAssetInternallyRequest(Model, frozen=True, kw_only=True, rename="c
 
 
 class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-asset-transfers:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_assets_internally`.
+
+    ``POST /gw/api/v1/internal-asset-transfers:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``INTERNAL_POSITION_TRANSFER``.
@@ -1089,7 +1127,7 @@ class TransferAssetsInternallyRequest(Model, frozen=True, kw_only=True, rename="
 
 
 class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-cash-transfers``.
+    """Value of `TransferCashInternallyRequest.instruction`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -1107,7 +1145,9 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
 
 
 class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-cash-transfers``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally`.
+
+    ``POST /gw/api/v1/internal-cash-transfers``.
 
     Attributes:
         instruction: the instruction.
@@ -1119,7 +1159,9 @@ class TransferCashInternallyRequest(Model, frozen=True, kw_only=True, rename="ca
 
 
 class TransferCashInternallyInBulkRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/internal-cash-transfers:bulk``.
+    """Value of the argument `body` of `client.oauth_api.banking.transfer_cash_internally_in_bulk`.
+
+    ``POST /gw/api/v1/internal-cash-transfers:bulk``.
 
     Attributes:
         instruction_type: kind of instruction; such as ``INTERNAL_CASH_TRANSFER``.

@@ -26,7 +26,7 @@ Number: TypeAlias = Decimal | int | float
 
 
 class ManagementError(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ManagementError`."""
+    """Value of `ManagementError.error`."""
 
     error: ManagementError | None = None
     error_description: str | None = None
@@ -34,7 +34,7 @@ class ManagementError(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FileData(Model, frozen=True, kw_only=True):
-    """Part of `RequestReceipt`.
+    """Value of `RequestReceipt.file_data`.
 
     Attributes:
         data: body of the response.
@@ -45,20 +45,23 @@ class FileData(Model, frozen=True, kw_only=True):
 
 
 class Success(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account/allocation/group``."""
+    """Response of `client.api.advisors.create_allocation_group`.
+
+    ``POST /iserver/account/allocation/group``.
+    """
 
     success: bool | None = None
 
 
 class InstructionError(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BankInstructionQueryState`."""
+    """Value of `BankInstructionQueryState.error`."""
 
     error_code: str | None = None
     error_message: str | None = None
 
 
 class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `CashTransferQueryResult`.
+    """Value of `CashTransferQueryResult.instruction_result`.
 
     Attributes:
         client_instruction_id: your own id of the instruction.
@@ -95,7 +98,7 @@ class PollingInstructionResult(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ContractRules`.
+    """Row of `ContractRules.increment_rules`.
 
     Attributes:
         increment: smallest step of the price.
@@ -107,7 +110,7 @@ class PriceIncrement(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `DisplayRule`.
+    """Row of `DisplayRule.display_rule_step`.
 
     Attributes:
         lower_edge: lowest price for which the step applies.
@@ -119,7 +122,7 @@ class DisplayStep(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DisplayRule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ContractDefinition`."""
+    """Value of `ContractDefinition.display_rule`."""
 
     display_rule_step: list[DisplayStep] | None = None
     magnification: int | None = None

@@ -46,7 +46,7 @@ __all__ = [
 
 
 class ExtendedHours(Model, frozen=True, kw_only=True):
-    """Part of `TradingDay`.
+    """Row of `TradingDay.extended_hours`.
 
     Attributes:
         closing: epoch seconds.
@@ -59,7 +59,7 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
-    """Part of `TradingDay`.
+    """Row of `TradingDay.liquid_hours`.
 
     Attributes:
         closing: epoch seconds.
@@ -81,7 +81,9 @@ class TradingDay(Model, frozen=True, kw_only=True):
 
 
 class TradingHours(Model, frozen=True, kw_only=True):
-    """Response to ``GET /contract/trading-schedule``.
+    """Response of `client.api.contracts.get_trading_schedule`.
+
+    ``GET /contract/trading-schedule``.
 
     Attributes:
         exchange_time_zone: the exchange's time zone.
@@ -92,20 +94,20 @@ class TradingHours(Model, frozen=True, kw_only=True):
 
 
 class LimitDefaults(Model, frozen=True, kw_only=True):
-    """Part of `OrderDefaults`."""
+    """Value of `OrderDefaults.lmt`."""
 
     lp: str | None = msgspec.field(default=None, name="LP")
 
 
 class OrderDefaults(Model, frozen=True, kw_only=True):
-    """Part of `ContractRules`."""
+    """Value of `ContractRules.order_defaults`."""
 
     lmt: LimitDefaults | None = msgspec.field(default=None, name="LMT")
     mkt: dict[str, Any] | None = msgspec.field(default=None, name="MKT")
 
 
 class TimeInForceDefaults(Model, frozen=True, kw_only=True):
-    """Part of `ContractRules`.
+    """Value of `ContractRules.tif_defaults`.
 
     Attributes:
         default_account: ``DEFAULT_ACCT`` on the wire.
@@ -128,7 +130,9 @@ class RulesMessage(Model, frozen=True, kw_only=True):
 
 
 class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /iserver/contract/rules``.
+    """Response of `client.api.contracts.get_contract_rules`.
+
+    ``POST /iserver/contract/rules``.
 
     Attributes:
         can_trade_account_ids: ``canTradeAcctIds`` on the wire.
@@ -192,7 +196,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `Algo`.
+    """Row of `Algo.parameters`.
 
     Attributes:
         value_class_name: such as ``String``, ``Boolean``, ``Time``, ``Double``, ``Integer``.
@@ -213,7 +217,7 @@ class AlgoParam(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Algo(Model, frozen=True, kw_only=True):
-    """Part of `Algos`."""
+    """Row of `Algos.algos`."""
 
     id: str
     name: str
@@ -221,13 +225,18 @@ class Algo(Model, frozen=True, kw_only=True):
 
 
 class Algos(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/contract/{conid}/algos``."""
+    """Response of `client.api.contracts.get_algos_by_instrument`.
+
+    ``GET /iserver/contract/{conid}/algos``.
+    """
 
     algos: list[Algo]
 
 
 class ContractInfo(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/contract/{conid}/info``.
+    """Response of `client.api.contracts.get_instrument_info`.
+
+    ``GET /iserver/contract/{conid}/info``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -274,7 +283,9 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 
 
 class ContractInfoAndRules(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/contract/{conid}/info-and-rules``.
+    """Response of `client.api.contracts.get_info_and_rules`.
+
+    ``GET /iserver/contract/{conid}/info-and-rules``.
 
     Attributes:
         cfi_code: ISO 10962 classification.
@@ -322,7 +333,9 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
 
 class CurrencyPair(Model, frozen=True, kw_only=True):
-    """Part of ``.
+    """Value in the response of `client.api.contracts.get_currency_pairs`.
+
+    ``GET /iserver/currency/pairs``.
 
     Attributes:
         currency: ``ccyPair`` on the wire.
@@ -336,20 +349,23 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
 
 
 class ExchangeRate(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/exchangerate``."""
+    """Response of `client.api.contracts.get_exchange_rate`.
+
+    ``GET /iserver/exchangerate``.
+    """
 
     rate: Decimal
 
 
 class BondFilterOption(Model, frozen=True, kw_only=True):
-    """Part of `BondFilter`."""
+    """Row of `BondFilter.options`."""
 
     text: str | None = None
     value: str | None = None
 
 
 class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `BondFilters`.
+    """Row of `BondFilters.bond_filters`.
 
     Attributes:
         display_text: such as ``Maturity Date``, ``Issue Date``, ``Coupon``, ``Currency``.
@@ -361,13 +377,18 @@ class BondFilter(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondFilters(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/secdef/bond-filters``."""
+    """Response of `client.api.contracts.get_bond_filters`.
+
+    ``GET /iserver/secdef/bond-filters``.
+    """
 
     bond_filters: list[BondFilter] | None = None
 
 
 class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/secdef/info``.
+    """Row of the response of `client.api.contracts.get_contract_info`.
+
+    ``GET /iserver/secdef/info``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -408,14 +429,14 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class BondIssuer(Model, frozen=True, kw_only=True):
-    """Part of `SearchHit`."""
+    """Row of `SearchHit.issuers`."""
 
     id: str
     name: str
 
 
 class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `SearchHit`.
+    """Row of `SearchHit.sections`.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
@@ -431,7 +452,9 @@ class SearchSection(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/secdef/search``.
+    """Row of the response of `client.api.contracts.search_contracts`.
+
+    ``GET /iserver/secdef/search``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -456,14 +479,19 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Strikes(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/secdef/strikes``."""
+    """Response of `client.api.contracts.get_contract_strikes`.
+
+    ``GET /iserver/secdef/strikes``.
+    """
 
     call: list[Decimal]
     put: list[Decimal]
 
 
 class ExchangeListing(Model, frozen=True, kw_only=True):
-    """Response to ``GET /trsrv/all-conids``.
+    """Row of the response of `client.api.contracts.get_conids_by_exchange`.
+
+    ``GET /trsrv/all-conids``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -477,7 +505,9 @@ class ExchangeListing(Model, frozen=True, kw_only=True):
 
 
 class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of ``.
+    """Value in the response of `client.api.contracts.get_futures_by_symbol`.
+
+    ``GET /trsrv/futures``.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -499,7 +529,7 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `VenueDay`.
+    """Row of `VenueDay.sessions`.
 
     Attributes:
         closing_time: ``HHmm``.
@@ -512,7 +542,7 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `VenueDay`.
+    """Row of `VenueDay.trading_times`.
 
     Attributes:
         cancel_daily_orders: ``cancelDayOrders`` on the wire.
@@ -527,7 +557,7 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `VenueSchedule`.
+    """Row of `VenueSchedule.schedules`.
 
     Attributes:
         trading_times: ``tradingtimes`` on the wire.
@@ -542,7 +572,9 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VenueSchedule(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /trsrv/secdef/schedule``.
+    """Row of the response of `client.api.contracts.get_trading_schedule_by_symbol`.
+
+    ``GET /trsrv/secdef/schedule``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.

@@ -13,7 +13,9 @@ __all__ = [
 
 
 class Echo(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/echo/https``.
+    """Response of `client.oauth_api.echo.echo_https`.
+
+    ``GET /gw/api/v1/echo/https``.
 
     Attributes:
         request_method: such as ``GET``, ``POST``, ``PATCH``, ``PUT``.

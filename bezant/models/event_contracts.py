@@ -25,7 +25,7 @@ __all__ = [
 
 
 class CategoryMarket(Model, frozen=True, kw_only=True):
-    """Part of `Category`.
+    """Row of `Category.markets`.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -53,13 +53,18 @@ class Category(Model, frozen=True, kw_only=True):
 
 
 class CategoryTree(Model, frozen=True, kw_only=True):
-    """Response to ``GET /forecast/category/tree``."""
+    """Response of `client.api.event_contracts.get_forecast_categories`.
+
+    ``GET /forecast/category/tree``.
+    """
 
     categories: dict[str, Category]
 
 
 class ForecastContract(Model, frozen=True, kw_only=True):
-    """Response to ``GET /forecast/contract/details``.
+    """Response of `client.api.event_contracts.get_forecast_contract`.
+
+    ``GET /forecast/contract/details``.
 
     Attributes:
         conid_no: the contract that pays on no.
@@ -96,7 +101,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarketContract(Model, frozen=True, kw_only=True):
-    """Part of `ForecastMarket`.
+    """Row of `ForecastMarket.contracts`.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -117,7 +122,9 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
 
 class ForecastMarket(Model, frozen=True, kw_only=True):
-    """Response to ``GET /forecast/contract/market``.
+    """Response of `client.api.event_contracts.get_forecast_market`.
+
+    ``GET /forecast/contract/market``.
 
     Attributes:
         exchange: exchange, such as ``NASDAQ``.
@@ -135,7 +142,7 @@ class ForecastMarket(Model, frozen=True, kw_only=True):
 
 
 class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
-    """Part of `ForecastRules`.
+    """Row of `ForecastRules.price_increments`.
 
     Attributes:
         increment: smallest step of the price.
@@ -146,7 +153,9 @@ class ForecastPriceIncrement(Model, frozen=True, kw_only=True):
 
 
 class ForecastRules(Model, frozen=True, kw_only=True):
-    """Response to ``GET /forecast/contract/rules``.
+    """Response of `client.api.event_contracts.get_forecast_rules`.
+
+    ``GET /forecast/contract/rules``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
@@ -177,7 +186,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
 
 
 class ForecastHours(Model, frozen=True, kw_only=True):
-    """Part of `ForecastDay`.
+    """Row of `ForecastDay.trading_times`.
 
     Attributes:
         close: time of closing, such as ``4:15 PM``.
@@ -189,14 +198,16 @@ class ForecastHours(Model, frozen=True, kw_only=True):
 
 
 class ForecastDay(Model, frozen=True, kw_only=True):
-    """Part of `ForecastSchedule`."""
+    """Row of `ForecastSchedule.trading_schedules`."""
 
     day_of_week: str
     trading_times: list[ForecastHours]
 
 
 class ForecastSchedule(Model, frozen=True, kw_only=True):
-    """Response to ``GET /forecast/contract/schedules``.
+    """Response of `client.api.event_contracts.get_forecast_schedule`.
+
+    ``GET /forecast/contract/schedules``.
 
     Attributes:
         time_zone: the exchange's time zone (``timezone``).

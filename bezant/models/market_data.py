@@ -38,7 +38,9 @@ class Bar(Model, frozen=True, kw_only=True):
 
 
 class History(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/marketdata/history``.
+    """Response of `client.api.market_data.get_md_history`.
+
+    ``GET /iserver/marketdata/history``.
 
     Attributes:
         bar_length: length of a bar in seconds.
@@ -338,6 +340,9 @@ class Snapshot(Model, frozen=True, kw_only=True):
 
 
 class Unsubscribed(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/marketdata/unsubscribeall``."""
+    """Response of `client.api.market_data.close_all_md_streams`.
+
+    ``GET /iserver/marketdata/unsubscribeall``.
+    """
 
     unsubscribed: bool | None = None

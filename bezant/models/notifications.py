@@ -21,7 +21,7 @@ __all__ = [
 
 
 class DeliveryDevice(Model, frozen=True, kw_only=True):
-    """Part of `DeliveryOptions`.
+    """Row of `DeliveryOptions.devices`.
 
     Attributes:
         active: 1 if it is on (``A``).
@@ -37,7 +37,9 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
 
 
 class DeliveryOptions(Model, frozen=True, kw_only=True):
-    """Response to ``GET /fyi/deliveryoptions``.
+    """Response of `client.api.notifications.get_fyi_delivery`.
+
+    ``GET /fyi/deliveryoptions``.
 
     Attributes:
         devices: ``E`` on the wire.
@@ -49,7 +51,9 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
 
 
 class FyiReceipt(Model, frozen=True, kw_only=True):
-    """Response to ``POST /fyi/deliveryoptions/device``.
+    """Response of `client.api.notifications.modify_fyi_delivery`.
+
+    ``POST /fyi/deliveryoptions/device``.
 
     Attributes:
         t: duration in milliseconds.
@@ -61,7 +65,9 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
 
 
 class FyiDisclaimer(Model, frozen=True, kw_only=True):
-    """Response to ``GET /fyi/disclaimer/{typecode}``.
+    """Response of `client.api.notifications.get_fyi_disclaimer`.
+
+    ``GET /fyi/disclaimer/{typecode}``.
 
     Attributes:
         text: text of the disclaimer (``DT``).
@@ -93,7 +99,7 @@ class Fyi(Model, frozen=True, kw_only=True):
 
 
 class FyiReadState(Model, frozen=True, kw_only=True):
-    """Part of `FyiRead`.
+    """Value of `FyiRead.notification`.
 
     Attributes:
         read: 1 if it was read (``R``).
@@ -104,7 +110,9 @@ class FyiReadState(Model, frozen=True, kw_only=True):
 
 
 class FyiRead(Model, frozen=True, kw_only=True):
-    """Response to ``PUT /fyi/notifications/{notificationID}``.
+    """Response of `client.api.notifications.read_fyi_notification`.
+
+    ``PUT /fyi/notifications/{notificationID}``.
 
     Attributes:
         notification: the notification (``P``).
@@ -118,7 +126,9 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
 
 class FyiSetting(Model, frozen=True, kw_only=True):
-    """Response to ``GET /fyi/settings``.
+    """Row of the response of `client.api.notifications.get_fyi_settings`.
+
+    ``GET /fyi/settings``.
 
     Attributes:
         active: 1 if it is on (``A``).
@@ -138,7 +148,9 @@ class FyiSetting(Model, frozen=True, kw_only=True):
 
 
 class UnreadFyis(Model, frozen=True, kw_only=True):
-    """Response to ``GET /fyi/unreadnumber``.
+    """Response of `client.api.notifications.get_unread_fyis`.
+
+    ``GET /fyi/unreadnumber``.
 
     Attributes:
         unread: number of unread notifications (``BN``).

@@ -19,7 +19,10 @@ __all__ = [
 
 
 class AccessToken(Model, frozen=True, kw_only=True):
-    """Response to ``POST /oauth/access_token``."""
+    """Response of `client.oauth_api.oauth.request_access_token`.
+
+    ``POST /oauth/access_token``.
+    """
 
     is_true: bool | None = None
     oauth_token: str | None = None
@@ -31,7 +34,9 @@ class AccessToken(Model, frozen=True, kw_only=True):
 
 
 class LiveSessionToken(Model, frozen=True, kw_only=True):
-    """Response to ``POST /oauth/live_session_token``.
+    """Response of `client.oauth_api.oauth.request_live_session_token`.
+
+    ``POST /oauth/live_session_token``.
 
     Attributes:
         live_session_token_expiration_ms: epoch milliseconds (``live_session_token_expiration``).
@@ -54,7 +59,10 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
 
 
 class RequestToken(Model, frozen=True, kw_only=True):
-    """Response to ``POST /oauth/request_token``."""
+    """Response of `client.oauth_api.oauth.request_temporary_token`.
+
+    ``POST /oauth/request_token``.
+    """
 
     oauth_token: str | None = None
 
@@ -63,7 +71,10 @@ class RequestToken(Model, frozen=True, kw_only=True):
 
 
 class Token(Model, frozen=True, kw_only=True):
-    """Response to ``POST /oauth2/api/v1/token``."""
+    """Response of `client.oauth_api.oauth.generate_token`.
+
+    ``POST /oauth2/api/v1/token``.
+    """
 
     access_token: str | None = None
     expires_in: int | None = None

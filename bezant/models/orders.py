@@ -34,7 +34,9 @@ __all__ = [
 
 
 class OrderStatus(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/order/status/{orderId}``.
+    """Response of `client.api.orders.get_order_status`.
+
+    ``GET /iserver/account/order/status/{orderId}``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -222,7 +224,10 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class LiveOrders(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/account/orders``."""
+    """Response of `client.api.orders.get_open_orders`.
+
+    ``GET /iserver/account/orders``.
+    """
 
     orders: list[LiveOrder]
     snapshot: bool
@@ -289,7 +294,9 @@ class Trade(Model, frozen=True, kw_only=True):
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
-    """Response to ``DELETE /iserver/account/{accountId}/order/{orderId}``.
+    """Response of `client.api.orders.cancel_open_order`.
+
+    ``DELETE /iserver/account/{accountId}/order/{orderId}``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -308,7 +315,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
 
 
 class OrderAllocation(Model, frozen=True, kw_only=True):
-    """Body of ``POST /iserver/account/{accountId}/order/{orderId}``.
+    """Row of `AllocationProfile.allocations`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
@@ -319,7 +326,7 @@ class OrderAllocation(Model, frozen=True, kw_only=True):
 
 
 class AllocationProfile(Model, frozen=True, kw_only=True):
-    """Body of ``POST /iserver/account/{accountId}/order/{orderId}``.
+    """Value of `OrderPayload.allocation_profile`.
 
     Attributes:
         alloc_type: such as ``SHARE``, ``CASH``.
@@ -330,7 +337,10 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
 
 
 class OrderPayload(Model, frozen=True, kw_only=True):
-    """Body of ``POST /iserver/account/{accountId}/order/{orderId}``."""
+    """Value of the argument `json_payload` of `client.api.orders.modify_open_order`.
+
+    ``POST /iserver/account/{accountId}/order/{orderId}``.
+    """
 
     allocation_profile: AllocationProfile | None = None
 
@@ -498,7 +508,7 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PreviewConversionQuery(Model, frozen=True, kw_only=True):
-    """Part of `PreviewConversion`.
+    """Value of `PreviewConversion.query`.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -544,7 +554,9 @@ class PreviewEffect(Model, frozen=True, kw_only=True):
 
 
 class OrderPreview(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/account/{accountId}/orders/whatif``.
+    """Response of `client.api.orders.preview_margin_impact`.
+
+    ``POST /iserver/account/{accountId}/orders/whatif``.
 
     Attributes:
         position: number of units held; negative when short.
@@ -576,6 +588,9 @@ class OrderPreview(Model, frozen=True, kw_only=True):
 
 
 class Status(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/questions/suppress``."""
+    """Response of `client.api.orders.suppress_order_replies`.
+
+    ``POST /iserver/questions/suppress``.
+    """
 
     status: str | None = None

@@ -34,7 +34,9 @@ class AllocationSplit(Model, frozen=True, kw_only=True):
 
 
 class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /portfolio/allocation``.
+    """Response of `client.api.portfolio.get_consolidated_allocation`.
+
+    ``POST /portfolio/allocation``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
@@ -46,7 +48,7 @@ class Allocation(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `SubaccountPage`."""
+    """Value of `SubaccountPage.metadata`."""
 
     page_num: int | None = None
     page_size: int | None = None
@@ -54,14 +56,17 @@ class SubaccountPaging(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SubaccountPage(Model, frozen=True, kw_only=True):
-    """Response to ``GET /portfolio/subaccounts2``."""
+    """Response of `client.api.portfolio.get_many_subaccounts`.
+
+    ``GET /portfolio/subaccounts2``.
+    """
 
     metadata: SubaccountPaging | None = None
     subaccounts: list[Account] | None = None
 
 
 class ComboLeg(Model, frozen=True, kw_only=True):
-    """Part of `ComboPosition`.
+    """Row of `ComboPosition.legs`.
 
     Attributes:
         conid: IBKR's id of the contract.
@@ -72,7 +77,7 @@ class ComboLeg(Model, frozen=True, kw_only=True):
 
 
 class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ComboPosition`.
+    """Row of `ComboPosition.positions`.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
@@ -117,7 +122,10 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ComboPosition(Model, frozen=True, kw_only=True):
-    """Response to ``GET /portfolio/{accountId}/combo/positions``."""
+    """Row of the response of `client.api.portfolio.get_combo_positions`.
+
+    ``GET /portfolio/{accountId}/combo/positions``.
+    """
 
     description: str | None = None
     legs: list[ComboLeg] | None = None
@@ -205,7 +213,10 @@ class LedgerRow(Model, frozen=True, kw_only=True):
 
 
 class CacheInvalidated(Model, frozen=True, kw_only=True):
-    """Response to ``POST /portfolio/{accountId}/positions/invalidate``."""
+    """Response of `client.api.portfolio.invalidate_position_cache`.
+
+    ``POST /portfolio/{accountId}/positions/invalidate``.
+    """
 
     message: str | None = None
 
@@ -229,7 +240,9 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /portfolio2/{accountId}/positions``.
+    """Row of the response of `client.api.portfolio.get_uncached_positions`.
+
+    ``GET /portfolio2/{accountId}/positions``.
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.

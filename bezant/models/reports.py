@@ -25,7 +25,9 @@ __all__ = [
 
 
 class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/statements``.
+    """Value of the argument `body` of `client.oauth_api.reports.get_statement`.
+
+    ``POST /gw/api/v1/statements``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -52,7 +54,7 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class DailyStatementDates(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `StatementDates`.
+    """Value of `StatementDates.daily`.
 
     Attributes:
         end_date: last day.
@@ -64,7 +66,7 @@ class DailyStatementDates(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class StatementDates(Model, frozen=True, kw_only=True):
-    """Part of `AvailableStatementDatesData`."""
+    """Value of `AvailableStatementDatesData.value`."""
 
     annual: list[str] | None = None
     daily: DailyStatementDates | None = None
@@ -72,14 +74,16 @@ class StatementDates(Model, frozen=True, kw_only=True):
 
 
 class AvailableStatementDatesData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AvailableStatements`."""
+    """Value of `AvailableStatements.data`."""
 
     data_type: str | None = None
     value: StatementDates | None = None
 
 
 class AvailableStatements(Model, frozen=True, kw_only=True):
-    """Response to ``GET /gw/api/v1/statements/available``.
+    """Response of `client.oauth_api.reports.get_available_statements`.
+
+    ``GET /gw/api/v1/statements/available``.
 
     Attributes:
         data: body of the response.
@@ -89,7 +93,9 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
 
 
 class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/tax-documents``.
+    """Value of the argument `body` of `client.oauth_api.reports.get_tax_document`.
+
+    ``POST /gw/api/v1/tax-documents``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -106,7 +112,7 @@ class TaxFormRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaxFormType(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `TaxForms`."""
+    """Row of `TaxForms.forms`."""
 
     formats: list[str] | None = None
     is_form: bool | None = None
@@ -114,20 +120,22 @@ class TaxFormType(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaxForms(Model, frozen=True, kw_only=True):
-    """Part of `AvailableTaxFormsData`."""
+    """Value of `AvailableTaxFormsData.value`."""
 
     forms: list[TaxFormType] | None = None
 
 
 class AvailableTaxFormsData(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AvailableTaxForms`."""
+    """Value of `AvailableTaxForms.data`."""
 
     data_type: str | None = None
     value: TaxForms | None = None
 
 
 class AvailableTaxForms(Model, frozen=True, kw_only=True):
-    """Response to ``GET /gw/api/v1/tax-documents/available``.
+    """Response of `client.oauth_api.reports.get_available_tax_documents`.
+
+    ``GET /gw/api/v1/tax-documents/available``.
 
     Attributes:
         data: body of the response.
@@ -137,7 +145,9 @@ class AvailableTaxForms(Model, frozen=True, kw_only=True):
 
 
 class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/trade-confirmations``.
+    """Value of the argument `body` of `client.oauth_api.reports.get_trade_confirmation`.
+
+    ``POST /gw/api/v1/trade-confirmations``.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -153,14 +163,16 @@ class TradeConfirmationRequest(Model, frozen=True, kw_only=True, rename="camel")
 
 
 class TradeConfirmationDates(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `AvailableTradeConfirmations`."""
+    """Value of `AvailableTradeConfirmations.data`."""
 
     data_type: str | None = None
     value: list[str] | None = None
 
 
 class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
-    """Response to ``GET /gw/api/v1/trade-confirmations/available``.
+    """Response of `client.oauth_api.reports.get_available_trade_confirmations`.
+
+    ``GET /gw/api/v1/trade-confirmations/available``.
 
     Attributes:
         data: body of the response.

@@ -12,7 +12,9 @@ __all__ = [
 
 
 class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/restrictions``.
+    """Response of `client.oauth_api.restrictions.apply_csv`.
+
+    ``POST /gw/api/v1/restrictions``.
 
     Attributes:
         request_id: the request's id.
@@ -24,7 +26,9 @@ class CsvReceipt(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class VerifyRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/restrictions/verify``.
+    """Value of the argument `body` of `client.oauth_api.restrictions.verify_csv`.
+
+    ``POST /gw/api/v1/restrictions/verify``.
 
     Attributes:
         payload: the CSV, base64-encoded.

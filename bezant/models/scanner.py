@@ -25,14 +25,14 @@ __all__ = [
 
 
 class ScannerFilterValue(Model, frozen=True, kw_only=True):
-    """Part of `ScannerFilter`."""
+    """Row of `ScannerFilter.combo_values`."""
 
     default: bool | None = None
     vendor: dict[str, Any] | None = None
 
 
 class ScannerFilter(Model, frozen=True, kw_only=True):
-    """Part of `ScannerParameters`."""
+    """Row of `ScannerParameters.filter_list`."""
 
     code: str
     combo_values: list[ScannerFilterValue] | None = None
@@ -42,7 +42,7 @@ class ScannerFilter(Model, frozen=True, kw_only=True):
 
 
 class ScannerInstrument(Model, frozen=True, kw_only=True):
-    """Part of `ScannerParameters`."""
+    """Row of `ScannerParameters.instrument_list`."""
 
     display_name: str
     filters: list[str]
@@ -50,14 +50,14 @@ class ScannerInstrument(Model, frozen=True, kw_only=True):
 
 
 class ScannerMarket(Model, frozen=True, kw_only=True):
-    """Part of `ScannerCountry`."""
+    """Row of `ScannerCountry.locations`."""
 
     display_name: str | None = None
     type: str | None = None
 
 
 class ScannerCountry(Model, frozen=True, kw_only=True):
-    """Part of `ScannerRegion`."""
+    """Row of `ScannerRegion.locations`."""
 
     display_name: str
     locations: list[ScannerMarket] | None = None
@@ -65,7 +65,7 @@ class ScannerCountry(Model, frozen=True, kw_only=True):
 
 
 class ScannerRegion(Model, frozen=True, kw_only=True):
-    """Part of `ScannerParameters`."""
+    """Row of `ScannerParameters.location_tree`."""
 
     display_name: str
     locations: list[ScannerCountry] | None = None
@@ -73,7 +73,7 @@ class ScannerRegion(Model, frozen=True, kw_only=True):
 
 
 class ScanType(Model, frozen=True, kw_only=True):
-    """Part of `ScannerParameters`."""
+    """Row of `ScannerParameters.scan_type_list`."""
 
     code: str
     display_name: str
@@ -81,7 +81,10 @@ class ScanType(Model, frozen=True, kw_only=True):
 
 
 class ScannerParameters(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/scanner/params``."""
+    """Response of `client.api.scanner.get_scanner_parameters`.
+
+    ``GET /iserver/scanner/params``.
+    """
 
     filter_list: list[ScannerFilter]
     instrument_list: list[ScannerInstrument]
@@ -97,7 +100,7 @@ class ScanCondition(Model, frozen=True, kw_only=True):
 
 
 class ScanRow(Model, frozen=True, kw_only=True):
-    """Part of `ScanResult`.
+    """Row of `ScanResult.contracts`.
 
     Attributes:
         conid: IBKR's id of the contract (``con_id``).
@@ -121,7 +124,10 @@ class ScanRow(Model, frozen=True, kw_only=True):
 
 
 class ScanResult(Model, frozen=True, kw_only=True):
-    """Response to ``POST /iserver/scanner/run``."""
+    """Response of `client.api.scanner.get_scanner_results`.
+
+    ``POST /iserver/scanner/run``.
+    """
 
     contracts: list[ScanRow]
     scan_data_column_name: str | None = None

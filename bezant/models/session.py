@@ -18,13 +18,16 @@ __all__ = [
 
 
 class LoggedOut(Model, frozen=True, kw_only=True):
-    """Response to ``POST /logout``."""
+    """Response of `client.api.session.logout`.
+
+    ``POST /logout``.
+    """
 
     status: bool | None = None
 
 
 class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `SsoSession`."""
+    """Value of `SsoSession.features`."""
 
     bond: bool | None = None
     calendar: bool | None = None
@@ -37,7 +40,9 @@ class SsoFeatures(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /sso/validate``.
+    """Response of `client.api.session.get_session_validation`.
+
+    ``GET /sso/validate``.
 
     Attributes:
         auth_time_ms: time of the login, epoch milliseconds (``AUTH_TIME``).

@@ -15,14 +15,20 @@ __all__ = [
 
 
 class BrowserSession(Model, frozen=True, kw_only=True):
-    """Response to ``POST /gw/api/v1/sso-browser-sessions``."""
+    """Response of `client.oauth_api.sso.create_browser_session`.
+
+    ``POST /gw/api/v1/sso-browser-sessions``.
+    """
 
     active: bool | None = None
     url: str | None = None
 
 
 class UserSession(Model, frozen=True, kw_only=True):
-    """Response to ``POST /gw/api/v1/sso-sessions``."""
+    """Response of `client.oauth_api.sso.create_session`.
+
+    ``POST /gw/api/v1/sso-sessions``.
+    """
 
     access_token: str | None = None
     active: bool | None = None

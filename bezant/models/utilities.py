@@ -32,7 +32,7 @@ __all__ = [
 
 
 class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/balances/query``.
+    """Value of `QueryBalancesRequest.instruction`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -46,7 +46,9 @@ class QueryWithdrawableCashEquity(Model, frozen=True, kw_only=True, rename="came
 
 
 class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
-    """Body of ``POST /gw/api/v1/balances/query``.
+    """Value of the argument `body` of `client.oauth_api.utilities.query_balances`.
+
+    ``POST /gw/api/v1/balances/query``.
 
     Attributes:
         instruction: the instruction.
@@ -58,7 +60,9 @@ class QueryBalancesRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /gw/api/v1/balances/query``.
+    """Response of `client.oauth_api.utilities.query_balances`.
+
+    ``POST /gw/api/v1/balances/query``.
 
     Attributes:
         instruction_set_id: IBKR's id of the set of instructions.
@@ -70,7 +74,9 @@ class FreeBalances(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
+    """Response of `client.oauth_api.utilities.get_transfer_brokers`.
+
+    ``GET /gw/api/v1/enumerations/complex-asset-transfer``.
 
     Attributes:
         instruction_type: kind of instruction.
@@ -81,7 +87,9 @@ class TransferBrokers(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/enumerations/{enumerationType}``.
+    """Response of `client.oauth_api.utilities.get_enumeration`.
+
+    ``GET /gw/api/v1/enumerations/{enumerationType}``.
 
     Attributes:
         form_number: number of a form.
@@ -93,7 +101,7 @@ class Enumeration(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `FormDetails`.
+    """Value of `FormDetails.payload`.
 
     Attributes:
         data: body of the response.
@@ -105,7 +113,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `FormQuestion`."""
+    """Row of `FormQuestion.answers`."""
 
     answer: str | None = None
     answer_id: int | None = None
@@ -115,7 +123,7 @@ class FormAnswer(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `FormDetails`."""
+    """Row of `FormDetails.questionnaire`."""
 
     answers: list[FormAnswer] | None = None
     is_mandatory_to_answer: bool | None = None
@@ -125,7 +133,7 @@ class FormQuestion(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `Forms`.
+    """Row of `Forms.form_details`.
 
     Attributes:
         date_modified: ISO 8601.
@@ -153,7 +161,9 @@ class FormDetails(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class Forms(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/forms``.
+    """Response of `client.oauth_api.utilities.get_forms`.
+
+    ``GET /gw/api/v1/forms``.
 
     Attributes:
         timestamp: ISO 8601.
@@ -168,7 +178,10 @@ class Forms(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/forms/required-forms``."""
+    """Response of `client.oauth_api.utilities.get_required_forms`.
+
+    ``GET /gw/api/v1/forms/required-forms``.
+    """
 
     error: ManagementError | None = None
     error_description: str | None = None
@@ -177,7 +190,7 @@ class RequiredForms(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `ParticipatingBanks`."""
+    """Row of `ParticipatingBanks.participating_banks`."""
 
     bic: str | None = msgspec.field(default=None, name="BIC")
     clearing_code: str | None = None
@@ -185,14 +198,17 @@ class ParticipatingBank(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParticipatingBanks(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/participating-banks``."""
+    """Response of `client.oauth_api.utilities.get_participating_banks`.
+
+    ``GET /gw/api/v1/participating-banks``.
+    """
 
     participating_banks: list[ParticipatingBank] | None = None
     type: str | None = None
 
 
 class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `RequestPage`.
+    """Row of `RequestPage.request_details`.
 
     Attributes:
         account_id: the account, such as ``DU123456``.
@@ -207,7 +223,9 @@ class RequestDetail(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/requests``.
+    """Response of `client.oauth_api.utilities.get_requests`.
+
+    ``GET /gw/api/v1/requests``.
 
     Attributes:
         limit: maximum number of rows.
@@ -221,7 +239,9 @@ class RequestPage(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/requests/{requestId}/status``.
+    """Response of `client.oauth_api.utilities.get_request_status`.
+
+    ``GET /gw/api/v1/requests/{requestId}/status``.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctId``).
@@ -236,7 +256,10 @@ class RequestState(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class UserNameCheck(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /gw/api/v1/validations/usernames/{username}``."""
+    """Response of `client.oauth_api.utilities.check_user_name`.
+
+    ``GET /gw/api/v1/validations/usernames/{username}``.
+    """
 
     error: ManagementError | None = None
     error_description: str | None = None

@@ -23,13 +23,15 @@ __all__ = [
 
 
 class WatchlistDeletedData(Model, frozen=True, kw_only=True):
-    """Part of `WatchlistDeleted`."""
+    """Value of `WatchlistDeleted.data`."""
 
     deleted: str | None = None
 
 
 class WatchlistDeleted(Model, frozen=True, kw_only=True):
-    """Response to ``DELETE /iserver/watchlist``.
+    """Response of `client.api.watchlists.delete_watchlist`.
+
+    ``DELETE /iserver/watchlist``.
 
     Attributes:
         message_id: number of the response (``MID``).
@@ -43,7 +45,7 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
 
 
 class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
-    """Part of `WatchlistDetails`.
+    """Row of `WatchlistDetails.instruments`.
 
     Attributes:
         conid_text: IBKR's id of the contract as text (``C``).
@@ -66,7 +68,9 @@ class WatchlistInstrument(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``GET /iserver/watchlist``.
+    """Response of `client.api.watchlists.get_watchlist`.
+
+    ``GET /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -90,7 +94,9 @@ class WatchlistRow(Model, frozen=True, kw_only=True):
 
 
 class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
-    """Response to ``POST /iserver/watchlist``.
+    """Response of `client.api.watchlists.create_watchlist`.
+
+    ``POST /iserver/watchlist``.
 
     Attributes:
         hash: changes with the list.
@@ -104,7 +110,7 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
-    """Part of `WatchlistsData`.
+    """Row of `WatchlistsData.user_lists`.
 
     Attributes:
         modified_ms: epoch milliseconds (``modified``).
@@ -120,7 +126,7 @@ class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
 
 
 class WatchlistsData(Model, frozen=True, kw_only=True):
-    """Part of `Watchlists`."""
+    """Value of `Watchlists.data`."""
 
     bulk_delete: bool | None = None
     scanners_only: bool | None = None
@@ -129,7 +135,9 @@ class WatchlistsData(Model, frozen=True, kw_only=True):
 
 
 class Watchlists(Model, frozen=True, kw_only=True):
-    """Response to ``GET /iserver/watchlists``.
+    """Response of `client.api.watchlists.get_all_watchlists`.
+
+    ``GET /iserver/watchlists``.
 
     Attributes:
         message_id: number of the response (``MID``).

@@ -17,7 +17,7 @@ def place(plan: Plan, file: str) -> None:
             for record in records(shape):
                 found.setdefault(id(record), record)
                 users.setdefault(id(record), set()).add(operation.group)
-                _note_parents(plan, record)
+                _note_places(plan, record)
                 if is_answer:
                     received.add(id(record))
     plan.sent = found.keys() - received
@@ -44,23 +44,34 @@ def place(plan: Plan, file: str) -> None:
 
 def _roots(plan: Plan, operation: Operation) -> list[tuple[Shape, bool]]:
     roots = [(each.shape, False) for each in operation.parameters]
+    client = "client.oauth_api" if operation.needs_oauth else "client.api"
+    method = f"`{client}.{operation.group}.{operation.name}`; ``{operation.call}``"
     if operation.answer is not None:
         roots.append((operation.answer, True))
-        inner = operation.answer
-        if isinstance(inner, ListOf | MapOf):
-            inner = inner.item if isinstance(inner, ListOf) else inner.value
-        if isinstance(inner, Record):
-            plan.parents.setdefault(id(inner), operation.call)
+        place = {
+            ListOf: "Row of the response",
+            MapOf: "Value in the response",
+            OneOf: "One form of the response",
+        }.get(type(operation.answer), "Response")
+        for record in direct(operation.answer):
+            plan.places.setdefault(id(record), f"{place} of {method}")
     for each in operation.parameters:
-        for record in records(each.shape):
-            plan.parents.setdefault(id(record), operation.call)
+        for record in direct(each.shape):
+            place = f"{_role(each.shape)} the argument `{each.name}` of {method}"
+            plan.places.setdefault(id(record), place)
     return roots
 
 
-def _note_parents(plan: Plan, record: Record) -> None:
+def _note_places(plan: Plan, record: Record) -> None:
     for each in record.fields.values():
         for inner in direct(each.shape):
-            plan.parents.setdefault(id(inner), record.name)
+            place = f"{_role(each.shape)} `{record.name}.{each.name}`"
+            plan.places.setdefault(id(inner), place)
+
+
+def _role(shape: Shape | None) -> str:
+    """Return what an object directly inside a type is, for its docstring."""
+    return {ListOf: "Row of", MapOf: "Value in"}.get(type(shape), "Value of")
 
 
 def signature(record: Record) -> object:

@@ -115,7 +115,7 @@ class Plan:
         models: objects by group, inner objects before outer ones.
         homes: module of each object, by its `id()`.
         sent: `id()` of the objects that are sent and never received.
-        parents: first user of each object: a call, or another object's name.
+        places: where each object is used first: a call, or a field of another object.
         problems: problems found while planning.
         absent: calls of the overlay that the document does not have.
     """
@@ -128,7 +128,7 @@ class Plan:
     models: dict[str, list[Record]] = field(default_factory=dict)
     homes: dict[int, str] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
-    parents: dict[int, str] = field(default_factory=dict)
+    places: dict[int, str] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
     absent: list[str] = field(default_factory=list)
 

@@ -128,7 +128,7 @@ def _model(plan: Plan, record: Record) -> str:
         if (words := _field_doc(wire, each, camel=camel))
     ]
     blocks = ["    Attributes:\n" + "\n".join(attributes)] if attributes else []
-    text += docstring(_record_doc(plan, record, sent=sent), blocks, "    ")
+    text += docstring(_record_doc(plan, record), blocks, "    ")
     lines: list[str] = []
     for wire, each in fields.items():
         expected = names.camel(each.name) if camel else each.name
@@ -177,13 +177,8 @@ def _field_doc(wire: str, each: Field, *, camel: bool) -> str:
     return f"{text}." if text else ""
 
 
-def _record_doc(plan: Plan, record: Record, *, sent: bool) -> str:
-    if record.doc:
-        return record.doc
-    parent = plan.parents.get(id(record), "")
-    if " " in parent:
-        return f"{'Body of' if sent else 'Response to'} ``{parent}``."
-    return f"Part of `{parent}`."
+def _record_doc(plan: Plan, record: Record) -> str:
+    return record.doc or f"{plan.places[id(record)]}."
 
 
 # The rows of operations.
