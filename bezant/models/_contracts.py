@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
+from .._wire.field_types import KnownId, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -51,17 +50,17 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     is_us: bool | None = msgspec.field(default=None, name="isUS")
     last_trading_day: str | None = None
     listing_exchange: str | None = None
-    multiplier: Decimal | None = None
+    multiplier: NonZero | None = None
     name: str | None = None
     page_size: int | None = None
     right: str | None = msgspec.field(default=None, name="putOrCall")
     sector: str | None = None
     sector_group: str | None = None
-    strike: Decimal | None = None
+    strike: NonZero | None = None
     ticker: str | None = None
     time: int | None = None
     type: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):

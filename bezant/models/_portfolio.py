@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownText
 from ._base import Model
 
 __all__ = [
@@ -22,7 +23,7 @@ class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: str | None = None
+    account_id: KnownText | None = None
     is_m_child: bool | None = None
     is_m_parent: bool | None = None
     is_multiplex: bool | None = None
@@ -61,7 +62,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     account_customer_type: str | None = msgspec.field(default=None, name="acctCustType")
     brokerage_access: bool | None = None
     business_type: str | None = None
-    category: str | None = None
+    category: KnownText | None = None
     clearing_status: str | None = None
     covestor: bool | None = None
     currency: str

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import KnownId, KnownText, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -39,7 +40,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         listing_exchange: exchange that lists the contract.
         market_price: price of one unit (``mktPrice``).
         market_value: market value of all units (``mktValue``).
-        model: its model portfolio; empty for none.
+        model: its model portfolio; None without one.
         multiplier: units of the underlying in one contract.
         name: name of the company.
         page_size: rows of a full page, if the gateway says so.
@@ -47,9 +48,9 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         right: ``C`` or ``P`` (``putOrCall``).
         realized_pnl: realized profit and loss of the day.
         sector: sector of the company.
-        strike: strike price; 0 without one.
+        strike: strike price; None without one.
         ticker: the symbol.
-        underlying_conid: contract id of the underlying; 0 without one (``undConid``).
+        underlying_conid: contract id of the underlying; None without one (``undConid``).
         unrealized_pnl: profit and loss of open positions.
         underlying_company: ``undComp`` on the wire.
         underlying_symbol: ``undSym`` on the wire.
@@ -87,8 +88,8 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     listing_exchange: str | None = None
     market_price: Decimal = msgspec.field(name="mktPrice")
     market_value: Decimal = msgspec.field(name="mktValue")
-    model: str | None = None
-    multiplier: Decimal | None = None
+    model: KnownText | None = None
+    multiplier: NonZero | None = None
     name: str | None = None
     page_size: int | None = None
     quantity: Decimal = msgspec.field(name="position")
@@ -96,11 +97,11 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     realized_pnl: Decimal
     sector: str | None = None
     sector_group: str | None = None
-    strike: Decimal | None = None
+    strike: NonZero | None = None
     ticker: str | None = None
     time: int | None = None
     type: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
     unrealized_pnl: Decimal
     cross_currency: bool | None = None
     underlying_company: str | None = msgspec.field(default=None, name="undComp")

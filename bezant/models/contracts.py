@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownId, KnownText, NonZero
 from ._base import Model
 from .common import PriceIncrement
 
@@ -244,7 +245,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 
     allow_sell_long: bool | None = None
     category: str | None = None
-    cfi_code: str | None = None
+    cfi_code: KnownText | None = None
     classifier: str | None = None
     company_name: str | None = None
     conid: int = msgspec.field(name="con_id")
@@ -265,7 +266,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
     symbol: str
     text: str | None = None
     trading_class: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="underlying_con_id")
     underlying_issuer: str | None = None
     valid_exchanges: str | None = None
     right: str | None = None
@@ -291,7 +292,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
     allow_sell_long: bool | None = None
     category: str | None = None
-    cfi_code: str | None = None
+    cfi_code: KnownText | None = None
     classifier: str | None = None
     company_name: str | None = None
     conid: int | None = msgspec.field(default=None, name="con_id")
@@ -312,7 +313,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
     symbol: str | None = None
     text: str | None = None
     trading_class: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="underlying_con_id")
     underlying_issuer: str | None = None
     valid_exchanges: str | None = None
     rules: ContractRules | None = None
@@ -393,9 +394,9 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     listing_exchange: str | None = None
     maturity_date: str | None = None
     price_rendering: str | None = None
-    right: str | None = None
+    right: KnownText | None = None
     sec_type: str
-    strike: Decimal | None = None
+    strike: NonZero | None = None
     ticker: str | None = None
     valid_exchanges: str | None = None
     symbol: str | None = None
@@ -443,7 +444,7 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     bondid: int | None = None
     company_header: str | None = None
     company_name: str | None = None
-    conid: int | None = None
+    conid: KnownId | None = None
     description: str | None = None
     fop: str | None = None
     issuers: list[BondIssuer] | None = None

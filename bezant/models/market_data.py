@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import KnownText
 from ._base import Model
 
 __all__ = [
@@ -210,7 +211,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
         rebate_rate: ``7943`` on the wire.
     """
 
-    last: str | None = msgspec.field(default=None, name="31")
+    last: KnownText | None = msgspec.field(default=None, name="31")
     symbol: str | None = msgspec.field(default=None, name="55")
     field_6119: str | None = msgspec.field(default=None, name="6119")
     service_params: str | None = msgspec.field(default=None, name="6508")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownId, KnownText
 from ._base import Model
 from .common import Number
 
@@ -251,7 +252,7 @@ class Trade(Model, frozen=True, kw_only=True):
         trade_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
         trade_time_ms: epoch milliseconds (``trade_time_r``).
         contract_description_2: the rest of the description, such as expiry and strike.
-        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        open_close: whether it opens or closes a position; None if IBKR does not know.
         position: quantity of the contract held at the time of the response.
     """
 
@@ -284,7 +285,7 @@ class Trade(Model, frozen=True, kw_only=True):
     trade_time: str
     trade_time_ms: int = msgspec.field(name="trade_time_r")
     contract_description_2: str | None = None
-    open_close: str | None = None
+    open_close: KnownText | None = None
     position: Decimal | None = None
 
 
@@ -300,7 +301,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
-    conid: int | None = None
+    conid: KnownId | None = None
     message: str = msgspec.field(name="msg")
     order_id: int
     encrypt_message: str | None = None
@@ -471,16 +472,16 @@ class PreviewAmount(Model, frozen=True, kw_only=True):
     """
 
     amount: str | None = None
-    commission: str | None = None
-    total: str | None = None
+    commission: KnownText | None = None
+    total: KnownText | None = None
 
 
 class PreviewFigure(Model, frozen=True, kw_only=True):
     """Figure before the order, its change, and the figure after the order."""
 
-    after: str | None = None
-    change: str | None = None
-    current: str | None = None
+    after: KnownText | None = None
+    change: KnownText | None = None
+    current: KnownText | None = None
 
 
 class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownId, KnownText, NonZero
 from ._base import Model
 from ._portfolio import Account
 
@@ -103,16 +104,16 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     description: str | None = msgspec.field(default=None, name="contractDesc")
     currency: str | None = None
     exchs: Any = None
-    exercise_style: str | None = None
-    expiry: str | None = None
+    exercise_style: KnownText | None = None
+    expiry: KnownText | None = None
     market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
     market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
     multiplier: Decimal | None = None
     quantity: Decimal | None = msgspec.field(default=None, name="position")
-    right: str | None = msgspec.field(default=None, name="putOrCall")
+    right: KnownText | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal | None = None
-    strike: Decimal | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    strike: NonZero | None = None
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
     unrealized_pnl: Decimal | None = None
 
 
@@ -224,7 +225,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     is_null: bool | None = None
     severity: int | None = None
     timestamp_ms: int | None = msgspec.field(default=None, name="timestamp")
-    value: str | None = None
+    value: KnownText | None = None
     is_none: bool | None = None
 
 
@@ -256,7 +257,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     is_last_to_loq: bool | None = None
     market_price: Decimal
     market_value: Decimal
-    model: str | None = None
+    model: KnownText | None = None
     quantity: Decimal = msgspec.field(name="position")
     realized_pnl: Decimal
     sec_type: str

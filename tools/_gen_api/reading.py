@@ -11,6 +11,7 @@ from .overlay import FOLDER, Overlay
 from .problem import Problem
 from .shapes import (
     ANY,
+    KNOWN,
     PYTHON,
     Field,
     ListOf,
@@ -32,6 +33,8 @@ IDS = frozenset({"conid", "order_id", "con_id"})
 # Fields that the document calls numbers and that are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
+# Contract ids that mean "none", besides 0.
+CONIDS = {-1, 2147483647}
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
 # Fields that are decimals even if all values seen are whole.
 MEASURE = re.compile(
@@ -308,6 +311,19 @@ class Reader:
         each.always = str(fix.get("always", ""))
         each.none = tuple(fix.get("none", ()))
         each.time = str(fix.get("time", ""))
+        each.shape = self._with_none(each, where)
+
+    def _with_none(self, each: Field, where: str) -> Shape | None:
+        """Return a field's type: of another kind if some of its values mean None."""
+        shape = each.shape
+        # A number is never a text: the decoder reads a text such as "NA" in its place as None.
+        numbers = {0, *CONIDS} & set(each.none)
+        if not isinstance(shape, Scalar) or not (each.none if shape.kind == "str" else numbers):
+            return shape
+        if each.always:
+            problem = Problem(FOLDER, f"{where!r} is always present, so no value can mean None")
+            self.overlay.problems.add(problem)
+        return Scalar(KNOWN[shape.kind], shape.enum, shape.format) if shape.kind in KNOWN else shape
 
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()

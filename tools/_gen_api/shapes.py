@@ -23,7 +23,15 @@ PYTHON = {
     "bool": "bool",
     "str": "str",
     "any": "Any",
+    # Types of `bezant/_wire/field_types.py`, of fields that responses have.
+    "time": "Time",
+    "date": "Date",
+    "known text": "KnownText",
+    "known id": "KnownId",
+    "non-zero": "NonZero",
 }
+# Types of fields in which some values mean None, by their plain type.
+KNOWN = {"str": "known text", "int": "known id", "decimal": "non-zero"}
 
 
 @dataclass(frozen=True)
