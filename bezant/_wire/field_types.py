@@ -23,27 +23,36 @@ _NO_NUMBER: Final = frozenset({"0", "0.0", 0.0, ""})
 _NO_ID: Final = frozenset({0, -1, 2147483647})
 
 _from_epoch: Final = datetime.fromtimestamp
-# Epochs in milliseconds from 1973 to 2286. Others take the slower way.
+# Epochs in milliseconds from 1973 to 2286; smaller ones are in seconds.
 _FIRST_MS: Final = 100_000_000_000
 _LAST_MS: Final = 9_999_999_999_999
 
 
 def _time(value: object) -> datetime | None:
-    return _time_in(value) if isinstance(value, str) else converters.to_time(value)
-
-
-@lru_cache(maxsize=1024)
-def _time_in(text: str) -> datetime | None:
-    return converters.to_time(text)
+    if isinstance(value, str):
+        return _time_in(value)
+    return None if _is_zero(value) else converters.to_time(value)
 
 
 def _date(value: object) -> date | None:
-    return _date_in(value) if isinstance(value, str) else converters.to_date(value)
+    if isinstance(value, str):
+        return _date_in(value)
+    return None if _is_zero(value) else converters.to_date(value)
+
+
+def _is_zero(value: object) -> bool:
+    return value == 0 and not isinstance(value, bool)
+
+
+# Many contracts expire on the same days.
+@lru_cache(maxsize=1024)
+def _time_in(text: str) -> datetime | None:
+    return None if text == "0" else converters.to_time(text)
 
 
 @lru_cache(maxsize=1024)
 def _date_in(text: str) -> date | None:
-    return converters.to_date(text)
+    return None if text == "0" else converters.to_date(text)
 
 
 def _known_text(value: object) -> str | None:
@@ -135,8 +144,8 @@ def read(kind: Any, value: Any) -> Any:
     if kind is _text and type(value) is str:
         return value
     if type(value) is int:
-        if kind is _datetime and _FIRST_MS <= value <= _LAST_MS:
-            return _from_epoch(value / 1000, UTC)
+        if kind is _datetime and 0 < value <= _LAST_MS:
+            return _from_epoch(value / 1000 if value >= _FIRST_MS else value, UTC)
         if kind is _id:
             return value
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import KnownText
+from .._wire.field_types import KnownText, Time
 from ._base import Model
 
 __all__ = [
@@ -36,7 +36,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_alias: the owner's own name for it.
         account_id: the account, such as ``DU123456``.
-        account_status_ms: time of opening, epoch milliseconds (``accountStatus``).
+        opened_at: time at which the account was opened; in UTC (``accountStatus``).
         account_title: owner's name as written by IBKR.
         account_customer_type: ``acctCustType`` on the wire.
         brokerage_access: whether it can trade.
@@ -56,7 +56,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     prepaid_crypto_z: bool | None = msgspec.field(default=None, name="PrepaidCrypto-Z")
     account_alias: str | None = None
     account_id: str
-    account_status_ms: int | None = msgspec.field(default=None, name="accountStatus")
+    opened_at: Time | None = msgspec.field(default=None, name="accountStatus")
     account_title: str | None = None
     account_van: str | None = None
     account_customer_type: str | None = msgspec.field(default=None, name="acctCustType")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import KnownId, KnownText, NonZero
+from .._wire.field_types import Date, KnownId, KnownText, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -34,7 +34,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         description: short description of the contract (``contractDesc``).
         currency: currency of the quotes.
         exchs: null in every response so far.
-        expiry: expiry of a derivative, ``YYYYMMDD``.
+        expiry: expiry of a derivative.
         group: industry group of the company.
         is_us: whether it is a listing in the United States.
         listing_exchange: exchange that lists the contract.
@@ -77,14 +77,14 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     display_rule: DisplayRule | None = None
     exchs: str | None = None
     exercise_style: str | None = None
-    expiry: str | None = None
+    expiry: Date | None = None
     full_name: str | None = None
     group: str | None = None
     has_options: bool | None = None
     increment_rules: list[PriceIncrement] | None = None
     is_event_contract: bool | None = None
     is_us: bool | None = msgspec.field(default=None, name="isUS")
-    last_trading_day: str | None = None
+    last_trading_day: Date | None = None
     listing_exchange: str | None = None
     market_price: Decimal = msgspec.field(name="mktPrice")
     market_value: Decimal = msgspec.field(name="mktValue")
@@ -107,3 +107,8 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     underlying_company: str | None = msgspec.field(default=None, name="undComp")
     underlying_symbol: str | None = msgspec.field(default=None, name="undSym")
     expired: bool | None = None
+
+    @property
+    def symbol(self) -> str:
+        """``ticker``; without it, the first word of ``description``."""
+        return self.ticker or self.description.partition(" ")[0]

@@ -19,7 +19,18 @@ from tests.core.samples import Drifts
 from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, answer_of, shared
 
 # Keys without a field, because another key has the same value.
-TWICE = {"GET /iserver/account/orders": {".orders[].account"}}
+TWICE = {
+    "GET /iserver/account/orders": {".orders[].account", ".orders[].lastExecutionTime"},
+    "GET /iserver/account/trades": {"[].trade_time"},
+    "GET /iserver/account/order/status/{orderId}": {
+        ".avg_fill_price",
+        ".filled_quantity",
+        ".order_desc",
+    },
+    "POST /iserver/reply/{replyId}": {"[].orderId", ".orderId"},
+    "POST /iserver/account/{accountId}/orders": {"[].orderId", ".orderId"},
+    "POST /iserver/account/{accountId}/order/{orderId}": {"[].orderId", ".orderId"},
+}
 
 
 def unwrapped(example: Any) -> list[Any]:

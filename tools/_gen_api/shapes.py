@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
-# How the wire writes times and days, in UTC, and what they are in Python.
+# How the wire writes times (in UTC) and days, and their kinds.
 TIMES = {
-    "ms": "datetime",
-    "s": "datetime",
-    "YYYYMMDD-hh:mm:ss": "datetime",
-    "YYMMDDhhmmss": "datetime",
+    "ms": "time",
+    "s": "time",
+    "YYYYMMDD-hh:mm:ss": "time",
+    "YYMMDDhhmmss": "time",
     "YYYYMMDD": "date",
+    "Www Mmm DD 00:00:00 ZZZ YYYY": "date",
 }
 PYTHON = {
     "int": "int",
@@ -105,6 +106,8 @@ class Record:
         fields: fields by wire name.
         module: module of the class; empty for the module of its group.
         by_hand: whether the class is written by hand.
+        aliases: wire names of fields by other wire names of the same thing.
+        symbol: wire names of the fields that name the instrument, the best one first.
     """
 
     where: str
@@ -113,6 +116,8 @@ class Record:
     fields: dict[str, Field] = field(default_factory=dict)
     module: str = ""
     by_hand: bool = False
+    aliases: dict[str, str] = field(default_factory=dict)
+    symbol: tuple[str, ...] = ()
 
 
 Shape: TypeAlias = Scalar | ListOf | MapOf | OneOf | Record

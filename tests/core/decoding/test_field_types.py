@@ -39,8 +39,8 @@ NONE_OF: dict[str, list[object]] = {
     "text": ["", "?", "???", "NA", "N/A", "None", "null", "n/a"],
     "id": [0, "0", "", -1, 2147483647, "2147483647", 0.0],
     "strike": [0, 0.0, "0", "0.0", "0.00", "", "NA"],
-    "when": ["", "None"],
-    "day": ["", "None"],
+    "when": ["", "None", 0, 0.0, "0"],
+    "day": ["", "None", 0, "0"],
 }
 VALUES = [
     ("text", "CBOE", "CBOE"),
@@ -113,7 +113,7 @@ def test_an_unreadable_value_costs_its_field_and_is_reported(name: str, value: o
     assert expected in ("str", "int", "Decimal", "datetime", "date")
 
 
-@pytest.mark.parametrize("nothing", ["", "None", None, "soon", []])
+@pytest.mark.parametrize("nothing", ["", "None", None, "soon", [], 0])
 def test_a_promised_time_that_is_missing_raises_where_it_is_read(nothing: object) -> None:
     found, drifts = read({"when": nothing, "day": "20260908"}, Strict)
     assert found.day == DAY
