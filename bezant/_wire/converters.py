@@ -268,7 +268,15 @@ def _from_text(text: str) -> datetime | None:
 
 
 def to_date(value: object) -> date | None:
-    """Convert a date: ``20260908``, 20260908, ``2026-09-08``, or the day of any time in UTC."""
+    """Convert a date: ``20260908``, 20260908, ``2026-09-08``, or the day of any time.
+
+    The day is that in UTC, but for ``Wed Nov 05 00:00:00 EST 2025``, which names its own day.
+    """
+    if isinstance(value, str) and (java := _java().fullmatch(_short(value, "not a date"))):
+        if java["month"] not in _MONTHS:
+            msg = "not a date"
+            raise ValueError(msg)
+        return date(int(java["year"]), _MONTHS.index(java["month"]) + 1, int(java["day"]))
     if isinstance(value, int) and not isinstance(value, bool) and 19000101 <= value <= 29991231:
         value = str(value)
     moment = to_time(value)

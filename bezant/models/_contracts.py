@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
+from .._wire.field_types import Date, KnownId, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -25,7 +24,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         asset_class: kind of contract, such as ``STK``.
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
-        expiry: expiry of a derivative, ``YYYYMMDD``.
+        expiry: expiry of a derivative.
         is_us: whether it is a listing in the United States.
         listing_exchange: exchange that lists the contract.
         multiplier: units of the underlying in one contract.
@@ -42,26 +41,26 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
     country_code: str | None = None
     currency: str
     display_rule: DisplayRule | None = None
-    expiry: str | None = None
+    expiry: Date | None = None
     full_name: str | None = None
     group: str | None = None
     has_options: bool | None = None
     increment_rules: list[PriceIncrement] | None = None
     is_event_contract: bool | None = None
     is_us: bool | None = msgspec.field(default=None, name="isUS")
-    last_trading_day: str | None = None
+    last_trading_day: Date | None = None
     listing_exchange: str | None = None
-    multiplier: Decimal | None = None
+    multiplier: NonZero | None = None
     name: str | None = None
     page_size: int | None = None
     right: str | None = msgspec.field(default=None, name="putOrCall")
     sector: str | None = None
     sector_group: str | None = None
-    strike: Decimal | None = None
+    strike: NonZero | None = None
     ticker: str | None = None
     time: int | None = None
     type: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
 
 
 class ContractDefinitions(Model, frozen=True, kw_only=True):

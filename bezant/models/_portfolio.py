@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownText, Time
 from ._base import Model
 
 __all__ = [
@@ -22,7 +23,7 @@ class ParentAccount(Model, frozen=True, kw_only=True, rename="camel"):
         account_id: the account, such as ``DU123456``.
     """
 
-    account_id: str | None = None
+    account_id: KnownText | None = None
     is_m_child: bool | None = None
     is_m_parent: bool | None = None
     is_multiplex: bool | None = None
@@ -35,7 +36,7 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         account_alias: the owner's own name for it.
         account_id: the account, such as ``DU123456``.
-        account_status_ms: time of opening, epoch milliseconds (``accountStatus``).
+        opened_at: time at which the account was opened; in UTC (``accountStatus``).
         account_title: owner's name as written by IBKR.
         account_customer_type: ``acctCustType`` on the wire.
         brokerage_access: whether it can trade.
@@ -55,13 +56,13 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     prepaid_crypto_z: bool | None = msgspec.field(default=None, name="PrepaidCrypto-Z")
     account_alias: str | None = None
     account_id: str
-    account_status_ms: int | None = msgspec.field(default=None, name="accountStatus")
+    opened_at: Time | None = msgspec.field(default=None, name="accountStatus")
     account_title: str | None = None
     account_van: str | None = None
     account_customer_type: str | None = msgspec.field(default=None, name="acctCustType")
     brokerage_access: bool | None = None
     business_type: str | None = None
-    category: str | None = None
+    category: KnownText | None = None
     clearing_status: str | None = None
     covestor: bool | None = None
     currency: str

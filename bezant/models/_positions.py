@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import Date, KnownId, KnownText, NonZero
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -33,13 +34,13 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         realized_pnl: realized profit and loss of the day.
         unrealized_pnl: profit and loss of open positions.
         exchs: null in every response so far.
-        expiry: expiry of a derivative, ``YYYYMMDD``.
+        expiry: expiry of a derivative.
         right: ``C`` or ``P`` (``putOrCall``).
         multiplier: units of the underlying in one contract.
-        strike: strike price; 0 without one.
+        strike: strike price; None without one.
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
-        underlying_conid: contract id of the underlying; 0 without one (``undConid``).
-        model: its model portfolio; empty for none.
+        underlying_conid: contract id of the underlying; None without one (``undConid``).
+        model: its model portfolio; None without one.
         ticker: the symbol.
         name: name of the company.
         is_us: whether it is a listing in the United States.
@@ -68,15 +69,15 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     realized_pnl: Decimal
     unrealized_pnl: Decimal
     exchs: str | None = None
-    expiry: str | None = None
+    expiry: Date | None = None
     right: str | None = msgspec.field(default=None, name="putOrCall")
-    multiplier: Decimal | None = None
-    strike: Decimal | None = None
+    multiplier: NonZero | None = None
+    strike: NonZero | None = None
     exercise_style: str | None = None
     con_exch_map: list[str] | None = None
     asset_class: str
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
-    model: str | None = None
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
+    model: KnownText | None = None
     increment_rules: list[PriceIncrement] | None = None
     display_rule: DisplayRule | None = None
     time: int | None = None
@@ -89,7 +90,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     full_name: str | None = None
     listing_exchange: str | None = None
     country_code: str | None = None
-    last_trading_day: str | None = None
+    last_trading_day: Date | None = None
     group: str | None = None
     sector: str | None = None
     sector_group: str | None = None
@@ -106,3 +107,8 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     underlying_company: str | None = msgspec.field(default=None, name="undComp")
     underlying_symbol: str | None = msgspec.field(default=None, name="undSym")
     expired: bool | None = None
+
+    @property
+    def symbol(self) -> str:
+        """``ticker``; without it, the first word of ``description``."""
+        return self.ticker or self.description.partition(" ")[0]

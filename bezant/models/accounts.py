@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import KnownText
 from ._base import Model
 from ._secret import shown
 from ._session import ServerInfo
@@ -173,7 +174,7 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     sma: Decimal | None = msgspec.field(default=None, name="SMA")
-    account_type: str | None = None
+    account_type: KnownText | None = None
     accrued_interest: Decimal | None = None
     available_funds: Decimal
     balance: Decimal
@@ -189,7 +190,7 @@ class AccountSummary(Model, frozen=True, kw_only=True, rename="camel"):
     securities_gross_position_value: Decimal | None = msgspec.field(
         default=None, name="securitiesGVP"
     )
-    status: str | None = None
+    status: KnownText | None = None
     total_cash_value: Decimal
 
 

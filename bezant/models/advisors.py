@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import Time
 from ._base import Model
 from .common import Number
 
@@ -301,7 +302,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
-        position_ts_ms: epoch milliseconds (``positionTs``).
+        position_time: in UTC (``positionTs``).
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
         total_market_value: ``totalMv`` on the wire.
@@ -312,7 +313,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
     model: str | None = None
     net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nlv")
     position_list: list[ModelPosition] | None = None
-    position_ts_ms: int | None = msgspec.field(default=None, name="positionTs")
+    position_time: Time | None = msgspec.field(default=None, name="positionTs")
     request_id: int | None = msgspec.field(default=None, name="reqID")
     stk_only: bool | None = None
     subscription_status: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .._wire.field_types import Time
 from ._base import Model
 
 __all__ = [
@@ -44,11 +45,12 @@ class Alert(Model, frozen=True, kw_only=True):
         account_id: the account, such as ``DU123456`` (``account``).
         background_color: ``bg_color`` on the wire.
         conditions: conditions that trigger the alert.
+        expire_time: in UTC.
         foreground_color: ``fg_color`` on the wire.
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
-        order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
+        order_time: time of the order; in UTC.
     """
 
     account_id: str = msgspec.field(name="account")
@@ -67,7 +69,7 @@ class Alert(Model, frozen=True, kw_only=True):
     condition_outside_rth: int | None = None
     condition_size: int | None = None
     conditions: list[AlertCondition] | None = None
-    expire_time: str | None = None
+    expire_time: Time | None = None
     foreground_color: str | None = msgspec.field(default=None, name="fg_color")
     itws_orders_only: int | None = None
     order_id: int
@@ -77,7 +79,7 @@ class Alert(Model, frozen=True, kw_only=True):
     time_zone: str | None = None
     tool_id: int | None = None
     alert_name: str | None = None
-    order_time: str | None = None
+    order_time: Time | None = None
 
 
 class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
@@ -163,7 +165,7 @@ class AlertRow(Model, frozen=True, kw_only=True):
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
         order_id: IBKR's id of the order.
-        order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
+        order_time: time of the order; in UTC.
     """
 
     account_id: str = msgspec.field(name="account")
@@ -172,4 +174,4 @@ class AlertRow(Model, frozen=True, kw_only=True):
     alert_repeatable: int | None = None
     alert_triggered: bool | None = None
     order_id: int
-    order_time: str
+    order_time: Time

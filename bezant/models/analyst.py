@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import Date, Time
 from ._base import Model
 
 __all__ = [
@@ -34,11 +35,11 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     base_currency: str
-    end: str | None = None
+    end: Date | None = None
     id: str
     id_type: str | None = None
     returns: list[Decimal | None]
-    start: str | None = None
+    start: Date | None = None
 
 
 class PerformanceCps(Model, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ class PerformanceCps(Model, frozen=True, kw_only=True):
 class PerformanceNavDataStartNav(Model, frozen=True, kw_only=True):
     """Value of `PerformanceNavData.start_nav`."""
 
-    date: str
+    date: Date
     val: Decimal
 
 
@@ -70,11 +71,11 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     base_currency: str
-    end: str | None = None
+    end: Date | None = None
     id: str
     id_type: str | None = None
     navs: list[Decimal | None]
-    start: str | None = None
+    start: Date | None = None
     start_nav: PerformanceNavDataStartNav | None = msgspec.field(default=None, name="startNAV")
 
 
@@ -99,11 +100,11 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     base_currency: str
-    end: str | None = None
+    end: Date | None = None
     id: str
     id_type: str | None = None
     returns: list[Decimal | None]
-    start: str | None = None
+    start: Date | None = None
 
 
 class PerformanceTpps(Model, frozen=True, kw_only=True):
@@ -160,7 +161,7 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True):
     amount: str | None = msgspec.field(default=None, name="amt")
     conid: int | None = None
     currency: str | None = msgspec.field(default=None, name="cur")
-    date: str | None = None
+    date: Date | None = None
     exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     side: str | None = None
 
@@ -217,13 +218,13 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
     amount: Decimal = msgspec.field(name="amt")
     conid: int
     currency: str = msgspec.field(name="cur")
-    date: str
+    date: Date
     description: str | None = msgspec.field(default=None, name="desc")
     exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     price: Decimal | None = msgspec.field(default=None, name="pr")
     quantity: Decimal = msgspec.field(name="qty")
     type: str
-    raw_date: str | None = None
+    raw_date: Date | None = None
 
 
 class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
@@ -233,18 +234,18 @@ class Transactions(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         currency: currency, such as ``USD``.
-        from_ms: epoch milliseconds (``from``).
+        from_time: start of the period; in UTC (``from``).
         days: number of days (``nd``).
         return_code: 0 for success (``rc``).
-        to_ms: epoch milliseconds (``to``).
+        to_time: end of the period; in UTC (``to``).
     """
 
     currency: str | None = None
-    from_ms: int | None = msgspec.field(default=None, name="from")
+    from_time: Time | None = msgspec.field(default=None, name="from")
     id: str | None = None
     includes_real_time: bool | None = None
     days: int | None = msgspec.field(default=None, name="nd")
     return_code: int | None = msgspec.field(default=None, name="rc")
     rpnl: TransactionsRpnl | None = None
-    to_ms: int | None = msgspec.field(default=None, name="to")
+    to_time: Time | None = msgspec.field(default=None, name="to")
     transactions: list[TransactionsTransaction] | None = None

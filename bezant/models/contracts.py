@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Time
 from ._base import Model
 from .common import PriceIncrement
 
@@ -49,25 +50,25 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
     """Row of `TradingDay.extended_hours`.
 
     Attributes:
-        closing: epoch seconds.
-        opening: epoch seconds.
+        closing: time of closing; in UTC.
+        opening: time of opening; in UTC.
     """
 
     cancel_daily_orders: bool | None = None
-    closing: int
-    opening: int
+    closing: Time
+    opening: Time
 
 
 class LiquidHours(Model, frozen=True, kw_only=True):
     """Row of `TradingDay.liquid_hours`.
 
     Attributes:
-        closing: epoch seconds.
-        opening: epoch seconds.
+        closing: time of closing; in UTC.
+        opening: time of opening; in UTC.
     """
 
-    closing: int
-    opening: int
+    closing: Time
+    opening: Time
 
 
 class TradingDay(Model, frozen=True, kw_only=True):
@@ -253,7 +254,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
 
     allow_sell_long: bool | None = None
     category: str | None = None
-    cfi_code: str | None = None
+    cfi_code: KnownText | None = None
     classifier: str | None = None
     company_name: str | None = None
     conid: int = msgspec.field(name="con_id")
@@ -267,14 +268,14 @@ class ContractInfo(Model, frozen=True, kw_only=True):
     instrument_type: str
     is_zero_commission_security: bool | None = None
     local_symbol: str | None = None
-    maturity_date: str | None = None
+    maturity_date: Date | None = None
     multiplier: Decimal | None = None
     regular_trading_hours: bool | None = msgspec.field(default=None, name="r_t_h")
     smart_available: bool | None = None
     symbol: str
     text: str | None = None
     trading_class: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="underlying_con_id")
     underlying_issuer: str | None = None
     valid_exchanges: str | None = None
     right: str | None = None
@@ -302,7 +303,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
 
     allow_sell_long: bool | None = None
     category: str | None = None
-    cfi_code: str | None = None
+    cfi_code: KnownText | None = None
     classifier: str | None = None
     company_name: str | None = None
     conid: int | None = msgspec.field(default=None, name="con_id")
@@ -316,14 +317,14 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
     instrument_type: str | None = None
     is_zero_commission_security: bool | None = None
     local_symbol: str | None = None
-    maturity_date: str | None = None
+    maturity_date: Date | None = None
     multiplier: Decimal | None = None
     regular_trading_hours: bool | None = msgspec.field(default=None, name="r_t_h")
     smart_available: bool | None = None
     symbol: str | None = None
     text: str | None = None
     trading_class: str | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="underlying_con_id")
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="underlying_con_id")
     underlying_issuer: str | None = None
     valid_exchanges: str | None = None
     rules: ContractRules | None = None
@@ -412,11 +413,11 @@ class ContractRow(Model, frozen=True, kw_only=True, rename="camel"):
     currency: str
     exchange: str
     listing_exchange: str | None = None
-    maturity_date: str | None = None
+    maturity_date: Date | None = None
     price_rendering: str | None = None
-    right: str | None = None
+    right: KnownText | None = None
     sec_type: str
-    strike: Decimal | None = None
+    strike: NonZero | None = None
     ticker: str | None = None
     valid_exchanges: str | None = None
     symbol: str | None = None
@@ -466,7 +467,7 @@ class SearchHit(Model, frozen=True, kw_only=True, rename="camel"):
     bondid: int | None = None
     company_header: str | None = None
     company_name: str | None = None
-    conid: int | None = None
+    conid: KnownId | None = None
     description: str | None = None
     fop: str | None = None
     issuers: list[BondIssuer] | None = None
@@ -511,19 +512,19 @@ class FutureContract(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiry: ``YYYYMMDD`` (``expirationDate``).
-        long_cutoff: last day to close a long position, ``YYYYMMDD`` (``longFuturesCutOff``).
-        last_trading_day: last trading day, ``YYYYMMDD`` (``ltd``).
-        short_cutoff: last day to close a short position, ``YYYYMMDD`` (``shortFuturesCutOff``).
+        expiry: expiry of the contract (``expirationDate``).
+        long_cutoff: last day to close a long position (``longFuturesCutOff``).
+        last_trading_day: last trading day (``ltd``).
+        short_cutoff: last day to close a short position (``shortFuturesCutOff``).
         symbol: the symbol.
         underlying_conid: the underlying's contract.
     """
 
     conid: int
-    expiry: int = msgspec.field(name="expirationDate")
-    long_cutoff: int | None = msgspec.field(default=None, name="longFuturesCutOff")
-    last_trading_day: int = msgspec.field(name="ltd")
-    short_cutoff: int | None = msgspec.field(default=None, name="shortFuturesCutOff")
+    expiry: Date = msgspec.field(name="expirationDate")
+    long_cutoff: Date | None = msgspec.field(default=None, name="longFuturesCutOff")
+    last_trading_day: Date = msgspec.field(name="ltd")
+    short_cutoff: Date | None = msgspec.field(default=None, name="shortFuturesCutOff")
     symbol: str
     underlying_conid: int
 
@@ -560,12 +561,13 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `VenueSchedule.schedules`.
 
     Attributes:
+        trading_schedule_date: the day; 2000-01-01 to 2000-01-07 stand for Saturday to Friday.
         trading_times: ``tradingtimes`` on the wire.
     """
 
     clearing_cycle_end_time: str | None = None
     sessions: list[VenueSession] | None = None
-    trading_schedule_date: str | None = None
+    trading_schedule_date: Date | None = None
     trading_times: list[VenueDayTradingTime] | None = msgspec.field(
         default=None, name="tradingtimes"
     )

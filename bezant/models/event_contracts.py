@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import Date, Time
 from ._base import Model
 
 __all__ = [
@@ -70,7 +71,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
         conid_no: the contract that pays on no.
         conid_yes: the contract that pays on yes.
         exchange: exchange, such as ``NASDAQ``.
-        expiry: ``YYYYMMDD`` (``expiration``).
+        expiry: expiry of the contract (``expiration``).
         payout: payout of a contract.
         side: ``BUY`` or ``SELL``.
         strike: strike price.
@@ -84,7 +85,7 @@ class ForecastContract(Model, frozen=True, kw_only=True):
     conid_no: int
     conid_yes: int
     exchange: str
-    expiry: str = msgspec.field(name="expiration")
+    expiry: Date = msgspec.field(name="expiration")
     logo_category: str | None = None
     market_name: str | None = None
     measured_period: str | None = None
@@ -105,14 +106,14 @@ class ForecastMarketContract(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract.
-        expiry: ``YYYYMMDD`` (``expiration``).
+        expiry: expiry of the contract (``expiration``).
         side: ``BUY`` or ``SELL``.
         strike: strike price.
         underlying_conid: the underlying's contract.
     """
 
     conid: int
-    expiry: str = msgspec.field(name="expiration")
+    expiry: Date = msgspec.field(name="expiration")
     expiry_label: str | None = None
     side: str
     strike: Decimal
@@ -160,10 +161,10 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     Attributes:
         asset_class: kind of contract, such as ``STK``.
         exchange_time_zone: ``exchange_timezone`` on the wire.
-        last_trade_time: epoch seconds.
+        last_trade_time: end of trading; in UTC.
         payout: payout of a contract.
-        payout_time: epoch seconds.
-        release_time: epoch seconds.
+        payout_time: time of the payout; in UTC.
+        release_time: time at which the result is published; in UTC.
         price_increments: smallest steps of the price, from each price on.
     """
 
@@ -171,15 +172,15 @@ class ForecastRules(Model, frozen=True, kw_only=True):
     data_and_resolution_link: str | None = None
     description: str | None = None
     exchange_time_zone: str | None = msgspec.field(default=None, name="exchange_timezone")
-    last_trade_time: int | None = None
+    last_trade_time: Time | None = None
     market_name: str | None = None
     market_rules_link: str | None = None
     measured_period: str | None = None
     payout: str | None = None
-    payout_time: int | None = None
+    payout_time: Time | None = None
     price_increment: str | None = None
     product_code: str | None = None
-    release_time: int | None = None
+    release_time: Time | None = None
     source_agency: str | None = None
     threshold: str | None = None
     price_increments: list[ForecastPriceIncrement] | None = None

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from .._wire.field_types import KnownText, Time
 from ._base import Model
 
 __all__ = [
@@ -25,7 +26,7 @@ class Bar(Model, frozen=True, kw_only=True):
         high: highest price (``h``).
         low: lowest price (``l``).
         open: first price (``o``).
-        time_ms: start of the bar, epoch milliseconds (``t``).
+        time: start of the bar; in UTC (``t``).
         volume: volume; times ``volume_factor`` for shares (``v``).
     """
 
@@ -33,7 +34,7 @@ class Bar(Model, frozen=True, kw_only=True):
     high: Decimal = msgspec.field(name="h")
     low: Decimal = msgspec.field(name="l")
     open: Decimal = msgspec.field(name="o")
-    time_ms: int = msgspec.field(name="t")
+    time: Time = msgspec.field(name="t")
     volume: Decimal | None = msgspec.field(default=None, name="v")
 
 
@@ -44,13 +45,13 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         bar_length: length of a bar in seconds.
-        chart_pan_start_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
+        chart_pan_start_time: start of the visible chart; in UTC.
         data: body of the response.
         market_data_availability: letters for live, delayed or frozen data (``mdAvailability``).
         market_data_delay: delay of the data in milliseconds (``mktDataDelay``).
         outside_rth: whether to include times outside regular trading hours.
         price_factor: scales ``high`` and ``low`` only.
-        start_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
+        start_time: start of the first bar; in UTC.
         symbol: the symbol.
         trading_day_duration: seconds of a trading day.
         travel_time: travel time of the data in milliseconds.
@@ -58,7 +59,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     bar_length: int | None = None
-    chart_pan_start_time: str | None = None
+    chart_pan_start_time: Time | None = None
     data: list[Bar]
     direction: int | None = None
     high: str | None = None
@@ -73,7 +74,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
     price_display_value: str | None = None
     price_factor: int | None = None
     server_id: str | None = None
-    start_time: str | None = None
+    start_time: Time | None = None
     symbol: str
     text: str | None = None
     time_period: str | None = None
@@ -108,7 +109,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
         volume: ``87`` on the wire.
         volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (``87_raw``).
         bid_size: ``88`` on the wire.
-        updated_ms: epoch milliseconds (``_updated``).
+        updated: time of the last change; in UTC.
         conid: IBKR's id of the contract.
         conid_ex: contract id, with ``@`` and an exchange if one is named.
         text: ``58`` on the wire.
@@ -212,7 +213,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
         rebate_rate: ``7943`` on the wire.
     """
 
-    last: str | None = msgspec.field(default=None, name="31")
+    last: KnownText | None = msgspec.field(default=None, name="31")
     symbol: str | None = msgspec.field(default=None, name="55")
     field_6119: str | None = msgspec.field(default=None, name="6119")
     service_params: str | None = msgspec.field(default=None, name="6508")
@@ -233,7 +234,7 @@ class Snapshot(Model, frozen=True, kw_only=True):
     volume: str | None = msgspec.field(default=None, name="87")
     volume_raw: Decimal | None = msgspec.field(default=None, name="87_raw")
     bid_size: str | None = msgspec.field(default=None, name="88")
-    updated_ms: int | None = msgspec.field(default=None, name="_updated")
+    updated: Time | None = msgspec.field(default=None, name="_updated")
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidEx")
     server_id: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .._wire.field_types import Time
 from ._base import Model
 
 __all__ = [
@@ -82,14 +83,14 @@ class Fyi(Model, frozen=True, kw_only=True):
     """FYI notification.
 
     Attributes:
-        date: epoch seconds as text (``D``).
+        time: time of the notification; in UTC (``D``).
         type_code: kind of notification (``FC``).
         body: the text, as HTML (``MD``).
         subject: the subject (``MS``).
         read: 1 if it was read (``R``).
     """
 
-    date: str = msgspec.field(name="D")
+    time: Time = msgspec.field(name="D")
     type_code: str = msgspec.field(name="FC")
     ht: int | None = msgspec.field(default=None, name="HT")
     id: str = msgspec.field(name="ID")

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from .._wire.field_types import Time
 from ._base import Model
 from ._secret import shown
 
@@ -39,13 +38,11 @@ class LiveSessionToken(Model, frozen=True, kw_only=True):
     ``POST /oauth/live_session_token``.
 
     Attributes:
-        live_session_token_expiration_ms: epoch milliseconds (``live_session_token_expiration``).
+        live_session_token_expiration: in UTC.
     """
 
     diffie_hellman_challenge: str | None = None
-    live_session_token_expiration_ms: int | None = msgspec.field(
-        default=None, name="live_session_token_expiration"
-    )
+    live_session_token_expiration: Time | None = None
     live_session_token_signature: str | None = None
     diffie_hellman_response: str | None = None
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
+from .._wire.field_types import KnownId, KnownText, Time
 from ._base import Model
 from .common import Number
 
@@ -51,7 +52,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         order_ccp_status: state of the order in IBKR's own records.
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
-        order_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
+        order_time: time of the order; in UTC.
         request_id: the request's id.
         sec_type: kind of contract, such as ``STK``.
         side: ``BUY`` or ``SELL``.
@@ -68,11 +69,8 @@ class OrderStatus(Model, frozen=True, kw_only=True):
             ``ReduceOnFillNonBlock``.
         background_color: ``bg_color`` on the wire.
         foreground_color: ``fg_color`` on the wire.
-        average_fill_price: average price of the fills (``avg_fill_price``).
         fill_price: price of the last fill.
-        filled_quantity_: quantity filled (``filled_quantity``).
         last_fill_price: price of the last fill.
-        order_desc: description of the order.
         remaining_quantity: quantity still open.
         total_cash_size: amount of money ordered.
     """
@@ -105,7 +103,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     order_not_editable: bool | None = None
     status: str = msgspec.field(name="order_status")
     order_status_description: str | None = None
-    order_time: str | None = None
+    order_time: Time | None = None
     order_type: str
     request_id: str | None = None
     sec_type: str
@@ -127,18 +125,22 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     background_color: str | None = msgspec.field(default=None, name="bg_color")
     foreground_color: str | None = msgspec.field(default=None, name="fg_color")
     all_or_none: bool | None = None
-    average_fill_price: Decimal | None = msgspec.field(default=None, name="avg_fill_price")
     clearing_id: str | None = None
     clearing_name: str | None = None
     fill_price: Decimal | None = None
-    filled_quantity_: Decimal | None = msgspec.field(default=None, name="filled_quantity")
     is_event_trading: str | None = None
     last_fill_price: Decimal | None = None
-    order_desc: str | None = None
     outside_rth: bool | None = None
     remaining_quantity: Decimal | None = None
     total_cash_size: Decimal | None = None
     use_price_mgmt_algo: bool | None = None
+
+    # Other keys of the same fields.
+    __aliases__: ClassVar[dict[str, str]] = {
+        "avg_fill_price": "average_price",
+        "filled_quantity": "cum_fill",
+        "order_desc": "order_description",
+    }
 
 
 class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
@@ -165,7 +167,6 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         average_price: average price of one unit (``avgPrice``).
         original_order_type: ``origOrderType`` on the wire.
         supports_tax_opt: such as ``0``, ``1``.
-        last_execution_time: ``YYMMDDhhmmss`` in UTC.
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
             and others that the contract's rules name.
         background_color: ``bgColor`` on the wire.
@@ -173,7 +174,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         is_event_trading: such as ``0``, ``1``.
         price: limit or stop price.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
-        last_execution_time_ms: epoch milliseconds (``lastExecutionTime_r``).
+        last_execution_time: time of the last fill; in UTC (``lastExecutionTime_r``).
         side: ``BUY`` or ``SELL``.
         contract_description_2: ``description2`` on the wire.
         exchange: exchange, such as ``NASDAQ``.
@@ -203,14 +204,13 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     average_price: Decimal | None = msgspec.field(default=None, name="avgPrice")
     original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
     supports_tax_opt: str | None = None
-    last_execution_time: str | None = None
     order_type: str
     background_color: str | None = msgspec.field(default=None, name="bgColor")
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
     is_event_trading: str | None = None
     price: Decimal | None = None
     time_in_force: str
-    last_execution_time_ms: int | None = msgspec.field(default=None, name="lastExecutionTime_r")
+    last_execution_time: Time | None = msgspec.field(default=None, name="lastExecutionTime_r")
     side: str
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
@@ -253,10 +253,9 @@ class Trade(Model, frozen=True, kw_only=True):
         side: ``B`` bought or ``S`` sold.
         supports_tax_opt: such as ``0``, ``1``.
         symbol: the symbol.
-        trade_time: ``YYYYMMDD-HH:mm:ss`` in UTC.
-        trade_time_ms: epoch milliseconds (``trade_time_r``).
+        time: time of the execution; in UTC (``trade_time_r``).
         contract_description_2: the rest of the description, such as expiry and strike.
-        open_close: whether it opens or closes a position; ``???`` if IBKR does not know.
+        open_close: whether it opens or closes a position; None if IBKR does not know.
         position: quantity of the contract held at the time of the response.
     """
 
@@ -286,10 +285,9 @@ class Trade(Model, frozen=True, kw_only=True):
     submitter: str | None = None
     supports_tax_opt: str | None = None
     symbol: str
-    trade_time: str
-    trade_time_ms: int = msgspec.field(name="trade_time_r")
+    time: Time = msgspec.field(name="trade_time_r")
     contract_description_2: str | None = None
-    open_close: str | None = None
+    open_close: KnownText | None = None
     position: Decimal | None = None
 
 
@@ -307,7 +305,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
-    conid: int | None = None
+    conid: KnownId | None = None
     message: str = msgspec.field(name="msg")
     order_id: int
     encrypt_message: str | None = None
@@ -355,7 +353,6 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         is_suppressed: whether this kind of question is now confirmed automatically.
         message_ids: kinds of question, such as ``o163``.
-        order_id_: IBKR's id of the order.
         request_id: the question's id (``reqId``).
         client_order_id: ``client_order_id`` of the order (``local_order_id``).
         message_options: replies to choose from.
@@ -377,7 +374,6 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
     dismissable: list[Any] | None = None
     message_id: str | None = None
     options: list[str] | None = None
-    order_id_: int | None = None
     prompt: bool | None = None
     request_id: str | None = msgspec.field(default=None, name="reqId")
     text: str | None = None
@@ -390,6 +386,9 @@ class OrderReply(Model, frozen=True, kw_only=True, rename="camel"):
     parent_order_id: int | None = msgspec.field(default=None, name="parent_order_id")
     success: bool | None = None
     warning_message: str | None = msgspec.field(default=None, name="warning_message")
+
+    # Other keys of the same fields.
+    __aliases__: ClassVar[dict[str, str]] = {"orderId": "order_id"}
 
 
 class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
@@ -477,20 +476,30 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
 class PreviewAmount(Model, frozen=True, kw_only=True):
     """Amounts of an order preview.
 
-    Figures are texts that end in their currency.
+    Attributes:
+        amount: price times quantity.
+        commission: commission and fees; the highest, if IBKR names a range.
+        total: amount with commission.
+        commission_least: lowest commission, if IBKR names a range.
+        currency: currency of the amounts.
     """
 
-    amount: str | None = None
-    commission: str | None = None
-    total: str | None = None
+    amount: Decimal | None = None
+    commission: Decimal | None = None
+    total: Decimal | None = None
+    commission_least: Decimal | None = None
+    currency: str | None = None
 
 
 class PreviewFigure(Model, frozen=True, kw_only=True):
-    """Figure before the order, its change, and the figure after the order."""
+    """Figure before the order, its change, and the figure after the order.
 
-    after: str | None = None
-    change: str | None = None
-    current: str | None = None
+    Money is in the account's base currency.
+    """
+
+    after: Decimal | None = None
+    change: Decimal | None = None
+    current: Decimal | None = None
 
 
 class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):

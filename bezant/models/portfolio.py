@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Time
 from ._base import Model
 from ._portfolio import Account
 
@@ -87,7 +88,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         currency: currency, such as ``USD``.
-        expiry: expiry of a derivative, ``YYYYMMDD``.
+        expiry: expiry of a derivative.
         market_price: price of one unit (``mktPrice``).
         market_value: market value of the whole position (``mktValue``).
         multiplier: units of the underlying in one contract.
@@ -108,16 +109,16 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     description: str | None = msgspec.field(default=None, name="contractDesc")
     currency: str | None = None
     exchs: Any = None
-    exercise_style: str | None = None
-    expiry: str | None = None
+    exercise_style: KnownText | None = None
+    expiry: Date | None = None
     market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
     market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
     multiplier: Decimal | None = None
     quantity: Decimal | None = msgspec.field(default=None, name="position")
-    right: str | None = msgspec.field(default=None, name="putOrCall")
+    right: KnownText | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal | None = None
-    strike: Decimal | None = None
-    underlying_conid: int | None = msgspec.field(default=None, name="undConid")
+    strike: NonZero | None = None
+    underlying_conid: KnownId | None = msgspec.field(default=None, name="undConid")
     unrealized_pnl: Decimal | None = None
 
 
@@ -161,6 +162,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
         stock_option_market_value: ``stockoptionmarketvalue`` on the wire.
         t_bills_market_value: ``tbillsmarketvalue`` on the wire.
         t_bonds_market_value: ``tbondsmarketvalue`` on the wire.
+        timestamp: in UTC.
         unrealized_pnl: ``unrealizedpnl`` on the wire.
         warrants_market_value: ``warrantsmarketvalue`` on the wire.
         cryptocurrency_value: ``cryptocurrencyvalue`` on the wire.
@@ -205,7 +207,7 @@ class LedgerRow(Model, frozen=True, kw_only=True):
     )
     t_bills_market_value: Decimal | None = msgspec.field(default=None, name="tbillsmarketvalue")
     t_bonds_market_value: Decimal | None = msgspec.field(default=None, name="tbondsmarketvalue")
-    timestamp: int | None = None
+    timestamp: Time | None = None
     unrealized_pnl: Decimal = msgspec.field(name="unrealizedpnl")
     warrants_market_value: Decimal | None = msgspec.field(default=None, name="warrantsmarketvalue")
     cryptocurrency_value: Decimal | None = msgspec.field(default=None, name="cryptocurrencyvalue")
@@ -226,7 +228,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         currency: currency, such as ``USD``.
-        timestamp_ms: epoch milliseconds (``timestamp``).
+        timestamp: in UTC.
         is_none: whether there is no such figure.
     """
 
@@ -234,8 +236,8 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     currency: str | None = None
     is_null: bool | None = None
     severity: int | None = None
-    timestamp_ms: int | None = msgspec.field(default=None, name="timestamp")
-    value: str | None = None
+    timestamp: Time | None = None
+    value: KnownText | None = None
     is_none: bool | None = None
 
 
@@ -256,6 +258,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
         quantity: number of units held; negative when short (``position``).
         realized_pnl: realized profit and loss of the day.
         sec_type: kind of contract, such as ``STK``.
+        timestamp: in UTC.
         unrealized_pnl: profit and loss of open positions.
     """
 
@@ -269,10 +272,15 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     is_last_to_loq: bool | None = None
     market_price: Decimal
     market_value: Decimal
-    model: str | None = None
+    model: KnownText | None = None
     quantity: Decimal = msgspec.field(name="position")
     realized_pnl: Decimal
     sec_type: str
     sector: str | None = None
-    timestamp: int | None = None
+    timestamp: Time | None = None
     unrealized_pnl: Decimal
+
+    @property
+    def symbol(self) -> str:
+        """The first word of ``description``."""
+        return self.description.partition(" ")[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import Time
 from ._base import Model
 from ._secret import shown
 
@@ -45,9 +46,9 @@ class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /sso/validate``.
 
     Attributes:
-        auth_time_ms: time of the login, epoch milliseconds (``AUTH_TIME``).
+        auth_time: time of the login; in UTC.
         expires_ms: milliseconds until the login ends (``EXPIRES``).
-        last_accessed_ms: epoch milliseconds (``lastAccessed``).
+        last_accessed: in UTC.
         token: token of the session.
         unique_login_id: id of the login.
         is_pending_applicant: whether the account is not open yet.
@@ -55,7 +56,7 @@ class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
         is_gw: whether it is a session of the gateway.
     """
 
-    auth_time_ms: int | None = msgspec.field(default=None, name="AUTH_TIME")
+    auth_time: Time | None = msgspec.field(default=None, name="AUTH_TIME")
     credential: str | None = msgspec.field(default=None, name="CREDENTIAL")
     expires_ms: int | None = msgspec.field(default=None, name="EXPIRES")
     ip: str | None = msgspec.field(default=None, name="IP")
@@ -71,7 +72,7 @@ class SsoSession(Model, frozen=True, kw_only=True, rename="camel"):
     user_id: int | None = msgspec.field(default=None, name="USER_ID")
     user_name: str | None = msgspec.field(default=None, name="USER_NAME")
     features: SsoFeatures | None = None
-    last_accessed_ms: int | None = msgspec.field(default=None, name="lastAccessed")
+    last_accessed: Time | None = None
     region: str | None = None
     token: str | None = msgspec.field(default=None, name="TOKEN")
     unique_login_id: str | None = msgspec.field(default=None, name="UNIQUE_LOGIN_ID")

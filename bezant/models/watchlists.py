@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .._wire.field_types import Time
 from ._base import Model
 
 __all__ = [
@@ -113,13 +114,13 @@ class WatchlistsDataUserList(Model, frozen=True, kw_only=True):
     """Row of `WatchlistsData.user_lists`.
 
     Attributes:
-        modified_ms: epoch milliseconds (``modified``).
+        modified: time of the last change; in UTC.
         type: such as ``watchlist``.
     """
 
     id: str
     is_open: bool | None = None
-    modified_ms: int | None = msgspec.field(default=None, name="modified")
+    modified: Time | None = None
     name: str
     read_only: bool | None = None
     type: str | None = None

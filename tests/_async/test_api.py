@@ -175,7 +175,7 @@ async def test_mappings(raw: RawGateway) -> None:
         summary = await client.api.portfolio.get_portfolio_summary(account_id="DU 1")
         assert summary["somethingnew"].amount == Decimal("1.5")
         assert summary["netliquidation"].value is None
-        assert summary["netliquidation"].timestamp_ms is None
+        assert summary["netliquidation"].timestamp is None
         assert last(raw).target == "/v1/api/portfolio/DU%201/summary"
 
 

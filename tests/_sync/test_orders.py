@@ -175,9 +175,9 @@ def test_what_if(gateway: SimulatedGateway) -> None:
             account_id=ACCOUNT, orders=[ticket(price="250")]
         )
         assert preview.amount
-        assert (preview.amount.commission, preview.error) == ("1.00 USD", None)
+        assert (preview.amount.commission, preview.error) == (Decimal(1), None)
         assert preview.position
-        assert (preview.position.current, preview.position.after) == ("100", "110")
+        assert (preview.position.current, preview.position.after) == (Decimal(100), Decimal(110))
         with pytest.raises(PreviewRefused, match="initial margin") as caught:
             client.api.orders.preview_margin_impact(
                 account_id=ACCOUNT, orders=[ticket(price="250", quantity="9000")]
@@ -186,7 +186,7 @@ def test_what_if(gateway: SimulatedGateway) -> None:
         refused = caught.value.preview
         assert refused.error == caught.value.message
         assert refused.amount
-        assert refused.amount.amount == "2,250,000.00 USD (9000 Shares)"
+        assert refused.amount.amount == Decimal(2_250_000)
         assert refused.initial
         assert refused.initial.after
         assert not caught.value.retryable

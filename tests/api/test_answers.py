@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -13,12 +13,24 @@ import pytest
 from bezant import Refused, operations
 from bezant._core.http.messages import Response
 from bezant._core.http.response import read
+from bezant._wire.field_types import Date, KnownText, Time, is_marker
 from tests.core.samples import Drifts
 
-from .catalogue import BY_CALL, DOCUMENT, FIXTURES, answer_of, shared
+from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, answer_of, shared
 
 # Keys without a field, because another key has the same value.
-TWICE = {"GET /iserver/account/orders": {".orders[].account"}}
+TWICE = {
+    "GET /iserver/account/orders": {".orders[].account", ".orders[].lastExecutionTime"},
+    "GET /iserver/account/trades": {"[].trade_time"},
+    "GET /iserver/account/order/status/{orderId}": {
+        ".avg_fill_price",
+        ".filled_quantity",
+        ".order_desc",
+    },
+    "POST /iserver/reply/{replyId}": {"[].orderId", ".orderId"},
+    "POST /iserver/account/{accountId}/orders": {"[].orderId", ".orderId"},
+    "POST /iserver/account/{accountId}/order/{orderId}": {"[].orderId", ".orderId"},
+}
 
 
 def unwrapped(example: Any) -> list[Any]:
@@ -96,7 +108,9 @@ def lost(sent: Any, held: Any, where: str = "") -> list[str]:
         return lost(sent, held[0], where)
     if isinstance(sent, dict | list) and sent:
         return [where]
-    return [] if held is not None or sent is None or sent == "" or nothing(sent) else [where]
+    if held is not None or sent is None or nothing(sent):
+        return []
+    return [] if sent in MEANS_NONE and where.rpartition(".")[2] in NONE_FIELDS else [where]
 
 
 def nothing(value: object) -> bool:
@@ -104,6 +118,24 @@ def nothing(value: object) -> bool:
         isinstance(value, str)
         and re.fullmatch(r"|-+|n/?a|none|null|nan", value.lower()) is not None
     )
+
+
+# Values that mean None in the fields of these names, and in no other field.
+MEANS_NONE = (0, "0", -1, 2147483647, "2147483647", "?", "???")
+NONE_FIELDS = {
+    "conid", "multiplier", "open_close", "right", "strike", "undConid", "underlying_con_id",
+}  # fmt: skip
+
+
+def test_only_these_fields_have_values_that_mean_none() -> None:
+    found = {
+        field.encode_name
+        for model in RECEIVED
+        for field in msgspec.structs.fields(model)
+        for part in get_args(field.type)
+        if is_marker(part) and part is not KnownText and part not in (Time, Date)
+    }
+    assert found | {"open_close", "right"} == NONE_FIELDS
 
 
 def check(call: str, value: Any, status: int = 200) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bezant._core.decoding.decoder import decode
 from bezant._core.http.request import encode_body
+from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Time
 from bezant.errors import MissingValue
 from bezant.models import Model, Tickle
 from bezant.models.oauth import AccessToken, Token
@@ -40,7 +41,10 @@ values = (
 )
 
 
-PLAIN: dict[object, Any] = {int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}}
+PLAIN: dict[object, Any] = {
+    int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}, KnownText: "x", KnownId: 7,
+    NonZero: 1.5, Time: 1_788_888_788_000, Date: "20270115",
+}  # fmt: skip
 
 
 def plain(type_: Any) -> Any:

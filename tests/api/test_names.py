@@ -61,8 +61,6 @@ OTHER_MEANINGS = {
     "AccountDetails.account": "an object, not an id",
     "Category.parent_id": "a category",
     "OrderPreview.position": "an object: before, change and after",
-    "OrderStatus.average_fill_price": "a second key: `average_price` has a key of its own",
-    "OrderStatus.order_desc": "a second key: `order_description` has a key of its own",
     "OrderTicket.parent_id": "the `client_order_id` of another ticket",
     "SsoSession.is_free_trial": "a free trial",
     "StatementDates.daily": "statements",

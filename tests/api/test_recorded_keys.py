@@ -28,6 +28,8 @@ FRAMES = SHARED / "recordings" / "frames.jsonl"
 # Keys of responses that have no field, by model.
 LEFT_OUT = {
     "LiveOrder.account": "the account again: `account_id` is `acct`",
+    "LiveOrder.lastExecutionTime": "`last_execution_time` is `lastExecutionTime_r`",
+    "Trade.trade_time": "`time` is `trade_time_r`",
     "OrderReply.request_id": "null on the one page that shows it; `request_id` is `reqId`",
 }
 NO_MODEL = {"GET /tickle", "POST /hmds/scanner"}
@@ -102,7 +104,7 @@ def _without_field(model: type[msgspec.Struct], value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
-        if key not in fields:
+        if key not in fields and key not in getattr(model, "__aliases__", {}):
             yield f"{model.__name__}.{key}"
         elif isinstance(inner, dict | list):
             yield from without_field(fields[key], inner)

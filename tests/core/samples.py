@@ -39,7 +39,7 @@ POSITION: dict[str, object] = {
     "realizedPnl": 0.1,
     "unrealizedPnl": -3.25,
     "assetClass": "STK",
-    "undConid": 0,
+    "undConid": 4712,
     "expiry": "20270115",
     "putOrCall": "C",
     "strike": 0.5,
@@ -49,7 +49,7 @@ POSITION: dict[str, object] = {
     "listingExchange": "NYSE",
     "sector": "Industrial",
     "group": "Machinery",
-    "model": "",
+    "model": "Growth",
     "pageSize": 100,
     "somethingNew": {"a": [1]},
 }

@@ -73,7 +73,7 @@ def test_a_position() -> None:
     assert position.market_value == Decimal("1267.125")
     assert position.realized_pnl == Decimal("0.1")
     assert position.average_cost == Decimal("99.9")
-    assert position.underlying_conid == 0
+    assert position.underlying_conid == 4712
     assert position.right == "C"
     assert position.page_size == 100
     assert not some(Position).has("quantity")

@@ -255,7 +255,7 @@ def test_content_of_the_generated_files(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
     assert "size: Decimal | None = None" in models  # the example wins over "integer"
-    assert 'made_at_ms: int | None = msgspec.field(default=None, name="madeAt")' in models
+    assert "made_at: Time | None = None" in models
     assert "parent: Thing | None = None" in models
     assert "unknown_key: ThingUnknownKey | None = None" in models
     assert "a: bool | None = None" in models
@@ -284,6 +284,25 @@ def test_what_recordings_show_of_a_field(project: Path) -> None:
     assert thing.fields["madeAt"].time == "ms"
     assert (thing.fields["thingId"].always, thing.fields["thingId"].none) == ("", ())
     assert thing.fields["thingId"].time == ""
+    problems = {str(each) for each in made.plan.problems}
+    assert problems == {
+        f"{overlay.FOLDER}: 'thing.size' is always present, so no value can mean None"
+    }
+
+
+def test_types_of_fields_with_placeholders_and_times(project: Path) -> None:
+    append(
+        project,
+        '["thing"]\nmadeAt = { time = "YYYYMMDD" }\nsize = { none = [0] }\n'
+        'thingId = { none = ["?"] }\n',
+        "evidence",
+    )
+    assert run(project, source(project)) == 0
+    models = (project / "bezant/models/things.py").read_text()
+    assert "from .._wire.field_types import Date, KnownText, NonZero\n" in models
+    assert "size: NonZero | None = None" in models
+    assert "made_at: Date | None = None" in models
+    assert "thing_id: KnownText | None" in models
 
 
 LIMITS = """

@@ -41,11 +41,25 @@ RAW_KEYS = OPERATION_KEYS - {
     *("parameters", "params", "text", "wrap"),
 }
 SCHEMA_KEYS = frozenset(
-    {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers", "order"}
+    {
+        *("as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers", "order"),
+        "symbol",
+    }
 )
 FIELD_KEYS = frozenset(
     {
-        *("always", "default", "doc", "drop", "name", "none", "place", "required", "secret"),
+        *(
+            "always",
+            "default",
+            "doc",
+            "drop",
+            "name",
+            "none",
+            "place",
+            "required",
+            "same_as",
+            "secret",
+        ),
         *("time", "type", "wire"),
     }
 )

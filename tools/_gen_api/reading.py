@@ -11,7 +11,9 @@ from .overlay import FOLDER, Overlay
 from .problem import Problem
 from .shapes import (
     ANY,
+    KNOWN,
     PYTHON,
+    TIMES,
     Field,
     ListOf,
     MapOf,
@@ -32,6 +34,8 @@ IDS = frozenset({"conid", "order_id", "con_id"})
 # Fields that the document calls numbers and that are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
+# Contract ids that mean "none", besides 0.
+CONIDS = {-1, 2147483647}
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
 # Fields that are decimals even if all values seen are whole.
 MEASURE = re.compile(
@@ -249,6 +253,7 @@ class Reader:
         record.doc = str(place.get("doc", record.doc))
         record.module = str(place.get("module", ""))
         record.by_hand = bool(place.get("by_hand"))
+        record.symbol = tuple(place.get("symbol", ()))
         fixes: Json = place.get("fields", {})
         if place.get("market_data"):
             for code in self.overlay.market_data:
@@ -260,7 +265,9 @@ class Reader:
         same = self._same(record)
         for wire, each in list(record.fields.items()):
             fix = fixes.get(wire, {})
-            if fix.get("drop") or wire in same.values():
+            if other := fix.get("same_as"):
+                record.aliases[wire] = str(other)
+            if other or fix.get("drop") or wire in same.values():
                 del record.fields[wire]
                 continue
             self._settle_field(record, wire, each, fix)
@@ -311,13 +318,28 @@ class Reader:
             each.shape = made if isinstance(made, Scalar) else each.shape
         whole = isinstance(each.shape, Scalar) and each.shape.kind == "int"
         if whole and "ms" in each.seen.kinds and not ID.match(wire) and wire not in IDS:
-            each.shape = Scalar("int", (), "ms")
+            fix = {"time": "ms", **fix}
         each.required = bool(fix.get("required", each.required))
         each.secret = bool(fix.get("secret", word.get("secret")))
         each.doc = str(fix.get("doc", word.get("doc", "")))
         each.always = str(fix.get("always", ""))
         each.none = tuple(fix.get("none", ()))
         each.time = str(fix.get("time", ""))
+        if each.time:
+            each.shape = Scalar(TIMES[each.time])
+        each.shape = self._with_none(each, where)
+
+    def _with_none(self, each: Field, where: str) -> Shape | None:
+        """Return a field's type: of another kind if some of its values mean None."""
+        shape = each.shape
+        # A number is never a text: the decoder reads a text such as "NA" in its place as None.
+        numbers = {0, *CONIDS} & set(each.none)
+        if not isinstance(shape, Scalar) or not (each.none if shape.kind == "str" else numbers):
+            return shape
+        if each.always:
+            problem = Problem(FOLDER, f"{where!r} is always present, so no value can mean None")
+            self.overlay.problems.add(problem)
+        return Scalar(KNOWN[shape.kind], shape.enum, shape.format) if shape.kind in KNOWN else shape
 
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()
@@ -329,8 +351,6 @@ class Reader:
             name = str(fixes.get(wire, {}).get("name") or word.get("name") or plain)
             if market_data and wire.isdigit() and "name" not in word:
                 name = self.overlay.market_data.get(wire, plain)
-            if isinstance(each.shape, Scalar) and each.shape.format == "ms":
-                name = name if name.endswith("_ms") else f"{name}_ms"
             for choice in (name, plain, names.snake(wire), f"{names.snake(wire)}_"):
                 if choice not in taken:
                     each.name = choice

@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
-# How the wire writes times and days, in UTC, and what they are in Python.
+# How the wire writes times (in UTC) and days, and their kinds.
 TIMES = {
-    "ms": "datetime",
-    "s": "datetime",
-    "YYYYMMDD-hh:mm:ss": "datetime",
-    "YYMMDDhhmmss": "datetime",
+    "ms": "time",
+    "s": "time",
+    "YYYYMMDD-hh:mm:ss": "time",
+    "YYMMDDhhmmss": "time",
     "YYYYMMDD": "date",
+    "Www Mmm DD 00:00:00 ZZZ YYYY": "date",
 }
 PYTHON = {
     "int": "int",
@@ -23,7 +24,15 @@ PYTHON = {
     "bool": "bool",
     "str": "str",
     "any": "Any",
+    # Types of `bezant/_wire/field_types.py`, of fields that responses have.
+    "time": "Time",
+    "date": "Date",
+    "known text": "KnownText",
+    "known id": "KnownId",
+    "non-zero": "NonZero",
 }
+# Types of fields in which some values mean None, by their plain type.
+KNOWN = {"str": "known text", "int": "known id", "decimal": "non-zero"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,8 @@ class Record:
         fields: fields by wire name.
         module: module of the class; empty for the module of its group.
         by_hand: whether the class is written by hand.
+        aliases: wire names of fields by other wire names of the same thing.
+        symbol: wire names of the fields that name the instrument, the best one first.
     """
 
     where: str
@@ -105,6 +116,8 @@ class Record:
     fields: dict[str, Field] = field(default_factory=dict)
     module: str = ""
     by_hand: bool = False
+    aliases: dict[str, str] = field(default_factory=dict)
+    symbol: tuple[str, ...] = ()
 
 
 Shape: TypeAlias = Scalar | ListOf | MapOf | OneOf | Record

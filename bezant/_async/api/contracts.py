@@ -33,7 +33,7 @@ class AsyncContractsApi(AsyncGroup):
     async def get_trading_schedule(
         self, *, conid: int, exchange: str | None = None
     ) -> TradingHours:
-        """Return a contract's trading hours for the coming days, in epoch seconds.
+        """Return a contract's trading hours for the coming days.
 
         ``GET /contract/trading-schedule``.
 

@@ -17,7 +17,7 @@ from ...models._base import Model, peek
 T = TypeVar("T")
 
 # By model name: the field with the bars, and the field of a bar with its time.
-_PLACES: Final = {"History": ("data", "time_ms"), "BarsUpdate": ("bars", "start_ms")}
+_PLACES: Final = {"History": ("data", "time"), "BarsUpdate": ("bars", "start_ms")}
 # Models of bars; IBKR's name of the time is "t".
 _BARS: Final = ("Bar", "StreamBar")
 
@@ -31,7 +31,7 @@ def timed(rows: list[object], model: object) -> list[object]:
 
 def _has_no_time(row: object) -> bool:
     # A row that is not an object stays, and is reported.
-    return isinstance(row, dict) and cast("dict[str, object]", row).get("t") in (None, "")
+    return isinstance(row, dict) and cast("dict[str, object]", row).get("t") in (None, "", 0)
 
 
 def with_times(found: T) -> T:

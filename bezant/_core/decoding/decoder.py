@@ -20,6 +20,7 @@ from ..._wire.redaction import excerpt
 from ...errors import DecodeError
 from .empty_values import Decoder
 from .inspection import UNREADABLE, Reentered, convert, inspect
+from .rewriting import rewrites_of, rewritten
 
 if TYPE_CHECKING:
     from .drift import Report
@@ -84,6 +85,8 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     """
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
+    if rewrite := rewrites_of(cast("Hashable", type_)):
+        body = rewritten(body, rewrite, _exact_values)
     try:
         found = decoder(cast("Hashable", type_)).decode(body)
         if not may_be_unfit(body) or is_fit(found):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ..._wire.field_types import is_marker, may_be_empty, read
 from .inspection import Reentered, inspect
 
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -28,7 +29,7 @@ class Decoder:
 
     def __init__(self, type_: Any) -> None:
         self._type = type_
-        self._decode = msgspec.json.Decoder(type_, strict=False).decode
+        self._decode = msgspec.json.Decoder(type_, strict=False, dec_hook=read).decode
         self._names: frozenset[bytes] | None = None
         self._found: tuple[tuple[bytes, bytes], ...] = ()
 
@@ -90,6 +91,11 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         look.DateType,
     )
 
+    def is_blank(part: look.Type) -> bool:
+        if isinstance(part, look.CustomType):
+            return may_be_empty(part.cls)
+        return isinstance(part, scalars)
+
     def members(node: look.Type) -> list[look.Type]:
         return list(node.types) if isinstance(node, look.UnionType) else [node]
 
@@ -104,6 +110,9 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
                     seen.add(part.cls)
                     if not all(is_known_field(field) for field in part.fields):
                         return False
+            elif isinstance(part, look.CustomType):
+                if not is_marker(part.cls):
+                    return False
             elif not isinstance(part, (*scalars, look.StrType, look.NoneType)):
                 return False
         return True
@@ -112,7 +121,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
         parts = members(field.type)
         values = [each for each in parts if not isinstance(each, look.NoneType)]
         nullable = len(values) < len(parts)
-        if nullable and len(values) == 1 and isinstance(values[0], scalars):
+        if nullable and len(values) == 1 and is_blank(values[0]):
             blank.add(field.encode_name)
         else:
             other.add(field.encode_name)

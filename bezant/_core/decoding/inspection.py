@@ -13,6 +13,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from ..._wire.field_types import read
+
 T = TypeVar("T")
 
 _lock: AbstractContextManager[object] = nullcontext()
@@ -62,8 +64,8 @@ def convert(value: object, type_: Any) -> Any:
         TypeError: msgspec cannot convert into the type.
     """
     if type_ not in _inspected:
-        inspect(lambda: msgspec.json.Decoder(type_))
+        inspect(lambda: msgspec.json.Decoder(type_, dec_hook=read))
         if len(_inspected) >= _REMEMBERED:  # the program creates types at run time
             _inspected.clear()
         _inspected.add(type_)
-    return msgspec.convert(value, type_, strict=False)
+    return msgspec.convert(value, type_, strict=False, dec_hook=read)

@@ -14,6 +14,7 @@ import msgspec
 
 from ..._wire import converters
 from ..._wire.bounds import is_fit
+from ..._wire.field_types import converter_of
 from ...models._base import Model, incomplete, required
 from .bars import timed
 from .drift import Drift, Report
@@ -214,8 +215,8 @@ def _shape_of(type_: Hashable) -> _Shape:
         members = [each for each in get_args(type_) if each is not type(None)]
         inner = _shape_of(members[0]) if len(members) == 1 else _Native(Union[tuple(members)])  # noqa: UP007
         return _Optional(inner) if type(None) in get_args(type_) else inner
-    if type_ in _CONVERTERS:
-        return _Scalar(type_, _CONVERTERS[type_])
+    if convert_ := _CONVERTERS.get(type_) or converter_of(type_):
+        return _Scalar(type_, convert_)
     if origin is list:
         return _List(type_, get_args(type_)[0])
     if origin is dict:

@@ -8,7 +8,7 @@ from ._base import Endpoint
 
 GET_TRADING_SCHEDULE = Endpoint(
     id="getTradingSchedule",
-    summary="Return a contract's trading hours for the coming days, in epoch seconds.",
+    summary="Return a contract's trading hours for the coming days.",
     operation=Operation("GET", "/contract/trading-schedule", idempotent=True),
     response="contracts.TradingHours",
     query={

@@ -32,7 +32,7 @@ class ContractsApi(Group):
     """Contracts: search, definitions, trading rules and schedules."""
 
     def get_trading_schedule(self, *, conid: int, exchange: str | None = None) -> TradingHours:
-        """Return a contract's trading hours for the coming days, in epoch seconds.
+        """Return a contract's trading hours for the coming days.
 
         ``GET /contract/trading-schedule``.
 

@@ -10,6 +10,7 @@ import re
 import types
 import typing
 import zlib
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     ("message", "Simulated"),
     ("text", "Simulated"),
 )
+# Fields of some types have a class of this name, which the client's decoder knows.
+_BY_NAME = {"str": str, "int": int, "Decimal": Decimal, "datetime": datetime, "date": date}
 _LEFT_OUT = re.compile(r"error|fail|reject|exception", re.IGNORECASE)
 
 
@@ -109,6 +112,7 @@ class Examples:
             depth: the nesting depth.
         """
         kind = _plain(kind)
+        kind = _BY_NAME.get(getattr(kind, "__name__", ""), kind)
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._struct(kind, depth)
@@ -125,6 +129,10 @@ class Examples:
             return 1 + zlib.crc32(name.encode()) % 99_900 / 100
         if kind is str:
             return self._text(name)
+        if kind is datetime:
+            return _MOMENT * 1000
+        if kind is date:
+            return "20260304"
         # The document does not describe it.
         return {} if depth else {"message": "Simulated"}
 

@@ -74,10 +74,10 @@ def test_a_bar_with_a_time_stays() -> None:
 
 def test_a_bar_with_an_unreadable_time_stays() -> None:
     bars = [{"o": 1, "h": 1, "l": 1, "c": c, "t": t} for c, t in ((1, "?"), (2, 0), (3, 6))]
-    with pytest.warns(DriftWarning, match=r"Bar\.t should be int"):
+    with pytest.warns(DriftWarning, match=r"Bar\.t should be datetime"):
         found = History.from_json(json.dumps({"symbol": "AAPL", "data": bars}))
     assert [each.close for each in found.data] == [1, 3]
-    assert [each.has("time_ms") for each in found.data] == [False, True]
+    assert [each.has("time") for each in found.data] == [False, True]
 
 
 @pytest.mark.parametrize("data", ["", ',"data":null', ',"data":""'])

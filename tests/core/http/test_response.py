@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -425,7 +426,7 @@ def test_a_refused_preview_keeps_its_figures() -> None:
     assert isinstance(error, PreviewRefused)
     assert (error.message, error.status) == ("not enough money", 200)
     assert error.preview.amount
-    assert error.preview.amount.total == "9 USD"
+    assert error.preview.amount.total == 9
     assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
     # Without further fields in the response there are no figures.
     bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
@@ -450,8 +451,10 @@ def test_a_refusal_that_does_not_fit_is_refused_all_the_same() -> None:
         (Any, FIGURES),
         (None, None),
         (str, json.dumps(FIGURES)),
-        (OrderPreview, OrderPreview(amount=PreviewAmount(total="9 USD"), warn="21/careful",
-                                    error="not enough money")),
+        (OrderPreview, OrderPreview(
+            amount=PreviewAmount(total=Decimal(9), currency="USD"), warn="21/careful",
+            error="not enough money",
+        )),
     ],
 )  # fmt: skip
 def test_an_error_has_the_other_fields_of_its_response(type_: Any, expected: object) -> None:

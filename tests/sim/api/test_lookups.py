@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 import httpx
@@ -73,10 +74,10 @@ def test_futures_currencies_rules_algos(client: Client) -> None:
     contracts = client.api.contracts
     futures = contracts.get_futures_by_symbol(symbols=["ES", "NONE"])
     assert [each.expiry for each in futures["ES"][:4]] == [
-        20270319,
-        20270618,
-        20270917,
-        20271217,
+        date(2027, 3, 19),
+        date(2027, 6, 18),
+        date(2027, 9, 17),
+        date(2027, 12, 17),
     ]
     assert futures["NONE"] == []
     assert contracts.get_exchange_rate(source="EUR", target="USD").rate == Decimal("1.17")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import assert_type
 
@@ -20,8 +20,8 @@ def executions_of(client: bezant.Client, day: date) -> dict[str, Decimal]:
     amounts: dict[str, Decimal] = {}
     for each in client.trades():
         assert_type(each.price, Decimal)
-        when = datetime.fromtimestamp(each.trade_time_ms / 1000, UTC)
-        if when.date() == day:
+        assert_type(each.time, datetime)
+        if each.time.astimezone().date() == day:
             amount = each.price * each.size
             amounts[each.symbol] = amounts.get(each.symbol, Decimal(0)) + amount
     return amounts

@@ -1,0 +1,100 @@
+"""Rewriting of responses in which one field has several keys, or one text several values.
+
+Few responses need it: the state of an order, the results of new orders and previews.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache, lru_cache, partial
+from typing import Any, Final, cast, get_args
+
+import msgspec
+
+from ..._wire.bounds import LONGEST
+from .inspection import UNREADABLE
+
+Row = dict[str, Any]
+
+# The figures of a preview, by field.
+_FIGURES: Final = ("amount", "equity", "initial", "maintenance", "position")
+_NOTHING: Final = frozenset({"", "NA", "N/A"})
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@lru_cache(maxsize=1024)
+def rewrites_of(type_: Hashable) -> Callable[[Row], None] | None:
+    """Return the function that rewrites an object of a response; None for most types.
+
+    Args:
+        type_: the type of the response: a model, or a list of one.
+    """
+    model: Any = get_args(type_)[0] if get_args(type_) else type_
+    if aliases := getattr(model, "__aliases__", None):
+        return partial(_rename, aliases)
+    return _split_figures if getattr(model, "__name__", "") == "OrderPreview" else None
+
+
+def rewritten(body: bytes, rewrite: Callable[[Row], None], loads: Callable[[bytes], Any]) -> bytes:
+    """Return a response with each of its objects rewritten; unchanged if it is not JSON.
+
+    Args:
+        body: JSON text.
+        rewrite: changes one object.
+        loads: decodes JSON into plain values, exactly.
+    """
+    try:
+        value = loads(body)
+        for row in cast("list[object]", value) if isinstance(value, list) else [value]:
+            if isinstance(row, dict):
+                rewrite(cast("Row", row))
+        return _encode(value)
+    except UNREADABLE:
+        return body
+
+
+def _rename(aliases: Mapping[str, str], row: Row) -> None:
+    for alias, key in aliases.items():
+        if alias in row:
+            value = row.pop(alias)
+            if row.get(key) in (None, ""):
+                row[key] = value
+
+
+def _split_figures(row: Row) -> None:
+    """Make numbers of a preview's figures, such as ``~ 1,978.60 USD (10 Shares)``."""
+    for name in _FIGURES:
+        part = row.get(name)
+        if isinstance(part, dict):
+            _split(cast("Row", part))
+
+
+def _split(part: Row) -> None:
+    for key, text in tuple(part.items()):
+        if not isinstance(text, str) or len(text) > LONGEST:
+            continue
+        if text in _NOTHING:
+            part[key] = None
+        elif found := _figure().fullmatch(text):
+            part[key] = found["value"].replace(",", "")
+            if least := found["least"]:
+                part[f"{key}_least"] = least.replace(",", "")
+            if currency := found["currency"]:
+                part["currency"] = currency
+
+
+@cache
+def _figure() -> re.Pattern[str]:
+    number = r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?"
+    return re.compile(
+        rf"""
+        ~?\s*                                    # the total of an uncertain commission
+        (?:(?P<least>{number})\s*\.\.\.\s*)?     # a range
+        (?P<value>{number})
+        \s*(?P<currency>[A-Z]{{3}})?
+        \s*(?:\([^()]*\))?                       # the quantity
+        "*                                       # a slip in IBKR's own example
+        """,
+        re.VERBOSE,
+    )

@@ -1,0 +1,158 @@
+"""Types of fields whose spellings msgspec does not read by itself.
+
+For a type checker and a reader, each is a plain type. At run time, each is a marker: msgspec gives
+the values of a type that it does not know to a hook, `read`. A model without such fields never
+calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from . import converters
+
+# Spellings of "no value". `Position.strike` is 0 and `undConid` 0 for a stock, for example.
+_NO_TEXT: Final = frozenset(
+    {"", "?", "???", "-", "--", "N/A", "n/a", "NA", "None", "none", "null", "nan", "NaN"}
+)
+_NO_NUMBER: Final = frozenset({"0", "0.0", 0.0, ""})
+_NO_ID: Final = frozenset({0, -1, 2147483647})
+
+_from_epoch: Final = datetime.fromtimestamp
+# Epochs in milliseconds from 1973 to 2286; smaller ones are in seconds.
+_FIRST_MS: Final = 100_000_000_000
+_LAST_MS: Final = 9_999_999_999_999
+
+
+def _time(value: object) -> datetime | None:
+    if isinstance(value, str):
+        return _time_in(value)
+    return None if _is_zero(value) else converters.to_time(value)
+
+
+def _date(value: object) -> date | None:
+    if isinstance(value, str):
+        return _date_in(value)
+    return None if _is_zero(value) else converters.to_date(value)
+
+
+def _is_zero(value: object) -> bool:
+    return value == 0 and not isinstance(value, bool)
+
+
+# Many contracts expire on the same days.
+@lru_cache(maxsize=1024)
+def _time_in(text: str) -> datetime | None:
+    return None if text == "0" else converters.to_time(text)
+
+
+@lru_cache(maxsize=1024)
+def _date_in(text: str) -> date | None:
+    return None if text == "0" else converters.to_date(text)
+
+
+def _known_text(value: object) -> str | None:
+    text = converters.to_text(value)
+    return None if text in _NO_TEXT else text
+
+
+def _known_id(value: object) -> int | None:
+    number = converters.to_int(value)
+    return None if number in _NO_ID else number
+
+
+def _non_zero(value: object) -> Decimal | None:
+    return converters.to_decimal(value) or None
+
+
+class _Marker(type):
+    """Class of the markers; `convert` returns None for a spelling of "no value"."""
+
+    convert: Callable[[object], Any]
+    is_optional: bool
+    # msgspec checks what `read` returns against the marker. `type(value)` counts as true.
+    __instancecheck__: Any = type
+
+
+def _marker(name: str, convert: Callable[[Any], object], *, is_optional: bool = True) -> Any:
+    return _Marker(name, (), {"convert": staticmethod(convert), "is_optional": is_optional})
+
+
+_datetime: Final = _marker("datetime", _time, is_optional=False)
+_day: Final = _marker("date", _date, is_optional=False)
+_text: Final = _marker("str", _known_text)
+_id: Final = _marker("int", _known_id)
+_decimal: Final = _marker("Decimal", _non_zero)
+
+if TYPE_CHECKING:
+    Time: TypeAlias = datetime
+    """A time in UTC; read from any of the gateway's spellings."""
+    Date: TypeAlias = date
+    """A day; read from any of the gateway's spellings."""
+    KnownText: TypeAlias = str
+    """A text; None for a spelling of "no value", such as ``"???"``."""
+    KnownId: TypeAlias = int
+    """An id; None for 0, -1 and 2147483647, with which the gateway means "none"."""
+    NonZero: TypeAlias = Decimal
+    """A number; None for 0, with which the gateway means "none"."""
+else:
+    Time, Date, KnownText, KnownId, NonZero = _datetime, _day, _text, _id, _decimal
+
+
+# By marker: the values that mean None in a field of the type.
+_NOTHING: Final[dict[object, frozenset[object]]] = {
+    _datetime: frozenset(), _day: frozenset(), _text: frozenset(_NO_TEXT), _id: frozenset(_NO_ID),
+    _decimal: frozenset(_NO_NUMBER),
+}  # fmt: skip
+
+
+def is_marker(kind: object) -> bool:
+    """Return whether a type is one of the markers."""
+    return isinstance(kind, _Marker)
+
+
+def may_be_empty(kind: object) -> bool:
+    """Return whether an empty text is no value in a field of the marker."""
+    return kind is not _text and is_marker(kind)
+
+
+def converter_of(kind: Any) -> Callable[[object], object] | None:
+    """Return a marker's converter, which returns None for "no value"; None for other types."""
+    return kind.convert if is_marker(kind) else None
+
+
+def read(kind: Any, value: Any) -> Any:
+    """Return the value of a field; msgspec's hook for types that it does not know.
+
+    Args:
+        kind: the field's type.
+        value: plain value from JSON.
+
+    Raises:
+        ValueError: the value does not have the type.
+    """
+    # The first lines decide nearly all values; everything else costs more.
+    nothing = _NOTHING.get(kind)
+    if nothing is None:
+        return value  # a class of the user's, which msgspec checks
+    if value in nothing and value is not False:  # False is equal to 0
+        return None
+    if kind is _text and type(value) is str:
+        return value
+    if type(value) is int:
+        if kind is _datetime and 0 < value <= _LAST_MS:
+            return _from_epoch(value / 1000 if value >= _FIRST_MS else value, UTC)
+        if kind is _id:
+            return value
+    try:
+        found = kind.convert(value)
+    except ArithmeticError as error:
+        raise ValueError(str(error)) from error
+    if found is None and not kind.is_optional:
+        msg = "no value"
+        raise ValueError(msg)
+    return found
