@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import force_setattr
 
 from ...models.stream import Gap, Heartbeat, MarketData, Message, Other
-from .topics.registry import BY_MESSAGE
+from .topics.registry import topic_of_message
 
 DEFAULT_BUFFER: Final = 10_000
 
@@ -18,7 +18,7 @@ def topic_of(message: Message) -> str | None:
     """Return IBKR's name of a message's topic; None for the stream's own messages."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
-    topic = BY_MESSAGE.get(type(message))
+    topic = topic_of_message(message)
     return None if topic is None else topic.name
 
 
@@ -95,7 +95,9 @@ class MessageBuffer:
         if self._quotes >= self._backlog:
             old = self._waiting.get(quote.conid_ex)
             if old is not None:
+                force_setattr(old, "before", old.changed_codes() | quote.changed_codes())
                 force_setattr(old, "raw", {**old.raw, **quote.raw})
+                force_setattr(old, "state", quote.state)
                 force_setattr(old, "merged", old.merged + 1)
                 self.merged += 1
                 return
