@@ -54,7 +54,7 @@ class Quotes:
         self._by_contract: dict[str, LiveQuote] = {}
         self._by_topic: dict[str, LiveQuote] = {}
         self._others: dict[str, None] = {}
-        self._put = message_buffer.put_quote
+        self._put = message_buffer.put_quotes
         self._confirmations = confirmations
         self._unconfirmed = confirmations.unconfirmed[MARKET_DATA.key]
 
@@ -70,15 +70,17 @@ class Quotes:
             Position of the first frame that has to be parsed; the length of the batch if there is
             none.
         """
-        by_topic, unconfirmed, put = self._by_topic, self._unconfirmed, self._put
+        by_topic, unconfirmed = self._by_topic, self._unconfirmed
+        quotes: list[MarketData] = []
+        position = at
         for position in range(at, len(batch)):
             try:
                 frame: dict[str, Any] = decode_plain(batch[position])
                 live = by_topic[frame["topic"]]
                 if frame["conidEx"] != live.conid_ex or frame["conid"] != live.conid:
-                    return position
+                    break
             except (ValueError, LookupError, TypeError, RecursionError):
-                return position
+                break
             before = live.raw if live.fresh else _NOTHING
             # A new mapping: the program has the old one.
             live.raw = state = {**before, **frame}
@@ -89,8 +91,11 @@ class Quotes:
             )
             if unconfirmed:
                 self._confirmations.confirm(MARKET_DATA, quote)
-            put(quote)
-        return len(batch)
+            quotes.append(quote)
+        else:
+            position = len(batch)
+        self._put(quotes)
+        return position
 
     def take(self, quote: MarketData) -> None:
         """Process market data."""
@@ -113,7 +118,7 @@ class Quotes:
         )
         if self._unconfirmed:
             self._confirmations.confirm(MARKET_DATA, complete)
-        self._put(complete)
+        self._put([complete])
 
     def live(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the live quote of a contract, which is kept current from now on."""
