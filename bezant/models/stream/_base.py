@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from ..._wire.redaction import without_secrets
-from .._base import Model, pairs
+from .._base import Model, Portable, pairs
 
 
-class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
+class StreamMessage(Portable, frozen=True, kw_only=True):
     """A message of a stream."""
 
     def __repr__(self) -> str:

@@ -57,6 +57,36 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         shown = [each for each in super().__rich_repr__() if each[0] not in hidden]
         return [*shown, ("changed", sorted(self.changed))]
 
+    def has(self, name: str) -> bool:
+        """Return whether a field is known, not null, and readable.
+
+        Args:
+            name: one of our names, such as ``"volume"``, or IBKR's id.
+        """
+        return self.get(name) is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all known fields by our names, and what the message says about itself.
+
+        Values stay Python values (`Decimal`, `datetime`).
+        """
+        return {
+            **self.values,
+            "conid": self.conid,
+            "conid_ex": self.conid_ex,
+            "last": self.last,
+            "bid": self.bid,
+            "ask": self.ask,
+            "last_size": self.last_size,
+            "bid_size": self.bid_size,
+            "ask_size": self.ask_size,
+            "is_close": self.is_close,
+            "halted": self.halted,
+            "updated": self.updated,
+            "merged": self.merged,
+            "changed": sorted(self.changed),
+        }
+
     @property
     def changed(self) -> frozenset[str]:
         """Names of the fields that have another value than in the previous message.
