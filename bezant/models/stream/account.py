@@ -89,7 +89,7 @@ class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
 
 
 class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
-    """An account's ledger in one currency (topic ``sld``), complete.
+    """An account's ledger in one currency (topic ``sld``).
 
     Attributes:
         account_id: the account's id.
