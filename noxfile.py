@@ -31,6 +31,7 @@ def check(session: nox.Session) -> None:
     install(session, "check")
     session.run("python", "tools/gen_api.py", "--check")
     session.run("python", "tools/gen_names.py", "--check")
+    session.run("python", "tools/gen_fields.py", "--check")
     session.run("python", "tools/gen_sync.py", "--check")
     session.run("python", "tools/check_words.py")
     session.run("ruff", "check")
@@ -68,6 +69,7 @@ def fix(session: nox.Session) -> None:
     session.run("ruff", "format")
     session.run("python", "tools/gen_api.py")
     session.run("python", "tools/gen_names.py")
+    session.run("python", "tools/gen_fields.py")
     session.run("python", "tools/gen_sync.py")
 
 

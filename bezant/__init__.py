@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         Tickle,
         TradeUpdate,
     )
+    from .models._base import to_json_default
     from .models.bulk import Outcome, Progress
 
 _HOMES = {
@@ -239,6 +240,7 @@ _HOMES = {
         "Tickle",
         "TradeUpdate",
     ),
+    "models._base": ("to_json_default",),
     "models.bulk": (
         "Outcome",
         "Progress",
@@ -353,6 +355,7 @@ __all__ = [
     "WsProtocolError",
     "WsTimeout",
     "__version__",
+    "to_json_default",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
@@ -12,7 +14,45 @@ from ..errors import MissingValue
 M = TypeVar("M", bound="Model")
 
 
-class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
+class Portable(msgspec.Struct, kw_only=True, frozen=True):
+    """Value that can leave the program: as a dict, as JSON, and as a field of pydantic models."""
+
+    def has(self, name: str) -> bool:
+        """Return whether a field holds a value: the response had it, not null, and readable.
+
+        Args:
+            name: the field's name in Python, such as ``"market_price"``.
+
+        Raises:
+            AttributeError: the model has no such field.
+        """
+        if name not in self.__struct_fields__:
+            raise AttributeError(f"{type(self).__name__} has no field {name!r}")
+        return peek(self, name) is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by their Python names; models within become dicts, too.
+
+        Values stay Python values (`Decimal`, `datetime`); sets become sorted lists. Optional fields
+        without a value are None; an always-present field that is missing is left out.
+        """
+        return {name: _plain(value) for name, value in _values(self).items()}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text: numbers keep their digits, times are ISO 8601."""
+        return _encode(self.to_dict()).decode()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Return the model's schema for pydantic, which calls this for a field of its models."""
+        from ._pydantic import schema_of  # only where pydantic is installed
+
+        own = "to_dict" in vars(cls)
+        values = cls.to_dict if own else _values
+        return schema_of(cls, handler.generate_schema, required(cls), values, typed=not own)
+
+
+class Model(Portable, kw_only=True, frozen=True, omit_defaults=True, gc=False):
     """Typed response of the gateway.
 
     Most fields are optional: None if the response does not have the field, leaves it empty, or
@@ -41,31 +81,6 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, gc=Fa
         lock_inspections()
         return from_json(data, cls)
 
-    def has(self, name: str) -> bool:
-        """Return whether a field holds a value: the response had it, not null, and readable.
-
-        Args:
-            name: the field's name in Python, such as ``"market_price"``.
-
-        Raises:
-            AttributeError: the model has no such field.
-        """
-        if name not in self.__struct_fields__:
-            raise AttributeError(f"{type(self).__name__} has no field {name!r}")
-        return peek(self, name) is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields by their Python names; models within become dicts, too.
-
-        Values stay Python values (`Decimal`, `datetime`). Optional fields without a value are
-        None; an always-present field that is missing is left out.
-        """
-        return {name: _plain(value) for name, value in fields(self) if value is not UNSET}
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text: numbers keep their digits, times are ISO 8601."""
-        return _encode(self.to_dict()).decode()
-
     def __repr__(self) -> str:
         there = ", ".join([f"{name}={value!r}" for name, value in self.__rich_repr__()])
         return f"{type(self).__name__}({there})"
@@ -77,9 +92,36 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, gc=Fa
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
+def to_json_default(value: object) -> object:
+    """Return a value in a form that `json.dumps` accepts, for its argument ``default``.
+
+    Models and messages become dicts by Python names; a `Decimal` becomes text with all its digits,
+    as in pydantic; times and dates become ISO 8601, sets sorted lists, and bytes text in Base64.
+
+    Raises:
+        TypeError: it is of another type.
+    """
+    if isinstance(value, Portable):
+        return value.to_dict()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, frozenset):
+        return sorted(cast("frozenset[str]", value))
+    if isinstance(value, bytes):
+        return cast("object", msgspec.to_builtins(value))
+    msg = f"{type(value).__name__} has no form in JSON; pass models, numbers, times or text"
+    raise TypeError(msg)
+
+
 def fields(model: msgspec.Struct) -> list[tuple[str, Any]]:
     """Return a model's field names and values; UNSET for a missing always-present field."""
     return list(zip(model.__struct_fields__, msgspec.structs.astuple(model), strict=True))
+
+
+def _values(model: msgspec.Struct) -> dict[str, Any]:
+    return {name: value for name, value in fields(model) if value is not UNSET}
 
 
 def peek(model: msgspec.Struct, name: str) -> Any:
@@ -98,8 +140,10 @@ def pairs(model: msgspec.Struct) -> list[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Model):
+    if isinstance(value, Portable):
         return value.to_dict()
+    if isinstance(value, frozenset):
+        return sorted(cast("frozenset[str]", value))
     if isinstance(value, list):
         return [_plain(each) for each in cast("list[object]", value)]
     if isinstance(value, dict):
@@ -198,4 +242,4 @@ def required(model: type[msgspec.Struct]) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Model"]
+__all__ = ["Model", "to_json_default"]

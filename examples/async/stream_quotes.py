@@ -17,7 +17,7 @@ COLUMNS = ("last", "bid", "ask", "bid_size", "ask_size")
 
 
 async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) -> None:
-    """Print the changes of a stock's quote, one line per message."""
+    """Print a stock's quote, one line per message."""
     conid = await bezant.AsyncSymbolCache(client).conid_for(symbol)
     async with bezant.AsyncWsClient.connect(client) as ws:
         await ws.subscribe_market_data(conid, bezant.MarketDataFields.default_l1())
@@ -25,9 +25,12 @@ async def stream_quotes(client: bezant.AsyncClient, symbol: str, messages: int) 
         print(*(f"{name:>9}" for name in COLUMNS))
         async for message in ws:
             if isinstance(message, bezant.MarketData):
-                # A message has only the fields that changed; the others are None.
-                values = [message.get(name) for name in COLUMNS]
-                print(*(f"{'' if value is None else value:>9}" for value in values))
+                # A message has all fields that are known; a star marks those that changed.
+                for name in COLUMNS:
+                    value = message.get(name)
+                    mark = "*" if name in message.changed else ""
+                    print(f"{'' if value is None else f'{value}{mark}':>9}", end=" ")
+                print()
                 messages -= 1
             if messages <= 0:
                 return

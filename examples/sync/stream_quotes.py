@@ -18,7 +18,7 @@ COLUMNS = ("last", "bid", "ask", "bid_size", "ask_size")
 
 
 def stream_quotes(client: bezant.Client, symbol: str, messages: int) -> None:
-    """Print the changes of a stock's quote, one line per message."""
+    """Print a stock's quote, one line per message."""
     conid = bezant.SymbolCache(client).conid_for(symbol)
     with bezant.WsClient.connect(client) as ws:
         ws.subscribe_market_data(conid, bezant.MarketDataFields.default_l1())
@@ -26,9 +26,12 @@ def stream_quotes(client: bezant.Client, symbol: str, messages: int) -> None:
         print(*(f"{name:>9}" for name in COLUMNS))
         for message in ws:
             if isinstance(message, bezant.MarketData):
-                # A message has only the fields that changed; the others are None.
-                values = [message.get(name) for name in COLUMNS]
-                print(*(f"{'' if value is None else value:>9}" for value in values))
+                # A message has all fields that are known; a star marks those that changed.
+                for name in COLUMNS:
+                    value = message.get(name)
+                    mark = "*" if name in message.changed else ""
+                    print(f"{'' if value is None else f'{value}{mark}':>9}", end=" ")
+                print()
                 messages -= 1
             if messages <= 0:
                 return

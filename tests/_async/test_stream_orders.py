@@ -214,7 +214,7 @@ async def test_changes_during_an_interruption_are_requested(raw: RawGateway, aft
         assert orders.count("/status/") == 2
 
 
-UNKNOWN = OrderUpdate().status
+UNKNOWN = OrderUpdate(order_id=0).status
 
 
 async def test_only_changes_and_a_filter_are_completed_by_rest(raw: RawGateway) -> None:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from ..._core.settings.checks import check_seconds
-from ..._core.stream.live_state import LiveQuote
 from ..._core.stream.order_book import OrderBook
+from ..._core.stream.quotes import LiveQuote
 from ..._core.stream.subscriptions import Interest
 from ...errors import OrdersUnknown
 from ...models.stream import MarketData, OrderUpdate

@@ -32,9 +32,9 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `MarketData` of a contract (topic ``smd``).
 
-        The gateway has one set of fields for all subscriptions to a contract. Each message has only
-        the fields that changed. IBKR ends such a subscription about 15 minutes after the command,
-        without a message; the stream renews it earlier.
+        The gateway has one set of fields for all subscriptions to a contract. Each message has all
+        fields that are known, and names those that changed. IBKR ends such a subscription about 15
+        minutes after the command, without a message; the stream renews it earlier.
 
         Args:
             conid: the contract.
@@ -69,10 +69,10 @@ class AsyncSubscribing:
             WsClosed: the stream is closed.
         """
         request = market_data.request(conid, _checked(fields), exchange)
-        self._check_open()
+        interest = await self._subscribe(request)
         with self._stream_worker.lock:
             live = self._stream_worker.state.live_quote(conid, request.key.partition("+")[2])
-        return AsyncQuote(self, await self._subscribe(request), live)
+        return AsyncQuote(self, interest, live)
 
     @property
     def orders(self) -> AsyncOrders:
@@ -206,7 +206,7 @@ class AsyncSubscribing:
     async def subscribe_ladder(
         self, account_id: str, conid: int, *, exchange: str | None = None
     ) -> AsyncSubscription:
-        """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
+        """Receive `LadderUpdate` with a contract's price ladder (topic ``sbd``).
 
         It needs a market depth subscription at IBKR.
 

@@ -68,6 +68,8 @@ def _whole(digits: str) -> int | str:
 
 
 _plain = msgspec.json.Decoder()
+# Decodes strict JSON with numbers of a usual size into plain values; `loads` decodes the rest, too.
+decode_plain: Final = _plain.decode
 _exact = msgspec.json.Decoder(float_hook=_exactly)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from msgspec.structs import force_setattr
 
 from ...models.stream import Gap, Heartbeat, MarketData, Message, Other
-from .topics.registry import BY_MESSAGE
+from .topics.registry import topic_of_message
 
 DEFAULT_BUFFER: Final = 10_000
 
@@ -18,7 +19,7 @@ def topic_of(message: Message) -> str | None:
     """Return IBKR's name of a message's topic; None for the stream's own messages."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
-    topic = BY_MESSAGE.get(type(message))
+    topic = topic_of_message(message)
     return None if topic is None else topic.name
 
 
@@ -90,18 +91,32 @@ class MessageBuffer:
             came = moment
         return max(now - came, 0.0)
 
-    def put_quote(self, quote: MarketData) -> None:
+    def put_quotes(self, quotes: Iterable[MarketData]) -> None:
         """Add market data; merge it with an unread quote of the contract if the backlog is full."""
-        if self._quotes >= self._backlog:
-            old = self._waiting.get(quote.conid_ex)
-            if old is not None:
-                force_setattr(old, "raw", {**old.raw, **quote.raw})
-                force_setattr(old, "merged", old.merged + 1)
-                self.merged += 1
-                return
-        self._waiting[quote.conid_ex] = quote
-        self._entries.append(quote)
-        self._quotes += 1
+        waiting, add, backlog, unread = (
+            self._waiting,
+            self._entries.append,
+            self._backlog,
+            self._quotes,
+        )
+        for quote in quotes:
+            contract = quote.conid_ex
+            if unread >= backlog:
+                old = waiting.get(contract)
+                if old is not None:
+                    self._merge(old, quote)
+                    continue
+            waiting[contract] = quote
+            add(quote)
+            unread += 1
+        self._quotes = unread
+
+    def _merge(self, old: MarketData, quote: MarketData) -> None:
+        force_setattr(old, "before", old.changed_codes() | quote.changed_codes())
+        force_setattr(old, "raw", {**old.raw, **quote.raw})
+        force_setattr(old, "state", quote.state)
+        force_setattr(old, "merged", old.merged + 1)
+        self.merged += 1
 
     def put(self, message: Message, moment: datetime) -> None:
         """Add a message, or count it as dropped if the buffer is full."""

@@ -1,4 +1,4 @@
-"""Live state: merges updates into complete values, and puts messages into the buffer."""
+"""Live state: merges updates into complete messages, and puts them into the buffer."""
 
 from __future__ import annotations
 
@@ -10,41 +10,13 @@ from ...models.stream import MarketData, Message, OrderUpdate
 from ..decoding.drift import Report
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
+from .merging import TopicState
 from .order_book import OrderBook
 from .order_check import OrderCheck
-from .topic import Store, Topic
+from .quotes import Quotes
 from .topics.market_data import MARKET_DATA
 from .topics.orders import ORDERS
-from .topics.registry import BY_MESSAGE, TOPICS
-
-
-class LiveQuote:
-    """The newest values of one contract.
-
-    Attributes:
-        version: number of changes.
-        fresh: whether this connection has had a message about the contract.
-    """
-
-    __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
-
-    def __init__(self, conid: int, conid_ex: str) -> None:
-        self.conid: int = conid
-        self.conid_ex: str = conid_ex
-        self.raw: dict[str, Any] = {}
-        self.version: int = 0
-        self.fresh: bool = False
-
-    def update(self, quote: MarketData) -> None:
-        """Apply the changed values."""
-        # A new mapping: another thread may be reading the old one.
-        self.raw = {**self.raw, **quote.raw}
-        self.version += 1
-        self.fresh = True
-
-    def complete(self) -> MarketData:
-        """Return all values as one message."""
-        return MarketData(conid=self.conid, conid_ex=self.conid_ex, raw=self.raw)
+from .topics.registry import TOPICS, topic_of_key, topic_of_message
 
 
 class LiveState:
@@ -58,7 +30,7 @@ class LiveState:
     Attributes:
         orders: the orders, each complete.
         order_check: completes the orders after an interruption.
-        quotes: newest values of contracts, by ``conid_ex``.
+        quotes: newest values of contracts.
         watch: called with each row about an order or an execution; None for none.
     """
 
@@ -67,24 +39,15 @@ class LiveState:
     ) -> None:
         self.orders: OrderBook = OrderBook(report)
         self.order_check: OrderCheck = OrderCheck(self.orders)
-        self.quotes: dict[str, LiveQuote] = {}
+        self.quotes: Quotes = Quotes(message_buffer, confirmations)
         self.watch: Callable[[Mapping[str, Any]], object] | None = None
-        self._stores: dict[str, Store] = {
-            topic.name: topic.store(report) for topic in TOPICS if topic.store is not None
+        self._states: dict[str, TopicState] = {
+            topic.name: TopicState(topic, topic.merging)
+            for topic in TOPICS
+            if topic.merging is not None
         }
         self._message_buffer = message_buffer
         self._confirmations = confirmations
-        self._unconfirmed_quotes = confirmations.unconfirmed[MARKET_DATA.key]
-
-    def take_quote(self, quote: MarketData) -> None:
-        """Process market data."""
-        if self._unconfirmed_quotes:
-            self._confirmations.confirm(MARKET_DATA, quote)
-        if self.quotes:
-            live = self.quotes.get(quote.conid_ex)
-            if live is not None:
-                live.update(quote)
-        self._message_buffer.put_quote(quote)
 
     def take_orders(self, messages: list[Message], now: float) -> None:
         """Apply the orders of one frame, before its messages are processed one by one."""
@@ -94,38 +57,46 @@ class LiveState:
             self.order_check.received(now, fresh=self.orders.update(orders))
 
     def take(self, message: Message, moment: datetime) -> None:
-        """Process a message of any kind."""
+        """Process a message of any kind, as received."""
         if isinstance(message, MarketData):
-            self.take_quote(message)
+            self.quotes.take(message)
             return
-        topic = BY_MESSAGE.get(type(message))
+        topic = topic_of_message(message)
         if topic is None:
             self._message_buffer.put(message, moment)
             return
         if topic.about_orders and self.watch is not None:
             self.watch(cast("Any", message).raw)
-        store = self._stores.get(topic.name)
-        complete = message if store is None else store.update(message)
+        self._confirmations.confirm(topic, message)
+        self.put(message, moment)
+
+    def put(self, message: Message, moment: datetime) -> None:
+        """Complete a message, and put it into the buffer."""
+        topic = topic_of_message(message)
+        state = None if topic is None else self._states.get(topic.name)
+        complete = message if state is None else state.update(message)
         if complete is not None:
             self._message_buffer.put(complete, moment)
-        self._confirmations.confirm(topic, message)
 
-    def restart(self, topic: Topic) -> None:
-        """Begin a new subscription to a topic."""
-        store = self._stores.get(topic.name)
-        if store is not None:
-            store.restart()
+    def begin(self, key: str) -> None:
+        """Begin a subscription, without the values of an earlier one."""
+        topic = topic_of_key(key)
+        if topic is MARKET_DATA:
+            self.quotes.begin(key.partition("+")[2])
+        else:
+            self.end(key)
 
-    def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
-        """Return the live quote of a contract, which is kept current from now on."""
-        live = self.quotes.get(conid_ex)
-        if live is None or live.conid_ex != conid_ex:
-            live = self.quotes[conid_ex] = LiveQuote(conid, conid_ex)
-            # The gateway may leave the exchange out of its messages.
-            self.quotes.setdefault(str(conid), live)
-        return live
+    def end(self, key: str) -> None:
+        """Forget the values of a subscription that has ended."""
+        topic = topic_of_key(key)
+        state = self._states.get(topic.name)
+        if topic is MARKET_DATA:
+            self.quotes.end(key.partition("+")[2])
+        elif state is not None:
+            state.end(key)
 
-    def outdate_quotes(self) -> None:
-        """Mark all quotes as outdated, because this connection has had no message yet."""
-        for quote in self.quotes.values():
-            quote.fresh = False
+    def interrupt(self) -> None:
+        """Forget all values, because messages are missing now."""
+        self.quotes.interrupt()
+        for state in self._states.values():
+            state.interrupt()

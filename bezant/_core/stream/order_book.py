@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..._wire.order_status import plain_spelling, state_of
+from ...models._base import peek
 from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
-from .topics.orders import order_from
+from .topics.orders import is_whole, order_from
 
 # Finished orders are kept for a while, because a later message may add to them.
 MAX_ORDERS: Final = 5_000
@@ -76,10 +77,10 @@ class OrderBook:
         """Apply updates; return whether one is the first of its order on this connection."""
         fresh = False
         for update in updates:
-            order_id = update.order_id
+            order_id = peek(update, "order_id")
             if not isinstance(order_id, int):
                 continue
-            row = update.raw
+            row = dict(update.raw)
             old = self._rows.get(order_id)
             if order_id not in self._received and ("status" in row or old is None):
                 fresh = True
@@ -87,8 +88,8 @@ class OrderBook:
                 self._confirm(order_id)
             if self._checking:
                 self._newer[order_id] = {**self._newer.get(order_id, {}), **row}
-            if old is None or ("status" in row and "conid" in row):
-                self._put(order_id, dict(row))
+            if old is None or is_whole(row):
+                self._put(order_id, row)
             else:
                 self._put(order_id, {**old, **row})
         self.version += 1
@@ -166,7 +167,8 @@ class OrderBook:
             merged = {**old, **row, **newer}
             self._put(order_id, merged)
             if old.get("status") != merged["status"]:
-                changed.append(order_from(merged, self._report))
+                # The fields that are older than the interruption stay out of messages.
+                changed.append(order_from({**row, **newer}, self._report))
         self.version += 1
         doubtful = set(self._stale | self.unconfirmed)
         if hiding:
@@ -192,9 +194,9 @@ class OrderBook:
             self.unconfirmed.add(order_id)
             return None
         self._confirm(order_id)
-        merged = {**old, **row, **self._newer.get(order_id, {})}
-        self._put(order_id, merged)
-        return None if old.get("status") == row["status"] else order_from(merged, self._report)
+        news = {**row, **self._newer.get(order_id, {})}
+        self._put(order_id, {**old, **news})
+        return None if old.get("status") == row["status"] else order_from(news, self._report)
 
     # Reading
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ..._wire import converters
-from ...models.stream import Message, Other
+from ...models._base import peek
+from ...models.stream import LedgerUpdate, Message, Other, SummaryUpdate
 from ..decoding.decoder import convert_row
 from ..decoding.drift import Report
 from .topic import Frame
@@ -19,7 +21,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 def read_model(row: Frame, type_: type[T], topic: str, report: Report) -> T:
     """Return a row as a message that keeps the row in ``raw``; `topic` names it in reports."""
-    return msgspec.structs.replace(convert_row(row, type_, operation=topic, report=report), raw=row)
+    found = convert_row(row, type_, operation=topic, report=report)
+    force_setattr(found, "raw", row)  # nobody else has it yet
+    return found
 
 
 def model_rows(
@@ -60,6 +64,12 @@ def rows_in(
 def target_of(topic: str) -> str:
     """Return the part after the name of a topic: ``DU1`` of ``ssd+DU1``."""
     return topic.partition("+")[2]
+
+
+def account_and_key(message: SummaryUpdate | LedgerUpdate) -> tuple[str, str] | None:
+    """Return the account of a message and which of its values it is about; None if it has none."""
+    key = peek(message, "key")
+    return None if key is None else (message.account_id, key)
 
 
 def number_or_none(value: Any) -> int | None:

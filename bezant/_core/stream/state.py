@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -26,11 +26,12 @@ from ...models.stream import (
 from ..decoding.drift import Report
 from .buffer import MessageBuffer
 from .confirmations import Confirmations
-from .live_state import LiveQuote, LiveState
+from .live_state import LiveState
 from .order_book import NOT_SUBSCRIBED, OrderBook
 from .order_check import OrderCheck, OrderRequest
 from .parser import parse
 from .phases import TRANSITIONS, Event, Phase, Timing
+from .quotes import LiveQuote
 from .readiness import Readiness
 from .reconnection import Reconnection
 from .subscriptions import Interest, SubscriptionRegistry
@@ -198,7 +199,7 @@ class StreamState:
         self._confirmations.clear()
         self._tokens.clear()
         self._outgoing.clear()
-        self._live_state.outdate_quotes()
+        self._live_state.interrupt()
         self._orders_again = math.inf
         if ORDERS.key in self._subscriptions:
             self.order_check.stop(_unknown(f"the connection was lost ({reason})"))
@@ -238,22 +239,24 @@ class StreamState:
 
     # Messages
 
-    def take_in(self, batch: Iterable[bytes], now: float) -> None:
+    def take_in(self, batch: Sequence[bytes], now: float) -> None:
         """Process WebSocket messages in the order of their arrival."""
         self._heard_before, self.last_heard = self.last_heard, now
         self.message_buffer.arrived(now)
-        for data in batch:
-            self.received += 1
-            found = parse(data, self._report)
-            if isinstance(found, MarketData):
-                if self.phase is Phase.READY:
-                    self._live_state.take_quote(found)
-                else:
-                    self._on_messages([found], now)
-            elif isinstance(found, list):
-                self._on_messages(found, now)
-            else:
+        take_run = self._live_state.quotes.take_run
+        at, end = 0, len(batch)
+        self.received += end
+        while at < end:
+            if self.phase is Phase.READY:
+                at = take_run(batch, at)
+                if at == end:
+                    return
+            found = parse(batch[at], self._report)
+            at += 1
+            if isinstance(found, TicReply):
                 self._on_tic_reply(found, now)
+            else:
+                self._on_messages([found] if isinstance(found, MarketData) else found, now)
 
     def _on_messages(self, messages: list[Message], now: float) -> None:
         if self.phase is Phase.WAITING:
@@ -332,7 +335,7 @@ class StreamState:
         since = min(self.moment(self._heard_before), moment)
         reason = "the gateway has logged in again, which ends all subscriptions"
         self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
-        self._live_state.outdate_quotes()
+        self._live_state.interrupt()
         self._confirmations.clear()
         self._subscribe_to_all(now)
 
@@ -411,7 +414,7 @@ class StreamState:
         """Deliver orders whose status REST has corrected."""
         moment = self.moment(now)
         for update in self.order_check.updates:
-            self.message_buffer.put(update, moment)
+            self._live_state.put(update, moment)
         self.order_check.updates.clear()
 
     # Subscriptions
@@ -432,7 +435,7 @@ class StreamState:
         new = key not in self._subscriptions
         interest, commands = self._subscriptions.add(request)
         if new:
-            self._live_state.restart(topic_of_key(key))
+            self._live_state.begin(key)
         if commands and self.phase is Phase.READY:
             self._send(key, now)
             if key == ORDERS.key:
@@ -445,6 +448,7 @@ class StreamState:
         key = interest.key
         if key in self._subscriptions:
             return
+        self._live_state.end(key)
         if key == ORDERS.key:
             self._orders_again = math.inf
             self.order_check.stop(NOT_SUBSCRIBED)
@@ -456,7 +460,7 @@ class StreamState:
 
     def live_quote(self, conid: int, conid_ex: str) -> LiveQuote:
         """Return the live quote of a contract, which is kept current from now on."""
-        return self._live_state.live_quote(conid, conid_ex)
+        return self._live_state.quotes.live(conid, conid_ex)
 
     @property
     def subscribed(self) -> list[str]:

@@ -6,8 +6,8 @@ the key of a subscription, and by the class of a message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -53,16 +53,20 @@ Parsed: TypeAlias = MarketData | TicReply | list[Message]
 Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
 
 
-class Store(Protocol):
-    """Merges the updates of one topic into complete values."""
+class Merging(Record, frozen=True, kw_only=True):
+    """Rule by which the updates of a topic become complete messages.
 
-    def update(self, message: Any) -> Message | None:
-        """Return the message completed by earlier messages; None if it has nothing new."""
-        ...
+    Attributes:
+        subject: returns what a message is about, such as an order's id; None if the message does
+            not say so. Messages about the same thing merge.
+        complete: takes the complete message until now, or None, and the message as received;
+            returns the new complete message.
+        once: whether the gateway repeats messages, of which only those with news are delivered.
+    """
 
-    def restart(self) -> None:
-        """Begin a new subscription."""
-        ...
+    subject: Callable[[Any], Hashable | None]
+    complete: Callable[[Any, Any], Any]
+    once: bool = False
 
 
 def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
@@ -110,8 +114,7 @@ class Topic(Record, frozen=True, kw_only=True):
         always_send: whether a further subscriber repeats the command even if its arguments are the
             same, because the gateway then sends all values.
         limit: maximum number of subscriptions at a time; None for no limit.
-        store: makes the `Store` that merges updates into complete messages; None to deliver them
-            as they are.
+        merging: how updates become complete messages; None if the gateway sends none.
         about_orders: whether messages are about orders or executions, which the session remembers.
     """
 
@@ -128,7 +131,7 @@ class Topic(Record, frozen=True, kw_only=True):
     expires: bool = False
     always_send: bool = False
     limit: int | None = None
-    store: Callable[[Report], Store] | None = None
+    merging: Merging | None = None
     about_orders: bool = False
 
 

@@ -53,7 +53,8 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._loop = loop
         self._backend = backend
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        # Usually the bytes as asyncio has received them: every copy of a stream's data costs.
+        self._buffer: bytes | bytearray = b""
         self._ended = False
         self._aborted = False
         self._error: Exception | None = None
@@ -71,7 +72,12 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
+        if not self._buffer:
+            self._buffer = data
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += data
+        else:
+            self._buffer = bytearray(self._buffer) + data
         if len(self._buffer) > _HIGH_WATER and not self._reading_paused:
             self._reading_paused = True
             cast("asyncio.Transport", self._transport).pause_reading()
@@ -143,6 +149,17 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             await asyncio.sleep(0)
         return self._is_silent and not _is_readable(sock)
 
+    def _take(self, max_bytes: int) -> bytes:
+        found = self._buffer
+        if len(found) <= max_bytes:
+            self._buffer = b""
+            return bytes(found)  # no copy, if these are bytes
+        if not isinstance(found, bytearray):
+            self._buffer = found = bytearray(found)
+        data = bytes(found[:max_bytes])
+        del found[:max_bytes]
+        return data
+
     # Called by httpcore; the sender of the request enforces the timeouts
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -159,8 +176,7 @@ class Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             finally:
                 self._reader = None
         if self._buffer:
-            data = bytes(self._buffer[:max_bytes])
-            del self._buffer[:max_bytes]
+            data = self._take(max_bytes)
             if self._response is not None:
                 self._response.feed(data)
             if left is not None:

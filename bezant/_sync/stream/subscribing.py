@@ -33,9 +33,9 @@ class Subscribing:
     ) -> Subscription:
         """Receive `MarketData` of a contract (topic ``smd``).
 
-        The gateway has one set of fields for all subscriptions to a contract. Each message has only
-        the fields that changed. IBKR ends such a subscription about 15 minutes after the command,
-        without a message; the stream renews it earlier.
+        The gateway has one set of fields for all subscriptions to a contract. Each message has all
+        fields that are known, and names those that changed. IBKR ends such a subscription about 15
+        minutes after the command, without a message; the stream renews it earlier.
 
         Args:
             conid: the contract.
@@ -70,10 +70,10 @@ class Subscribing:
             WsClosed: the stream is closed.
         """
         request = market_data.request(conid, _checked(fields), exchange)
-        self._check_open()
+        interest = self._subscribe(request)
         with self._stream_worker.lock:
             live = self._stream_worker.state.live_quote(conid, request.key.partition("+")[2])
-        return Quote(self, self._subscribe(request), live)
+        return Quote(self, interest, live)
 
     @property
     def orders(self) -> Orders:
@@ -205,7 +205,7 @@ class Subscribing:
     def subscribe_ladder(
         self, account_id: str, conid: int, *, exchange: str | None = None
     ) -> Subscription:
-        """Receive `LadderUpdate` with the rows of a contract's price ladder (topic ``sbd``).
+        """Receive `LadderUpdate` with a contract's price ladder (topic ``sbd``).
 
         It needs a market depth subscription at IBKR.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ..._wire.redaction import without_secrets
-from .._base import Model, pairs
+from .._base import Model, Portable, pairs
 
 
-class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
+class StreamMessage(Portable, frozen=True, kw_only=True):
     """A message of a stream."""
 
     def __repr__(self) -> str:
@@ -26,6 +27,20 @@ class MessageModel(Model, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self)
+
+
+class StateModel(MessageModel, frozen=True, kw_only=True):
+    """Stream message of the gateway with everything that is known now.
+
+    The gateway sends only what changed. The stream adds what it sent before on the same connection.
+    """
+
+    changed: frozenset[str] = msgspec.field(default=frozenset(), name="bezant:changed")
+    raw: Mapping[str, Any] = {}
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        changed, raw, *fields = _shown(self)
+        return [*fields, ("changed", sorted(changed[1])), raw]
 
 
 def _shown(message: msgspec.Struct) -> list[tuple[str, Any]]:

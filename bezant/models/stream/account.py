@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ._base import MessageModel
+from ._base import MessageModel, StateModel
 
 __all__ = [
     "AccountUpdate",
@@ -42,10 +42,8 @@ class AccountUpdate(MessageModel, frozen=True, kw_only=True):
     raw: Mapping[str, Any] = {}
 
 
-class Pnl(MessageModel, frozen=True, kw_only=True):
+class Pnl(StateModel, frozen=True, kw_only=True):
     """Profit and loss of one account (topic ``spl``), in its base currency.
-
-    A field that did not change is None.
 
     Attributes:
         account_id: the account's id.
@@ -55,6 +53,7 @@ class Pnl(MessageModel, frozen=True, kw_only=True):
         net_liquidation_value: net liquidation value (``nl``).
         excess_liquidity: excess liquidity, beyond the margin (``uel``).
         market_value: market value of the positions (``mv``).
+        changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
@@ -65,10 +64,9 @@ class Pnl(MessageModel, frozen=True, kw_only=True):
     net_liquidation_value: Decimal | None = msgspec.field(default=None, name="nl")
     excess_liquidity: Decimal | None = msgspec.field(default=None, name="uel")
     market_value: Decimal | None = msgspec.field(default=None, name="mv")
-    raw: Mapping[str, Any] = {}
 
 
-class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
+class SummaryUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
     """One value of an account's summary (topic ``ssd``).
 
     Attributes:
@@ -78,22 +76,20 @@ class SummaryUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         currency: its currency.
         value: the value, if it is not money.
         timestamp: seconds since 1970.
+        changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
     account_id: str = msgspec.field(default="", name="account")
-    key: str | None = None
+    key: str
     amount: Decimal | None = msgspec.field(default=None, name="monetaryValue")
     currency: str | None = None
     value: str | None = None
     timestamp: int | None = None
-    raw: Mapping[str, Any] = {}
 
 
-class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """An account's ledger in one currency (topic ``sld``), complete.
-
-    The gateway leaves out fields that did not change; earlier messages fill them in.
+class LedgerUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
+    """An account's ledger in one currency (topic ``sld``).
 
     Attributes:
         account_id: the account's id.
@@ -124,11 +120,12 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         t_bonds_market_value: market value of the treasury bonds.
         warrants_market_value: market value of the warrants.
         severity: unused.
+        changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
     account_id: str = msgspec.field(default="", name="bezant:account")
-    key: str | None = None
+    key: str
     currency: str | None = msgspec.field(default=None, name="secondKey")
     cash_balance: Decimal | None = msgspec.field(default=None, name="cashbalance")
     settled_cash: Decimal | None = None
@@ -157,7 +154,6 @@ class LedgerUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     t_bonds_market_value: Decimal | None = None
     warrants_market_value: Decimal | None = None
     severity: int | None = None
-    raw: Mapping[str, Any] = {}
 
 
 AccountMessage: TypeAlias = AccountUpdate | Pnl | SummaryUpdate | LedgerUpdate

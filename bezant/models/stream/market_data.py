@@ -29,36 +29,98 @@ _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
 # It cannot be part of a reference cycle, and there are so many that traversing them would cost the
 # garbage collector as much as decoding them.
 class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
-    """Market data of one contract: the fields that changed since the previous message.
+    """Market data of one contract: all fields that are known, and the names of the changed ones.
 
-    A field that is missing from the message has not changed; its attribute is None. So is that of
-    a field that the gateway left empty. Prices and sizes are exact.
+    A field is None if the gateway has not sent it on this connection, or has left it empty. Prices
+    and sizes are exact.
 
     Attributes:
         conid: the contract.
         conid_ex: the contract with its exchange, as you subscribed to it.
-        raw: every field as received, by IBKR's id.
+        raw: the fields that the gateway sent in this message, by IBKR's id.
         merged: how many unread messages were merged into this one.
+        state: all fields that are known now, as the gateway wrote them, by IBKR's id; None if they
+            are those in `raw`.
+        before: what `changed` compares with: all fields as they were before this message; or, if
+            messages were merged into this one, the ids of the changed fields.
     """
 
     conid: int
     conid_ex: str
     raw: Mapping[str, Any]
     merged: int = 0
+    state: Mapping[str, Any] | None = None
+    before: Mapping[str, Any] | frozenset[str] = {}
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        hidden = ("state", "before")
+        shown = [each for each in super().__rich_repr__() if each[0] not in hidden]
+        return [*shown, ("changed", sorted(self.changed))]
+
+    def has(self, name: str) -> bool:
+        """Return whether a field is known, not null, and readable.
+
+        Args:
+            name: one of our names, such as ``"volume"``, or IBKR's id.
+        """
+        return self.get(name) is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all known fields by our names, and what the message says about itself.
+
+        Values stay Python values (`Decimal`, `datetime`).
+        """
+        return {
+            **self.values,
+            "conid": self.conid,
+            "conid_ex": self.conid_ex,
+            "last": self.last,
+            "bid": self.bid,
+            "ask": self.ask,
+            "last_size": self.last_size,
+            "bid_size": self.bid_size,
+            "ask_size": self.ask_size,
+            "is_close": self.is_close,
+            "halted": self.halted,
+            "updated": self.updated,
+            "merged": self.merged,
+            "changed": sorted(self.changed),
+        }
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Names of the fields that have another value than in the previous message.
+
+        They are the names of `values`. In the first message about a contract, and in the first one
+        after a `Gap`, they are all fields that have a value.
+        """
+        return frozenset(NAMES.get(code, code) for code in self.changed_codes())
+
+    def changed_codes(self) -> frozenset[str]:
+        """Return `changed` by IBKR's ids."""
+        before = self.before
+        if isinstance(before, frozenset):
+            return before
+        return frozenset(
+            code for code, value in self.raw.items() if value != before.get(code) and code.isdigit()
+        )
+
+    def _known(self) -> Mapping[str, Any]:
+        return self.raw if self.state is None else self.state
 
     @property
     def updated(self) -> datetime | None:
         """Time of the change by the gateway's clock."""
         try:
-            return converters.to_time(self.raw["_updated"])
+            return converters.to_time(self._known()["_updated"])
         except (LookupError, ValueError, ArithmeticError):
             return None
 
     def get(self, field: str) -> Decimal | int | bool | str | None:
         """Return a field by our name or IBKR's id, converted by its kind.
 
-        Returns None if the message does not have the field, or if its value is empty or cannot be
-        read; ``raw`` has the text.
+        Returns None if the field is not known, or if its value is empty or cannot be read;
+        ``state`` has the text.
 
         Raises:
             InvalidRequest: the field is not a string.
@@ -66,7 +128,7 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         if not isinstance(field, str):
             raise InvalidRequest(f"field must be a name such as 'volume', not {shown(field)}")
         code = CODES.get(field) or ALIASES.get(field, field)
-        value = self.raw.get(code)
+        value = self._known().get(code)
         if value is None:
             return None
         kind = KINDS.get(code, "text")
@@ -83,11 +145,12 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def values(self) -> dict[str, Decimal | int | bool | str | None]:
-        """Every field of the message by our name, or by IBKR's id if it has none, converted."""
-        return {NAMES.get(code, code): self.get(code) for code in self.raw if code.isdigit()}
+        """Every known field by our name, or by IBKR's id if it has none, converted."""
+        return {NAMES.get(code, code): self.get(code) for code in self._known() if code.isdigit()}
 
     def _number(self, code: str) -> Decimal | None:
-        value = self.raw.get(code)
+        state = self.state
+        value = (self.raw if state is None else state).get(code)
         if value is None:
             return None
         try:
@@ -127,16 +190,16 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_close(self) -> bool | None:
-        """Whether `last` is the prior day's close; None if the message has no `last`."""
+        """Whether `last` is the prior day's close; None if there is no `last`."""
         return self._mark("C")
 
     @property
     def halted(self) -> bool | None:
-        """Whether trading is halted; None if the message has no `last`."""
+        """Whether trading is halted; None if there is no `last`."""
         return self._mark("H")
 
     def _mark(self, letter: str) -> bool | None:
-        text = self.raw.get("31")
+        text = self._known().get("31")
         return letter in text[:2] if isinstance(text, str) and text else None
 
 
@@ -207,19 +270,23 @@ class LadderRow(StreamMessage, frozen=True, kw_only=True):
 
 
 class LadderUpdate(StreamMessage, frozen=True, kw_only=True):
-    """Changed rows of a price ladder (topic ``sbd``).
+    """Price ladder of a contract (topic ``sbd``): all rows that are known now.
 
     Attributes:
         account_id: the account of the subscription.
         conid: the contract.
-        rows: the rows.
+        rows: the rows, from the top.
+        changed: ``rows``, if one of them changed.
+        changed_rows: numbers of the changed rows.
         raw: the message as received.
     """
 
     account_id: str
     conid: int
     rows: list[LadderRow]
-    raw: Mapping[str, Any]
+    changed: frozenset[str] = frozenset()
+    changed_rows: frozenset[int] = frozenset()
+    raw: Mapping[str, Any] = {}
 
 
 MarketDataMessage: TypeAlias = MarketData | BarsUpdate | LadderUpdate

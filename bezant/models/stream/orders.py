@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from ._base import MessageModel
+from ._base import StateModel
 
 __all__ = [
     "OrderUpdate",
@@ -17,8 +16,8 @@ __all__ = [
 ]
 
 
-class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
-    """Changes of one order (topic ``sor``); a field that did not change is None.
+class OrderUpdate(StateModel, frozen=True, kw_only=True, rename="camel"):
+    """One order as it is now (topic ``sor``).
 
     Attributes:
         order_id: the order's id.
@@ -55,10 +54,11 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
         supports_tax_opt: ``1`` if you can choose the tax lots.
         background_color: color of IBKR's own pages (``bgColor``).
         foreground_color: color of IBKR's own pages (``fgColor``).
+        changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
-    order_id: int | None = None
+    order_id: int
     account_id: str | None = msgspec.field(default=None, name="acct")
     conid: int | None = None
     ticker: str | None = None
@@ -90,11 +90,10 @@ class OrderUpdate(MessageModel, frozen=True, kw_only=True, rename="camel"):
     supports_tax_opt: str | None = None
     background_color: str | None = msgspec.field(default=None, name="bgColor")
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
-    raw: Mapping[str, Any] = {}
 
 
-class TradeUpdate(MessageModel, frozen=True, kw_only=True):
-    """An execution (topic ``str``), with everything that earlier messages told about it.
+class TradeUpdate(StateModel, frozen=True, kw_only=True):
+    """An execution (topic ``str``), with everything that is known about it.
 
     IBKR can send an execution twice, the second time with its commission. A repetition without a
     change is not delivered.
@@ -129,10 +128,11 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
         liquidation_trade: ``1`` if IBKR made the trade, also for currency conversions.
         is_event_trading: ``1`` if the contract is an event contract.
         supports_tax_opt: ``1`` if you can choose the tax lots.
+        changed: names of the fields that have another value than in the previous message about it.
         raw: the row as received.
     """
 
-    execution_id: str | None = None
+    execution_id: str
     order_id: int | None = None
     account_id: str | None = msgspec.field(default=None, name="account")
     conid: int | None = None
@@ -161,7 +161,6 @@ class TradeUpdate(MessageModel, frozen=True, kw_only=True):
     liquidation_trade: str | None = None
     is_event_trading: str | None = None
     supports_tax_opt: str | None = None
-    raw: Mapping[str, Any] = {}
 
 
 OrderMessage: TypeAlias = OrderUpdate | TradeUpdate

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ._base import MessageModel, StreamMessage
+from ._base import MessageModel, StateModel, StreamMessage
 
 __all__ = [
     "Bulletin",
@@ -45,11 +45,10 @@ class Heartbeat(StreamMessage, frozen=True, kw_only=True):
     sent_at: datetime | None
 
 
-class SessionStatus(MessageModel, frozen=True, kw_only=True):
+class SessionStatus(StateModel, frozen=True, kw_only=True):
     """State of the brokerage session (topic ``sts``).
 
-    The gateway sends it on each connection and on every change. A field that it left out is
-    None.
+    The gateway sends it on each connection and on every change.
 
     Attributes:
         authenticated: whether it is logged in.
@@ -61,6 +60,7 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
         server_name: the server behind the session (``serverName``).
         server_version: the build of its software (``serverVersion``).
         user_name: the user name (``username``).
+        changed: names of the fields that have another value than in the previous message.
         raw: the row as received.
     """
 
@@ -73,7 +73,6 @@ class SessionStatus(MessageModel, frozen=True, kw_only=True):
     server_name: str | None = msgspec.field(default=None, name="serverName")
     server_version: str | None = msgspec.field(default=None, name="serverVersion")
     user_name: str | None = msgspec.field(default=None, name="username")
-    raw: Mapping[str, Any] = {}
 
 
 class Notice(MessageModel, frozen=True, kw_only=True):

@@ -32,35 +32,35 @@ def read(message_buffer: MessageBuffer) -> list[Message]:
 def test_quotes_of_a_contract_become_one() -> None:
     message_buffer = MessageBuffer()
     for each in (quote(1, a="1", b="1"), quote(2, a="9"), quote(1, a="2"), quote(1, c="3")):
-        message_buffer.put_quote(each)
+        message_buffer.put_quotes([each])
     first, second = read(message_buffer)
     assert isinstance(first, MarketData)
     assert (first.raw, first.merged) == ({"a": "2", "b": "1", "c": "3"}, 2)
     assert second == quote(2, a="9")
     assert message_buffer.merged == 2
-    message_buffer.put_quote(quote(1, a="4"))
+    message_buffer.put_quotes([quote(1, a="4")])
     assert read(message_buffer) == [quote(1, a="4")]
 
 
 def test_a_backlog_of_quotes_is_held_before_they_are_merged() -> None:
     message_buffer = MessageBuffer(quote_backlog=2)
     for value in "123":
-        message_buffer.put_quote(quote(1, a=value))
+        message_buffer.put_quotes([quote(1, a=value)])
     first, second = read(message_buffer)
     assert first == quote(1, a="1")
     assert isinstance(second, MarketData)
     assert (second.raw, second.merged) == ({"a": "3"}, 1)
-    message_buffer.put_quote(quote(1, a="4"))
-    message_buffer.put_quote(quote(1, a="5"))
+    message_buffer.put_quotes([quote(1, a="4")])
+    message_buffer.put_quotes([quote(1, a="5")])
     assert len(read(message_buffer)) == 2
 
 
 def test_nothing_is_merged_across_a_gap() -> None:
     message_buffer = MessageBuffer()
     gap = Gap(reason="x", since=T0, until=T0)
-    message_buffer.put_quote(quote(1, a="1"))
+    message_buffer.put_quotes([quote(1, a="1")])
     message_buffer.put(gap, T0)
-    message_buffer.put_quote(quote(1, a="2"))
+    message_buffer.put_quotes([quote(1, a="2")])
     assert read(message_buffer) == [quote(1, a="1"), gap, quote(1, a="2")]
 
 
@@ -134,7 +134,7 @@ def test_every_order_is_delivered_once_or_counted(steps: list[int | None], limit
             if message is not None:
                 found.append(message)
         elif step == 3:
-            message_buffer.put_quote(quote(step))
+            message_buffer.put_quotes([quote(step)])
         else:
             message_buffer.put(order(put), T0)
             put += 1

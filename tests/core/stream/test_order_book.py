@@ -1,12 +1,11 @@
-"""Order book and stores: updates merged into complete values, and kept within bounds."""
+"""Order book: updates merged into complete orders, and kept within bounds."""
 
 from __future__ import annotations
 
 import pytest
 
-from bezant import LedgerUpdate, OrderUpdate, TradeUpdate
+from bezant import OrderUpdate
 from bezant._core.stream import order_book
-from bezant._core.stream.topics import ledger, trades
 from bezant._wire.order_status import OrderState, state_of
 
 from ..samples import Drifts
@@ -52,20 +51,3 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
         for number in range(100):
             book.update([order(number, status=status)])
         assert looked == 100
-
-
-def test_old_executions_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trades, "MAX_EXECUTIONS", 2)
-    book = trades.TradeStore(Drifts())
-    for key in "abc":
-        trade = TradeUpdate(execution_id=key, raw={"execution_id": key})
-        assert book.update(trade) is trade
-        assert book.update(trade) is None
-    assert len(book._rows) == 2
-
-
-def test_updates_without_a_key_are_left_as_they_are() -> None:
-    update = LedgerUpdate(raw={})
-    assert ledger.LedgerStore(Drifts()).update(update) is update
-    trade = TradeUpdate(raw={})
-    assert trades.TradeStore(Drifts()).update(trade) is trade

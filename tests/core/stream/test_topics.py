@@ -69,7 +69,13 @@ def test_every_topic_with_a_key_has_requests_for_it() -> None:
         assert command.startswith(f"s{row.key}+")
 
 
-@pytest.mark.parametrize("message", [OrderUpdate(raw={"a": 1}), TradeUpdate(raw={"a": 1})])
+@pytest.mark.parametrize(
+    "message",
+    [
+        OrderUpdate(order_id=1, raw={"a": 1}),
+        TradeUpdate(execution_id="1", raw={"a": 1}),
+    ],
+)
 def test_rows_about_orders_and_executions_are_watched(message: OrderUpdate | TradeUpdate) -> None:
     watched: list[object] = []
     live_state = LiveState(Drifts(), MessageBuffer(), Confirmations(Timing(), lambda: 0.5))

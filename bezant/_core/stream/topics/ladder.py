@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, cast
 
+import msgspec
+
 from ...._wire import converters
 from ....models.stream import LadderRow, LadderUpdate, Message
 from ...decoding.drift import Report
 from ..arguments import account as checked_account
 from ..arguments import contract
 from ..reading import target_of
-from ..topic import Frame, SubscriptionRequest, Topic
+from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request(account: str, conid: int, exchange: str | None = None) -> SubscriptionRequest:
@@ -60,6 +62,20 @@ def _number(value: object) -> Decimal | None:
         return None
 
 
+def _complete(known: LadderUpdate | None, update: LadderUpdate) -> LadderUpdate:
+    before = {} if known is None else {row.row: row for row in known.rows if row.row is not None}
+    sent = {row.row: row for row in update.rows if row.row is not None}
+    changed = frozenset(number for number, row in sent.items() if row != before.get(number))
+    rows = {**before, **sent}
+    unnumbered = [row for row in update.rows if row.row is None]
+    return msgspec.structs.replace(
+        update,
+        rows=[rows[number] for number in sorted(rows)] + unnumbered,
+        changed=frozenset(["rows"] if changed or unnumbered else []),
+        changed_rows=changed,
+    )
+
+
 LADDER: Final = Topic(
     name="sbd",
     messages=(LadderUpdate,),
@@ -70,4 +86,7 @@ LADDER: Final = Topic(
     unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
     unsubscribe_ends_others=True,
     confirms=lambda message: (f"bd+{message.account_id}+{message.conid}",),
+    merging=Merging(
+        subject=lambda message: (message.account_id, message.conid), complete=_complete
+    ),
 )

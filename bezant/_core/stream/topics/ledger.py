@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-import msgspec
+from msgspec.structs import force_setattr
 
 from ....models.stream import LedgerUpdate
 from ...decoding.drift import Report
 from ..arguments import account as checked_account
 from ..arguments import keys_and_fields, merge_keys_and_fields
-from ..reading import read_model, rows_in, target_of
-from ..topic import Frame, SubscriptionRequest, Topic
+from ..merging import merge_fields
+from ..reading import account_and_key, read_model, rows_in, target_of
+from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request(
@@ -26,44 +27,18 @@ def request(
     return SubscriptionRequest(f"ld+{checked_account(account)}", keys_and_fields(keys, fields))
 
 
-def _ledger_from(account: str, row: Frame, report: Report) -> LedgerUpdate:
+def _read(topic: str, row: Frame, report: Report) -> LedgerUpdate:
     ledger = read_model(row, LedgerUpdate, "sld", report)
-    return msgspec.structs.replace(ledger, account_id=account)
-
-
-class LedgerStore:
-    """Ledgers by account and currency, each complete."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def restart(self) -> None:
-        """Keep all: a ledger does not end with a subscription."""
-
-    def update(self, message: LedgerUpdate) -> LedgerUpdate:
-        """Return the ledger completed by earlier messages."""
-        key = message.key
-        if not isinstance(key, str):
-            return message
-        known = self._rows.get((message.account_id, key), {})
-        row = dict(message.raw)
-        complete = self._rows[message.account_id, key] = {**known, **row}
-        if not known:
-            return message
-        ledger = _ledger_from(message.account_id, complete, self._report)
-        return msgspec.structs.replace(ledger, raw=row)
+    force_setattr(ledger, "account_id", target_of(topic).partition("+")[0])
+    return ledger
 
 
 LEDGER: Final = Topic(
     name="sld",
     messages=(LedgerUpdate,),
-    parse=rows_in(
-        "result",
-        lambda topic, row, report: _ledger_from(target_of(topic).partition("+")[0], row, report),
-    ),
+    parse=rows_in("result", _read),
     key="ld",
     merge=merge_keys_and_fields,
     confirms=lambda message: (f"ld+{message.account_id}",),
-    store=LedgerStore,
+    merging=Merging(subject=account_and_key, complete=merge_fields),
 )

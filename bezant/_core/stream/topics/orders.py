@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from ....models._base import peek
 from ....models.stream import OrderUpdate
 from ...decoding.drift import Report
 from ..arguments import days as checked_days
 from ..arguments import merge_names, names
+from ..merging import merge_fields, replace_fields
 from ..reading import read_model, rows_in
-from ..topic import Arguments, Frame, SubscriptionRequest, Topic
+from ..topic import Arguments, Frame, Merging, SubscriptionRequest, Topic
 
 
 def request(
@@ -45,6 +47,16 @@ def order_from(row: Frame, report: Report) -> OrderUpdate:
     return read_model(row, OrderUpdate, "sor", report)
 
 
+def is_whole(row: Frame) -> bool:
+    """Return whether a row has all fields of an order: what it lacks, the order does not have."""
+    return "status" in row and "conid" in row
+
+
+def _complete(known: OrderUpdate | None, update: OrderUpdate) -> OrderUpdate:
+    complete = replace_fields if is_whole(dict(update.raw)) else merge_fields
+    return complete(known, update)
+
+
 ORDERS: Final = Topic(
     name="sor",
     messages=(OrderUpdate,),
@@ -52,5 +64,6 @@ ORDERS: Final = Topic(
     key="or",
     merge=_merge,
     confirms=lambda _: ("or",),
+    merging=Merging(subject=lambda message: peek(message, "order_id"), complete=_complete),
     about_orders=True,
 )

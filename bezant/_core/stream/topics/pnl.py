@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-import msgspec
+from msgspec.structs import force_setattr
 
 from ....models.stream import Message, Other, Pnl
 from ...decoding.drift import Report
+from ..merging import merge_fields
 from ..reading import read_model
-from ..topic import Frame, SubscriptionRequest, Topic
+from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request() -> SubscriptionRequest:
@@ -27,11 +28,9 @@ def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
             pnl = read_model(cast("Frame", row), Pnl, "spl", report)
             # "DU1.Core"
             account, _, segment = key.rpartition(".")
-            found.append(
-                msgspec.structs.replace(
-                    pnl, account_id=account or segment, segment=segment if account else ""
-                )
-            )
+            force_setattr(pnl, "account_id", account or segment)
+            force_setattr(pnl, "segment", segment if account else "")
+            found.append(pnl)
         else:
             found.append(Other(topic="spl", payload={key: row}))
     return found
@@ -43,4 +42,7 @@ PNL: Final = Topic(
     parse=_parse,
     key="pl",
     confirms=lambda _: ("pl",),
+    merging=Merging(
+        subject=lambda message: (message.account_id, message.segment), complete=merge_fields
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ....models.stream import Message
 from ..topic import Parse, Topic
 from .accounts import ACCOUNTS
 from .bars import BARS
@@ -50,3 +51,14 @@ _BY_KEY: Final[dict[str, Topic]] = {topic.key: topic for topic in TOPICS if topi
 def topic_of_key(key: str) -> Topic:
     """Return the topic of a subscription's key, such as ``md+265598``."""
     return _BY_KEY[key.partition("+")[0]]
+
+
+def topic_of_message(message: Message) -> Topic | None:
+    """Return the topic of a message; None for the stream's own messages."""
+    found = BY_MESSAGE.get(type(message))
+    if found is None:
+        # A message that lacks its id is of a class derived from the message's own.
+        found = next(
+            (BY_MESSAGE[each] for each in type(message).__mro__ if each in BY_MESSAGE), None
+        )
+    return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
+from msgspec.structs import force_setattr
 
 from ....models.stream import Message, SummaryUpdate
 from ...decoding.drift import Report
 from ..arguments import account as checked_account
 from ..arguments import keys_and_fields, merge_keys_and_fields
-from ..reading import read_model, rows_in, target_of
-from ..topic import Frame, SubscriptionRequest, Topic
+from ..merging import merge_fields
+from ..reading import account_and_key, read_model, rows_in, target_of
+from ..topic import Frame, Merging, SubscriptionRequest, Topic
 
 
 def request(
@@ -29,7 +30,8 @@ def request(
 def _read(topic: str, row: Frame, report: Report) -> Message:
     # The account is in the topic; a row's own key of that name would be something else.
     summary = read_model(row, SummaryUpdate, "ssd", report)
-    return msgspec.structs.replace(summary, account_id=target_of(topic).partition("+")[0])
+    force_setattr(summary, "account_id", target_of(topic).partition("+")[0])
+    return summary
 
 
 SUMMARY: Final = Topic(
@@ -39,4 +41,5 @@ SUMMARY: Final = Topic(
     key="sd",
     merge=merge_keys_and_fields,
     confirms=lambda message: (f"sd+{message.account_id}",),
+    merging=Merging(subject=account_and_key, complete=merge_fields),
 )

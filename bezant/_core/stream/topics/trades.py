@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
+from msgspec.structs import force_setattr
 
+from ....models._base import peek
 from ....models.stream import TradeUpdate
 from ...decoding.drift import Report
 from ..arguments import days as checked_days
+from ..merging import merge_fields
 from ..reading import read_model, rows_in, time_or_none
-from ..topic import Arguments, Frame, SubscriptionRequest, Topic
+from ..topic import Arguments, Frame, Merging, SubscriptionRequest, Topic
 
-# How many executions are remembered, to complete them and to leave out repetitions.
-MAX_EXECUTIONS: Final = 5_000
+_DERIVED: Final = {"trade_time_r": "time", "trade_time": "time"}
 
 
 def request(days: int = 1, *, realtime_only: bool = False) -> SubscriptionRequest:
@@ -38,36 +39,12 @@ def trade_from(row: Frame, report: Report) -> TradeUpdate:
     """Return a row about an execution as a message."""
     trade = read_model(row, TradeUpdate, "str", report)
     when = time_or_none(row.get("trade_time_r")) or time_or_none(row.get("trade_time"))
-    return msgspec.structs.replace(trade, time=when)
+    force_setattr(trade, "time", when)
+    return trade
 
 
-class TradeStore:
-    """Executions by id, each complete."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._rows: dict[str, dict[str, Any]] = {}
-
-    def restart(self) -> None:
-        """Forget all: a new subscription delivers executions again."""
-        self._rows.clear()
-
-    def update(self, message: TradeUpdate) -> TradeUpdate | None:
-        """Return the execution completed by earlier messages; None if nothing is new."""
-        key = message.execution_id
-        if not isinstance(key, str):
-            return message
-        row = dict(message.raw)
-        known = self._rows.pop(key, None)
-        if known is None:
-            if len(self._rows) >= MAX_EXECUTIONS:
-                del self._rows[next(iter(self._rows))]
-            self._rows[key] = row
-            return message
-        complete = self._rows[key] = {**known, **row}
-        if complete == known:
-            return None
-        return msgspec.structs.replace(trade_from(complete, self._report), raw=row)
+def _complete(known: TradeUpdate | None, update: TradeUpdate) -> TradeUpdate:
+    return merge_fields(known, update, _DERIVED)
 
 
 TRADES: Final = Topic(
@@ -78,6 +55,8 @@ TRADES: Final = Topic(
     merge=_merge,
     unsubscribe=lambda _: "utr",
     confirms=lambda _: ("tr",),
-    store=TradeStore,
+    merging=Merging(
+        subject=lambda message: peek(message, "execution_id"), complete=_complete, once=True
+    ),
     about_orders=True,
 )

@@ -1,0 +1,130 @@
+"""Merges the updates of a topic into messages with everything that is known.
+
+The gateway sends only the fields that changed, and IBKR does not number its messages. So the values
+of one connection are merged, and are forgotten with the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from ...models._base import peek
+from ...models.stream import Message
+from ...models.stream._base import StateModel
+from .topic import Merging, Topic, without_exchange
+
+S = TypeVar("S", bound=StateModel)
+
+# States of one topic that are kept; the one with the oldest update is dropped.
+MAX_STATES: Final = 10_000
+
+
+class TopicState:
+    """The newest message about each thing that a topic's messages are about.
+
+    Args:
+        topic: row of the topic.
+        merging: how its messages merge.
+    """
+
+    def __init__(self, topic: Topic, merging: Merging) -> None:
+        self._topic = topic
+        self._merging = merging
+        self._known: dict[Hashable, Any] = {}
+        # Rows of earlier connections count only for the question whether something is new.
+        self._delivered: dict[Hashable, dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def update(self, message: Any) -> Message | None:
+        """Return a message completed by earlier ones; None if it only repeats what was delivered.
+
+        Args:
+            message: message with one row as received.
+        """
+        merging = self._merging
+        subject = merging.subject(message)
+        known = None if subject is None else self._known.pop(subject, None)
+        complete = merging.complete(known, message)
+        if subject is None:
+            return cast("Message", complete)
+        _keep(self._known, subject, complete)
+        if merging.once:
+            before = self._delivered.pop(subject, None)
+            row = {**(before or {}), **message.raw}
+            _keep(self._delivered, subject, row)
+            if row == before:
+                return None
+        return cast("Message", complete)
+
+    def interrupt(self) -> None:
+        """Forget all values: messages are missing now, so no later message may have them."""
+        self._known.clear()
+
+    def end(self, key: str) -> None:
+        """Forget what belongs to a subscription that begins or has ended."""
+        plain = without_exchange(key)
+        confirms = self._topic.confirms
+        gone = [
+            subject
+            for subject, message in self._known.items()
+            if confirms is not None and plain == without_exchange(confirms(message)[-1])
+        ]
+        for subject in gone:
+            del self._known[subject]
+        if self._merging.once:
+            self._delivered.clear()
+
+
+def _keep(values: dict[Hashable, Any], subject: Hashable, value: Any) -> None:
+    if len(values) >= MAX_STATES:
+        del values[next(iter(values))]
+    values[subject] = value
+
+
+def merge_fields(known: S | None, update: S, derived: Mapping[str, str] | None = None) -> S:
+    """Return a message with the fields of an update, and all others from the known message.
+
+    Args:
+        known: the complete message until now; None for none.
+        update: message with one row as received; without a known message, it becomes the result.
+        derived: further fields that keys of the row change, by key.
+    """
+    names = wire_names(cast("Hashable", type(update)))
+    sent = {names[key] for key in update.raw if key in names}
+    if derived is not None:
+        sent.update(name for key, name in derived.items() if key in update.raw)
+    values = {name: peek(update, name) for name in sent}
+    before: dict[str, Any] = {} if known is None else {name: peek(known, name) for name in sent}
+    changed = frozenset(name for name, value in values.items() if value != before.get(name))
+    if known is None:
+        force_setattr(update, "changed", changed)  # nobody else has it yet
+        return update
+    return msgspec.structs.replace(known, **values, changed=changed, raw=update.raw)
+
+
+def replace_fields(known: S | None, update: S) -> S:
+    """Return an update that has all fields, with the names of those that differ."""
+    complete = merge_fields(None, update)
+    if known is not None:
+        names = wire_names(cast("Hashable", type(update))).values()
+        changed = frozenset(name for name in names if peek(known, name) != peek(update, name))
+        force_setattr(complete, "changed", changed)
+    return complete
+
+
+@cache
+def wire_names(model: Hashable) -> dict[str, str]:
+    """Return the names of a message's fields by the gateway's names of them."""
+    kind = cast("type[msgspec.Struct]", model)
+    return {
+        wire: name
+        for name, wire in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+        if name not in ("raw", "changed")
+    }

@@ -1,0 +1,151 @@
+"""Quotes: merges market data into complete messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ...models.stream import MarketData
+from ..decoding.decoder import decode_plain
+from .buffer import MessageBuffer
+from .confirmations import Confirmations
+from .topics.market_data import MARKET_DATA
+
+# Number of contracts without a subscription whose values are kept. The program may have subscribed
+# to them with a command of its own.
+MAX_OTHERS: Final = 500
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+class LiveQuote:
+    """The newest values of one contract.
+
+    Attributes:
+        conid: the contract.
+        conid_ex: the contract with its exchange, as subscribed to.
+        raw: all fields that are known, as received. It is never changed, only replaced.
+        version: number of changes.
+        fresh: whether this connection has had a message about the contract.
+    """
+
+    __slots__ = ("conid", "conid_ex", "fresh", "raw", "version")
+
+    def __init__(self, conid: int, conid_ex: str) -> None:
+        self.conid: int = conid
+        self.conid_ex: str = conid_ex
+        self.raw: dict[str, Any] = {}
+        self.version: int = 0
+        self.fresh: bool = False
+
+    def complete(self) -> MarketData:
+        """Return all values as one message."""
+        return MarketData(conid=self.conid, conid_ex=self.conid_ex, raw=self.raw)
+
+
+class Quotes:
+    """Newest values of all contracts on a stream.
+
+    Args:
+        message_buffer: buffer for unread messages.
+        confirmations: records which subscriptions the messages confirm.
+    """
+
+    def __init__(self, message_buffer: MessageBuffer, confirmations: Confirmations) -> None:
+        self._by_contract: dict[str, LiveQuote] = {}
+        self._by_topic: dict[str, LiveQuote] = {}
+        self._others: dict[str, None] = {}
+        self._put = message_buffer.put_quotes
+        self._confirmations = confirmations
+        self._unconfirmed = confirmations.unconfirmed[MARKET_DATA.key]
+
+    def __len__(self) -> int:
+        return len(self._by_contract)
+
+    def take_run(self, batch: Sequence[bytes], at: int) -> int:
+        """Process frames from a position on, as long as they are market data of known contracts.
+
+        Nearly all frames are, so this is one loop without calls of our own.
+
+        Returns:
+            Position of the first frame that has to be parsed; the length of the batch if there is
+            none.
+        """
+        by_topic, unconfirmed = self._by_topic, self._unconfirmed
+        quotes: list[MarketData] = []
+        position = at
+        for position in range(at, len(batch)):
+            try:
+                frame: dict[str, Any] = decode_plain(batch[position])
+                live = by_topic[frame["topic"]]
+                if frame["conidEx"] != live.conid_ex or frame["conid"] != live.conid:
+                    break
+            except (ValueError, LookupError, TypeError, RecursionError):
+                break
+            before = live.raw if live.fresh else _NOTHING
+            # A new mapping: the program has the old one.
+            live.raw = state = {**before, **frame}
+            live.fresh = True
+            live.version += 1
+            quote = MarketData(
+                conid=live.conid, conid_ex=live.conid_ex, raw=frame, state=state, before=before
+            )
+            if unconfirmed:
+                self._confirmations.confirm(MARKET_DATA, quote)
+            quotes.append(quote)
+        else:
+            position = len(batch)
+        self._put(quotes)
+        return position
+
+    def take(self, quote: MarketData) -> None:
+        """Process market data."""
+        live = self._by_contract.get(quote.conid_ex)
+        if live is None:
+            live = self._by_contract[quote.conid_ex] = LiveQuote(quote.conid, quote.conid_ex)
+            self._others[quote.conid_ex] = None
+            if len(self._others) > MAX_OTHERS:
+                self.end(next(iter(self._others)))
+        sent = dict(quote.raw)
+        topic = sent.get("topic")
+        if topic in (f"smd+{live.conid_ex}", f"smd+{live.conid}"):
+            self._by_topic[topic] = live
+        before = live.raw if live.fresh else _NOTHING
+        live.raw = state = {**before, **sent}
+        live.fresh = True
+        live.version += 1
+        complete = MarketData(
+            conid=live.conid, conid_ex=live.conid_ex, raw=sent, state=state, before=before
+        )
+        if self._unconfirmed:
+            self._confirmations.confirm(MARKET_DATA, complete)
+        self._put([complete])
+
+    def live(self, conid: int, conid_ex: str) -> LiveQuote:
+        """Return the live quote of a contract, which is kept current from now on."""
+        found = self._by_contract.get(conid_ex)
+        if found is None or found.conid_ex != conid_ex:
+            found = self._by_contract[conid_ex] = LiveQuote(conid, conid_ex)
+            # The gateway may leave the exchange out of its messages.
+            self._by_contract.setdefault(str(conid), found)
+        return found
+
+    def begin(self, conid_ex: str) -> None:
+        """Begin a subscription, without the values of an earlier one."""
+        self._others.pop(conid_ex, None)
+        conid = int(conid_ex.partition("@")[0])
+        self.live(conid, conid_ex).fresh = False
+
+    def end(self, conid_ex: str) -> None:
+        """Forget a contract whose subscription has ended."""
+        self._others.pop(conid_ex, None)
+        ended = self._by_contract[conid_ex]
+        ended.fresh = False
+        for index in (self._by_contract, self._by_topic):
+            for name in (conid_ex, str(ended.conid), f"smd+{conid_ex}", f"smd+{ended.conid}"):
+                if index.get(name) is ended:
+                    del index[name]
+
+    def interrupt(self) -> None:
+        """Mark all values as outdated: messages are missing now."""
+        for live in self._by_contract.values():
+            live.fresh = False
