@@ -23,7 +23,7 @@ OPERATION_KEYS = frozenset(
         *("about_session", "added", "answer", "answer_any", "answer_like", "binary", "call"),
         *("effect", "first_answer", "group", "id", "idempotent", "like", "lists", "name"),
         *("order", "parameters", "params", "priority", "raw", "refusal", "requires", "summary"),
-        *("text", "wrap"),
+        *("text", "texts", "wrap"),
     }
 )
 # Allowed values of an operation's keys.
@@ -35,6 +35,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "order": ("place", "reply", "cancel"),
     "priority": ("tickle", "cancel", "order", "read"),
     "requires": ("accounts", "trading accounts"),
+    "texts": (
+        *("accounts", "alert", "contract", "history", "order status", "session"),
+        "subscription",
+    ),
 }
 RAW_KEYS = OPERATION_KEYS - {
     *("added", "answer", "answer_any", "answer_like", "binary", "first_answer", "id", "like"),

@@ -72,6 +72,7 @@ class Operation:
     order: str = ""
     requires: str = ""
     priority: str = "read"
+    texts: str = ""
     about_session: str = ""
     may_be_empty: bool = False
     lists: str = ""
@@ -212,6 +213,7 @@ class Planner:
             order=order,
             requires=str(entry.get("requires", "")),
             priority=str(entry.get("priority", priority)),
+            texts=str(entry.get("texts", "")),
             about_session=str(entry.get("about_session", "")),
             may_be_empty="first_answer" in entry,
             lists=str(entry.get("lists", "")),

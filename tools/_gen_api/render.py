@@ -225,6 +225,8 @@ def _operation(operation: Operation) -> str:
         facts.append("may_be_empty=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
+    if operation.texts:
+        facts.append(f'texts="{operation.texts}"')
     if operation.about_session:
         facts.append(f'about_session="{operation.about_session}"')
     if operation.needs_oauth:

@@ -16,7 +16,7 @@ OPEN_HMDS_BRIDGE = Endpoint(
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
     summary="Return historical bars from the historical data farm; 404 until its bridge is open.",
-    operation=Operation("GET", "/hmds/history", idempotent=True),
+    operation=Operation("GET", "/hmds/history", idempotent=True, texts="history"),
     response="Any",
     query={
         "conid": "conid",
@@ -35,6 +35,7 @@ GET_MD_HISTORY = Endpoint(
         "/iserver/marketdata/history",
         idempotent=True,
         limit="GET /iserver/marketdata/history",
+        texts="history",
     ),
     response="market_data.History",
     query={
@@ -71,7 +72,9 @@ GET_MD_SNAPSHOT = Endpoint(
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
     summary="End the subscription to quotes of one contract.",
-    operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
+    operation=Operation(
+        "POST", "/iserver/marketdata/unsubscribe", idempotent=True, texts="subscription"
+    ),
     response="common.Success",
     body={
         "conid": "conid",

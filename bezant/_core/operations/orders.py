@@ -16,6 +16,7 @@ GET_ORDER_STATUS = Endpoint(
         idempotent=True,
         requires="trading accounts",
         lists="order",
+        texts="order status",
     ),
     response="orders.OrderStatus",
     path={

@@ -46,7 +46,7 @@ def test_from_a_symbol_to_an_option(client: Client) -> None:
     assert (info.conid, info.underlying_conid, info.strike) == (option.conid, AAPL, strike)
     (definition,) = contracts.get_instrument_definition(conids=[option.conid]).secdef or []
     assert definition.conid == option.conid
-    with pytest.raises(BadRequest, match="no contracts"):
+    with pytest.raises(NotFound, match="no contracts"):
         contracts.get_contract_info(conid=AAPL, sec_type="OPT", month="JAN99")
 
 
@@ -166,7 +166,7 @@ def test_alerts(gateway: SimulatedGateway, client: Client) -> None:
     assert (known.contract_description_1, known.condition_value) == ("AAPL", "300")
     api.delete_alert(account_id=account, alert_id=first)
     assert len(api.get_all_alerts(account_id=account)) == 1
-    with pytest.raises(BadRequest):
+    with pytest.raises(NotFound):
         api.delete_alert(account_id=account, alert_id=first)
     with pytest.raises(NotAuthenticated):
         api.get_all_alerts(account_id="DU0")

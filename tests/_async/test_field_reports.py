@@ -1,0 +1,114 @@
+"""Cases that people who use CPAPI have reported, against a gateway that responds as reported."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from bezant import (
+    AsyncClient,
+    BadRequest,
+    NotAuthenticated,
+    NotFound,
+    OutcomeUnknown,
+    UpstreamError,
+)
+from bezant.models.orders import OrderTicket
+from tests.support.raw import RawGateway
+from tests.support.scripted import ACCOUNT, Call, Reply, ScriptedGateway
+
+TICKET = OrderTicket(
+    conid=265598, side="BUY", order_type="LMT", price=Decimal(200), quantity=1,
+    time_in_force="DAY", client_order_id="mine-1",
+)  # fmt: skip
+
+
+async def test_definite_refusals_with_status_500_and_503(raw: RawGateway) -> None:
+    reason = {"reason": "Details currently unavailable. Please try again later."}
+    said: dict[str, object] = {
+        "SEP26": "No Contracts retrieved",
+        "": json.dumps(reason),
+    }
+
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/secdef/info":
+            return Reply(500, {"error": said[call.query.get("month", "")]})
+        if call.path.endswith("/whatif"):
+            return Reply(500, {"error": "Order size 0 is not valid. Please enter size."})
+        if "/order/status/" in call.path:
+            return Reply(503, {"error": "Order 553617933 is not found", "statusCode": 503})
+        return None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        with pytest.raises(NotFound, match="No Contracts retrieved"):
+            await client.api.contracts.get_contract_info(
+                conid=270639, sec_type="OPT", month="SEP26", strike=195, right="P"
+            )
+        with pytest.raises(NotFound, match="500: Details currently unavailable"):
+            await client.api.contracts.get_contract_info(conid=999999999)
+        with pytest.raises(NotFound, match="check the order id"):
+            await client.api.orders.get_order_status(order_id=553617933)
+        with pytest.raises(BadRequest, match="size 0"):
+            await client.request(
+                "POST",
+                f"/iserver/account/{ACCOUNT}/orders/whatif",
+                json={"orders": [{"conid": 1, "quantity": 0}]},
+            )
+    assert len(gateway.names("secdef")) == 2
+    assert len(gateway.names("/order")) == 2  # nothing was sent twice
+
+
+async def test_an_order_status_without_a_text_is_requested_once(raw: RawGateway) -> None:
+    gateway = ScriptedGateway(raw, lambda call: Reply(503) if "status/" in call.path else None)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        with pytest.raises(UpstreamError, match="order that it does not know"):
+            await client.api.orders.get_order_status(order_id=9)
+    assert len(gateway.names("/order/status/")) == 1
+
+
+async def test_an_order_that_ibkr_does_not_know(raw: RawGateway) -> None:
+    status = 200
+
+    def answer(call: Call) -> object:
+        return (
+            Reply(status, {"error": "OrderID 1003 doesn't exist"})
+            if "/order/" in call.path
+            else None
+        )
+
+    ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        for status in (200, 400):  # noqa: B007 - read by the gateway
+            with pytest.raises(NotFound):
+                await client.api.orders.cancel_open_order(account_id=ACCOUNT, order_id=1003)
+
+
+async def test_an_order_that_is_refused_for_a_field(raw: RawGateway) -> None:
+    texts = ["Can not contain field # 8089", "Service Unavailable", "new text"]
+
+    def answer(call: Call) -> object:
+        return Reply(500, {"error": texts.pop(0)}) if call.path.endswith("/orders") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        for kind in (BadRequest, OutcomeUnknown, OutcomeUnknown):
+            with pytest.raises(kind) as caught:
+                await client.api.orders.submit_new_orders(account_id=ACCOUNT, orders=[TICKET])
+            assert not caught.value.retryable
+    assert len(gateway.names("/orders")) == 3
+
+
+async def test_the_reason_of_a_401_survives(raw: RawGateway) -> None:
+    texts = ["Acct not found from search result", "id: 92177, error: invalid consumer"]
+    ScriptedGateway(
+        raw,
+        lambda call: Reply(401, {"error": texts.pop(0)}) if "dynaccount" in call.path else None,
+    )
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(NotFound, match="Acct not found"):
+            await client.api.accounts.set_dynamic_account(account_id="U9")
+        with pytest.raises(NotAuthenticated, match="invalid consumer"):
+            await client.api.accounts.set_dynamic_account(account_id="U9")
