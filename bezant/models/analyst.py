@@ -10,6 +10,8 @@ import msgspec
 from ._base import Model
 
 __all__ = [
+    "AllocationReport",
+    "AllocationReportAllocation",
     "Performance",
     "PerformanceCps",
     "PerformanceCpsData",
@@ -24,6 +26,26 @@ __all__ = [
     "TransactionsRpnlItems",
     "TransactionsTransaction",
 ]
+
+
+class AllocationReportAllocation(Model, frozen=True, kw_only=True):
+    """Part of `AllocationReport`."""
+
+    name: str | None = None
+    value: Decimal | None = None
+
+
+class AllocationReport(Model, frozen=True, kw_only=True):
+    """Response to ``POST /pa/allocation``.
+
+    Attributes:
+        currency: currency, such as ``USD``.
+    """
+
+    date: str | None = None
+    realtime: bool | None = None
+    currency: str | None = None
+    allocation: list[AllocationReportAllocation] | None = None
 
 
 class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):

@@ -11,12 +11,14 @@ import pytest
 from bezant import (
     BadRequest,
     Client,
+    InvalidRequest,
     NotAuthenticated,
     NotFound,
     OutcomeUnknown,
     UpstreamError,
 )
 from bezant.models.orders import OrderTicket
+from tests.support import rows
 from tests.support.raw import RawGateway
 from tests.support.scripted import ACCOUNT, Call, Reply, ScriptedGateway
 
@@ -113,3 +115,81 @@ def test_the_reason_of_a_401_survives(raw: RawGateway) -> None:
             client.api.accounts.set_dynamic_account(account_id="U9")
         with pytest.raises(NotAuthenticated, match="invalid consumer"):
             client.api.accounts.set_dynamic_account(account_id="U9")
+
+
+def test_arguments_of_a_known_form_are_checked_before_sending(raw: RawGateway) -> None:
+    gateway = ScriptedGateway(raw)
+    zero = OrderTicket(conid=265598, side="BUY", order_type="MKT", time_in_force="DAY", quantity=0)
+    with Client(raw.base_url) as client:
+        contracts, data, orders = (
+            client.api.contracts,
+            client.api.market_data,
+            client.api.orders,
+        )
+        with pytest.raises(InvalidRequest, match="month must be a month such as 'JAN27'"):
+            contracts.get_contract_strikes(conid=1, sec_type="OPT", month="2026-07")
+        with pytest.raises(InvalidRequest, match="month must"):
+            contracts.get_contract_info(conid=1, sec_type="OPT", month="jul26")
+        with pytest.raises(InvalidRequest, match="period must"):
+            data.get_md_history(conid=1, period="6M", bar="1d")
+        with pytest.raises(InvalidRequest, match="bar must"):
+            data.get_md_history(conid=1, period="6m", bar="1 day")
+        with pytest.raises(InvalidRequest, match="start_time must be a time in UTC"):
+            data.get_md_history(conid=1, period="6m", bar="1d", start_time="2026-01-31")
+        with pytest.raises(InvalidRequest, match=r"orders\[1\].quantity must be above 0"):
+            orders.submit_new_orders(account_id=ACCOUNT, orders=[TICKET, zero])
+        with pytest.raises(InvalidRequest, match=r"orders\[0\].quantity must be above 0"):
+            orders.preview_margin_impact(account_id=ACCOUNT, orders=[zero])
+        with pytest.raises(InvalidRequest, match="quantity must be above 0, not -1"):
+            orders.modify_open_order(
+                account_id=ACCOUNT,
+                order_id=7,
+                side="BUY",
+                order_type="MKT",
+                time_in_force="DAY",
+                quantity=-1,
+            )
+        with pytest.raises(InvalidRequest, match="message_ids must have 1 to 51 ids, not 0"):
+            orders.suppress_order_replies(message_ids=[])
+        with pytest.raises(InvalidRequest, match="period must be a period such as '1D'"):
+            client.api.analyst.get_performance(account_ids=[ACCOUNT], period="1d")
+        with pytest.raises(InvalidRequest, match="id_ must be an id of digits"):
+            client.api.watchlists.create_watchlist(id_="mine", name="x", rows=[])
+    assert gateway.calls == []
+
+
+def test_the_days_of_executions_are_always_sent(raw: RawGateway) -> None:
+    def answer(call: Call) -> object:
+        return [rows.trade("e1")] if call.path == "/iserver/account/trades" else None
+
+    gateway = ScriptedGateway(raw, answer)
+    with Client(raw.base_url) as client:
+        client.api.orders.get_trade_history(days=1)
+        client.api.orders.get_trade_history()
+        client.trades()
+    sent = [call.query for call in gateway.calls if call.path == "/iserver/account/trades"]
+    assert [(each["days"], each["accountId"]) for each in sent] == [
+        ("1", ACCOUNT),
+        ("7", ACCOUNT),
+        ("7", ACCOUNT),
+    ]
+
+
+def test_the_allocation_report_is_a_read(raw: RawGateway) -> None:
+    found = {
+        "date": "20260715", "realtime": False, "currency": "EUR",
+        "allocation": [{"name": "Technology", "value": 60.5}],
+    }  # fmt: skip
+    responses = [Reply(503, {"error": "Service Unavailable", "statusCode": 503}), found]
+
+    def answer(call: Call) -> object:
+        return responses.pop(0) if call.path == "/pa/allocation" else None
+
+    gateway = ScriptedGateway(raw, answer)
+    with Client(raw.base_url, retries=1) as client:
+        report = client.api.analyst.get_allocation(account_ids=["U1"], date="20260630")
+    assert report.date == "20260715"
+    assert [(each.name, each.value) for each in report.allocation or []] == [
+        ("Technology", Decimal("60.5"))
+    ]
+    assert [call.body for call in gateway.calls] == [{"acctIds": ["U1"], "date": "20260630"}] * 2

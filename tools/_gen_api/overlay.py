@@ -20,7 +20,8 @@ FIELD_TABLE = "bezant/_wire/market_data_fields.py"
 SPECIAL = ("digest", "evidence", "glossary", "limits", "schemas")
 OPERATION_KEYS = frozenset(
     {
-        *("about_session", "added", "answer", "answer_any", "answer_like", "binary", "call"),
+        *("about_session", "added", "answer", "answer_any", "answer_like", "answer_schema"),
+        *("binary", "call"),
         *("effect", "first_answer", "group", "id", "idempotent", "like", "lists", "name"),
         *("order", "parameters", "params", "priority", "raw", "refusal", "requires", "summary"),
         *("text", "texts", "wrap"),
@@ -41,15 +42,26 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 RAW_KEYS = OPERATION_KEYS - {
-    *("added", "answer", "answer_any", "answer_like", "binary", "first_answer", "id", "like"),
-    *("parameters", "params", "text", "wrap"),
+    *("added", "answer", "answer_any", "answer_like", "answer_schema", "binary"),
+    *("first_answer", "id", "like", "parameters", "params", "text", "wrap"),
 }
 SCHEMA_KEYS = frozenset(
     {"as", "by_hand", "doc", "fields", "market_data", "module", "name", "numbers"}
 )
 FIELD_KEYS = frozenset(
     {
-        *("always", "default", "doc", "drop", "name", "none", "place", "required", "secret"),
+        *(
+            "always",
+            "default",
+            "doc",
+            "drop",
+            "form",
+            "name",
+            "none",
+            "place",
+            "required",
+            "secret",
+        ),
         *("time", "type", "wire"),
     }
 )

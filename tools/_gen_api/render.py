@@ -255,6 +255,10 @@ def _endpoint(plan: Plan, operation: Operation) -> str:
     if kinds:
         pairs = "".join(f'        "{name}": "{kind}",\n' for name, kind in kinds.items())
         text += f"    kinds={{\n{pairs}    }},\n"
+    forms = [each for each in operation.parameters if each.form]
+    if forms:
+        pairs = "".join(f'        "{each.name}": "{each.form}",\n' for each in forms)
+        text += f"    forms={{\n{pairs}    }},\n"
     if any(each.place == "extra" for each in operation.parameters):
         text += "    extra=True,\n"
     if operation.sends:

@@ -125,6 +125,9 @@ GET_CONTRACT_INFO = Endpoint(
         "issuer_id": "issuerId",
         "filters": "filters",
     },
+    forms={
+        "month": "month",
+    },
 )
 
 SEARCH_CONTRACTS = Endpoint(
@@ -182,6 +185,9 @@ GET_CONTRACT_STRIKES = Endpoint(
         "sec_type": "sectype",
         "month": "month",
         "exchange": "exchange",
+    },
+    forms={
+        "month": "month",
     },
 )
 

@@ -24,6 +24,10 @@ GET_HMDS_HISTORY = Endpoint(
         "bar": "bar",
         "outside_rth": "outsideRth",
     },
+    forms={
+        "period": "period",
+        "bar": "bar",
+    },
     extra=True,
 )
 
@@ -47,6 +51,11 @@ GET_MD_HISTORY = Endpoint(
         "start_time": "startTime",
         "direction": "direction",
         "source": "source",
+    },
+    forms={
+        "period": "period",
+        "bar": "bar",
+        "start_time": "time",
     },
 )
 

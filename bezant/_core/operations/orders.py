@@ -179,6 +179,9 @@ MODIFY_OPEN_ORDER = Endpoint(
         "is_pro_customer": "bool",
         "deactivated": "bool",
     },
+    forms={
+        "quantity": "quantity",
+    },
     sends="fields",
 )
 
@@ -207,6 +210,9 @@ SUBMIT_NEW_ORDERS = Endpoint(
     kinds={
         "orders": "list[any]",
     },
+    forms={
+        "orders": "tickets",
+    },
     sends="fields",
 )
 
@@ -229,6 +235,9 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
     },
     kinds={
         "orders": "list[any]",
+    },
+    forms={
+        "orders": "tickets",
     },
     sends="fields",
 )
@@ -265,6 +274,9 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
     },
     kinds={
         "message_ids": "list[str]",
+    },
+    forms={
+        "message_ids": "message ids",
     },
     sends="fields",
 )

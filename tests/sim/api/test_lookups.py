@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from bezant import BadRequest, Client, NotAuthenticated, NotFound
+from bezant import BadRequest, Client, InvalidRequest, NotAuthenticated, NotFound
 from bezant.models.alerts import NewAlertCondition
 from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
@@ -126,6 +126,8 @@ def test_watchlists(client: Client) -> None:
     with pytest.raises(BadRequest):
         api.get_watchlist(id_="77")
     with pytest.raises(BadRequest):
+        client.request("POST", "/iserver/watchlist", json={"id": "word", "name": "M", "rows": []})
+    with pytest.raises(InvalidRequest):
         api.create_watchlist(id_="word", name="Mine", rows=rows)
 
 
