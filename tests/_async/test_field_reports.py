@@ -8,18 +8,26 @@ from decimal import Decimal
 import pytest
 
 from bezant import (
+    AccountUpdate,
     AsyncClient,
+    AsyncWsClient,
     BadRequest,
     InvalidRequest,
+    Message,
+    NoSession,
     NotAuthenticated,
     NotFound,
     OutcomeUnknown,
+    PacingError,
+    SessionChange,
+    SessionLost,
     UpstreamError,
 )
 from bezant.models.orders import OrderTicket
 from tests.support import rows
-from tests.support.raw import RawGateway
-from tests.support.scripted import ACCOUNT, Call, Reply, ScriptedGateway
+from tests.support._async import until
+from tests.support.raw import Peer, RawGateway
+from tests.support.scripted import ACCOUNT, STATUS, TOKEN, Call, Reply, ScriptedGateway
 
 TICKET = OrderTicket(
     conid=265598, side="BUY", order_type="LMT", price=Decimal(200), quantity=1,
@@ -192,3 +200,125 @@ async def test_the_allocation_report_is_a_read(raw: RawGateway) -> None:
         ("Technology", Decimal("60.5"))
     ]
     assert [call.body for call in gateway.calls] == [{"acctIds": ["U1"], "date": "20260630"}] * 2
+
+
+async def test_a_competing_session_is_an_event_while_something_can_be_done(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    flags = dict(STATUS)
+    gateway = ScriptedGateway(raw, lambda call: flags if call.path.endswith("/status") else None)
+    changes: list[SessionChange] = []
+    async with AsyncClient(raw.base_url) as client:
+        client.session.on_change(changes.append)
+        await client.health()
+        flags["competing"] = True
+        await client.health()
+        await client.health()
+        assert client.session.ready
+        flags["competing"] = False
+        await client.health()
+        flags["competing"] = True
+        await client.health()
+    assert gateway.names() == ["POST /iserver/auth/status"] * 5
+    assert [(each.competing, each.is_loss, each.is_gain, each.lost) for each in changes] == [
+        (False, False, False, None),
+        (True, False, False, None),
+        (True, False, False, None),
+    ]
+    assert sum("competes with this one" in each for each in caplog.messages) == 2
+
+
+async def test_initialize_says_what_it_sent(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="bezant.session")
+    flags = {**STATUS, "connected": False}
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": "x", "iserver": {"authStatus": flags}}
+        return flags if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(NoSession, match=r"sent nothing.*reauthenticate\(\) renews it"):
+            await client.session.initialize(timeout=0.01)
+        flags = STATUS
+        assert (await client.session.initialize()).ready
+    assert not gateway.names("ssodh")
+    assert sum("sent nothing" in each for each in caplog.messages) == 2
+
+
+async def test_reauthenticate_renews_the_session(raw: RawGateway) -> None:
+    flags = {**STATUS, "established": False}
+
+    def answer(call: Call) -> object:
+        nonlocal flags
+        if call.path == "/iserver/reauthenticate":
+            flags = STATUS
+            return {"message": "triggered"}
+        return flags if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        assert (await client.session.reauthenticate(timeout=5)).ready
+        with pytest.raises(InvalidRequest):
+            await client.session.reauthenticate(timeout=0)
+    assert gateway.names() == ["POST /iserver/reauthenticate", "POST /iserver/auth/status"]
+
+
+async def test_initialize_backs_off_after_failures(raw: RawGateway) -> None:
+    closed = {**STATUS, "authenticated": False, "established": False}
+    token = "first"
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": token, "iserver": {"authStatus": closed}}
+        if call.path.endswith("/ssodh/init"):
+            return {"passed": False, "fail": "retry 7 ... giving up"}
+        return closed if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        for _ in range(3):
+            with pytest.raises(NotAuthenticated, match="giving up"):
+                await client.session.initialize(timeout=0.01)
+        with pytest.raises(PacingError, match="several times; nothing was sent") as caught:
+            await client.session.initialize(timeout=0.01)
+        assert 0 < caught.value.retry_after <= 60
+        assert len(gateway.names("init")) == 3
+        token = "after a login in the browser"
+        with pytest.raises(NotAuthenticated):
+            await client.session.initialize(timeout=0.01)
+    assert len(gateway.names("init")) == 4
+
+
+async def test_a_wrong_report_of_a_stream_about_the_session_is_not_believed(
+    raw: RawGateway,
+) -> None:
+    peers: list[Peer] = []
+    flags = STATUS
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": TOKEN, "iserver": {"authStatus": flags}}
+        return None
+
+    gateway = ScriptedGateway(raw, answer, lambda peer, _: peers.append(peer))
+    ended = json.dumps({"topic": "sts", "args": {"authenticated": False, "fail": "gone"}})
+    async with AsyncClient(raw.base_url) as client, AsyncWsClient.connect(client) as ws:
+        await ws.subscribe_trades()
+        await until(lambda: peers)
+        tickles = len(gateway.names("tickle"))
+        peers[0].frame(ended.encode())
+        await until(lambda: len(gateway.names("tickle")) > tickles)
+        flags = {**STATUS, "authenticated": False, "established": False}
+        peers[0].frame(ended.encode())
+        seen: list[Message] = []
+        while not any(isinstance(each, SessionLost) for each in seen):
+            message = await ws.next_message(timeout=30)
+            assert message is not None
+            seen.append(message)
+    kinds = [type(each).__name__ for each in seen if not isinstance(each, AccountUpdate)]
+    statuses = ["SessionStatus"] * 3  # the first one reports the login
+    assert kinds == ["Other", "System", *statuses, "SessionLost"]

@@ -120,7 +120,12 @@ OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
         ),
     ),
     "session": (
-        KnownText(r"^failed to generate sso ?dh token", Meaning.OUTAGE, "try again in a minute"),
+        # Such as "failed to generate sso dh token": any reason means that no session was opened.
+        KnownText(
+            r"^(?!(unknown|error|unknown error|internal error|(internal )?server error|"
+            r"service unavailable)$)(?!.*tim(e ?|ed )out).*\w",
+            Meaning.OUTAGE,
+        ),
     ),
     "subscription": (
         KnownText(r"^unknown$", Meaning.NOT_FOUND, "nothing was subscribed for this contract"),

@@ -126,6 +126,9 @@ class StreamState:
         self._session_since = now
         self._tickled_at_opening = ""
         self._orders_again = math.inf
+        self._doubt = ""
+        self._checks_session = False
+        self._competing = False
 
     # Connection
 
@@ -148,16 +151,19 @@ class StreamState:
             self._readiness.opened(session, now)
             self._tickled_at_opening = self._tickled()
             self._logged_in = False
+            self._doubt, self._checks_session, self._competing = "", False, False
             self.last_heard = now
             self._tokens.clear()
 
     @property
     def probe_due(self) -> bool:
-        """Whether to check that the gateway still responds."""
+        """Whether to check that the gateway still responds, or that its session still exists."""
+        if self.phase is Phase.READY:
+            return self._checks_session
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
-        """Record the result of the check that the gateway still responds.
+        """Record the result of the check that the gateway and its session can still be used.
 
         Args:
             session: token of its session; None if it does not respond or is not logged in.
@@ -165,9 +171,25 @@ class StreamState:
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
         """
+        if self.phase is Phase.READY:
+            if self._checks_session:
+                self._checked_session(session, reason, now, wall)
+            return
         error = self._readiness.probed(session, reason, now)
         if error and self.phase is Phase.WAITING:
             self.lost(error, now, wall)
+
+    def _checked_session(self, session: str | None, reason: str, now: float, wall: float) -> None:
+        doubt, self._doubt = self._doubt or reason, ""
+        self._checks_session = False
+        if session is None:
+            # The subscriptions ended with the session: connect again.
+            if self._reconnect:
+                self.lost(doubt, now, wall, session=True)
+            else:
+                self._report_loss(doubt, now)
+        elif session and session != self._readiness.session and self._reconnect:
+            self.lost("the gateway has another session now", now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
         """Record that the connection was lost, or that an attempt to connect failed.
@@ -316,12 +338,12 @@ class StreamState:
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
             text = status.fail or status.message
-            reason = redact(text) if text else "the gateway is no longer logged in"
-            if self._reconnect:
-                # The subscriptions ended with the session: connect again.
-                self.lost(reason, now, now + self._offset, session=True)
-            else:
-                self._report_loss(reason, now)
+            # A report can be wrong, so a tickle checks it before the stream acts on it.
+            self._doubt = redact(text) if text else "the gateway is no longer logged in"
+            self._checks_session = True
+        before, self._competing = self._competing, status.competing is True
+        if self._competing and not before and status.authenticated is True:
+            self._checks_session = True  # the response to the tickle is an event of the session
 
     def _subscribe_again(self, now: float) -> None:
         """Subscribe to everything again: a new login has ended all subscriptions.
