@@ -21,6 +21,7 @@ from bezant import (
     PacingError,
     SessionChange,
     SessionLost,
+    TradeUpdate,
     UpstreamError,
 )
 from bezant.models.orders import OrderTicket
@@ -322,3 +323,50 @@ async def test_a_wrong_report_of_a_stream_about_the_session_is_not_believed(
     kinds = [type(each).__name__ for each in seen if not isinstance(each, AccountUpdate)]
     statuses = ["SessionStatus"] * 3  # the first one reports the login
     assert kinds == ["Other", "System", *statuses, "SessionLost"]
+
+
+async def test_executions_are_delivered_again_only_with_news(raw: RawGateway) -> None:
+    plain = {**rows.trade("e1"), "conidEx": "479630122"}
+    whole = {**plain, "commission": "1.83"}
+    sent = [whole, plain, {**whole, "conidEx": "479630122@DARK"}, {**whole, "position": "2"}]
+    sent += [{**whole, "price": "6"}, rows.trade("e2")]
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("str"):
+            for row in sent:
+                peer.frame(json.dumps({"topic": "str", "args": [row]}).encode())
+
+    ScriptedGateway(raw, None, command)
+    async with AsyncClient(raw.base_url) as client, AsyncWsClient.connect(client) as ws:
+        await ws.subscribe_trades()
+        seen: list[TradeUpdate] = []
+        while not seen or seen[-1].execution_id != "e2":
+            message = await ws.next_message(timeout=30)
+            if isinstance(message, TradeUpdate):
+                seen.append(message)
+    assert [(each.execution_id, each.price) for each in seen] == [
+        ("e1", 5),
+        ("e1", 6),
+        ("e2", 5),
+    ]
+
+
+async def test_a_new_order_is_inactive_for_a_moment_and_is_working(raw: RawGateway) -> None:
+    new = rows.order(7, ACCOUNT, "Inactive", order_ccp_status="Pending Submit")
+    rejected = rows.order(8, ACCOUNT, "Inactive", order_ccp_status="Rejected")
+
+    def answer(call: Call) -> object:
+        listed = {"orders": [new, rejected], "snapshot": True}
+        return listed if call.path == "/iserver/account/orders" else None
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("sor"):
+            peer.frame(json.dumps({"topic": "sor", "args": [new, rejected]}).encode())
+
+    ScriptedGateway(raw, answer, command)
+    async with AsyncClient(raw.base_url) as client:
+        assert [each.order_id for each in await client.open_orders()] == [7]
+        async with AsyncWsClient.connect(client) as ws:
+            await ws.subscribe_orders()
+            await ws.orders.wait(timeout=30)
+            assert list(ws.orders) == [7]

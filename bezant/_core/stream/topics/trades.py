@@ -10,6 +10,7 @@ import msgspec
 from ....models.stream import TradeUpdate
 from ...decoding.drift import Report
 from ..arguments import days as checked_days
+from ..news import has_news
 from ..reading import read_model, rows_in, time_or_none
 from ..topic import Arguments, Frame, SubscriptionRequest, Topic
 
@@ -65,7 +66,7 @@ class TradeStore:
             self._rows[key] = row
             return message
         complete = self._rows[key] = {**known, **row}
-        if complete == known:
+        if not has_news(known, row):
             return None
         return msgspec.structs.replace(trade_from(complete, self._report), raw=row)
 
