@@ -12,11 +12,14 @@ from bezant import (
     AsyncClient,
     AsyncWsClient,
     BadRequest,
+    ErrorMessage,
+    Gap,
     InvalidRequest,
     Message,
     NoSession,
     NotAuthenticated,
     NotFound,
+    OrdersUnknown,
     OutcomeUnknown,
     PacingError,
     SessionChange,
@@ -24,6 +27,9 @@ from bezant import (
     TradeUpdate,
     UpstreamError,
 )
+from bezant._core.stream.buffer import MessageBuffer
+from bezant._core.stream.phases import Timing
+from bezant._runtime._async.concurrency import connecting
 from bezant.models.orders import OrderTicket
 from tests.support import rows
 from tests.support._async import until
@@ -344,10 +350,10 @@ async def test_executions_are_delivered_again_only_with_news(raw: RawGateway) ->
             message = await ws.next_message(timeout=30)
             if isinstance(message, TradeUpdate):
                 seen.append(message)
-    assert [(each.execution_id, each.price) for each in seen] == [
-        ("e1", 5),
-        ("e1", 6),
-        ("e2", 5),
+    assert [(each.execution_id, str(each.price)) for each in seen] == [
+        ("e1", "5"),
+        ("e1", "6"),
+        ("e2", "5"),
     ]
 
 
@@ -370,3 +376,28 @@ async def test_a_new_order_is_inactive_for_a_moment_and_is_working(raw: RawGatew
             await ws.subscribe_orders()
             await ws.orders.wait(timeout=30)
             assert list(ws.orders) == [7]
+
+
+async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> None:
+    refused = json.dumps({"error": "unable to subscribe", "code": 500, "topic": "sor"}).encode()
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("sor"):
+            peer.frame(refused)
+
+    gateway = ScriptedGateway(raw, None, command)
+    timing = Timing(confirm_after=0.02)
+    async with AsyncClient(raw.base_url) as client:
+        opened = AsyncWsClient._open(client, timing, MessageBuffer(), reconnect=True)
+        async with connecting(opened) as ws:
+            await ws.subscribe_orders()
+            seen: list[Message] = []
+            while not any(isinstance(each, Gap) for each in seen):
+                message = await ws.next_message(timeout=30)
+                assert message is not None
+                seen.append(message)
+            await until(lambda: sum(each.startswith("sor") for each in gateway.texts) >= 3)
+            with pytest.raises(OrdersUnknown, match="refuses to send them"):
+                ws.orders.values()
+    errors = [each for each in seen if isinstance(each, ErrorMessage)]
+    assert [(each.topic, each.code) for each in errors] == [("sor", 500)]
