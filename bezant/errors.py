@@ -311,7 +311,7 @@ class BadRequest(ApiError):
 
 
 class PermissionDenied(ApiError):
-    """403, or this address is not on the gateway's list of allowed addresses."""
+    """403, an address that the gateway does not allow, or a server or proxy in front of it."""
 
 
 class NotFound(ApiError):
@@ -407,7 +407,10 @@ class PreviewRefused(Refused):
 
 
 class UnexpectedRedirect(ApiError):
-    """The gateway sent a redirect that does not lead to its login page: the path is unknown."""
+    """A redirect that does not lead to the gateway's login page.
+
+    The path is unknown, or a proxy in front of the gateway wants a login.
+    """
 
 
 class DecodeError(BezantError):

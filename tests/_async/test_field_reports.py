@@ -22,6 +22,7 @@ from bezant import (
     OrdersUnknown,
     OutcomeUnknown,
     PacingError,
+    PermissionDenied,
     SessionChange,
     SessionLost,
     TradeUpdate,
@@ -401,3 +402,10 @@ async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> 
                 ws.orders.values()
     errors = [each for each in seen if isinstance(each, ErrorMessage)]
     assert [(each.topic, each.code) for each in errors] == [("sor", 500)]
+
+
+async def test_another_program_on_the_port_is_named(raw: RawGateway) -> None:
+    ScriptedGateway(raw, lambda _: Reply(403, b"", {"Server": "AirTunes/775.3.1"}))
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(PermissionDenied, match="AirPlay"):
+            await client.accounts()

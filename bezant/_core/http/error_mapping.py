@@ -95,6 +95,15 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
             f"the gateway redirects to its login page; {LOG_IN}", operation=operation.name
         )
     where = redact(location.split("?")[0][:200])
+    from .responder import PROXY_ADVICE, proxy_of_location  # only errors need it
+
+    if proxy_of_location(location):
+        raise UnexpectedRedirect(
+            f"HTTP {response.status} to {where!r}: {PROXY_ADVICE}",
+            operation=operation.name,
+            status=response.status,
+            body=excerpt(response.body),
+        )
     raise UnexpectedRedirect(
         f"HTTP {response.status} to {where!r}: the gateway does not know this path; "
         "check its spelling",
@@ -117,6 +126,12 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
     message = f"HTTP {status}: {text or 'without a reason'}"
     if (known := known_error(said, message, response, operation)) is not None:
         raise known
+    from .responder import responder_of  # only errors need it
+
+    if responder := responder_of(response):
+        message = f"{message}; {responder}"
+    if status == 401 and responder:
+        raise PermissionDenied(message, operation=name, status=status, body=body)
     if status == 401:
         raise _unauthorized(f"HTTP 401: {text}" if text else "HTTP 401", operation)
     raise_known(text, operation)
@@ -291,6 +306,15 @@ def refuse_html(response: Response, operation: Operation) -> None:
     """
     if response.body[:1] in (b"{", b"[") or not _is_html(response):
         return
+    from .responder import PROXY_ADVICE, proxy_of_page  # only errors need it
+
+    if proxy_of_page(response):
+        raise PermissionDenied(
+            f"the response is a login page that is not the gateway's: {PROXY_ADVICE}",
+            operation=operation.name,
+            status=response.status,
+            body=excerpt(response.body),
+        )
     if is_login_page(response):
         raise NotAuthenticated(
             f"the gateway sent its login page; {LOG_IN}", operation=operation.name
@@ -324,9 +348,9 @@ def transport_error(
             "the client was closed in the middle of this call; make another client", operation=name
         )
     if trouble.kind is Trouble.TLS:
-        return TlsFailed(
-            f"TLS with {where} failed: {detail}; check the client's argument verify", operation=name
-        )
+        from .responder import tls_advice
+
+        return TlsFailed(f"TLS with {where} failed: {detail}; {tls_advice(detail)}", operation=name)
     if trouble.kind is Trouble.CONNECT:
         return ConnectFailed(
             f"cannot connect to {where}: {detail}; start the gateway or check base_url",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_refusal_is_an_error_a_gap_and_is_retried_with_growing_pauses() -> Non
             due += 1
         times.append(due)
         now = due
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert pauses == [15, 30, 60, 120, 240, 480, 600]
     stream.take_in([b'{"topic":"str","args":[{"execution_id":"e"}]}'], now)
     assert sent(stream, now + 9000) == []
