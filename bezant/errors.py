@@ -307,15 +307,15 @@ class ApiError(BezantError):
 
 
 class BadRequest(ApiError):
-    """400: the gateway does not accept the parameters."""
+    """400, or a text that means the same: the gateway does not accept the parameters."""
 
 
 class PermissionDenied(ApiError):
-    """403, or this address is not on the gateway's list of allowed addresses."""
+    """403, an address that the gateway does not allow, or a server or proxy in front of it."""
 
 
 class NotFound(ApiError):
-    """404: the path is unknown, or nothing exists there."""
+    """404, or a text that means the same: the path is unknown, or nothing exists there."""
 
 
 class RateLimited(ApiError):
@@ -341,7 +341,7 @@ class RateLimited(ApiError):
 
 
 class UpstreamError(ApiError):
-    """5xx: the gateway or IBKR's servers behind it failed.
+    """5xx: the gateway or IBKR's servers behind it failed, or are not ready yet.
 
     ``retryable`` is true for 502, 503 and 504, and for responses that ask for another call first.
     It is also true for errors with status 400 and 200 that ask for another call first.
@@ -370,7 +370,7 @@ class _Unshown:
 
 
 class Refused(ApiError):
-    """The response has status 200 but contains an error."""
+    """The response has status 200 but contains an error; or a 5xx is a known refusal."""
 
     def __init__(
         self,
@@ -407,7 +407,10 @@ class PreviewRefused(Refused):
 
 
 class UnexpectedRedirect(ApiError):
-    """The gateway sent a redirect that does not lead to its login page: the path is unknown."""
+    """A redirect that does not lead to the gateway's login page.
+
+    The path is unknown, or a proxy in front of the gateway wants a login.
+    """
 
 
 class DecodeError(BezantError):

@@ -52,7 +52,10 @@ LIMITS = "bezant/_core/pacing/limits.py"
 DIGEST = f"{overlay.FOLDER}/digest.toml"
 BY_HAND = frozenset(
     {
-        *(f"{OPERATIONS}/{name}.py" for name in ("__init__", "_base", "_arrange", "_lookup")),
+        *(
+            f"{OPERATIONS}/{name}.py"
+            for name in ("__init__", "_arrange", "_base", "_forms", "_lookup")
+        ),
         f"{API}/_base.py",
     }
 )

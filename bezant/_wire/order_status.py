@@ -1,5 +1,9 @@
 """Order states: one row for each, with its spellings on the wire.
 
+An order has two states, ``status`` and ``order_ccp_status``. The second one tells what Inactive
+means: a new order is Inactive with "Pending Submit" for a moment, or until its order question gets
+a reply, and a rejected order is Inactive, too.
+
 Spellings differ: responses have ``PreSubmitted``, filters take ``pre_submitted``. They are compared
 without case, spaces and underscores.
 """
@@ -25,12 +29,14 @@ class OrderState(Record, frozen=True):
     final: bool = False
 
 
-# A new order is Inactive for a moment, and a rejected order stays so: neither working nor final.
+# Alone, it may mean a new or a rejected order: neither working nor final.
 INACTIVE: Final = OrderState(("Inactive",), working=False)
 PENDING_SUBMIT: Final = OrderState(("PendingSubmit",))
 PRE_SUBMITTED: Final = OrderState(("PreSubmitted",))
 SUBMITTED: Final = OrderState(("Submitted",))
 FILLED: Final = OrderState(("Filled",), working=False, final=True)
+# Inactive, but in the process of being created: it may still be filled.
+CREATED: Final = OrderState(())
 # IBKR adds states without notice: an unknown one must not hide an order that may be filled.
 UNKNOWN: Final = OrderState(())
 
@@ -69,3 +75,22 @@ def state_of(status: object) -> OrderState:
         return UNKNOWN
     # The usual spelling is found without a conversion.
     return _BY_SPELLING.get(status) or _BY_SPELLING.get(plain_spelling(status), UNKNOWN)
+
+
+def state_of_order(status: object, detail: object) -> OrderState:
+    """Return the state of an order, from both of its states on the wire.
+
+    Args:
+        status: its ``status``, or ``order_status``.
+        detail: its ``order_ccp_status``, which the gateway may leave out or send as a number.
+    """
+    state = state_of(status)
+    if state is not INACTIVE:
+        return state
+    known = state_of(detail)
+    if known in _BEING_CREATED:
+        return CREATED
+    return known if known.final else INACTIVE
+
+
+_BEING_CREATED: Final = (PENDING_SUBMIT, PRE_SUBMITTED, SUBMITTED)

@@ -11,6 +11,8 @@ from .._wire.field_types import Date, Time
 from ._base import Model
 
 __all__ = [
+    "AllocationReport",
+    "AllocationReportAllocation",
     "Performance",
     "PerformanceCps",
     "PerformanceCpsData",
@@ -25,6 +27,28 @@ __all__ = [
     "TransactionsRpnlItems",
     "TransactionsTransaction",
 ]
+
+
+class AllocationReportAllocation(Model, frozen=True, kw_only=True):
+    """Row of `AllocationReport.allocation`."""
+
+    name: str | None = None
+    value: Decimal | None = None
+
+
+class AllocationReport(Model, frozen=True, kw_only=True):
+    """Response of `client.api.analyst.get_allocation`.
+
+    ``POST /pa/allocation``.
+
+    Attributes:
+        currency: currency, such as ``USD``.
+    """
+
+    date: str | None = None
+    realtime: bool | None = None
+    currency: str | None = None
+    allocation: list[AllocationReportAllocation] | None = None
 
 
 class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):

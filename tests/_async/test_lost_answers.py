@@ -20,7 +20,6 @@ from bezant import (
     OutcomeUnknown,
     Refused,
     SessionState,
-    UpstreamError,
 )
 from bezant.models.orders import OrderReply, OrderStatus, OrderTicket
 from bezant.sim import SimulatedGateway
@@ -97,7 +96,7 @@ async def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
 async def test_the_refusal_of_an_order_keeps_its_error(raw: RawGateway) -> None:
     refusals: list[tuple[bytes, str, type[Exception]]] = [
         (b'{"error":"no"}', "200 OK", Refused),
-        (b'{"error":"Invalid order price fields"}', "500 Oops", UpstreamError),
+        (b'{"error":"Invalid order price fields"}', "500 Oops", Refused),
         (b"", "401 Unauthorized", NotAuthenticated),
     ]
     raw.script(answers(*(says(body, status) for body, status, _ in refusals)))

@@ -20,10 +20,11 @@ FIELD_TABLE = "bezant/_wire/market_data_fields.py"
 SPECIAL = ("digest", "evidence", "glossary", "limits", "schemas")
 OPERATION_KEYS = frozenset(
     {
-        *("about_session", "added", "answer", "answer_any", "answer_like", "binary", "call"),
+        *("about_session", "added", "answer", "answer_any", "answer_like", "answer_schema"),
+        *("binary", "call"),
         *("effect", "first_answer", "group", "id", "idempotent", "like", "lists", "name"),
         *("order", "parameters", "params", "priority", "raw", "refusal", "requires", "summary"),
-        *("text", "wrap"),
+        *("text", "texts", "wrap"),
     }
 )
 # Allowed values of an operation's keys.
@@ -35,10 +36,14 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "order": ("place", "reply", "cancel"),
     "priority": ("tickle", "cancel", "order", "read"),
     "requires": ("accounts", "trading accounts"),
+    "texts": (
+        *("accounts", "alert", "contract", "history", "order status", "session"),
+        "subscription",
+    ),
 }
 RAW_KEYS = OPERATION_KEYS - {
-    *("added", "answer", "answer_any", "answer_like", "binary", "first_answer", "id", "like"),
-    *("parameters", "params", "text", "wrap"),
+    *("added", "answer", "answer_any", "answer_like", "answer_schema", "binary"),
+    *("first_answer", "id", "like", "parameters", "params", "text", "wrap"),
 }
 SCHEMA_KEYS = frozenset(
     {
@@ -53,6 +58,7 @@ FIELD_KEYS = frozenset(
             "default",
             "doc",
             "drop",
+            "form",
             "name",
             "none",
             "place",

@@ -42,6 +42,7 @@ class Parameter:
         required: whether the caller must give it.
         doc: description.
         default: default as Python text; empty means None.
+        form: form of its value, a key of `bezant/_core/operations/_forms.py`; empty for any.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Parameter:
     required: bool
     doc: str
     default: str = ""
+    form: str = ""
 
 
 @dataclass(eq=False)
@@ -72,6 +74,7 @@ class Operation:
     order: str = ""
     requires: str = ""
     priority: str = "read"
+    texts: str = ""
     about_session: str = ""
     may_be_empty: bool = False
     lists: str = ""
@@ -212,6 +215,7 @@ class Planner:
             order=order,
             requires=str(entry.get("requires", "")),
             priority=str(entry.get("priority", priority)),
+            texts=str(entry.get("texts", "")),
             about_session=str(entry.get("about_session", "")),
             may_be_empty="first_answer" in entry,
             lists=str(entry.get("lists", "")),
@@ -246,6 +250,8 @@ class Planner:
             shape = ANY if raw.get("type") == "object" else parse_type(raw["type"])
             doc = str(raw.get("doc") or word.get("doc", ""))
             made = Parameter(*pair, place, shape, bool(raw.get("required")), doc)
+            made.default = str(raw.get("default", ""))
+            made.form = str(raw.get("form", word.get("form", "")))
             operation.parameters.append(made)
             operation.sends = {"whole": "whole", JWT: JWT, "body": "fields"}.get(
                 place, operation.sends
@@ -293,7 +299,9 @@ class Planner:
             doc = f"{doc}: {names.values(shape.enum)}" if doc else names.values(shape.enum)
         required = bool(fix.get("required", required)) and "default" not in fix
         name, _ = self._word(wire, fix)
-        return Parameter(name, wire, place, shape, required, doc, str(fix.get("default", "")))
+        form = str(fix.get("form", word.get("form", "")))
+        default = str(fix.get("default", ""))
+        return Parameter(name, wire, place, shape, required, doc, default, form)
 
     def _from_document(self, raw: Json, fixes: Json, used: set[str]) -> list[Parameter]:
         required = bool(raw.get("required")) or raw["in"] == "path"
@@ -363,6 +371,10 @@ class Planner:
             return
         if entry.get("answer_any"):
             operation.answer = ANY
+            return
+        if schema := entry.get("answer_schema"):
+            title = str(entry.get("answer") or names.pascal(operation.name))
+            operation.answer = self.reader.shape(schema, f"{operation.call}:answer", title)
             return
         if call is None:
             return

@@ -261,6 +261,8 @@ def _operation(operation: Operation) -> str:
         facts.append("may_be_empty=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
+    if operation.texts:
+        facts.append(f'texts="{operation.texts}"')
     if operation.about_session:
         facts.append(f'about_session="{operation.about_session}"')
     if operation.needs_oauth:
@@ -289,6 +291,10 @@ def _endpoint(plan: Plan, operation: Operation) -> str:
     if kinds:
         pairs = "".join(f'        "{name}": "{kind}",\n' for name, kind in kinds.items())
         text += f"    kinds={{\n{pairs}    }},\n"
+    forms = [each for each in operation.parameters if each.form]
+    if forms:
+        pairs = "".join(f'        "{each.name}": "{each.form}",\n' for each in forms)
+        text += f"    forms={{\n{pairs}    }},\n"
     if any(each.place == "extra" for each in operation.parameters):
         text += "    extra=True,\n"
     if operation.sends:

@@ -7,27 +7,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._core.operations import analyst as table
-from ...models.analyst import Performance, Transactions
+from ...models.analyst import AllocationReport, Performance, Transactions
 from ._base import AsyncGroup
 
 
 class AsyncAnalystApi(AsyncGroup):
     """Portfolio Analyst: performance and transactions."""
 
-    async def create_allocation(self, *, body: object) -> Any:
-        """Return allocations of portfolios.
+    async def get_allocation(
+        self, *, account_ids: Sequence[str], date: str | None = None
+    ) -> AllocationReport:
+        """Return how portfolios are allocated on a day.
+
+        Not in IBKR's document.
 
         ``POST /pa/allocation``.
 
         Args:
-            body: an object as described in IBKR's documentation.
+            account_ids: accounts, such as ``DU123456``.
+            date: the day, such as ``20270131``; by default the last one. The response names its own
+                day, which can be another.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
-            OutcomeUnknown: no response tells the result; IBKR may have carried it out.
             BezantError: the call failed; the subclass names the reason.
         """
-        return await self._plain(table.CREATE_ALLOCATION, body=body)
+        return await self._call(
+            table.GET_ALLOCATION, AllocationReport, account_ids=account_ids, date=date
+        )
 
     async def get_performance_all_periods(
         self, *, account_ids: Sequence[str], param: str | None = None

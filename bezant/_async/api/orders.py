@@ -69,7 +69,7 @@ class AsyncOrdersApi(AsyncGroup):
         )
 
     async def get_trade_history(
-        self, *, days: int | None = None, account_id: str | None = None
+        self, *, days: int = 7, account_id: str | None = None
     ) -> list[Trade]:
         """Return the executions of the last days.
 
@@ -78,7 +78,8 @@ class AsyncOrdersApi(AsyncGroup):
         ``GET /iserver/account/trades``.
 
         Args:
-            days: number of days back, up to 7.
+            days: number of days back, up to 7 (the default). The gateway keeps the number for later
+                calls without it, so the client always sends it.
             account_id: account whose executions to return; by default the only account, or the
                 gateway's choice if there are several.
 

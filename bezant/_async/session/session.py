@@ -7,7 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from ..._core.operations.session import GET_BROKERAGE_STATUS, INITIALIZE_SESSION, TICKLE
+from ..._core.operations.session import (
+    GET_BROKERAGE_STATUS,
+    INITIALIZE_SESSION,
+    REAUTHENTICATE,
+    TICKLE,
+)
 from ..._core.session.calendar import REGIONS, next_midnight
 from ..._core.session.state import (
     POLL,
@@ -31,6 +36,7 @@ from ...errors import (
     NoSession,
     NotAuthenticated,
     NotEstablished,
+    PacingError,
     Refused,
     SessionError,
     UpstreamError,
@@ -210,7 +216,9 @@ class AsyncSession:
 
         An open session stays as it is, because opening it again would end it. If the session is
         authenticated but not established within a few seconds, it is opened again. Concurrent calls
-        open it once.
+        open it once. After several failures in a row the pauses between two calls have to grow,
+        from one to 30 minutes: IBKR refuses logins, even in a browser, to users whose program
+        repeats the call. The log ``bezant.session`` says what was sent, or why nothing was sent.
 
         Args:
             compete: end another session of the same user name. Somebody may be trading in it.
@@ -223,6 +231,7 @@ class AsyncSession:
             NoSession: the gateway refuses without ``compete``, or has no connection to IBKR's
                 backend.
             SessionError: the session could still not be used when the time was up.
+            PacingError: opening it has just failed several times; nothing was sent.
             InvalidRequest: an argument is invalid.
         """
         if not isinstance(compete, bool):
@@ -241,7 +250,8 @@ class AsyncSession:
                 )
             if status.authenticated is True:
                 if not isinstance(pipeline.session.error_for(status), NotEstablished):
-                    return await self.wait_ready(timeout)
+                    _logger.info("initialize() sent nothing: the session is authenticated")
+                    return await self._wait_for_open(timeout)
                 waited = patience(timeout)
                 try:
                     return await self.wait_ready(waited)
@@ -252,9 +262,51 @@ class AsyncSession:
 
         return await pipeline.initializing.run(compete, open_it)
 
+    async def _wait_for_open(self, timeout: float) -> AuthStatus:
+        """Wait for a session that is open already; its error says that nothing was sent."""
+        try:
+            return await self.wait_ready(timeout)
+        except SessionError as error:
+            error.message += (
+                "; initialize() sent nothing, because the session is authenticated and opening it "
+                "again would end it; client.session.reauthenticate() renews it"
+            )
+            raise
+
+    async def reauthenticate(self, *, timeout: float = 60.0) -> AuthStatus:
+        """Renew the brokerage session (``POST /iserver/reauthenticate``) and wait for it.
+
+        It helps if the session is authenticated but of no use: responses stay empty, or it is not
+        established or not connected for minutes. It needs no login. IBKR calls it deprecated:
+        first try `initialize`. Responses may be incomplete for 60 to 90 seconds afterwards.
+
+        Args:
+            timeout: seconds to wait until the session is ready; 60 by default.
+
+        Raises:
+            NotAuthenticated: nobody is logged in.
+            SessionError: the session could still not be used when the time was up.
+            InvalidRequest: ``timeout`` is invalid.
+        """
+        check_seconds("timeout", timeout)
+        pipeline = self._pipeline
+        anything = cast("type[object]", Any)
+        _logger.info("sending %s", REAUTHENTICATE.operation.name)
+        await pipeline.call(REAUTHENTICATE.operation, anything, self._settings)
+        pipeline.forget_session()
+        return await self.wait_ready(timeout)
+
     async def _open(self, timeout: float, *, compete: bool) -> AuthStatus:
         pipeline = self._pipeline
+        if wait := pipeline.session.init_wait(rt.monotonic()):
+            raise PacingError(
+                f"the brokerage session could not be opened several times; nothing was sent, call "
+                f"again in {wait:.0f} s or log in at the gateway's page",
+                operation=INITIALIZE_SESSION.operation.name,
+                retry_after=wait,
+            )
         body = {"publish": True, "compete": compete}
+        _logger.info("sending %s with compete=%s", INITIALIZE_SESSION.operation.name, compete)
         cause: BezantError | None = None
         try:
             anything = cast("type[object]", Any)
@@ -279,6 +331,7 @@ class AsyncSession:
                 error = cannot_open(f"the brokerage session was not opened within {timeout:g} s")
         error.login_url = self._settings.base_url.root
         if isinstance(error, NotAuthenticated):
+            pipeline.session.init_failed(rt.monotonic())
             pipeline.cannot_open(error)
         raise error from cause
 

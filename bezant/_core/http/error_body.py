@@ -20,6 +20,9 @@ LONG: Final = 64 * 1024
 
 _LONGEST: Final = 500
 
+# Names under which a reason is found in JSON within a text.
+_REASONS: Final = ("reason", "error", "message", "fail")
+
 _ERROR: Final = b'"error"'
 _SUCCESS: Final = b'"success"'
 
@@ -85,7 +88,9 @@ def reason(body: bytes) -> str:
     if not isinstance(found, dict):
         return ""
     parts = cast("dict[str, object]", found)
-    value = parts.get("error") or parts.get("message")
+    value = parts.get("error") or parts.get("message") or parts.get("reason")
+    if not value and isinstance(parts.get("status"), str):
+        value = parts["status"]
     return text_of(value) if value else ""
 
 
@@ -121,12 +126,31 @@ def _words_in(found: dict[str, object]) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """Return the gateway's error as text, without secrets and of limited length."""
+    """Return the gateway's error as text, without secrets and of limited length.
+
+    IBKR puts JSON into a text of some errors. The reason in it is the error's text.
+    """
+    if isinstance(value, str) and value.lstrip()[:1] == "{" and (inner := _inner(value)):
+        value = inner
     try:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     except RecursionError:  # encoding takes more of the stack than decoding
         text = "unreadable"
     return beginning(text, _LONGEST)
+
+
+def _inner(text: str) -> str:
+    """Return the reason in JSON within a text; empty if there is none."""
+    try:
+        found = loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    parts = cast("dict[str, object]", found)
+    return next(
+        (each for name in _REASONS if isinstance(each := parts.get(name), str) and each), ""
+    )
 
 
 class Watch(Protocol):

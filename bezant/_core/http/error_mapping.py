@@ -21,6 +21,7 @@ from ...errors import (
     OutcomeUnknown,
     PermissionDenied,
     RateLimited,
+    Refused,
     ResponseTooLarge,
     TlsFailed,
     UnexpectedRedirect,
@@ -29,7 +30,7 @@ from ...errors import (
 from .error_body import reason
 from .messages import Response, TransportError, Trouble
 from .operation import Operation
-from .unknown_outcome import ASK_FIRST, advice, is_vague, unreadable
+from .unknown_outcome import ASK_FIRST, advice, unreadable
 
 # Advice: how to open the brokerage session, and how to log in.
 OPEN_IT: Final = "client.session.initialize() opens it, no browser is needed"
@@ -94,6 +95,15 @@ def raise_redirect(response: Response, operation: Operation) -> NoReturn:
             f"the gateway redirects to its login page; {LOG_IN}", operation=operation.name
         )
     where = redact(location.split("?")[0][:200])
+    from .responder import PROXY_ADVICE, proxy_of_location  # only errors need it
+
+    if proxy_of_location(location):
+        raise UnexpectedRedirect(
+            f"HTTP {response.status} to {where!r}: {PROXY_ADVICE}",
+            operation=operation.name,
+            status=response.status,
+            body=excerpt(response.body),
+        )
     raise UnexpectedRedirect(
         f"HTTP {response.status} to {where!r}: the gateway does not know this path; "
         "check its spelling",
@@ -112,19 +122,21 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
     status = response.status
     name = operation.name
     body = excerpt(response.body)
-    text = _reason(response) or "without a reason"
-    message = f"HTTP {status}: {text}"
+    said, text = _reason(response)
+    message = f"HTTP {status}: {text or 'without a reason'}"
+    if (known := known_error(said, message, response, operation)) is not None:
+        raise known
+    from .responder import responder_of  # only errors need it
+
+    if responder := responder_of(response):
+        message = f"{message}; {responder}"
+    if status == 401 and responder:
+        raise PermissionDenied(message, operation=name, status=status, body=body)
     if status == 401:
-        raise _unauthorized("HTTP 401", operation)
+        raise _unauthorized(f"HTTP 401: {text}" if text else "HTTP 401", operation)
     raise_known(text, operation)
     if status == 429:
-        raise RateLimited(
-            f"{message}; too many requests: stop now, the penalty is 10 to 15 minutes for the "
-            "whole IP address",
-            operation=name,
-            body=body,
-            retry_after=_retry_after(response),
-        )
+        raise _limited(message, response, operation)
     kind: type[ApiError]
     if status == 403 or (status == 404 and response.body.strip() == b"Access Denied"):
         kind = PermissionDenied
@@ -138,7 +150,9 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
     elif status in (404, 410):
         kind = NotFound
     elif status >= 500:
-        if not operation.idempotent and (status in (502, 503, 504) or not _says_why(response)):
+        if not operation.idempotent and (
+            status in (502, 503, 504) or ASK_FIRST not in text.lower()
+        ):
             raise OutcomeUnknown(f"{message}; {advice(operation)}", operation=name, status=status)
         kind = UpstreamError
     else:
@@ -146,6 +160,52 @@ def raise_status(response: Response, operation: Operation) -> NoReturn:
     error = kind(message, operation=name, status=status, body=body)
     error.retryable = status in (502, 503, 504)
     raise asking(error, response, operation)
+
+
+def known_error(
+    said: str | None, message: str, response: Response, operation: Operation
+) -> ApiError | None:
+    """Return the error that a known text means, whatever the status; None for other texts.
+
+    Args:
+        said: the response's text; None if the response is a page.
+        message: message of the error.
+        response: the response.
+        operation: the call.
+    """
+    if said is None or ASK_FIRST in said.lower():
+        return None
+    from .known_texts import Meaning, known_text  # only errors need it
+
+    row = known_text(said, response.status, operation)
+    if row is None:
+        return None
+    if row.advice:
+        message = f"{message}; {row.advice}"
+    if row.meaning is Meaning.LIMIT:
+        return _limited(message, response, operation)
+    kinds: dict[Meaning, type[ApiError]] = {
+        Meaning.NOT_FOUND: NotFound,
+        Meaning.BAD_REQUEST: BadRequest,
+        Meaning.REFUSED: Refused,
+        Meaning.FORBIDDEN: PermissionDenied,
+    }
+    error = kinds.get(row.meaning, UpstreamError)(
+        message, operation=operation.name, status=response.status, body=excerpt(response.body)
+    )
+    error.retryable = row.meaning is Meaning.LATER
+    return error
+
+
+def _limited(message: str, response: Response, operation: Operation) -> RateLimited:
+    return RateLimited(
+        f"{message}; too many requests: stop now, the penalty is 10 to 15 minutes for the whole IP "
+        "address",
+        operation=operation.name,
+        status=response.status,
+        body=excerpt(response.body),
+        retry_after=_retry_after(response),
+    )
 
 
 def asking(error: ApiError, response: Response, operation: Operation) -> BezantError:
@@ -207,22 +267,18 @@ def _asks(response: Response) -> bool:
     return isinstance(error, str) and error.strip() in _ASKING and status in _ASKING_STATUS
 
 
-def _reason(response: Response) -> str:
+def _reason(response: Response) -> tuple[str | None, str]:
+    """Return the response's own text, None for a page, and the text to show."""
     body = response.body.strip()
     if body[:1] == b"{":
-        return reason(body) or excerpt(body)
+        said = reason(body)
+        return said, said or excerpt(body)
     if _is_html(response):
         # Two bounds, because each of many "<title" would be searched to the end of the page.
         head = body[:_HEAD]
         title = re.search(rb"<title[^>]{0,200}>([^<]{1,200})", head, re.IGNORECASE)
-        return excerpt(title[1]) if title else "an HTML page"
-    return excerpt(body)
-
-
-def _says_why(response: Response) -> bool:
-    """Return whether a failure gives a reason: IBKR sends plain refusals with status 500, too."""
-    text = reason(response.body).lower().strip(" .!")
-    return not is_vague(text)
+        return None, excerpt(title[1]) if title else "an HTML page"
+    return (said := excerpt(body)), said
 
 
 def _retry_after(response: Response) -> float | None:
@@ -250,6 +306,15 @@ def refuse_html(response: Response, operation: Operation) -> None:
     """
     if response.body[:1] in (b"{", b"[") or not _is_html(response):
         return
+    from .responder import PROXY_ADVICE, proxy_of_page  # only errors need it
+
+    if proxy_of_page(response):
+        raise PermissionDenied(
+            f"the response is a login page that is not the gateway's: {PROXY_ADVICE}",
+            operation=operation.name,
+            status=response.status,
+            body=excerpt(response.body),
+        )
     if is_login_page(response):
         raise NotAuthenticated(
             f"the gateway sent its login page; {LOG_IN}", operation=operation.name
@@ -283,9 +348,9 @@ def transport_error(
             "the client was closed in the middle of this call; make another client", operation=name
         )
     if trouble.kind is Trouble.TLS:
-        return TlsFailed(
-            f"TLS with {where} failed: {detail}; check the client's argument verify", operation=name
-        )
+        from .responder import tls_advice
+
+        return TlsFailed(f"TLS with {where} failed: {detail}; {tls_advice(detail)}", operation=name)
     if trouble.kind is Trouble.CONNECT:
         return ConnectFailed(
             f"cannot connect to {where}: {detail}; start the gateway or check base_url",

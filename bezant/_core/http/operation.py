@@ -38,6 +38,7 @@ class Operation(Record, frozen=True):
         priority: its position in the queue, and which slots it may use.
         may_be_empty: whether the first response of a session may be empty although there are rows.
         lists: the content of its response, for the check of empty lists; ``order`` is one order.
+        texts: key of its rows in the table of known error texts (`known_texts.OWN`).
         about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
             ``state``: its errors tell the state of the session, too.
         needs_oauth: whether only IBKR's own host serves it, to clients that use OAuth.
@@ -57,6 +58,7 @@ class Operation(Record, frozen=True):
     priority: Literal["tickle", "cancel", "order", "read"] = "read"
     may_be_empty: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
+    texts: str = ""
     about_session: Literal["", "login", "state"] = ""
     needs_oauth: bool = False
 

@@ -17,6 +17,7 @@ from . import error_body
 from .error_mapping import (
     asking,
     is_login_page,
+    known_error,
     raise_known,
     raise_redirect,
     raise_status,
@@ -193,6 +194,10 @@ def _refused(words: str, response: Response, operation: Operation, type_: Any) -
         SessionError: the error is about the session.
     """
     raise_known(words, operation)
+    if operation.refusal is Refused:
+        known = known_error(words, words, response, operation)
+        if known is not None:
+            return known
     kind = operation.refusal
     try:
         found: Any = _value(response, operation, type_, _ignore)

@@ -32,6 +32,10 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
     Raises:
         InvalidRequest: a value cannot be sent.
     """
+    if endpoint.forms:
+        from ._forms import check  # few operations need it
+
+        check(endpoint.forms, values, endpoint.operation.name)
     path = fill_path(
         endpoint.operation.path, {wire: values[name] for name, wire in endpoint.path.items()}
     )

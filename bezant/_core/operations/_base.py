@@ -31,6 +31,7 @@ class Endpoint(Record, eq=False, frozen=True):
         body: wire names of the fields of a body.
         kinds: types of those fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``, or a
             list of them (``list[str]``, ``list[any]``).
+        forms: forms of parameters, by Python name: keys of `_forms.FORMS`.
         extra: whether ``query`` may hold more query values, under IBKR's own names.
         sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
@@ -46,5 +47,6 @@ class Endpoint(Record, eq=False, frozen=True):
     header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    forms: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     extra: bool = False
     sends: str = ""

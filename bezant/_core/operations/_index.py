@@ -59,7 +59,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
     "POST /iserver/account/{accountId}/alert/activate": "alerts.ACTIVATE_ALERT",
     "DELETE /iserver/account/{accountId}/alert/{alertId}": "alerts.DELETE_ALERT",
     "GET /iserver/account/{accountId}/alerts": "alerts.GET_ALL_ALERTS",
-    "POST /pa/allocation": "analyst.CREATE_ALLOCATION",
+    "POST /pa/allocation": "analyst.GET_ALLOCATION",
     "POST /pa/allperiods": "analyst.GET_PERFORMANCE_ALL_PERIODS",
     "POST /pa/performance": "analyst.GET_PERFORMANCE",
     "POST /pa/transactions": "analyst.GET_TRANSACTIONS",

@@ -57,6 +57,7 @@ GET_DYNAMIC_ACCOUNTS = Endpoint(
         "/iserver/account/search/{searchPattern}",
         idempotent=True,
         requires="trading accounts",
+        texts="accounts",
     ),
     response="accounts.AccountSearch",
     path={
@@ -146,7 +147,9 @@ GET_BROKERAGE_ACCOUNTS = Endpoint(
 SET_DYNAMIC_ACCOUNT = Endpoint(
     id="setDynamicAccount",
     summary="Set the active account to an account that a search found.",
-    operation=Operation("POST", "/iserver/dynaccount", idempotent=False, effect="account"),
+    operation=Operation(
+        "POST", "/iserver/dynaccount", idempotent=False, effect="account", texts="accounts"
+    ),
     response="accounts.AccountSwitch",
     body={
         "account_id": "acctId",

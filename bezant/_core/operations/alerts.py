@@ -10,7 +10,11 @@ GET_ALERT_DETAILS = Endpoint(
     id="getAlertDetails",
     summary="Return one alert with its conditions.",
     operation=Operation(
-        "GET", "/iserver/account/alert/{alertId}", idempotent=True, requires="trading accounts"
+        "GET",
+        "/iserver/account/alert/{alertId}",
+        idempotent=True,
+        requires="trading accounts",
+        texts="alert",
     ),
     response="alerts.Alert",
     path={
@@ -39,6 +43,7 @@ CREATE_ALERT = Endpoint(
         idempotent=False,
         effect="account",
         requires="trading accounts",
+        texts="alert",
     ),
     response="alerts.AlertCreated",
     path={
@@ -84,6 +89,7 @@ ACTIVATE_ALERT = Endpoint(
         idempotent=False,
         effect="account",
         requires="trading accounts",
+        texts="alert",
     ),
     response="alerts.AlertActivated",
     path={
@@ -109,6 +115,7 @@ DELETE_ALERT = Endpoint(
         idempotent=False,
         effect="account",
         requires="trading accounts",
+        texts="alert",
     ),
     response="alerts.AlertDeleted",
     path={

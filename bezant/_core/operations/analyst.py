@@ -6,12 +6,23 @@ from __future__ import annotations
 from ..http.operation import Operation
 from ._base import Endpoint
 
-CREATE_ALLOCATION = Endpoint(
+GET_ALLOCATION = Endpoint(
     id="createAllocation",
-    summary="Return allocations of portfolios.",
-    operation=Operation("POST", "/pa/allocation", idempotent=False),
-    response="Any",
-    sends="whole",
+    summary="Return how portfolios are allocated on a day; not in IBKR's document.",
+    operation=Operation("POST", "/pa/allocation", idempotent=True),
+    response="analyst.AllocationReport",
+    body={
+        "account_ids": "acctIds",
+        "date": "date",
+    },
+    kinds={
+        "account_ids": "list[str]",
+        "date": "str",
+    },
+    forms={
+        "date": "day",
+    },
+    sends="fields",
 )
 
 GET_PERFORMANCE_ALL_PERIODS = Endpoint(
@@ -43,6 +54,9 @@ GET_PERFORMANCE = Endpoint(
     kinds={
         "account_ids": "list[str]",
         "period": "str",
+    },
+    forms={
+        "period": "performance period",
     },
     sends="fields",
 )

@@ -22,7 +22,7 @@ GET_CONTRACT_RULES = Endpoint(
     summary=(
         "Return the rules for orders in a contract: types, times in force, sizes and increments."
     ),
-    operation=Operation("POST", "/iserver/contract/rules", idempotent=True),
+    operation=Operation("POST", "/iserver/contract/rules", idempotent=True, texts="contract"),
     response="contracts.ContractRules",
     body={
         "conid": "conid",
@@ -57,7 +57,7 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
 GET_INSTRUMENT_INFO = Endpoint(
     id="getInstrumentInfo",
     summary="Return the details of a contract.",
-    operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True),
+    operation=Operation("GET", "/iserver/contract/{conid}/info", idempotent=True, texts="contract"),
     response="contracts.ContractInfo",
     path={
         "conid": "conid",
@@ -67,7 +67,9 @@ GET_INSTRUMENT_INFO = Endpoint(
 GET_INFO_AND_RULES = Endpoint(
     id="getInfoAndRules",
     summary="Return the details of a contract, and the rules for orders in it.",
-    operation=Operation("GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True),
+    operation=Operation(
+        "GET", "/iserver/contract/{conid}/info-and-rules", idempotent=True, texts="contract"
+    ),
     response="contracts.ContractInfoAndRules",
     path={
         "conid": "conid",
@@ -109,7 +111,9 @@ GET_BOND_FILTERS = Endpoint(
 GET_CONTRACT_INFO = Endpoint(
     id="getContractInfo",
     summary="Return the contracts of an underlying, month, strike and right.",
-    operation=Operation("GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]"),
+    operation=Operation(
+        "GET", "/iserver/secdef/info", idempotent=True, wrap_as="[]", texts="contract"
+    ),
     response="list[contracts.ContractRow]",
     query={
         "conid": "conid",
@@ -120,6 +124,9 @@ GET_CONTRACT_INFO = Endpoint(
         "right": "right",
         "issuer_id": "issuerId",
         "filters": "filters",
+    },
+    forms={
+        "month": "month",
     },
 )
 
@@ -178,6 +185,9 @@ GET_CONTRACT_STRIKES = Endpoint(
         "sec_type": "sectype",
         "month": "month",
         "exchange": "exchange",
+    },
+    forms={
+        "month": "month",
     },
 )
 

@@ -16,13 +16,17 @@ OPEN_HMDS_BRIDGE = Endpoint(
 GET_HMDS_HISTORY = Endpoint(
     id="undocumented_get_hmds_history",
     summary="Return historical bars from the historical data farm; 404 until its bridge is open.",
-    operation=Operation("GET", "/hmds/history", idempotent=True),
+    operation=Operation("GET", "/hmds/history", idempotent=True, texts="history"),
     response="Any",
     query={
         "conid": "conid",
         "period": "period",
         "bar": "bar",
         "outside_rth": "outsideRth",
+    },
+    forms={
+        "period": "period",
+        "bar": "bar",
     },
     extra=True,
 )
@@ -35,6 +39,7 @@ GET_MD_HISTORY = Endpoint(
         "/iserver/marketdata/history",
         idempotent=True,
         limit="GET /iserver/marketdata/history",
+        texts="history",
     ),
     response="market_data.History",
     query={
@@ -46,6 +51,11 @@ GET_MD_HISTORY = Endpoint(
         "start_time": "startTime",
         "direction": "direction",
         "source": "source",
+    },
+    forms={
+        "period": "period",
+        "bar": "bar",
+        "start_time": "time",
     },
 )
 
@@ -71,7 +81,9 @@ GET_MD_SNAPSHOT = Endpoint(
 CLOSE_MD_STREAM = Endpoint(
     id="closeMdStream",
     summary="End the subscription to quotes of one contract.",
-    operation=Operation("POST", "/iserver/marketdata/unsubscribe", idempotent=True),
+    operation=Operation(
+        "POST", "/iserver/marketdata/unsubscribe", idempotent=True, texts="subscription"
+    ),
     response="common.Success",
     body={
         "conid": "conid",

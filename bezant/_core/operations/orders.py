@@ -16,6 +16,7 @@ GET_ORDER_STATUS = Endpoint(
         idempotent=True,
         requires="trading accounts",
         lists="order",
+        texts="order status",
     ),
     response="orders.OrderStatus",
     path={
@@ -178,6 +179,9 @@ MODIFY_OPEN_ORDER = Endpoint(
         "is_pro_customer": "bool",
         "deactivated": "bool",
     },
+    forms={
+        "quantity": "quantity",
+    },
     sends="fields",
 )
 
@@ -206,6 +210,9 @@ SUBMIT_NEW_ORDERS = Endpoint(
     kinds={
         "orders": "list[any]",
     },
+    forms={
+        "orders": "tickets",
+    },
     sends="fields",
 )
 
@@ -228,6 +235,9 @@ PREVIEW_MARGIN_IMPACT = Endpoint(
     },
     kinds={
         "orders": "list[any]",
+    },
+    forms={
+        "orders": "tickets",
     },
     sends="fields",
 )
@@ -264,6 +274,9 @@ SUPPRESS_ORDER_REPLIES = Endpoint(
     },
     kinds={
         "message_ids": "list[str]",
+    },
+    forms={
+        "message_ids": "message ids",
     },
     sends="fields",
 )

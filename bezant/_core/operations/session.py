@@ -14,6 +14,7 @@ INITIALIZE_SESSION = Endpoint(
         "/iserver/auth/ssodh/init",
         idempotent=False,
         effect="session",
+        texts="session",
         about_session="login",
     ),
     response="_session.AuthStatus",

@@ -41,6 +41,9 @@ CREATE_WATCHLIST = Endpoint(
         "name": "str",
         "rows": "list[any]",
     },
+    forms={
+        "id_": "digits",
+    },
     sends="fields",
 )
 

@@ -12,14 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..._wire.order_status import (
-    FILLED,
-    INACTIVE,
-    PENDING_SUBMIT,
-    PRE_SUBMITTED,
-    SUBMITTED,
-    state_of,
-)
+from ..._wire.order_status import FILLED, INACTIVE, state_of_order
 from ...errors import IncompleteList, NoAccounts
 from ..decoding.decoder import loads
 from ..http.messages import Request
@@ -28,8 +21,6 @@ from .prerequisites import TRADING_ACCOUNTS
 
 _ACCOUNT: Final = r"/iserver/account/([^/?]+)/order"
 _REPLY: Final = "/iserver/reply/"
-# Detail states of an order that is Inactive only for a moment.
-_NOT_REJECTED: Final = (PENDING_SUBMIT, PRE_SUBMITTED, SUBMITTED)
 # Seconds. An order seen before that may have ended since, and be no longer in the day's list.
 _LIFETIME: Final = 12 * 3600.0
 _DAY: Final = 86_400.0
@@ -150,12 +141,11 @@ class Evidence:
         order.account = account or _text(row, "acct", "account", "accountId") or order.account
         order.name = _text(row, "local_order_id", "order_ref") or order.name
         order.seen = now
-        state = state_of(status)
+        state = state_of_order(status, row.get("order_ccp_status"))
         order.filled = order.filled or state is FILLED
         order.ended = order.ended or state.final
         if _has_text(status):
-            detail = state_of(row.get("order_ccp_status"))
-            order.inactive = state is INACTIVE and not placed and detail not in _NOT_REJECTED
+            order.inactive = state is INACTIVE and not placed
 
     def _executed(self, row: Mapping[str, Any], now: float) -> None:
         key = row.get("execution_id")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from ..._wire.order_status import INACTIVE, PENDING_SUBMIT, state_of
+from ..._wire.order_status import state_of_order
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ...models._base import peek
@@ -60,14 +60,8 @@ def needed(operation: Operation, calls: int) -> float:
 
 
 def is_open(order: LiveOrder) -> bool:
-    """Return whether an order is neither filled nor cancelled nor refused.
-
-    A new order is Inactive, too, and stays so until its order question gets a reply.
-    """
-    state = state_of(peek(order, "status"))
-    return state.working or (
-        state is INACTIVE and state_of(order.order_ccp_status) is PENDING_SUBMIT
-    )
+    """Return whether an order is neither filled nor cancelled nor refused."""
+    return state_of_order(peek(order, "status"), order.order_ccp_status).working
 
 
 def list_key(row: LiveOrder | Trade) -> object:

@@ -25,6 +25,10 @@ from .status import AUTH_STATUS, error_for
 # Pauses between polls of a session that is not ready. They are short at first, because the gateway
 # needs about 3 seconds after a login.
 POLL: Final = Backoff(0.25, 2.0, factor=1.5)
+# Pauses after calls that did not open the brokerage session. IBKR refused even browser logins to a
+# user whose program had repeated the call every minute for hours.
+INIT: Final = Backoff(60.0, 1800.0)
+_FREE_INITS: Final = 2
 # Seconds, more than a session needs to be established after a login.
 _STUCK: Final = 5.0
 
@@ -117,23 +121,27 @@ class SessionChange(Record, frozen=True):
         after: state now; ``after.login`` and ``after.brokerage`` are its parts.
         at: time of the change, in seconds since 1970.
         error: error that revealed the change; None if a response did.
+        competing: whether another session of the user name has appeared next to this one, which is
+            still authenticated but may be ended soon. ``before`` and ``after`` may be the same.
     """
 
     before: SessionState
     after: SessionState
     at: float
     error: BezantError | None = None
+    competing: bool = False
 
     @property
     def is_loss(self) -> bool:
         """Whether the session was usable before and is not now."""
-        return self.before is SessionState.ESTABLISHED
+        usable = SessionState.ESTABLISHED
+        return self.before is usable and self.after is not usable
 
     @property
     def is_gain(self) -> bool:
         """Whether the session is usable now and was not before; it may be a new session."""
-        known = self.before is not SessionState.UNKNOWN
-        return known and self.after is SessionState.ESTABLISHED
+        before = (SessionState.UNKNOWN, SessionState.ESTABLISHED)
+        return self.before not in before and self.after is SessionState.ESTABLISHED
 
     @property
     def needs_login(self) -> bool:
@@ -179,6 +187,9 @@ class SessionMachine:
         self.sso_expires: float | None = None
         self._token = ""
         self._cannot_open = False
+        self._competing = False
+        self._failed_inits = 0
+        self._next_init = 0.0
 
     def error_for(
         self, status: AuthStatus, operation: Operation = AUTH_STATUS
@@ -203,7 +214,11 @@ class SessionMachine:
         error = self.error_for(status)
         if error is None or isinstance(error, NotEstablished | CompetingSession):
             self._cannot_open = False
-        return self._go(SessionState.ESTABLISHED if error is None else state_of(error), now, error)
+        if status.authenticated is True:
+            self._failed_inits = 0
+        before, self._competing = self._competing, bool(status.authenticated and status.competing)
+        state = SessionState.ESTABLISHED if error is None else state_of(error)
+        return self._go(state, now, error, competing=self._competing and not before)
 
     def tickled(self, tickle: Tickle, now: float) -> SessionChange | None:
         """Process the response to a tickle; return the change of state, or None."""
@@ -211,6 +226,7 @@ class SessionMachine:
         if tickle.session:
             if tickle.session != self._token:  # a new login
                 self._cannot_open = False
+                self._failed_inits = 0
             self._token = tickle.session
         if isinstance(tickle.sso_expires_ms, int):
             self.sso_expires = now + tickle.sso_expires_ms / 1000
@@ -246,12 +262,27 @@ class SessionMachine:
         self._cannot_open = True
         return self._go(SessionState.LOGGED_OUT, now, error)
 
+    def init_failed(self, now: float) -> None:
+        """Record that IBKR did not open the brokerage session; `now` is a monotonic time."""
+        self._failed_inits += 1
+        tries = self._failed_inits - _FREE_INITS
+        self._next_init = now + INIT.delay(tries) if tries > 0 else now
+
+    def init_wait(self, now: float) -> float:
+        """Return the seconds until the brokerage session may be opened again; 0 for now."""
+        return max(self._next_init - now, 0.0) if self._failed_inits else 0.0
+
     def _go(
-        self, state: SessionState, now: float, error: BezantError | None
+        self,
+        state: SessionState,
+        now: float,
+        error: BezantError | None,
+        *,
+        competing: bool = False,
     ) -> SessionChange | None:
-        if state is self.state:
+        if state is self.state and not competing:
             return None
-        change = SessionChange(self.state, state, now, error)
+        change = SessionChange(self.state, state, now, error, competing)
         self.state = state
         return change
 

@@ -16,6 +16,7 @@ from .topics.registry import TOPICS, topic_of_key
 class _Sent:
     due: float
     confirmed: bool = False
+    failed: bool = False
     wait: float = 0.0
 
 
@@ -63,6 +64,9 @@ class Confirmations:
             sent = self._sent[key] = _Sent(math.inf)
             self.unconfirmed[topic.key].add(key)
         if not topic.expires:
+            if sent.due != math.inf:
+                sent.due = math.inf
+                self._plan()
             return
         timing = self._timing
         renewal = timing.renew_from + (timing.renew_to - timing.renew_from) * self._random()
@@ -89,6 +93,26 @@ class Confirmations:
             return []
         return [key for key, each in self._sent.items() if now >= each.due]
 
+    def refused(self, key: str, now: float) -> bool:
+        """Plan to send a subscription again, because the gateway refused it or stays silent.
+
+        The pauses grow until a message confirms the subscription.
+
+        Returns:
+            Whether it is the first time since the subscription was confirmed or made.
+        """
+        sent = self._sent[key]
+        topic = topic_of_key(key)
+        first = sent.confirmed or not sent.failed
+        sent.failed, sent.confirmed = True, False
+        self.unconfirmed[topic.key].add(key)
+        if first or not topic.expires:  # else `add` has planned it
+            timing = self._timing
+            sent.wait = timing.confirm_after if first else min(sent.wait * 2, timing.renew_to)
+            sent.due = now + sent.wait
+            self._plan()
+        return first
+
     def confirm(self, topic: Topic, message: Message) -> None:
         """Confirm the subscriptions that a message of a topic belongs to."""
         unconfirmed = self.unconfirmed[topic.key]
@@ -101,7 +125,11 @@ class Confirmations:
     def _confirm(self, key: str) -> None:
         sent = self._sent[key]
         sent.confirmed = True
-        if sent.wait:
+        sent.failed = False
+        if not topic_of_key(key).expires:
+            sent.due, sent.wait = math.inf, 0.0
+            self._plan()
+        elif sent.wait:
             timing = self._timing
             sent.due += timing.renew_from - sent.wait
             sent.due += (timing.renew_to - timing.renew_from) * self._random()
@@ -125,6 +153,23 @@ class Confirmations:
             return server_id
         self._server_ids[matches[0]] = server_id
         return None
+
+
+def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[str]:
+    """Return the subscriptions that a refusal is about.
+
+    Args:
+        topic: topic of the refusal, such as ``sor`` or ``smd+265598``.
+        keys: keys of all subscriptions.
+        confirmed: keys of those that have had a message.
+    """
+    name = topic[1:]
+    if not topic.startswith("s"):
+        return []
+    if name in keys:
+        return [name]
+    open_ones = [key for key in keys if key not in confirmed]
+    return [key for key in open_ones if name in (without_exchange(key), key.partition("+")[0])]
 
 
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:

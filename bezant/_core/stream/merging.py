@@ -55,11 +55,10 @@ class TopicState:
         if subject is None:
             return cast("Message", complete)
         _keep(self._known, subject, complete)
-        if merging.once:
+        if merging.news is not None:
             before = self._delivered.pop(subject, None)
-            row = {**(before or {}), **message.raw}
-            _keep(self._delivered, subject, row)
-            if row == before:
+            _keep(self._delivered, subject, {**(before or {}), **message.raw})
+            if not merging.news(before, message.raw):
                 return None
         return cast("Message", complete)
 
@@ -78,7 +77,7 @@ class TopicState:
         ]
         for subject in gone:
             del self._known[subject]
-        if self._merging.once:
+        if self._merging.news is not None:
             self._delivered.clear()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..._wire.order_status import plain_spelling, state_of
+from ..._wire.order_status import OrderState, plain_spelling, state_of_order
 from ...models._base import peek
 from ...models.stream import OrderUpdate
 from ..decoding.drift import Report
@@ -20,6 +20,10 @@ NOT_SUBSCRIBED: Final = (
     "the orders are not known: there is no subscription to them; call subscribe_orders(), then "
     "wait with ws.orders.wait(timeout=...)"
 )
+
+
+def _state(row: _Row) -> OrderState:
+    return state_of_order(row.get("status"), row.get("order_ccp_status"))
 
 
 class OrderBook:
@@ -102,7 +106,7 @@ class OrderBook:
     def _put(self, order_id: int, row: _Row) -> None:
         self._rows[order_id] = row
         self._orders.pop(order_id, None)
-        if state_of(row.get("status")).working:
+        if _state(row).working:
             if order_id not in self._working:
                 self._finished.pop(order_id, None)
                 self._working[order_id] = None
@@ -158,8 +162,8 @@ class OrderBook:
                     self._put(order_id, row)
                 continue
             newer = self._newer.get(order_id, {})
-            received = order_id in self._received and not (hiding or state_of(status).final)
-            if "status" in newer or received or state_of(old.get("status")).final:
+            received = order_id in self._received and not (hiding or _state(row).final)
+            if "status" in newer or received or _state(old).final:
                 # The stream is at least as new.
                 self._put(order_id, {**row, **old})
                 continue

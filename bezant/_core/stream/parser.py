@@ -8,7 +8,7 @@ from ...models.stream import Malformed, MarketData, Message, Other
 from ..decoding.decoder import loads
 from ..decoding.drift import Report
 from .topic import Frame, TicReply
-from .topics.errors import ERRORS
+from .topics.errors import ERRORS, is_refusal
 from .topics.registry import PARSERS
 
 _MAX_MALFORMED: Final = 64 * 1024
@@ -32,6 +32,8 @@ def parse(data: bytes, report: Report) -> MarketData | TicReply | list[Message]:
         if isinstance(frame.get("error"), str):
             return ERRORS.parse("", frame, data, report)
         return [Other(topic="", payload=frame)]
+    if "error" in frame and is_refusal(frame):
+        return ERRORS.parse(topic, frame, data, report)
     parser = PARSERS.get(topic.partition("+")[0])
     messages = None if parser is None else parser(topic, frame, data, report)
     return messages or [Other(topic=topic, payload=frame)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import msgspec
 from ..._wire.redaction import Secret, redact
 from ...errors import InvalidRequest
 from ...models.stream import (
+    ErrorMessage,
     Gap,
     Malformed,
     MarketData,
@@ -24,8 +24,9 @@ from ...models.stream import (
     System,
 )
 from ..decoding.drift import Report
+from ..session.first_answer import is_open
 from .buffer import MessageBuffer
-from .confirmations import Confirmations
+from .confirmations import Confirmations, refused_keys
 from .live_state import LiveState
 from .order_book import NOT_SUBSCRIBED, OrderBook
 from .order_check import OrderCheck, OrderRequest
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 # Messages that concern the connection or its subscriptions.
 _WATCHED: Final = frozenset(
-    {Malformed, Other, SessionStatus}
+    {ErrorMessage, Malformed, Other, SessionStatus}
     | {message for topic in TOPICS if topic.server_id is not None for message in topic.messages}
 )
 
@@ -126,7 +127,10 @@ class StreamState:
         self._next_tic = now
         self._session_since = now
         self._tickled_at_opening = ""
-        self._orders_again = math.inf
+        self._silent = False
+        self._doubt = ""
+        self._checks_session = False
+        self._competing = False
 
     # Connection
 
@@ -149,16 +153,19 @@ class StreamState:
             self._readiness.opened(session, now)
             self._tickled_at_opening = self._tickled()
             self._logged_in = False
+            self._doubt, self._checks_session, self._competing = "", False, False
             self.last_heard = now
             self._tokens.clear()
 
     @property
     def probe_due(self) -> bool:
-        """Whether to check that the gateway still responds."""
+        """Whether to check that the gateway still responds, or that its session still exists."""
+        if self.phase is Phase.READY:
+            return self._checks_session
         return self.phase is Phase.WAITING and self._readiness.probe_due
 
     def probed(self, session: str | None, reason: str, now: float, wall: float) -> None:
-        """Record the result of the check that the gateway still responds.
+        """Record the result of the check that the gateway and its session can still be used.
 
         Args:
             session: token of its session; None if it does not respond or is not logged in.
@@ -166,9 +173,25 @@ class StreamState:
             now: monotonic time.
             wall: wall-clock time in seconds since 1970.
         """
+        if self.phase is Phase.READY:
+            if self._checks_session:
+                self._checked_session(session, reason, now, wall)
+            return
         error = self._readiness.probed(session, reason, now)
         if error and self.phase is Phase.WAITING:
             self.lost(error, now, wall)
+
+    def _checked_session(self, session: str | None, reason: str, now: float, wall: float) -> None:
+        doubt, self._doubt = self._doubt or reason, ""
+        self._checks_session = False
+        if session is None:
+            # The subscriptions ended with the session: connect again.
+            if self._reconnect:
+                self.lost(doubt, now, wall, session=True)
+            else:
+                self._report_loss(doubt, now)
+        elif session and session != self._readiness.session and self._reconnect:
+            self.lost("the gateway has another session now", now, wall)
 
     def lost(self, reason: str, now: float, wall: float, *, session: bool = False) -> None:
         """Record that the connection was lost, or that an attempt to connect failed.
@@ -200,7 +223,7 @@ class StreamState:
         self._tokens.clear()
         self._outgoing.clear()
         self._live_state.interrupt()
-        self._orders_again = math.inf
+        self._silent = False
         if ORDERS.key in self._subscriptions:
             self.order_check.stop(_unknown(f"the connection was lost ({reason})"))
         if not self._reconnect:
@@ -308,6 +331,8 @@ class StreamState:
         self._live_state.take(message, self.moment(now))
         if isinstance(message, SessionStatus):
             self._on_status(message, now)
+        elif isinstance(message, ErrorMessage):
+            self._on_refusal(message, now)
         elif isinstance(message, Other | Malformed):
             self._on_unread(message, now)
 
@@ -319,12 +344,12 @@ class StreamState:
             self._logged_in = True
         elif status.authenticated is False and self.phase is Phase.READY:
             text = status.fail or status.message
-            reason = redact(text) if text else "the gateway is no longer logged in"
-            if self._reconnect:
-                # The subscriptions ended with the session: connect again.
-                self.lost(reason, now, now + self._offset, session=True)
-            else:
-                self._report_loss(reason, now)
+            # A report can be wrong, so a tickle checks it before the stream acts on it.
+            self._doubt = redact(text) if text else "the gateway is no longer logged in"
+            self._checks_session = True
+        before, self._competing = self._competing, status.competing is True
+        if self._competing and not before and status.authenticated is True:
+            self._checks_session = True  # the response to the tickle is an event of the session
 
     def _subscribe_again(self, now: float) -> None:
         """Subscribe to everything again: a new login has ended all subscriptions.
@@ -386,21 +411,61 @@ class StreamState:
         if message.topic.partition("+")[0] != ORDERS.name or not isinstance(found, dict):
             return
         payload = cast("dict[str, Any]", found)
-        if "error" in payload:
-            self._orders_again = now + self._timing.confirm_after
-            self.order_check.stop(
-                _unknown("the gateway refuses to send them; the stream will subscribe again soon")
-            )
-        elif payload.get("args") == []:
+        if payload.get("args") == []:
             self.order_check.received_empty_list(now)
         else:
             self.order_check.missed(_unknown("a message about them could not be read"), now)
+
+    # Refused and silent subscriptions
+
+    def _on_refusal(self, message: ErrorMessage, now: float) -> None:
+        """Plan to send a refused subscription again, and report the first refusal as a gap."""
+        if self.phase is not Phase.READY or message.topic is None:
+            return
+        keys = self._subscriptions.all_keys()
+        for key in refused_keys(message.topic, keys, self.confirmed):
+            if self._confirmations.refused(key, now):
+                text = redact(message.error or "without a reason")
+                self._report_gap(key, f"the gateway refuses the subscription ({text})", now)
+            if key == ORDERS.key:
+                self._silent = False
+                self.order_check.stop(
+                    _unknown(
+                        "the gateway refuses to send them; the stream will subscribe again soon"
+                    )
+                )
+
+    def _doubt_silence(self, orders: Sequence[LiveOrder], now: float) -> None:
+        """Plan to subscribe again if REST has working orders, and the stream has sent none."""
+        if not self._confirmations.unconfirmed[ORDERS.key] or ORDERS.key not in self._subscriptions:
+            return
+        arguments = self._subscriptions.arguments(ORDERS.key)
+        if "filters" in arguments or "realtimeUpdatesOnly" in arguments:
+            return
+        if any(is_open(order) for order in orders):
+            self._silent = self._confirmations.refused(ORDERS.key, now) or self._silent
+
+    def _subscribe_to_orders_again(self, now: float) -> None:
+        if self._silent:
+            self._silent = False
+            reason = "the gateway has sent no orders on the stream, although there are some"
+            self._report_gap(ORDERS.key, reason, now)
+        self._send(ORDERS.key, now)
+        self._check_orders(now)
+
+    def _report_gap(self, key: str, reason: str, now: float) -> None:
+        moment = self.moment(now)
+        self._live_state.begin(key)
+        gap = Gap(reason=reason, since=moment, until=moment, topic=topic_of_key(key).name)
+        self.message_buffer.put(gap, moment)
 
     def take_order_list(
         self, request: OrderRequest, orders: Iterable[LiveOrder], now: float
     ) -> None:
         """Apply REST's list of orders."""
-        self.order_check.take_list(request, orders, now)
+        listed = list(orders)
+        self.order_check.take_list(request, listed, now)
+        self._doubt_silence(listed, now)
         self._deliver_checked(now)
 
     def take_order_status(
@@ -450,7 +515,7 @@ class StreamState:
             return
         self._live_state.end(key)
         if key == ORDERS.key:
-            self._orders_again = math.inf
+            self._silent = False
             self.order_check.stop(NOT_SUBSCRIBED)
         server_id = self._confirmations.forget(key)
         if self.phase is Phase.READY:
@@ -501,11 +566,10 @@ class StreamState:
             self._next_tic = now + self._timing.tic_interval
             self._outgoing.append("tic")
         for key in self._confirmations.due(now):
-            self._send(key, now)
-        if now >= self._orders_again:
-            self._orders_again = math.inf
-            self._send(ORDERS.key, now)
-            self._check_orders(now)
+            if key == ORDERS.key:
+                self._subscribe_to_orders_again(now)
+            else:
+                self._send(key, now)
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:
@@ -539,7 +603,6 @@ class StreamState:
                     left,
                     self._next_tic - now,
                     self._confirmations.next_due - now,
-                    self._orders_again - now,
                     timing.confirm_after,
                 ),
                 0.0,

@@ -61,12 +61,14 @@ class Merging(Record, frozen=True, kw_only=True):
             not say so. Messages about the same thing merge.
         complete: takes the complete message until now, or None, and the message as received;
             returns the new complete message.
-        once: whether the gateway repeats messages, of which only those with news are delivered.
+        news: takes what was delivered about the subject, or None, and the new row; returns whether
+            the row has news. The gateway repeats messages of such a topic, and only those with news
+            are delivered. None for a topic whose messages are all delivered.
     """
 
     subject: Callable[[Any], Hashable | None]
     complete: Callable[[Any, Any], Any]
-    once: bool = False
+    news: Callable[[Frame | None, Frame], bool] | None = None
 
 
 def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:

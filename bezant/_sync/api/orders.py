@@ -69,9 +69,7 @@ class OrdersApi(Group):
             table.GET_OPEN_ORDERS, LiveOrders, filters=filters, force=force, account_id=account_id
         )
 
-    def get_trade_history(
-        self, *, days: int | None = None, account_id: str | None = None
-    ) -> list[Trade]:
+    def get_trade_history(self, *, days: int = 7, account_id: str | None = None) -> list[Trade]:
         """Return the executions of the last days.
 
         An empty first list is requested again.
@@ -79,7 +77,8 @@ class OrdersApi(Group):
         ``GET /iserver/account/trades``.
 
         Args:
-            days: number of days back, up to 7.
+            days: number of days back, up to 7 (the default). The gateway keeps the number for later
+                calls without it, so the client always sends it.
             account_id: account whose executions to return; by default the only account, or the
                 gateway's choice if there are several.
 

@@ -561,9 +561,15 @@ class Pipeline:
             return
         if change.is_loss or change.is_gain:
             self._prerequisites.clear()
+        if change.competing:
+            _logger.warning(
+                "another session of this user name competes with this one, which may be ended "
+                "soon; end the other one, or take the session back after its end with "
+                "client.session.initialize(compete=True)"
+            )
         if change.is_loss:
             _logger.warning("session %s: %s", change.after.value, change.error)
-        else:
+        elif change.after is not change.before:
             _logger.info("session %s", change.after.value)
         for listener in list(self.session_listeners):
             try:

@@ -269,7 +269,11 @@ class StreamWorker:
         self.bell.ring()
 
     def _probe(self) -> None:
-        """Check that the gateway still responds: it may be waiting for another stream to end."""
+        """Check with a tickle that the gateway still responds and that its session can be used.
+
+        Before the ``system`` message, the gateway may be waiting for another stream to end. Later,
+        it may have reported the end of a session that exists.
+        """
         session: Secret | None = None
         reason = "the gateway is no longer logged in"
         try:
@@ -279,11 +283,14 @@ class StreamWorker:
         else:
             if tickle.status is None or error_for(tickle.status, TICKLE.operation) is None:
                 session = Secret(tickle.session or "")
-                _logger.warning(
-                    "the gateway has sent no system message for %.0f s; it may have five "
-                    "WebSockets open already, so this stream waits: close another stream",
-                    rt.monotonic() - self.state.last_heard,
-                )
+                if self.state.phase is Phase.READY:
+                    _logger.info("a tickle says that the session of the stream can be used")
+                else:
+                    _logger.warning(
+                        "the gateway has sent no system message for %.0f s; it may have five "
+                        "WebSockets open already, so this stream waits: close another stream",
+                        rt.monotonic() - self.state.last_heard,
+                    )
         with self.lock:
             token = None if session is None else session.value
             self.state.probed(token, reason, rt.monotonic(), rt.wall_time())

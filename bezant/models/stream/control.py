@@ -23,8 +23,10 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
     """Messages may be missing here, or are known to be missing.
 
     After every interruption it comes before the first message of the new connection. Without a
-    ``topic``, messages of any topic may be missing. With a ``topic``, the buffer was full and
-    dropped ``count`` messages of it, because your program did not read the stream.
+    ``topic``, messages of any topic may be missing. With a ``topic`` and a ``count``, the buffer
+    was full and dropped ``count`` messages of it, because your program did not read the stream.
+    With a ``topic`` alone, the gateway refuses the subscription to it, or stays silent although
+    there is something to send; the stream subscribes again, with growing pauses.
 
     Attributes:
         reason: text of the reason.

@@ -132,16 +132,21 @@ class Bulletin(MessageModel, frozen=True, kw_only=True):
 
 
 class ErrorMessage(MessageModel, frozen=True, kw_only=True):
-    """The gateway rejected a command (topic ``error``).
+    """The gateway rejected a command, such as a subscription.
+
+    The stream sends a refused subscription again, with growing pauses.
 
     Attributes:
         error: the gateway's text.
         code: the gateway's error code.
+        topic: topic of the rejected command, such as ``sor`` or ``smd+265598``; None if the gateway
+            does not name it.
         raw: the message as received.
     """
 
     error: str | None = None
     code: int | None = None
+    topic: str | None = None
     raw: Mapping[str, Any] = {}
 
 

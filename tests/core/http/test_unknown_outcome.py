@@ -261,8 +261,13 @@ def test_a_500_without_a_reason_is_an_unknown_outcome(body: bytes) -> None:
 @pytest.mark.parametrize("key", ["error", "message"])
 def test_a_500_that_refuses(key: str) -> None:
     body = msgspec.json.encode({key: "Invalid order price fields", "statusCode": 500})
-    with pytest.raises(UpstreamError, match="price fields"):
+    with pytest.raises(Refused, match="price fields"):
         read(answer(body, 500), PLACE, REPLIES, Drifts())
+
+
+def test_a_500_with_an_unlisted_reason_is_an_unknown_outcome() -> None:
+    with pytest.raises(OutcomeUnknown, match=r"market closed.*look for the order"):
+        read(answer(b'{"error":"market closed"}', 500), PLACE, REPLIES, Drifts())
 
 
 def test_errors_of_other_calls_with_side_effects_mention_no_order() -> None:

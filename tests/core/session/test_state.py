@@ -227,3 +227,42 @@ def test_a_token_that_is_gone(machine: SessionMachine) -> None:
 
 def test_how_long_it_may_take_to_be_established() -> None:
     assert (patience(60.0), patience(1.0)) == (5.0, 0.5)
+
+
+def test_a_competing_session_is_one_change() -> None:
+    machine = SessionMachine()
+    both = AuthStatus(authenticated=True, established=True, connected=True, competing=True)
+    first = machine.answered(both, 1.0)
+    assert first is not None
+    assert (first.competing, first.after, first.is_gain) == (True, SessionState.ESTABLISHED, False)
+    assert machine.answered(both, 2.0) is None
+    assert machine.answered(READY, 3.0) is None
+    again = machine.answered(both, 4.0)
+    assert again is not None
+    assert (again.competing, again.is_loss, again.is_gain, again.lost) == (True, False, False, None)
+    machine.answered(AuthStatus(authenticated=False, competing=True), 5.0)
+    back = machine.answered(READY, 6.0)
+    assert back is not None
+    assert (back.competing, back.is_gain) == (False, True)
+
+
+def test_failures_to_open_the_session_back_off() -> None:
+    machine = SessionMachine()
+    assert machine.init_wait(0) == 0
+    pauses: list[float] = []
+    now = 0.0
+    for _ in range(9):
+        machine.init_failed(now)
+        pauses.append(machine.init_wait(now))
+        now += pauses[-1]
+        assert machine.init_wait(now) == 0
+    assert pauses == [0, 0, 60, 120, 240, 480, 960, 1800, 1800]
+    machine.init_failed(now)
+    machine.tickled(Tickle(session="new"), now)
+    assert machine.init_wait(now) == 0
+    machine.init_failed(now)
+    machine.init_failed(now)
+    machine.init_failed(now)
+    assert machine.init_wait(now) == 60
+    machine.answered(READY, now)
+    assert machine.init_wait(now) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from bezant import OrderUpdate
 from bezant._core.stream import order_book
-from bezant._wire.order_status import OrderState, state_of
+from bezant._wire.order_status import OrderState, state_of_order
 
 from ..samples import Drifts
 
@@ -39,12 +39,12 @@ def test_a_message_costs_the_same_beyond_the_bound(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(order_book, "MAX_ORDERS", 10)
     looked = 0
 
-    def counting(status: object) -> OrderState:
+    def counting(status: object, detail: object) -> OrderState:
         nonlocal looked
         looked += 1
-        return state_of(status)
+        return state_of_order(status, detail)
 
-    monkeypatch.setattr(order_book, "state_of", counting)
+    monkeypatch.setattr(order_book, "state_of_order", counting)
     for status in ("Submitted", "WarnState", "Filled"):
         book = order_book.OrderBook(Drifts())
         looked = 0

@@ -360,7 +360,9 @@ def test_a_lost_login_is_reported_once_and_subscriptions_are_renewed() -> None:
     stream.take_in([b'{"topic":"sts","args":{"competing":true}}'], 0)
     assert stream.confirmed == set()
     stream.take_in([LOGGED_OUT], 1)
-    assert stream.phase is Phase.BACKOFF
+    assert (phase_of(stream), stream.probe_due) == (Phase.READY, True)
+    stream.probed(None, "closed", 1, 1)
+    assert phase_of(stream) is Phase.BACKOFF
     _, status, lost = read(stream)
     assert isinstance(status, SessionStatus)
     assert lost == SessionLost(reason="gone", at=at(1))
@@ -372,14 +374,46 @@ def test_a_lost_login_is_reported_once_and_subscriptions_are_renewed() -> None:
     stream.take_in([SYSTEM, b'{"topic":"sts","args":{"authenticated":true}}'], 30)
     assert [type(each) for each in read(stream)] == [Gap, Reconnected, System, SessionStatus]
     stream.take_in([LOGGED_OUT.replace(b',"fail":"gone"', b"")], 31)
+    stream.probed(None, "closed", 31, 31)
     assert isinstance(read(stream)[-1], SessionLost)
 
 
 def test_a_lost_login_without_reconnection_is_only_reported() -> None:
     stream = ready_state(reconnect=False)
-    stream.take_in([LOGGED_OUT, LOGGED_OUT], 1)
+    for _ in range(2):
+        stream.take_in([LOGGED_OUT], 1)
+        stream.probed(None, "closed", 1, 1)
     assert stream.phase is Phase.READY
     assert [type(each) for each in read(stream)] == [SessionStatus, SessionLost, SessionStatus]
+
+
+def test_a_report_of_the_sessions_end_is_checked_before_it_is_believed() -> None:
+    stream = ready_state()
+    stream.take_in([LOGGED_OUT], 1)
+    assert stream.probe_due
+    stream.probed(TOKEN, "", 2, 2)
+    assert (stream.phase, stream.probe_due) == (Phase.READY, False)
+    stream.take_in([LOGGED_OUT], 3)
+    stream.probed("", "", 4, 4)  # a tickle without a token proves that the session can be used, too
+    assert phase_of(stream) is Phase.READY
+    assert [type(each) for each in read(stream)] == [SessionStatus, SessionStatus]
+    stream.take_in([LOGGED_OUT], 5)
+    stream.probed("another", "", 6, 6)
+    assert phase_of(stream) is Phase.BACKOFF
+
+
+def test_a_competing_session_is_checked_once() -> None:
+    stream = ready_state()
+    competing = b'{"topic":"sts","args":{"authenticated":true,"competing":true}}'
+    stream.take_in([competing], 1)
+    assert stream.probe_due
+    stream.probed(TOKEN, "", 2, 2)
+    stream.take_in([competing], 3)
+    assert not stream.probe_due
+    stream.take_in([competing.replace(b"true}", b"false}"), competing], 4)
+    assert stream.probe_due
+    stream.probed(None, "closed", 5, 5)
+    assert phase_of(stream) is Phase.BACKOFF
 
 
 def test_without_reconnection_a_loss_is_the_end() -> None:
@@ -678,6 +712,7 @@ def test_a_socket_in_a_session_that_has_ended_is_left() -> None:
 def test_the_reason_of_a_lost_session_holds_no_secret() -> None:
     stream = ready_state()
     stream.take_in([b'{"topic":"sts","args":{"authenticated":false,"fail":"session=s3cret"}}'], 1)
+    stream.probed(None, "closed", 1, 1)
     (_, lost) = read(stream)
     assert isinstance(lost, SessionLost)
     assert "s3cret" not in lost.reason

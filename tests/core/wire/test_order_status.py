@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bezant._wire.order_status import (
+    CREATED,
     FILLED,
     INACTIVE,
     PRE_SUBMITTED,
@@ -13,6 +14,7 @@ from bezant._wire.order_status import (
     OrderState,
     plain_spelling,
     state_of,
+    state_of_order,
 )
 
 
@@ -61,3 +63,25 @@ def test_orders_that_can_still_be_filled(status: str) -> None:
 
 def test_inactive_orders_are_neither() -> None:
     assert (INACTIVE.working, INACTIVE.final) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "state"),
+    [
+        ("Inactive", "Pending Submit", CREATED),
+        ("Inactive", "PreSubmitted", CREATED),
+        ("Inactive", "Submitted", CREATED),
+        ("Inactive", None, INACTIVE),
+        ("Inactive", "0", INACTIVE),
+        ("Inactive", "Inactive", INACTIVE),
+        ("Inactive", "Rejected", state_of("Rejected")),
+        ("Inactive", "Cancelled", state_of("Cancelled")),
+        ("PendingCancel", "Submitted", state_of("PendingCancel")),
+        ("Cancelled", "Cancelled", state_of("Cancelled")),
+        ("Filled", "2", FILLED),
+        (None, "Cancelled", UNKNOWN),
+    ],
+)
+def test_both_states_of_an_order_decide(status: object, detail: object, state: OrderState) -> None:
+    assert state_of_order(status, detail) is state
+    assert (CREATED.working, CREATED.final) == (True, False)

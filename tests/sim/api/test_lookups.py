@@ -9,7 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from bezant import BadRequest, Client, NotAuthenticated, NotFound
+from bezant import BadRequest, Client, InvalidRequest, NotAuthenticated, NotFound
 from bezant.models.alerts import NewAlertCondition
 from bezant.models.orders import OrderTicket
 from bezant.models.scanner import ScanCondition
@@ -47,7 +47,7 @@ def test_from_a_symbol_to_an_option(client: Client) -> None:
     assert (info.conid, info.underlying_conid, info.strike) == (option.conid, AAPL, strike)
     (definition,) = contracts.get_instrument_definition(conids=[option.conid]).secdef or []
     assert definition.conid == option.conid
-    with pytest.raises(BadRequest, match="no contracts"):
+    with pytest.raises(NotFound, match="no contracts"):
         contracts.get_contract_info(conid=AAPL, sec_type="OPT", month="JAN99")
 
 
@@ -127,6 +127,8 @@ def test_watchlists(client: Client) -> None:
     with pytest.raises(BadRequest):
         api.get_watchlist(id_="77")
     with pytest.raises(BadRequest):
+        client.request("POST", "/iserver/watchlist", json={"id": "word", "name": "M", "rows": []})
+    with pytest.raises(InvalidRequest):
         api.create_watchlist(id_="word", name="Mine", rows=rows)
 
 
@@ -167,7 +169,7 @@ def test_alerts(gateway: SimulatedGateway, client: Client) -> None:
     assert (known.contract_description_1, known.condition_value) == ("AAPL", "300")
     api.delete_alert(account_id=account, alert_id=first)
     assert len(api.get_all_alerts(account_id=account)) == 1
-    with pytest.raises(BadRequest):
+    with pytest.raises(NotFound):
         api.delete_alert(account_id=account, alert_id=first)
     with pytest.raises(NotAuthenticated):
         api.get_all_alerts(account_id="DU0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -14,13 +13,12 @@ from ....models.stream import BarsUpdate, Message
 from ...decoding.bars import with_times
 from ...decoding.decoder import convert_row
 from ...decoding.drift import Report
+from ...operations._forms import check_text
 from ..arguments import contract
 from ..reading import number_or_none, target_of
 from ..topic import Frame, SubscriptionRequest, Topic
 
 SOURCES: Final = ("trades", "midpoint", "bid_ask", "bid", "ask")
-_PERIOD = re.compile(r"[1-9][0-9]{0,3}(?:min|h|d|w|m|y)")
-_BAR = re.compile(r"[1-9][0-9]{0,3}(?:S|min|h|d|w|m)")
 
 
 def request(
@@ -37,12 +35,8 @@ def request(
     Raises:
         InvalidRequest: an argument is not valid; the gateway would take its own default.
     """
-    if not isinstance(period, str) or not _PERIOD.fullmatch(period):
-        raise InvalidRequest(
-            f"period must be a length such as '1d', '2w' or '30min', not {shown(period)}"
-        )
-    if not isinstance(bar, str) or not _BAR.fullmatch(bar):
-        raise InvalidRequest(f"bar must be a length such as '5min', '1h' or '1d', not {shown(bar)}")
+    check_text("period", "period", period)
+    check_text("bar", "bar", bar)
     if source not in SOURCES:
         raise InvalidRequest(f"source must be one of {', '.join(SOURCES)}, not {shown(source)}")
     arguments = {

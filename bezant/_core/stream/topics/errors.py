@@ -1,8 +1,10 @@
-"""The gateway's rejection of a command: ``error``."""
+"""The gateway's rejection of a command: ``error``, or an error under the topic of the command."""
 
 from __future__ import annotations
 
 from typing import Final
+
+import msgspec
 
 from ....models.stream import ErrorMessage, Message
 from ...decoding.drift import Report
@@ -10,8 +12,19 @@ from ..reading import read_model
 from ..topic import Frame, Topic
 
 
-def _parse(_: str, frame: Frame, __: bytes, report: Report) -> list[Message]:
-    return [read_model(frame, ErrorMessage, "error", report)]
+def _parse(topic: str, frame: Frame, _: bytes, report: Report) -> list[Message]:
+    message = read_model(frame, ErrorMessage, "error", report)
+    named = topic if topic != "error" else None
+    return [msgspec.structs.replace(message, topic=named or None)]
+
+
+def is_refusal(frame: Frame) -> bool:
+    """Return whether a frame of any topic is the refusal of a command.
+
+    Example:
+        ``{"error":"unable to subscribe","code":500,"topic":"sor"}``
+    """
+    return isinstance(frame.get("error"), str) and "args" not in frame and "conid" not in frame
 
 
 ERRORS: Final = Topic(name="error", messages=(ErrorMessage,), parse=_parse)

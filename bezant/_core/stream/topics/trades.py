@@ -12,6 +12,7 @@ from ....models.stream import TradeUpdate
 from ...decoding.drift import Report
 from ..arguments import days as checked_days
 from ..merging import merge_fields
+from ..news import has_news
 from ..reading import read_model, rows_in, time_or_none
 from ..topic import Arguments, Frame, Merging, SubscriptionRequest, Topic
 
@@ -56,7 +57,7 @@ TRADES: Final = Topic(
     unsubscribe=lambda _: "utr",
     confirms=lambda _: ("tr",),
     merging=Merging(
-        subject=lambda message: peek(message, "execution_id"), complete=_complete, once=True
+        subject=lambda message: peek(message, "execution_id"), complete=_complete, news=has_news
     ),
     about_orders=True,
 )

@@ -1,0 +1,122 @@
+"""Table of servers that respond instead of the gateway: how to recognize them, and what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..._wire.record import Record
+from .messages import Response
+
+# Bytes of a page that are searched.
+_HEAD: Final = 20_000
+
+
+class Responder(Record, frozen=True):
+    """Row of the table.
+
+    Attributes:
+        says: who has responded, and what to do.
+        server: pattern in the header ``Server``; empty for any.
+        body: pattern in the body; empty for any.
+        statuses: HTTP statuses; empty for any.
+    """
+
+    says: str
+    server: str = ""
+    body: str = ""
+    statuses: tuple[int, ...] = ()
+
+
+_FILTERED: Final = (
+    "this is IBKR's edge, not the gateway: it refuses many data-centre addresses, and bodies that "
+    "its content filter takes for an attack, such as a text with '>='; use another network, or "
+    "change the text"
+)
+TABLE: Final[tuple[Responder, ...]] = (
+    Responder(
+        "this is AirPlay of macOS, not the gateway: switch the AirPlay Receiver off in the system "
+        "settings, or run the gateway on another port",
+        server=r"^AirTunes",
+    ),
+    Responder(_FILTERED, server=r"^AkamaiGHost", statuses=(400, 401, 403)),
+    Responder(
+        _FILTERED,
+        body=r"access denied.{0,2000}reference(\s|&#32;|&nbsp;)*(#|&#35;)",
+        statuses=(400, 401, 403),
+    ),
+    Responder(
+        "this is a web server in front of the gateway, which cannot reach it: start the gateway, "
+        "or correct that server's settings",
+        body=r"<(title|h1)>\s*50[234] .{0,100}(bad gateway|unavailable|time-?out)",
+        statuses=(502, 503, 504),
+    ),
+    Responder(
+        "this is the gateway's own error for every request: look into its log; an entry such as "
+        "'*' of ips.allow in its conf.yaml is a usual cause, because entries are regular "
+        "expressions",
+        body=r"^internal server error$",
+        statuses=(500,),
+    ),
+)
+# Marks of login pages that are not the gateway's.
+_PROXY: Final = (
+    r"cloudflare access|cloudflareaccess\.com|/cdn-cgi/access/|authelia|authentik|keycloak|"
+    r"oauth2[-_ ]?proxy|pomerium|\bokta\b|auth0\.com|login\.microsoftonline|accounts\.google\.com"
+)
+_IBKR: Final = r"(^|\.)(ibkr|interactivebrokers)\.[a-z.]+$"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+PROXY_ADVICE: Final = (
+    "a login proxy stands in front of the gateway; pass its credentials as Client(headers=...) or "
+    "Client(auth=...)"
+)
+# Errors of OpenSSL if a server does not speak TLS.
+_NO_TLS: Final = r"wrong.version.number|record layer failure|unknown protocol|http request"
+
+
+def responder_of(response: Response) -> str:
+    """Return who has sent an error response, and what to do; empty if it was the gateway."""
+    head = response.body[:_HEAD].decode("latin-1").strip()
+    for row in TABLE:
+        if row.statuses and response.status not in row.statuses:
+            continue
+        if row.server and not re.search(
+            row.server, response.headers.get("server", ""), re.IGNORECASE
+        ):
+            continue
+        if row.body and not re.search(row.body, head, re.IGNORECASE | re.DOTALL):
+            continue
+        return row.says
+    return ""
+
+
+def proxy_of_page(response: Response) -> bool:
+    """Return whether a page is the login page of a proxy in front of the gateway."""
+    head = response.body[:_HEAD].decode("latin-1")
+    return re.search(_PROXY, head, re.IGNORECASE) is not None
+
+
+def proxy_of_location(location: str) -> str:
+    """Return the host that a redirect leads to, if it is neither IBKR's nor this machine's."""
+    try:
+        host = urlsplit(location).hostname or ""
+    except ValueError:
+        return ""
+    if host in _LOOPBACK or re.search(_IBKR, host):
+        return ""
+    return (
+        host
+        if re.search(_PROXY + r"|login|log-in|sign-?in|oauth|/auth", location, re.IGNORECASE)
+        else ""
+    )
+
+
+def tls_advice(detail: str) -> str:
+    """Return what to do about a failed TLS handshake."""
+    if re.search(_NO_TLS, detail, re.IGNORECASE):
+        return (
+            "the server does not speak TLS; use http:// in base_url, or listenSsl: true in the "
+            "gateway's conf.yaml"
+        )
+    return "check the client's argument verify"

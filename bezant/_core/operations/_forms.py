@@ -1,0 +1,112 @@
+"""Arguments with a known form, which are checked before anything is sent.
+
+IBKR responds to some wrong arguments as to an outage, or takes its own default instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, cast
+
+from ..._wire.redaction import shown
+from ...errors import InvalidRequest
+
+# Texts: the pattern of each form, and its words in errors.
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "month": (
+        "(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[0-9]{2}",
+        "a month such as 'JAN27', in upper case",
+    ),
+    "period": ("[1-9][0-9]{0,3}(?:min|h|d|w|m|y)", "a length such as '1d', '2w' or '30min'"),
+    "bar": ("[1-9][0-9]{0,3}(?:S|min|h|d|w|m)", "a length such as '5min', '1h' or '1d'"),
+    "performance period": (
+        "[1-9][0-9]{0,2}[DMY]|MTD|YTD",
+        "a period such as '1D', '1M', 'MTD' or 'YTD'",
+    ),
+    "time": (
+        "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])-[012][0-9]:[0-5][0-9]:[0-5][0-9]",
+        "a time in UTC such as '20270131-14:30:00'",
+    ),
+    "day": (
+        "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])",
+        "a day such as '20270131'",
+    ),
+    "digits": ("[0-9]{1,18}", "an id of digits"),
+}
+# The gateway responds to more ids, and to none, with an empty 500.
+_MOST_MESSAGE_IDS: Final = 51
+
+
+def check(forms: Mapping[str, str], values: Mapping[str, object], operation: str) -> None:
+    """Check the arguments of a method that have a known form; None is no value.
+
+    Args:
+        forms: form by name of the argument.
+        values: the arguments.
+        operation: name of the operation, for errors.
+
+    Raises:
+        InvalidRequest: an argument has another form.
+    """
+    for name, form in forms.items():
+        value = values[name]
+        if value is None:
+            continue
+        if form in TEXTS:
+            check_text(name, form, value, operation)
+        else:
+            _OTHERS[form](name, value, operation)
+
+
+def check_text(name: str, form: str, value: object, operation: str | None = None) -> None:
+    """Check that a value is text of a form.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    pattern, words = TEXTS[form]
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise InvalidRequest(f"{name} must be {words}, not {shown(value)}", operation=operation)
+
+
+def _quantity(name: str, value: object, operation: str) -> None:
+    try:
+        positive = Decimal(str(value)) > 0
+    except (InvalidOperation, ValueError):
+        positive = True  # not a number, for which the check of types has a better error
+    if not positive:
+        raise InvalidRequest(
+            f"{name} must be above 0, not {shown(value)}; the side says whether to buy or to sell",
+            operation=operation,
+        )
+
+
+def _tickets(name: str, value: object, operation: str) -> None:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return  # the check of types has a better error
+    for index, each in enumerate(cast("Iterable[object]", value)):
+        if isinstance(each, Mapping):
+            quantity: Any = cast("Mapping[str, object]", each).get("quantity")
+        else:
+            quantity = getattr(each, "quantity", None)
+        if quantity is not None:
+            _quantity(f"{name}[{index}].quantity", quantity, operation)
+
+
+def _message_ids(name: str, value: object, operation: str) -> None:
+    if isinstance(value, list | tuple):
+        count = len(cast("list[object]", value))
+        if not 0 < count <= _MOST_MESSAGE_IDS:
+            raise InvalidRequest(
+                f"{name} must have 1 to {_MOST_MESSAGE_IDS} ids, not {count}", operation=operation
+            )
+
+
+_OTHERS: Final[Mapping[str, Callable[[str, object, str], None]]] = {
+    "quantity": _quantity,
+    "tickets": _tickets,
+    "message ids": _message_ids,
+}
+FORMS: Final = frozenset(TEXTS) | frozenset(_OTHERS)

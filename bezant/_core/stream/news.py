@@ -1,0 +1,36 @@
+"""Decides whether a repeated row about an execution has news."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+# The gateway repeats an execution two or three times, with and without its commission, and other
+# fields change without any news: ``position``, and ``conidEx`` with and without the exchange.
+NEWS: Final = ("commission", "price", "size")
+
+
+def has_news(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
+    """Return whether a row about an execution has a new commission, price or size.
+
+    Args:
+        known: what earlier rows about it said; None if this is the first one.
+        row: the row.
+    """
+    if known is None:
+        return True
+    return any(
+        (value := _number(row.get(name))) is not None and value != _number(known.get(name))
+        for name in NEWS
+    )
+
+
+def _number(value: object) -> object:
+    """Return a value as a number; the value itself if it is none, None if it says nothing."""
+    if value is None or value == "":
+        return None
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return value

@@ -1,0 +1,411 @@
+"""Cases that people who use CPAPI have reported, against a gateway that responds as reported."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from bezant import (
+    AccountUpdate,
+    AsyncClient,
+    AsyncWsClient,
+    BadRequest,
+    ErrorMessage,
+    Gap,
+    InvalidRequest,
+    Message,
+    NoSession,
+    NotAuthenticated,
+    NotFound,
+    OrdersUnknown,
+    OutcomeUnknown,
+    PacingError,
+    PermissionDenied,
+    SessionChange,
+    SessionLost,
+    TradeUpdate,
+    UpstreamError,
+)
+from bezant._core.stream.buffer import MessageBuffer
+from bezant._core.stream.phases import Timing
+from bezant._runtime._async.concurrency import connecting
+from bezant.models.orders import OrderTicket
+from tests.support import rows
+from tests.support._async import until
+from tests.support.raw import Peer, RawGateway
+from tests.support.scripted import ACCOUNT, STATUS, TOKEN, Call, Reply, ScriptedGateway
+
+TICKET = OrderTicket(
+    conid=265598, side="BUY", order_type="LMT", price=Decimal(200), quantity=1,
+    time_in_force="DAY", client_order_id="mine-1",
+)  # fmt: skip
+
+
+async def test_definite_refusals_with_status_500_and_503(raw: RawGateway) -> None:
+    reason = {"reason": "Details currently unavailable. Please try again later."}
+    said: dict[str, object] = {
+        "SEP26": "No Contracts retrieved",
+        "": json.dumps(reason),
+    }
+
+    def answer(call: Call) -> object:
+        if call.path == "/iserver/secdef/info":
+            return Reply(500, {"error": said[call.query.get("month", "")]})
+        if call.path.endswith("/whatif"):
+            return Reply(500, {"error": "Order size 0 is not valid. Please enter size."})
+        if "/order/status/" in call.path:
+            return Reply(503, {"error": "Order 553617933 is not found", "statusCode": 503})
+        return None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        with pytest.raises(NotFound, match="No Contracts retrieved"):
+            await client.api.contracts.get_contract_info(
+                conid=270639, sec_type="OPT", month="SEP26", strike=195, right="P"
+            )
+        with pytest.raises(NotFound, match="500: Details currently unavailable"):
+            await client.api.contracts.get_contract_info(conid=999999999)
+        with pytest.raises(NotFound, match="check the order id"):
+            await client.api.orders.get_order_status(order_id=553617933)
+        with pytest.raises(BadRequest, match="size 0"):
+            await client.request(
+                "POST",
+                f"/iserver/account/{ACCOUNT}/orders/whatif",
+                json={"orders": [{"conid": 1, "quantity": 0}]},
+            )
+    assert len(gateway.names("secdef")) == 2
+    assert len(gateway.names("/order")) == 2  # nothing was sent twice
+
+
+async def test_an_order_status_without_a_text_is_requested_once(raw: RawGateway) -> None:
+    gateway = ScriptedGateway(raw, lambda call: Reply(503) if "status/" in call.path else None)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        with pytest.raises(UpstreamError, match="order that it does not know"):
+            await client.api.orders.get_order_status(order_id=9)
+    assert len(gateway.names("/order/status/")) == 1
+
+
+async def test_an_order_that_ibkr_does_not_know(raw: RawGateway) -> None:
+    status = 200
+
+    def answer(call: Call) -> object:
+        return (
+            Reply(status, {"error": "OrderID 1003 doesn't exist"})
+            if "/order/" in call.path
+            else None
+        )
+
+    ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        for status in (200, 400):  # noqa: B007 - read by the gateway
+            with pytest.raises(NotFound):
+                await client.api.orders.cancel_open_order(account_id=ACCOUNT, order_id=1003)
+
+
+async def test_an_order_that_is_refused_for_a_field(raw: RawGateway) -> None:
+    texts = ["Can not contain field # 8089", "Service Unavailable", "new text"]
+
+    def answer(call: Call) -> object:
+        return Reply(500, {"error": texts.pop(0)}) if call.path.endswith("/orders") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, retries=3) as client:
+        for kind in (BadRequest, OutcomeUnknown, OutcomeUnknown):
+            with pytest.raises(kind) as caught:
+                await client.api.orders.submit_new_orders(account_id=ACCOUNT, orders=[TICKET])
+            assert not caught.value.retryable
+    assert len(gateway.names("/orders")) == 3
+
+
+async def test_the_reason_of_a_401_survives(raw: RawGateway) -> None:
+    texts = ["Acct not found from search result", "id: 92177, error: invalid consumer"]
+    ScriptedGateway(
+        raw,
+        lambda call: Reply(401, {"error": texts.pop(0)}) if "dynaccount" in call.path else None,
+    )
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(NotFound, match="Acct not found"):
+            await client.api.accounts.set_dynamic_account(account_id="U9")
+        with pytest.raises(NotAuthenticated, match="invalid consumer"):
+            await client.api.accounts.set_dynamic_account(account_id="U9")
+
+
+async def test_arguments_of_a_known_form_are_checked_before_sending(raw: RawGateway) -> None:
+    gateway = ScriptedGateway(raw)
+    zero = OrderTicket(conid=265598, side="BUY", order_type="MKT", time_in_force="DAY", quantity=0)
+    async with AsyncClient(raw.base_url) as client:
+        contracts, data, orders = (
+            client.api.contracts,
+            client.api.market_data,
+            client.api.orders,
+        )
+        with pytest.raises(InvalidRequest, match="month must be a month such as 'JAN27'"):
+            await contracts.get_contract_strikes(conid=1, sec_type="OPT", month="2026-07")
+        with pytest.raises(InvalidRequest, match="month must"):
+            await contracts.get_contract_info(conid=1, sec_type="OPT", month="jul26")
+        with pytest.raises(InvalidRequest, match="period must"):
+            await data.get_md_history(conid=1, period="6M", bar="1d")
+        with pytest.raises(InvalidRequest, match="bar must"):
+            await data.get_md_history(conid=1, period="6m", bar="1 day")
+        with pytest.raises(InvalidRequest, match="start_time must be a time in UTC"):
+            await data.get_md_history(conid=1, period="6m", bar="1d", start_time="2026-01-31")
+        with pytest.raises(InvalidRequest, match=r"orders\[1\].quantity must be above 0"):
+            await orders.submit_new_orders(account_id=ACCOUNT, orders=[TICKET, zero])
+        with pytest.raises(InvalidRequest, match=r"orders\[0\].quantity must be above 0"):
+            await orders.preview_margin_impact(account_id=ACCOUNT, orders=[zero])
+        with pytest.raises(InvalidRequest, match="quantity must be above 0, not -1"):
+            await orders.modify_open_order(
+                account_id=ACCOUNT,
+                order_id=7,
+                side="BUY",
+                order_type="MKT",
+                time_in_force="DAY",
+                quantity=-1,
+            )
+        with pytest.raises(InvalidRequest, match="message_ids must have 1 to 51 ids, not 0"):
+            await orders.suppress_order_replies(message_ids=[])
+        with pytest.raises(InvalidRequest, match="period must be a period such as '1D'"):
+            await client.api.analyst.get_performance(account_ids=[ACCOUNT], period="1d")
+        with pytest.raises(InvalidRequest, match="id_ must be an id of digits"):
+            await client.api.watchlists.create_watchlist(id_="mine", name="x", rows=[])
+    assert gateway.calls == []
+
+
+async def test_the_days_of_executions_are_always_sent(raw: RawGateway) -> None:
+    def answer(call: Call) -> object:
+        return [rows.trade("e1")] if call.path == "/iserver/account/trades" else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        await client.api.orders.get_trade_history(days=1)
+        await client.api.orders.get_trade_history()
+        await client.trades()
+    sent = [call.query for call in gateway.calls if call.path == "/iserver/account/trades"]
+    assert [(each["days"], each["accountId"]) for each in sent] == [
+        ("1", ACCOUNT),
+        ("7", ACCOUNT),
+        ("7", ACCOUNT),
+    ]
+
+
+async def test_the_allocation_report_is_a_read(raw: RawGateway) -> None:
+    found = {
+        "date": "20260715", "realtime": False, "currency": "EUR",
+        "allocation": [{"name": "Technology", "value": 60.5}],
+    }  # fmt: skip
+    responses = [Reply(503, {"error": "Service Unavailable", "statusCode": 503}), found]
+
+    def answer(call: Call) -> object:
+        return responses.pop(0) if call.path == "/pa/allocation" else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url, retries=1) as client:
+        report = await client.api.analyst.get_allocation(account_ids=["U1"], date="20260630")
+    assert report.date == "20260715"
+    assert [(each.name, each.value) for each in report.allocation or []] == [
+        ("Technology", Decimal("60.5"))
+    ]
+    assert [call.body for call in gateway.calls] == [{"acctIds": ["U1"], "date": "20260630"}] * 2
+
+
+async def test_a_competing_session_is_an_event_while_something_can_be_done(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    flags = dict(STATUS)
+    gateway = ScriptedGateway(raw, lambda call: flags if call.path.endswith("/status") else None)
+    changes: list[SessionChange] = []
+    async with AsyncClient(raw.base_url) as client:
+        client.session.on_change(changes.append)
+        await client.health()
+        flags["competing"] = True
+        await client.health()
+        await client.health()
+        assert client.session.ready
+        flags["competing"] = False
+        await client.health()
+        flags["competing"] = True
+        await client.health()
+    assert gateway.names() == ["POST /iserver/auth/status"] * 5
+    assert [(each.competing, each.is_loss, each.is_gain, each.lost) for each in changes] == [
+        (False, False, False, None),
+        (True, False, False, None),
+        (True, False, False, None),
+    ]
+    assert sum("competes with this one" in each for each in caplog.messages) == 2
+
+
+async def test_initialize_says_what_it_sent(
+    raw: RawGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="bezant.session")
+    flags = {**STATUS, "connected": False}
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": "x", "iserver": {"authStatus": flags}}
+        return flags if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(NoSession, match=r"sent nothing.*reauthenticate\(\) renews it"):
+            await client.session.initialize(timeout=0.01)
+        flags = STATUS
+        assert (await client.session.initialize()).ready
+    assert not gateway.names("ssodh")
+    assert sum("sent nothing" in each for each in caplog.messages) == 2
+
+
+async def test_reauthenticate_renews_the_session(raw: RawGateway) -> None:
+    flags = {**STATUS, "established": False}
+
+    def answer(call: Call) -> object:
+        nonlocal flags
+        if call.path == "/iserver/reauthenticate":
+            flags = STATUS
+            return {"message": "triggered"}
+        return flags if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        assert (await client.session.reauthenticate(timeout=5)).ready
+        with pytest.raises(InvalidRequest):
+            await client.session.reauthenticate(timeout=0)
+    assert gateway.names() == ["POST /iserver/reauthenticate", "POST /iserver/auth/status"]
+
+
+async def test_initialize_backs_off_after_failures(raw: RawGateway) -> None:
+    closed = {**STATUS, "authenticated": False, "established": False}
+    token = "first"
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": token, "iserver": {"authStatus": closed}}
+        if call.path.endswith("/ssodh/init"):
+            return {"passed": False, "fail": "retry 7 ... giving up"}
+        return closed if call.path.endswith("/status") else None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        for _ in range(3):
+            with pytest.raises(NotAuthenticated, match="giving up"):
+                await client.session.initialize(timeout=0.01)
+        with pytest.raises(PacingError, match="several times; nothing was sent") as caught:
+            await client.session.initialize(timeout=0.01)
+        assert 0 < caught.value.retry_after <= 60
+        assert len(gateway.names("init")) == 3
+        token = "after a login in the browser"
+        with pytest.raises(NotAuthenticated):
+            await client.session.initialize(timeout=0.01)
+    assert len(gateway.names("init")) == 4
+
+
+async def test_a_wrong_report_of_a_stream_about_the_session_is_not_believed(
+    raw: RawGateway,
+) -> None:
+    peers: list[Peer] = []
+    flags = STATUS
+
+    def answer(call: Call) -> object:
+        if call.path == "/tickle":
+            return {"session": TOKEN, "iserver": {"authStatus": flags}}
+        return None
+
+    gateway = ScriptedGateway(raw, answer, lambda peer, _: peers.append(peer))
+    ended = json.dumps({"topic": "sts", "args": {"authenticated": False, "fail": "gone"}})
+    async with AsyncClient(raw.base_url) as client, AsyncWsClient.connect(client) as ws:
+        await ws.subscribe_trades()
+        await until(lambda: peers)
+        tickles = len(gateway.names("tickle"))
+        peers[0].frame(ended.encode())
+        await until(lambda: len(gateway.names("tickle")) > tickles)
+        flags = {**STATUS, "authenticated": False, "established": False}
+        peers[0].frame(ended.encode())
+        seen: list[Message] = []
+        while not any(isinstance(each, SessionLost) for each in seen):
+            message = await ws.next_message(timeout=30)
+            assert message is not None
+            seen.append(message)
+    kinds = [type(each).__name__ for each in seen if not isinstance(each, AccountUpdate)]
+    statuses = ["SessionStatus"] * 3  # the first one reports the login
+    assert kinds == ["Other", "System", *statuses, "SessionLost"]
+
+
+async def test_executions_are_delivered_again_only_with_news(raw: RawGateway) -> None:
+    plain = {**rows.trade("e1"), "conidEx": "479630122"}
+    whole = {**plain, "commission": "1.83"}
+    sent = [whole, plain, {**whole, "conidEx": "479630122@DARK"}, {**whole, "position": "2"}]
+    sent += [{**whole, "price": "6"}, rows.trade("e2")]
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("str"):
+            for row in sent:
+                peer.frame(json.dumps({"topic": "str", "args": [row]}).encode())
+
+    ScriptedGateway(raw, None, command)
+    async with AsyncClient(raw.base_url) as client, AsyncWsClient.connect(client) as ws:
+        await ws.subscribe_trades()
+        seen: list[TradeUpdate] = []
+        while not seen or seen[-1].execution_id != "e2":
+            message = await ws.next_message(timeout=30)
+            if isinstance(message, TradeUpdate):
+                seen.append(message)
+    assert [(each.execution_id, str(each.price)) for each in seen] == [
+        ("e1", "5"),
+        ("e1", "6"),
+        ("e2", "5"),
+    ]
+
+
+async def test_a_new_order_is_inactive_for_a_moment_and_is_working(raw: RawGateway) -> None:
+    new = rows.order(7, ACCOUNT, "Inactive", order_ccp_status="Pending Submit")
+    rejected = rows.order(8, ACCOUNT, "Inactive", order_ccp_status="Rejected")
+
+    def answer(call: Call) -> object:
+        listed = {"orders": [new, rejected], "snapshot": True}
+        return listed if call.path == "/iserver/account/orders" else None
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("sor"):
+            peer.frame(json.dumps({"topic": "sor", "args": [new, rejected]}).encode())
+
+    ScriptedGateway(raw, answer, command)
+    async with AsyncClient(raw.base_url) as client:
+        assert [each.order_id for each in await client.open_orders()] == [7]
+        async with AsyncWsClient.connect(client) as ws:
+            await ws.subscribe_orders()
+            await ws.orders.wait(timeout=30)
+            assert list(ws.orders) == [7]
+
+
+async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> None:
+    refused = json.dumps({"error": "unable to subscribe", "code": 500, "topic": "sor"}).encode()
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("sor"):
+            peer.frame(refused)
+
+    gateway = ScriptedGateway(raw, None, command)
+    timing = Timing(confirm_after=0.02)
+    async with AsyncClient(raw.base_url) as client:
+        opened = AsyncWsClient._open(client, timing, MessageBuffer(), reconnect=True)
+        async with connecting(opened) as ws:
+            await ws.subscribe_orders()
+            seen: list[Message] = []
+            while not any(isinstance(each, Gap) for each in seen):
+                message = await ws.next_message(timeout=30)
+                assert message is not None
+                seen.append(message)
+            await until(lambda: sum(each.startswith("sor") for each in gateway.texts) >= 3)
+            with pytest.raises(OrdersUnknown, match="refuses to send them"):
+                ws.orders.values()
+    errors = [each for each in seen if isinstance(each, ErrorMessage)]
+    assert [(each.topic, each.code) for each in errors] == [("sor", 500)]
+
+
+async def test_another_program_on_the_port_is_named(raw: RawGateway) -> None:
+    ScriptedGateway(raw, lambda _: Reply(403, b"", {"Server": "AirTunes/775.3.1"}))
+    async with AsyncClient(raw.base_url) as client:
+        with pytest.raises(PermissionDenied, match="AirPlay"):
+            await client.accounts()

@@ -1,0 +1,187 @@
+"""Subscriptions that the gateway refuses, or to which it stays silent."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from bezant import ErrorMessage, Gap, Message
+from bezant._core.stream.confirmations import refused_keys
+from bezant._core.stream.order_check import QUIET, OrderRequest
+from bezant._core.stream.phases import Phase
+from bezant._core.stream.state import StreamState
+from bezant._core.stream.topics import market_data, orders, pnl, trades
+from bezant.models.orders import LiveOrder
+
+from ..samples import some
+from .test_state import LAST, at, quote, read, ready_state, sent, state
+
+
+def refusal(topic: str | None, text: str = "unable to subscribe") -> bytes:
+    frame = {"error": text, "code": 500}
+    return json.dumps(frame if topic is None else {**frame, "topic": topic}).encode()
+
+
+def gaps(messages: list[Message]) -> list[tuple[str | None, str]]:
+    return [(each.topic, each.reason) for each in messages if isinstance(each, Gap)]
+
+
+def request_list(stream: StreamState, now: float, *listed: LiveOrder) -> None:
+    ask = stream.order_check.next(now)
+    assert isinstance(ask, OrderRequest)
+    stream.take_order_list(ask, list(listed), now)
+
+
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        ("sor", ["or"]),
+        ("smd+1", ["md+1"]),
+        ("smd+2", ["md+2@ARCA"]),  # the gateway may leave the exchange out
+        ("smd", ["md+2@ARCA"]),
+        ("smd+9", []),
+        ("umd+1", []),
+        ("", []),
+    ],
+)
+def test_the_subscriptions_that_a_refusal_is_about(topic: str, found: list[str]) -> None:
+    keys = ["or", "md+1", "md+2@ARCA", "tr"]
+    assert refused_keys(topic, keys, {"md+1", "tr"}) == found
+
+
+def test_a_refusal_is_an_error_a_gap_and_is_retried_with_growing_pauses() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(trades.request(), now=0)
+    (command,) = sent(stream, 1)
+    now, times = 1.0, [1.0]
+    for _ in range(7):
+        stream.take_in([refusal("str")], now)
+        found = read(stream)
+        assert isinstance(found[0], ErrorMessage)
+        assert (found[0].topic, found[0].code) == ("str", 500)
+        first = [("str", "the gateway refuses the subscription (unable to subscribe)")]
+        assert gaps(found) == (first if now == 1 else [])
+        due = now
+        while not sent(stream, due):
+            due += 1
+        times.append(due)
+        now = due
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert pauses == [15, 30, 60, 120, 240, 480, 600]
+    stream.take_in([b'{"topic":"str","args":[{"execution_id":"e"}]}'], now)
+    assert sent(stream, now + 9000) == []
+    read(stream)
+    stream.take_in([refusal("str")], now)
+    assert len(gaps(read(stream))) == 1
+    assert sent(stream, now + 14) == []
+    assert sent(stream, now + 15) == [command]
+
+
+def test_a_message_ends_the_retries() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(trades.request(), now=0)
+    sent(stream, 0)
+    stream.take_in([refusal("str")], 1)
+    stream.take_in([b'{"topic":"str","args":[{"execution_id":"e"}]}'], 2)
+    assert sent(stream, 900) == []
+
+
+def test_a_refusal_of_market_data_confirms_nothing() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(market_data.request(1, LAST, None), now=0)
+    assert sent(stream, 0)
+    stream.take_in([refusal("smd+1")], 1)
+    assert [type(each) for each in read(stream)] == [ErrorMessage, Gap]
+    assert stream.confirmed == set()
+    stream.take_in([quote(1, **{"31": "5"})], 2)
+    assert stream.confirmed == {"md+1"}
+    stream.take_in([refusal("smd+1")], 3)
+    assert stream.confirmed == set()
+    assert len(gaps(read(stream))) == 1
+    assert sent(stream, 17) == []
+    assert len(sent(stream, 18)) == 1
+    stream.take_in([refusal("smd+1")], 51)
+    assert gaps(read(stream)) == []
+
+
+def test_a_refusal_that_names_no_subscription_is_only_a_message() -> None:
+    stream = ready_state()
+    for frame in (refusal(None), refusal("new"), refusal("error"), refusal("snew")):
+        stream.take_in([frame], 1)
+    found = read(stream)
+    assert [type(each) for each in found] == [ErrorMessage] * 4
+    topics = [each.topic for each in found if isinstance(each, ErrorMessage)]
+    assert topics == [None, "new", None, "snew"]
+    early = state()
+    early.subscribe(pnl.request(), now=0)
+    early.take_in([refusal("spl")], 1)
+    assert early.phase is Phase.WAITING
+
+
+def test_no_secret_of_a_refusal_is_in_its_gap() -> None:
+    stream = ready_state()
+    stream.subscribe(pnl.request(), now=0)
+    stream.take_in([refusal("spl", "session=s3cret")], 1)
+    ((_, reason),) = gaps(read(stream))
+    assert "s3cret" not in reason
+
+
+def test_orders_that_only_rest_has_are_a_silent_subscription() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(orders.request(), now=0)
+    sent(stream, 0)
+    working = some(LiveOrder, order_id=9, status="Submitted")
+    request_list(stream, QUIET, working)
+    stream.order_check.next(QUIET)
+    assert stream.orders.known
+    assert stream.orders.working() == [9]
+    assert gaps(read(stream)) == []
+    assert sent(stream, 15) == []
+    assert sent(stream, 16) == ["sor+{}"]
+    (gap,) = (each for each in read(stream) if isinstance(each, Gap))
+    assert (gap.topic, gap.until) == ("sor", at(16))
+    assert "sent no orders" in gap.reason
+    request_list(stream, 18, working)
+    stream.order_check.next(18)
+    assert sent(stream, 47) == []
+    assert sent(stream, 48) == ["sor+{}"]
+    assert gaps(read(stream)) == []
+    stream.take_in([b'{"topic":"sor","args":[{"orderId":9,"status":"Submitted"}]}'], 49)
+    assert sent(stream, 900) == []
+
+
+def test_orders_that_come_in_time_are_no_silence() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(orders.request(), now=0)
+    sent(stream, 0)
+    request_list(stream, QUIET, some(LiveOrder, order_id=9, status="Submitted"))
+    stream.take_in([b'{"topic":"sor","args":[{"orderId":9,"status":"Submitted"}]}'], 5)
+    assert sent(stream, 900) == []
+    assert gaps(read(stream)) == []
+
+
+def test_a_stream_that_need_not_send_orders_is_not_silent() -> None:
+    done = some(LiveOrder, order_id=9, status="Filled")
+    working = some(LiveOrder, order_id=9, status="Submitted")
+    for request, listed in (
+        (orders.request(), done),
+        (orders.request(["filled"]), working),
+        (orders.request(realtime_only=True), working),
+    ):
+        stream = ready_state(tic_interval=99999)
+        stream.subscribe(request, now=0)
+        sent(stream, 0)
+        request_list(stream, QUIET, listed)
+        assert not any(each.startswith("sor") for each in sent(stream, 40))
+
+
+def test_a_response_after_the_end_of_the_subscription_is_no_silence() -> None:
+    stream = ready_state()
+    interest = stream.subscribe(orders.request(), now=0)
+    stream.take_in([refusal("sor")], 0)
+    ask = OrderRequest(0)
+    stream.unsubscribe(interest)
+    stream.take_order_list(ask, [some(LiveOrder, order_id=9, status="Submitted")], 1)
+    assert "sor+{}" not in sent(stream, 40)[1:]

@@ -1,0 +1,88 @@
+"""Arguments with a known form, checked before anything is sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from bezant import InvalidRequest
+from bezant._core.operations import _index
+from bezant._core.operations._base import Endpoint
+from bezant._core.operations._forms import FORMS, TEXTS, check
+from bezant._core.operations._lookup import value_at
+from bezant.models.orders import OrderTicket
+
+
+def ticket(quantity: int | None) -> OrderTicket:
+    return OrderTicket(side="BUY", order_type="MKT", time_in_force="DAY", quantity=quantity)
+
+
+GOOD: list[tuple[str, object]] = [
+    ("month", "JAN27"),
+    ("period", "1min"),
+    ("period", "1000d"),
+    ("bar", "30S"),
+    ("bar", "1m"),
+    ("performance period", "12M"),
+    ("performance period", "MTD"),
+    ("time", "20270131-23:59:59"),
+    ("digits", "17"),
+    ("day", "20270131"),
+    ("quantity", Decimal("0.0001")),
+    ("quantity", 1),
+    ("quantity", "a lot"),  # the check of types refuses it
+    ("tickets", [ticket(1), ticket(None), {"quantity": 1}, {}]),
+    ("tickets", "text"),  # the check of types refuses it
+    ("tickets", 5),
+    ("message ids", ["o163"] * 51),
+    ("message ids", "o163"),  # the check of types refuses it
+]
+BAD: list[tuple[str, object]] = [
+    ("month", "2027-01"),
+    ("month", "JAN2027"),
+    ("month", "jan27"),
+    ("month", "JAN27;FEB27"),
+    ("month", 202701),
+    ("period", "6M"),
+    ("period", "0d"),
+    ("period", "d"),
+    ("bar", "1 min"),
+    ("bar", "5mins"),
+    ("performance period", "1d"),
+    ("time", "20271331-00:00:00"),
+    ("time", "20270131 00:00:00"),
+    ("digits", "-5"),
+    ("day", "2027-01-31"),
+    ("digits", "abc"),
+    ("quantity", 0),
+    ("quantity", Decimal(-1)),
+    ("quantity", "0.0"),
+    ("quantity", 0.0),
+    ("tickets", [ticket(1), ticket(0)]),
+    ("tickets", [{"quantity": 0}]),
+    ("message ids", []),
+    ("message ids", ["o1"] * 52),
+]
+
+
+@pytest.mark.parametrize(("form", "value"), GOOD)
+def test_values_of_the_form(form: str, value: object) -> None:
+    check({"it": form}, {"it": value}, "GET /x")
+
+
+@pytest.mark.parametrize(("form", "value"), BAD)
+def test_values_of_another_form(form: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^GET /x: it"):
+        check({"it": form}, {"it": value}, "GET /x")
+
+
+def test_none_is_no_value() -> None:
+    check(dict.fromkeys(FORMS, "month"), dict.fromkeys(FORMS), "GET /x")
+
+
+def test_every_form_belongs_to_a_parameter() -> None:
+    rows = [value_at(place) for place in _index.OPERATIONS.values()]
+    used = {form for row in rows if isinstance(row, Endpoint) for form in row.forms.values()}
+    assert used == FORMS
+    assert set(TEXTS) < FORMS
