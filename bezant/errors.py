@@ -36,7 +36,7 @@ They derive from `BezantError`, so ``except BezantError`` catches all of them::
     ├── DecodeError               the response could not be read
     │   └── ResponseTooLarge      the response is longer than the limit
     ├── MissingValue              a field that IBKR always sends is missing, and was read
-    ├── IncompleteList            a list lacks orders or executions that this client knows of
+    ├── IncompleteList            a list lacks rows that this client knows of, or proves nothing
     ├── SymbolError               a symbol does not identify one contract
     │   ├── SymbolNotFound        no contract has the symbol
     │   └── AmbiguousSymbol       several contracts have it; ``candidates`` lists them
@@ -445,7 +445,9 @@ class MissingValue(BezantError):
 
 
 class IncompleteList(BezantError):
-    """A list lacks orders or executions that this client knows of, so it is not reliable.
+    """A list lacks orders or executions that this client knows of, or is empty without proof.
+
+    It is not reliable. Strikes are empty, for example, until the session has searched the symbol.
 
     Attributes:
         order_ids: ids of the orders that are missing, or whose executions are missing.

@@ -14,6 +14,7 @@ from bezant import (
     BadRequest,
     ErrorMessage,
     Gap,
+    IncompleteList,
     InvalidRequest,
     Message,
     NoSession,
@@ -409,3 +410,38 @@ async def test_another_program_on_the_port_is_named(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url) as client:
         with pytest.raises(PermissionDenied, match="AirPlay"):
             await client.accounts()
+
+
+async def test_empty_strikes_are_checked_with_a_search(raw: RawGateway) -> None:
+    searched = False
+    definitions: dict[str, object] = {"secdef": [{"conid": 265598, "ticker": "AAPL"}]}
+
+    def answer(call: Call) -> object:
+        nonlocal searched
+        match call.path:
+            case "/iserver/secdef/search":
+                searched = call.query["symbol"] == "AAPL"
+                return [rows.search_hit(265598)]
+            case "/iserver/secdef/strikes":
+                found = [292.5, 295.0] if searched and call.query["month"] == "JUL26" else []
+                return {"call": found, "put": found}
+            case "/trsrv/secdef":
+                return definitions
+        return None
+
+    gateway = ScriptedGateway(raw, answer)
+    async with AsyncClient(raw.base_url) as client:
+        contracts = client.api.contracts
+        found = await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="JUL26")
+        assert found.call == found.put == [Decimal("292.5"), Decimal("295.0")]
+        assert [call.path for call in gateway.calls] == [
+            "/iserver/secdef/strikes",
+            "/trsrv/secdef",
+            "/iserver/secdef/search",
+            "/iserver/secdef/strikes",
+        ]
+        empty = await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="AUG26")
+        assert empty.call == []  # the search was made, so this is the truth
+        definitions = {"secdef": []}
+        with pytest.raises(IncompleteList, match="search_contracts"):
+            await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="AUG26")

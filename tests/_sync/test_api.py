@@ -311,6 +311,13 @@ def anything(annotation: str) -> Any:
     return {"a": 1}
 
 
+OF_FORM: dict[str, object] = {
+    "bar": "1h", "day": "20270131", "digits": "5", "message ids": ["o163"], "month": "JAN27",
+    "performance period": "1D", "period": "1d", "quantity": 1, "tickets": [],
+    "time": "20270131-14:30:00",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
     bodies: list[object] = []
@@ -332,6 +339,9 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
                 for name, each in inspect.signature(method).parameters.items()
             }
             arguments.update(dict.fromkeys(endpoint.path, "a b"))
+            arguments.update((name, OF_FORM[form]) for name, form in endpoint.forms.items())
+            if endpoint.operation.empty_until_searched:
+                bodies[-1] = {"call": [1], "put": [1]}
             before = len(raw.requests)
             method(**arguments)
             operation = endpoint.operation

@@ -77,6 +77,7 @@ class Operation:
     texts: str = ""
     about_session: str = ""
     may_be_empty: bool = False
+    empty_until_searched: bool = False
     lists: str = ""
     needs_oauth: bool = False
     parameters: list[Parameter] = field(default_factory=list)
@@ -217,7 +218,8 @@ class Planner:
             priority=str(entry.get("priority", priority)),
             texts=str(entry.get("texts", "")),
             about_session=str(entry.get("about_session", "")),
-            may_be_empty="first_answer" in entry,
+            may_be_empty=entry.get("first_answer") == "may be empty",
+            empty_until_searched=entry.get("first_answer") == "empty until searched",
             lists=str(entry.get("lists", "")),
             needs_oauth=entry["group"] in self.plan.needs_oauth,
             refusal=str(entry.get("refusal", "")),

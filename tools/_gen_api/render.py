@@ -259,6 +259,8 @@ def _operation(operation: Operation) -> str:
         facts.append(f'priority="{operation.priority}"')
     if operation.may_be_empty:
         facts.append("may_be_empty=True")
+    if operation.empty_until_searched:
+        facts.append("empty_until_searched=True")
     if operation.lists:
         facts.append(f'lists="{operation.lists}"')
     if operation.texts:

@@ -32,6 +32,13 @@ class AsyncGroup:
         )
         if operation.may_be_empty:
             pipeline.started(operation, account)
+        if operation.empty_until_searched and is_empty(answer):
+            from ..http.underlying import search_underlying  # rarely needed
+
+            await search_underlying(pipeline, self._settings, operation, values.get("conid"))
+            answer = await pipeline.call(
+                operation, type_, self._settings, path=path, params=params, json=json
+            )
         again = first and not brings_nothing(values) and may_be_incomplete(answer)
         if not again and is_empty(answer):
             again = await pipeline.was_not_ready(operation, self._settings)

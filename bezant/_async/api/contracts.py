@@ -324,6 +324,9 @@ class AsyncContractsApi(AsyncGroup):
     ) -> Strikes:
         """Return the strikes of an underlying's options or warrants in a month.
 
+        IBKR sends empty lists until the session has made a search for the symbol, so the client
+        makes it and asks again.
+
         ``GET /iserver/secdef/strikes``.
 
         Args:

@@ -37,6 +37,7 @@ class Operation(Record, frozen=True):
         limit: key of its own rate limit; empty if only the session's limit applies.
         priority: its position in the queue, and which slots it may use.
         may_be_empty: whether the first response of a session may be empty although there are rows.
+        empty_until_searched: whether its response is empty until the session searched the symbol.
         lists: the content of its response, for the check of empty lists; ``order`` is one order.
         texts: key of its rows in the table of known error texts (`known_texts.OWN`).
         about_session: its relation to the session. ``login``: a 401 means that nobody is logged in.
@@ -57,6 +58,7 @@ class Operation(Record, frozen=True):
     limit: str = ""
     priority: Literal["tickle", "cancel", "order", "read"] = "read"
     may_be_empty: bool = False
+    empty_until_searched: bool = False
     lists: Literal["", "accounts", "orders", "order", "executions"] = ""
     texts: str = ""
     about_session: Literal["", "login", "state"] = ""

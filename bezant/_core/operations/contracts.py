@@ -177,8 +177,14 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
 
 GET_CONTRACT_STRIKES = Endpoint(
     id="getContractStrikes",
-    summary="Return the strikes of an underlying's options or warrants in a month.",
-    operation=Operation("GET", "/iserver/secdef/strikes", idempotent=True),
+    summary=(
+        "Return the strikes of an underlying's options or warrants in a month; IBKR sends "
+        "empty lists until the session has made a search for the symbol, so the client makes "
+        "it and asks again."
+    ),
+    operation=Operation(
+        "GET", "/iserver/secdef/strikes", idempotent=True, empty_until_searched=True
+    ),
     response="contracts.Strikes",
     query={
         "conid": "conid",

@@ -319,6 +319,9 @@ class ContractsApi(Group):
     ) -> Strikes:
         """Return the strikes of an underlying's options or warrants in a month.
 
+        IBKR sends empty lists until the session has made a search for the symbol, so the client
+        makes it and asks again.
+
         ``GET /iserver/secdef/strikes``.
 
         Args:
