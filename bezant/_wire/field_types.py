@@ -136,6 +136,8 @@ def read(kind: Any, value: Any) -> Any:
         ValueError: the value does not have the type.
     """
     # The first lines decide nearly all values; everything else costs more.
+    if kind is _datetime and type(value) is int and _FIRST_MS <= value <= _LAST_MS:
+        return _from_epoch(value / 1000, UTC)
     nothing = _NOTHING.get(kind)
     if nothing is None:
         return value  # a class of the user's, which msgspec checks
@@ -144,8 +146,8 @@ def read(kind: Any, value: Any) -> Any:
     if kind is _text and type(value) is str:
         return value
     if type(value) is int:
-        if kind is _datetime and 0 < value <= _LAST_MS:
-            return _from_epoch(value / 1000 if value >= _FIRST_MS else value, UTC)
+        if kind is _datetime and 0 < value < _FIRST_MS:
+            return _from_epoch(value, UTC)
         if kind is _id:
             return value
     try:
