@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -92,7 +92,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     multiplier: NonZero | None = None
     name: str | None = None
     page_size: int | None = None
-    quantity: Decimal = msgspec.field(name="position")
+    quantity: Quantity = msgspec.field(name="position")
     right: str | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal
     sector: str | None = None

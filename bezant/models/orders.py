@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from .._wire.field_types import KnownId, KnownText, Time
+from .._wire.field_types import KnownId, KnownText, Quantity, Time
 from ._base import Model
 from .common import Number
 
@@ -84,7 +84,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     contract_description_1: str | None = None
-    filled_quantity: Decimal | None = msgspec.field(default=None, name="cum_fill")
+    filled_quantity: Quantity | None = msgspec.field(default=None, name="cum_fill")
     currency: str | None = None
     deactivate_order: bool | None = None
     editable_fields: str | None = None
@@ -107,12 +107,12 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     sec_type: str
     server_id: str | None = None
     side: str
-    size: Decimal
+    size: Quantity
     size_and_fills: str | None = None
     sub_type: str | None = None
     symbol: str
     time_in_force: str = msgspec.field(name="tif")
-    quantity: Decimal = msgspec.field(name="total_size")
+    quantity: Quantity = msgspec.field(name="total_size")
     price: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -129,7 +129,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     is_event_trading: str | None = None
     last_fill_price: Decimal | None = None
     outside_rth: bool | None = None
-    remaining_quantity: Decimal | None = None
+    remaining_quantity: Quantity | None = None
     total_cash_size: Decimal | None = None
     use_price_mgmt_algo: bool | None = None
 
@@ -193,7 +193,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
     foreground_color: str | None = msgspec.field(default=None, name="fgColor")
-    filled_quantity: Decimal
+    filled_quantity: Quantity
     is_event_trading: str | None = None
     last_execution_time: Time | None = msgspec.field(default=None, name="lastExecutionTime_r")
     listing_exchange: str | None = None
@@ -206,7 +206,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
     original_order_type: str | None = msgspec.field(default=None, name="origOrderType")
     price: Decimal | None = None
-    remaining_quantity: Decimal
+    remaining_quantity: Quantity
     sec_type: str
     side: str
     size_and_fills: str | None = None
@@ -216,7 +216,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     ticker: str
     time_in_force: str
     total_cash_size: Decimal | None = None
-    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
+    quantity: Quantity | None = msgspec.field(default=None, name="totalSize")
     client_order_id: str | None = msgspec.field(default=None, name="order_ref")
     parent_order_id: int | None = msgspec.field(default=None, name="parentId")
 
@@ -276,14 +276,14 @@ class Trade(Model, frozen=True, kw_only=True):
     price: Decimal
     sec_type: str
     side: str
-    size: Decimal
+    size: Quantity
     submitter: str | None = None
     supports_tax_opt: str | None = None
     symbol: str
     time: Time = msgspec.field(name="trade_time_r")
     contract_description_2: str | None = None
     open_close: KnownText | None = None
-    position: Decimal | None = None
+    position: Quantity | None = None
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
@@ -502,8 +502,8 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
-    actual_allocation: Decimal | None = None
-    desired_allocation: Decimal | None = None
+    actual_allocation: Quantity | None = None
+    desired_allocation: Quantity | None = None
 
 
 class PreviewConversionQuery(Model, frozen=True, kw_only=True):
