@@ -69,6 +69,13 @@ def _non_zero(value: object) -> Decimal | None:
     return converters.to_decimal(value) or None
 
 
+def _quantity(value: object) -> Decimal | None:
+    number = converters.to_decimal(value)
+    if number is None or number != number.to_integral_value():
+        return number
+    return Decimal(int(number))
+
+
 class _Marker(type):
     """Class of the markers; `convert` returns None for a spelling of "no value"."""
 
@@ -87,6 +94,7 @@ _day: Final = _marker("date", _date, is_optional=False)
 _text: Final = _marker("str", _known_text)
 _id: Final = _marker("int", _known_id)
 _decimal: Final = _marker("Decimal", _non_zero)
+_size: Final = _marker("Decimal", _quantity, is_optional=False)
 
 if TYPE_CHECKING:
     Time: TypeAlias = datetime
@@ -99,15 +107,24 @@ if TYPE_CHECKING:
     """An id; None for 0, -1 and 2147483647, with which the gateway means "none"."""
     NonZero: TypeAlias = Decimal
     """A number; None for 0, with which the gateway means "none"."""
+    Quantity: TypeAlias = Decimal
+    """A number of units; 183 for 183.0, so that it prints as such."""
 else:
-    Time, Date, KnownText, KnownId, NonZero = _datetime, _day, _text, _id, _decimal
+    Time, Date, KnownText, KnownId = _datetime, _day, _text, _id
+    NonZero, Quantity = _decimal, _size
 
 
-# By marker: the values that mean None in a field of the type.
-_NOTHING: Final[dict[object, frozenset[object]]] = {
-    _datetime: frozenset(), _day: frozenset(), _text: frozenset(_NO_TEXT), _id: frozenset(_NO_ID),
-    _decimal: frozenset(_NO_NUMBER),
-}  # fmt: skip
+_UNKNOWN: Final = object()
+_REMEMBERED: Final = 4096
+# By marker: results for some plain values: what means None, and the sizes that were read.
+_KNOWN: Final[dict[object, dict[object, Decimal | None]]] = {
+    _datetime: {},
+    _day: {},
+    _text: dict.fromkeys(_NO_TEXT),
+    _id: dict.fromkeys(_NO_ID),
+    _decimal: dict.fromkeys(_NO_NUMBER),
+    _size: {},
+}
 
 
 def is_marker(kind: object) -> bool:
@@ -135,14 +152,15 @@ def read(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: the value does not have the type.
     """
-    # The first lines decide nearly all values; everything else costs more.
+    # The first lines decide most values; every other line costs more.
     if kind is _datetime and type(value) is int and _FIRST_MS <= value <= _LAST_MS:
         return _from_epoch(value / 1000, UTC)
-    nothing = _NOTHING.get(kind)
-    if nothing is None:
+    known = _KNOWN.get(kind)
+    if known is None:
         return value  # a class of the user's, which msgspec checks
-    if value in nothing and value is not False:  # False is equal to 0
-        return None
+    found = known.get(value, _UNKNOWN)
+    if found is not _UNKNOWN and type(value) is not bool:  # False is equal to 0
+        return found
     if kind is _text and type(value) is str:
         return value
     if type(value) is int:
@@ -157,4 +175,8 @@ def read(kind: Any, value: Any) -> Any:
     if found is None and not kind.is_optional:
         msg = "no value"
         raise ValueError(msg)
+    if kind is _size:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[value] = found
     return found

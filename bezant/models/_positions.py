@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity
 from ._base import Model
 from .common import DisplayRule, PriceIncrement
 
@@ -60,7 +60,7 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
     account_id: str = msgspec.field(name="acctId")
     conid: int
     description: str = msgspec.field(name="contractDesc")
-    quantity: Decimal = msgspec.field(name="position")
+    quantity: Quantity = msgspec.field(name="position")
     market_price: Decimal = msgspec.field(name="mktPrice")
     market_value: Decimal = msgspec.field(name="mktValue")
     currency: str

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Time
+from .._wire.field_types import Quantity, Time
 from ._base import Model
 from .common import Number
 
@@ -290,7 +290,7 @@ class ModelPosition(Model, frozen=True, kw_only=True, rename="camel"):
     instrument_imbalance: Decimal | None = None
     mismatch_type: int | None = None
     market_value: Decimal | None = msgspec.field(default=None, name="mv")
-    quantity: Decimal | None = msgspec.field(default=None, name="position")
+    quantity: Quantity | None = msgspec.field(default=None, name="position")
     target: Decimal | None = None
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .._wire.field_types import Date, Time
+from .._wire.field_types import Date, Quantity, Time
 from ._base import Model
 
 __all__ = [
@@ -246,7 +246,7 @@ class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
     description: str | None = msgspec.field(default=None, name="desc")
     exchange_rate: Decimal | None = msgspec.field(default=None, name="fxRate")
     price: Decimal | None = msgspec.field(default=None, name="pr")
-    quantity: Decimal = msgspec.field(name="qty")
+    quantity: Quantity = msgspec.field(name="qty")
     type: str
     raw_date: Date | None = None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero, Time
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
 from ._base import Model
 from .common import PriceIncrement
 
@@ -167,8 +167,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     cash_size: Decimal | None = None
     cost_report: bool | None = None
     cqt_types: list[str] | None = None
-    default_size: Decimal | None = None
-    display_size: Decimal | None = None
+    default_size: Quantity | None = None
+    display_size: Quantity | None = None
     error: str | None = None
     force_order_preview: bool | None = None
     fraq_int: int | None = None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from .._wire.field_types import KnownId, KnownText, Time
+from .._wire.field_types import KnownId, KnownText, Quantity, Time
 from ._base import Model
 from .common import Number
 
@@ -86,7 +86,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     conid: int
     conid_ex: str | None = msgspec.field(default=None, name="conidex")
     contract_description_1: str | None = None
-    filled_quantity: Decimal | None = msgspec.field(default=None, name="cum_fill")
+    filled_quantity: Quantity | None = msgspec.field(default=None, name="cum_fill")
     currency: str | None = None
     deactivate_order: bool | None = None
     editable_fields: str | None = None
@@ -109,12 +109,12 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     sec_type: str
     server_id: str | None = None
     side: str
-    size: Decimal
+    size: Quantity
     size_and_fills: str | None = None
     sub_type: str | None = None
     symbol: str
     time_in_force: str = msgspec.field(name="tif")
-    quantity: Decimal = msgspec.field(name="total_size")
+    quantity: Quantity = msgspec.field(name="total_size")
     price: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -131,7 +131,7 @@ class OrderStatus(Model, frozen=True, kw_only=True):
     is_event_trading: str | None = None
     last_fill_price: Decimal | None = None
     outside_rth: bool | None = None
-    remaining_quantity: Decimal | None = None
+    remaining_quantity: Quantity | None = None
     total_cash_size: Decimal | None = None
     use_price_mgmt_algo: bool | None = None
 
@@ -195,9 +195,9 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     ticker: str
     sec_type: str
     listing_exchange: str | None = None
-    remaining_quantity: Decimal
-    filled_quantity: Decimal
-    quantity: Decimal | None = msgspec.field(default=None, name="totalSize")
+    remaining_quantity: Quantity
+    filled_quantity: Quantity
+    quantity: Quantity | None = msgspec.field(default=None, name="totalSize")
     company_name: str | None = None
     status: str
     order_ccp_status: str | None = msgspec.field(default=None, name="order_ccp_status")
@@ -281,14 +281,14 @@ class Trade(Model, frozen=True, kw_only=True):
     price: Decimal
     sec_type: str
     side: str
-    size: Decimal
+    size: Quantity
     submitter: str | None = None
     supports_tax_opt: str | None = None
     symbol: str
     time: Time = msgspec.field(name="trade_time_r")
     contract_description_2: str | None = None
     open_close: KnownText | None = None
-    position: Decimal | None = None
+    position: Quantity | None = None
 
 
 class OrderCancellation(Model, frozen=True, kw_only=True):
@@ -512,8 +512,8 @@ class PreviewAllocation(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
-    actual_allocation: Decimal | None = None
-    desired_allocation: Decimal | None = None
+    actual_allocation: Quantity | None = None
+    desired_allocation: Quantity | None = None
 
 
 class PreviewConversionQuery(Model, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._wire.field_types import Date, KnownId, KnownText, NonZero, Time
+from .._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
 from ._base import Model
 from ._portfolio import Account
 
@@ -114,7 +114,7 @@ class ComboLegPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Decimal | None = msgspec.field(default=None, name="mktPrice")
     market_value: Decimal | None = msgspec.field(default=None, name="mktValue")
     multiplier: Decimal | None = None
-    quantity: Decimal | None = msgspec.field(default=None, name="position")
+    quantity: Quantity | None = msgspec.field(default=None, name="position")
     right: KnownText | None = msgspec.field(default=None, name="putOrCall")
     realized_pnl: Decimal | None = None
     strike: NonZero | None = None
@@ -273,7 +273,7 @@ class UncachedPosition(Model, frozen=True, kw_only=True, rename="camel"):
     market_price: Decimal
     market_value: Decimal
     model: KnownText | None = None
-    quantity: Decimal = msgspec.field(name="position")
+    quantity: Quantity = msgspec.field(name="position")
     realized_pnl: Decimal
     sec_type: str
     sector: str | None = None

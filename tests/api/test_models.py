@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from types import NoneType
 from typing import Any, get_args, get_origin
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from bezant._core.decoding.decoder import decode
 from bezant._core.http.request import encode_body
-from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Time
+from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
 from bezant.errors import MissingValue
 from bezant.models import Model, Tickle
 from bezant.models.oauth import AccessToken, Token
@@ -41,9 +42,12 @@ values = (
 )
 
 
+QUANTITY = re.compile(r"(?!.*cash)(.+_)?(quantity|allocation|position|size)")
+
+
 PLAIN: dict[object, Any] = {
     int: 7, Decimal: 1.5, bool: True, str: "x", list: [], dict: {}, KnownText: "x", KnownId: 7,
-    NonZero: 1.5, Time: 1_788_888_788_000, Date: "20270115",
+    NonZero: 1.5, Quantity: 1.5, Time: 1_788_888_788_000, Date: "20270115",
 }  # fmt: skip
 
 
@@ -55,6 +59,16 @@ def plain(type_: Any) -> Any:
         needed = [each for each in msgspec.structs.fields(member) if each.required]
         return {each.encode_name: plain(each.type) for each in needed}
     return PLAIN.get(get_origin(member) or member, {})
+
+
+def test_a_number_of_units_prints_without_a_fraction_in_all_models() -> None:
+    found = {
+        f"{model.__name__}.{field.name}"
+        for model in RECEIVED
+        for field in msgspec.structs.fields(model)
+        if QUANTITY.fullmatch(field.name) and Decimal in (field.type, *get_args(field.type))
+    }
+    assert found == set()
 
 
 def samples(model: type[msgspec.Struct]) -> dict[str, Any]:

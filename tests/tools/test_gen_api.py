@@ -254,7 +254,7 @@ def test_the_digest_notices_a_lost_operation(project: Path) -> None:
 def test_content_of_the_generated_files(project: Path) -> None:
     run(project, source(project))
     models = (project / "bezant/models/things.py").read_text()
-    assert "size: Decimal | None = None" in models  # the example wins over "integer"
+    assert "size: Quantity | None = None" in models  # the example wins over "integer"
     assert "made_at: Time | None = None" in models
     assert "parent: Thing | None = None" in models
     assert "unknown_key: ThingUnknownKey | None = None" in models

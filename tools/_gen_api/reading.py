@@ -34,6 +34,10 @@ IDS = frozenset({"conid", "order_id", "con_id"})
 # Fields that the document calls numbers and that are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
+# Fields with a number of units, by their Python names.
+QUANTITY = re.compile(
+    r"quantity|size|position|(default|display|filled|remaining|total)_(quantity|size)|(actual|desired)_allocation"
+)
 # Contract ids that mean "none", besides 0.
 CONIDS = {-1, 2147483647}
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
@@ -356,6 +360,8 @@ class Reader:
                     each.name = choice
                     break
             taken.add(each.name)
+            if each.shape == Scalar("decimal") and QUANTITY.fullmatch(each.name):
+                each.shape = Scalar("quantity")
 
     def _infer(self, seen: Evidence, where: str, name: str) -> Shape:
         fix = self.overlay.schema(where)

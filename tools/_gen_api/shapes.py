@@ -30,6 +30,7 @@ PYTHON = {
     "known text": "KnownText",
     "known id": "KnownId",
     "non-zero": "NonZero",
+    "quantity": "Quantity",
 }
 # Types of fields in which some values mean None, by their plain type.
 KNOWN = {"str": "known text", "int": "known id", "decimal": "non-zero"}

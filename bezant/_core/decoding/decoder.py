@@ -87,6 +87,10 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
     """
     if cast("object", type_) is Any:
         return cast("T", plain(body, operation))
+    if b"&" in body:
+        from .unescaping import unescaped  # few responses need it
+
+        body = unescaped(body)
     if rewrite := rewrites_of(cast("Hashable", type_)):
         body = rewritten(body, rewrite, _exact_values)
     try:

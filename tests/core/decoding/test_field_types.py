@@ -12,7 +12,8 @@ import pytest
 
 from bezant._core.decoding.decoder import convert_row, decode
 from bezant._core.decoding.empty_values import names_of_empty_values
-from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Time
+from bezant._wire import field_types
+from bezant._wire.field_types import Date, KnownId, KnownText, NonZero, Quantity, Time
 from bezant.errors import MissingValue
 from bezant.models import Model
 
@@ -25,6 +26,7 @@ class Row(Model, frozen=True, kw_only=True):
     strike: NonZero | None = None
     when: Time | None = None
     day: Date | None = None
+    size: Quantity | None = None
     number: int | None = None
 
 
@@ -51,6 +53,13 @@ VALUES = [
     ("strike", 150, Decimal(150)),
     ("strike", 0.5, Decimal("0.5")),
     ("strike", "1,150.25", Decimal("1150.25")),
+    ("size", 183.0, Decimal(183)),
+    ("size", "183.00", Decimal(183)),
+    ("size", "1,830.0", Decimal(1830)),
+    ("size", 183, Decimal(183)),
+    ("size", -0.0, Decimal(0)),
+    ("size", 0.25, Decimal("0.25")),
+    ("size", "1E2", Decimal(100)),
     ("when", 1788888788000, WHEN),
     ("when", "1788888788000", WHEN),
     ("when", 1788888788, WHEN),
@@ -68,6 +77,7 @@ VALUES = [
 WRONG = [
     ("text", []),
     ("id", "x"), ("id", 1.5), ("id", [0]), ("id", True),
+    ("size", "x"), ("size", True), ("size", False), ("size", []), ("size", "1E99999"),
     ("strike", "x"), ("strike", {}), ("strike", True),
     ("when", "soon"), ("when", 10**20), ("when", []), ("when", True), ("when", "1" * 200),
     ("day", "20261399"), ("day", "Tue Xyz 08 00:00:00 CEST 2026"), ("strike", False), ("id", False),
@@ -124,8 +134,26 @@ def test_a_promised_time_that_is_missing_raises_where_it_is_read(nothing: object
     assert (found.when, found.has("day"), len(drifts)) == (WHEN, False, 1)
 
 
+@pytest.mark.parametrize("sent", [183.0, "183.00", 183, "1.83E2"])
+def test_a_whole_quantity_prints_as_such(sent: object) -> None:
+    for more in ({}, {"number": "1,000"}):
+        found, _ = read({"size": sent} | more, Row)
+        assert (str(found.size), repr(found.size)) == ("183", "Decimal('183')")
+
+
+def test_few_sizes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(field_types, "_REMEMBERED", 2)
+    field_types._KNOWN[Quantity].clear()
+    for size in (1, 2, 3, 4):
+        found, _ = read({"size": size}, Row)
+        assert found.size == size
+        assert len(field_types._KNOWN[Quantity]) <= 2
+
+
 def test_empty_texts_of_these_fields() -> None:
-    assert names_of_empty_values(list[Row]) == {"id", "strike", "when", "day", "number"}
+    assert names_of_empty_values(list[Row]) == {
+        "id", "strike", "when", "day", "size", "number",
+    }  # fmt: skip
 
 
 def test_a_class_of_the_users_is_checked_by_msgspec() -> None:
