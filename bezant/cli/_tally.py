@@ -39,13 +39,9 @@ class Tally:
             return
         self._counts[_KINDS.get(type(message), "others")] += 1
         if isinstance(message, MarketData):
-            # A message has only the changed fields, so merge them into the quote.
-            for name in _PRICES:
-                price: Decimal | None = getattr(message, name)
-                if price is not None:
-                    self._quote[name] = price
-            if message.is_close is not None:
-                self._is_close = message.is_close
+            prices = {name: getattr(message, name) for name in _PRICES}
+            self._quote = {name: price for name, price in prices.items() if price is not None}
+            self._is_close = bool(message.is_close)
         elif isinstance(message, Pnl) and message.daily_pnl:
             self._daily = message.daily_pnl
 

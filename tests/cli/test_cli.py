@@ -525,12 +525,13 @@ def test_the_two_drivers_of_the_tour_differ_in_nothing_else() -> None:
     assert without == spaced[1]
 
 
-def test_the_quote_is_put_together_from_changes() -> None:
+def test_the_quote_is_that_of_the_last_message() -> None:
     tally = Tally("AAPL")
     assert "no quotes of AAPL" in tally.lines[0]
     assert "market may be closed" in tally.lines[0]
-    for raw in ({"86": "10.2", "31": "C10.00"}, {"84": "1,000.1"}):
-        tally.add(MarketData(conid=1, conid_ex="1", raw=raw))
+    first, change = {"86": "10.2", "31": "C10.00"}, {"84": "1,000.1"}
+    tally.add(MarketData(conid=1, conid_ex="1", raw=first))
+    tally.add(MarketData(conid=1, conid_ex="1", raw=change, state={**first, **change}))
     tally.add(Pnl(account_id="DU1"))
     assert tally.lines == [
         "last quote: AAPL  last 10.00  bid 1,000.1  ask 10.2  (last is the prior close)"

@@ -66,7 +66,8 @@ async def _changed(
 class AsyncQuote(AsyncSubscription):
     """The newest market data of one contract, always current.
 
-    Made by ``ws.quote(conid)``. A field is None until the gateway has sent it.
+    Made by ``ws.quote(conid)``. A field is None until the gateway has sent it. The first message
+    on a new connection replaces all values of the old one.
     """
 
     def __init__(self, stream: AsyncSubscribing, interest: Interest, live: LiveQuote) -> None:
@@ -132,7 +133,10 @@ class AsyncQuote(AsyncSubscription):
 
     @property
     def stale(self) -> bool:
-        """Whether all values are from an earlier connection, or the stream has ended."""
+        """Whether all values are old: no value has come on this connection, or no more will come.
+
+        No more come after the end of the stream or of all subscriptions to the contract.
+        """
         return self._stream_worker.ended or not self._live.fresh
 
     def get(self, field: str) -> Decimal | int | bool | str | None:

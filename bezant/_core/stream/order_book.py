@@ -51,6 +51,8 @@ class OrderBook:
         # Fields that the stream has sent since the request to REST.
         self._newer: dict[int, _Row] = {}
         self._stale: set[int] = set()
+        # Orders with values from before the interruption, which no later value may mix with.
+        self._outdated: set[int] = set()
         self.version: int = 0
         self.known: bool = False
         self.reason: str = NOT_SUBSCRIBED
@@ -62,6 +64,7 @@ class OrderBook:
         self.reason = reason
         self._received.clear()
         self._stale = set(self._working)
+        self._outdated = set(self._working)
         self.version += 1
 
     @property
@@ -86,18 +89,30 @@ class OrderBook:
                 continue
             row = dict(update.raw)
             old = self._rows.get(order_id)
-            if order_id not in self._received and ("status" in row or old is None):
+            if order_id not in self._received and (old is None or self._confirms(order_id, row)):
                 fresh = True
                 self._received.add(order_id)
                 self._confirm(order_id)
             if self._checking:
                 self._newer[order_id] = {**self._newer.get(order_id, {}), **row}
-            if old is None or is_whole(row):
+            outdated = "status" in row and order_id in self._outdated
+            if outdated:
+                self._outdated.discard(order_id)
+            if old is None or outdated or is_whole(row):
                 self._put(order_id, row)
             else:
                 self._put(order_id, {**old, **row})
         self.version += 1
         return fresh
+
+    def _confirms(self, order_id: int, row: _Row) -> bool:
+        """Return whether a row says enough of an order that the book knows already.
+
+        After an interruption, part of an order is not enough: REST has to complete it.
+        """
+        if "status" not in row:
+            return False
+        return order_id not in self._stale or is_whole(row) or state_of(row["status"]).final
 
     def _confirm(self, order_id: int) -> None:
         self._stale.discard(order_id)

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
 import pytest
+from hypothesis import given as given_
+from hypothesis import strategies as st
 
 from bezant import (
     LadderUpdate,
@@ -442,3 +444,58 @@ def test_updates_without_an_id_are_delivered_as_they_are(
     assert len(first.changed) == 1
     assert not any(map(len, stream._live_state._states.values()))
     assert drifts
+
+
+STEPS = st.one_of(
+    st.tuples(
+        st.just("quote"),
+        st.sampled_from([1, 2]),
+        st.dictionaries(
+            st.sampled_from(["31", "84", "86", "99999"]),
+            st.sampled_from(["1", "2", None]),
+            max_size=3,
+        ),
+    ),
+    st.tuples(st.sampled_from(["read", "lose", "resubscribe"])),
+)
+
+
+@given_(steps=st.lists(STEPS, max_size=40), backlog=st.sampled_from([0, 2, 100]))
+def test_any_sequence_of_quotes(steps: list[Any], backlog: int) -> None:
+    """Compare with the plain rule: the values of one connection and subscription, in order."""
+    stream = ready(message_buffer=MessageBuffer(1000, backlog))
+    interests = {
+        each: stream.subscribe(market_data.request(each, L1, None), now=0) for each in (1, 2)
+    }
+    known: dict[int, dict[str, str | None]] = {1: {}, 2: {}}
+    changed: dict[int, set[str]] = {1: set(), 2: set()}
+    seen: list[tuple[MarketData, dict[str, object]]] = []
+    for kind, *rest in [*steps, ("read",)]:
+        if kind == "quote":
+            conid, fields = rest
+            stream.take_in([quote(conid, str(conid), **fields)], 0.0)
+            changed[conid] |= {
+                code for code, value in fields.items() if value != known[conid].get(code)
+            }
+            known[conid] = {**known[conid], **fields}
+            continue
+        found = read(stream, MarketData)
+        for conid in (1, 2):
+            mine = [each for each in found if each.conid == conid]
+            assert set().union(*(each.changed_codes() for each in mine)) == changed[conid]
+            if mine:
+                state = mine[-1].state
+                assert state is not None
+                values = {code: value for code, value in state.items() if code.isdigit()}
+                assert values == known[conid]
+            changed[conid] = set()
+        seen += [(each, each.to_dict()) for each in found]
+        if kind == "lose":
+            lose(stream)
+            known = {1: {}, 2: {}}
+        elif kind == "resubscribe":
+            stream.unsubscribe(interests[1])
+            interests[1] = stream.subscribe(market_data.request(1, L1, None), now=0)
+            known[1] = {}
+    # Nothing that was read has changed.
+    assert all(message.to_dict() == before for message, before in seen)

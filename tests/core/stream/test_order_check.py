@@ -256,3 +256,19 @@ def test_responses_from_before_an_interruption_are_dropped() -> None:
     assert stream.book.reason == "gone"
     assert stream.check.next(12) is None
     assert stream.statuses() == {1: "Submitted"}
+
+
+def test_part_of_an_order_after_an_interruption_is_completed_without_old_values() -> None:
+    stream = known_stream(order(1, filledQuantity=3, conid=5), order(2, conid=5))
+    stream.tell(11, order(1), order(2, None, price=2))
+    stream.tell(11, order(1), order(2, "Submitted", conid=5))
+    first = stream.book.get(1)
+    assert first is not None
+    assert (first.status, first.filled_quantity, first.conid) == ("Submitted", None, None)
+    stream.answer(11 + QUIET, listed(1, price=9), listed(2))
+    assert stream.check.next(20) is None
+    assert stream.book.known
+    first = stream.book.get(1)
+    assert first is not None
+    assert (first.price, first.filled_quantity) == (Decimal(9), None)
+    assert stream.check.updates == []

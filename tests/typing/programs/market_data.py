@@ -62,3 +62,47 @@ async def first_quotes(client: bezant.AsyncClient, conids: list[int]) -> dict[in
             if len(bids) == len(conids):
                 break
     return bids
+
+
+def record(client: bezant.Client, conid: int, rows: int) -> list[dict[str, object]]:
+    """Return rows for a data frame: all that is known at each new bid or ask."""
+    found: list[dict[str, object]] = []
+    with bezant.WsClient.connect(client) as stream:
+        stream.subscribe_market_data(conid)
+        for message in stream:
+            if isinstance(message, bezant.MarketData) and message.changed & {"bid", "ask"}:
+                assert_type(message.changed, frozenset[str])
+                assert_type(message.bid, Decimal | None)
+                found.append(message.to_dict())
+            if len(found) == rows:
+                break
+    return found
+
+
+def commissions(client: bezant.Client) -> dict[str, Decimal]:
+    """Return the commissions of executions until the stream ends."""
+    found: dict[str, Decimal] = {}
+    with bezant.WsClient.connect(client) as stream:
+        stream.subscribe_trades()
+        for message in stream:
+            if isinstance(message, bezant.TradeUpdate) and message.commission is not None:
+                assert_type(message.execution_id, str)
+                found[message.execution_id] = message.commission
+    return found
+
+
+def statuses(client: bezant.Client) -> dict[int, str | None]:
+    """Return the newest status of each order until the stream ends."""
+    found: dict[int, str | None] = {}
+    with bezant.WsClient.connect(client) as stream:
+        stream.subscribe_orders()
+        for message in stream:
+            match message:
+                case bezant.OrderUpdate(order_id=order_id) if "status" in message.changed:
+                    assert_type(order_id, int)
+                    found[order_id] = message.status
+                case bezant.Gap(topic=None):
+                    found.clear()
+                case _:
+                    pass
+    return found
