@@ -1,4 +1,4 @@
-"""Availability of market data: one row for each letter of field 6509, such as ``RpB`` or ``DPB``."""
+"""Availability of market data: one row for each first letter of field 6509, such as ``RpB``."""
 
 from __future__ import annotations
 
