@@ -445,3 +445,12 @@ async def test_empty_strikes_are_checked_with_a_search(raw: RawGateway) -> None:
         definitions = {"secdef": []}
         with pytest.raises(IncompleteList, match="search_contracts"):
             await contracts.get_contract_strikes(conid=265598, sec_type="OPT", month="AUG26")
+
+
+async def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -> None:
+    row = {"conid": 8894, "conidEx": "8894", "6509": "O", "_updated": 1787695955731}
+    gateway = ScriptedGateway(raw, lambda call: [row] if "snapshot" in call.path else None)
+    async with AsyncClient(raw.base_url) as client:
+        quote = (await client.snapshots([8894], timeout=60))[8894]
+    assert (quote.last, quote.availability) == (None, "no agreement")
+    assert len(gateway.names("snapshot")) == 2

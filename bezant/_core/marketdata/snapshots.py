@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 from ..._wire import converters
+from ..._wire.availability import NEVER, STILL, availability_of
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
 from ...models.stream import MarketData
@@ -20,6 +21,10 @@ MAX_CONTRACTS: Final = 100
 
 POLL: Final = Backoff(0.1, 1.0)
 _AVAILABILITY: Final = "6509"
+# IBKR's placeholders of fields without a value.
+_NOTHING: Final = ("", "-", "N/A")
+# Number of responses without news after which nothing more is expected.
+_QUIET_ROUNDS: Final = 3
 
 
 class Quotes:
@@ -38,6 +43,7 @@ class Quotes:
         self._conids = list(dict.fromkeys(conids))
         self._rows: dict[int, dict[str, Any]] = {}
         self._rounds: dict[int, int] = dict.fromkeys(self._conids, 0)
+        self._quiet: dict[int, int] = dict.fromkeys(self._conids, 0)
         if not self._conids:
             raise InvalidRequest("no contract was given; pass at least one conid")
         for conid in self._conids:
@@ -61,11 +67,14 @@ class Quotes:
         """Merge a response: fields that it does not have keep their earlier values."""
         for conid in asked:
             self._rounds[conid] += 1
+            self._quiet[conid] += 1
         for row in rows:
             if isinstance(row, dict):
                 news = cast("dict[str, Any]", row)
                 conid = _conid_of(news)
                 if conid in self._rounds:
+                    if self._has(news) - self._has(self._rows.get(conid, {})):
+                        self._quiet[conid] = 0
                     self._rows[conid] = {**self._rows.get(conid, {}), **news}
 
     def found(self) -> dict[int, MarketData]:
@@ -84,11 +93,19 @@ class Quotes:
         row = self._rows.get(conid)
         if row is None:
             return True
-        if all(code in row for code in self.codes):
+        has = self._has(row)
+        if has and all(code in row for code in self.codes):
             return False
-        # N: not subscribed. Fields that need no subscription arrive with the second response.
-        availability = str(row.get(_AVAILABILITY) or "")
-        return not (availability.startswith("N") and self._rounds[conid] > 1)
+        availability = availability_of(row.get(_AVAILABILITY))
+        if availability in NEVER and self._rounds[conid] > 1:
+            return False  # fields that need no subscription arrive with the second response
+        # A row of placeholders is one that has not been filled yet, or of no contract.
+        still = availability in STILL or (not has and all(code in row for code in self.codes))
+        return not (still and self._quiet[conid] >= _QUIET_ROUNDS)
+
+    def _has(self, row: dict[str, Any]) -> set[str]:
+        """Return the requested fields that have a value in a row."""
+        return {code for code in self.codes if row.get(code) not in (None, *_NOTHING)}
 
 
 def _conid_of(row: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..._wire import converters
+from ..._wire.availability import Availability, availability_of
 from ..._wire.market_data_fields import ALIASES, CODES, KINDS, NAMES
 from ..._wire.redaction import shown
 from ...errors import InvalidRequest
@@ -23,6 +24,9 @@ __all__ = [
     "StreamBar",
 ]
 
+# IBKR's text of the volume can have a wrong unit, such as "65595.7B" for 65.6 million.
+_VOLUME = "87"
+_EXACT_VOLUME = "87_raw"
 _NUMERIC = frozenset({"price", "money", "size", "volume", "number", "percent"})
 
 
@@ -131,6 +135,8 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         value = self._known().get(code)
         if value is None:
             return None
+        if code == _VOLUME and _EXACT_VOLUME in self.raw:
+            value = self.raw[_EXACT_VOLUME]
         kind = KINDS.get(code, "text")
         try:
             if kind in _NUMERIC:
@@ -197,6 +203,15 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
     def halted(self) -> bool | None:
         """Whether trading is halted; None if there is no `last`."""
         return self._mark("H")
+
+    @property
+    def availability(self) -> Availability | None:
+        """Whether the data is real time, delayed or frozen, or why there is none.
+
+        ``no agreement``: the agreement on market data has not been signed. None if the gateway has
+        not said it. IBKR can change it from one message to the next.
+        """
+        return availability_of(self.get("6509"))
 
     def _mark(self, letter: str) -> bool | None:
         text = self._known().get("31")

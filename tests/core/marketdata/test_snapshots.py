@@ -1,0 +1,75 @@
+"""Snapshots: when the fields of a contract have arrived, or cannot arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezant import MarketData, MarketDataFields
+from bezant._core.marketdata.snapshots import Quotes
+from bezant._wire.availability import availability_of
+
+FIELDS = MarketDataFields.from_names("last", "bid")
+
+
+def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
+    """Return after how many responses a quote is complete; the last row is repeated."""
+    quotes = Quotes([9], FIELDS)
+    for count in range(1, most + 1):
+        row = rows[min(count, len(rows)) - 1]
+        quotes.add([9], [] if row is None else [{"conid": 9, **row}])
+        if quotes.complete:
+            return count
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([{}, {"31": "5", "84": "4"}], 2),
+        ([{"6509": "RpB"}], 0),
+        ([{"6509": "RpB", "84": "4"}], 0),  # a last price can still come
+        ([None], 0),
+        ([{"6509": "N"}], 2),
+        ([{"6509": "O"}], 2),
+        ([{}, {"6509": "ZB", "84": "4"}], 5),
+        ([{}, {"6509": "DPB", "31": "4"}], 5),
+        ([{}, {"6509": "YB"}], 3),
+        ([{}, {"6509": "ZB", "84": "4"}, {"6509": "ZB", "84": "4", "31": "5"}], 3),
+        ([{"31": "N/A", "84": "-"}], 3),  # no contract
+        ([{"31": "N/A", "84": "-"}, {"31": "5", "84": "-"}], 2),
+        ([{"31": "5", "84": ""}], 1),
+    ],
+)
+def test_quotes_end_when_nothing_more_can_come(
+    rows: list[dict[str, Any] | None], count: int
+) -> None:
+    assert rounds(*rows) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RpB", "real time"),
+        ("DPB", "delayed"),
+        ("ZB", "frozen"),
+        ("YpB", "frozen delayed"),
+        ("N", "not subscribed"),
+        ("O", "no agreement"),
+        ("x", None),
+        ("", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_availability_is_a_named_value(text: object, expected: str | None) -> None:
+    assert availability_of(text) == expected
+    quote = MarketData(conid=1, conid_ex="1", raw={"6509": text})
+    assert quote.availability == expected
+
+
+def test_the_exact_volume_wins() -> None:
+    quote = MarketData(conid=1, conid_ex="1", raw={"87": "65595.7B", "87_raw": 65595700.0})
+    assert quote.get("volume") == quote.values["volume"] == 65595700
+    assert MarketData(conid=1, conid_ex="1", raw={"87": "25.5M"}).get("volume") == 25500000
