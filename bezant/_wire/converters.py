@@ -225,7 +225,7 @@ def to_time(value: object) -> datetime | None:
         if isinstance(value, str):
             return _from_text(_short(value, "not a time"))
     except (OverflowError, InvalidOperation) as error:
-        msg = "out of the range of a time"
+        msg = "the time is not within the years 1 to 9999"
         raise ValueError(msg) from error
     msg = "not a time"
     raise ValueError(msg)
@@ -239,7 +239,7 @@ def _utc(
 
 def _from_epoch(units: Decimal) -> datetime:
     if not abs(units) < _LARGEST_EPOCH:  # `not <`, because units may be NaN
-        msg = "out of the range of a time"
+        msg = "the time is not within the years 1 to 9999"
         raise ValueError(msg)
     milliseconds = units if abs(units) >= _MILLISECONDS_FROM else units * 1000
     return _EPOCH + timedelta(microseconds=int(milliseconds * 1000))

@@ -384,9 +384,11 @@ async def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) 
 async def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
+    # The gateway serves five streams at a time. If a stream closed its socket while it waits for a
+    # free place, that place would be lost for good, so it must keep waiting.
     async with AsyncClient(gateway.base_url) as client, AsyncClient(gateway.base_url) as other:
-        other._pipeline.limiter = ProcessRateLimiter()  # as another process
+        # With a limiter of its own, `other` stands for a client in another process.
+        other._pipeline.limiter = ProcessRateLimiter()
         async with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05

@@ -381,9 +381,11 @@ def test_a_message_in_fragments_and_one_of_another_shape(raw: RawGateway) -> Non
 def test_a_stream_that_is_connected_again_waits_for_its_place(
     gateway: SimulatedGateway,
 ) -> None:
-    # The gateway serves five streams. A socket dropped while it waits occupies one place for good.
+    # The gateway serves five streams at a time. If a stream closed its socket while it waits for a
+    # free place, that place would be lost for good, so it must keep waiting.
     with Client(gateway.base_url) as client, Client(gateway.base_url) as other:
-        other._pipeline.limiter = ProcessRateLimiter()  # as another process
+        # With a limiter of its own, `other` stands for a client in another process.
+        other._pipeline.limiter = ProcessRateLimiter()
         with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05

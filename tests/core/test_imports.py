@@ -166,7 +166,7 @@ def test_a_blocking_client_loads_nothing_that_is_not_asked_for() -> None:
     loaded = run("from bezant import Client; import sys; print(*sys.modules)").split()
     assert "bezant._sync.client" in loaded
     assert not [name for name in loaded if name.startswith(LATE)]
-    # Not even httpx: bezant's own TLS context is as strict.
+    # A call over TLS does not load httpx either, because bezant makes its own TLS context.
     loaded = run("""
         import sys
         from bezant import Client, ConnectFailed

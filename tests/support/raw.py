@@ -137,7 +137,10 @@ Script = Callable[[RawRequest, Peer], object]
 
 
 class RawGateway:
-    """Server that handles each request with the next script, and then with the last one."""
+    """Server that handles the n-th request with the n-th script.
+
+    The last script also handles all requests after it.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls

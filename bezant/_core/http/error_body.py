@@ -168,7 +168,7 @@ class Watch(Protocol):
 
 
 class _Plain:
-    """Watch for plain values, which have all fields of the response."""
+    """Decoding into plain values, which keep the fields of an error by themselves."""
 
     type: Any = Any
 
@@ -180,7 +180,7 @@ class _Plain:
 
 
 class _Model:
-    """Watch for a model, which adds the three fields of an error to it."""
+    """Decoding into a subclass of a model that also has the three fields of an error."""
 
     def __init__(self, model: type[Model]) -> None:
         self._model = model

@@ -48,9 +48,9 @@ class ResponseTimes:
     def learn(self, operation: Operation, seconds: float) -> float:
         """Learn a response time; return how long a response takes at least after the arrival.
 
-        That is half of the shortest time: then the request itself took no time, and both ways took
-        equally long. The first requests after a start are ignored, because they wait for
-        connections all the way to IBKR.
+        This is half of the shortest response time so far, on the assumption that the way to IBKR
+        and the way back take equally long. It is 0 for the first ten responses of an operation,
+        because the first requests after a start wait for connections all the way to IBKR.
 
         Args:
             operation: the call.
@@ -77,9 +77,9 @@ class QueuedCall(msgspec.Struct, eq=False):
         limits: limits of the bucket.
         kind: kind of the call.
         order: position in the queue: priority, then arrival.
-        token: names it in the state.
-        granted: whether it may be sent.
-        went: time when it was granted.
+        token: the call's name in the state.
+        granted: whether the call may be sent.
+        went: time when the call got its permit.
         return_time: seconds that a response takes at least after the request has arrived; known
             once there was a response.
         owner: returns the object that makes the call; None if that is gone.

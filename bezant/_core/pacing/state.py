@@ -22,14 +22,17 @@ MARGIN: Final = 0.05
 
 
 def latest_arrival(sent_at: float, now: float, return_time: float = 0.0) -> float:
-    """Return the latest possible arrival of a request, as its window counts it.
+    """Return the latest possible arrival of a request, from which its window counts.
+
+    A window's length includes `MARGIN`. The margin is therefore subtracted here, unless that gives
+    a time before the request was sent.
 
     Args:
         sent_at: time when it was sent.
         now: time of its response; the current time while it is in flight.
         return_time: seconds that a response takes at least after the request has arrived.
     """
-    return max(sent_at, now - MARGIN - return_time)  # a window's length includes the margin
+    return max(sent_at, now - MARGIN - return_time)
 
 
 class InFlight(msgspec.Struct, array_like=True):

@@ -173,7 +173,14 @@ def refused_keys(topic: str, keys: Sequence[str], confirmed: set[str]) -> list[s
 
 
 def _matches(precise_first: tuple[str, ...], keys: Sequence[str] | set[str]) -> list[str]:
-    """Return the key that a message names; without that key, all keys of its contract."""
+    """Return which of `keys` a message confirms.
+
+    This is the message's exact key if `keys` contains it, otherwise all keys of the same contract.
+
+    Args:
+        precise_first: names of the subscription in the message, the most precise first.
+        keys: the keys of subscriptions.
+    """
     if precise_first[0] in keys:
         return [precise_first[0]]
     return [key for key in keys if without_exchange(key) == precise_first[-1]]

@@ -79,7 +79,7 @@ class OrderCheck:
         self._lost: list[int] = []
 
     def start(self, arguments: Mapping[str, Any], reason: str, now: float) -> None:
-        """Start the check: the subscription has just been sent.
+        """Start the check after the stream has sent a subscription to orders.
 
         Args:
             arguments: the arguments of the subscription.
@@ -92,7 +92,7 @@ class OrderCheck:
         self._begin(_Stage.SNAPSHOT, reason, now + QUIET if self._recognisable else now)
 
     def stop(self, reason: str) -> None:
-        """Stop the check: the stream receives no orders."""
+        """Stop the check because the stream no longer receives orders, for this reason."""
         self._begin(_Stage.OFF, reason, math.inf)
 
     def _begin(self, stage: _Stage, reason: str, due: float) -> None:

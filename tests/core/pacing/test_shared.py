@@ -97,7 +97,8 @@ def test_the_announced_wait_is_exact(operation: Operation, count: int) -> None:
         if denied is not None:
             assert reserve(shared, now + denied.seconds * 0.99, wanted) is not None
             now += denied.seconds + 1e-6
-            while reserve(shared, now, wanted) is not None:  # several windows in succession
+            # Another limit may be full after the wait for the first one.
+            while reserve(shared, now, wanted) is not None:
                 now += 0.05
         release(shared, now, wanted.token)
     limits = (SESSION_LIMIT, *LIMITS.get(operation.limit, ()))
