@@ -99,7 +99,7 @@ class Quotes:
         availability = availability_of(row.get(_AVAILABILITY))
         if availability in NEVER and self._rounds[conid] > 1:
             return False  # fields that need no subscription arrive with the second response
-        # A row of placeholders is one that has not been filled yet, or of no contract.
+        # A row of placeholders has not been filled yet, or belongs to no contract.
         still = availability in STILL or (not has and all(code in row for code in self.codes))
         return not (still and self._quiet[conid] >= _QUIET_ROUNDS)
 

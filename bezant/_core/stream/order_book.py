@@ -112,7 +112,7 @@ class OrderBook:
         """
         if "status" not in row:
             return False
-        return order_id not in self._stale or is_whole(row) or state_of(row["status"]).final
+        return order_id not in self._stale or is_whole(row) or _state(row).final
 
     def _confirm(self, order_id: int) -> None:
         self._stale.discard(order_id)
