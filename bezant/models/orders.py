@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -161,8 +161,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         listing_exchange: exchange that lists the contract.
         order_description: description of the order (``orderDesc``).
         order_id: IBKR's id of the order.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
-            and others that the contract's rules name.
+        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         order_ccp_status: state of the order in IBKR's own records.
         original_order_type: ``origOrderType`` on the wire.
         price: limit or stop price.
@@ -208,7 +208,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     price: Decimal | None = None
     remaining_quantity: Quantity
     sec_type: str
-    side: str
+    side: Literal["BUY", "SELL"]
     size_and_fills: str | None = None
     status: str
     supports_tax_opt: str | None = None
@@ -323,7 +323,7 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
         alloc_type: such as ``SHARE``, ``CASH``.
     """
 
-    alloc_type: str | None = None
+    alloc_type: Literal["SHARE", "CASH"] | None = None
     allocations: list[OrderAllocation] | None = None
 
 
@@ -399,8 +399,8 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         json_payload: allocation of an advisor's order.
         listing_exchange: exchange that lists the contract.
         manual_indicator: whether a person entered the order; required for futures.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
-            and others that the contract's rules name.
+        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         outside_rth: whether it may also fill outside regular trading hours.
         parent_id: ``client_order_id`` of the order that this order waits for.
         price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of ``MIDPRICE``
@@ -439,21 +439,36 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
     json_payload: OrderPayload | None = None
     listing_exchange: str | None = None
     manual_indicator: bool | None = None
-    order_type: str
+    order_type: Literal[
+        "LMT",
+        "MKT",
+        "STP",
+        "STOP_LIMIT",
+        "MIDPRICE",
+        "TRAIL",
+        "TRAILLMT",
+        "MOC",
+        "LOC",
+        "MIT",
+        "LIT",
+        "REL",
+    ]
     outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
     parent_id: str | None = None
     price: Number | None = None
     quantity: Number | None = None
     referrer: str | None = None
     sec_type: str | None = None
-    side: str
+    side: Literal["BUY", "SELL"]
     strategy: str | None = None
     strategy_parameters: dict[str, Any] | None = None
     tax_optimizer_id: str | None = None
     ticker: str | None = None
-    time_in_force: str = msgspec.field(name="tif")
+    time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"] = msgspec.field(
+        name="tif"
+    )
     trailing_amount: Number | None = msgspec.field(default=None, name="trailingAmt")
-    trailing_type: str | None = None
+    trailing_type: Literal["amt", "%"] | None = None
     use_adaptive: bool | None = None
     fx_quantity: Number | None = msgspec.field(default=None, name="fxQty")
     allocation_method: str | None = None

@@ -45,19 +45,8 @@ SCHEMA_KEYS = frozenset(
 )
 FIELD_KEYS = frozenset(
     {
-        *(
-            "always",
-            "default",
-            "doc",
-            "drop",
-            "name",
-            "none",
-            "place",
-            "required",
-            "same_as",
-            "secret",
-        ),
-        *("time", "type", "wire"),
+        *("always", "choices", "closed", "default", "doc", "drop", "name", "none", "open", "place"),
+        *("required", "same_as", "secret", "time", "type", "wire"),
     }
 )
 

@@ -10,6 +10,10 @@ from ..._wire.record import Record
 from ..http.operation import Operation
 
 
+def _no_choices() -> Mapping[str, tuple[str | int, ...]]:
+    return {}
+
+
 def _no_names() -> Mapping[str, str]:
     return {}
 
@@ -31,6 +35,7 @@ class Endpoint(Record, eq=False, frozen=True):
         body: wire names of the fields of a body.
         kinds: types of those fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``, or a
             list of them (``list[str]``, ``list[any]``).
+        choices: allowed values of parameters, or of their items, by Python name.
         extra: whether ``query`` may hold more query values, under IBKR's own names.
         sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
@@ -46,5 +51,6 @@ class Endpoint(Record, eq=False, frozen=True):
     header: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    choices: Mapping[str, tuple[str | int, ...]] = msgspec.field(default_factory=_no_choices)
     extra: bool = False
     sends: str = ""

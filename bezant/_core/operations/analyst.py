@@ -44,6 +44,9 @@ GET_PERFORMANCE = Endpoint(
         "account_ids": "list[str]",
         "period": "str",
     },
+    choices={
+        "period": ("1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD"),
+    },
     sends="fields",
 )
 

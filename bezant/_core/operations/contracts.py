@@ -52,6 +52,10 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
         "add_description": "addDescription",
         "add_params": "addParams",
     },
+    choices={
+        "add_description": (0, 1),
+        "add_params": (0, 1),
+    },
 )
 
 GET_INSTRUMENT_INFO = Endpoint(
@@ -138,6 +142,9 @@ SEARCH_CONTRACTS = Endpoint(
         "pattern": "pattern",
         "referrer": "referrer",
     },
+    choices={
+        "sec_type": ("STK", "IND", "BOND"),
+    },
 )
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
@@ -165,6 +172,9 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
         "sec_type": "str",
         "symbol": "str",
     },
+    choices={
+        "sec_type": ("STK", "IND", "BOND"),
+    },
     sends="fields",
 )
 
@@ -178,6 +188,9 @@ GET_CONTRACT_STRIKES = Endpoint(
         "sec_type": "sectype",
         "month": "month",
         "exchange": "exchange",
+    },
+    choices={
+        "sec_type": ("OPT", "FOP", "WAR"),
     },
 )
 
@@ -223,6 +236,9 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
         "symbol": "symbol",
         "exchange": "exchange",
         "exchange_filter": "exchangeFilter",
+    },
+    choices={
+        "asset_class": ("STK", "OPT", "FUT", "CFD", "WAR", "SWP", "FND", "BND", "ICS"),
     },
 )
 

@@ -47,6 +47,9 @@ GET_MD_HISTORY = Endpoint(
         "direction": "direction",
         "source": "source",
     },
+    choices={
+        "direction": (-1, 1),
+    },
 )
 
 GET_MD_SNAPSHOT = Endpoint(

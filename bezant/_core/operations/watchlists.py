@@ -52,4 +52,7 @@ GET_ALL_WATCHLISTS = Endpoint(
     query={
         "scope": "SC",
     },
+    choices={
+        "scope": ("USER_WATCHLIST",),
+    },
 )
