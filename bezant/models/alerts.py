@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from .._wire.field_types import Time
@@ -96,11 +98,11 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     """
 
     conid_ex: str = msgspec.field(name="conidex")
-    logic_bind: str
+    logic_bind: Literal["a", "o", "n"]
     operator: str
     time_zone: str | None = None
     trigger_method: str
-    type: int
+    type: Literal[1, 3, 4, 5, 6, 7, 8, 9]
     value: str
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -167,8 +167,8 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
         average_price: average price of one unit (``avgPrice``).
         original_order_type: ``origOrderType`` on the wire.
         supports_tax_opt: such as ``0``, ``1``.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
-            and others that the contract's rules name.
+        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         background_color: ``bgColor`` on the wire.
         foreground_color: ``fgColor`` on the wire.
         is_event_trading: such as ``0``, ``1``.
@@ -211,7 +211,7 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
     price: Decimal | None = None
     time_in_force: str
     last_execution_time: Time | None = msgspec.field(default=None, name="lastExecutionTime_r")
-    side: str
+    side: Literal["BUY", "SELL"]
     contract_description_2: str | None = msgspec.field(default=None, name="description2")
     exchange: str | None = None
     order_cancellation_by_system_reason: str | None = msgspec.field(
@@ -330,7 +330,7 @@ class AllocationProfile(Model, frozen=True, kw_only=True):
         alloc_type: such as ``SHARE``, ``CASH``.
     """
 
-    alloc_type: str | None = None
+    alloc_type: Literal["SHARE", "CASH"] | None = None
     allocations: list[OrderAllocation] | None = None
 
 
@@ -409,8 +409,8 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         json_payload: allocation of an advisor's order.
         listing_exchange: exchange that lists the contract.
         manual_indicator: whether a person entered the order; required for futures.
-        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``, ``TRAILLMT``
-            and others that the contract's rules name.
+        order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
+            ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
         outside_rth: whether it may also fill outside regular trading hours.
         parent_id: ``client_order_id`` of the order that this order waits for.
         price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of ``MIDPRICE``
@@ -449,21 +449,36 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
     json_payload: OrderPayload | None = None
     listing_exchange: str | None = None
     manual_indicator: bool | None = None
-    order_type: str
+    order_type: Literal[
+        "LMT",
+        "MKT",
+        "STP",
+        "STOP_LIMIT",
+        "MIDPRICE",
+        "TRAIL",
+        "TRAILLMT",
+        "MOC",
+        "LOC",
+        "MIT",
+        "LIT",
+        "REL",
+    ]
     outside_rth: bool | None = msgspec.field(default=None, name="outsideRTH")
     parent_id: str | None = None
     price: Number | None = None
     quantity: Number | None = None
     referrer: str | None = None
     sec_type: str | None = None
-    side: str
+    side: Literal["BUY", "SELL"]
     strategy: str | None = None
     strategy_parameters: dict[str, Any] | None = None
     tax_optimizer_id: str | None = None
     ticker: str | None = None
-    time_in_force: str = msgspec.field(name="tif")
+    time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"] = msgspec.field(
+        name="tif"
+    )
     trailing_amount: Number | None = msgspec.field(default=None, name="trailingAmt")
-    trailing_type: str | None = None
+    trailing_type: Literal["amt", "%"] | None = None
     use_adaptive: bool | None = None
     fx_quantity: Number | None = msgspec.field(default=None, name="fxQty")
     allocation_method: str | None = None

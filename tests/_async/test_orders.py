@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from bezant import (
     ApiError,
     AsyncClient,
     AsyncWsClient,
+    InvalidRequest,
     OrderUpdate,
     OutcomeUnknown,
     PreviewRefused,
@@ -37,8 +39,8 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
 
 
 def ticket(
-    side: str = "BUY",
-    order_type: str = "LMT",
+    side: Literal["BUY", "SELL"] = "BUY",
+    order_type: Literal["LMT", "MKT", "STP"] = "LMT",
     price: str | None = None,
     quantity: str = "10",
     name: str | None = None,
@@ -204,12 +206,14 @@ async def test_refusals(gateway: SimulatedGateway) -> None:
         orders = client.api.orders
         for refused, text in (
             (ticket(price="250", quantity="9000"), "initial margin"),
-            (ticket("HOLD", price="250"), "Invalid Side"),
             (ticket(price=None), "Invalid order price fields"),
         ):
             with pytest.raises(ApiError, match=text) as caught:
                 await orders.submit_new_orders(account_id=ACCOUNT, orders=[refused])
             assert not caught.value.retryable
+        wrong = msgspec.structs.replace(ticket(price="250"), side="HOLD")
+        with pytest.raises(InvalidRequest, match="side must be one of 'BUY', 'SELL', not 'HOLD'"):
+            await orders.submit_new_orders(account_id=ACCOUNT, orders=[wrong])
         [asked] = await orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket(price="300")])
         assert isinstance(asked.id, str)
         [declined] = await orders.confirm_order_reply(reply_id=asked.id, confirmed=False)

@@ -313,7 +313,7 @@ def anything(annotation: str) -> Any:
 
 OF_FORM: dict[str, object] = {
     "bar": "1h", "day": "20270131", "digits": "5", "message ids": ["o163"], "month": "JAN27",
-    "performance period": "1D", "period": "1d", "quantity": 1, "tickets": [],
+    "period": "1d", "quantity": 1, "tickets": [],
     "time": "20270131-14:30:00",
 }  # fmt: skip
 
@@ -340,6 +340,11 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             }
             arguments.update(dict.fromkeys(endpoint.path, "a b"))
             arguments.update((name, OF_FORM[form]) for name, form in endpoint.forms.items())
+            arguments.update(
+                (name, allowed[0])
+                for name, allowed in endpoint.choices.items()
+                if arguments[name] != []
+            )
             if endpoint.operation.empty_until_searched:
                 bodies[-1] = {"call": [1], "put": [1]}
             before = len(raw.requests)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -168,8 +169,9 @@ def test_arguments_of_a_known_form_are_checked_before_sending(raw: RawGateway) -
             )
         with pytest.raises(InvalidRequest, match="message_ids must have 1 to 51 ids, not 0"):
             orders.suppress_order_replies(message_ids=[])
-        with pytest.raises(InvalidRequest, match="period must be a period such as '1D'"):
-            client.api.analyst.get_performance(account_ids=[ACCOUNT], period="1d")
+        unknown: Any = "1d"
+        with pytest.raises(InvalidRequest, match="period must be one of '1D', '7D'"):
+            client.api.analyst.get_performance(account_ids=[ACCOUNT], period=unknown)
         with pytest.raises(InvalidRequest, match="id_ must be an id of digits"):
             client.api.watchlists.create_watchlist(id_="mine", name="x", rows=[])
     assert gateway.calls == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bezant import (
     ApiError,
     Client,
+    InvalidRequest,
     OrderUpdate,
     OutcomeUnknown,
     PreviewRefused,
@@ -38,8 +40,8 @@ def gateway(_no_threads_left: None) -> Iterator[SimulatedGateway]:
 
 
 def ticket(
-    side: str = "BUY",
-    order_type: str = "LMT",
+    side: Literal["BUY", "SELL"] = "BUY",
+    order_type: Literal["LMT", "MKT", "STP"] = "LMT",
     price: str | None = None,
     quantity: str = "10",
     name: str | None = None,
@@ -205,12 +207,14 @@ def test_refusals(gateway: SimulatedGateway) -> None:
         orders = client.api.orders
         for refused, text in (
             (ticket(price="250", quantity="9000"), "initial margin"),
-            (ticket("HOLD", price="250"), "Invalid Side"),
             (ticket(price=None), "Invalid order price fields"),
         ):
             with pytest.raises(ApiError, match=text) as caught:
                 orders.submit_new_orders(account_id=ACCOUNT, orders=[refused])
             assert not caught.value.retryable
+        wrong = msgspec.structs.replace(ticket(price="250"), side="HOLD")
+        with pytest.raises(InvalidRequest, match="side must be one of 'BUY', 'SELL', not 'HOLD'"):
+            orders.submit_new_orders(account_id=ACCOUNT, orders=[wrong])
         [asked] = orders.submit_new_orders(account_id=ACCOUNT, orders=[ticket(price="300")])
         assert isinstance(asked.id, str)
         [declined] = orders.confirm_order_reply(reply_id=asked.id, confirmed=False)

@@ -6,7 +6,7 @@ import json
 import re
 from decimal import Decimal
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -55,6 +55,8 @@ def plain(type_: Any) -> Any:
     """Return a value that a field of the type holds."""
     members = [each for each in get_args(type_) or (type_,) if each is not NoneType]
     member = type_ if get_origin(type_) in (list, dict) else members[0]
+    if get_origin(member) is Literal or get_origin(type_) is Literal:
+        return get_args(member if get_origin(member) is Literal else type_)[0]
     if isinstance(member, type) and issubclass(member, Model):
         needed = [each for each in msgspec.structs.fields(member) if each.required]
         return {each.encode_name: plain(each.type) for each in needed}

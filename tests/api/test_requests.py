@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from bezant import InvalidRequest
@@ -14,6 +15,7 @@ from bezant._core.operations import (
     account_management,
     advisors,
     alerts,
+    analyst,
     banking,
     market_data,
     oauth,
@@ -22,6 +24,7 @@ from bezant._core.operations import (
     reports,
     scanner,
     session,
+    watchlists,
 )
 from bezant._core.operations._arrange import arrange, text_of
 from bezant._core.operations._base import Endpoint
@@ -259,7 +262,7 @@ def test_text_responses(text: str, read: str) -> None:
     ids=str,
 )
 def test_a_field_that_cannot_mean_what_it_holds(name: str, value: object) -> None:
-    with pytest.raises(InvalidRequest, match=f"{name} must be .*, not this"):
+    with pytest.raises(InvalidRequest, match=f"{name} must be .*, not "):
         request(orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, **{name: value})
 
 
@@ -289,3 +292,57 @@ def test_a_field_that_is_refused_is_not_shown() -> None:
     with pytest.raises(InvalidRequest) as caught:
         request(orders.MODIFY_OPEN_ORDER, account_id="DU1", order_id=77, ticker=b"geheim")
     assert "geheim" not in str(caught.value)
+
+
+TICKET = OrderTicket(conid=1, side="BUY", order_type="LMT", time_in_force="DAY", quantity=1)
+MODIFY = {"account_id": "DU1", "order_id": 1, "conid": 1, "quantity": 1}
+GOOD = {"side": "BUY", "order_type": "LMT", "time_in_force": "DAY"}
+WRONG: list[tuple[Endpoint, dict[str, Any], str]] = [
+    (
+        orders.SUBMIT_NEW_ORDERS,
+        {"account_id": "DU1", "orders": [TICKET, msgspec.structs.replace(TICKET, side="BYU")]},
+        r"orders\[1\]\.side must be one of 'BUY', 'SELL', not 'BYU'; nothing was sent",
+    ),
+    (
+        orders.SUBMIT_NEW_ORDERS,
+        {"account_id": "DU1", "orders": [msgspec.structs.replace(TICKET, time_in_force="FOK")]},
+        r"orders\[0\]\.time_in_force must be one of 'DAY', ",
+    ),
+    (
+        orders.PREVIEW_MARGIN_IMPACT,
+        {"account_id": "DU1", "orders": (msgspec.structs.replace(TICKET, order_type="Limit"),)},
+        r"orders\[0\]\.order_type must be one of 'LMT', .*, not 'Limit'",
+    ),
+    (orders.MODIFY_OPEN_ORDER, {**MODIFY, **GOOD, "side": "buy"}, "side must be one of 'BUY'"),
+    (orders.MODIFY_OPEN_ORDER, {**MODIFY, **GOOD, "trailing_type": "percent"}, "trailing_type"),
+    (orders.GET_OPEN_ORDERS, {"filters": ["filled", "Cancelled"]}, r"filters\[1\] must be one of"),
+    (orders.GET_OPEN_ORDERS, {"filters": "Filled"}, "filters must be one of"),
+    (analyst.GET_PERFORMANCE, {"account_ids": ["DU1"], "period": "5D"}, "period must be one of"),
+    (portfolio.GET_UNCACHED_POSITIONS, {"account_id": "DU1", "direction": "up"}, "direction"),
+    (market_data.GET_MD_HISTORY, {"conid": 1, "bar": "1d", "direction": 5}, "one of -1, 1, not 5"),
+    (watchlists.GET_ALL_WATCHLISTS, {"scope": "MINE"}, "scope must be 'USER_WATCHLIST', not"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "values", "error"), WRONG)
+def test_a_value_that_is_not_allowed_is_never_sent(
+    endpoint: Endpoint, values: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=error) as caught:
+        request(endpoint, **values)
+    assert str(caught.value).startswith(endpoint.operation.name)
+
+
+def test_allowed_values_are_sent() -> None:
+    for side, kind in (("BUY", "MKT"), ("SELL", "MOC")):
+        values = {**MODIFY, **GOOD, "side": side, "order_type": kind}
+        made = request(orders.MODIFY_OPEN_ORDER, **values)
+        assert f'"side":"{side}"'.encode() in made.body
+    # A kind of question that is not yet known may be suppressed.
+    assert b"o99999" in request(orders.SUPPRESS_ORDER_REPLIES, message_ids=["o99999"]).body
+    made = request(orders.GET_OPEN_ORDERS, filters=("filled", "sort_by_time"))
+    assert made.target.endswith("?filters=filled,sort_by_time")
+
+
+def test_values_of_calls_through_oauth_are_not_checked() -> None:
+    assert all(not each.choices for each in ENDPOINTS if each.operation.needs_oauth)

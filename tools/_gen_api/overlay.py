@@ -53,20 +53,8 @@ SCHEMA_KEYS = frozenset(
 )
 FIELD_KEYS = frozenset(
     {
-        *(
-            "always",
-            "default",
-            "doc",
-            "drop",
-            "form",
-            "name",
-            "none",
-            "place",
-            "required",
-            "same_as",
-            "secret",
-        ),
-        *("time", "type", "wire"),
+        *("always", "choices", "closed", "default", "doc", "drop", "form", "name", "none", "open"),
+        *("place", "required", "same_as", "secret", "time", "type", "wire"),
     }
 )
 

@@ -10,7 +10,7 @@ from .document import PLACEHOLDER, Call, Document, Json, normal
 from .evidence import Evidence
 from .overlay import FOLDER, Overlay
 from .problem import Problem
-from .reading import Reader, parse_type
+from .reading import Reader, parse_type, with_choices
 from .shapes import (
     ANY,
     ListOf,
@@ -296,6 +296,7 @@ class Planner:
             shape = parse_type(word["type"])
         elif shape == ANY:
             shape = Scalar("str")
+        shape = with_choices(shape, fix, word) or shape
         doc = str(fix.get("doc") or word.get("doc", ""))
         if isinstance(shape, Scalar) and shape.enum and "``" not in doc and shape.kind == "str":
             doc = f"{doc}: {names.values(shape.enum)}" if doc else names.values(shape.enum)

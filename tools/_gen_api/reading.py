@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from . import names
 from .document import Document, Json
@@ -46,6 +47,17 @@ MEASURE = re.compile(
     r".*(amount|balance|cash|contribution|cost|limit|position|price|quantity|rate|value)$",
     re.IGNORECASE,
 )
+
+
+def with_choices(shape: Shape | None, fix: Json, word: Json) -> Shape | None:
+    """Return a type with the overlay's choices, which replace those of the document."""
+    if isinstance(shape, ListOf):
+        item = with_choices(shape.item, fix, word)
+        return shape if item is None or item is shape.item else ListOf(item, shape.seen)
+    if not isinstance(shape, Scalar):
+        return shape
+    choices = tuple(fix.get("choices") or word.get("choices", ())) or shape.enum
+    return replace(shape, enum=choices, open=bool(fix.get("open", word.get("open"))))
 
 
 def parse_type(text: str) -> Shape:
@@ -323,11 +335,13 @@ class Reader:
         whole = isinstance(each.shape, Scalar) and each.shape.kind == "int"
         if whole and "ms" in each.seen.kinds and not ID.match(wire) and wire not in IDS:
             fix = {"time": "ms", **fix}
+        each.shape = with_choices(each.shape, fix, word)
         each.required = bool(fix.get("required", each.required))
         each.secret = bool(fix.get("secret", word.get("secret")))
         each.doc = str(fix.get("doc", word.get("doc", "")))
         each.always = str(fix.get("always", ""))
         each.none = tuple(fix.get("none", ()))
+        each.closed = bool(fix.get("closed"))
         each.time = str(fix.get("time", ""))
         if each.time:
             each.shape = Scalar(TIMES[each.time])

@@ -43,6 +43,7 @@ class Scalar:
     kind: str  # a key of PYTHON
     enum: tuple[str, ...] = ()
     format: str = ""
+    open: bool = False  # whether a request may have other values than those of `enum`
 
 
 @dataclass(eq=False)
@@ -81,6 +82,7 @@ class Field:
         always: evidence that every response has it, such as `12 recordings, 3 examples`; empty if a
             response may leave it out.
         none: values that mean None in this field, besides null.
+        closed: whether a response has only the values of the type's `enum`.
         time: how the wire writes the time, a key of TIMES; empty for other fields.
         seen: evidence from recordings and examples.
     """
@@ -92,6 +94,7 @@ class Field:
     secret: bool = False
     always: str = ""
     none: tuple[str | int, ...] = ()
+    closed: bool = False
     time: str = ""
     seen: Evidence = field(default_factory=Evidence)
 
@@ -124,6 +127,14 @@ class Record:
 Shape: TypeAlias = Scalar | ListOf | MapOf | OneOf | Record
 
 ANY = Scalar("any")
+
+
+def choices(shape: Shape | None) -> tuple[str | int, ...]:
+    """Return the values that a request may have, or the items of its list; empty for any."""
+    item = shape.item if isinstance(shape, ListOf) else shape
+    if not isinstance(item, Scalar) or item.open or item.kind not in ("int", "str"):
+        return ()
+    return tuple(map(int, item.enum)) if item.kind == "int" else item.enum
 
 
 def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import advisors as table
 from ...models.advisors import (
@@ -209,8 +210,22 @@ class AsyncAdvisorsApi(AsyncGroup):
         limit: int | None = None,
         model: str | None = None,
         request_id: int | None = None,
-        sort_direction: str | None = None,
-        sort_field: str | None = None,
+        sort_direction: Literal["ASC", "DESC"] | None = None,
+        sort_field: Literal[
+            "actual",
+            "actualRangeMax",
+            "actualRangeMin",
+            "ccy",
+            "conid",
+            "dlv",
+            "instrumentImbalance",
+            "instrument",
+            "mismatchType",
+            "mv",
+            "position",
+            "target",
+        ]
+        | None = None,
     ) -> ModelPositions:
         """Return a model portfolio's positions against their targets.
 
@@ -340,7 +355,11 @@ class AsyncAdvisorsApi(AsyncGroup):
         return await self._call(table.GET_ALLOCATION_GROUPS, AllocationGroups)
 
     async def create_allocation_group(
-        self, *, accounts: Sequence[GroupMemberChange], default_method: str, name: str
+        self,
+        *,
+        accounts: Sequence[GroupMemberChange],
+        default_method: Literal["A", "E", "N", "C", "P", "R", "S"],
+        name: str,
     ) -> Success:
         """Create an allocation group.
 
@@ -370,7 +389,7 @@ class AsyncAdvisorsApi(AsyncGroup):
         self,
         *,
         accounts: Sequence[GroupMemberChange],
-        default_method: str,
+        default_method: Literal["A", "E", "N", "C", "P", "R", "S"],
         name: str,
         prev_name: str | None = None,
     ) -> Success:
@@ -444,7 +463,8 @@ class AsyncAdvisorsApi(AsyncGroup):
     async def set_allocation_presets(
         self,
         *,
-        default_method_for_all: str | None = None,
+        default_method_for_all: Literal["AvailableEquity", "E", "N", "C", "P", "R", "S"]
+        | None = None,
         group_auto_close_positions: bool | None = None,
         group_proportional_allocation: bool | None = None,
         profiles_auto_close_positions: bool | None = None,

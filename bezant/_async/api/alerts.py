@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import alerts as table
 from ...models.alerts import (
@@ -20,7 +21,7 @@ from ._base import AsyncGroup
 class AsyncAlertsApi(AsyncGroup):
     """Alerts on prices, margins and times."""
 
-    async def get_alert_details(self, *, alert_id: int, type_: str = "Q") -> Alert:
+    async def get_alert_details(self, *, alert_id: int, type_: Literal["Q"] = "Q") -> Alert:
         """Return one alert with its conditions.
 
         ``GET /iserver/account/alert/{alertId}``.
@@ -53,15 +54,15 @@ class AsyncAlertsApi(AsyncGroup):
         account_id: str,
         alert_message: str,
         alert_name: str,
-        alert_repeatable: int,
+        alert_repeatable: Literal[0, 1],
         conditions: Sequence[NewAlertCondition],
-        outside_rth: int,
-        time_in_force: str,
+        outside_rth: Literal[0, 1],
+        time_in_force: Literal["GTC", "GTD"],
         email: str | None = None,
         expire_time: str | None = None,
         itws_orders_only: int | None = None,
         order_id: int | None = None,
-        send_message: int | None = None,
+        send_message: Literal[0, 1] | None = None,
         show_popup: int | None = None,
     ) -> AlertCreated:
         """Create an alert, or change an alert by its order id.
@@ -107,7 +108,7 @@ class AsyncAlertsApi(AsyncGroup):
         )
 
     async def activate_alert(
-        self, *, account_id: str, alert_active: int, alert_id: int
+        self, *, account_id: str, alert_active: Literal[1, 0], alert_id: int
     ) -> AlertActivated:
         """Switch an alert on or off.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..._core.operations import analyst as table
 from ...models.analyst import AllocationReport, Performance, Transactions
@@ -55,7 +55,12 @@ class AsyncAnalystApi(AsyncGroup):
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
         )
 
-    async def get_performance(self, *, account_ids: Sequence[str], period: str) -> Performance:
+    async def get_performance(
+        self,
+        *,
+        account_ids: Sequence[str],
+        period: Literal["1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD"],
+    ) -> Performance:
         """Return performance over one period.
 
         ``POST /pa/performance``.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import contracts as table
 from ...models._contracts import ContractDefinitions, StockCompany
@@ -85,8 +86,8 @@ class AsyncContractsApi(AsyncGroup):
         *,
         conid: int,
         algos: Sequence[str] | None = None,
-        add_description: int | None = None,
-        add_params: int | None = None,
+        add_description: Literal[0, 1] | None = None,
+        add_params: Literal[0, 1] | None = None,
     ) -> Algos:
         """Return the order algorithms that are available for a contract.
 
@@ -235,7 +236,7 @@ class AsyncContractsApi(AsyncGroup):
         self,
         *,
         symbol: str | None = None,
-        sec_type: str | None = None,
+        sec_type: Literal["STK", "IND", "BOND"] | None = None,
         name: bool | None = None,
         more: bool | None = None,
         fund: bool | None = None,
@@ -286,7 +287,7 @@ class AsyncContractsApi(AsyncGroup):
         name: bool | None = None,
         pattern: bool | None = None,
         referrer: str | None = None,
-        sec_type: str | None = None,
+        sec_type: Literal["STK", "IND", "BOND"] | None = None,
     ) -> list[SearchHit]:
         """Search for underlyings by symbol or company name, with POST.
 
@@ -320,7 +321,12 @@ class AsyncContractsApi(AsyncGroup):
         )
 
     async def get_contract_strikes(
-        self, *, conid: int, sec_type: str, month: str, exchange: str | None = None
+        self,
+        *,
+        conid: int,
+        sec_type: Literal["OPT", "FOP", "WAR"],
+        month: str,
+        exchange: str | None = None,
     ) -> Strikes:
         """Return the strikes of an underlying's options or warrants in a month.
 
@@ -409,7 +415,7 @@ class AsyncContractsApi(AsyncGroup):
     async def get_trading_schedule_by_symbol(
         self,
         *,
-        asset_class: str,
+        asset_class: Literal["STK", "OPT", "FUT", "CFD", "WAR", "SWP", "FND", "BND", "ICS"],
         symbol: str,
         exchange: str | None = None,
         exchange_filter: str | None = None,

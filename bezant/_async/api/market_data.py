@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..._core.operations import market_data as table
 from ...models.common import Success
@@ -70,7 +70,7 @@ class AsyncMarketDataApi(AsyncGroup):
         exchange: str | None = None,
         outside_rth: bool | None = None,
         start_time: str | None = None,
-        direction: int | None = None,
+        direction: Literal[-1, 1] | None = None,
         source: str | None = None,
     ) -> History:
         """Return up to 1,000 historical bars of a contract.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import portfolio as table
 from ...models._portfolio import Account
@@ -269,7 +270,11 @@ class AsyncPortfolioApi(AsyncGroup):
         )
 
     async def get_uncached_positions(
-        self, *, account_id: str, model: str | None = None, direction: str | None = None
+        self,
+        *,
+        account_id: str,
+        model: str | None = None,
+        direction: Literal["a", "d"] | None = None,
     ) -> list[UncachedPosition]:
         """Return all positions of an account in one list, bypassing the cache.
 

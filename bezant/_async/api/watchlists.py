@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import watchlists as table
 from ...models.watchlists import (
@@ -69,7 +70,9 @@ class AsyncWatchlistsApi(AsyncGroup):
         """
         return await self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
-    async def get_all_watchlists(self, *, scope: str | None = None) -> Watchlists:
+    async def get_all_watchlists(
+        self, *, scope: Literal["USER_WATCHLIST"] | None = None
+    ) -> Watchlists:
         """Return the watchlists.
 
         ``GET /iserver/watchlists``.

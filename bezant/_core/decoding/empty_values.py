@@ -113,7 +113,7 @@ def names_of_empty_values(type_: Any) -> frozenset[str]:
             elif isinstance(part, look.CustomType):
                 if not is_marker(part.cls):
                     return False
-            elif not isinstance(part, (*scalars, look.StrType, look.NoneType)):
+            elif not isinstance(part, (*scalars, look.StrType, look.LiteralType, look.NoneType)):
                 return False
         return True
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, cast
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple, cast, get_args, get_origin
 from urllib.parse import urlencode
 
 import msgspec
 
+from ..._wire.redaction import shown
 from ...errors import InvalidRequest
+from ...models._base import Model, peek
 from ..http.messages import Payload
 from ..http.request import encode_body, fill_path
 from ._base import Endpoint
@@ -36,6 +39,8 @@ def arrange(endpoint: Endpoint, values: Mapping[str, object]) -> Arranged:
         from ._forms import check  # few operations need it
 
         check(endpoint.forms, values, endpoint.operation.name)
+    for name, value in values.items():
+        refuse_unknown(value, endpoint.choices.get(name, ()), name, endpoint.operation.name)
     path = fill_path(
         endpoint.operation.path, {wire: values[name] for name, wire in endpoint.path.items()}
     )
@@ -116,6 +121,43 @@ def _refuse_unfit(endpoint: Endpoint, values: Mapping[str, object]) -> None:
         raise InvalidRequest(
             f"{name} must be {words}, not this {given} ({what})", operation=endpoint.operation.name
         )
+
+
+def refuse_unknown(
+    value: object, allowed: tuple[str | int, ...], name: str, operation: str
+) -> None:
+    """Refuse a value, an item of a list or a field of a model that is not among those allowed.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    if value is None:
+        return
+    if isinstance(value, Model):
+        for field, these in _choices_of(type(value)):
+            refuse_unknown(peek(value, field), these, f"{name}.{field}", operation)
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for number, each in enumerate(cast("Sequence[object]", value)):
+            refuse_unknown(each, allowed, f"{name}[{number}]", operation)
+    elif allowed and value not in allowed:
+        words = ", ".join(map(repr, allowed))
+        raise InvalidRequest(
+            f"{name} must be {'one of ' if len(allowed) > 1 else ''}{words}, not {shown(value)}; "
+            "nothing was sent",
+            operation=operation,
+        )
+
+
+@cache
+def _choices_of(model: type[Model]) -> tuple[tuple[str, tuple[str | int, ...]], ...]:
+    """Return the fields of a model and their allowed values, none for any value."""
+    return tuple((each.name, _literals(each.type)) for each in msgspec.structs.fields(model))
+
+
+def _literals(type_: Any) -> tuple[Any, ...]:
+    if get_origin(type_) is Literal:
+        return get_args(type_)
+    return tuple(value for part in get_args(type_) for value in _literals(part))
 
 
 def _ascii(text: str, operation: str) -> bytes:

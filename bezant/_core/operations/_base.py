@@ -10,6 +10,10 @@ from ..._wire.record import Record
 from ..http.operation import Operation
 
 
+def _no_choices() -> Mapping[str, tuple[str | int, ...]]:
+    return {}
+
+
 def _no_names() -> Mapping[str, str]:
     return {}
 
@@ -32,6 +36,7 @@ class Endpoint(Record, eq=False, frozen=True):
         kinds: types of those fields, by Python name: ``int``, ``decimal``, ``bool``, ``str``, or a
             list of them (``list[str]``, ``list[any]``).
         forms: forms of parameters, by Python name: keys of `_forms.FORMS`.
+        choices: allowed values of parameters, or of their items, by Python name.
         extra: whether ``query`` may hold more query values, under IBKR's own names.
         sends: form of the body. ``fields``: an object of parameters; ``form``: a form of them;
             ``whole``: the parameter ``body`` as JSON; ``signed``: the same, or a signed JWT as
@@ -48,5 +53,6 @@ class Endpoint(Record, eq=False, frozen=True):
     body: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     kinds: Mapping[str, str] = msgspec.field(default_factory=_no_names)
     forms: Mapping[str, str] = msgspec.field(default_factory=_no_names)
+    choices: Mapping[str, tuple[str | int, ...]] = msgspec.field(default_factory=_no_choices)
     extra: bool = False
     sends: str = ""

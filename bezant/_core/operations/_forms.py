@@ -21,10 +21,6 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "period": ("[1-9][0-9]{0,3}(?:min|h|d|w|m|y)", "a length such as '1d', '2w' or '30min'"),
     "bar": ("[1-9][0-9]{0,3}(?:S|min|h|d|w|m)", "a length such as '5min', '1h' or '1d'"),
-    "performance period": (
-        "[1-9][0-9]{0,2}[DMY]|MTD|YTD",
-        "a period such as '1D', '1M', 'MTD' or 'YTD'",
-    ),
     "time": (
         "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])-[012][0-9]:[0-5][0-9]:[0-5][0-9]",
         "a time in UTC such as '20270131-14:30:00'",

@@ -141,6 +141,23 @@ GET_ALL_MODEL_POSITIONS = Endpoint(
         "sort_direction": "str",
         "sort_field": "str",
     },
+    choices={
+        "sort_direction": ("ASC", "DESC"),
+        "sort_field": (
+            "actual",
+            "actualRangeMax",
+            "actualRangeMin",
+            "ccy",
+            "conid",
+            "dlv",
+            "instrumentImbalance",
+            "instrument",
+            "mismatchType",
+            "mv",
+            "position",
+            "target",
+        ),
+    },
     sends="fields",
 )
 
@@ -241,6 +258,9 @@ CREATE_ALLOCATION_GROUP = Endpoint(
         "default_method": "str",
         "name": "str",
     },
+    choices={
+        "default_method": ("A", "E", "N", "C", "P", "R", "S"),
+    },
     sends="fields",
 )
 
@@ -266,6 +286,9 @@ MODIFY_ALLOCATION_GROUP = Endpoint(
         "default_method": "str",
         "name": "str",
         "prev_name": "str",
+    },
+    choices={
+        "default_method": ("A", "E", "N", "C", "P", "R", "S"),
     },
     sends="fields",
 )
@@ -342,6 +365,9 @@ SET_ALLOCATION_PRESETS = Endpoint(
         "group_proportional_allocation": "bool",
         "profiles_auto_close_positions": "bool",
         "strict_credit_check": "bool",
+    },
+    choices={
+        "default_method_for_all": ("AvailableEquity", "E", "N", "C", "P", "R", "S"),
     },
     sends="fields",
 )

@@ -23,6 +23,9 @@ GET_ALERT_DETAILS = Endpoint(
     query={
         "type_": "type",
     },
+    choices={
+        "type_": ("Q",),
+    },
 )
 
 GET_MTA_DETAILS = Endpoint(
@@ -77,6 +80,12 @@ CREATE_ALERT = Endpoint(
         "show_popup": "int",
         "time_in_force": "str",
     },
+    choices={
+        "alert_repeatable": (0, 1),
+        "outside_rth": (0, 1),
+        "send_message": (0, 1),
+        "time_in_force": ("GTC", "GTD"),
+    },
     sends="fields",
 )
 
@@ -102,6 +111,9 @@ ACTIVATE_ALERT = Endpoint(
     kinds={
         "alert_active": "int",
         "alert_id": "int",
+    },
+    choices={
+        "alert_active": (1, 0),
     },
     sends="fields",
 )

@@ -55,8 +55,8 @@ GET_PERFORMANCE = Endpoint(
         "account_ids": "list[str]",
         "period": "str",
     },
-    forms={
-        "period": "performance period",
+    choices={
+        "period": ("1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD"),
     },
     sends="fields",
 )

@@ -52,6 +52,10 @@ GET_ALGOS_BY_INSTRUMENT = Endpoint(
         "add_description": "addDescription",
         "add_params": "addParams",
     },
+    choices={
+        "add_description": (0, 1),
+        "add_params": (0, 1),
+    },
 )
 
 GET_INSTRUMENT_INFO = Endpoint(
@@ -145,6 +149,9 @@ SEARCH_CONTRACTS = Endpoint(
         "pattern": "pattern",
         "referrer": "referrer",
     },
+    choices={
+        "sec_type": ("STK", "IND", "BOND"),
+    },
 )
 
 SEARCH_CONTRACTS_FROM_BODY = Endpoint(
@@ -172,6 +179,9 @@ SEARCH_CONTRACTS_FROM_BODY = Endpoint(
         "sec_type": "str",
         "symbol": "str",
     },
+    choices={
+        "sec_type": ("STK", "IND", "BOND"),
+    },
     sends="fields",
 )
 
@@ -194,6 +204,9 @@ GET_CONTRACT_STRIKES = Endpoint(
     },
     forms={
         "month": "month",
+    },
+    choices={
+        "sec_type": ("OPT", "FOP", "WAR"),
     },
 )
 
@@ -239,6 +252,9 @@ GET_TRADING_SCHEDULE_BY_SYMBOL = Endpoint(
         "symbol": "symbol",
         "exchange": "exchange",
         "exchange_filter": "exchangeFilter",
+    },
+    choices={
+        "asset_class": ("STK", "OPT", "FUT", "CFD", "WAR", "SWP", "FND", "BND", "ICS"),
     },
 )
 

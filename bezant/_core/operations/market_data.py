@@ -57,6 +57,9 @@ GET_MD_HISTORY = Endpoint(
         "bar": "bar",
         "start_time": "time",
     },
+    choices={
+        "direction": (-1, 1),
+    },
 )
 
 GET_MD_SNAPSHOT = Endpoint(

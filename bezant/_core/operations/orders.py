@@ -42,6 +42,20 @@ GET_OPEN_ORDERS = Endpoint(
         "force": "force",
         "account_id": "accountId",
     },
+    choices={
+        "filters": (
+            "inactive",
+            "pending_submit",
+            "pre_submitted",
+            "submitted",
+            "filled",
+            "pending_cancel",
+            "pre_cancelled",
+            "cancelled",
+            "warn_state",
+            "sort_by_time",
+        ),
+    },
 )
 
 GET_TRADE_HISTORY = Endpoint(
@@ -181,6 +195,25 @@ MODIFY_OPEN_ORDER = Endpoint(
     },
     forms={
         "quantity": "quantity",
+    },
+    choices={
+        "order_type": (
+            "LMT",
+            "MKT",
+            "STP",
+            "STOP_LIMIT",
+            "MIDPRICE",
+            "TRAIL",
+            "TRAILLMT",
+            "MOC",
+            "LOC",
+            "MIT",
+            "LIT",
+            "REL",
+        ),
+        "side": ("BUY", "SELL"),
+        "time_in_force": ("DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"),
+        "trailing_type": ("amt", "%"),
     },
     sends="fields",
 )

@@ -205,4 +205,7 @@ GET_UNCACHED_POSITIONS = Endpoint(
         "model": "model",
         "direction": "direction",
     },
+    choices={
+        "direction": ("a", "d"),
+    },
 )

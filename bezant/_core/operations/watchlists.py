@@ -55,4 +55,7 @@ GET_ALL_WATCHLISTS = Endpoint(
     query={
         "scope": "SC",
     },
+    choices={
+        "scope": ("USER_WATCHLIST",),
+    },
 )

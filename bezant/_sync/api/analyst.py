@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..._core.operations import analyst as table
 from ...models.analyst import AllocationReport, Performance, Transactions
@@ -56,7 +56,12 @@ class AnalystApi(Group):
             table.GET_PERFORMANCE_ALL_PERIODS, dict[str, Any], param=param, account_ids=account_ids
         )
 
-    def get_performance(self, *, account_ids: Sequence[str], period: str) -> Performance:
+    def get_performance(
+        self,
+        *,
+        account_ids: Sequence[str],
+        period: Literal["1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD"],
+    ) -> Performance:
         """Return performance over one period.
 
         ``POST /pa/performance``.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import contracts as table
 from ...models._contracts import ContractDefinitions, StockCompany
@@ -82,8 +83,8 @@ class ContractsApi(Group):
         *,
         conid: int,
         algos: Sequence[str] | None = None,
-        add_description: int | None = None,
-        add_params: int | None = None,
+        add_description: Literal[0, 1] | None = None,
+        add_params: Literal[0, 1] | None = None,
     ) -> Algos:
         """Return the order algorithms that are available for a contract.
 
@@ -230,7 +231,7 @@ class ContractsApi(Group):
         self,
         *,
         symbol: str | None = None,
-        sec_type: str | None = None,
+        sec_type: Literal["STK", "IND", "BOND"] | None = None,
         name: bool | None = None,
         more: bool | None = None,
         fund: bool | None = None,
@@ -281,7 +282,7 @@ class ContractsApi(Group):
         name: bool | None = None,
         pattern: bool | None = None,
         referrer: str | None = None,
-        sec_type: str | None = None,
+        sec_type: Literal["STK", "IND", "BOND"] | None = None,
     ) -> list[SearchHit]:
         """Search for underlyings by symbol or company name, with POST.
 
@@ -315,7 +316,12 @@ class ContractsApi(Group):
         )
 
     def get_contract_strikes(
-        self, *, conid: int, sec_type: str, month: str, exchange: str | None = None
+        self,
+        *,
+        conid: int,
+        sec_type: Literal["OPT", "FOP", "WAR"],
+        month: str,
+        exchange: str | None = None,
     ) -> Strikes:
         """Return the strikes of an underlying's options or warrants in a month.
 
@@ -404,7 +410,7 @@ class ContractsApi(Group):
     def get_trading_schedule_by_symbol(
         self,
         *,
-        asset_class: str,
+        asset_class: Literal["STK", "OPT", "FUT", "CFD", "WAR", "SWP", "FND", "BND", "ICS"],
         symbol: str,
         exchange: str | None = None,
         exchange_filter: str | None = None,

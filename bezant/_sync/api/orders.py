@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ..._core.operations import orders as table
 from ...models.common import Number
@@ -42,7 +43,21 @@ class OrdersApi(Group):
     def get_open_orders(
         self,
         *,
-        filters: Sequence[str] | None = None,
+        filters: Sequence[
+            Literal[
+                "inactive",
+                "pending_submit",
+                "pre_submitted",
+                "submitted",
+                "filled",
+                "pending_cancel",
+                "pre_cancelled",
+                "cancelled",
+                "warn_state",
+                "sort_by_time",
+            ]
+        ]
+        | None = None,
         force: bool | None = None,
         account_id: str | None = None,
     ) -> LiveOrders:
@@ -54,8 +69,8 @@ class OrdersApi(Group):
 
         Args:
             filters: states to keep: ``inactive``, ``pending_submit``, ``pre_submitted``,
-                ``submitted``, ``filled``, ``pending_cancel``, ``cancelled``, ``warn_state``; and
-                ``sort_by_time``.
+                ``submitted``, ``filled``, ``pending_cancel``, ``pre_cancelled``, ``cancelled``,
+                ``warn_state``; and ``sort_by_time``.
             force: whether to drop the cached list; this call then returns an empty list, and the
                 next call the orders.
             account_id: account whose orders to return; by default the only account, or the
@@ -128,9 +143,22 @@ class OrdersApi(Group):
         *,
         account_id: str,
         order_id: int,
-        order_type: str,
-        side: str,
-        time_in_force: str,
+        order_type: Literal[
+            "LMT",
+            "MKT",
+            "STP",
+            "STOP_LIMIT",
+            "MIDPRICE",
+            "TRAIL",
+            "TRAILLMT",
+            "MOC",
+            "LOC",
+            "MIT",
+            "LIT",
+            "REL",
+        ],
+        side: Literal["BUY", "SELL"],
+        time_in_force: Literal["DAY", "GTC", "OPG", "IOC", "PAX", "OVT", "OND"],
         acct_id: str | None = None,
         all_or_none: bool | None = None,
         aux_price: Number | None = None,
@@ -155,7 +183,7 @@ class OrdersApi(Group):
         tax_optimizer_id: str | None = None,
         ticker: str | None = None,
         trailing_amount: Number | None = None,
-        trailing_type: str | None = None,
+        trailing_type: Literal["amt", "%"] | None = None,
         use_adaptive: bool | None = None,
         fx_quantity: Number | None = None,
         allocation_method: str | None = None,
@@ -174,7 +202,7 @@ class OrdersApi(Group):
             account_id: the account, such as ``DU123456``.
             order_id: IBKR's id of the order.
             order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
-                ``TRAILLMT`` and others that the contract's rules name.
+                ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
             side: ``BUY`` or ``SELL``.
             time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
             acct_id: account; by default the account of the call.

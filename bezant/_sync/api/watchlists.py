@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..._core.operations import watchlists as table
 from ...models.watchlists import (
@@ -68,7 +69,7 @@ class WatchlistsApi(Group):
         """
         return self._call(table.CREATE_WATCHLIST, Watchlist, id_=id_, name=name, rows=rows)
 
-    def get_all_watchlists(self, *, scope: str | None = None) -> Watchlists:
+    def get_all_watchlists(self, *, scope: Literal["USER_WATCHLIST"] | None = None) -> Watchlists:
         """Return the watchlists.
 
         ``GET /iserver/watchlists``.

@@ -113,6 +113,8 @@ class Examples:
         """
         kind = _plain(kind)
         kind = _BY_NAME.get(getattr(kind, "__name__", ""), kind)
+        if typing.get_origin(kind) is typing.Literal:
+            return typing.get_args(kind)[0]
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._struct(kind, depth)

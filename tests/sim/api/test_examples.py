@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -115,6 +117,9 @@ class Caller:
         }
 
     def _value(self, name: str, annotation: str) -> Any:
+        if allowed := re.search(r"Literal\[(.+?)[,\]]", annotation):
+            value = ast.literal_eval(allowed[1])
+            return [value] if "Sequence" in annotation else value
         for table in (self._known, _VALUES):
             if name in table:
                 return table[name]
