@@ -7,9 +7,11 @@ may call them on any number that bezant returns. A number within the bounds is c
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -64,6 +66,16 @@ def may_be_unfit(body: bytes) -> bool:
         return False
     # Most hits are other words with the same letters, such as "Financial".
     return max(map(body.translate(_LOWER, _SKIPPED).rfind, _NAMES)) >= 0
+
+
+def may_vanish(body: bytes) -> bool:
+    """Return whether JSON text contains a number that is 0 as a float, such as ``1e-999``."""
+    return _vanishing().search(body) is not None
+
+
+@cache
+def _vanishing() -> re.Pattern[bytes]:
+    return re.compile(rb"[:\[,][ \t\r\n]*-?[0-9.]+[eE]-[0-9]{3}")
 
 
 _NUMBER: Final = "0123456789.+-_ \t\r\nnaifetys"

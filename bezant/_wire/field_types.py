@@ -22,6 +22,9 @@ _NO_TEXT: Final = frozenset(
 _NO_NUMBER: Final = frozenset({"0", "0.0", 0.0, ""})
 _NO_ID: Final = frozenset({0, -1, 2147483647})
 
+# Characters of a float that has all digits of the JSON.
+_EXACT: Final = 16
+
 _from_epoch: Final = datetime.fromtimestamp
 # Epochs in milliseconds from 1973 to 2286; smaller ones are in seconds.
 _FIRST_MS: Final = 100_000_000_000
@@ -168,10 +171,10 @@ def read(kind: Any, value: Any) -> Any:
             return _from_epoch(value, UTC)
         if kind is _id:
             return value
-    try:
-        found = kind.convert(value)
-    except ArithmeticError as error:
-        raise ValueError(str(error)) from error
+    if type(value) is float and kind in (_size, _decimal) and len(repr(value)) > _EXACT:
+        msg = "may have more digits than a float; the slow way reads all of them"
+        raise ValueError(msg)
+    found = kind.convert(value)
     if found is None and not kind.is_optional:
         msg = "no value"
         raise ValueError(msg)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
-from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, row_may_be_unfit
+from ..._wire.bounds import LONGEST, is_fit, may_be_unfit, may_vanish, row_may_be_unfit
 from ..._wire.redaction import excerpt
 from ...errors import DecodeError
 from .empty_values import Decoder
@@ -95,7 +95,7 @@ def decode(body: bytes, type_: type[T], *, operation: str, report: Report) -> T:
         body = rewritten(body, rewrite, _exact_values)
     try:
         found = decoder(cast("Hashable", type_)).decode(body)
-        if not may_be_unfit(body) or is_fit(found):
+        if not may_be_unfit(body) or (is_fit(found) and not may_vanish(body)):
             return cast("T", found)
     except RecursionError as error:
         raise _unreadable(body, operation, error) from None

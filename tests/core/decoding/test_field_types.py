@@ -141,6 +141,13 @@ def test_a_whole_quantity_prints_as_such(sent: object) -> None:
         assert (str(found.size), repr(found.size)) == ("183", "Decimal('183')")
 
 
+def test_a_number_keeps_all_its_digits() -> None:
+    body = b'{"size":0.12345678901234567890123,"strike":1234567.123456789012345}'
+    found = decode(body, Row, operation="GET /x", report=Drifts())
+    assert found.size == Decimal("0.12345678901234567890123")
+    assert found.strike == Decimal("1234567.123456789012345")
+
+
 def test_few_sizes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_types, "_REMEMBERED", 2)
     field_types._KNOWN[Quantity].clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bezant import Position
+from bezant import DecodeError, Position
 from bezant._core.decoding.decoder import decode
 from bezant._core.decoding.rewriting import rewrites_of
 from bezant.models.orders import OrderPreview, OrderReply, OrderStatus
@@ -70,6 +70,12 @@ def test_an_unreadable_value_under_another_key_is_reported() -> None:
 def test_a_response_that_is_not_quite_json(body: bytes) -> None:
     found, _ = read(body, OrderReply)
     assert found.order_id == 7
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[5]", b'"x"'])
+def test_a_response_that_has_no_result_is_an_error(body: bytes) -> None:
+    with pytest.raises(DecodeError, match="POST /x"):
+        read(body, list[OrderReply])
 
 
 PREVIEW = {
