@@ -68,7 +68,7 @@ _PROXY: Final = (
 _IBKR: Final = r"(^|\.)(ibkr|interactivebrokers)\.[a-z.]+$"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PROXY_ADVICE: Final = (
-    "a login proxy stands in front of the gateway; pass its credentials as Client(headers=...) or "
+    "a login proxy is in front of the gateway; pass its credentials as Client(headers=...) or "
     "Client(auth=...)"
 )
 # Errors of OpenSSL if a server does not speak TLS.
