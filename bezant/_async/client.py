@@ -437,6 +437,8 @@ class AsyncClient(AsyncClientBase):
             sent no data for.
 
         Raises:
+            CompetingSession: no contract has a value, and another session of the user name has the
+                market data.
             InvalidRequest: a conid is not a positive whole number, or ``conids`` is empty.
         """
         from .._core.marketdata.snapshots import POLL, Quotes
@@ -454,4 +456,7 @@ class AsyncClient(AsyncClientBase):
                 )
                 quotes.add(batch, rows)
             if quotes.complete or not await polling.pause():
+                error = quotes.lost_to_another_session(self._pipeline.session.status)
+                if error is not None:
+                    raise error
                 return quotes.found()

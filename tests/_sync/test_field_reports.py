@@ -13,6 +13,7 @@ from bezant import (
     AccountUpdate,
     BadRequest,
     Client,
+    CompetingSession,
     ErrorMessage,
     Gap,
     IncompleteList,
@@ -22,6 +23,7 @@ from bezant import (
     NotAuthenticated,
     NotFound,
     OrdersUnknown,
+    OrderUpdate,
     OutcomeUnknown,
     PacingError,
     PermissionDenied,
@@ -455,3 +457,69 @@ def test_a_quote_without_an_agreement_is_not_waited_for(raw: RawGateway) -> None
         quote = client.snapshots([8894], timeout=60)[8894]
     assert (quote.last, quote.availability) == (None, "no agreement")
     assert len(gateway.names("snapshot")) == 2
+
+
+def test_quotes_that_another_session_has_are_an_error(raw: RawGateway) -> None:
+    def answer(call: Call) -> object:
+        if call.path.endswith("/snapshot"):
+            return [{"conid": 1, "6509": "N"}]
+        return {**STATUS, "competing": True} if call.path.endswith("/status") else None
+
+    ScriptedGateway(raw, answer)
+    with Client(raw.base_url) as client:
+        client.health()
+        with pytest.raises(CompetingSession, match="no contract has market data"):
+            client.snapshots([1], timeout=60)
+
+
+def test_the_life_of_an_order_from_inactive_to_cancelled(raw: RawGateway) -> None:
+    whole = rows.order(7, ACCOUNT, "Inactive", order_ccp_status="Pending Submit", price="1.00")
+    frames: list[dict[str, object]] = [whole, {"acct": ACCOUNT, "orderId": 7, "conid": 265598}]
+    frames += [
+        {"acct": ACCOUNT, "orderId": 7, "status": status}
+        for status in ("PendingSubmit", "PreSubmitted", "Submitted")
+    ]
+    frames.append({**whole, "status": "PendingCancel", "order_ccp_status": "Submitted"})
+    peers: list[Peer] = []
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("sor"):
+            peer.frame(json.dumps({"topic": "sor", "args": [whole]}).encode())
+            peers.append(peer)
+
+    def answer(call: Call) -> object:
+        listed = {"orders": [whole], "snapshot": True}
+        return listed if call.path == "/iserver/account/orders" else None
+
+    ScriptedGateway(raw, answer, command)
+    with Client(raw.base_url) as client, WsClient.connect(client) as ws:
+        ws.subscribe_orders()
+        ws.orders.wait(timeout=30)
+        for frame in frames:
+            peers[0].frame(json.dumps({"topic": "sor", "args": [frame]}).encode())
+            message = ws.next_message(timeout=30)
+            while not isinstance(message, OrderUpdate):
+                message = ws.next_message(timeout=30)
+            assert list(ws.orders) == [7]
+            assert str(ws.orders[7].price) == "1.00"
+        ended = {"orderId": 7, "status": "Cancelled", "order_ccp_status": "Cancelled"}
+        peers[0].frame(json.dumps({"topic": "sor", "args": [ended]}).encode())
+        until(lambda: not list(ws.orders))
+
+
+def test_the_replies_to_a_bracket_say_which_is_which(raw: RawGateway) -> None:
+    def answer(call: Call) -> object:
+        if not call.path.endswith("/orders"):
+            return None
+        return [
+            {"order_id": "1002", "order_status": "PreSubmitted", "parent_order_id": "1001"},
+            {"order_id": "1001", "order_status": "Submitted", "local_order_id": "mine-1"},
+        ]
+
+    ScriptedGateway(raw, answer)
+    with Client(raw.base_url) as client:
+        replies = client.api.orders.submit_new_orders(account_id=ACCOUNT, orders=[TICKET, TICKET])
+    assert [(each.order_id, each.client_order_id, each.parent_order_id) for each in replies] == [
+        (1002, None, 1001),
+        (1001, "mine-1", None),
+    ]

@@ -80,14 +80,11 @@ def _too_deep(operation: Operation) -> DecodeError:
 
 
 def reason(body: bytes) -> str:
-    """Return the error text of a JSON object; empty if it has none."""
+    """Return the error text of a body that begins with ``{``; empty if it has none."""
     try:
-        found = loads(body)
+        parts = cast("dict[str, object]", loads(body))
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(found, dict):
-        return ""
-    parts = cast("dict[str, object]", found)
     value = parts.get("error") or parts.get("message") or parts.get("reason")
     if not value and isinstance(parts.get("status"), str):
         value = parts["status"]
@@ -140,14 +137,11 @@ def text_of(value: object) -> str:
 
 
 def _inner(text: str) -> str:
-    """Return the reason in JSON within a text; empty if there is none."""
+    """Return the reason in a text that begins with ``{``; empty if there is none."""
     try:
-        found = loads(text.encode("utf-8", "replace"))
+        parts = cast("dict[str, object]", loads(text.encode("utf-8", "replace")))
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(found, dict):
-        return ""
-    parts = cast("dict[str, object]", found)
     return next(
         (each for name in _REASONS if isinstance(each := parts.get(name), str) and each), ""
     )

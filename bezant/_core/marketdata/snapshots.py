@@ -11,9 +11,11 @@ from typing import Any, Final, cast
 from ..._wire import converters
 from ..._wire.availability import NEVER, STILL, availability_of
 from ..._wire.redaction import shown
-from ...errors import InvalidRequest
+from ...errors import CompetingSession, InvalidRequest
+from ...models._session import AuthStatus
 from ...models.stream import MarketData
 from ..http.backoff import Backoff
+from ..operations.market_data import GET_MD_SNAPSHOT
 from .fields import MarketDataFields
 
 # IBKR accepts up to 100 contracts in one call.
@@ -89,6 +91,21 @@ class Quotes:
             if conid in self._rows
         }
 
+    def lost_to_another_session(self, status: AuthStatus | None) -> CompetingSession | None:
+        """Return the error if no contract has a value while another session competes, else None.
+
+        Args:
+            status: the session's flags, as last received.
+        """
+        if status is None or not status.competing or any(map(self._has, self._rows.values())):
+            return None
+        return CompetingSession(
+            "no contract has market data, and another session of this user name is open: IBKR "
+            "sends market data to one of them; end the other one, then try again",
+            operation=GET_MD_SNAPSHOT.operation.name,
+            status=status,
+        )
+
     def _is_open(self, conid: int) -> bool:
         row = self._rows.get(conid)
         if row is None:
@@ -99,7 +116,7 @@ class Quotes:
         availability = availability_of(row.get(_AVAILABILITY))
         if availability in NEVER and self._rounds[conid] > 1:
             return False  # fields that need no subscription arrive with the second response
-        # A row of placeholders has not been filled yet, or belongs to no contract.
+        # Placeholders come before the values, and for a conid without a contract.
         still = availability in STILL or (not has and all(code in row for code in self.codes))
         return not (still and self._quiet[conid] >= _QUIET_ROUNDS)
 

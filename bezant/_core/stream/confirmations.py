@@ -129,7 +129,7 @@ class Confirmations:
         if not topic_of_key(key).expires:
             sent.due, sent.wait = math.inf, 0.0
             self._plan()
-        elif sent.wait:
+        else:
             timing = self._timing
             sent.due += timing.renew_from - sent.wait
             sent.due += (timing.renew_to - timing.renew_from) * self._random()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bezant import MarketData, MarketDataFields
+from bezant import AuthStatus, MarketData, MarketDataFields
 from bezant._core.marketdata.snapshots import Quotes
 from bezant._wire.availability import availability_of
 
@@ -73,3 +73,17 @@ def test_the_exact_volume_wins() -> None:
     quote = MarketData(conid=1, conid_ex="1", raw={"87": "65595.7B", "87_raw": 65595700.0})
     assert quote.get("volume") == quote.values["volume"] == 65595700
     assert MarketData(conid=1, conid_ex="1", raw={"87": "25.5M"}).get("volume") == 25500000
+
+
+def test_quotes_that_another_session_has() -> None:
+    competing = AuthStatus(authenticated=True, competing=True)
+    quotes = Quotes([1, 2], FIELDS)
+    error = quotes.lost_to_another_session(competing)
+    assert error is not None
+    assert "another session" in str(error)
+    assert quotes.lost_to_another_session(AuthStatus(competing=False)) is None
+    assert quotes.lost_to_another_session(None) is None
+    quotes.add([1, 2], [{"conid": 1, "31": "N/A"}, {"conid": 2}])
+    assert quotes.lost_to_another_session(competing) is not None
+    quotes.add([1, 2], [{"conid": 2, "31": "5"}])
+    assert quotes.lost_to_another_session(competing) is None
