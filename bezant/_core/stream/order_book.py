@@ -85,26 +85,30 @@ class OrderBook:
                 continue
             row = dict(update.raw)
             old = self._rows.get(order_id)
-            stale = order_id in self._stale
-            outdated = "status" in row and order_id in self._outdated
+            if order_id not in self._received and (old is None or self._confirms(order_id, row)):
+                fresh = True
+                self._received.add(order_id)
+                self._confirm(order_id)
             if self._checking:
                 self._newer[order_id] = {**self._newer.get(order_id, {}), **row}
+            outdated = "status" in row and order_id in self._outdated
             if outdated:
                 self._outdated.discard(order_id)
             if old is None or outdated or is_whole(row):
                 self._put(order_id, row)
             else:
                 self._put(order_id, {**old, **row})
-            # After an interruption, part of a working order is not enough: REST has to complete it.
-            partly = stale and not is_whole(row) and order_id in self._working
-            known = old is None or ("status" in row and not partly)
-            if known and order_id not in self._received:
-                fresh = True
-                if order_id in self._rows:
-                    self._received.add(order_id)
-                self._confirm(order_id)
         self.version += 1
         return fresh
+
+    def _confirms(self, order_id: int, row: _Row) -> bool:
+        """Return whether a row says enough of an order that the book knows already.
+
+        After an interruption, part of an order is not enough: REST has to complete it.
+        """
+        if "status" not in row:
+            return False
+        return order_id not in self._stale or is_whole(row) or state_of(row["status"]).final
 
     def _confirm(self, order_id: int) -> None:
         self._stale.discard(order_id)
