@@ -25,7 +25,7 @@ class ContractDefinition(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD``.
         expiry: expiry of a derivative.
-        is_us: whether it is a listing in the United States.
+        is_us: whether the contract is listed in the United States.
         listing_exchange: exchange that lists the contract.
         multiplier: units of the underlying in one contract.
         right: ``C`` or ``P`` (``putOrCall``).
@@ -78,7 +78,7 @@ class StockListing(Model, frozen=True, kw_only=True):
     Attributes:
         conid: IBKR's id of the contract.
         exchange: exchange, such as ``NASDAQ``.
-        is_us: whether it is a listing in the United States.
+        is_us: whether the contract is listed in the United States.
     """
 
     conid: int

@@ -34,22 +34,22 @@ class Account(Model, frozen=True, kw_only=True, rename="camel"):
     """Account that the user name can see.
 
     Attributes:
-        account_alias: the owner's own name for it.
+        account_alias: the owner's own name for the account.
         account_id: the account, such as ``DU123456``.
         opened_at: time at which the account was opened; in UTC (``accountStatus``).
         account_title: owner's name as written by IBKR.
-        account_customer_type: ``acctCustType`` on the wire.
-        brokerage_access: whether it can trade.
+        account_customer_type: kind of customer, such as ``INDIVIDUAL`` (``acctCustType``).
+        brokerage_access: whether the account can trade.
         business_type: such as ``IB_SALES``, ``IB_PROSERVE``.
         clearing_status: one letter; ``O`` is open.
-        currency: its base currency, such as ``USD``.
-        description: ``desc`` on the wire.
+        currency: the account's base currency, such as ``USD``.
+        description: short description of the account (``desc``).
         display_name: name on IBKR's own pages.
-        ib_entity: the IBKR company that holds it, such as ``IBLLC-US``.
+        ib_entity: the IBKR company that holds the account, such as ``IBLLC-US``.
         no_client_trading: whether the owner cannot trade.
         trading_type: permitted trading, such as ``STKNOPT``.
-        type: such as ``INDIVIDUAL`` or ``DEMO``.
-        fa_client: whether an adviser manages it (``faclient``).
+        type: kind of account, such as ``INDIVIDUAL`` or ``DEMO``.
+        fa_client: whether an adviser manages the account (``faclient``).
     """
 
     prepaid_crypto_p: bool | None = msgspec.field(default=None, name="PrepaidCrypto-P")

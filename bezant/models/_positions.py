@@ -19,10 +19,10 @@ __all__ = [
 class Position(Model, frozen=True, kw_only=True, rename="camel"):
     """Position.
 
-    Money is in its own currency.
+    Money is in the position's own currency.
 
     Attributes:
-        account_id: the account that holds it (``acctId``).
+        account_id: the account that holds the position (``acctId``).
         conid: IBKR's id of the contract.
         description: short description of the contract (``contractDesc``).
         quantity: number of units held; negative when short (``position``).
@@ -37,23 +37,24 @@ class Position(Model, frozen=True, kw_only=True, rename="camel"):
         expiry: expiry of a derivative.
         right: ``C`` or ``P`` (``putOrCall``).
         multiplier: units of the underlying in one contract.
-        strike: strike price; None without one.
+        strike: strike price; None for a contract without a strike price.
         asset_class: such as ``STK``, ``OPT``, ``FUT``.
-        underlying_conid: contract id of the underlying; None without one (``undConid``).
-        model: its model portfolio; None without one.
+        underlying_conid: contract id of the underlying; None for a contract without an underlying
+            (``undConid``).
+        model: the model portfolio that the position belongs to, if any.
         ticker: the symbol.
         name: name of the company.
-        is_us: whether it is a listing in the United States.
+        is_us: whether the contract is listed in the United States.
         listing_exchange: exchange that lists the contract.
         group: industry group of the company.
         sector: sector of the company.
         page_size: rows of a full page, if the gateway says so.
-        base_average_cost: ``baseAvgCost`` on the wire.
-        base_average_price: ``baseAvgPrice`` on the wire.
-        base_market_price: ``baseMktPrice`` on the wire.
-        base_market_value: ``baseMktValue`` on the wire.
-        underlying_company: ``undComp`` on the wire.
-        underlying_symbol: ``undSym`` on the wire.
+        base_average_cost: ``average_cost`` in the base currency (``baseAvgCost``).
+        base_average_price: ``average_price`` in the base currency (``baseAvgPrice``).
+        base_market_price: ``market_price`` in the base currency (``baseMktPrice``).
+        base_market_value: ``market_value`` in the base currency (``baseMktValue``).
+        underlying_company: name of the underlying's company (``undComp``).
+        underlying_symbol: symbol of the underlying (``undSym``).
         expired: whether IBKR marks it as expired; true for some stocks that are still listed.
     """
 

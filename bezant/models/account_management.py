@@ -40,7 +40,7 @@ class AccountFile(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456``.
-        data: body of the response.
+        data: content of the response.
     """
 
     account_id: str | None = None
@@ -211,7 +211,7 @@ class AssociatedPerson(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `AssociatedEntity.associated_persons`.
 
     Attributes:
-        email: address to send it to.
+        email: address that the alert is sent to.
         user_name: the user name (``username``).
     """
 
@@ -256,7 +256,7 @@ class AssociatedEntity(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `AccountDetails.associated_entities`.
 
     Attributes:
-        email: address to send it to.
+        email: address that the alert is sent to.
     """
 
     associated_persons: list[AssociatedPerson] | None = msgspec.field(

@@ -237,14 +237,16 @@ class SegmentBalances(Model, frozen=True, kw_only=True):
     Attributes:
         mtd_interest: interest of the month so far.
         pending_debit_card_charges: pending debit card charges (``Pndng Dbt Crd Chrgs``).
-        equity_with_loan_value: ``equity_with_loan`` on the wire.
-        net_liquidation_value: ``net_liquidation`` on the wire.
+        equity_with_loan_value: equity with loan value (``equity_with_loan``).
+        net_liquidation_value: net liquidation value (``net_liquidation``).
         previous_day_equity_with_loan: equity with loan value of the day before (``Prvs Dy Eqty Wth
             Ln Vl``).
-        securities_gross_position_value: ``sec_gross_pos_val`` on the wire.
+        securities_gross_position_value: gross value of positions in securities
+            (``sec_gross_pos_val``).
         net_liquidation_uncertainty: uncertainty of the net liquidation value (``Nt Lqdtn
             Uncrtnty``).
-        previous_day_equity_with_loan_: ``previous_day_equity_with_loan`` on the wire.
+        previous_day_equity_with_loan_: equity with loan value of the day before
+            (``previous_day_equity_with_loan``).
     """
 
     mtd_interest: str | None = msgspec.field(default=None, name="MTD Interest")
@@ -307,7 +309,7 @@ class MarketValues(Model, frozen=True, kw_only=True):
 
     Attributes:
         mtd_interest: interest of the month so far.
-        net_liquidation_value: ``net_liquidation`` on the wire.
+        net_liquidation_value: net liquidation value (``net_liquidation``).
     """
 
     cryptocurrency: Decimal | None = msgspec.field(default=None, name="Cryptocurrency")
@@ -340,8 +342,8 @@ class AccountProperties(Model, frozen=True, kw_only=True, rename="camel"):
     """Value in `BrokerageAccounts.account_properties`.
 
     Attributes:
-        no_fx_conversion: whether it converts no currencies (``noFXConv``).
-        no_fx_conv: whether it converts no currencies.
+        no_fx_conversion: whether the order converts no currencies (``noFXConv``).
+        no_fx_conv: whether the order converts no currencies.
     """
 
     allow_customer_time: bool | None = None
@@ -392,11 +394,11 @@ class BrokerageAccounts(Model, frozen=True, kw_only=True, rename="camel"):
         accounts: the accounts.
         account_properties: properties of each account (``acctProps``).
         aliases: the owner's names for the accounts.
-        is_paper: whether it is a paper account.
+        is_paper: whether the account is a paper account.
         selected_account: the active account.
         server_info: server of the session.
         session_id: the session's id.
-        supports_fractions: whether it can trade fractions (``isFT``).
+        supports_fractions: whether the account can trade fractions of a share (``isFT``).
     """
 
     accounts: list[str]

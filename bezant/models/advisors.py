@@ -103,9 +103,9 @@ class AccountInModel(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
-        base_currency_account: ``baseCcyAccount`` on the wire.
+        base_currency_account: base currency of the account (``baseCcyAccount``).
         net_liquidation_value: net liquidation value (``nlv``).
-        unrealized_pnl: ``unrealizedPnL`` on the wire.
+        unrealized_pnl: profit and loss of open positions (``unrealizedPnL``).
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -126,7 +126,7 @@ class AccountsInModel(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/accounts-details``.
 
     Attributes:
-        base_currency_master: ``baseCcyMaster`` on the wire.
+        base_currency_master: base currency of the master account (``baseCcyMaster``).
         model: a model portfolio's name.
         request_id: a number of your own that the response repeats (``reqID``).
     """
@@ -171,8 +171,9 @@ class InvestedAccount(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
-        base_currency_account: ``baseCcyAccount`` on the wire.
-        base_currency_account_precision: ``baseCcyAccountPrecision`` on the wire.
+        base_currency_account: base currency of the account (``baseCcyAccount``).
+        base_currency_account_precision: decimal places of amounts in the account's base currency
+            (``baseCcyAccountPrecision``).
         net_liquidation_value: net liquidation value (``nlv``).
     """
 
@@ -196,8 +197,9 @@ class InvestedAccounts(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/invest-divest-positions``.
 
     Attributes:
-        base_currency_master: ``baseCcyMaster`` on the wire.
-        base_currency_master_precision: ``baseCcyMasterPrecision`` on the wire.
+        base_currency_master: base currency of the master account (``baseCcyMaster``).
+        base_currency_master_precision: decimal places of amounts in the master account's base
+            currency (``baseCcyMasterPrecision``).
         model: a model portfolio's name.
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
@@ -217,7 +219,7 @@ class ModelRow(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `Models.models`.
 
     Attributes:
-        description: ``desc`` on the wire.
+        description: short description (``desc``).
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
     """
@@ -238,7 +240,7 @@ class Models(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/list``.
 
     Attributes:
-        base_currency: ``baseCcy`` on the wire.
+        base_currency: base currency of the master account (``baseCcy``).
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
     """
@@ -305,7 +307,7 @@ class ModelPositions(Model, frozen=True, kw_only=True, rename="camel"):
         position_time: in UTC (``positionTs``).
         request_id: a number of your own that the response repeats (``reqID``).
         subscription_status: 1 to receive changes, 0 otherwise.
-        total_market_value: ``totalMv`` on the wire.
+        total_market_value: market value of all positions (``totalMv``).
     """
 
     cash: list[ModelCash] | None = None
@@ -381,7 +383,7 @@ class ModelSummary(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /fa/model/summary``.
 
     Attributes:
-        description: ``desc`` on the wire.
+        description: short description (``desc``).
         model: a model portfolio's name.
         net_liquidation_value: net liquidation value (``nlv``).
         request_id: a number of your own that the response repeats (``reqID``).
@@ -415,7 +417,7 @@ class AllocatableAccount(Model, frozen=True, kw_only=True):
     """Row of `AllocatableAccounts.accounts`.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: list[AllocatableFigure] | None = None
@@ -453,7 +455,7 @@ class AllocationGroups(Model, frozen=True, kw_only=True):
     ``GET /iserver/account/allocation/group``.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: list[AllocationGroupRow]
@@ -463,6 +465,9 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
     """Row of the argument `accounts` of `client.api.advisors.create_allocation_group`.
 
     ``POST /iserver/account/allocation/group``.
+
+    Attributes:
+        amount: amount of money.
     """
 
     amount: Number | None = None
@@ -470,7 +475,11 @@ class GroupMemberChange(Model, frozen=True, kw_only=True):
 
 
 class GroupMember(Model, frozen=True, kw_only=True):
-    """Row of `AllocationGroup.accounts`."""
+    """Row of `AllocationGroup.accounts`.
+
+    Attributes:
+        amount: amount of money.
+    """
 
     amount: Decimal | None = None
     name: str

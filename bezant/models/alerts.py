@@ -25,7 +25,8 @@ class AlertCondition(Model, frozen=True, kw_only=True):
     """Row of `Alert.conditions`.
 
     Attributes:
-        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
+            (``conidex``).
     """
 
     condition_logic_bind: str | None = None
@@ -45,10 +46,10 @@ class Alert(Model, frozen=True, kw_only=True):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
-        background_color: ``bg_color`` on the wire.
+        background_color: background color for display (``bg_color``).
         conditions: conditions that trigger the alert.
         expire_time: in UTC.
-        foreground_color: ``fg_color`` on the wire.
+        foreground_color: text color for display (``fg_color``).
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND`` (``tif``).
@@ -90,11 +91,12 @@ class NewAlertCondition(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /iserver/account/{accountId}/alert``.
 
     Attributes:
-        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
+            (``conidex``).
         logic_bind: ``a`` and, ``o`` or, ``n`` for the last condition.
         operator: ``>=`` or ``<=``.
         time_zone: time zone of a time condition.
-        trigger_method: price that triggers; ``0`` is the default.
+        trigger_method: price that triggers the alert; ``0`` is the default.
     """
 
     conid_ex: str = msgspec.field(name="conidex")

@@ -67,10 +67,10 @@ class PerformanceCpsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceCps(Model, frozen=True, kw_only=True):
-    """Value of `Performance.cumulative_returns`.
+    """Cumulative returns of the accounts.
 
     Attributes:
-        data: body of the response.
+        data: one row for each account.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -104,10 +104,10 @@ class PerformanceNavData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceNav(Model, frozen=True, kw_only=True):
-    """Value of `Performance.nav`.
+    """Net asset values of the accounts.
 
     Attributes:
-        data: body of the response.
+        data: one row for each account.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -132,10 +132,10 @@ class PerformanceTppsData(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class PerformanceTpps(Model, frozen=True, kw_only=True):
-    """Value of `Performance.period_returns`.
+    """Returns of the accounts in each period.
 
     Attributes:
-        data: body of the response.
+        data: one row for each account.
         frequency: ``D`` daily, ``M`` monthly, ``Q`` quarterly (``freq``).
     """
 
@@ -170,15 +170,15 @@ class Performance(Model, frozen=True, kw_only=True, rename="camel"):
 
 
 class TransactionsRpnlData(Model, frozen=True, kw_only=True):
-    """Row of `TransactionsRpnl.data`.
+    """Realized profit or loss of a day.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: ``amt`` on the wire.
+        amount: profit or loss, in ``currency`` (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
         exchange_rate: rate to the base currency (``fxRate``).
-        side: ``BUY`` or ``SELL``.
+        side: ``L`` for a loss, ``G`` for a gain.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctid")
@@ -191,15 +191,15 @@ class TransactionsRpnlData(Model, frozen=True, kw_only=True):
 
 
 class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
-    """Value of `TransactionsRpnl.items`.
+    """Realized profit or loss of a day.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: ``amt`` on the wire.
+        amount: profit or loss, in ``currency`` (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
         exchange_rate: rate to the base currency (``fxRate``).
-        side: ``BUY`` or ``SELL``.
+        side: ``L`` for a loss, ``G`` for a gain.
     """
 
     account_id: str | None = msgspec.field(default=None, name="acctid")
@@ -212,11 +212,11 @@ class TransactionsRpnlItems(Model, frozen=True, kw_only=True):
 
 
 class TransactionsRpnl(Model, frozen=True, kw_only=True):
-    """Value of `Transactions.rpnl`.
+    """Realized profits and losses of a contract.
 
     Attributes:
-        amount: ``amt`` on the wire.
-        data: body of the response.
+        amount: total of the realized profits and losses (``amt``).
+        data: one row for each day.
     """
 
     amount: str | None = msgspec.field(default=None, name="amt")
@@ -225,17 +225,17 @@ class TransactionsRpnl(Model, frozen=True, kw_only=True):
 
 
 class TransactionsTransaction(Model, frozen=True, kw_only=True, rename="camel"):
-    """Row of `Transactions.transactions`.
+    """Transaction in a contract.
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acctid``).
-        amount: ``amt`` on the wire.
+        amount: total value of the transaction (``amt``).
         conid: IBKR's id of the contract.
         currency: currency, such as ``USD`` (``cur``).
-        description: ``desc`` on the wire.
+        description: name of the company (``desc``).
         exchange_rate: rate to the base currency (``fxRate``).
         price: price of one unit (``pr``).
-        quantity: ``qty`` on the wire.
+        quantity: number of units; negative for a sale (``qty``).
     """
 
     account_id: str = msgspec.field(name="acctid")

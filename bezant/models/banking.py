@@ -329,6 +329,7 @@ class RecurringInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `BankInstructionQueryState.recurring_instructions`.
 
     Attributes:
+        amount: amount of money.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         currency: currency, such as ``USD``.
@@ -394,6 +395,7 @@ class BankInstructionQueryState(Model, frozen=True, kw_only=True, rename="camel"
             and others.
         account_id: the account, such as ``DU123456``.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
+        amount: amount of money.
         currency: currency, such as ``USD``.
     """
 
@@ -492,6 +494,7 @@ class PastInstruction(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `InstructionHistory.result`.
 
     Attributes:
+        amount: amount of money.
         client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
         instruction_set_id: IBKR's id of the set of instructions.
@@ -796,6 +799,7 @@ class DepositFundsInstruction(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456``.
+        amount: amount of money.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
@@ -836,6 +840,7 @@ class WithdrawFundsInstruction(Model, frozen=True, kw_only=True, rename="camel")
 
     Attributes:
         account_id: the account, such as ``DU123456``.
+        amount: amount of money.
         bank_instruction_method: transfer method, such as ``WIRE`` or ``ACH``.
         bank_instruction_name: name of the bank instruction.
         client_instruction_id: your own id of the instruction.
@@ -1130,6 +1135,7 @@ class InternalCashTransferInstruction(Model, frozen=True, kw_only=True, rename="
     """Value of `TransferCashInternallyRequest.instruction`.
 
     Attributes:
+        amount: amount of money.
         client_instruction_id: your own id of the instruction.
         currency: currency, such as ``USD``.
         date_time_to_occur: ISO 8601.

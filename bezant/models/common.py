@@ -37,7 +37,7 @@ class FileData(Model, frozen=True, kw_only=True):
     """Value of `RequestReceipt.file_data`.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: dict[str, Any] | None = None

@@ -50,8 +50,8 @@ class ExtendedHours(Model, frozen=True, kw_only=True):
     """Row of `TradingDay.extended_hours`.
 
     Attributes:
-        closing: time of closing; in UTC.
-        opening: time of opening; in UTC.
+        closing: time at which trading closes; in UTC.
+        opening: time at which trading opens; in UTC.
     """
 
     cancel_daily_orders: bool | None = None
@@ -63,8 +63,8 @@ class LiquidHours(Model, frozen=True, kw_only=True):
     """Row of `TradingDay.liquid_hours`.
 
     Attributes:
-        closing: time of closing; in UTC.
-        opening: time of opening; in UTC.
+        closing: time at which trading closes; in UTC.
+        opening: time at which trading opens; in UTC.
     """
 
     closing: Time
@@ -111,7 +111,7 @@ class TimeInForceDefaults(Model, frozen=True, kw_only=True):
     """Value of `ContractRules.tif_defaults`.
 
     Attributes:
-        default_account: ``DEFAULT_ACCT`` on the wire.
+        default_account: default for the account (``DEFAULT_ACCT``).
     """
 
     default_account: str | None = msgspec.field(default=None, name="DEFAULT_ACCT")
@@ -136,8 +136,8 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /iserver/contract/rules``.
 
     Attributes:
-        can_trade_account_ids: ``canTradeAcctIds`` on the wire.
-        cash_currency: ``cashCcy`` on the wire.
+        can_trade_account_ids: accounts that can trade the contract (``canTradeAcctIds``).
+        cash_currency: currency of ``cash_quantity`` (``cashCcy``).
         cash_quantity_increment: step of ``cash_quantity`` (``cashQtyIncr``).
         cqt_types: such as ``limit``, ``market``, ``stop``, ``stop_limit``, ``mit``, ``lit``,
             ``trailing_stop``, ``trailing_stop_limit``.
@@ -155,7 +155,7 @@ class ContractRules(Model, frozen=True, kw_only=True, rename="camel"):
             ``relative``.
         price_magnifier: divisor of quoted prices.
         size_increment: step of the quantity.
-        stop_price: ``stopprice`` on the wire.
+        stop_price: default stop price of an order (``stopprice``).
         display_message: a page to show to the user.
     """
 
@@ -245,7 +245,7 @@ class ContractInfo(Model, frozen=True, kw_only=True):
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
         multiplier: units of the underlying in one contract.
-        regular_trading_hours: whether it trades in regular hours only (``r_t_h``).
+        regular_trading_hours: whether the contract trades in regular hours only (``r_t_h``).
         symbol: the symbol.
         underlying_conid: the underlying's contract (``underlying_con_id``).
         right: ``C`` for calls, ``P`` for puts.
@@ -294,7 +294,7 @@ class ContractInfoAndRules(Model, frozen=True, kw_only=True):
         currency: currency, such as ``USD``.
         exchange: exchange, such as ``NASDAQ``.
         multiplier: units of the underlying in one contract.
-        regular_trading_hours: whether it trades in regular hours only (``r_t_h``).
+        regular_trading_hours: whether the contract trades in regular hours only (``r_t_h``).
         symbol: the symbol.
         underlying_conid: the underlying's contract (``underlying_con_id``).
         right: ``C`` for calls, ``P`` for puts.
@@ -339,7 +339,7 @@ class CurrencyPair(Model, frozen=True, kw_only=True):
     ``GET /iserver/currency/pairs``.
 
     Attributes:
-        currency: ``ccyPair`` on the wire.
+        currency: the other currency of the pair (``ccyPair``).
         conid: IBKR's id of the contract.
         symbol: the symbol.
     """
@@ -533,8 +533,8 @@ class VenueSession(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `VenueDay.sessions`.
 
     Attributes:
-        closing_time: ``HHmm``.
-        opening_time: ``HHmm``.
+        closing_time: time at which trading closes, ``HHmm``.
+        opening_time: time at which trading opens, ``HHmm``.
     """
 
     closing_time: str | None = None
@@ -546,9 +546,10 @@ class VenueDayTradingTime(Model, frozen=True, kw_only=True, rename="camel"):
     """Row of `VenueDay.trading_times`.
 
     Attributes:
-        cancel_daily_orders: ``cancelDayOrders`` on the wire.
-        closing_time: ``HHmm``.
-        opening_time: ``HHmm``.
+        cancel_daily_orders: whether day orders are cancelled at the end of these hours
+            (``cancelDayOrders``).
+        closing_time: time at which trading closes, ``HHmm``.
+        opening_time: time at which trading opens, ``HHmm``.
     """
 
     cancel_daily_orders: str | None = msgspec.field(default=None, name="cancelDayOrders")
@@ -562,7 +563,7 @@ class VenueDay(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         trading_schedule_date: the day; 2000-01-01 to 2000-01-07 stand for Saturday to Friday.
-        trading_times: ``tradingtimes`` on the wire.
+        trading_times: trading hours of the day (``tradingtimes``).
     """
 
     clearing_cycle_end_time: str | None = None

@@ -160,7 +160,7 @@ class ForecastRules(Model, frozen=True, kw_only=True):
 
     Attributes:
         asset_class: kind of contract, such as ``STK``.
-        exchange_time_zone: ``exchange_timezone`` on the wire.
+        exchange_time_zone: the exchange's time zone (``exchange_timezone``).
         last_trade_time: end of trading; in UTC.
         payout: payout of a contract.
         payout_time: time of the payout; in UTC.

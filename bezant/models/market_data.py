@@ -46,7 +46,7 @@ class History(Model, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         bar_length: length of a bar in seconds.
         chart_pan_start_time: start of the visible chart; in UTC.
-        data: body of the response.
+        data: content of the response.
         market_data_availability: letters for live, delayed or frozen data (``mdAvailability``).
         market_data_delay: delay of the data in milliseconds (``mktDataDelay``).
         outside_rth: whether to include times outside regular trading hours.
@@ -89,128 +89,134 @@ class Snapshot(Model, frozen=True, kw_only=True):
     Prices may begin with ``C`` (prior close) or ``H`` (halted).
 
     Attributes:
-        last: ``31`` on the wire.
-        symbol: ``55`` on the wire.
-        service_params: ``6508`` on the wire.
+        last: Price of the last trade; marked if it is the prior close, or if trading is halted
+            (``31``).
+        symbol: Symbol of the contract (``55``).
+        field_6119: The gateway's id of the request.
+        service_params: Parameters of the gateway's service (``6508``).
         market_data_availability: letters for live, delayed or frozen data (``6509``).
-        high: ``70`` on the wire.
-        low: ``71`` on the wire.
-        delta: ``7308`` on the wire.
-        gamma: ``7309`` on the wire.
-        theta: ``7310`` on the wire.
-        vega: ``7311`` on the wire.
-        prior_close: ``7741`` on the wire.
-        volume_long: ``7762`` on the wire.
-        change: ``82`` on the wire.
-        change_percent: ``83`` on the wire.
-        bid: ``84`` on the wire.
-        ask_size: ``85`` on the wire.
-        ask: ``86`` on the wire.
-        volume: ``87`` on the wire.
+        high: Highest price of the day (``70``).
+        low: Lowest price of the day (``71``).
+        delta: Change of the option's price per change of the underlying's price (``7308``).
+        gamma: Change of delta per change of the underlying's price (``7309``).
+        theta: Change of the option's price per day (``7310``).
+        vega: Change of the option's price per change of volatility (``7311``).
+        prior_close: Closing price of the previous day (``7741``).
+        volume_long: Volume of the day, exact (``7762``).
+        change: Last price minus the prior close (``82``).
+        change_percent: Change since the prior close, in percent (``83``).
+        bid: Highest bid price (``84``).
+        ask_size: Size at the best ask (``85``).
+        ask: Lowest ask price (``86``).
+        volume: Volume of the day, rounded by IBKR; `volume_long` is exact (``87``).
         volume_raw: volume as a number, without IBKR's errors of scale in ``volume`` (``87_raw``).
-        bid_size: ``88`` on the wire.
+        bid_size: Size at the best bid (``88``).
         updated: time of the last change; in UTC.
         conid: IBKR's id of the contract.
-        conid_ex: contract id, with ``@`` and an exchange if one is named.
-        text: ``58`` on the wire.
-        market_value: ``73`` on the wire.
-        average_price: ``74`` on the wire.
-        unrealized_pnl: ``75`` on the wire.
-        formatted_position: ``76`` on the wire.
-        formatted_unrealized_pnl: ``77`` on the wire.
-        daily_pnl: ``78`` on the wire.
-        realized_pnl: ``79`` on the wire.
-        unrealized_pnl_percent: ``80`` on the wire.
-        right: ``201`` on the wire.
-        exchange: ``6004`` on the wire.
-        sec_type: ``6070`` on the wire.
-        months: ``6072`` on the wire.
-        regular_expiry: ``6073`` on the wire.
-        underlying_conid: ``6457`` on the wire.
-        company_name: ``7051`` on the wire.
-        ask_exch: ``7057`` on the wire.
-        last_exch: ``7058`` on the wire.
-        last_size: ``7059`` on the wire.
-        bid_exch: ``7068`` on the wire.
-        iv_hv_percent: ``7084`` on the wire.
-        put_call_interest: ``7085`` on the wire.
-        put_call_volume: ``7086`` on the wire.
-        hist_vol_percent: ``7087`` on the wire.
-        hist_vol_close_percent: ``7088`` on the wire.
-        opt_volume: ``7089`` on the wire.
-        conid_exchange: ``7094`` on the wire.
-        can_be_traded: ``7184`` on the wire.
-        contract_description_1: ``7219`` on the wire.
-        contract_description_2: ``7220`` on the wire.
-        listing_exchange: ``7221`` on the wire.
-        industry: ``7280`` on the wire.
-        category: ``7281`` on the wire.
-        average_volume: ``7282`` on the wire.
-        opt_implied_vol_percent: ``7283`` on the wire.
-        historical_volatility_percent: ``7284`` on the wire.
-        put_call_ratio: ``7285`` on the wire.
-        dividend_amount: ``7286`` on the wire.
-        dividend_yield_percent: ``7287`` on the wire.
-        dividend_ex_date: ``7288`` on the wire.
-        market_cap: ``7289`` on the wire.
-        pe_ratio: ``7290`` on the wire.
-        eps: ``7291`` on the wire.
-        cost_basis: ``7292`` on the wire.
-        high_52w: ``7293`` on the wire.
-        low_52w: ``7294`` on the wire.
-        open: ``7295`` on the wire.
-        close: ``7296`` on the wire.
-        opt_volume_change_percent: ``7607`` on the wire.
-        implied_vol_percent: ``7633`` on the wire.
-        mark: ``7635`` on the wire.
-        shortable_shares: ``7636`` on the wire.
-        fee_rate: ``7637`` on the wire.
-        option_open_interest: ``7638`` on the wire.
-        percent_of_mark_value: ``7639`` on the wire.
-        shortable: ``7644`` on the wire.
-        morningstar_rating: ``7655`` on the wire.
-        dividends: ``7671`` on the wire.
-        dividends_ttm: ``7672`` on the wire.
-        ema_200: ``7674`` on the wire.
-        ema_100: ``7675`` on the wire.
-        ema_50: ``7676`` on the wire.
-        ema_20: ``7677`` on the wire.
-        price_ema_200: ``7678`` on the wire.
-        price_ema_100: ``7679`` on the wire.
-        price_ema_20: ``7681`` on the wire.
-        change_since_open: ``7682`` on the wire.
-        upcoming_event: ``7683`` on the wire.
-        upcoming_event_date: ``7684`` on the wire.
-        upcoming_analyst_meeting: ``7685`` on the wire.
-        upcoming_earnings: ``7686`` on the wire.
-        upcoming_misc_event: ``7687`` on the wire.
-        recent_analyst_meeting: ``7688`` on the wire.
-        recent_earnings: ``7689`` on the wire.
-        recent_misc_event: ``7690`` on the wire.
-        prob_max_return: ``7694`` on the wire.
-        break_even: ``7695`` on the wire.
-        spx_delta: ``7696`` on the wire.
-        futures_open_interest: ``7697`` on the wire.
-        last_yield: ``7698`` on the wire.
-        bid_yield: ``7699`` on the wire.
-        prob_max_return_2: ``7700`` on the wire.
-        prob_max_loss: ``7702`` on the wire.
-        profit_probability: ``7703`` on the wire.
-        organization_type: ``7704`` on the wire.
-        debt_class: ``7705`` on the wire.
-        ratings: ``7706`` on the wire.
-        bond_state_code: ``7707`` on the wire.
-        bond_type: ``7708`` on the wire.
-        last_trading_date: ``7714`` on the wire.
-        issue_date: ``7715`` on the wire.
-        beta: ``7718`` on the wire.
-        ask_yield: ``7720`` on the wire.
-        price_ema_50: ``7724`` on the wire.
-        has_trading_permissions: ``7768`` on the wire.
-        stock_type: ``7899`` on the wire.
-        daily_pnl_raw: ``7920`` on the wire.
-        cost_basis_raw: ``7921`` on the wire.
-        rebate_rate: ``7943`` on the wire.
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange.
+        text: Free text about the contract (``58``).
+        market_value: Market value of your position (``73``).
+        average_price: Average price that you paid (``74``).
+        unrealized_pnl: Unrealized profit or loss of your position (``75``).
+        formatted_position: Your position, formatted for display (``76``).
+        formatted_unrealized_pnl: Unrealized profit or loss of your position, formatted for display
+            (``77``).
+        daily_pnl: Your profit or loss of the day; `daily_pnl_raw` is exact (``78``).
+        realized_pnl: Realized profit or loss (``79``).
+        unrealized_pnl_percent: Unrealized profit or loss, in percent of the cost (``80``).
+        right: C for a call, P for a put (``201``).
+        exchange: Exchange of the quote (``6004``).
+        field_6008: IBKR's id of the contract.
+        sec_type: Security type, such as STK (``6070``).
+        months: Months in which the derivative expires (``6072``).
+        regular_expiry: Expiry date (``6073``).
+        underlying_conid: IBKR's id of the underlying (``6457``).
+        company_name: Name of the company (``7051``).
+        ask_exch: Exchanges with the best ask, one letter each (``7057``).
+        last_exch: Exchanges of the last trade, one letter each (``7058``).
+        last_size: Size of the last trade (``7059``).
+        bid_exch: Exchanges with the best bid, one letter each (``7068``).
+        iv_hv_percent: Implied volatility in percent of historical volatility (``7084``).
+        put_call_interest: Open interest of puts, divided by that of calls, on an underlying
+            (``7085``).
+        put_call_volume: Volume of puts, divided by that of calls, on an underlying (``7086``).
+        hist_vol_percent: Historical volatility over 30 days, live (``7087``).
+        hist_vol_close_percent: Historical volatility, from closing prices (``7088``).
+        opt_volume: Options traded on the underlying today (``7089``).
+        conid_exchange: Contract id and exchange (``7094``).
+        can_be_traded: Whether the contract can be traded (``7184``).
+        contract_description_1: First line of the contract's description (``7219``).
+        contract_description_2: Second line of the contract's description (``7220``).
+        listing_exchange: Exchange of the listing (``7221``).
+        industry: Industry of the company (``7280``).
+        category: Category within the industry (``7281``).
+        average_volume: Average daily volume over 90 days (``7282``).
+        opt_implied_vol_percent: Implied volatility of the underlying's options over 30 days
+            (``7283``).
+        historical_volatility_percent: Older form of `hist_vol_percent` (``7284``).
+        put_call_ratio: Ratio of puts to calls (``7285``).
+        dividend_amount: Amount of the next dividend (``7286``).
+        dividend_yield_percent: Dividends of a year in percent of the price (``7287``).
+        dividend_ex_date: Ex-dividend date (``7288``).
+        market_cap: Market capitalization, with a suffix for its magnitude (``7289``).
+        pe_ratio: Price divided by earnings per share (``7290``).
+        eps: Earnings per share (``7291``).
+        cost_basis: Cost of your position; `cost_basis_raw` is exact (``7292``).
+        high_52w: Highest price in 52 weeks (``7293``).
+        low_52w: Lowest price in 52 weeks (``7294``).
+        open: First price of the day (``7295``).
+        close: Closing price of today (``7296``).
+        opt_volume_change_percent: Change of the option volume, in percent (``7607``).
+        implied_vol_percent: Implied volatility of this option (``7633``).
+        mark: Mark price: IBKR's combination of bid, ask and last (``7635``).
+        shortable_shares: Number of shares that can be borrowed (``7636``).
+        fee_rate: Yearly fee for borrowing shares, in percent (``7637``).
+        option_open_interest: Open interest of the option (``7638``).
+        percent_of_mark_value: Your position in percent of the account (``7639``).
+        shortable: How hard it is to sell short (``7644``).
+        morningstar_rating: Morningstar's rating; IBKR has removed it (``7655``).
+        dividends: Expected dividends per share in the next year (``7671``).
+        dividends_ttm: Dividends per share in the last year (``7672``).
+        ema_200: Exponential moving average of 200 days (``7674``).
+        ema_100: Exponential moving average of 100 days (``7675``).
+        ema_50: Exponential moving average of 50 days (``7676``).
+        ema_20: Exponential moving average of 20 days (``7677``).
+        price_ema_200: Distance of the price from `ema_200`, in percent (``7678``).
+        price_ema_100: Distance of the price from `ema_100`, in percent (``7679``).
+        price_ema_20: Distance of the price from `ema_20`, in percent (``7681``).
+        change_since_open: Last price minus the first price of the day (``7682``).
+        upcoming_event: Next event of the company; needs a subscription (``7683``).
+        upcoming_event_date: Date of the next event; needs a subscription (``7684``).
+        upcoming_analyst_meeting: Date of the next analyst meeting; needs a subscription (``7685``).
+        upcoming_earnings: Date of the next earnings; needs a subscription (``7686``).
+        upcoming_misc_event: Date of the next other event; needs a subscription (``7687``).
+        recent_analyst_meeting: Date of the last analyst meeting; needs a subscription (``7688``).
+        recent_earnings: Date of the last earnings; needs a subscription (``7689``).
+        recent_misc_event: Date of the last other event; needs a subscription (``7690``).
+        prob_max_return: Probability of the maximum return (``7694``).
+        break_even: Break-even prices (``7695``).
+        spx_delta: Delta weighted by beta against the S&P 500 (``7696``).
+        futures_open_interest: Open interest of the future (``7697``).
+        last_yield: Yield of a bond at the last price (``7698``).
+        bid_yield: Yield of a bond at the bid (``7699``).
+        prob_max_return_2: Probability of the maximum return, under a second id (``7700``).
+        prob_max_loss: Probability of the maximum loss (``7702``).
+        profit_probability: Probability of any profit (``7703``).
+        organization_type: Kind of organisation that issued a bond (``7704``).
+        debt_class: Class of a bond's debt (``7705``).
+        ratings: Ratings of a bond (``7706``).
+        bond_state_code: State in which a bond was issued (``7707``).
+        bond_type: Kind of bond (``7708``).
+        last_trading_date: Last trading day (``7714``).
+        issue_date: Date of issue (``7715``).
+        beta: Movement relative to the market (``7718``).
+        ask_yield: Yield of a bond at the ask (``7720``).
+        price_ema_50: Distance of the price from `ema_50`, in percent (``7724``).
+        has_trading_permissions: Whether you have permission to trade the contract (``7768``).
+        stock_type: Kind of stock, such as ADR or ETF (``7899``).
+        daily_pnl_raw: Your profit or loss of the day, exact (``7920``).
+        cost_basis_raw: Cost of your position, exact (``7921``).
+        rebate_rate: Benchmark interest rate minus the fee for borrowing, in percent (``7943``).
     """
 
     last: KnownText | None = msgspec.field(default=None, name="31")

@@ -25,9 +25,9 @@ class DeliveryDevice(Model, frozen=True, kw_only=True):
     """Row of `DeliveryOptions.devices`.
 
     Attributes:
-        active: 1 if it is on (``A``).
-        device_id: ``I`` on the wire.
-        name: ``NM`` on the wire.
+        active: 1 if the notification or device is on (``A``).
+        device_id: id of the device (``I``).
+        name: name of the device (``NM``).
         ui_id: id as shown to the user (``UI``).
     """
 
@@ -43,7 +43,7 @@ class DeliveryOptions(Model, frozen=True, kw_only=True):
     ``GET /fyi/deliveryoptions``.
 
     Attributes:
-        devices: ``E`` on the wire.
+        devices: devices that receive notifications (``E``).
         email: 1 if delivery by e-mail is on (``M``).
     """
 
@@ -57,8 +57,8 @@ class FyiReceipt(Model, frozen=True, kw_only=True):
     ``POST /fyi/deliveryoptions/device``.
 
     Attributes:
-        t: duration in milliseconds.
-        v: 1 if it was accepted.
+        t: duration of the call in milliseconds.
+        v: 1 if the call was accepted.
     """
 
     t: int | None = msgspec.field(default=None, name="T")
@@ -87,7 +87,7 @@ class Fyi(Model, frozen=True, kw_only=True):
         type_code: kind of notification (``FC``).
         body: the text, as HTML (``MD``).
         subject: the subject (``MS``).
-        read: 1 if it was read (``R``).
+        read: 1 if the notification was read (``R``).
     """
 
     time: Time = msgspec.field(name="D")
@@ -103,7 +103,7 @@ class FyiReadState(Model, frozen=True, kw_only=True):
     """Value of `FyiRead.notification`.
 
     Attributes:
-        read: 1 if it was read (``R``).
+        read: 1 if the notification was read (``R``).
     """
 
     id: str | None = msgspec.field(default=None, name="ID")
@@ -117,8 +117,8 @@ class FyiRead(Model, frozen=True, kw_only=True):
 
     Attributes:
         notification: the notification (``P``).
-        t: duration in milliseconds.
-        v: 1 if it was accepted.
+        t: duration of the call in milliseconds.
+        v: 1 if the call was accepted.
     """
 
     notification: FyiReadState | None = msgspec.field(default=None, name="P")
@@ -132,10 +132,10 @@ class FyiSetting(Model, frozen=True, kw_only=True):
     ``GET /fyi/settings``.
 
     Attributes:
-        active: 1 if it is on (``A``).
+        active: 1 if the notification or device is on (``A``).
         type_code: kind of notification (``FC``).
-        description: ``FD`` on the wire.
-        title: ``FN`` on the wire.
+        description: description of the kind of notification (``FD``).
+        title: title of the kind of notification (``FN``).
         disclaimer_read: 1 if the disclaimer was read (``H``).
         setting_code: code of the setting, such as ``TA_FYI`` (``SS``).
     """

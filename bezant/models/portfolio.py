@@ -137,36 +137,39 @@ class ComboPosition(Model, frozen=True, kw_only=True):
 class LedgerRow(Model, frozen=True, kw_only=True):
     """Balances in a currency.
 
-    The key is its code, and ``BASE`` is the sum of all.
+    The row's key is the currency's code, and ``BASE`` is the sum of all currencies.
 
     Attributes:
         account_id: the account (``acctcode``).
-        cash_balance: ``cashbalance`` on the wire.
-        cash_balance_fx_segment: ``cashbalancefxsegment`` on the wire.
-        commodity_market_value: ``commoditymarketvalue`` on the wire.
-        corporate_bonds_market_value: ``corporatebondsmarketvalue`` on the wire.
+        cash_balance: cash balance in the currency (``cashbalance``).
+        cash_balance_fx_segment: cash in the segment for currency trading
+            (``cashbalancefxsegment``).
+        commodity_market_value: market value of commodities (``commoditymarketvalue``).
+        corporate_bonds_market_value: market value of corporate bonds
+            (``corporatebondsmarketvalue``).
         currency: currency, such as ``USD``.
-        exchange_rate: ``exchangerate`` on the wire.
-        future_market_value: ``futuremarketvalue`` on the wire.
-        future_option_market_value: ``futureoptionmarketvalue`` on the wire.
-        futures_only_pnl: ``futuresonlypnl`` on the wire.
-        issuer_options_market_value: ``issueroptionsmarketvalue`` on the wire.
+        exchange_rate: rate to the base currency (``exchangerate``).
+        future_market_value: market value of futures (``futuremarketvalue``).
+        future_option_market_value: market value of options on futures
+            (``futureoptionmarketvalue``).
+        futures_only_pnl: profit and loss of futures only (``futuresonlypnl``).
+        issuer_options_market_value: market value of issuer options (``issueroptionsmarketvalue``).
         key: such as ``LedgerList``.
-        money_funds: ``moneyfunds`` on the wire.
-        net_liquidation_value: ``netliquidationvalue`` on the wire.
-        realized_pnl: ``realizedpnl`` on the wire.
-        second_key: ``secondkey`` on the wire.
-        session_number: ``sessionid`` on the wire.
-        settled_cash: ``settledcash`` on the wire.
-        stock_market_value: ``stockmarketvalue`` on the wire.
-        stock_option_market_value: ``stockoptionmarketvalue`` on the wire.
-        t_bills_market_value: ``tbillsmarketvalue`` on the wire.
-        t_bonds_market_value: ``tbondsmarketvalue`` on the wire.
+        money_funds: market value of money market funds (``moneyfunds``).
+        net_liquidation_value: net liquidation value (``netliquidationvalue``).
+        realized_pnl: realized profit and loss (``realizedpnl``).
+        second_key: currency of the balances, or ``BASE`` (``secondkey``).
+        session_number: number of the session (``sessionid``).
+        settled_cash: cash that is settled (``settledcash``).
+        stock_market_value: market value of stocks (``stockmarketvalue``).
+        stock_option_market_value: market value of options on stocks (``stockoptionmarketvalue``).
+        t_bills_market_value: market value of treasury bills (``tbillsmarketvalue``).
+        t_bonds_market_value: market value of treasury bonds (``tbondsmarketvalue``).
         timestamp: in UTC.
-        unrealized_pnl: ``unrealizedpnl`` on the wire.
-        warrants_market_value: ``warrantsmarketvalue`` on the wire.
-        cryptocurrency_value: ``cryptocurrencyvalue`` on the wire.
-        end_of_bundle: ``endofbundle`` on the wire.
+        unrealized_pnl: profit and loss of open positions (``unrealizedpnl``).
+        warrants_market_value: market value of warrants (``warrantsmarketvalue``).
+        cryptocurrency_value: market value of cryptocurrencies (``cryptocurrencyvalue``).
+        end_of_bundle: mark that ends a bundle of rows (``endofbundle``).
     """
 
     account_id: str = msgspec.field(name="acctcode")
@@ -227,6 +230,7 @@ class SummaryFigure(Model, frozen=True, kw_only=True, rename="camel"):
     """Figure of an account's summary.
 
     Attributes:
+        amount: amount of money.
         currency: currency, such as ``USD``.
         timestamp: in UTC.
         is_none: whether there is no such figure.

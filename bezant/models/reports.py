@@ -31,7 +31,7 @@ class StmtRequest(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456``.
-        account_ids: accounts, such as ``DU123456``.
+        account_ids: ids of the accounts, such as ``DU123456``.
         crypto_consolidated: whether to add the holdings at the crypto partner
             (``cryptoConsolIfAvailable``).
         end_date: last day.
@@ -86,7 +86,7 @@ class AvailableStatements(Model, frozen=True, kw_only=True):
     ``GET /gw/api/v1/statements/available``.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: AvailableStatementDatesData | None = None
@@ -138,7 +138,7 @@ class AvailableTaxForms(Model, frozen=True, kw_only=True):
     ``GET /gw/api/v1/tax-documents/available``.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: AvailableTaxFormsData | None = None
@@ -175,7 +175,7 @@ class AvailableTradeConfirmations(Model, frozen=True, kw_only=True):
     ``GET /gw/api/v1/trade-confirmations/available``.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
     """
 
     data: TradeConfirmationDates | None = None

@@ -104,7 +104,8 @@ class ScanRow(Model, frozen=True, kw_only=True):
 
     Attributes:
         conid: IBKR's id of the contract (``con_id``).
-        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
+            (``conidex``).
         listing_exchange: exchange that lists the contract.
         sec_type: kind of contract, such as ``STK``.
         symbol: the symbol.

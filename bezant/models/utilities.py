@@ -104,7 +104,7 @@ class FormPayload(Model, frozen=True, kw_only=True, rename="camel"):
     """Value of `FormDetails.payload`.
 
     Attributes:
-        data: body of the response.
+        data: content of the response.
         mime_type: kind of file, such as ``application/pdf``.
     """
 

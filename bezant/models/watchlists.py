@@ -37,7 +37,7 @@ class WatchlistDeleted(Model, frozen=True, kw_only=True):
     Attributes:
         message_id: number of the response (``MID``).
         action: such as ``context``.
-        data: body of the response.
+        data: content of the response.
     """
 
     message_id: str | None = msgspec.field(default=None, name="MID")
@@ -74,7 +74,7 @@ class WatchlistDetails(Model, frozen=True, kw_only=True, rename="camel"):
     ``GET /iserver/watchlist``.
 
     Attributes:
-        hash: changes with the list.
+        hash: hash of the list; it changes when the list does.
     """
 
     hash: str | None = None
@@ -100,7 +100,7 @@ class Watchlist(Model, frozen=True, kw_only=True, rename="camel"):
     ``POST /iserver/watchlist``.
 
     Attributes:
-        hash: changes with the list.
+        hash: hash of the list; it changes when the list does.
     """
 
     hash: str | None = None
@@ -143,7 +143,7 @@ class Watchlists(Model, frozen=True, kw_only=True):
     Attributes:
         message_id: number of the response (``MID``).
         action: such as ``content``.
-        data: body of the response.
+        data: content of the response.
     """
 
     message_id: str | None = msgspec.field(default=None, name="MID")

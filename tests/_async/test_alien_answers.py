@@ -25,7 +25,7 @@ def placed(more: bytes) -> bytes:
     return b'[{"order_id":"987","order_status":"Submitted",' + more + b"}]"
 
 
-# Each of these names the order and its status, and has unexpected content as well.
+# Each of these responses names the order and its status, and has unexpected content as well.
 TOLD = {
     "Latin-1 in an unknown field": placed(b'"note":"Aktie M\xfcller"'),
     "Latin-1 in a key": placed(b'"M\xfcller":1'),
@@ -46,7 +46,7 @@ TOLD = {
     "an object alone": b'{"order_id":987,"order_status":"Submitted","x":"\xff"}',
     "everything": placed(b'"a":"\xff\\ud800","b":NaN,"c":1e99999,"d":' + b"9" * 6000),
 }
-# These say nothing about the order.
+# These responses say nothing about the order.
 SILENT = {
     "nested 100,000 deep": placed(b'"x":' + b"[" * 100_000 + b"]" * 100_000),
     "UTF-16": placed(b'"x":1').decode().encode("utf-16"),

@@ -144,7 +144,7 @@ async def test_positions_page_by_page(gateway: SimulatedGateway) -> None:
             assert all(isinstance(each, Position) for each in page)
             sizes.append(len(page))
         assert sizes == [100, 100, 50]
-        # once per session, whichever call needed the accounts first
+        # the client asks for the accounts once per session
         await client.all_positions(gateway.account_id)
         assert gateway.count("GET", "/portfolio/accounts") == 1
 

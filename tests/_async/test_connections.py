@@ -129,7 +129,7 @@ async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> Non
     def answer(peer: Peer, number: int) -> None:
         if number == 1:
             given_up.wait(60)
-        with contextlib.suppress(OSError):  # the peer may have gone
+        with contextlib.suppress(OSError):  # the peer may have closed the connection
             peer.send(placed(number))
         sent.append(number)
 
@@ -142,7 +142,7 @@ async def test_a_response_after_the_timeout_is_discarded(raw: RawGateway) -> Non
                 await place(client.with_options(timeout=seconds))
             error = caught.value
             if isinstance(error, OutcomeUnknown):
-                break  # on a slow machine the time may be over before it is sent
+                break  # on a slow machine the timeout may end before the request is sent
         assert isinstance(error, OutcomeUnknown)
         given_up.set()
         await until(lambda: sent)

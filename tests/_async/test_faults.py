@@ -160,7 +160,7 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
     raw.script(good, script, good)
     seconds = 0.5 if kind is HttpTimeout else 60.0
     async with AsyncClient(raw.base_url, timeout=60) as patient:
-        await patient.accounts()  # connected: nothing but the response can be late
+        await patient.accounts()  # the connection is open, so only the response can be late
         client = patient.with_options(timeout=seconds)
         started = time.monotonic()
         with pytest.raises(kind, match=text) as caught:
@@ -175,7 +175,8 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
 
 
 async def test_connection_refused() -> None:
-    with socket.socket() as reserved:  # nobody else gets its port, and nobody listens there
+    # The socket keeps the port but does not listen, so connections are refused.
+    with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
@@ -183,7 +184,7 @@ async def test_connection_refused() -> None:
                 with pytest.raises(ConnectFailed, match="start the gateway") as caught:
                     await client.health()
                 assert caught.value.retryable
-                # nothing was sent, so even an order is known not to have gone out
+                # nothing was sent, so the outcome is known even for an order
                 with pytest.raises(ConnectFailed):
                     await client.request("POST", "/iserver/account/X/orders", json={})
 
@@ -212,7 +213,7 @@ async def unanswered(client: AsyncClient, path: str, body: object) -> OutcomeUnk
             await client.with_options(timeout=seconds).request("POST", path, json=body)
         except OutcomeUnknown as error:
             return error
-        except HttpTimeout:  # it was not sent
+        except HttpTimeout:  # the request was not sent
             continue
     raise AssertionError("a response came")
 

@@ -88,7 +88,7 @@ async def test_an_order_whose_response_is_too_long(raw: RawGateway) -> None:
     async with AsyncClient(raw.base_url, max_response_bytes=1000) as client:
         with pytest.raises(OutcomeUnknown, match=r"max_response_bytes.*order id mine-1"):
             await place(client)
-        gc.collect()  # the error refers to the response's reader, which ends in the loop
+        gc.collect()  # the error refers to the reader of the response, which must end in this loop
         await pause(0.01)
     assert orders_sent(raw) == 1
 

@@ -62,7 +62,7 @@ async def test_silence_is_a_timeout(gateway: SimulatedGateway) -> None:
                 except HttpError as error:
                     met.append(error)
                 if silence.hits:
-                    break  # on a slow machine the time may be over before it is sent
+                    break  # on a slow machine the timeout may end before the request is sent
             assert len(met) >= number
         await client.tickle()
         assert gateway.faults.count("silence") == 3

@@ -324,7 +324,7 @@ async def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.M
         tickling = later(client.tickle)
         await pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        await client.request("GET", "/trsrv/mine")  # its own question does not block it
+        await client.request("GET", "/trsrv/mine")  # a call's own question does not block the call
         await reply(client)
         await result(reading)
         await result(tickling)
@@ -375,7 +375,7 @@ async def test_the_second_send_stays_in_its_turn(desk: Desk) -> None:
             await place(client)
         desk.then(asking, asking)
         await reply_twice(client)
-        with pytest.raises(AccountBusy):  # its question is still open
+        with pytest.raises(AccountBusy):  # the order's question is still open
             await place(client)
 
 
@@ -418,7 +418,7 @@ async def test_a_cancelled_order_leaves_nothing_behind(desk: Desk) -> None:
         going.cancel()
         with pytest.raises(asyncio.CancelledError):
             await going
-        await place(client)  # unknown, so the turn has ended
+        await place(client)  # the outcome is unknown, so the turn has ended
         turns = client._pipeline.order_turns
         assert not turns._turns._open
         assert not turns._turns._waiting

@@ -77,7 +77,7 @@ async def test_all_clients_of_a_gateway_share_its_limits(
         assert caught.value.operation == "GET /portfolio/accounts"
         with pytest.raises(PacingError):
             await second.request("GET", "/portfolio/accounts")
-        await second.request("GET", "/trsrv/x")  # other calls pass
+        await second.request("GET", "/trsrv/x")  # calls without this limit do not wait
     assert [each.target for each in raw.requests].count("/v1/api/portfolio/accounts") == 1
 
 
@@ -259,7 +259,7 @@ async def test_the_deadline_holds_over_all_attempts(raw: RawGateway) -> None:
         started = time.monotonic()
         with pytest.raises(BezantError):
             await client.accounts()
-        assert time.monotonic() - started < 10  # all of them take longer
+        assert time.monotonic() - started < 10  # all attempts together take longer
 
 
 async def test_a_call_with_side_effects_is_never_retried(raw: RawGateway) -> None:
@@ -306,7 +306,7 @@ async def test_a_gateway_that_is_not_there_fails_soon() -> None:
         with pytest.raises(ConnectFailed) as caught:
             await client.health()
         assert caught.value.attempts == 3
-        assert time.monotonic() - started < 20  # less than the timeout
+        assert time.monotonic() - started < 20  # the wait is shorter than the timeout
 
 
 @pytest.mark.parametrize("kind", [ConnectionLost])
@@ -362,7 +362,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
 async def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The request may have waited for its connection, so it may have arrived that late."""
+    """Count from the response, because the request may have waited for its connection."""
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 

@@ -272,7 +272,8 @@ async def test_an_empty_portfolio_is_one() -> None:
     with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
         async with AsyncClient(gateway.base_url) as client:
             assert await client.all_positions(gateway.account_id) == []
-            assert gateway.count("POST", "/tickle") == 0  # the session's lists are still new
+            # The accounts were requested just now, so no tickle is necessary.
+            assert gateway.count("POST", "/tickle") == 0
             await client.tickle()
             assert await client.all_positions(gateway.account_id) == []
             assert gateway.count("POST", "/tickle") == 2

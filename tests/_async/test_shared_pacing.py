@@ -114,7 +114,7 @@ async def test_a_place_is_given_back_however_the_call_ends(raw: RawGateway, stor
         await until(lambda: came("/hangs") == 2)
         waiting = later(lambda: first.request("GET", "/trsrv/next"))
         await pause(0.1)
-        assert not came("/next")  # two are in flight in the other process
+        assert not came("/next")  # the other process has two requests in flight
         await second.aclose()
         for call in calls:
             with pytest.raises(ClientClosed):

@@ -177,7 +177,8 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
         await first.api.orders.confirm_order_reply(reply_id="q2", confirmed=True)
         for each in waiting:
             await result(each)
-    assert len(other.requests) == 4  # and the accounts, for the preview
+    # The fourth request is the query of the accounts for the preview.
+    assert len(other.requests) == 4
 
 
 async def test_but_not_for_long(
@@ -191,7 +192,8 @@ async def test_but_not_for_long(
     ):
         started = time.monotonic()
         await place(first)
-        await read(second, "/portfolio/DU1/summary")  # and its prerequisite
+        # The gateway also gets the read's prerequisite.
+        await read(second, "/portfolio/DU1/summary")
         assert time.monotonic() - started >= 0.3
         assert first._pipeline.order_turns.questions
     assert len(other.requests) == 2
@@ -216,7 +218,7 @@ async def test_orders_cancels_and_replies_wait_for_no_question_of_another_proces
         await place(first)
         reading = later(lambda: read(second, "/iserver/account/trades"))
         await pause(0.1)
-        assert other.requests == []  # its prerequisite waits, but blocks no order
+        assert other.requests == []  # the read's prerequisite waits, but blocks no order
         await place(second, "DU2")
         await second.api.orders.cancel_open_order(account_id="DU2", order_id=7)
         await second.api.orders.ack_server_prompt(order_id=1, request_id="2", text="Yes")

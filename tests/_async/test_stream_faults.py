@@ -116,7 +116,8 @@ async def test_every_loss_is_followed_by_a_gap_and_a_new_connection(
     async with no_pacing(raw) as client:
         async with stream(client, timing) as ws:
             found = await read_until(ws, Gap)
-            ws._stream_worker.state._timing = Timing()  # the silence of the next one ends nothing
+            # The silence of the next connection does not end the stream.
+            ws._stream_worker.state._timing = Timing()
             found += await read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
             gap = found[2]

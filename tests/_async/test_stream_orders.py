@@ -32,7 +32,7 @@ def row(order_id: int, status: str = "Submitted", **more: object) -> dict[str, A
 
 
 class OrdersGateway:
-    """Gateway with orders that runs one plan per connection, and then the last one again.
+    """Gateway with orders: the n-th connection gets the n-th plan, further ones the last plan.
 
     A plan contains lists of rows (one message each), events to wait for, bytes to send, and CUT.
     """
@@ -190,7 +190,7 @@ AFTER: dict[str, list[object]] = {
 async def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
-    orders.listed = [row(1), row(2), row(3), row(4)]  # for a machine that is slow
+    orders.listed = [row(1), row(2), row(3), row(4)]  # leaves time for a slow machine
     async with no_pacing(raw) as client, stream(client) as ws:
         await ws.subscribe_orders()
         assert len(await wait(ws)) == 4

@@ -69,7 +69,7 @@ async def test_debug_logs_of_the_libraries_show_no_header_and_no_message(
         await client.tickle()
         async with AsyncWsClient.connect(client) as ws:
             await ws.next_message(timeout=30)
-    # It was sent, and httpcore has logged.
+    # The request was sent, and httpcore has logged its headers.
     assert f"x-sess-uuid={COOKIE}" in raw.requests[1].headers["cookie"]
     assert f"api={TOKEN}" in raw.requests[2].headers["cookie"]
     assert "receive_response_headers.complete return_value=(b'HTTP/1.1', 200" in caplog.text
@@ -249,7 +249,8 @@ async def test_a_command_that_would_end_every_connection_is_refused_at_once(
         with pytest.raises(InvalidRequest, match="exchange must be"):
             await ws.quote(265598, exchange="X" * 70_000)
         await ws.subscribe_summary(account, keys=keys[:4500])
-        with pytest.raises(InvalidRequest, match="pass fewer names"):  # together
+        # The parts together exceed the limit.
+        with pytest.raises(InvalidRequest, match="pass fewer names"):
             await ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]
         assert ws.stats.reconnects == 0

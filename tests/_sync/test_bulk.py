@@ -181,7 +181,7 @@ def test_a_map_waits_as_long_as_the_limits_need(
 
         with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
             client.gather(fetch_rarely, range(9), max_wait=0.05)
-        # Only the calls of a bulk map wait so long.
+        # Only the calls of `client.map` wait that long.
         for _ in range(3):
             try:
                 fetch_rarely(0)
@@ -284,7 +284,7 @@ def place(client: Client, account: str) -> Any:
 
 
 def refuses_one(raw: RawGateway) -> None:
-    """Refuse the order of DU0 after the others have arrived; those get no response."""
+    """Refuse the order of DU0 after the other orders have arrived, which get no response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
@@ -360,7 +360,8 @@ def test_closing_the_client_during_orders_reports_them(raw: RawGateway) -> None:
     with pytest.raises((ClientClosed, OutcomeUnknown)) as caught:
         result(running)
     names = [name for each in caught.value.unknown_outcomes for name in each.client_order_ids]
-    names += getattr(caught.value, "client_order_ids", ())  # the first may have been handed over
+    # The map may have handed over the first outcome.
+    names += getattr(caught.value, "client_order_ids", ())
     assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
 
 

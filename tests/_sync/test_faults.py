@@ -161,7 +161,7 @@ def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str) -> No
     raw.script(good, script, good)
     seconds = 0.5 if kind is HttpTimeout else 60.0
     with Client(raw.base_url, timeout=60) as patient:
-        patient.accounts()  # connected: nothing but the response can be late
+        patient.accounts()  # the connection is open, so only the response can be late
         client = patient.with_options(timeout=seconds)
         started = time.monotonic()
         with pytest.raises(kind, match=text) as caught:
@@ -176,7 +176,8 @@ def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str) -> No
 
 
 def test_connection_refused() -> None:
-    with socket.socket() as reserved:  # nobody else gets its port, and nobody listens there
+    # The socket keeps the port but does not listen, so connections are refused.
+    with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
@@ -184,7 +185,7 @@ def test_connection_refused() -> None:
                 with pytest.raises(ConnectFailed, match="start the gateway") as caught:
                     client.health()
                 assert caught.value.retryable
-                # nothing was sent, so even an order is known not to have gone out
+                # nothing was sent, so the outcome is known even for an order
                 with pytest.raises(ConnectFailed):
                     client.request("POST", "/iserver/account/X/orders", json={})
 
@@ -213,7 +214,7 @@ def unanswered(client: Client, path: str, body: object) -> OutcomeUnknown:
             client.with_options(timeout=seconds).request("POST", path, json=body)
         except OutcomeUnknown as error:
             return error
-        except HttpTimeout:  # it was not sent
+        except HttpTimeout:  # the request was not sent
             continue
     raise AssertionError("a response came")
 

@@ -64,7 +64,7 @@ def test_the_first_list_of_a_session_is_not_taken_for_empty(
         [trade] = client.trades()
         assert trade.size == 1
         assert gateway.count("GET", TRADES) == 2
-        # After that, each call lists them.
+        # After the first call, each call lists the orders.
         assert [each.status for each in client.orders()] == ["Submitted", "Filled"]
         assert len(client.trades(days=1)) == 1
         assert (gateway.count("GET", ORDERS), gateway.count("GET", TRADES)) == (3, 3)
@@ -105,7 +105,7 @@ def test_an_account_without_orders_has_an_empty_list(gateway: SimulatedGateway) 
         assert gateway.count("GET", ORDERS) == 2
         assert client.open_orders() == []
         assert gateway.count("GET", ORDERS) == 3
-        # The gateway marked that list as complete; it has no such mark for executions.
+        # The gateway marks a list of orders as complete, but has no such mark for executions.
         assert gateway.count("POST", "/iserver/auth/status") == 0
         assert client.trades() == []
         assert gateway.count("POST", "/iserver/auth/status") == 1
@@ -120,7 +120,7 @@ def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> None:
             client.open_orders()
         gateway.login()
         assert len(client.open_orders()) == 1
-        # A login that only the keepalive's tickle has noticed, by the session's token.
+        # Only the keepalive's tickle has noticed the new login, by the session's token.
         client.tickle()
         gateway.logout()
         gateway.login()

@@ -229,7 +229,8 @@ def test_a_reply_is_not_sent_again(raw: RawGateway, call: Any) -> None:
         assert not caught.value.retryable
         assert isinstance(caught.value.__cause__, UpstreamError)
         assert sent(raw) == ["accounts", "POST", "POST"]
-        [placed] = call(client)  # again by hand, now with the query that the gateway requires
+        # The caller sends the order again, now after the query that the gateway requires.
+        [placed] = call(client)
         assert placed
     assert sent(raw) == ["accounts", "POST", "POST", "accounts", "POST"]
 
@@ -326,7 +327,7 @@ def resets_after(over: threading.Event) -> Script:
 
 
 def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
-    """Its own query of the accounts gets a response while another one hangs."""
+    """Let the cancel's own query of the accounts get a response while another query hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
     serve(raw, asking(), says(CANCELLED), accounts=accounts)

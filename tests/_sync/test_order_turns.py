@@ -319,7 +319,7 @@ def test_reads_wait_for_an_open_question(desk: Desk, monkeypatch: pytest.MonkeyP
         tickling = later(client.tickle)
         pause(0.1)
         assert desk.came == ["POST DU1/orders"]
-        client.request("GET", "/trsrv/mine")  # its own question does not block it
+        client.request("GET", "/trsrv/mine")  # a call's own question does not block the call
         reply(client)
         result(reading)
         result(tickling)
@@ -370,7 +370,7 @@ def test_the_second_send_stays_in_its_turn(desk: Desk) -> None:
             place(client)
         desk.then(asking, asking)
         reply_twice(client)
-        with pytest.raises(AccountBusy):  # its question is still open
+        with pytest.raises(AccountBusy):  # the order's question is still open
             place(client)
 
 

@@ -115,7 +115,7 @@ def test_a_place_is_given_back_however_the_call_ends(raw: RawGateway, store: str
         until(lambda: came("/hangs") == 2)
         waiting = later(lambda: first.request("GET", "/trsrv/next"))
         pause(0.1)
-        assert not came("/next")  # two are in flight in the other process
+        assert not came("/next")  # the other process has two requests in flight
         second.close()
         for call in calls:
             with pytest.raises(ClientClosed):

@@ -29,7 +29,7 @@ def message(number: int, length: int = 0) -> bytes:
 
 
 def frames() -> list[bytes]:
-    """Return frames with twelve messages, x0 to x11, and all kinds of others between them."""
+    """Return frames with twelve messages, x0 to x11, and control frames between them."""
     whole, long = message(4), message(8)
     return [
         frame(message(0)),

@@ -147,7 +147,7 @@ def test_refused_words_are_no_lost_login(raw: RawGateway) -> None:
         with pytest.raises(NotAuthenticated) as caught:
             client.request("GET", "/iserver/x")
         assert not caught.value.needs_login
-        # The history's own session is idle, which is harmless.
+        # The session for historical data is idle, which is harmless.
         with pytest.raises(NoSession):
             client.request("GET", "/hmds/x")
         assert client.session.ready

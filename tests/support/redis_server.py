@@ -47,7 +47,7 @@ def _is_up(port: int, server: subprocess.Popen[bytes]) -> bool:
             with socket.create_connection(("127.0.0.1", port), 10) as sock:
                 sock.sendall(b"PING\r\n")
                 if sock.recv(16).startswith(b"+PONG"):
-                    time.sleep(0.05)  # a server that did not get the port has ended by then
+                    time.sleep(0.05)  # by then, a server that did not get the port has ended
                     return server.poll() is None
         except OSError:
             time.sleep(0.01)

@@ -72,6 +72,7 @@ class Overlay:
         limits: the content of `limits.toml`.
         recorded: evidence from recordings, by normalised call.
         market_data: names of market data fields by IBKR's id.
+        meanings: meanings of market data fields by IBKR's id.
         problems: problems found while reading.
         used: keys of the corrections and glossary entries that were found by a lookup.
     """
@@ -84,6 +85,7 @@ class Overlay:
     limits: Json = field(default_factory=dict)
     recorded: dict[str, Evidence] = field(default_factory=dict)
     market_data: dict[str, str] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
@@ -158,7 +160,8 @@ def read(root: Path) -> Overlay:
     fields = root / FIELD_TABLE
     if fields.is_file():
         rows = runpy.run_path(str(fields))["FIELDS"]
-        overlay.market_data = {code: name for code, name, *_ in rows}
+        overlay.market_data = {each.code: each.name for each in rows}
+        overlay.meanings = {each.code: each.meaning.removesuffix(".") for each in rows}
     return overlay
 
 

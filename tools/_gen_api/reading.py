@@ -369,6 +369,8 @@ class Reader:
             name = str(fixes.get(wire, {}).get("name") or word.get("name") or plain)
             if market_data and wire.isdigit() and "name" not in word:
                 name = self.overlay.market_data.get(wire, plain)
+            if market_data and not each.doc:
+                each.doc = self.overlay.meanings.get(wire, "")
             for choice in (name, plain, names.snake(wire), f"{names.snake(wire)}_"):
                 if choice not in taken:
                     each.name = choice

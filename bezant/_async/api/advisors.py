@@ -270,7 +270,7 @@ class AsyncAdvisorsApi(AsyncGroup):
 
         Args:
             cash_targets: target share of each currency.
-            description: description.
+            description: short description.
             is_static: whether the targets stay unchanged when prices move.
             model: a model portfolio's name.
             position_targets: target share of each contract.

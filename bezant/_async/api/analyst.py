@@ -44,7 +44,7 @@ class AsyncAnalystApi(AsyncGroup):
         ``POST /pa/allperiods``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             param: unused.
 
         Raises:
@@ -66,7 +66,7 @@ class AsyncAnalystApi(AsyncGroup):
         ``POST /pa/performance``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
 
         Raises:
@@ -90,7 +90,7 @@ class AsyncAnalystApi(AsyncGroup):
         ``POST /pa/transactions``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             conids: contracts; one is supported.
             currency: currency of the figures, such as ``USD``.
             days: number of days back; 90 by default.

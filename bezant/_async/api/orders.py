@@ -217,12 +217,12 @@ class AsyncOrdersApi(AsyncGroup):
             conid: IBKR's id of the contract, for SMART routing.
             conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid``.
             ext_operator: name of the person who entered the order; required for futures.
-            is_currency_conversion: whether it converts currencies.
+            is_currency_conversion: whether the order converts currencies.
             is_single_group: whether the orders cancel each other (OCA).
             json_payload: allocation of an advisor's order.
             listing_exchange: exchange that lists the contract.
             manual_indicator: whether a person entered the order; required for futures.
-            outside_rth: whether it may also fill outside regular trading hours.
+            outside_rth: whether the order may also fill outside regular trading hours.
             parent_id: ``client_order_id`` of the order that this order waits for.
             price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of
                 ``MIDPRICE`` orders.
@@ -240,7 +240,7 @@ class AsyncOrdersApi(AsyncGroup):
             allocation_method: method to split an advisor's order.
             manual_order_time: time when a person entered the order, epoch milliseconds.
             customer_account: the omnibus client's account.
-            is_pro_customer: whether that client counts as professional.
+            is_pro_customer: whether the omnibus client counts as professional.
             deactivated: whether to save the order without sending it.
 
         Raises:

@@ -42,7 +42,7 @@ class AsyncPortfolioApi(AsyncGroup):
         ``POST /portfolio/allocation``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

@@ -74,16 +74,16 @@ class AlertsApi(Group):
             account_id: the account, such as ``DU123456``.
             alert_message: text of the message that the alert sends.
             alert_name: the alert's name.
-            alert_repeatable: 1 to send it each time, 0 to send it once.
+            alert_repeatable: 1 to send the alert each time, 0 to send it once.
             conditions: conditions that trigger the alert.
             outside_rth: whether to include times outside regular trading hours.
             time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
-            email: address to send it to.
+            email: address that the alert is sent to.
             expire_time: end of a ``GTD`` alert, ``YYYYMMDD-HH:mm:ss`` in UTC.
             itws_orders_only: 1 for alerts of the mobile app's orders only.
             order_id: IBKR's id of the order.
             send_message: 1 to send an e-mail.
-            show_popup: 1 to show it on the desktop.
+            show_popup: 1 to show the alert on the desktop.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.
@@ -117,7 +117,7 @@ class AlertsApi(Group):
 
         Args:
             account_id: the account, such as ``DU123456``.
-            alert_active: 1 to switch it on, 0 off.
+            alert_active: 1 to switch the alert on, 0 to switch it off.
             alert_id: the alert's order id.
 
         Raises:

@@ -45,7 +45,7 @@ class AnalystApi(Group):
         ``POST /pa/allperiods``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             param: unused.
 
         Raises:
@@ -67,7 +67,7 @@ class AnalystApi(Group):
         ``POST /pa/performance``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             period: ``1D``, ``7D``, ``MTD``, ``1M``, ``3M``, ``6M``, ``12M`` or ``YTD``.
 
         Raises:
@@ -91,7 +91,7 @@ class AnalystApi(Group):
         ``POST /pa/transactions``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             conids: contracts; one is supported.
             currency: currency of the figures, such as ``USD``.
             days: number of days back; 90 by default.

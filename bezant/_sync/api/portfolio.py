@@ -43,7 +43,7 @@ class PortfolioApi(Group):
         ``POST /portfolio/allocation``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
 
         Raises:
             InvalidRequest: an argument has a wrong type or value; nothing was sent.

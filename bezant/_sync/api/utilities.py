@@ -178,12 +178,12 @@ class UtilitiesApi(Group):
 
         Args:
             account_type: kind of account.
-            additional_account: whether it is a further account of a known client.
-            additional_applicant: whether it is a further applicant.
+            additional_account: whether the account is a further account of a known client.
+            additional_applicant: whether the person is a further applicant.
             applicant_type: kind of applicant, such as ``INDIVIDUAL`` or ``ORG``.
             capability: requested capabilities, such as ``OPT``.
-            fa_trading_account: whether an advisor trades it.
-            ira: whether it is a retirement account.
+            fa_trading_account: whether an advisor trades the account.
+            ira: whether the account is a retirement account.
             ira_type: kind of retirement account.
             mifid_category: MiFID category.
             process_type: kind of process, such as ``FULL``.

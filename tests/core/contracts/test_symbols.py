@@ -173,7 +173,7 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
         (("ACME", "", ""), [MEXI, EBS], 2),
         (("ACME", "", ""), [NYSE, BATS, MEXI], 3),
         (("ACME", "", "USD"), [NYSE, BATS, MEXI], 2),
-        # With a named exchange, no preference decides between its two listings.
+        # If the caller names an exchange, nothing decides between its two listings.
         (("ACME", "NYSE", ""), [NYSE, listing(7, "NYSE")], 2),
     ],
 )
@@ -215,7 +215,7 @@ def test_misses_are_remembered_for_a_while() -> None:
             table.get(KEY, now)
         assert (
             caught.value is not first
-        )  # one shared error would collect the tracebacks of all callers
+        )  # each caller gets its own error: a shared error would collect all tracebacks
         assert vars(caught.value) == vars(first)
     assert table.get(KEY, 110) is None
     assert table.get(KEY, 100) is None

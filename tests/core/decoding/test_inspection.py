@@ -41,7 +41,7 @@ class Counting:
 
 @pytest.fixture
 def lock(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    monkeypatch.setattr(inspection, "_lock", inspection._lock)  # put back at the end
+    monkeypatch.setattr(inspection, "_lock", inspection._lock)  # restores the real lock at the end
     found = Counting()
     use_lock(found)
     return found
@@ -60,7 +60,7 @@ def test_a_type_is_inspected_once_and_under_the_lock(lock: Counting) -> None:
         assert convert({"number": 1}, kind).number == 1
     assert lock.taken == 2
     decode(b'{"number":""}', kind, operation="GET /x", report=print)
-    assert lock.taken == 3  # the search for fields that may be empty takes it as well
+    assert lock.taken == 3  # the search for fields that may be empty takes the lock as well
     encode_body(kind(number=Decimal(1)), "POST /x")
     assert lock.taken == 3
     check_type(fresh(), READ)
@@ -81,7 +81,7 @@ def in_the_middle(check: Any) -> Any:
 def test_nothing_is_inspected_during_an_inspection() -> None:
     with pytest.raises(Reentered):
         in_the_middle(lambda: inspect(lambda: 1))
-    # ... and the outer one is not disturbed
+    # the outer inspection is not disturbed
     assert in_the_middle(lambda: 2) == 2
 
 
@@ -142,4 +142,5 @@ def test_types_created_at_run_time_are_not_kept_forever(
 def test_a_type_that_msgspec_refuses_is_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises((TypeError, DecodeError)):
-            decode(b"[]", int | list[int] | list[str], operation="GET /x", report=print)  # type: ignore[arg-type]
+            # Type: ignore[arg-type].
+            decode(b"[]", int | list[int] | list[str], operation="GET /x", report=print)

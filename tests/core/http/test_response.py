@@ -579,7 +579,7 @@ def test_words_that_cannot_be_written() -> None:
         deep = [deep]
     assert error_body.text_of(deep) == "unreadable"
     assert error_body.text_of(["x"]) == '["x"]'
-    while deep:  # taking it apart all at once may exceed the stack
+    while deep:  # freeing the nested value at once may exceed the stack
         (deep,) = deep
 
 

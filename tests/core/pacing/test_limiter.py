@@ -142,7 +142,7 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
     now = 0.0
 
     def window() -> float:
-        """Send ten with responses after 0.2 s; return the seconds from the first to the next."""
+        """Send ten requests with responses after 0.2 s; return the seconds until the eleventh."""
         nonlocal now
         for _ in range(10):
             queued = enter(limiter, READ)
@@ -154,7 +154,7 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
         now += wait
         return wait
 
-    # The first ten prove nothing: they may have waited for connections.
+    # The first ten response times are ignored: the requests may have waited for connections.
     assert window() == pytest.approx(0.2 + 1)
     assert window() == pytest.approx(0.1 + 1)
 
@@ -211,7 +211,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # the call is never sent earlier than any promise said
+        # the limiter never sends the call before the time that it announced
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
@@ -386,7 +386,7 @@ def test_a_penalty_holds_everything() -> None:
     queued = enter(limiter, TICKLE)
     assert limiter.dispatch(100.0) == []
     assert limiter.seconds_until(queued, 100.0) == PENALTY
-    limiter.penalise(100.0, 5.0)  # never shortened
+    limiter.penalise(100.0, 5.0)  # a second penalty never shortens the first one
     assert limiter.seconds_until(queued, 100.0) == PENALTY
     limiter.forgive()
     assert limiter.dispatch(100.0) == [queued]
@@ -499,7 +499,7 @@ def test_a_request_counts_from_its_response_if_that_is_late() -> None:
     assert state.seconds_until_free("", limit, 1.3) == 0  # one second after the response
     assert state.seconds_until_free("", limit, 1.3, 1) > 0
     assert state.seconds_until_free("", limit, 60.0) == 0
-    # The other one may still arrive.
+    # The other request may still arrive.
     assert state.seconds_until_free("", limit, 60.0, 1) == pytest.approx(1.0)
     state.withdraw("b")
     assert state.seconds_until_free("", limit, 60.0, 1) == 0

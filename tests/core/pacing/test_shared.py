@@ -113,10 +113,12 @@ def test_a_full_bucket_is_named() -> None:
     denied = reserve(
         shared, 11.0, reservation(ORDERS)
     )  # the first request may arrive at this moment
-    assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
+    # Type: ignore[arg-type].
+    assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)
     release(shared, 12.0, first.token)
     denied = reserve(shared, 13.0, reservation(ORDERS))
-    assert denied == Denied(pytest.approx(4), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
+    # Type: ignore[arg-type].
+    assert denied == Denied(pytest.approx(4), "GET /iserver/account/orders", noted=False)
     assert reserve(shared, 11.0, reservation(READ)) is None
 
 
@@ -181,8 +183,9 @@ def test_reads_leave_the_next_slots_of_the_limit_to_urgent_calls_that_wait() -> 
     assert (denied.priority, denied.noted) == (LEAST_URGENT, False)
     assert reserve(shared, opens - 0.5, order) is None
     shared.arrivals[""] = shared.arrivals[""][1:]
-    assert reserve(shared, opens - 0.4, reservation(READ)) is not None  # the other call still waits
-    release(shared, opens - 0.4, other.token)  # it gave up
+    # The other call still waits for a permit.
+    assert reserve(shared, opens - 0.4, reservation(READ)) is not None
+    release(shared, opens - 0.4, other.token)  # the other call gave up
     assert reserve(shared, opens - 0.4, reservation(READ)) is None
 
 
@@ -312,7 +315,8 @@ def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> 
         denied = reserve(shared, 100.0, held(0.05, forgive=True))
         assert denied == Denied(0.05, question=True)
         denied = reserve(shared, 101.96, held(2.0, "other"))
-        assert denied == Denied(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
+        # Type: ignore[arg-type].
+        assert denied == Denied(pytest.approx(0.04), noted=False, question=True)
         for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
             assert reserve(shared, now, let_go) is None
             assert reserve(shared, 100.0, held(2.0)) is None  # the read gets its slot

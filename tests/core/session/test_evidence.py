@@ -126,7 +126,8 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     placed(evidence, {"order_id": 5})
     told(evidence, "GET /iserver/account/orders", {"orders": [{"orderId": 5, "status": status}]})
     assert lacks(evidence) == ()
-    placed(evidence, {"order_id": 5, "order_status": "Submitted"})  # an outdated response
+    # This response is older than the list.
+    placed(evidence, {"order_id": 5, "order_status": "Submitted"})
     assert lacks(evidence) == ()
     error = evidence.lacks_executions(None, 7, NOW)
     assert (error is not None) is (status == "Filled")
@@ -149,7 +150,7 @@ def test_lists_update_known_orders_and_add_none() -> None:
 
 def test_streams_are_evidence_of_orders() -> None:
     evidence = Evidence()
-    evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)  # of an order not known
+    evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)  # an update of an unknown order
     assert lacks(evidence) == ()
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)

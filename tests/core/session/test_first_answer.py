@@ -42,7 +42,7 @@ def test_a_call_that_drops_the_list() -> None:
     [
         ("Submitted", True),
         ("PreSubmitted", True),
-        ("PendingCancel", True),  # it can still fill
+        ("PendingCancel", True),  # the order can still be filled
         ("WarnState", True),
         ("something new", True),
         (None, True),
@@ -58,7 +58,7 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "expected"),
     [
-        ("Inactive", "Pending Submit", True),  # its question waits for a reply
+        ("Inactive", "Pending Submit", True),  # the order's question waits for a reply
         ("Inactive", "Rejected", False),
         ("Inactive", None, False),
         ("Filled", "Pending Submit", False),

@@ -77,13 +77,13 @@ def test_errors_are_a_state(
 
 
 def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
-    # a 401 may be an account that the user name cannot see
+    # a 401 may mean an account that the user name cannot see
     unclear = errors.NotAuthenticated("x")
     unclear.needs_login = False
     assert machine.failed(unclear, 1.0, about_session=False) is None
     assert machine.failed(errors.ConnectFailed("x"), 1.0, about_session=False) is None
     assert machine.failed(errors.NotEstablished("x"), 1.0, about_session=False) is None
-    # the history's own session is another one
+    # the session for historical data is not the brokerage session
     for operation in (None, "GET /hmds/history"):
         idle = errors.NoSession("x", operation=operation)
         assert machine.failed(idle, 1.0, about_session=False) is None

@@ -127,7 +127,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     assert stream.book.orders()[1].ticker == "A"
     assert stream.check.take_lost() == [1, 2]
     assert stream.check.take_lost() == []
-    # The check requests it again and again.
+    # The check requests the order's status again and again.
     stream.answer(50)
     stream.check.take_status(stream.ask(50), None, 49)
     stream.tell(50, order(2, "Filled"))
@@ -209,7 +209,7 @@ def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     assert ask.order_id == 8
     stream.check.take_status(ask, None, now)
     assert stream.book.unconfirmed == {8}
-    # The stream's message is enough.
+    # The stream's message completes the list, so no request is needed.
     stream.tell(now, order(8))
     assert stream.book.unconfirmed == set()
     assert stream.book.orders()[8].status == "Submitted"

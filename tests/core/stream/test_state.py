@@ -98,7 +98,8 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
     assert sent(stream, 5) == []
     assert stream.phase is Phase.WAITING
-    assert read(stream) == []  # they wait until it is known whether a gap comes before them
+    # The messages wait until the state knows whether a gap comes before them.
+    assert read(stream) == []
     stream.take_in([SYSTEM], 6)
     kinds = [type(each).__name__ for each in read(stream)]
     assert kinds == ["Heartbeat", "SessionStatus", "Malformed", "Other", "System"]
@@ -184,7 +185,7 @@ def test_when_something_is_due() -> None:
     assert stream.advance(105, 105) == 30
     stream.subscribe(market_data.request(1, LAST, None), now=110)
     sent(stream, 136)
-    assert stream.advance(140, 140) == 20  # until a response about the contract is due
+    assert stream.advance(140, 140) == 20  # the time until a response about the contract is due
     assert stream.advance(158, 158) == 2
     assert stream.advance(164, 164) == 0
 
@@ -485,7 +486,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
     assert stream.orders.get(2) is None
-    # The other order has not come, so its state is unknown.
+    # The stream has not sent the other order, so that order's state is unknown.
     assert stream.order_check.next(5) == QUIET
     assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known
