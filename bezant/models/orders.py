@@ -44,11 +44,12 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         average_price: average price of the fills.
         child_order_type: such as ``0``, ``A``, ``B``.
         conid: IBKR's id of the contract.
-        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
+            (``conidex``).
         filled_quantity: quantity filled (``cum_fill``).
         currency: currency, such as ``USD``.
         listing_exchange: exchange that lists the contract.
-        option_account: ``option_acct`` on the wire.
+        option_account: for IBKR's own use (``option_acct``).
         order_ccp_status: state of the order in IBKR's own records.
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
@@ -67,11 +68,11 @@ class OrderStatus(Model, frozen=True, kw_only=True):
         oca_group_id: the group of which one order cancels the others.
         oca_group_type: what a fill does to the others of the group, such as
             ``ReduceOnFillNonBlock``.
-        background_color: ``bg_color`` on the wire.
-        foreground_color: ``fg_color`` on the wire.
+        background_color: background color for display (``bg_color``).
+        foreground_color: text color for display (``fg_color``).
         fill_price: price of the last fill.
         last_fill_price: price of the last fill.
-        remaining_quantity: quantity still open.
+        remaining_quantity: quantity that is not filled yet.
         total_cash_size: amount of money ordered.
     """
 
@@ -148,35 +149,36 @@ class LiveOrder(Model, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``acct``).
-        conid_ex: contract id, with ``@`` and an exchange if one is named (``conidex``).
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange
+            (``conidex``).
         conid: IBKR's id of the contract.
         order_id: IBKR's id of the order.
-        cash_currency: ``cashCcy`` on the wire.
+        cash_currency: currency of ``cash_quantity`` (``cashCcy``).
         size_and_fills: filled and ordered quantity, as text.
         order_description: description of the order (``orderDesc``).
-        contract_description_1: ``description1`` on the wire.
+        contract_description_1: first line of the contract's description (``description1``).
         ticker: the symbol.
         sec_type: kind of contract, such as ``STK``.
         listing_exchange: exchange that lists the contract.
-        remaining_quantity: quantity still open.
+        remaining_quantity: quantity that is not filled yet.
         filled_quantity: quantity filled.
         quantity: quantity ordered (``totalSize``).
         status: such as ``Inactive``, ``PendingSubmit``, ``PreSubmitted``, ``Submitted``,
             ``Filled``, ``PendingCancel``, ``Cancelled``, ``WarnState``.
         order_ccp_status: state of the order in IBKR's own records.
         average_price: average price of one unit (``avgPrice``).
-        original_order_type: ``origOrderType`` on the wire.
+        original_order_type: order type that a filled order had (``origOrderType``).
         supports_tax_opt: such as ``0``, ``1``.
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
             ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        background_color: ``bgColor`` on the wire.
-        foreground_color: ``fgColor`` on the wire.
+        background_color: background color for display (``bgColor``).
+        foreground_color: text color for display (``fgColor``).
         is_event_trading: such as ``0``, ``1``.
         price: limit or stop price.
         time_in_force: ``DAY``, ``GTC``, ``OPG``, ``IOC``, ``PAX``, ``OVT``, ``OND``.
         last_execution_time: time of the last fill; in UTC (``lastExecutionTime_r``).
         side: ``BUY`` or ``SELL``.
-        contract_description_2: ``description2`` on the wire.
+        contract_description_2: second line of the contract's description (``description2``).
         exchange: exchange, such as ``NASDAQ``.
         tax_optimizer_id: id of the tax lots to close.
         total_cash_size: amount of money ordered.
@@ -239,7 +241,7 @@ class Trade(Model, frozen=True, kw_only=True):
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
-        conid_ex: contract id, with ``@`` and an exchange if one is named.
+        conid_ex: contract id, followed by ``@`` and the exchange if the order names an exchange.
         exchange: exchange, such as ``NASDAQ``.
         execution_id: id of the execution.
         is_event_trading: such as ``0``, ``1``.
@@ -299,7 +301,7 @@ class OrderCancellation(Model, frozen=True, kw_only=True):
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
         conid: IBKR's id of the contract.
-        message: such as ``Request was submitted`` (``msg``).
+        message: text of the message; such as ``Request was submitted`` (``msg``).
         order_id: IBKR's id of the order.
         status: such as ``Submitted``, ``Filled``, ``Cancelled`` (``order_status``).
     """
@@ -317,6 +319,7 @@ class OrderAllocation(Model, frozen=True, kw_only=True):
 
     Attributes:
         account_id: the account, such as ``DU123456`` (``account``).
+        amount: amount of money.
     """
 
     account_id: str | None = msgspec.field(default=None, name="account")
@@ -404,14 +407,14 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         conid: IBKR's id of the contract, for SMART routing.
         conid_ex: ``conid@EXCHANGE`` for direct routing, instead of ``conid`` (``conidex``).
         ext_operator: name of the person who entered the order; required for futures.
-        is_currency_conversion: whether it converts currencies (``isCcyConv``).
+        is_currency_conversion: whether the order converts currencies (``isCcyConv``).
         is_single_group: whether the orders cancel each other (OCA).
         json_payload: allocation of an advisor's order.
         listing_exchange: exchange that lists the contract.
         manual_indicator: whether a person entered the order; required for futures.
         order_type: ``LMT``, ``MKT``, ``STP``, ``STOP_LIMIT``, ``MIDPRICE``, ``TRAIL``,
             ``TRAILLMT``, ``MOC``, ``LOC``, ``MIT``, ``LIT``, ``REL``.
-        outside_rth: whether it may also fill outside regular trading hours.
+        outside_rth: whether the order may also fill outside regular trading hours.
         parent_id: ``client_order_id`` of the order that this order waits for.
         price: limit price; the stop price of ``STP`` and ``TRAIL`` orders, the cap of ``MIDPRICE``
             orders.
@@ -432,7 +435,7 @@ class OrderTicket(Model, frozen=True, kw_only=True, rename="camel"):
         allocation_method: method to split an advisor's order.
         manual_order_time: time when a person entered the order, epoch milliseconds.
         customer_account: the omnibus client's account.
-        is_pro_customer: whether that client counts as professional.
+        is_pro_customer: whether the omnibus client counts as professional.
         deactivated: whether to save the order without sending it.
     """
 
@@ -583,6 +586,7 @@ class OrderPreview(Model, frozen=True, kw_only=True):
     ``POST /iserver/account/{accountId}/orders/whatif``.
 
     Attributes:
+        amount: amount of money.
         position: number of units held; negative when short.
         accrued_interest: null in every response so far.
         action: what IBKR proposes to do first, such as ``convert_from_base_currency``.

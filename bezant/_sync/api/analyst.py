@@ -25,7 +25,7 @@ class AnalystApi(Group):
         ``POST /pa/allocation``.
 
         Args:
-            account_ids: accounts, such as ``DU123456``.
+            account_ids: ids of the accounts, such as ``DU123456``.
             date: the day, such as ``20270131``; by default the last one. The response names its own
                 day, which can be another.
 

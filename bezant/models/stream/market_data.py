@@ -132,11 +132,12 @@ class MarketData(StreamMessage, frozen=True, kw_only=True, gc=False):
         if not isinstance(field, str):
             raise InvalidRequest(f"field must be a name such as 'volume', not {shown(field)}")
         code = CODES.get(field) or ALIASES.get(field, field)
-        value = self._known().get(code)
+        known = self._known()
+        value = known.get(code)
         if value is None:
             return None
-        if code == _VOLUME and _EXACT_VOLUME in self.raw:
-            value = self.raw[_EXACT_VOLUME]
+        if code == _VOLUME:
+            value = known.get(_EXACT_VOLUME, value)
         kind = KINDS.get(code, "text")
         try:
             if kind in _NUMERIC:

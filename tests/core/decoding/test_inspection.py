@@ -142,5 +142,4 @@ def test_types_created_at_run_time_are_not_kept_forever(
 def test_a_type_that_msgspec_refuses_is_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises((TypeError, DecodeError)):
-            # Type: ignore[arg-type].
-            decode(b"[]", int | list[int] | list[str], operation="GET /x", report=print)
+            decode(b"[]", int | list[int] | list[str], operation="GET /x", report=print)  # type: ignore[arg-type]

@@ -113,12 +113,10 @@ def test_a_full_bucket_is_named() -> None:
     denied = reserve(
         shared, 11.0, reservation(ORDERS)
     )  # the first request may arrive at this moment
-    # Type: ignore[arg-type].
-    assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)
+    assert denied == Denied(pytest.approx(5), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     release(shared, 12.0, first.token)
     denied = reserve(shared, 13.0, reservation(ORDERS))
-    # Type: ignore[arg-type].
-    assert denied == Denied(pytest.approx(4), "GET /iserver/account/orders", noted=False)
+    assert denied == Denied(pytest.approx(4), "GET /iserver/account/orders", noted=False)  # type: ignore[arg-type]
     assert reserve(shared, 11.0, reservation(READ)) is None
 
 
@@ -315,8 +313,7 @@ def test_reads_and_tickles_are_held_back_for_a_question_of_another_process() -> 
         denied = reserve(shared, 100.0, held(0.05, forgive=True))
         assert denied == Denied(0.05, question=True)
         denied = reserve(shared, 101.96, held(2.0, "other"))
-        # Type: ignore[arg-type].
-        assert denied == Denied(pytest.approx(0.04), noted=False, question=True)
+        assert denied == Denied(pytest.approx(0.04), noted=False, question=True)  # type: ignore[arg-type]
         for let_go, now in ((held(0.0), 100.0), (held(2.0, "q"), 100.0), (held(2.0), 102.0)):
             assert reserve(shared, now, let_go) is None
             assert reserve(shared, 100.0, held(2.0)) is None  # the read gets its slot
