@@ -92,6 +92,14 @@ def test_an_order_status_without_a_text_is_requested_once(raw: RawGateway) -> No
     assert len(gateway.names("/order/status/")) == 1
 
 
+def test_the_status_of_an_order_with_an_open_question_is_not_found(raw: RawGateway) -> None:
+    gateway = ScriptedGateway(raw, lambda call: Reply(404) if "status/" in call.path else None)
+    with Client(raw.base_url, retries=3) as client:
+        with pytest.raises(NotFound, match="HTTP 404"):
+            client.api.orders.get_order_status(order_id=1001)
+    assert len(gateway.names("/order/status/")) == 1
+
+
 def test_an_order_that_ibkr_does_not_know(raw: RawGateway) -> None:
     status = 200
 

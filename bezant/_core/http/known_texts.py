@@ -45,11 +45,13 @@ class KnownText(Record, frozen=True):
         pattern: regular expression that is searched in the text, ignoring case.
         meaning: what a response with the text means.
         advice: what to do, if the text does not say it.
+        statuses: the HTTP statuses with which the text has this meaning; empty for any.
     """
 
     pattern: str
     meaning: Meaning
     advice: str = ""
+    statuses: tuple[int, ...] = ()
 
 
 # An order that does not exist, with status 200, 400 and 503.
@@ -117,6 +119,7 @@ OWN: Final[Mapping[str, tuple[KnownText, ...]]] = {
             Meaning.OUTAGE,
             "IBKR responds so for an order that it does not know, such as one of another account, "
             "and after many such calls in a short time; look for the order in client.orders()",
+            statuses=(503,),
         ),
     ),
     "session": (
@@ -177,6 +180,8 @@ def known_text(text: str, status: int, operation: Operation) -> KnownText | None
         rows += READS
     said = text.strip(" .!\r\n\t")
     for row in rows:
+        if row.statuses and status not in row.statuses:
+            continue
         if re.search(row.pattern, said, re.IGNORECASE):
             return None if status in _SAYS_NO and row.meaning in _NO else row
     return None
