@@ -72,6 +72,13 @@ def test_a_bar_with_a_time_stays() -> None:
     assert [each.close for each in found.data] == [1, 2]
 
 
+def test_a_bar_with_an_unreadable_time_is_left_out_and_reported() -> None:
+    bars = [{"o": 1, "h": 1, "l": 1, "c": 1, "t": moment} for moment in ("soon", 6)]
+    with pytest.warns(DriftWarning, match=r"Bar\.t should be datetime"):
+        found = History.from_json(json.dumps({"symbol": "AAPL", "data": bars}))
+    assert [each.time.timestamp() for each in found.data] == [6]
+
+
 @pytest.mark.parametrize("data", ["", ',"data":null', ',"data":""'])
 def test_a_history_without_bars_is_not_an_empty_one(data: str) -> None:
     with pytest.warns(DriftWarning, match=r"History\.data should be list\[Bar\]"):
