@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import inspect
 import json
+import re
 from decimal import Decimal
 from typing import Any, get_origin
 
@@ -297,6 +299,9 @@ def test_drift_is_reported_and_copies_have_their_own_options(raw: RawGateway) ->
 
 def anything(annotation: str) -> Any:
     """Return a valid argument for a parameter."""
+    if allowed := re.search(r"Literal\[(.+?)[,\]]", annotation):
+        value = ast.literal_eval(allowed[1])
+        return [value] if "Sequence" in annotation else value
     for mark, value in (
         ("| str", "a.b.c"),
         ("Sequence", []),
