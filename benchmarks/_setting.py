@@ -101,7 +101,13 @@ class Setting:
         return max(number // 20, 1) if self.quick else number
 
     def start(self, order: str, to: str, **options: object) -> None:
-        """Make the server send messages on a stream: order ``burst`` or ``pace``."""
+        """Make the server send messages on a stream.
+
+        Args:
+            order: ``burst`` for all messages at once, ``pace`` for a steady rate.
+            to: name of the stream.
+            options: number and kind of the messages, and their rate.
+        """
         query = "&".join(f"{name}={value}" for name, value in options.items())
         if self.control.get(f"/control/{order}?to={to}&{query}") != b"1":
             raise RuntimeError(f"no stream {to} is open")

@@ -248,7 +248,7 @@ class RealGateway:
     def _answers(self) -> bool:
         try:
             return self.ask("GET", "/").status == 302
-        except OSError:  # also for another server's certificate
+        except OSError:  # an SSLError, too, such as for the certificate of another server
             return False
 
     def ask(self, method: str, path: str, *, seconds: float = 5.0) -> http.client.HTTPResponse:

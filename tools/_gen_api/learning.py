@@ -19,7 +19,7 @@ ACCOUNT = re.compile(r"D?[UF]N?[0-9]{4,}")
 
 
 def match(calls: list[str], method: str, path: str) -> str | None:
-    """Return the call whose template a path matches, with the fewest placeholders of several."""
+    """Return the call whose template matches a path; with several, the least general one."""
     path = urlsplit(path).path.removeprefix("/v1/api")
     found: list[tuple[int, str]] = []
     for call in calls:

@@ -65,7 +65,7 @@ class Renderer:
         except SyntaxError as error:
             problem(error.lineno or 1, f"output does not parse: {error.msg}")
             return text, problems
-        # No line is added or removed: the tokens keep the positions of the source.
+        # `text` has the same lines as the source, so a token's line is also its line in the source.
         for token in tokenize_rt.src_to_tokens(text):
             if token.name in WORDLESS:
                 continue

@@ -248,7 +248,7 @@ class AsyncSubscribing:
         try:
             await worker.flush()
         except WsError:
-            return  # the next connection does not have it
+            return  # the next connection does not have the subscription
 
     async def send_text(self, text: str) -> None:
         """Send a command of your own, such as ``ech+hb``.

@@ -138,7 +138,8 @@ def refuse_unknown(
             refuse_unknown(peek(value, field), these, f"{name}.{field}", operation)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for number, each in enumerate(cast("Sequence[object]", value)):
-            refuse_unknown(each, allowed, f"{name}[{number}]", operation)
+            if allowed or isinstance(each, Model):  # lists of ids are long
+                refuse_unknown(each, allowed, f"{name}[{number}]", operation)
     elif allowed and value not in allowed:
         words = ", ".join(map(repr, allowed))
         raise InvalidRequest(

@@ -161,7 +161,7 @@ class Evidence:
     def lacks_orders(
         self, account: str | None, listed: Container[object], now: float
     ) -> IncompleteList | None:
-        """Return the error for a list without working orders if it lacks known orders, else None.
+        """Return an error if a list without working orders lacks an open order; None otherwise.
 
         Args:
             account: account of the list; None for all accounts.

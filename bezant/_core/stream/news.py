@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+from ..._wire import converters
 
 # The gateway repeats an execution two or three times, with and without its commission, and other
 # fields change without any news: ``position``, and ``conidEx`` with and without the exchange.
@@ -27,10 +28,8 @@ def has_news(known: Mapping[str, Any] | None, row: Mapping[str, Any]) -> bool:
 
 
 def _number(value: object) -> object:
-    """Return a value as a number; the value itself if it is none, None if it says nothing."""
-    if value is None or value == "":
-        return None
+    """Return a value as a number; None for an empty value, and other values as they are."""
     try:
-        return Decimal(str(value))
-    except InvalidOperation:
+        return None if value is None else converters.to_decimal(value)
+    except ValueError:
         return value

@@ -247,7 +247,7 @@ class Subscribing:
         try:
             worker.flush()
         except WsError:
-            return  # the next connection does not have it
+            return  # the next connection does not have the subscription
 
     def send_text(self, text: str) -> None:
         """Send a command of your own, such as ``ech+hb``.

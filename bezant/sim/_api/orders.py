@@ -165,7 +165,7 @@ class OrderApi:
         request: Request = read(row, self._account, contracts)
         spec = request.spec
         if spec.conid not in contracts:
-            msg = f"no sec defs returned forSecDef {spec.conid}"
+            msg = f"no sec defs returned forSecDef {spec.conid}"  # IBKR's own text
             raise BadOrder(msg, 200)
         if request.money is None:
             return spec, False

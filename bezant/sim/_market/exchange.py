@@ -80,7 +80,7 @@ class Exchange(Matching):
         needed = ZERO
         for spec in specs:
             if spec.conid not in self._contracts:
-                msg = f"no sec defs returned forSecDef {spec.conid}"
+                msg = f"no sec defs returned forSecDef {spec.conid}"  # IBKR's own text
                 raise OrderRefused(msg)
             if spec.client_id and spec.client_id in placed | parents:
                 msg = f"Local order ID={spec.client_id} is already registered."
