@@ -10,6 +10,7 @@ import pytest
 
 from bezant import InvalidRequest
 from bezant._core.http.messages import Request
+from bezant._core.http.operation import Operation
 from bezant._core.http.request import build
 from bezant._core.operations import (
     account_management,
@@ -112,6 +113,13 @@ def test_running_a_scanner() -> None:
         b'{"filter":[{"code":"priceAbove","value":5}],"instrument":"STK",'
         b'"location":"STK.US.MAJOR","type":"TOP_PERC_GAIN"}'
     )
+
+
+def test_a_body_that_is_a_list() -> None:
+    # No operation of IBKR's present document has such a body; the generator makes this row for one.
+    operation = Operation("POST", "/somewhere", idempotent=True)
+    row = Endpoint("id", "Do it.", operation, "Any", sends="whole")
+    assert request(row, body=["a", {"b": Decimal("1.50")}]).body == b'["a",{"b":1.50}]'
 
 
 def test_cancelling_an_order() -> None:
