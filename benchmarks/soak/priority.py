@@ -30,7 +30,7 @@ MOST = 1.1
 # Seconds until the response to a history request.
 SLOW = 3.0
 PROCESSES = 4
-REFUSED = (bezant.BadRequest, bezant.Refused, bezant.OutcomeUnknown)
+REFUSED = (bezant.BadRequest, bezant.NotFound, bezant.Refused, bezant.OutcomeUnknown)
 Figure = tuple[str, str]
 
 
