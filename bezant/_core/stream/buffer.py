@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -56,8 +56,9 @@ class MessageBuffer:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        # The last unread quote of each contract. It may still change, because nobody has read it.
-        self._waiting: dict[str, MarketData] = {}
+        # The last unread quote of each contract, kept from the moment when the backlog is exceeded
+        # until all quotes are read. Such a quote may still change, because nobody has read it.
+        self._waiting: dict[str, MarketData] | None = None
         self._heartbeat: Heartbeat | None = None
         self._quotes = 0
         self._others = 0
@@ -91,14 +92,16 @@ class MessageBuffer:
             came = moment
         return max(now - came, 0.0)
 
-    def put_quotes(self, quotes: Iterable[MarketData]) -> None:
+    def put_quotes(self, quotes: Sequence[MarketData]) -> None:
         """Add market data; merge it with an unread quote of the contract if the backlog is full."""
-        waiting, add, backlog, unread = (
-            self._waiting,
-            self._entries.append,
-            self._backlog,
-            self._quotes,
-        )
+        waiting = self._waiting
+        if waiting is None:
+            if self._quotes + len(quotes) <= self._backlog:
+                self._entries.extend(quotes)
+                self._quotes += len(quotes)
+                return
+            waiting = self._waiting = self._last_unread() if self._quotes else {}
+        add, backlog, unread = self._entries.append, self._backlog, self._quotes
         for quote in quotes:
             contract = quote.conid_ex
             if unread >= backlog:
@@ -110,6 +113,16 @@ class MessageBuffer:
             add(quote)
             unread += 1
         self._quotes = unread
+
+    def _last_unread(self) -> dict[str, MarketData]:
+        """Return the last unread quote of each contract, without those before a `Gap`."""
+        last: dict[str, MarketData] = {}
+        for entry in self._entries:
+            if isinstance(entry, MarketData):
+                last[entry.conid_ex] = entry
+            elif isinstance(entry, Gap):
+                last.clear()
+        return last
 
     def _merge(self, old: MarketData, quote: MarketData) -> None:
         force_setattr(old, "before", old.changed_codes() | quote.changed_codes())
@@ -132,7 +145,8 @@ class MessageBuffer:
             self._entries.append(message)
             if isinstance(message, Gap):
                 # A message after a gap must not be merged into one before it.
-                self._waiting.clear()
+                if self._waiting is not None:
+                    self._waiting.clear()
                 self._heartbeat = None
             if self._dropped:
                 # If this topic loses messages again, that is another gap after this message.
@@ -155,9 +169,12 @@ class MessageBuffer:
         entry = entries.popleft()
         self._popped += 1
         if isinstance(entry, MarketData):
-            if self._waiting.get(entry.conid_ex) is entry:
-                del self._waiting[entry.conid_ex]
             self._quotes -= 1
+            if self._waiting is not None:
+                if not self._quotes:
+                    self._waiting = None
+                elif self._waiting.get(entry.conid_ex) is entry:
+                    del self._waiting[entry.conid_ex]
             return entry
         if isinstance(entry, Heartbeat):
             if self._heartbeat is entry:

@@ -64,6 +64,56 @@ def test_nothing_is_merged_across_a_gap() -> None:
     assert read(message_buffer) == [quote(1, a="1"), gap, quote(1, a="2")]
 
 
+def test_a_quote_after_a_gap_is_not_merged_into_one_of_the_backlog_before_it() -> None:
+    message_buffer = MessageBuffer(quote_backlog=3)
+    gap = Gap(reason="x", since=T0, until=T0)
+    message_buffer.put_quotes([quote(1, a="1"), quote(2, a="2")])
+    message_buffer.put(gap, T0)
+    message_buffer.put(order(7), T0)
+    message_buffer.put_quotes([quote(1, a="3")])
+    message_buffer.put_quotes([quote(2, a="4"), quote(1, a="5")])
+    one, two, *rest = read(message_buffer)
+    assert [one, two] == [quote(1, a="1"), quote(2, a="2")]
+    assert rest[:2] == [gap, order(7)]
+    assert [(each.raw, each.merged) for each in rest[2:] if isinstance(each, MarketData)] == [
+        ({"a": "5"}, 1),
+        ({"a": "4"}, 0),
+    ]
+
+
+@given(
+    steps=st.lists(st.lists(st.integers(0, 3), max_size=5) | st.none(), max_size=40),
+    backlog=st.integers(0, 6),
+)
+def test_quotes_are_merged_only_above_the_backlog(
+    steps: list[list[int] | None], backlog: int
+) -> None:
+    message_buffer = MessageBuffer(quote_backlog=backlog)
+    unread: list[tuple[int, int]] = []  # contract, and number of its newest quote
+    number = 0
+    for step in steps:
+        if step is None:
+            found = message_buffer.take()
+            if unread:
+                assert isinstance(found, MarketData)
+                assert (found.conid, found.raw["n"]) == unread.pop(0)
+            else:
+                assert found is None
+            continue
+        quotes: list[MarketData] = []
+        for conid in step:
+            number += 1
+            quotes.append(MarketData(conid=conid, conid_ex=str(conid), raw={"n": number}))
+            same = [at for at, (contract, _) in enumerate(unread) if contract == conid]
+            if same and len(unread) >= backlog:
+                unread[same[-1]] = (conid, number)
+            else:
+                unread.append((conid, number))
+        message_buffer.put_quotes(quotes)
+    left = [each for each in read(message_buffer) if isinstance(each, MarketData)]
+    assert [(each.conid, each.raw["n"]) for each in left] == unread
+
+
 def test_heartbeats_become_one() -> None:
     message_buffer = MessageBuffer(1)
     for hour in range(3):
