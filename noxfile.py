@@ -1,4 +1,4 @@
-"""Sessions that check, test, measure and build the project; ``nox -l`` lists them."""
+"""Sessions of nox that check, test, measure and build the project; ``nox -l`` lists them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["check", "tests", "uvloop", "examples", "docs"]
 nox.options.reuse_existing_virtualenvs = True
-# With only one Python installed, nox tests on that one and prints which it skipped.
+# If a Python version is not installed, nox skips it and prints so; the run does not fail.
 nox.options.error_on_missing_interpreters = False
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -53,7 +53,7 @@ def check_users_code(session: nox.Session) -> None:
     scripts = folder / "users" / ("Scripts" if os.name == "nt" else "bin")
     python = str(scripts / "python")
     [wheel] = folder.glob("*.whl")
-    # The last three are what the pages about testing import.
+    # The pages about testing import the last three packages.
     users = [f"{wheel}[all]", "mypy", "pyright", "pytest", "pytest-httpx", "respx"]
     session.run(
         python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", *users, external=True
@@ -63,7 +63,7 @@ def check_users_code(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def fix(session: nox.Session) -> None:
-    """Run the generators, the formatter and the lint fixes; `check` lists the rest."""
+    """Run the generators, the formatter and the lint fixes; then `check` lists what is left."""
     install(session, "generate")
     session.run("ruff", "check", "--fix-only", "--exit-zero")
     session.run("ruff", "format")
@@ -75,7 +75,7 @@ def fix(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests; on the oldest Python with branch coverage, which takes three times as long."""
+    """Run the tests; on the oldest Python with branch coverage, which triples the time."""
     install(session, "test")
     arguments = session.posargs or ["tests", "-q", "-n", "auto"]
     if session.posargs or session.python != NEWEST_COMMON:
@@ -99,8 +99,8 @@ def uvloop(session: nox.Session) -> None:
 
 @nox.session(name="tests-httpx2", python=NEWEST_COMMON)
 def tests_httpx2(session: nox.Session) -> None:
-    """Run the tests of the runtime, calls and streams on httpx's successor, without httpx."""
-    mocking = ("pytest-httpx", "respx")  # they need httpx itself
+    """Run the tests of the runtime, calls and streams with httpx2 instead of httpx."""
+    mocking = ("pytest-httpx", "respx")  # these packages need httpx itself
     packages = nox.project.dependency_groups(PROJECT, "test")
     packages = [each for each in packages if not each.startswith(mocking)]
     session.install("-c", "constraints.txt", "-e", ".[all]", *packages, "httpcore2", "httpx2")
@@ -112,7 +112,7 @@ def tests_httpx2(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def gateway(session: nox.Session) -> None:
-    """Test the client with the real Client Portal Gateway, on loopback, with a fake upstream."""
+    """Test the client on loopback with the real Client Portal Gateway and a simulated upstream."""
     tools = ["java", "keytool"] if os.environ.get("CPGW_HOME") else ["java", "keytool", "npm"]
     missing = [each for each in tools if shutil.which(each) is None]
     if missing:
@@ -146,7 +146,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST_COMMON)
 def bench(session: nox.Session) -> None:
-    """Measure bezant and its peers on loopback; ``-- --quick`` only checks that it works.
+    """Run the benchmarks on loopback; ``-- --quick`` only checks that the benchmarks work.
 
     ``-- --against REV`` measures bezant at another commit instead of the peers.
     """
@@ -155,7 +155,8 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "benchmarks", *session.posargs)
         return
     peers = nox.project.dependency_groups(PROJECT, "bench")
-    # Measure the newest peers, as users install them; a quick run only tests the benchmarks.
+    # The benchmarks use the newest versions of the other libraries, as users install them. A quick
+    # run only tests the benchmarks and takes the pinned versions.
     versions = ["-c", "constraints.txt"] if "--quick" in session.posargs else ["--upgrade"]
     session.install(*versions, "-e", ".[sim]", *peers)
     session.run("python", "-m", "benchmarks", *session.posargs)

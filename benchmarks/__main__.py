@@ -1,4 +1,4 @@
-"""Run the benchmarks, print one table, and write it to docs/benchmarks.md with ``--write``."""
+"""Run the benchmarks and print one table; ``--write`` writes the table to docs/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 ACCOUNT = "DU7654321"
 PAGE = 100
-# The burst cycles through this many contracts.
+# A burst of messages repeats this many contracts.
 CONTRACTS = 50
 FIRST_CONID = 100_000
 
@@ -149,7 +149,7 @@ def history(bars: int) -> bytes:
 
 
 def order(number: int) -> dict[str, Any]:
-    """Return one row of the live orders; a market order has an empty price, as on the wire."""
+    """Return one row of the live orders; a market order has an empty price, as IBKR sends it."""
     conid = FIRST_CONID + number
     market = number % 2 == 0
     return {

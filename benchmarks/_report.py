@@ -1,4 +1,4 @@
-"""Writer of the table in docs/benchmarks.md, with date and versions."""
+"""Writes the result table into docs/benchmarks.md, with the date and the versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def versions() -> str:
 
 
 def write(rows: Sequence[Row]) -> None:
-    """Replace the table in the page."""
+    """Replace the table in docs/benchmarks.md."""
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)

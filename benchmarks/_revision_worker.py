@@ -1,8 +1,8 @@
 """Worker that measures one version of bezant.
 
-``benchmarks.against`` runs it in that version's environment. It imports nothing of the project
-except `bezant`, and uses only names that every version has, so that the same file can measure an
-older commit. It reads one JSON command per line and prints one figure per line.
+``benchmarks.against`` runs this worker in that version's environment. The worker imports nothing of
+the project except `bezant`, and uses only names that every version has, so that the same file can
+measure an older commit. The worker reads one JSON command per line and prints one figure per line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIRST_CONID, CONTRACTS = 100_000, 50
 
 
 class Worker:
-    """Clients and streams of this version, kept open between measurements.
+    """Clients and streams of the measured version, kept open between measurements.
 
     Args:
         name: name of this worker's streams at the server.

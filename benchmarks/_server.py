@@ -1,6 +1,7 @@
-"""Server that all clients are measured against; it only sends prebuilt bytes.
+"""HTTP and WebSocket server for the measurements, which only sends prebuilt bytes.
 
-It must be faster than every client. The subject ``server`` measures that with bare sockets.
+The server must be faster than every client. The subject ``server`` measures its speed with bare
+sockets.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks import _payloads as payloads
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
 _BEAT = 10.0
-# Messages per write in a burst.
+# The server writes this many messages of a burst at once.
 _BLOCK = 500
 
 
@@ -43,7 +44,7 @@ def frame(data: bytes, opcode: int) -> bytes:
 
 
 class Content:
-    """All responses and messages, built once."""
+    """All responses and messages of the server, built once at its start."""
 
     def __init__(self) -> None:
         base = "/v1/api"
@@ -133,11 +134,11 @@ class Connection(asyncio.Protocol):
         elif target.endswith(("/ws", "/ws?quiet")):
             self._upgrade(target, head)
         else:
-            if not target.startswith("/v1"):  # a client with a prefix of its own
+            if not target.startswith("/v1"):  # the client has a URL prefix of its own
                 target = target[target.find("/v1") :]
             self._transport.write(self._content.find(target))
 
-    # Commands of the benchmark
+    # Commands of the benchmarks to this server.
 
     def _control(self, target: str) -> None:
         parts = urlsplit(target)
@@ -160,7 +161,7 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(stream._tasks.discard)
         self._transport.write(answer(b"1"))
 
-    # Streams
+    # WebSocket streams.
 
     def _upgrade(self, target: str, head: bytes) -> None:
         headers = {
@@ -248,7 +249,7 @@ async def serve() -> None:
         secure = await loop.create_server(lambda: Connection(content), "127.0.0.1", 0, ssl=context)
         ports[1] = secure.sockets[0].getsockname()[1]
     print(*ports, flush=True)
-    # The server ends with its parent process, or after half an hour.
+    # The server ends with its parent process (end of stdin), or after half an hour at the latest.
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Environment of all subjects: the server, its addresses and the amount of work."""
+"""Environment of all benchmarks: the server, its addresses and the amount of work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API = "/v1/api"
 
 
 class Wire:
-    """HTTP over a bare socket, the lower bound for a blocking client."""
+    """HTTP client over a bare socket: the lower bound for the time of a blocking client."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
@@ -68,7 +68,7 @@ class Wire:
 
 @dataclass
 class Setting:
-    """The running server and the amount of work.
+    """Running benchmark server, and the amount of work to measure.
 
     Attributes:
         port: the server's port for plain HTTP.
@@ -113,22 +113,23 @@ class Setting:
             raise RuntimeError(f"no stream {to} is open")
 
     def requests(self) -> int:
-        """Return the number of requests since the previous call of this method."""
+        """Return the number of requests to the server since the previous call of this method."""
         return int(self.control.get("/control/count"))
 
 
 def clean_environment() -> None:
-    """Remove environment variables that affect single clients: proxies, certificates, settings."""
+    """Remove environment variables that affect some clients: proxies, certificates, settings."""
     foreign = ("BEZANT_", "IBIND_", "IBKR_", "REQUESTS_", "CURL_", "SSL_")
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(foreign):
             del os.environ[name]
-    os.environ["PYTHONWARNINGS"] = "ignore"  # the peers warn about unverified certificates
+    # the other libraries warn about unverified certificates
+    os.environ["PYTHONWARNINGS"] = "ignore"
 
 
 @contextmanager
 def served(*, quick: bool, tls: bool = True) -> Iterator[Setting]:
-    """Run the server in another process."""
+    """Run the benchmark server in another process for a `with` block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks._server", *(["--tls"] if tls else [])],
         stdin=subprocess.PIPE,

@@ -19,7 +19,7 @@ from benchmarks import _payloads as payloads
 from benchmarks._setting import API, Setting
 
 Took = Callable[[str], None]
-"""Callback that receives each message's last price."""
+"""Callback that gets each message's last price."""
 
 CONIDS = range(payloads.FIRST_CONID, payloads.FIRST_CONID + payloads.CONTRACTS)
 PATIENCE = 60.0
@@ -43,7 +43,7 @@ class Source(Protocol):
     name: str
 
     def receive(self, count: int, start: Callable[[], None], took: Took | None = None) -> None:
-        """Call `start` and return after `count` messages were delivered."""
+        """Call `start`, then wait until `count` messages were delivered."""
 
     def close(self) -> None:
         """Close the stream."""
@@ -121,7 +121,7 @@ class BareBlocking:
         url = f"ws://127.0.0.1:{setting.port}/{self.name}{API}/ws?quiet"
         self._ws: Any = websocket.create_connection(url, skip_utf8_validation=True)
         self._decode = msgspec.json.Decoder(Quote).decode
-        for _ in range(2):  # system, sts
+        for _ in range(2):  # skip the messages `system` and `sts`
             self._ws.recv()
 
     def receive(self, count: int, start: Callable[[], None], took: Took | None = None) -> None:
@@ -149,7 +149,7 @@ class BareAsynchronous:
     async def _open(self) -> ClientConnection:
         url = f"ws://127.0.0.1:{self._setting.port}/{self.name}{API}/ws?quiet"
         ws = await connect(url, compression=None, ping_interval=None)
-        for _ in range(2):  # system, sts
+        for _ in range(2):  # skip the messages `system` and `sts`
             await ws.recv()
         return ws
 

@@ -1,4 +1,4 @@
-"""Result table of the benchmarks."""
+"""Rows of the benchmarks' result table, and the table as text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmarks._timing import Spread
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison.
+    """One row of the result table: a comparison or a figure.
 
     Attributes:
         subject: group of the row, such as ``calls``.
         what: the measured work.
-        peer: library that bezant is compared with; empty for a figure of bezant alone.
+        peer: library with which bezant is compared; empty for a figure of bezant alone.
         value: ratio of bezant's cost to the peer's, or the figure.
         unit: unit of the figure; ``x`` for a ratio.
         ours: bezant's cost as text.

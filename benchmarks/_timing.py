@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Measure = Callable[[], float]
-"""Function that does the work and returns the cost of one unit of it, usually in seconds."""
+"""Function that does some work and returns the cost of one unit of it, usually in seconds."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median and the quartiles; all three are the value if there is only one."""
+    """Return the median and the quartiles; a single value is all three."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -32,11 +32,12 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[float]]:
-    """Measure all of them in each round, in random order.
+    """Run all measures in each round, in random order; return the costs by name.
 
-    A slowdown of the machine that lasts longer than a round affects all of them, so ratios within a
-    round are more reliable than times. The garbage collector stays on. It runs before each
-    measurement and ignores older objects, so that no measure pays for the imports of another.
+    A slowdown of the machine that lasts longer than a round affects all measures, so ratios within
+    a round are more reliable than times. The garbage collector stays on. A collection before each
+    measurement makes the collector ignore older objects, so that no measure pays for the imports of
+    another.
     """
     order = list(measures)
     found: dict[str, list[float]] = {name: [] for name in order}
@@ -55,24 +56,24 @@ def take_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, list[f
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return the ratios of our cost to theirs in the same round."""
+    """Return the ratio of our cost to the other library's cost in each round."""
     return spread([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def differences(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return the differences of our cost and theirs in the same round."""
+    """Return our cost minus the other cost in each round."""
     return spread([one - other for one, other in zip(ours, theirs, strict=True)])
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """Return the power of the size with which the cost grows: 1 is proportional."""
+    """Return the exponent of the growth of the cost with the size: 1 is proportional."""
     return statistics.linear_regression(
         [math.log(each) for each in sizes], [math.log(each) for each in costs]
     ).slope
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that `percent` % of all values do not exceed."""
+    """Return a percentile: the smallest value that `percent` % of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 

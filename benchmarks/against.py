@@ -1,7 +1,7 @@
-"""Comparison of the present bezant with another commit, in alternating runs.
+"""Comparison of the current bezant with another commit, in alternating runs.
 
-Each version is installed into its own environment, with the same versions of all dependencies. The
-two processes measure in turn, so that other load on the machine slows both.
+Each version is installed into its own environment, with the same versions of all dependencies. Two
+processes measure the versions in turn, so that other load on the machine slows both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, ratios, spread, take_turns
 
 WORKER = Path(__file__).with_name("_revision_worker.py")
-# Name in the worker, name in the table, and number of calls or messages per measurement.
+# Each row has the name of a subject in the worker, its name in the table, and the number of calls
+# or messages per measurement.
 SUBJECTS = [
     ("get", "GET, blocking", 100),
     ("tls", "GET over TLS, blocking", 100),
@@ -62,7 +63,7 @@ class Version:
         return line.strip()
 
     def measure(self, what: str, number: int) -> float:
-        """Return the seconds that the worker measures for one call or message."""
+        """Return the seconds that the version's worker measures for one call or message."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"what": what, "number": number}) + "\n")
         self._process.stdin.flush()
@@ -96,7 +97,7 @@ def checked_out(revision: str) -> Iterator[Path]:
 
 
 def install(tree: Path, folder: Path) -> Path:
-    """Install a tree into a new environment and return its Python."""
+    """Install a source tree into a new environment, and return the path of its Python."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -105,7 +106,7 @@ def install(tree: Path, folder: Path) -> Path:
 
 
 def rows(setting: Setting, revision: str) -> Iterator[Row]:
-    """Yield the rows of the table that compares this code's times with another commit's."""
+    """Yield the table's rows, which compare the times of this code and of another commit."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bezant-env-")))
         tree = stack.enter_context(checked_out(revision))
@@ -157,5 +158,5 @@ def _process(python: Path, code: str) -> Measure:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without PYTHONPATH, which could lead to another bezant."""
+    """Return the environment variables without PYTHONPATH, which could lead to another bezant."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -1,4 +1,4 @@
-"""Bulk work: 10,000 positions and 1,000 symbols.
+"""Benchmarks of bulk work: 10,000 positions and 1,000 symbols.
 
 Bulk work under IBKR's rate limits (300 histories, 1,000 snapshots) is in `benchmarks.soak.limits`,
 because it takes minutes of waiting.
@@ -65,7 +65,7 @@ def _positions(setting: Setting) -> Iterator[Row]:
         found = take_turns(measures, setting.rounds(9))
     plain.close()
     ibind.close()
-    # A full page does not show that it is the last one, so one more request is necessary.
+    # A full page does not show that it is the last page, so the client needs one more request.
     least = POSITIONS // payloads.PAGE + 1
     yield _count("requests for 10,000 positions", asked, least)
     for peer in ("httpx", "ibind"):

@@ -1,4 +1,4 @@
-"""One typed GET over a kept-alive connection, blocking and async."""
+"""Benchmark of one typed GET over a kept-alive connection, blocking and async."""
 
 from __future__ import annotations
 

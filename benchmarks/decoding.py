@@ -1,4 +1,4 @@
-"""Decoding of a response into typed values, against `json.loads`, which gives untyped ones."""
+"""Benchmark of decoding a response into typed values, against the untyped `json.loads`."""
 
 from __future__ import annotations
 

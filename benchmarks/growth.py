@@ -1,4 +1,4 @@
-"""Growth of the cost with the amount of work, as an exponent: 1 is proportional."""
+"""Benchmark of how the cost grows with the amount of work, as an exponent: 1 is proportional."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Cost of pacing, session, retries and drift for one call, as a difference.
+"""Benchmark of the cost of pacing, session, retries and drift for one call, as a difference.
 
-It is the time of a whole call minus the time to build its request, pass the transport and read its
-response. The transport responds at once, so that the difference contains nothing else.
+The difference is the time of a whole call minus the time to build the request, pass the transport
+and read the response. The transport responds at once, so the difference contains only the cost of
+these layers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LIMIT = 40.0
 
 
 class Instant:
-    """Transport that returns a prebuilt response at once."""
+    """Blocking transport that returns a prebuilt response at once."""
 
     def send(self, *_: object) -> Response:
         return ANSWER
@@ -41,7 +42,7 @@ class Instant:
 
 
 class AsyncInstant:
-    """Async twin of `Instant`."""
+    """Async transport that returns a prebuilt response at once."""
 
     async def send(self, *_: object) -> Response:
         return ANSWER
@@ -66,7 +67,7 @@ def _row(what: str, whole: list[float], bare: list[float]) -> Row:
 def _prepare(client: Any, transport: Any) -> Any:
     pipeline: Any = client._pipeline
     pipeline._transport = transport
-    # The real queue, with a limit so high that no call waits.
+    # This is the real rate limiter with its queue; the limit is so high that no call waits.
     pipeline.limiter._limiter = RateLimiter(Limit(10**9, 1.0))
     return pipeline
 

@@ -1,4 +1,4 @@
-"""Memory of a client: idle, while it reads pages, and while it streams."""
+"""Benchmark of a client's memory: idle, while it reads pages, and while it streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks._sources import Blocking
 from benchmarks._table import Row
 from benchmarks._timing import Spread, ratios, spread, take_turns
 
-# Code that prints the resident memory of the process in KiB, appended to each code of IDLE.
+# This code prints the resident memory of the process in KiB. It is appended to each code of IDLE.
 PRELUDE = "import gc, re\n"
 RESIDENT = (
     "\ngc.collect()\nprint(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
@@ -63,7 +63,7 @@ def _idle(setting: Setting) -> Iterator[Row]:
 
 
 def _pages(setting: Setting) -> Row:
-    """Measure the additional peak memory for ten times as many positions, page by page."""
+    """Measure how much the peak memory grows for ten times as many positions, read page by page."""
     with bezant.Client(setting.base, pacing=False) as client:
 
         def peak(pages: int) -> int:
@@ -90,7 +90,7 @@ def _pages(setting: Setting) -> Row:
 
 
 def _stream(setting: Setting) -> Row:
-    """Measure the growth of the memory between `count` and twice as many messages."""
+    """Measure how much the memory grows from the first `count` messages to twice as many."""
     source = Blocking(setting, "memory")
     count = 2_000 if setting.quick else 50_000
 

@@ -1,4 +1,4 @@
-"""Speed of the benchmark server with bare sockets; it must exceed that of every client."""
+"""Speed of the benchmark server with bare sockets, which must exceed every client's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BareStream:
         self._wire = Wire(setting.port)
         self._wire.send(_HANDSHAKE.format(api=API).encode())
         self._wire.answer()
-        # Average size of a frame in the burst.
+        # This is the average size in bytes of a frame in the burst.
         block = [frame(payloads.quote(each), 1) for each in range(500)]
         self._size = sum(map(len, block)) // len(block)
         hello = [

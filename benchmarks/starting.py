@@ -1,4 +1,4 @@
-"""Start-up time: imports, and a process that makes a single call, as a cron job does."""
+"""Benchmark of the start-up time: imports, and a process that makes a single call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JOBS = {
 
 
 def process(code: str) -> Measure:
-    """Return a measure of a whole process that runs some code."""
+    """Return a measure that runs some code in a new process."""
 
     def measure() -> float:
         begin = time.perf_counter()
@@ -43,13 +43,15 @@ def process(code: str) -> Measure:
 
 
 def rows(setting: Setting) -> Iterator[Row]:
-    # An installation compiles all files; an editable one compiles them only on import.
+    # All files are compiled first, as an installation does; an editable installation would compile
+    # them only on import.
     compileall.compile_dir(ROOT / "bezant", quiet=2)
     measures = {"nothing": process("pass")}
     measures |= {name: process(code) for name, code in IMPORTS.items()}
     found = _turns(measures, setting.rounds(15))
     nothing = found.pop("nothing")
-    # The import's cost is the difference from an interpreter that imports nothing; at least 10 µs.
+    # The cost of an import is the time of the process minus that of an interpreter that imports
+    # nothing, at least 10 µs.
     net = {
         name: [max(one - none, 1e-5) for one, none in zip(costs, nothing, strict=True)]
         for name, costs in found.items()
@@ -83,6 +85,6 @@ def rows(setting: Setting) -> Iterator[Row]:
 
 
 def _turns(measures: dict[str, Measure], rounds: int) -> dict[str, list[float]]:
-    for each in measures.values():  # loads the files into the system's cache
+    for each in measures.values():  # load the files into the system's cache
         each()
     return take_turns(measures, rounds)

@@ -1,4 +1,4 @@
-"""Market data from the socket to the consumer, as typed messages."""
+"""Benchmark of market data, from the socket to typed messages at the consumer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from benchmarks._sources import (
 from benchmarks._table import Row, duration
 from benchmarks._timing import Measure, percentile, ratios, spread, take_turns
 
-# ibind buffers at most 10,000 messages.
+# A burst must stay below ibind's buffer, which holds at most 10,000 messages.
 BURST = 8000
 RATE = 5000
-# Highest ratio of the time per message to the bare library's, and for text frames to ibind's.
+# The time per message may be at most these ratios of the bare library's time (first) and, for text
+# frames, of ibind's time.
 BARE_LIMIT = 1.6
 BLOCKING_LIMIT, ASYNC_LIMIT = 1 / 5, 1 / 8
 

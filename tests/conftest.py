@@ -1,4 +1,4 @@
-"""Fixtures of all tests; runs asynchronous tests and fails tests that leave tasks or threads."""
+"""Fixtures of all tests, and the runner of async tests; leftover tasks or threads fail a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bezant._runtime._shared import limiters, order_turns
 from bezant.sim import SimulatedGateway
 from tests.support.raw import RawGateway
 
-# Durations depend on the machine, so hypothesis must not judge them.
+# hypothesis must not judge durations, because they depend on the machine.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
 
@@ -33,7 +33,7 @@ def _no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_past() -> None:
-    """Clear the process's state about gateways, because ports of earlier tests are reused."""
+    """Clear the process's state about gateways, because tests reuse ports of earlier tests."""
     limiters._limiters.clear()
     order_turns._registry.clear()
 
@@ -78,7 +78,7 @@ def _no_threads_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def no_old_garbage() -> Iterator[None]:
-    """Freeze the garbage of earlier tests: an interrupt could end its collection half done."""
+    """Exclude earlier garbage from collection, which an interrupt could end half done."""
     gc.collect()
     gc.freeze()
     yield
@@ -104,13 +104,13 @@ def server_tls() -> ssl.SSLContext:
 
 @pytest.fixture
 def raw_tls(_no_threads_left: None, server_tls: ssl.SSLContext) -> Iterator[RawGateway]:
-    """Gateway like `raw`, with TLS 1.3."""
+    """Gateway that sends exactly the scripted bytes, over TLS 1.3."""
     with RawGateway(server_tls) as scripted:
         yield scripted
 
 
 @pytest.fixture
 def raw(_no_threads_left: None) -> Iterator[RawGateway]:
-    """Gateway without TLS that sends exactly the bytes that the test scripts."""
+    """Gateway without TLS that sends exactly the scripted bytes."""
     with RawGateway() as scripted:
         yield scripted

@@ -1,9 +1,10 @@
-"""Check the code that users read and write with mypy and pyright, both strict, against a wheel.
+"""Check the code that users read and write with strict mypy and strict pyright, against a wheel.
 
-It checks the code blocks of README, of the pages in docs and of docstrings, the examples and the
-programs in tests/typing. Run it with a Python in which bezant's wheel, mypy and pyright are
-installed: it copies the code into an empty folder, so that bezant is never the source tree.
-`python tools/check_users_code.py --list` prints the code instead.
+The script checks the code blocks of README, of the pages in docs and of docstrings, the examples
+and the programs in tests/typing. Run the script with a Python in which bezant's wheel, mypy and
+pyright are installed. The script copies the code into an empty folder, so that the code imports the
+installed wheel and never the source tree. `python tools/check_users_code.py --list` prints the code
+instead.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import bezant
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOLDERS = ("examples/async", "examples/sync", "examples/trading_bot", "tests/typing/programs")
-# Names that a docstring's fragment takes for granted, with the types of both twins.
+# A docstring's code block may use these names without defining them. Each has its type in the
+# blocking and in the async version.
 GIVEN = {
     "client": ("bezant.Client", "bezant.AsyncClient"),
     "ws": ("bezant.WsClient", "bezant.AsyncWsClient"),
@@ -73,7 +75,7 @@ def collected() -> dict[str, str]:
 
 
 def completed(fragment: str) -> str:
-    """Return a docstring's fragment as a program: in a function that has what it leaves out."""
+    """Return a docstring's fragment as a complete program, with the missing imports and names."""
     waits = re.search(r"\b(async|await)\b", fragment) is not None
     body = textwrap.indent(fragment, "    ")
     function = f"{'async ' * waits}def fragment() -> None:\n{body}"
@@ -94,7 +96,7 @@ def completed(fragment: str) -> str:
 
 
 def main() -> int:
-    """Return the exit code: 0 if neither checker finds an error."""
+    """Run both checkers; return the exit status 0 if neither finds an error."""
     code = collected()
     if "--list" in sys.argv:
         print(*code, sep="\n")

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Files and folders whose text is checked, as patterns from the project's root. docs/orders.md is
+# These files and folders are checked; the patterns begin at the project's root. docs/orders.md is
 # not among them.
 DONE = (
     "bezant",
@@ -42,10 +42,11 @@ DONE = (
     "README.md",
     "noxfile.py",
 )
-# Not checked: files generated from the asynchronous twins, and the samples in the check's own test.
+# These files are not checked: the files generated from the asynchronous twins, and the test of this
+# script, which contains bad samples.
 LEFT_OUT = ("bezant/_sync", "examples/sync", "tests/_sync", "tests/tools/test_words.py")
 
-# Pattern of a phrase, and what to write instead. Patterns ignore case.
+# Key: the pattern of a phrase to avoid, in any case. Value: the advice about better words.
 PHRASES: dict[str, str] = {
     r"(?:^|(?<=[.!?] ))(?:what|who|whoever|nobody who) \S+(?![^.!?]*\?)": (
         "begin with a noun: name the actor or the thing"
@@ -65,7 +66,8 @@ PHRASES: dict[str, str] = {
     r"\btime-outs?\b": "timeout",
     r"\banswer(?:s|ed)? (?:with )?(?:a )?[1-5]\d\d\b": "responds with",
 }
-# First words that ask a question or refer to something that the line does not name.
+# A docstring must not begin with one of these words, which ask a question or refer to something
+# that the line does not name.
 QUESTIONS = frozenset(
     {
         *("anything", "as", "everything", "how", "nothing", "say", "says", "somebody"),
@@ -80,7 +82,7 @@ _FIRST = re.compile(r"(?:[A-Z0-9`]|\"\w).*\.$")
 
 
 class Problem(NamedTuple):
-    """A text to rewrite.
+    """Place in a file whose text has to be rewritten.
 
     Attributes:
         path: path of the file.
@@ -97,7 +99,7 @@ class Problem(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """Consecutive lines of text that a person reads.
+    """Consecutive lines of a docstring, comment, message or Markdown paragraph.
 
     Attributes:
         first: line of the beginning, from 1.
@@ -126,7 +128,7 @@ def phrases_in(passage: Passage) -> Iterator[tuple[int, str, str]]:
 
 
 def comments(source: str) -> list[Passage]:
-    """Return the comments of a module; comments on consecutive lines are one passage."""
+    """Return the comments of a module; comments on consecutive lines form one passage."""
     found: list[Passage] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
@@ -142,7 +144,7 @@ def comments(source: str) -> list[Passage]:
 
 
 def strings(tree: ast.Module) -> Iterator[Passage]:
-    """Yield the docstrings and other texts of a module, f-strings with `{}` for their values."""
+    """Yield the string constants of a module, f-strings with `{}` in place of their values."""
     parts: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -184,7 +186,7 @@ def _is_property(node: ast.AST) -> bool:
 
 
 def paragraphs(markdown: str) -> list[Passage]:
-    """Return the paragraphs of a Markdown text, without blocks and spans of code."""
+    """Return the paragraphs of a Markdown text, without code blocks and inline code."""
     text = _FENCE.sub(lambda match: "\n" * match[0].count("\n"), markdown)
     text = re.sub(r"`[^`\n]*`", "``", text)
     found: list[Passage] = []
@@ -200,7 +202,7 @@ def paragraphs(markdown: str) -> list[Passage]:
 
 
 def allowed(passages: Iterable[Passage]) -> dict[str, set[int]]:
-    """Return the lines of the comments that allow a phrase, by the phrase in lower case."""
+    """Return, for each allowed phrase in lower case, the lines of the comments that allow it."""
     lines: dict[str, set[int]] = {}
     for passage in passages:
         for offset, line in enumerate(passage.text.split("\n")):
@@ -215,7 +217,7 @@ def check(source: str, path: str) -> list[Problem]:
 
     Args:
         source: the text.
-        path: path of its file, for the problems; `.md` marks Markdown.
+        path: path of the text's file, for the problems; `.md` marks Markdown.
     """
     problems: list[Problem] = []
     found: list[tuple[Passage, int, str, str]] = []
@@ -239,14 +241,14 @@ def check(source: str, path: str) -> list[Problem]:
 
 
 def files(patterns: Iterable[str], root: Path = ROOT) -> list[Path]:
-    """Return the Python and Markdown files that patterns name; from folders without `LEFT_OUT`.
+    """Return the Python and Markdown files that match patterns, without those in `LEFT_OUT`.
 
     Args:
         patterns: files, folders or glob patterns from the root.
         root: folder of the project.
 
     Raises:
-        ValueError: a pattern names nothing.
+        ValueError: a pattern matches no file.
     """
     left_out = {root / each for each in LEFT_OUT}
     found: set[Path] = set()

@@ -1,15 +1,17 @@
-"""Write the models, the row and the method of every operation, and the rate limits.
+"""Write the models, rows and methods of all operations, and the rate limits, from IBKR's document.
 
 `python tools/gen_api.py DOCUMENT` reads IBKR's OpenAPI document and the overlay in
 `tools/api_overlay`, renders every file in memory and writes the files whose bytes change. With
-`--check` it writes nothing and fails if a file is stale, missing or an orphan. Without a document,
-`--check` prints that it skips this and compares the committed index with the committed digest.
+`--check` the command writes nothing, and fails if a generated file is outdated, missing or no
+longer generated. Without a document, `--check` prints that this comparison is skipped and only
+compares the committed index with the committed digest.
 
 `python tools/gen_api.py --diff DOCUMENT` prints what another version of the document would change:
 operations and fields added, removed, changed.
 
 `python tools/gen_api.py --learn FOLDER` renews `recorded.json` in the overlay: the keys and the
-kinds of values in recorded responses. They decide where the document is silent or wrong.
+kinds of values in recorded responses. This evidence decides the types where the document is silent
+or wrong.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     )
     from tools._gen_api.problem import Problem
 else:
-    # A script sees its own folder, not the one above it.
+    # Python puts the folder of a script on the import path, not the folder above, so `_gen_api` is
+    # a top-level package here.
     from _gen_api import difference, document, formatting, learning, overlay, placing, plan, render
     from _gen_api.problem import Problem
 
@@ -63,7 +66,7 @@ BY_HAND = frozenset(
 
 @dataclass
 class Result:
-    """Result of a run: the files to write and the problems. Any problem means failure."""
+    """Files and problems that a run has produced. The run fails if there is any problem."""
 
     root: Path
     files: dict[str, bytes] = field(default_factory=dict)
@@ -117,7 +120,7 @@ def generate(root: Path, file: Path, *, absent_is_wrong: bool = True) -> Result:
 
 
 def orphans(result: Result) -> list[str]:
-    """Return the generated files that no operation or model belongs to any longer."""
+    """Return the generated files on disk that the generator no longer produces."""
     found: list[str] = []
     for folder in (OPERATIONS, API, MODELS):
         for file in sorted((result.root / folder).glob("*.py")):
@@ -129,7 +132,7 @@ def orphans(result: Result) -> list[str]:
 
 
 def compare(result: Result) -> list[Problem]:
-    """Return the differences between the files on disk and the rendered files."""
+    """Return a problem for each file on disk that differs from the rendered file."""
     problems: list[Problem] = []
     for path, wanted in sorted(result.files.items()):
         file = result.root / path
@@ -143,7 +146,7 @@ def compare(result: Result) -> list[Problem]:
 
 
 def write(result: Result) -> list[str]:
-    """Write the changed files and remove the orphans; return the paths that were touched."""
+    """Write the changed files and remove those no longer generated; return the paths of both."""
     touched: list[str] = []
     for path, wanted in sorted(result.files.items()):
         file = result.root / path
@@ -158,7 +161,7 @@ def write(result: Result) -> list[str]:
 
 
 def check_digest(root: Path) -> list[Problem]:
-    """Compare the committed index with the committed digest."""
+    """Return a problem if the committed index of operations does not fit the committed digest."""
     if not (root / INDEX).is_file() or not (root / DIGEST).is_file():
         return [Problem(DIGEST, f"the index or its digest is missing; `{COMMAND}` writes both")]
     rows = runpy.run_path(str(root / INDEX))["OPERATIONS"]

@@ -1,7 +1,7 @@
 """Write the pages with every field of every model and message: type, meaning and wire key.
 
-The facts come from the classes in `bezant/models` and their docstrings; run it after a change of
-these. ``--check`` compares and writes nothing.
+The facts come from the classes in `bezant/models` and their docstrings. Run the script after you
+have changed one of these. ``--check`` compares the pages and writes nothing.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def classes() -> Iterator[type[Portable]]:
 
 
 def meanings(model: type) -> dict[str, str]:
-    """Return what the docstring of a class says about its fields."""
+    """Return the description of each field from the docstring of a class."""
     _, _, text = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")
     found: dict[str, str] = {}
     name = ""
@@ -78,7 +78,7 @@ def meanings(model: type) -> dict[str, str]:
 
 
 def type_name(hint: Any) -> str:
-    """Return a type as text for a table."""
+    """Return the name of a type, as a table of fields shows it."""
     origin, members = get_origin(hint), get_args(hint)
     if hint is None or hint is type(None):
         return "None"
@@ -91,7 +91,7 @@ def type_name(hint: Any) -> str:
 
 
 def table(rows: Iterable[tuple[str, str, str, str]]) -> list[str]:
-    """Return the lines of a table."""
+    """Return the lines of a Markdown table of fields."""
     lines = ["| field | type | meaning | wire |", "|---|---|---|---|"]
     for name, kind, meaning, wire in rows:
         cells = (f"`{name}`", f"`{kind}`", meaning, f"`{wire}`" if wire else "")
@@ -100,7 +100,7 @@ def table(rows: Iterable[tuple[str, str, str, str]]) -> list[str]:
 
 
 def section(model: type[Portable]) -> list[str]:
-    """Return the lines about one model."""
+    """Return the lines of a page about one model."""
     hints, said = get_type_hints(model), meanings(model)
     always = required(model)
     rows: list[tuple[str, str, str, str]] = []
@@ -117,7 +117,7 @@ def section(model: type[Portable]) -> list[str]:
 
 
 def properties() -> list[str]:
-    """Return what `MarketData` computes, and the market data fields that it can have."""
+    """Return the lines about the computed properties and the possible fields of `MarketData`."""
     rows: list[tuple[str, str, str, str]] = []
     for name, value in vars(MarketData).items():
         if isinstance(value, property) and value.fget is not None:
@@ -146,7 +146,7 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write the pages, or compare them."""
+    """Write the pages, or compare them with `--check`; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     check: bool = parser.parse_args().check

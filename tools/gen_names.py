@@ -1,8 +1,9 @@
 """Write the run-time lists of public names.
 
 Each public name is listed once by hand: in the ``TYPE_CHECKING`` block of a package, or as a class
-in ``bezant/errors.py``. ``python tools/gen_names.py`` writes `_HOMES` (where a name is loaded from)
-and `__all__` from that; ``--check`` compares and writes nothing.
+in ``bezant/errors.py``. ``python tools/gen_names.py`` writes two lists from these names: `_HOMES`,
+which says from which module a name is loaded, and `__all__`. ``--check`` compares the lists and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def rendered(source: str) -> str:
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))}: listed twice in the TYPE_CHECKING block")
         lists["_HOMES"] = _mapping(homes)
-        # Names that the package imports eagerly, such as `__version__`.
+        # The package also exports the names that it imports eagerly, such as `__version__`.
         names += [each.name for node in _imports(tree.body) for each in node.names]
     else:
         names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
@@ -92,7 +93,7 @@ def _sequence(names: Iterable[str]) -> str:
 
 
 def main() -> int:
-    """Write the lists, or compare them; return the exit status."""
+    """Write the lists, or compare them with `--check`; return the exit status."""
     parser = argparse.ArgumentParser(description="Write the run-time lists of public names.")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent)

@@ -18,12 +18,12 @@ GENERATED = ROOT / "bezant" / "_sync"
 
 
 class Row(NamedTuple):
-    """One `raise` statement.
+    """One `raise` statement of the package, as a row of the table.
 
     Attributes:
         place: path and line, such as `bezant/operations.py:86`.
         error: name of the exception class.
-        text: its message; empty if the message is computed elsewhere.
+        text: the error's message; empty if the message is computed elsewhere.
     """
 
     place: str
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 def text_of(node: ast.expr, names: dict[str, ast.expr]) -> str:
-    """Return the message that an expression builds, with `{...}` for each run-time part."""
+    """Return the message that an expression builds, with `{...}` for each run-time value."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -53,7 +53,7 @@ def rows_of(source: str, name: str) -> Iterator[Row]:
 
     Args:
         source: the module's text.
-        name: its path, for the rows.
+        name: path of the module, for the rows.
     """
     tree = ast.parse(source)
     assigned = _assigned_before(tree)
@@ -65,7 +65,7 @@ def rows_of(source: str, name: str) -> Iterator[Row]:
 
 
 def _assigned_before(tree: ast.Module) -> dict[ast.Raise, dict[str, ast.expr]]:
-    """Return the values that variables have at each `raise`, from the assignments above it."""
+    """Return the values of the variables at each `raise`, from the assignments above it."""
     found: dict[ast.Raise, dict[str, ast.expr]] = {}
     names: dict[str, ast.expr] = {}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.Raise)]
@@ -89,7 +89,7 @@ def rows(paths: list[Path]) -> list[Row]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of errors."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("paths", nargs="*", type=Path, default=[ROOT / "bezant"])
     found = rows([path.resolve() for path in parser.parse_args().paths])

@@ -1,6 +1,6 @@
 """Process that floods a gateway with reads: ``python -m benchmarks.soak._flood URL STORE TWIN``.
 
-It runs until it is killed.
+The process runs until it is killed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import bezant
 from benchmarks.soak._twin import TWINS, Script, Twin, close
 
 APPLE = 265598
-# Timeout in seconds of the reads that get no response.
+# A read that gets no response times out after this many seconds.
 PATIENCE = 3.0
 
 
 def flood(client: Any, place: int, ended: Sized) -> Script[None]:
-    """Read in a loop: one read in five is slow, one in seventeen gets no response."""
+    """Send reads in a loop: one read in five is slow, one in seventeen gets no response."""
     patient = client.with_options(timeout=PATIENCE, max_wait=20)
     history = {"conid": APPLE, "period": "1d", "bar": "1h"}
     quick = {"conids": APPLE, "fields": "31"}

@@ -1,7 +1,8 @@
 """Server with hostile responses: broken heads, hostile JSON, stray responses, silence.
 
-This module writes every byte itself, so it shares no assumption with the client or the simulated
-gateway. A seeded random generator decides what the server does, so that a run can be repeated.
+This module writes every byte itself, so it does not share an assumption with the client or with the
+simulated gateway. A seeded random generator decides what the server does, so that a run can be
+repeated.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _STATUSES = [
 
 
 def value(chance: random.Random, depth: int = 0) -> Any:
-    """Return a random JSON value."""
+    """Return a random JSON value, nested to a random depth."""
     kind = chance.randrange(12 if depth < 5 else 9)
     if kind < 4:
         return chance.choice(_TEXTS)
@@ -62,7 +63,7 @@ def value(chance: random.Random, depth: int = 0) -> Any:
 
 
 def text(chance: random.Random, found: Any = None) -> bytes:
-    """Return a random body: JSON, or broken JSON."""
+    """Return a random response body: JSON or broken JSON."""
     body = json.dumps(value(chance) if found is None else found).encode()
     kind = chance.randrange(16)
     if kind == 0:
@@ -86,7 +87,7 @@ def text(chance: random.Random, found: Any = None) -> bytes:
 
 
 def changed(chance: random.Random, found: Any) -> Any:
-    """Return a good value with one part of it replaced by a hostile one."""
+    """Return a copy of a good JSON value in which one part is replaced by a hostile value."""
     if isinstance(found, dict) and found and chance.random() < 0.9:
         name = chance.choice(list(found))
         return {**found, name: changed(chance, found[name])}
@@ -96,12 +97,12 @@ def changed(chance: random.Random, found: Any) -> Any:
     return value(chance, 3)
 
 
-# The order id in a response that belongs to no request.
+# This order id appears only in responses that belong to no request.
 STRAY_ID = "6600000001"
 
 
 def order_id(client_order_id: str) -> str:
-    """Return the order id that this server gives to an order; it is unique."""
+    """Return the unique order id that this server gives to an order."""
     return f"77{zlib.crc32(client_order_id.encode()):010d}"
 
 
@@ -120,7 +121,8 @@ class HostileServer:
     """HTTP and WebSocket server with good and hostile responses; it uses a thread per connection.
 
     Args:
-        seed: seed of all random decisions; the same requests in the same order get the same ones.
+        seed: seed of all random decisions; the same requests in the same order get the same
+            decisions.
         hostile: share of hostile responses, 0 to 1.
         tls: server side of TLS; None for plain HTTP.
 
@@ -129,7 +131,7 @@ class HostileServer:
         owners: client order id by order id, for each order id that this server has given.
         excused: number of refusals with "Please query /accounts first", by client order id.
         open: number of open connections.
-        hostile: share of hostile responses; can be changed.
+        hostile: share of hostile responses; you can change it at any time.
     """
 
     def __init__(self, seed: int, hostile: float, tls: ssl.SSLContext | None = None) -> None:
@@ -217,10 +219,10 @@ class HostileServer:
             with contextlib.suppress(OSError):
                 sock.close()
 
-    # Calls
+    # Responses to calls.
 
     def _good(self, target: str, body: bytes) -> tuple[Any, str]:
-        """Return a gateway's response, and the client order id if the request is an order."""
+        """Return a good response to a request, and the client order id if it is an order."""
         path = target.partition("?")[0].removeprefix("/v1/api")
         if path.endswith("/orders") and body:
             name = json.loads(body)["orders"][0]["cOID"]
@@ -265,7 +267,7 @@ class HostileServer:
             return True
         return chance.choice(_FAULTS)(sock, good, chance)
 
-    # Streams
+    # WebSocket streams.
 
     def _stream(self, sock: socket.socket, head: bytes, chance: random.Random) -> None:
         found = re.search(rb"(?i)sec-websocket-key: *([^\r]+)", head)
@@ -277,7 +279,7 @@ class HostileServer:
         )
         sock.sendall(frame(b'{"topic":"system","success":"someone"}'))
         for number in range(chance.randrange(20, 5000)):
-            if number % 50 == 0:  # reads the client's messages, so that it can keep sending
+            if number % 50 == 0:  # read the client's messages, so that the client can keep sending
                 sock.settimeout(0.001)
                 with contextlib.suppress(TimeoutError):
                     if not sock.recv(1 << 16):
@@ -297,7 +299,7 @@ class HostileServer:
 
 
 def frame(data: bytes, opcode: int = 1, *, final: bool = True, reserved: int = 0) -> bytes:
-    """Return one frame."""
+    """Return one WebSocket frame."""
     head = bytes([(0x80 if final else 0) | reserved << 4 | opcode])
     if len(data) < 126:
         return head + bytes([len(data)]) + data
@@ -313,7 +315,7 @@ _TOPICS = [
 
 
 def hostile_frame(chance: random.Random) -> bytes:
-    """Return a random frame that no gateway should send."""
+    """Return a random WebSocket frame that no gateway should send."""
     message = {"topic": chance.choice(_TOPICS)}
     for _ in range(chance.randrange(6)):
         message[chance.choice(_KEYS)] = value(chance)
@@ -340,7 +342,8 @@ def hostile_frame(chance: random.Random) -> bytes:
     return frame(body, chance.choice([1, 1, 1, 2]))
 
 
-# Faults of a response. Each function returns whether to keep the connection.
+# Each function below sends one kind of hostile response, and returns whether to keep the
+# connection.
 
 Fault = Callable[[socket.socket, Any, random.Random], bool]
 
@@ -373,7 +376,7 @@ def _cut(sock: socket.socket, good: Any, chance: random.Random) -> bool:
 
 
 def _stray(sock: socket.socket, good: Any, chance: random.Random) -> bool:
-    """Send a good response and a stray one, or a part of it, that belongs to no request.
+    """Send a good response, then all or part of a stray response that belongs to no request.
 
     One write sends both. If the stray response came after the client's next request, no client
     could distinguish it from the response to that request.

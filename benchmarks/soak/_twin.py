@@ -1,4 +1,4 @@
-"""Runner of one script in both twins.
+"""Runs one script in both twins, async and blocking.
 
 A script is a generator that yields calls and receives their results.
 """
@@ -20,14 +20,14 @@ Script = Generator[Callable[[], Any], Any, T]
 
 
 class Blocking:
-    """Blocking twin: it makes calls one after the other; concurrent scripts are threads."""
+    """Runs scripts with the blocking client; concurrent scripts run in threads."""
 
     name = "blocking"
     Client: Any = bezant.Client
     WsClient: Any = bezant.WsClient
 
     def run(self, script: Script[T], *, alone: bool = True) -> T:
-        """Run a script.
+        """Run a script and return its result.
 
         Args:
             script: the script.
@@ -67,14 +67,14 @@ class Blocking:
 
 
 class Asynchronous:
-    """Async twin: it awaits calls; concurrent scripts are tasks."""
+    """Runs scripts with the async client; concurrent scripts run as tasks."""
 
     name = "async"
     Client: Any = bezant.AsyncClient
     WsClient: Any = bezant.AsyncWsClient
 
     def run(self, script: Script[T], *, alone: bool = True) -> T:
-        """Run a script in an event loop of its own; a task that is left at the end is an error."""
+        """Run a script in a new event loop; a task that is left at the end is an error."""
         del alone  # no other script has tasks in this loop
 
         async def main() -> T:
@@ -121,6 +121,6 @@ def close(thing: Any) -> Any:
 
 
 def check(holds: object, why: str) -> None:
-    """Raise AssertionError if a condition is false, even if Python runs with ``-O``."""
+    """Raise AssertionError if a condition is false, even when Python runs with ``-O``."""
     if not holds:
         raise AssertionError(why)

@@ -1,4 +1,4 @@
-"""Attacks: hostile responses, cancellation, Ctrl-C, thread races, large inputs.
+"""Attacks on the client: hostile responses, cancellation, Ctrl-C, thread races, large inputs.
 
 After each part the client must work, no order may have been sent twice, and no connection may be
 open. The full run takes an hour, the quick one about two minutes.
@@ -32,15 +32,15 @@ from bezant.models.orders import OrderTicket
 ROOT = Path(__file__).parent.parent.parent
 APPLE = 265598
 TIMEOUT = 0.3
-# Seconds by which a busy machine may wake a caller late; a call that hangs takes longer than this.
+# A busy machine may wake a caller late by up to this many seconds; a call that hangs takes longer.
 GRACE = 20.0
-# Seconds per part in the full run and in the quick one.
+# Each part takes this many seconds in the full run and in the quick run.
 FULL, QUICK = 300.0, 6.0
 Figure = tuple[str, str]
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """Run every part; a part that hangs ends the process with its tracebacks."""
+    """Run every attack and yield its figures; a hanging one ends the process with tracebacks."""
     seconds = QUICK if quick else FULL
     for part in _parts(seconds, quick=quick):
         faulthandler.dump_traceback_later(2 * seconds + 120, exit=True)
@@ -61,7 +61,7 @@ def _parts(seconds: float, *, quick: bool) -> Iterator[Callable[[], Figure]]:
     yield partial(races, 10 if quick else 200)
 
 
-# Hostile responses
+# Hostile responses to calls and streams.
 
 
 def hostile_calls(twin: Twin, seconds: float, seed: int = 1, workers: int = 6) -> Figure:
@@ -129,7 +129,8 @@ def _caller(
         order = f"o-{name}-{turn}"
         try:
             if is_order:
-                # Each order has its own account: an open question blocks the account's orders.
+                # Each order gets its own account, because an open question would block the
+                # account's other orders.
                 found = yield _order(client, f"DU{name}{turn}", order, raw=chance.random() < 0.3)
                 _check_order(found, order, owners)
             else:
@@ -166,7 +167,7 @@ def _order(client: Any, account: str, name: str, *, raw: bool) -> Callable[[], A
 def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
     """Check that the order id in a result is not that of another order or of a stray response.
 
-    Hostile responses also change ids, so an id that the server never gave is allowed.
+    Hostile responses also change ids, so a result may contain an id that the server never gave.
     """
     rows = found if isinstance(found, list) else [found]
     for row in rows:
@@ -178,7 +179,7 @@ def _check_order(found: Any, name: str, owners: Mapping[str, str]) -> None:
 
 
 def _works(client: Any) -> Script[None]:
-    """Check that the client works; the first calls may find leftover bytes on a connection."""
+    """Check that the client works; its first calls may fail from leftover bytes on a connection."""
     patient = client.with_options(timeout=GRACE)
     for _ in range(20):
         yield lambda: patient.request("GET", "/x")
@@ -193,7 +194,7 @@ def _closed(server: HostileServer) -> None:
 
 
 def hostile_streams(twin: Twin, seconds: float, seed: int = 2) -> Figure:
-    """Read streams of hostile frames; they may give only typed messages and typed errors."""
+    """Read streams of hostile frames, which may give nothing but typed messages and errors."""
     log: Counter[str] = Counter()
     with HostileServer(seed, 0.7) as server:
         twin.run(_listen_for(twin, server, seconds, log), alone=False)
@@ -262,7 +263,7 @@ def _subscribed(stream: Any) -> Any:
     return stream
 
 
-# Cancellation
+# Cancelled calls.
 
 
 def cancellations(seconds: float, together: int, *, tls: bool, loop: str = "asyncio") -> Figure:
@@ -350,11 +351,11 @@ def _server_tls() -> ssl.SSLContext:
     return context
 
 
-# Ctrl-C
+# Calls interrupted by Ctrl-C.
 
 
 class _Interrupt(KeyboardInterrupt):
-    """Interrupt of this part, as opposed to the user's Ctrl-C."""
+    """Interrupt that this attack raises, as opposed to the user's Ctrl-C."""
 
 
 def interrupts(seconds: float, *, tls: bool) -> Figure:
@@ -379,7 +380,8 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
             for _ in range(10):
                 client.request("GET", "/x")
             usual = (time.monotonic() - began) / 10
-            # The first order loads modules, and an interrupted import leaves a file open.
+            # The first order loads modules. It is sent before the interrupts, because an
+            # interrupted import leaves a file open.
             _order(client, "DU0", "i-0", raw=True)()
             while time.monotonic() < ends:
                 turn += 1
@@ -412,7 +414,7 @@ def interrupts(seconds: float, *, tls: bool) -> Figure:
     )
 
 
-# Thread races
+# Races between threads.
 
 _RACE = """
 import sys, threading, warnings

@@ -99,7 +99,7 @@ class Server:
         self._thread.join()
 
     def settles_at(self, most: int, seconds: float = 30.0) -> bool:
-        """Wait up to `seconds`, and return whether at most `most` connections are open."""
+        """Wait until at most `most` connections are open; return False after `seconds`."""
         deadline = time.monotonic() + seconds
         while self.open > most and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -114,7 +114,7 @@ class Report:
         broken: calls that were cancelled or interrupted.
         done: calls with a response.
         failed: calls that raised a `BezantError`.
-        wrong: the problem; empty without one.
+        wrong: the first problem; empty if there is none.
     """
 
     broken: int = 0
@@ -142,7 +142,7 @@ async def cancelled_calls(
         count: number of calls to cancel.
         seed: seed of the random decisions.
         together: number of concurrent calls.
-        call: makes one call; a plain GET by default.
+        call: function that makes one call; a plain GET by default.
     """
     report = Report()
     chance = random.Random(seed)
@@ -229,11 +229,11 @@ def _alarm() -> Iterator[Callable[[float], None]]:
 
 
 def interrupted_calls(server: Server, count: int, *, seed: int = 1, pacing: bool = False) -> Report:
-    """Interrupt blocking calls at random moments; the main thread only, and not on Windows."""
+    """Interrupt blocking calls at random moments, in the main thread only and not on Windows."""
     report = Report()
     chance = random.Random(seed)
     client = bezant.Client(server.base_url, timeout=60, pacing=pacing, retries=0)
-    if pacing:  # calls take slots as usual, but never wait for one
+    if pacing:  # calls take slots as usual, but never wait for a slot
         client._pipeline.limiter._limiter = RateLimiter(Limit(10**9, 0.001))
     with client, _alarm() as arm:
         began = time.monotonic()

@@ -14,7 +14,8 @@ from bezant.sim import Clock, SimulatedGateway
 MINUTE = 60.0
 DAY = 1440
 OUTAGE = 0.05
-# Minutes after Wednesday 10:00 in New York: the session ends at midnight, and a login is at six.
+# These are minutes after Wednesday 10:00 in New York: the session ends at midnight, and a login
+# follows at six in the morning.
 MIDNIGHT, MORNING = 14 * 60, 20 * 60
 Figure = tuple[str, str]
 Deed = tuple[int, Callable[[SimulatedGateway], object], tuple[SessionState, ...]]
@@ -27,7 +28,7 @@ def figures(*, quick: bool, days: int | None = None) -> Iterator[Figure]:
 
 
 def _plan(days: int) -> list[Deed]:
-    """Return the events: minute, action, and the session states that result."""
+    """Return the planned events: minute, action, and the session states that must follow."""
     state = SessionState
     plan: list[Deed] = []
     for day in range(days):
@@ -45,7 +46,7 @@ def _plan(days: int) -> list[Deed]:
 
 
 def live(twin: Twin, days: int) -> Figure:
-    """Run one twin for `days` simulated days."""
+    """Run one twin with a keepalive for `days` simulated days, and return its figures."""
     began = time.monotonic()
     changes: list[SessionChange] = []
     events: list[SessionChange] = []

@@ -1,4 +1,4 @@
-"""Bulk work under IBKR's rate limits: as fast as they allow, and never faster.
+"""Soak test of bulk work, which must be as fast as IBKR's rate limits allow and never faster.
 
 The simulated gateway checks the limits, with code that shares nothing with the client's pacing. The
 limits are IBKR's, in real time.
@@ -23,10 +23,10 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from bezant.sim import SimulatedGateway
 
 PAGE = 100
-# Seconds until a response, in the test of slow responses.
+# In the test of slow responses, each response takes this many seconds.
 SLOW = 0.15
-# Highest ratio to the best possible time. The client's window is 1.05 s where IBKR's is 1 s,
-# because requests can arrive closer together than they were sent.
+# The test allows this ratio to the best possible time. The client's window is 1.05 s instead of
+# IBKR's 1 s, because requests can arrive closer together than they were sent.
 MOST = 1.1
 ROOT = Path(__file__).parent.parent.parent
 Figure = tuple[str, str]
@@ -40,7 +40,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _slow(twin, slow, quick=quick), TWINS)
     yield from _processes(each, quick=quick)
-    # The twins run concurrently: they mostly wait, and each has its own gateway.
+    # The twins run concurrently, because they mostly wait and each has its own gateway.
     with ThreadPoolExecutor(len(TWINS)) as pool:
         yield from pool.map(lambda twin: _bulk(twin, "histories", histories, quick=quick), TWINS)
 
@@ -63,7 +63,7 @@ def _bulk(twin: Twin, what: str, number: int, *, quick: bool) -> Figure:
 
 
 def _slow(twin: Twin, number: int, *, quick: bool) -> Figure:
-    """Measure calls with slow responses; the client may count a request until its response."""
+    """Measure calls with slow responses, whose slots may stay occupied until the response."""
     with SimulatedGateway() as gateway:
         pacing = gateway.enforce_pacing()
         gateway.faults.slow(SLOW, path="/summary")
@@ -86,7 +86,8 @@ def _summaries(twin: Twin, url: str, account: str, number: int) -> Script[None]:
 
 def _judged(what: str, times: list[float], best: float, *, quick: bool) -> Figure:
     spent = times[-1] - times[0]
-    # The quick run is short and for busy machines, on which single responses come late.
+    # The quick run does not check the time: it is short and runs on busy machines, where single
+    # responses come late.
     check(quick or spent <= best * MOST, f"{what}: {spent:.2f} s, while {best:.0f} s are possible")
     return _figure(what, len(times), spent, best)
 

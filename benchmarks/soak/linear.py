@@ -1,4 +1,4 @@
-"""Check that every reader of a peer's text takes linear time.
+"""Check that every function that reads text from the network takes linear time.
 
 A reader fails if it takes more than `LIMIT` times as long for `GROWTH` times the bytes: a quadratic
 reader takes a hundred times as long, while a linear one can take up to thirty times as long because
@@ -39,7 +39,7 @@ ORDER: Final = SUBMIT_NEW_ORDERS.operation
 
 
 def texts() -> dict[str, str]:
-    """Return texts whose repetition could make a pattern backtrack, by name."""
+    """Return, by name, texts that could make a regular expression backtrack when repeated."""
     return {
         "digits": "1",
         "blanks within": "1" + " " * 50,
@@ -132,7 +132,7 @@ def _nothing(_: object) -> None:
 
 
 def readers() -> dict[str, Callable[[str], object]]:
-    """Return the functions that read a peer's text, by name."""
+    """Return the functions that read text from the network, by name."""
     root = BaseUrl("http", "localhost", 1, "/v1/api")
 
     def converter(convert: Callable[[Any], object]) -> Callable[[str], object]:
@@ -172,7 +172,8 @@ def readers() -> dict[str, Callable[[str], object]]:
                 converters.quoted,
             )
         },
-        # Its callers pass a few kB at most, and it is the slowest by far.
+        # `redact` gets less text: its callers pass a few kB at most, and it is the slowest reader
+        # by far.
         "redact": lambda text: redact(text[: len(text) // GROWTH]),
         "cookies": cookies,
         "handshake": head,
@@ -198,12 +199,12 @@ def figures(*, quick: bool) -> Iterator[tuple[str, str]]:
     for name, reader in readers().items():
         worst, slowest, at = 0.0, 0.0, "nothing"
         for what, text in texts().items():
-            # The last character matches no pattern, so that patterns backtrack from it.
+            # The last character matches no pattern, so that patterns backtrack from the end.
             small, large = (f"1{text * (each // len(text))}x" for each in (size, size * GROWTH))
             before, after = _seconds(reader, small), _seconds(reader, large)
             if (
                 after > FLOOR and after > LIMIT * before
-            ):  # the least of three is nearer to the truth
+            ):  # the least of three times is nearest to the truth
                 before = min(before, *(_seconds(reader, small) for _ in range(2)))
                 after = min(after, *(_seconds(reader, large) for _ in range(2)))
             ratio = after / max(before, 1e-6)

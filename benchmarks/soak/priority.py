@@ -1,8 +1,8 @@
-"""Waiting time of orders while reads flood the gateway.
+"""Soak test of the time that orders wait while reads flood the gateway.
 
 Some reads are slow and some get no response, in the order's own process and in other processes that
 share its rate limits. Every second call is a cancel. The gateway refuses orders and cancels at
-once, so that only the wait is measured, and it checks the rate limits.
+once, so that the test measures only the wait. The gateway also checks the rate limits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from benchmarks.soak._twin import TWINS, Script, Twin, check, close
 from benchmarks.soak.limits import ROOT, redis_server
 from bezant.sim import SimulatedGateway
 
-# Longest time in seconds from the call to its response, for 99 of 100 orders.
+# For 99 of 100 orders, the time from the call to its response must be at most this many seconds.
 MOST = 1.1
-# Seconds until the response to a history request.
+# The response to a history request takes this many seconds.
 SLOW = 3.0
 PROCESSES = 4
 REFUSED = (bezant.BadRequest, bezant.NotFound, bezant.Refused, bezant.OutcomeUnknown)
@@ -68,7 +68,8 @@ def _measured(
         gateway.faults.clear()
     waits.sort()
     half, most = waits[len(waits) // 2], waits[min(len(waits) * 99 // 100, len(waits) - 1)]
-    # The quick run is for busy machines and has too few orders for a 99th percentile.
+    # The quick run does not check the time: it runs on busy machines and has too few orders for a
+    # 99th percentile.
     check(quick or most <= MOST, f"{what}: {most:.2f} s at the 99th percentile")
     return (
         f"priority: {what}",
@@ -79,7 +80,7 @@ def _measured(
 
 @contextmanager
 def _others(url: str, store: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Flood the gateway from other processes."""
+    """Flood the gateway from other processes for a `with` block."""
     environ = {name: text for name, text in os.environ.items() if "BEZANT" not in name}
     with contextlib.ExitStack() as stack:
         processes: list[subprocess.Popen[bytes]] = []
@@ -92,7 +93,7 @@ def _others(url: str, store: str) -> Iterator[list[subprocess.Popen[bytes]]]:
             processes.append(process)
         for process in processes:
             assert process.stdout is not None
-            process.stdout.readline()  # the process has begun
+            process.stdout.readline()  # wait until the process has begun
         yield processes
 
 
@@ -109,7 +110,8 @@ def _orders(
 
             def end() -> None:
                 ended.append(True)
-                for process in processes:  # this process's queued reads would wait for theirs
+                # otherwise this process's queued reads would wait for theirs
+                for process in processes:
                     process.kill()
 
             account = gateway.account_id

@@ -1,4 +1,4 @@
-"""Storm: thousands of calls of all kinds, with a fault in every tenth request.
+"""Soak test: thousands of calls of all kinds, with a fault in every tenth request.
 
 The simulated exchange has the true state of each order: the client's results must agree with it,
 and no request with side effects may have reached the gateway twice.
@@ -25,9 +25,10 @@ APPLE = 265598
 ACCOUNT = "DU1234567"
 TIMEOUT = 0.5
 RETRIES = 2
-# Longest wait in seconds of an order for its account's turn, and of a call for an open question.
+# An order waits at most this many seconds for its account's turn, and so does a call for an open
+# question.
 MAX_WAIT = 2.0
-# Seconds by which a busy machine may wake a caller late.
+# A busy machine may wake a caller late by up to this many seconds.
 GRACE = 20.0
 KINDS: tuple[StormKind, ...] = (
     "fail", "drop_before", "drop_during", "drop_after", "slow", "silence",
@@ -38,7 +39,7 @@ Figure = tuple[str, str]
 
 @dataclass
 class Log:
-    """Results of the calls.
+    """Results of the calls of one run.
 
     Attributes:
         calls: number of calls.
@@ -65,7 +66,7 @@ def figures(*, quick: bool, calls: int | None = None) -> Iterator[Figure]:
 
 
 def storm(twin: Twin, number: int, workers: int = 8) -> Figure:
-    """Run one twin through a storm, and check its results."""
+    """Run one twin through a storm of faults, and check its results."""
     scenario = Scenario(held=[Held("AAPL", 100, 200)], orders=[], cash={"USD": 10_000_000})
     began = time.monotonic()
     log = Log()
@@ -117,7 +118,7 @@ def _through(
 
 
 def _weather(twin: Twin, gateway: SimulatedGateway, ended: list[int], workers: int) -> Script[None]:
-    """Add faults that a storm lacks: refused connections, short penalties, a lost login."""
+    """Cause faults that a storm lacks: refused connections, short penalties, a lost login."""
     for turn in range(1_000_000):
         if len(ended) == workers:
             return
@@ -163,10 +164,10 @@ def _attempt(
     """Make a call, check its time, and return its result and its error.
 
     Args:
-        log: receives the result.
+        log: log to which the result is added.
         kind: name of the call in the log.
-        call: makes the call.
-        most: highest number of calls that it consists of, each with its own timeout.
+        call: function that makes the call.
+        most: highest number of calls that `call` makes, each with its own timeout.
     """
     began = time.monotonic()
     value, error = None, None
@@ -186,7 +187,7 @@ def _attempt(
 def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[None]:
     """Place an order, confirm its question, modify it and cancel it, until one of these fails."""
     orders = client.api.orders
-    # The gateway asks a question about a price far from the market.
+    # The lower price is far from the market, so that the gateway asks a question about the order.
     price = Decimal("249") if chance.random() < 0.6 else Decimal("200")
     ticket = OrderTicket(
         conid=APPLE, side="BUY", order_type="LMT", price=price, quantity=Decimal(1),
@@ -214,7 +215,8 @@ def _order(client: Any, log: Log, chance: random.Random, name: str) -> Script[No
                 time_in_force="GTC", price=price, quantity=Decimal(2),
             ),
         )  # fmt: skip
-        # An open question would keep the account's other orders waiting.
+        # The question must get a reply, because an open question would keep the account's other
+        # orders waiting.
         if error is None and (question := next((each.id for each in asked if each.id), None)):
             yield from _attempt(
                 log, "reply",
@@ -242,7 +244,8 @@ def _judge(gateway: SimulatedGateway, log: Log) -> None:
             sent.setdefault(f"place {ticket['cOID']}", []).append(number)
         else:
             sent.setdefault(f"{request.method} {request.path}", []).append(number)
-    # A second request is allowed only after "Please query /accounts first" and that query.
+    # A second request is allowed only after "Please query /accounts first" and the query of the
+    # accounts.
     twice = [
         what
         for what, numbers in sent.items()

@@ -1,4 +1,4 @@
-"""A week of streaming with a fault every ten minutes.
+"""Soak test: a week of streaming with a fault every ten minutes, in a few minutes.
 
 The gateway's clock runs fast. The stream's own times are scaled less, because sockets limit them: a
 heartbeat every ten seconds would become one every two milliseconds.
@@ -24,7 +24,7 @@ from bezant.models.orders import OrderTicket
 from bezant.sim import Clock, SimulatedGateway
 
 WEEK = 604_800.0
-FACTOR = 4_032  # a week in 150 seconds
+FACTOR = 4_032  # a week passes in 150 seconds
 APPLE, MICROSOFT = 265598, 272093
 FAULT_EVERY = 600.0  # simulated seconds
 ORDER_EVERY = 400.0
@@ -37,19 +37,20 @@ FAULTS = (
     "end_market_data",
 )  # fmt: skip
 FLOOD = 200_000
-# Highest growth of the memory from the middle to the end, in KiB. A stream remembers up to 5,000
-# executions of about 1.5 KiB each, to deliver each once and with all its fields.
+# The memory may grow by this many KiB from the middle to the end. A stream remembers up to 5,000
+# executions of about 1.5 KiB each, so that it delivers each execution once and with all its fields.
 MOST_GROWTH = 8 * 1024
 Figure = tuple[str, str]
 
 
 @dataclass
 class Log:
-    """Messages and faults of a run.
+    """Messages and faults of one run.
 
     Attributes:
         messages: number of messages read.
-        trades: whether the commission was present, for each message about an execution, by its id.
+        trades: by execution id, whether the commission was present in each message about the
+            execution.
         statuses: last status by order id.
         gaps: number of gaps.
         faults: faults by kind.
@@ -73,7 +74,7 @@ def figures(*, quick: bool, seconds: float | None = None) -> Iterator[Figure]:
 
 
 def stream(twin: Twin, seconds: float) -> Figure:
-    """Run one twin for `seconds` of real time."""
+    """Stream with one twin for `seconds` of real time, and return its figures."""
     log = Log()
     tracemalloc.start()
     try:
@@ -162,13 +163,13 @@ def _break(twin: Twin, gateway: SimulatedGateway, log: Log, chance: random.Rando
 
 
 def _login_in_between(gateway: SimulatedGateway) -> None:
-    """Log out and in at once: all subscriptions are lost, but no connection is."""
+    """Log out and in again at once, so that all subscriptions are lost but no connection is."""
     gateway.logout()
     gateway.login()
 
 
 def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
-    """Buy or sell at the market; `_judge` takes the result from the exchange."""
+    """Buy or sell with a market order; `_judge` later takes its result from the exchange."""
     ticket = OrderTicket(
         conid=APPLE, side="BUY" if number % 2 else "SELL", order_type="MKT",
         quantity=Decimal(1), time_in_force="IOC", client_order_id=f"week-{number}",
@@ -182,7 +183,7 @@ def _order(client: Any, gateway: SimulatedGateway, number: int) -> Script[None]:
 
 
 def _read(ws: Any, log: Log) -> Script[None]:
-    """Read up to 2,000 waiting messages."""
+    """Read up to 2,000 waiting messages into the log."""
     for _ in range(2_000):
         try:
             message = yield lambda: ws.next_message(timeout=0.002)

@@ -33,7 +33,7 @@ def run(
         host: address to listen on.
         positions: how many positions the account holds.
         seed: seed of contracts, positions and prices.
-        scenario: a TOML file with positions, prices, cash and orders.
+        scenario: path of a TOML file with positions, prices, cash and orders.
         time: `live`, `hand`, or `fast=60` for one simulated minute per second.
         pacing: `enforced` responds with 429 to requests beyond IBKR's limits; `off` does not.
 
@@ -91,7 +91,8 @@ Control it, and make things go wrong:
 
 
 def _wait() -> None:
-    # In slices: on Windows, Ctrl-C does not interrupt a wait without a timeout.
+    # The wait is cut into slices of 0.5 s because on Windows Ctrl-C does not interrupt a wait
+    # without a timeout.
     never = _Never()
     while not never.wait(0.5):
         pass

@@ -1,4 +1,4 @@
-"""The simulated gateway."""
+"""`SimulatedGateway`: puts the parts of the simulated gateway together."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _MAX_CLOSED = 1000
 class SimulatedGateway(MarketControls, SessionControls):
     """Simulated Client Portal Gateway on a real socket, with an invented account.
 
-    It starts logged in, with an open brokerage session. Start it with `with`, or with `start` and
-    `stop`. All methods are thread-safe.
+    The gateway starts logged in, with an open brokerage session. Start it with `with`, or with
+    `start` and `stop`. All methods are thread-safe.
 
     Args:
         host: address to listen on.
@@ -52,7 +52,8 @@ class SimulatedGateway(MarketControls, SessionControls):
         heartbeat_interval: seconds between two heartbeats of a WebSocket.
         ready_delay: seconds from a WebSocket's handshake to the message that says it is ready.
         market_data_lifetime: seconds until a market data subscription ends, without a message.
-        scenario: what the account holds and how its exchange behaves; None draws it from the seed.
+        scenario: what the account holds and how its exchange behaves; None draws the positions from
+            the seed.
         clock: the clock of the simulation: `Clock()` for real time, `Clock(speed=60)` for faster
             time, `Clock.by_hand()` for time that only the test moves. Real time by default.
         pacing: `enforced` refuses requests beyond IBKR's limits with 429; see `enforce_pacing`.
@@ -146,8 +147,8 @@ class SimulatedGateway(MarketControls, SessionControls):
             The gateway itself.
 
         Raises:
-            OSError: it cannot listen, for example because the port is in use.
-            RuntimeError: it is already running.
+            OSError: the gateway cannot listen, for example because the port is in use.
+            RuntimeError: the gateway is already running.
         """
         if self._thread is not None:
             msg = "the simulated gateway is running already; stop it first"
@@ -193,10 +194,10 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def port(self) -> int:
-        """The port that it listens on, or last listened on.
+        """The port that the gateway listens on, or last listened on.
 
         Raises:
-            RuntimeError: it was not started.
+            RuntimeError: the gateway was not started.
         """
         if self._port is None:
             msg = "the simulated gateway was not started and has no port yet; start it first"
@@ -243,7 +244,7 @@ class SimulatedGateway(MarketControls, SessionControls):
         return self._edge.requests
 
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Delete the record of requests."""
         self._edge.clear_requests()
 
     def count(self, method: str, path: str) -> int:
@@ -257,17 +258,17 @@ class SimulatedGateway(MarketControls, SessionControls):
 
     @property
     def ws_connections(self) -> list[WsConnection]:
-        """Every WebSocket since the start, in order of opening, with the last 1,000 closed ones."""
+        """The open WebSockets and the last 1,000 closed ones, in order of opening."""
         return list(self._connections)
 
     @property
     def faults(self) -> Faults:
-        """Faults on demand, and a record of those that happened."""
+        """Faults on demand, and a record of the faults that happened."""
         return self._faults
 
     @property
     def pacing(self) -> Pacing:
-        """The enforcement of IBKR's rate limits, and its record."""
+        """Enforcement of IBKR's rate limits, with a record of requests and violations."""
         return self._pacing
 
     def enforce_pacing(
@@ -276,8 +277,8 @@ class SimulatedGateway(MarketControls, SessionControls):
         """Refuse requests beyond IBKR's rate limits with 429 from now on.
 
         Args:
-            penalty: seconds for which an address that broke a limit gets 429 for every request; 0
-                for the one request only.
+            penalty: seconds for which an address that broke a limit gets 429 for every request;
+                with 0, only the request that broke the limit gets 429.
             growth: factor between each penalty of an address and its next one.
 
         Returns:

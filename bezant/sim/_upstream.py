@@ -1,8 +1,8 @@
-"""Simulated servers of IBKR behind a real Client Portal Gateway.
+"""Simulated servers of IBKR, for tests with a real Client Portal Gateway in front.
 
-The real gateway is a proxy with a login of its own. If it is configured with the address of a
-`SimulatedUpstream`, it logs in there and forwards the calls and WebSockets of its clients. Tests
-can then run a client against the real gateway without IBKR's servers.
+The real gateway is a proxy with a login of its own. If you configure the real gateway with the
+address of a `SimulatedUpstream`, the gateway logs in there and forwards the calls and WebSockets of
+its clients. Tests can then run a client against the real gateway without IBKR's servers.
 """
 
 from __future__ import annotations
@@ -34,17 +34,19 @@ OWN_AGENT = "ClientPortalGW/1"
 """The User-Agent of the gateway's own requests."""
 
 DISPATCHER = "/sso/Dispatcher"
-# The gateway keeps these cookies; it forwards all others from /sso to the client only.
+# The gateway keeps these two cookies for itself; it passes all other cookies from /sso on to the
+# client only.
 _JAR = {"XYZAB": "jar-token", "USERID": "100000001"}
 
 
 class SimulatedUpstream(SimulatedGateway):
     """IBKR's login and the simulated account behind a real gateway, on plain HTTP.
 
-    It starts logged out. A `POST /sso/Dispatcher` through the gateway logs in; the gateway then
-    opens the brokerage session by itself.
+    The upstream starts logged out. A `POST /sso/Dispatcher` through the gateway logs in; the
+    gateway then opens the brokerage session by itself.
 
-    `requests` holds the requests of clients, `own_requests` those of the gateway itself.
+    `requests` holds the requests of clients, and `own_requests` holds the requests of the real
+    gateway itself.
 
     The gateway's own tickle, every 30 s, succeeds even after `logout`, unless `fail_own_tickle` is
     set. Otherwise the gateway would log in again in the middle of a test.
@@ -90,11 +92,11 @@ class SimulatedUpstream(SimulatedGateway):
         """Start to listen; return when it serves requests.
 
         Returns:
-            The gateway itself.
+            The upstream itself.
 
         Raises:
-            OSError: it cannot listen, for example because the port is in use.
-            RuntimeError: it is already running.
+            OSError: the upstream cannot listen, for example because the port is in use.
+            RuntimeError: the upstream is already running.
         """
         super().start()
         self._wanted_port = self._port or 0
@@ -102,7 +104,7 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def fail_own_tickle(self) -> bool:
-        """Whether the gateway's own tickle gets a 401; the gateway then logs in again."""
+        """Whether the real gateway's own tickle gets a 401, which makes it log in again."""
         return self._upstream.fail_own_tickle
 
     @fail_own_tickle.setter
@@ -111,11 +113,11 @@ class SimulatedUpstream(SimulatedGateway):
 
     @property
     def own_requests(self) -> list[RecordedRequest]:
-        """The gateway's own requests so far, logins included."""
+        """The real gateway's own requests so far, logins included."""
         return self._upstream.own_requests
 
     def clear_requests(self) -> None:
-        """Forget the requests so far, including the gateway's own."""
+        """Delete the record of requests, including the real gateway's own."""
         super().clear_requests()
         self._upstream.clear_own_requests()
 
@@ -134,7 +136,7 @@ class SimulatedUpstream(SimulatedGateway):
         self._upstream.fail_own_tickle = False
 
     def renew(self) -> None:
-        """Return to the state after a login; also clear faults and closed WebSockets."""
+        """Restore the state after a login, and clear faults and closed WebSockets."""
         self._upstream.fail_own_tickle = False
         self.faults.clear()
         self._connections[:] = [each for each in self._connections if not each.closed]
@@ -146,9 +148,9 @@ class UpstreamEdge(Edge):
     """Handles the gateway's own calls, and passes those of its clients to the API.
 
     Args:
-        api: handles the calls.
+        api: handles the calls of API operations.
         session: login and brokerage session.
-        serve_websocket: serves a WebSocket.
+        serve_websocket: function that serves a WebSocket.
         faults: the faults on demand.
         pacing: the rate limits.
     """
@@ -174,12 +176,12 @@ class UpstreamEdge(Edge):
             return list(self._own)
 
     def clear_own_requests(self) -> None:
-        """Forget the gateway's own requests."""
+        """Delete the record of the gateway's own requests."""
         with self._lock:
             self._own.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or WebSocket."""
+        """Serve one request or WebSocket, as ASGI defines."""
         if scope["type"] == "http":
             request = Request(scope, receive)
             own = request.headers.get("user-agent") == OWN_AGENT
@@ -199,8 +201,8 @@ class UpstreamEdge(Edge):
                 with self._lock:
                     self._own.append(recorded)
                 response = self._own_response(recorded) if own else self._log_in()
-                # In one piece, with a Content-Length: the gateway takes each read for a whole
-                # response.
+                # The response must be one piece with a Content-Length, because the gateway treats
+                # each read as a whole response.
                 await response(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
@@ -210,7 +212,7 @@ class UpstreamEdge(Edge):
         request: HTTPConnection,  # noqa: ARG002 - the base class needs it
         recorded: RecordedRequest,
     ) -> Response | None:
-        """Refuse what IBKR's servers refuse. Limits on lengths are the gateway's."""
+        """Return the refusal of IBKR's servers, or None; the gateway itself checks lengths."""
         if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
             return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
@@ -219,7 +221,7 @@ class UpstreamEdge(Edge):
 
     def _log_in(self) -> Response:
         self._session.login()
-        # The gateway opens the brokerage session.
+        # The real gateway opens the brokerage session by itself after the login.
         self._session.drop_brokerage()
         response = Response(status_code=302, headers={"Location": "/sso/Done"})
         for name, value in _JAR.items():

@@ -45,7 +45,7 @@ def trade(key: str, account: str = "U1") -> dict[str, Any]:
 
 
 class Gateway:
-    """Gateway that responds to each path with a value, or a function's result for the query."""
+    """Gateway that responds to each path with a fixed value, or with a function of the query."""
 
     def __init__(self, raw: RawGateway, *accounts: str) -> None:
         self.raw = raw
@@ -142,7 +142,8 @@ async def test_an_empty_list_is_believed_only_after_a_request_per_account(
         assert [each.order_id for each in await client.open_orders()] == [5]
         assert gateway.asked(ORDERS) == ["", "U1", "U2"]
         assert [each.execution_id for each in await client.trades()] == ["b"]
-        # An empty first response may only start the list, so the client asks twice.
+        # The client asks twice for the whole list, because an empty first response may only start
+        # the list.
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
@@ -183,7 +184,7 @@ async def test_lists_of_several_accounts_that_exceed_max_wait(
         patient = client.with_options(max_wait=5)
         assert await patient.open_orders() == []
         assert gateway.asked(ORDERS)[-3:] == ["U1", "U2", "U3"]
-        # Bulk calls wait as long as necessary.
+        # A bulk call waits as long as the rate limits require.
         assert await client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
@@ -303,7 +304,8 @@ async def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None
             with pytest.raises(IncompleteList):
                 await call(account_id="U1")
             assert await call(account_id="U2") == []
-        # A list with finished orders still misses the order; it is over when listed as finished.
+        # An order is over only when the list shows it as finished; a list with other finished
+        # orders still lacks this one.
         gateway.answers[ORDERS] = {"orders": [order(7, status="Filled")], "snapshot": True}
         with pytest.raises(IncompleteList):
             await client.open_orders()

@@ -1,4 +1,4 @@
-"""Responses with unexpected content: a typed result, or an error that tells the outcome."""
+"""Responses with unexpected content: each gives a typed result or an error with the outcome."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ HEADERS = (
 
 
 def says(body: bytes, *headers: str) -> Script:
-    """Respond with these bytes, except to the prerequisite, which gets a usual response."""
+    """Return a script that responds with these bytes, except to the prerequisite."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target == "/v1/api/iserver/accounts" and request.method == "GET":

@@ -1,4 +1,4 @@
-"""Bulk calls: all results come, within the rate limits, and the work can be ended at any time."""
+"""Bulk calls give all results within the rate limits, and can be stopped at any time."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ async def test_a_map_waits_as_long_as_the_limits_need(
 
         with pytest.raises(PacingError, match=r"exceeds max_wait \(0\.05 s\)"):
             await client.gather(fetch_rarely, range(9), max_wait=0.05)
-        # Only the calls of `client.map` wait that long.
+        # A plain call gives up after `max_wait`; only the calls of `client.map` wait longer.
         for _ in range(3):
             try:
                 await fetch_rarely(0)
@@ -283,7 +283,7 @@ async def place(client: AsyncClient, account: str) -> Any:
 
 
 def refuses_one(raw: RawGateway) -> None:
-    """Refuse the order of DU0 after the other orders have arrived, which get no response."""
+    """Refuse the order of DU0 after the other orders have arrived; these get no response."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if request.target.endswith("/accounts"):
@@ -319,7 +319,7 @@ async def test_the_error_of_gather_has_the_orders_that_were_cut_off(raw: RawGate
 
 
 async def leave(client: AsyncClient, kind: type[BaseException] | None) -> None:
-    """Leave a map at its first outcome."""
+    """Leave the block of `client.map` at its first outcome."""
     async with client.map(lambda account: place(client, account), ACCOUNTS) as outcomes:
         async for outcome in outcomes:
             assert isinstance(outcome.error, BadRequest)
@@ -359,7 +359,8 @@ async def test_closing_the_client_during_orders_reports_them(raw: RawGateway) ->
     with pytest.raises((ClientClosed, OutcomeUnknown)) as caught:
         await result(running)
     names = [name for each in caught.value.unknown_outcomes for name in each.client_order_ids]
-    # The map may have handed over the first outcome.
+    # The map may have handed over the first outcome before the block ended, so the error need not
+    # name that order.
     names += getattr(caught.value, "client_order_ids", ())
     assert sorted(names) == ["DU1-a", "DU2-a", "DU3-a"]
 

@@ -1,4 +1,4 @@
-"""Raw responses next to the typed values."""
+"""Captured raw responses of typed calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_composed_and_generated_and_raw_calls(gateway: SimulatedGateway) -
     listed = [each for each in responses if "/positions/" in each.path]
     conids = {row["conid"] for each in listed for row in each.json()}
     assert {each.conid for each in positions} == conids
-    # The prerequisite comes first.
+    # The first captured response belongs to the prerequisite.
     assert paths(responses)[0] == "/portfolio/accounts"
     assert paths(responses)[-2:] == [
         f"/portfolio/{gateway.account_id}/summary",

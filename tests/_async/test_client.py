@@ -1,4 +1,4 @@
-"""The client against the simulated gateway."""
+"""Client with the simulated gateway: typed calls and raw calls."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_positions_page_by_page(gateway: SimulatedGateway) -> None:
             assert all(isinstance(each, Position) for each in page)
             sizes.append(len(page))
         assert sizes == [100, 100, 50]
-        # the client asks for the accounts once per session
+        # The client requests the accounts only once per session, although several calls need them.
         await client.all_positions(gateway.account_id)
         assert gateway.count("GET", "/portfolio/accounts") == 1
 

@@ -36,7 +36,7 @@ ORDER = {"orders": [{"conid": 1, "side": "BUY", "quantity": 1, "orderType": "MKT
 
 
 def guarded(wanted: Mapping[str, str]) -> Script:
-    """Return a gateway behind a proxy that lets nobody in without its headers."""
+    """Return the script of a gateway behind a proxy that refuses requests without its headers."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         if any(request.headers.get(name.lower()) != value for name, value in wanted.items()):
@@ -58,7 +58,7 @@ def guarded(wanted: Mapping[str, str]) -> Script:
 
 
 def shown(error: BaseException, *, repeated: bool) -> str:
-    """Return everything that tools show of an error and of those behind it.
+    """Return all text that tools show of an error and of the errors that caused it.
 
     Args:
         error: the error.

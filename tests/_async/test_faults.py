@@ -35,7 +35,7 @@ def good(request: RawRequest, peer: Peer) -> None:
 
 
 def part(data: bytes) -> Script:
-    """Send less than the headers announce, then nothing."""
+    """Return a script that sends less data than the headers announce, and then nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + data)
@@ -169,7 +169,7 @@ async def test_each_fault_is_one_typed_error_in_time(raw: RawGateway, name: str)
         assert type(caught.value) is kind
         assert caught.value.operation == "GET /portfolio/accounts"
         assert str(caught.value).startswith("GET /portfolio/accounts: ")
-        # and the next call works
+        # After the fault, the next call works.
         accounts = await patient.accounts()
         assert [each.account_id for each in accounts] == ["DU1"]
 
@@ -184,7 +184,7 @@ async def test_connection_refused() -> None:
                 with pytest.raises(ConnectFailed, match="start the gateway") as caught:
                     await client.health()
                 assert caught.value.retryable
-                # nothing was sent, so the outcome is known even for an order
+                # Nothing was sent, so the outcome is known even for an order.
                 with pytest.raises(ConnectFailed):
                     await client.request("POST", "/iserver/account/X/orders", json={})
 
@@ -229,7 +229,7 @@ async def test_an_order_without_a_response_is_an_unknown_outcome(
         assert "may have been carried out" in str(error)
         assert not error.retryable
         assert error.attempts == 1
-        # the accounts, and the order, once
+        # The client has requested the accounts once, and has sent the order once.
         assert [each.method for each in raw.requests] == ["GET", "POST"]
 
 

@@ -27,7 +27,7 @@ async def test_it_tickles_until_its_context_ends(gateway: SimulatedGateway) -> N
             assert keepalive.last_failure is None
             assert keepalive.last_error is None
         assert not keepalive.running
-        # One tickle may be in flight, but no further tickle may follow.
+        # One tickle may be in flight when the keepalive stops, but no further tickle may follow.
         for _ in range(20):
             count = gateway.count("POST", "/tickle")
             await pause(10 * TICK)
@@ -111,7 +111,7 @@ async def test_it_stops_at_once_in_the_middle_of_a_call(raw: RawGateway) -> None
         await until(lambda: raw.requests)
         started = time.monotonic()
         await keepalive.stop()
-        assert time.monotonic() - started < 15  # half of the call's timeout
+        assert time.monotonic() - started < 15  # less than half of the call's timeout
         assert not keepalive.running
         assert not keepalive.lost
 

@@ -119,7 +119,8 @@ async def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> 
             await client.open_orders()
         gateway.login()
         assert len(await client.open_orders()) == 1
-        # Only the keepalive's tickle has noticed the new login, by the session's token.
+        # The session has changed without an error: only the tickle notices the new login, by the
+        # session's token.
         await client.tickle()
         gateway.logout()
         gateway.login()

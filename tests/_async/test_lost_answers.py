@@ -45,7 +45,7 @@ def says(body: bytes, status: str = "200 OK") -> Script:
 
 
 def answers(*scripts: Script) -> Script:
-    """Respond to the prerequisite as usual, and to all other requests with the next script."""
+    """Return a script that answers all requests except the prerequisite with the next script."""
     waiting = list(scripts)
 
     def script(request: RawRequest, peer: Peer) -> None:

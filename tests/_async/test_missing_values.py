@@ -34,9 +34,9 @@ class Case:
         model: the model.
         path: the call's path.
         row: a complete row.
-        call: makes the call; returns what `rows` reads.
-        body: returns the response with a row.
-        rows: returns the rows of the call's result.
+        call: function that makes the call and returns its result.
+        body: function that returns the response with a row.
+        rows: function that returns the rows in the call's result.
     """
 
     model: type[Model]
@@ -81,7 +81,7 @@ FAULTS: dict[str, object] = {"null": None, "empty": "", "an object": {"x": 1}}
 
 
 def serve(raw: RawGateway) -> dict[str, object]:
-    """Let the gateway respond to each path; return the responses, which a test may change."""
+    """Let the gateway respond by path; return the responses by path, which a test may change."""
     answers: dict[str, object] = {
         "/iserver/accounts": {"accounts": ["U1"], "selectedAccount": "U1"},
         "/iserver/auth/status": READY,
@@ -105,13 +105,13 @@ def faulty(row: rows.Row, wire: str, fault: str) -> rows.Row:
 
 
 def fields(model: type[Model]) -> list[tuple[str, str]]:
-    """Return name and IBKR's name of the always-present fields."""
+    """Return the Python name and IBKR's name of each always-present field."""
     wires = dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))
     return [(name, wires[name]) for name in required(model)]
 
 
 def read(model: Model) -> dict[str, object]:
-    """Return all values that can be read."""
+    """Return all values of a model that can be read without an error."""
     return {name: getattr(model, name) for name in model.__struct_fields__ if model.has(name)}
 
 
@@ -129,7 +129,8 @@ async def test_a_fault_costs_one_value(raw: RawGateway, case: Case, fault: str) 
     assert drifts == []
     assert {wire for _, wire in fields(case.model)} <= case.row.keys()
     for name, wire in fields(case.model):
-        # A bar without a time is left out: IBKR sends it for a time without trades.
+        # This case is skipped, because a bar without a time is left out: IBKR sends such a bar for
+        # a time without trades.
         if (case.model, wire) == (Bar, "t"):
             continue
         answers[case.path] = case.body(faulty(case.row, wire, fault))

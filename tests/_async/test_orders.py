@@ -59,7 +59,7 @@ def ticket(
 
 
 async def ready(client: AsyncClient) -> None:
-    """Make the prerequisite calls."""
+    """Make the prerequisite calls, so that the next call is an order only."""
     await client.api.accounts.get_brokerage_accounts()
     await client.accounts()
     await client.api.orders.get_open_orders()

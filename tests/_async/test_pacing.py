@@ -362,7 +362,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any]) -> None:
 async def test_a_request_counts_from_its_response_if_that_is_late(
     raw: RawGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Count from the response, because the request may have waited for its connection."""
+    """A slow request counts from its response, because it may have waited for its connection."""
     monkeypatch.setitem(limits.LIMITS, "GET /fyi/disclaimer/{typecode}", (limits.Limit(2, 0.2),))
     moments: list[float] = []
 

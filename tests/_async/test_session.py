@@ -269,7 +269,8 @@ async def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
 
 
 async def test_an_empty_portfolio_is_one() -> None:
-    with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
+    # the clock is stopped, so no order fills
+    with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:
         async with AsyncClient(gateway.base_url) as client:
             assert await client.all_positions(gateway.account_id) == []
             # The accounts were requested just now, so no tickle is necessary.

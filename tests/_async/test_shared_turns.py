@@ -167,8 +167,8 @@ async def test_reads_and_tickles_wait_for_the_question_of_another_process(
             later(lambda: preview(account_id="DU1", orders=[TICKET])),
         ]
         await pause(0.15)
-        await read(first)  # its own question does not block it
-        await reply(first)  # another question
+        await read(first)  # a client's own question does not block its reads
+        await reply(first)  # the gateway answers the reply with another question
         await read(first)
         await pause(0.15)
         assert other.requests == []
@@ -192,7 +192,7 @@ async def test_but_not_for_long(
     ):
         started = time.monotonic()
         await place(first)
-        # The gateway also gets the read's prerequisite.
+        # The read is two requests, because the gateway gets its prerequisite first.
         await read(second, "/portfolio/DU1/summary")
         assert time.monotonic() - started >= 0.3
         assert first._pipeline.order_turns.questions

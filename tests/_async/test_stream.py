@@ -1,4 +1,4 @@
-"""Streams: connecting, subscriptions, frames, closing."""
+"""Streams: connecting, subscribing, frames, closing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, run the actions, then send nothing."""
+    """Return a script that completes the handshake, runs the actions, and then sends nothing."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -67,7 +67,7 @@ def frames(*data: bytes | str) -> Callable[[Peer], object]:
 def stream(
     client: AsyncClient, timing: Timing, *, reconnect: bool = True, buffer: int = 10_000
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with the test's own times."""
+    """Open a stream with the given timing."""
     message_buffer = MessageBuffer(buffer)
     return connecting(AsyncWsClient._open(client, timing, message_buffer, reconnect=reconnect))
 
@@ -295,7 +295,7 @@ async def test_handshakes_that_fail(raw: RawGateway, name: str) -> None:
         if name.isdigit():
             assert isinstance(caught.value, WsConnectFailed)
             assert caught.value.status == int(name)
-        # and the next attempt works
+        # After the failure, the next attempt works.
         async with AsyncWsClient.connect(client) as ws:
             assert isinstance(await ws.next_message(), System)
 

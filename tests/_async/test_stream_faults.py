@@ -49,7 +49,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[AsyncWsClient]:
-    """Open a stream with the test's own times."""
+    """Open a stream with the given timing."""
     return connecting(
         AsyncWsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect)
     )
@@ -60,7 +60,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, send the system message, run the actions, then send nothing."""
+    """Return a script: handshake, system message, the actions, then silence."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -116,7 +116,8 @@ async def test_every_loss_is_followed_by_a_gap_and_a_new_connection(
     async with no_pacing(raw) as client:
         async with stream(client, timing) as ws:
             found = await read_until(ws, Gap)
-            # The silence of the next connection does not end the stream.
+            # The timing is reset to the default, so that the silence of the next connection does
+            # not end the stream.
             ws._stream_worker.state._timing = Timing()
             found += await read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
@@ -393,7 +394,7 @@ async def test_a_stream_that_is_connected_again_waits_for_its_place(
         async with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
-            )  # but for the first time
+            )  # each connection except the first one
             places = [await stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             await until(lambda: len(gateway.ws_connections) == 6)

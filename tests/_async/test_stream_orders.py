@@ -1,4 +1,4 @@
-"""`ws.orders` after a lost connection: it loses no order and keeps no order that has ended."""
+"""`ws.orders` after a lost connection: no order is lost, and no ended order stays."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def wait(ws: AsyncWsClient) -> dict[int, object]:
 
 
 async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
-    """Read until a message of a kind has come; return all messages."""
+    """Read until a message of a class has come; return all messages up to it."""
     found: list[Any] = []
     while not found or not isinstance(found[-1], kind):
         found.append(await ws.next_message(timeout=30))
@@ -135,7 +135,7 @@ async def messages(ws: AsyncWsClient, kind: type[Any]) -> list[Any]:
 
 
 async def quiet(ws: AsyncWsClient, received: int) -> None:
-    """Wait until `received` messages have come, and then until none has come for the quiet time."""
+    """Wait until `received` messages have come, and then until no further one comes for a while."""
     await until(lambda: ws.stats.received >= received)
     worker = ws._stream_worker
     with worker.lock:
@@ -190,7 +190,7 @@ AFTER: dict[str, list[object]] = {
 async def test_changes_during_an_interruption_are_requested(raw: RawGateway, after: str) -> None:
     cut = threading.Event()
     orders = OrdersGateway(raw, [[row(1), row(2), row(3), row(4)], cut, CUT], AFTER[after])
-    orders.listed = [row(1), row(2), row(3), row(4)]  # leaves time for a slow machine
+    orders.listed = [row(1), row(2), row(3), row(4)]  # a slow machine may request the list early
     async with no_pacing(raw) as client, stream(client) as ws:
         await ws.subscribe_orders()
         assert len(await wait(ws)) == 4

@@ -1,4 +1,4 @@
-"""Responses to a stream's own `tic`: kept secret, and used to identify the session."""
+"""Responses to a stream's `tic`: kept secret, and used to identify the session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYSTEM = '{"topic":"system","success":"me","isFT":false,"isPaper":true}'
 
 
 class Sessions:
-    """A gateway that says on the socket and to a tickle which session it has."""
+    """Gateway that reports its session's token on the WebSocket and in the response to a tickle."""
 
     def __init__(self, raw: RawGateway) -> None:
         self.session = OLD
@@ -70,7 +70,8 @@ async def test_responses_to_tic_keep_a_stream_alive_and_are_not_delivered(
     gateway = Sessions(raw)
     async with AsyncClient(raw.base_url, pacing=False) as client, stream(client) as ws:
         await ws.subscribe_pnl()
-        # Nothing else comes, and silence would end the connection.
+        # The gateway sends nothing else. Without these responses the stream would end the
+        # connection because of the silence.
         await until(lambda: gateway.commands.count("tic") > 10)
         heard = ws._stream_worker.state.last_heard
         await until(lambda: ws._stream_worker.state.last_heard > heard)
@@ -94,7 +95,8 @@ async def test_another_session_on_the_socket_means_a_login(
         (gap,) = [each for each in await read_until(ws, Gap) if isinstance(each, Gap)]
         assert "logged in again" in gap.reason
         await until(lambda: gateway.commands.count("spl+{}") == 2)
-        # The client repeats the prerequisites for the new session.
+        # The token of the session has changed, so the client repeats the prerequisites for the new
+        # session.
         await until(lambda: client._pipeline.session_token == NEW)
         assert client._pipeline.is_new(TICKLE.operation)
         assert gateway.connections == 1

@@ -131,7 +131,7 @@ def fills_in(found: list[Message]) -> list[Decimal]:
 
 
 def check_orders(found: list[Message]) -> None:
-    """Check the order of the first order's fills; a busy gateway may report several at once."""
+    """Check that the first order's fills only grow; a busy gateway may report several at once."""
     fills = fills_in(found)
     assert fills == sorted(fills)
     assert len(set(fills)) > 5

@@ -1,4 +1,4 @@
-"""Streams: every message has all that is known on its connection, and names what changed."""
+"""Streams: every message has all known values of its connection, and names the changed ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def no_pacing(raw: RawGateway) -> AsyncClient:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, send the system message, run the actions, then send nothing."""
+    """Return a script: handshake, system message, the actions, then silence."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -69,7 +69,7 @@ def socket_that(*actions: Callable[[Peer], object]) -> Script:
 
 
 def after(command: str, *data: str) -> Callable[[Peer], object]:
-    """Send frames when the client has sent a command that starts like this one."""
+    """Return an action that waits for a command with this beginning, then sends frames."""
 
     def action(peer: Peer) -> None:
         while not peer.receive().startswith(command):
@@ -123,7 +123,7 @@ async def test_after_a_reconnection_no_value_from_before_appears(raw: RawGateway
             cut(again),
         ),
         tickle,
-        # A quarter of an hour later: only the size of the ask.
+        # A quarter of an hour later, the gateway sends only the size of the ask.
         socket_that(after("smd", quote(f85="300", _updated=1763800900000))),
     )
     async with no_pacing(raw) as client, stream(client) as ws:
@@ -225,7 +225,8 @@ async def test_updates_of_every_topic_are_complete_until_the_connection_is_lost(
 ) -> None:
     kind, command, (first, second), expected = TOPICS[topic]
     lost = threading.Event()
-    other = second.replace("1.0", "2.0")  # an execution is delivered again only with news
+    # an execution is delivered again only if something in it changed
+    other = second.replace("1.0", "2.0")
     raw.script(
         tickle,
         socket_that(after(command, first, second), cut(lost)),

@@ -35,7 +35,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
 
 
 class Gateway:
-    """A gateway with a login, and a brokerage session of the given flags."""
+    """Gateway with a login, and with a brokerage session that has the given flags."""
 
     def __init__(self, raw: RawGateway, flags: dict[str, Any]) -> None:
         self.raw = raw
@@ -128,7 +128,8 @@ async def test_the_login_is_lost(gateway: SimulatedGateway, style: Any) -> None:
         gateway.logout(style)
         with pytest.raises(NotAuthenticated) as caught:
             await client.all_positions(gateway.account_id)
-        # A 401 may be about the account; only a login page is clear.
+        # A 401 may be about the account only, so the error does not ask for a login; a login page
+        # is clear.
         assert caught.value.needs_login is (style != "unauthorized")
         with pytest.raises(NotAuthenticated) as caught:
             await client.health()
@@ -148,7 +149,8 @@ async def test_refused_words_are_no_lost_login(raw: RawGateway) -> None:
         with pytest.raises(NotAuthenticated) as caught:
             await client.request("GET", "/iserver/x")
         assert not caught.value.needs_login
-        # The session for historical data is idle, which is harmless.
+        # The session for historical data (hmds) is idle, which does not concern the brokerage
+        # session.
         with pytest.raises(NoSession):
             await client.request("GET", "/hmds/x")
         assert client.session.ready
@@ -195,7 +197,7 @@ async def test_a_session_that_cannot_be_opened_needs_a_login(
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # The state stays until the next login, whatever the flags say.
+        # After a logout, the state stays until the next login, whatever flags the gateway reports.
         await client.tickle()
         with pytest.raises(NotAuthenticated):
             await client.health()

@@ -103,7 +103,7 @@ async def test_httpcore_without_bezant_logs_as_usual(
 
 
 def locals_of(error: BaseException | None) -> str:
-    """Return all local variables in the tracebacks of an error and its causes, as text."""
+    """Return all local variables in the tracebacks of an error and of its causes, as text."""
     text = ""
     while error is not None:
         frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
@@ -180,7 +180,7 @@ async def test_a_handshake_takes_no_longer_than_the_client_allows(raw: RawGatewa
                 await AsyncWsClient.connect(client)
         error = caught.value
         if isinstance(error, WsTimeout):
-            break  # on a slow machine the tickle before it may take so long
+            break  # on a slow machine the tickle before the call may use up the timeout
     assert isinstance(error, WsTimeout)
     assert f"within {seconds:g} s" in str(error)
 
@@ -249,7 +249,8 @@ async def test_a_command_that_would_end_every_connection_is_refused_at_once(
         with pytest.raises(InvalidRequest, match="exchange must be"):
             await ws.quote(265598, exchange="X" * 70_000)
         await ws.subscribe_summary(account, keys=keys[:4500])
-        # The parts together exceed the limit.
+        # The first half was accepted. Both halves together exceed the limit on the length of a
+        # command.
         with pytest.raises(InvalidRequest, match="pass fewer names"):
             await ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]

@@ -46,7 +46,7 @@ def trade(key: str, account: str = "U1") -> dict[str, Any]:
 
 
 class Gateway:
-    """Gateway that responds to each path with a value, or a function's result for the query."""
+    """Gateway that responds to each path with a fixed value, or with a function of the query."""
 
     def __init__(self, raw: RawGateway, *accounts: str) -> None:
         self.raw = raw
@@ -143,7 +143,8 @@ def test_an_empty_list_is_believed_only_after_a_request_per_account(
         assert [each.order_id for each in client.open_orders()] == [5]
         assert gateway.asked(ORDERS) == ["", "U1", "U2"]
         assert [each.execution_id for each in client.trades()] == ["b"]
-        # An empty first response may only start the list, so the client asks twice.
+        # The client asks twice for the whole list, because an empty first response may only start
+        # the list.
         assert gateway.asked(TRADES) == ["", "", "U1", "U1", "U2"]
 
 
@@ -184,7 +185,7 @@ def test_lists_of_several_accounts_that_exceed_max_wait(
         patient = client.with_options(max_wait=5)
         assert patient.open_orders() == []
         assert gateway.asked(ORDERS)[-3:] == ["U1", "U2", "U3"]
-        # Bulk calls wait as long as necessary.
+        # A bulk call waits as long as the rate limits require.
         assert client.gather(lambda _: client.open_orders(), [1]) == [[]]
 
 
@@ -304,7 +305,8 @@ def test_an_empty_list_after_an_order_is_an_error(raw: RawGateway) -> None:
             with pytest.raises(IncompleteList):
                 call(account_id="U1")
             assert call(account_id="U2") == []
-        # A list with finished orders still misses the order; it is over when listed as finished.
+        # An order is over only when the list shows it as finished; a list with other finished
+        # orders still lacks this one.
         gateway.answers[ORDERS] = {"orders": [order(7, status="Filled")], "snapshot": True}
         with pytest.raises(IncompleteList):
             client.open_orders()

@@ -39,7 +39,7 @@ ACCOUNTS = b'{"accounts":["DU1"]}'
 
 
 def says(body: object, content_type: str = "application/json") -> Script:
-    """Respond to the prerequisite as usual, and to all other requests with the body."""
+    """Return a script that responds with the body, except to the prerequisite."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -328,7 +328,7 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
     bodies: list[object] = []
     raw.script(lambda request, peer: says(bodies[-1])(request, peer))
     transport = direct() if group in OAUTH_GROUPS else None
-    drifts: list[Drift] = []  # empty responses lack always-present fields
+    drifts: list[Drift] = []  # empty responses lack the always-present fields, which is drift
     with Client(raw.base_url, pacing=False, transport=transport, on_drift=drifts.append) as client:
         api = client.oauth_api if transport else client.api
         for endpoint in ENDPOINTS:
@@ -337,7 +337,8 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             returned = answer_of(endpoint)
             bodies.append([] if get_origin(returned) is list else {})
             if returned == list[OrderReply]:
-                # An empty response would not show whether the field was read.
+                # The body has one row, because an empty response would not show whether the field
+                # was read.
                 bodies[-1] = [{"order_id": 1}]
             method = getattr(getattr(api, group), name_of(endpoint))
             arguments = {
@@ -361,7 +362,8 @@ def test_every_method_makes_its_call_once(raw: RawGateway, group: str) -> None:
             for name in names:
                 path = path.replace("{" + name + "}", "a%20b")
             calls = [(each.method, each.target.split("?")[0]) for each in raw.requests[before:]]
-            # An empty first response may only start the list, so the client asks again.
+            # The client asks again for such a list, because an empty first response may only start
+            # the list.
             twice = endpoint.operation.may_be_empty and "force" not in arguments
             assert calls.count((operation.method, path)) == 1 + twice
             assert calls[-1] == (operation.method, path)

@@ -45,7 +45,7 @@ STRAY = placed(666)
 
 
 def orders(answer: Callable[[Peer, int], object]) -> Script:
-    """Number the orders, and respond to all other requests as usual."""
+    """Return a script that passes each order with its number to `answer`."""
     numbers = iter(range(1, 100))
 
     def script(request: RawRequest, peer: Peer) -> None:

@@ -120,7 +120,8 @@ def test_a_new_login_starts_the_lists_again(gateway: SimulatedGateway) -> None:
             client.open_orders()
         gateway.login()
         assert len(client.open_orders()) == 1
-        # Only the keepalive's tickle has noticed the new login, by the session's token.
+        # The session has changed without an error: only the tickle notices the new login, by the
+        # session's token.
         client.tickle()
         gateway.logout()
         gateway.login()

@@ -54,7 +54,7 @@ def usual(_: RawRequest, peer: Peer) -> None:
 
 
 def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
-    """Respond to queries of the accounts with one script, and to order calls with the next one."""
+    """Answer queries of the accounts with `accounts`, and order calls with the next script."""
     waiting = list(orders)
 
     def script(request: RawRequest, peer: Peer) -> None:
@@ -67,7 +67,7 @@ def serve(raw: RawGateway, *orders: Script, accounts: Script = usual) -> None:
 
 
 def at_first(one: Script, other: Script) -> Script:
-    """Respond with one script at first, and with another from then on."""
+    """Return a script that runs `one` for the first request and `other` for all later requests."""
     waiting = [one]
     return lambda request, peer: (waiting.pop() if waiting else other)(request, peer)
 
@@ -158,7 +158,7 @@ def test_the_result_of_the_second_order_request_is_final(raw: RawGateway) -> Non
 
 
 def closing(body: bytes) -> Script:
-    """Send a response that ends with its connection."""
+    """Return a script that sends a response whose end is the end of the connection."""
 
     def script(_: RawRequest, peer: Peer) -> None:
         peer.send(b"HTTP/1.1 500 X\r\nConnection: close\r\n\r\n" + body)
@@ -272,7 +272,7 @@ def test_nothing_was_placed_where_the_accounts_fail(
                 place(client)
         error = caught.value
         if isinstance(error, PrerequisiteFailed):
-            break  # on a slow machine the time may be over before the request is sent
+            break  # on a slow machine the timeout may end before the request is sent
     assert isinstance(error, PrerequisiteFailed)
     assert "nothing was placed" in str(error)
     assert error.retryable
@@ -327,7 +327,7 @@ def resets_after(over: threading.Event) -> Script:
 
 
 def test_the_second_send_of_a_cancel_does_not_wait_either(raw: RawGateway) -> None:
-    """Let the cancel's own query of the accounts get a response while another query hangs."""
+    """A cancel waits for its own query of the accounts only, while another query hangs."""
     over = threading.Event()
     accounts = at_first(resets_after(over), says(ACCOUNTS))
     serve(raw, asking(), says(CANCELLED), accounts=accounts)

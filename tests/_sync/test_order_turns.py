@@ -57,7 +57,7 @@ class Desk:
 
     @property
     def came(self) -> list[str]:
-        """The last two parts of the path of each request, without queries of the accounts."""
+        """Return the last two path parts of each request, without queries of the accounts."""
         return [
             f"{each.method} " + "/".join(each.target.split("/")[-2:])
             for each in self.raw.requests
@@ -337,7 +337,7 @@ def test_but_not_for_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_turns_are_kept_without_pacing_and_apart_from_its_slots(desk: Desk) -> None:
-    """A call that waits for its account's turn occupies no slot."""
+    """A call that waits for its account's turn occupies no slot of a rate limit."""
     desk.then(says(question("q1")))
     with Client(desk.raw.base_url, pacing=True, max_wait=20) as client:
         place(client)

@@ -60,7 +60,7 @@ def ticket(
 
 
 def ready(client: Client) -> None:
-    """Make the prerequisite calls."""
+    """Make the prerequisite calls, so that the next call is an order only."""
     client.api.accounts.get_brokerage_accounts()
     client.accounts()
     client.api.orders.get_open_orders()

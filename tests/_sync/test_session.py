@@ -270,7 +270,8 @@ def test_a_login_that_nobody_noticed_does_not_empty_the_portfolio(
 
 
 def test_an_empty_portfolio_is_one() -> None:
-    with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:  # no order fills
+    # the clock is stopped, so no order fills
+    with SimulatedGateway(positions=0, clock=Clock.by_hand()) as gateway:
         with Client(gateway.base_url) as client:
             assert client.all_positions(gateway.account_id) == []
             # The accounts were requested just now, so no tickle is necessary.

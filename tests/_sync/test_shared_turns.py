@@ -162,8 +162,8 @@ def test_reads_and_tickles_wait_for_the_question_of_another_process(
             later(lambda: preview(account_id="DU1", orders=[TICKET])),
         ]
         pause(0.15)
-        read(first)  # its own question does not block it
-        reply(first)  # another question
+        read(first)  # a client's own question does not block its reads
+        reply(first)  # the gateway answers the reply with another question
         read(first)
         pause(0.15)
         assert other.requests == []
@@ -187,7 +187,7 @@ def test_but_not_for_long(
     ):
         started = time.monotonic()
         place(first)
-        # The gateway also gets the read's prerequisite.
+        # The read is two requests, because the gateway gets its prerequisite first.
         read(second, "/portfolio/DU1/summary")
         assert time.monotonic() - started >= 0.3
         assert first._pipeline.order_turns.questions

@@ -50,7 +50,7 @@ def stream(
     reconnect: bool = True,
     buffer: int = 10_000,
 ) -> Connecting[WsClient]:
-    """Open a stream with the test's own times."""
+    """Open a stream with the given timing."""
     return connecting(WsClient._open(client, timing, MessageBuffer(buffer), reconnect=reconnect))
 
 
@@ -59,7 +59,7 @@ def tickle(request: RawRequest, peer: Peer) -> None:
 
 
 def socket_that(*actions: Callable[[Peer], object]) -> Script:
-    """Complete the handshake, send the system message, run the actions, then send nothing."""
+    """Return a script: handshake, system message, the actions, then silence."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.upgrade(request)
@@ -113,7 +113,8 @@ def test_every_loss_is_followed_by_a_gap_and_a_new_connection(raw: RawGateway, l
     with no_pacing(raw) as client:
         with stream(client, timing) as ws:
             found = read_until(ws, Gap)
-            # The silence of the next connection does not end the stream.
+            # The timing is reset to the default, so that the silence of the next connection does
+            # not end the stream.
             ws._stream_worker.state._timing = Timing()
             found += read_until(ws, Reconnected)
             assert [type(each) for each in found] == [System, OrderUpdate, Gap, Reconnected]
@@ -390,7 +391,7 @@ def test_a_stream_that_is_connected_again_waits_for_its_place(
         with stream(client) as ws:
             ws._stream_worker.state._readiness._timing = Timing(
                 ready_timeout=0.05
-            )  # but for the first time
+            )  # each connection except the first one
             places = [stream(other) for _ in range(4)]
             waiting = later(lambda: stream(other))
             until(lambda: len(gateway.ws_connections) == 6)

@@ -54,7 +54,7 @@ def frames() -> list[bytes]:
 
 
 def in_pieces(data: bytes, size: int) -> Script:
-    """Send the handshake's response and the data in pieces of `size` bytes."""
+    """Return a script that sends the handshake's response, then the data in pieces of a size."""
 
     def script(request: RawRequest, peer: Peer) -> None:
         peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -71,7 +71,7 @@ def in_pieces(data: bytes, size: int) -> Script:
 
 
 def topics_of(raw: RawGateway, script: Script) -> list[str]:
-    """Return the topics of the twelve messages that come."""
+    """Return the topics of the next twelve messages."""
     raw.script(lambda request, peer: peer.json(TICKLE), script)
     topics: list[str] = []
     with Client(raw.base_url, pacing=False) as client:

@@ -36,7 +36,7 @@ CAPABILITY = "Force compete capability must be used together with compete flag"
 
 
 class Gateway:
-    """A gateway with a login, and a brokerage session of the given flags."""
+    """Gateway with a login, and with a brokerage session that has the given flags."""
 
     def __init__(self, raw: RawGateway, flags: dict[str, Any]) -> None:
         self.raw = raw
@@ -127,7 +127,8 @@ def test_the_login_is_lost(gateway: SimulatedGateway, style: Any) -> None:
         gateway.logout(style)
         with pytest.raises(NotAuthenticated) as caught:
             client.all_positions(gateway.account_id)
-        # A 401 may be about the account; only a login page is clear.
+        # A 401 may be about the account only, so the error does not ask for a login; a login page
+        # is clear.
         assert caught.value.needs_login is (style != "unauthorized")
         with pytest.raises(NotAuthenticated) as caught:
             client.health()
@@ -147,7 +148,8 @@ def test_refused_words_are_no_lost_login(raw: RawGateway) -> None:
         with pytest.raises(NotAuthenticated) as caught:
             client.request("GET", "/iserver/x")
         assert not caught.value.needs_login
-        # The session for historical data is idle, which is harmless.
+        # The session for historical data (hmds) is idle, which does not concern the brokerage
+        # session.
         with pytest.raises(NoSession):
             client.request("GET", "/hmds/x")
         assert client.session.ready
@@ -192,7 +194,7 @@ def test_a_session_that_cannot_be_opened_needs_a_login(raw: RawGateway, answer: 
         assert caught.value.needs_login
         assert caught.value.login_url == raw.base_url.removesuffix("/v1/api")
         assert client.session.login is LoginState.LOGGED_OUT
-        # The state stays until the next login, whatever the flags say.
+        # After a logout, the state stays until the next login, whatever flags the gateway reports.
         client.tickle()
         with pytest.raises(NotAuthenticated):
             client.health()

@@ -104,7 +104,7 @@ def test_httpcore_without_bezant_logs_as_usual(
 
 
 def locals_of(error: BaseException | None) -> str:
-    """Return all local variables in the tracebacks of an error and its causes, as text."""
+    """Return all local variables in the tracebacks of an error and of its causes, as text."""
     text = ""
     while error is not None:
         frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
@@ -181,7 +181,7 @@ def test_a_handshake_takes_no_longer_than_the_client_allows(raw: RawGateway) -> 
                 WsClient.connect(client)
         error = caught.value
         if isinstance(error, WsTimeout):
-            break  # on a slow machine the tickle before it may take so long
+            break  # on a slow machine the tickle before the call may use up the timeout
     assert isinstance(error, WsTimeout)
     assert f"within {seconds:g} s" in str(error)
 
@@ -250,7 +250,8 @@ def test_a_command_that_would_end_every_connection_is_refused_at_once(
         with pytest.raises(InvalidRequest, match="exchange must be"):
             ws.quote(265598, exchange="X" * 70_000)
         ws.subscribe_summary(account, keys=keys[:4500])
-        # The parts together exceed the limit.
+        # The first half was accepted. Both halves together exceed the limit on the length of a
+        # command.
         with pytest.raises(InvalidRequest, match="pass fewer names"):
             ws.subscribe_summary(account, keys=keys[4500:])
         assert ws._stream_worker.state.subscribed == [f"sd+{account}"]

@@ -28,7 +28,7 @@ FIXTURES = SHARED / "fixtures"
 
 
 def shared(path: Path) -> Any:
-    """Return a shared file's content, or skip the test that needs it."""
+    """Return the content of a shared JSON file, or skip the test if it is missing."""
     if not path.exists():
         pytest.skip(f"reference data is not here: {path}")
     return json.loads(path.read_text())
@@ -63,7 +63,7 @@ def name_of(endpoint: Endpoint) -> str:
 
 
 def class_of(group: str, kind: str) -> type:
-    """Return a group's class in one of the trees."""
+    """Return a group's class in the async or in the blocking tree."""
     module = importlib.import_module(f"bezant._{kind}.api.{group}")
     prefix = "Async" if kind == "async" else ""
     name = prefix + "".join(part.title() for part in group.split("_")) + "Api"
@@ -72,7 +72,7 @@ def class_of(group: str, kind: str) -> type:
 
 
 def answer_of(endpoint: Endpoint) -> Any:
-    """Return the type that a method promises to return."""
+    """Return the return type of an endpoint's method."""
     method = getattr(class_of(group_of(endpoint), "async"), name_of(endpoint))
     return typing.get_type_hints(method)["return"]
 
@@ -113,5 +113,5 @@ RECEIVED = _received()
 
 
 def is_sent(model: type[msgspec.Struct]) -> bool:
-    """Return whether a model is only sent: no method returns it."""
+    """Return whether a model occurs only in requests, so that no method returns it."""
     return model not in RECEIVED

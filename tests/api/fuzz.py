@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing: any response to any operation, and any message of any topic.
 
-``nox -s fuzz`` runs it for a minute, and ``nox -s fuzz -- -max_total_time=3600`` for an hour; the
-options are libFuzzer's. It stops at anything that is neither a result nor a `BezantError`, at an
+``nox -s fuzz`` runs the fuzzer for a minute, and ``nox -s fuzz -- -max_total_time=3600`` for an
+hour; the options are libFuzzer's. The fuzzer stops at any error other than a `BezantError`, at an
 input that takes more than ten seconds, and at 2 GiB of memory.
 """
 
@@ -28,7 +28,7 @@ CALLS = [(each.operation, answer_of(each)) for each in ENDPOINTS]
 
 
 def ignore(_: object) -> None:
-    """Drift is no fault here."""
+    """Ignore reported drift, which random data causes on purpose."""
 
 
 def one_input(data: bytes) -> None:
@@ -57,7 +57,7 @@ def one_input(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Return an input for each operation and each topic, with the fields that its reader knows."""
+    """Return an input for each operation and topic, with the field names that its reader knows."""
     found: list[bytes] = []
     for number, (_, type_) in enumerate(CALLS):
         head = bytes([64 | number >> 8, number & 255])

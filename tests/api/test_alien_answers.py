@@ -29,7 +29,7 @@ from bezant.models.stream import MarketData, Message
 
 from .catalogue import ENDPOINTS, answer_of
 
-# Bytes that a gateway could send in place of a value; most are not JSON.
+# A gateway could send these bytes in place of a value; most of them are not JSON.
 VALUES = [
     b"null", b"true", b"0", b"-1", b"1.5", b'""', b'"x"', b"[]", b"{}", b"[{}]", b"[[]]", b'[""]',
     b'{"a":1}', b'{"a":{"b":[]}}', b"NaN", b"-Infinity", b'"NaN"', b'"Infinity"', b"1e999999999",
@@ -48,7 +48,7 @@ TYPES = ["application/json", "text/html", "", "\xff; charset=\xff", "application
 
 
 def fields_of(type_: Any, depth: int = 3) -> Iterator[Any]:
-    """Return the structs in a type, with those in their fields."""
+    """Yield the structs in a type, and the structs in the fields of these."""
     if depth and isinstance(type_, type) and issubclass(type_, msgspec.Struct):
         yield type_
         for each in msgspec.structs.fields(type_):
@@ -58,7 +58,7 @@ def fields_of(type_: Any, depth: int = 3) -> Iterator[Any]:
 
 
 def objects(type_: Any) -> st.SearchStrategy[bytes]:
-    """Return objects with fields of a type, at any depth, and alien values in them."""
+    """Return a strategy for objects with a type's fields, at any depth, and alien values."""
     structs = list(dict.fromkeys(fields_of(type_)))
     names = [name for each in structs for name in each.__struct_encode_fields__]
     keys = st.sampled_from([*names, "error", "success", "message", "M\udcff", "unknown"])
@@ -119,7 +119,7 @@ TOPICS = [
     "smd+1", "smd+x", "sor", "str", "spl", "ssd+DU1", "sld+DU1", "smh+1", "sbd+DU1+1", "sts", "act",
     "ntf", "blt", "error", "system", "tic", "", "x+y", "sbd", "smh", "ssd", "M\udcff",
 ]  # fmt: skip
-# Keys that readers use, in addition to the fields of the models.
+# Readers also use these keys, in addition to the fields of the models.
 PLACES = [
     "args", "result", "data", "conid", "conidEx", "hb", "success", "prompt", "price", "row", "bid",
     "ask", "focus", "31", "84", "_updated", "error", "trade_time_r", "trade_time",

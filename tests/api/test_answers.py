@@ -18,7 +18,7 @@ from tests.core.samples import Drifts
 
 from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, answer_of, shared
 
-# Keys without a field, because another key has the same value.
+# These keys of a response have no field, because another key of the response has the same value.
 TWICE = {
     "GET /iserver/account/orders": {".orders[].account", ".orders[].lastExecutionTime"},
     "GET /iserver/account/trades": {"[].trade_time"},
@@ -92,7 +92,7 @@ RECORDINGS = recordings()
 
 
 def lost(sent: Any, held: Any, where: str = "") -> list[str]:
-    """Return the places of values that the response has and the model does not."""
+    """Return the places of values that are in the response and not in the model."""
     if isinstance(sent, dict) and isinstance(held, dict):
         return [
             each
@@ -120,7 +120,7 @@ def nothing(value: object) -> bool:
     )
 
 
-# Values that mean None in the fields of these names, and in no other field.
+# These values mean None, but only in the fields with the names below.
 MEANS_NONE = (0, "0", -1, 2147483647, "2147483647", "?", "???")
 NONE_FIELDS = {
     "conid", "multiplier", "open_close", "right", "strike", "undConid", "underlying_con_id",
@@ -169,7 +169,7 @@ def test_an_example_of_the_document(call: str, value: Any) -> None:
 
 def test_there_are_182_examples() -> None:
     shared(DOCUMENT)
-    # Up to four more are wrapped in a place of their own.
+    # The number varies because up to four more examples are wrapped in one place of the document.
     assert 182 <= len(EXAMPLES) <= 186
     assert len({call for call, _ in EXAMPLES}) == 126
 

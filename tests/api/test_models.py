@@ -1,4 +1,4 @@
-"""Wrong types in a response: no error, one lost field, and one report of drift."""
+"""A wrong type in a response: no error, one lost field, and one report of drift."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PLAIN: dict[object, Any] = {
 
 
 def plain(type_: Any) -> Any:
-    """Return a value that a field of the type holds."""
+    """Return a valid value for a field of the type."""
     members = [each for each in get_args(type_) or (type_,) if each is not NoneType]
     member = type_ if get_origin(type_) in (list, dict) else members[0]
     if get_origin(member) is Literal or get_origin(type_) is Literal:

@@ -1,4 +1,4 @@
-"""One name for one thing, over all models and all parameters."""
+"""Names of fields and parameters: one name for one thing, in all models and methods."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 
 from .catalogue import ENDPOINTS, MODELS, class_of, group_of, name_of
 
-# Modules whose models load without the rest of their group, and the messages of a stream.
+# These modules hold models that load without the rest of their group, and the messages of a stream.
 MODULES = ("_contracts", "_portfolio", "_positions", "_session", "stream")
 
-# The name of a thing, and other names of the same thing that must not appear.
+# Key: the name of a thing. Value: other names for the same thing, which must not appear.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "account_id": ("account", "acct", "acct_id", "acctid"),
     "amount": ("amt",),
@@ -56,7 +56,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "user_name": ("username", "user"),
 }
 
-# Where a name of the table means something else, or two keys of one object mean one thing.
+# In these places a name of the table means something else, or two keys of one object mean the same.
 OTHER_MEANINGS = {
     "AccountDetails.account": "an object, not an id",
     "Category.parent_id": "a category",

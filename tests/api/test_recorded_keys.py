@@ -1,4 +1,4 @@
-"""Every key of a recorded response or frame has a field, or a reason why it has none."""
+"""Keys of recorded responses and frames: each has a field, or a reason why it has none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .catalogue import BY_CALL, FIXTURES, SHARED, answer_of
 RECORDINGS = SHARED / "recordings" / "rest.jsonl"
 FRAMES = SHARED / "recordings" / "frames.jsonl"
 
-# Keys of responses that have no field, by model.
+# These keys of responses have no field. Each entry is a model, a key and the reason.
 LEFT_OUT = {
     "LiveOrder.account": "the account again: `account_id` is `acct`",
     "LiveOrder.lastExecutionTime": "`last_execution_time` is `lastExecutionTime_r`",
@@ -34,7 +34,7 @@ LEFT_OUT = {
 }
 NO_MODEL = {"GET /tickle", "POST /hmds/scanner"}
 
-# Keys of frames that have no field. Each message has all of them in `raw`.
+# These keys of frames have no field. Each message has all its keys in `raw`.
 IN_RAW_ONLY = {
     "AccountUpdate.acctProps": "`BrokerageAccounts.account_properties` has them",
     "AccountUpdate.allowFeatures": "`BrokerageAccounts.allow_features` has them",
@@ -51,7 +51,8 @@ IN_RAW_ONLY = {
     "TradeUpdate.trade_time": "`time`",
     "TradeUpdate.trade_time_r": "`time`",
 }
-# Topics that become `Other`: no class of messages reads them. The one frame of `sor` is an error.
+# These topics become `Other`, because no class of messages reads them. The one recorded frame of
+# `sor` is an error.
 OTHERS = {"inp+exercise", "shs+exercise", "sor"}
 
 
@@ -76,13 +77,13 @@ def responses() -> Iterator[tuple[str, str, Any]]:
 
 
 def parts(kind: Any) -> tuple[Any, ...]:
-    """Return the types of a union; of a plain type, the type itself."""
+    """Return the types of a union, or a type that is no union as a tuple of itself."""
     union = typing.get_origin(kind) in (typing.Union, types.UnionType)
     return typing.get_args(kind) if union else (kind,)
 
 
 def without_field(kind: Any, value: Any) -> Iterator[str]:
-    """Yield model and key of what the type of a response has no field for."""
+    """Yield model and key for each key of a value without a field in the response's type."""
     for each in parts(kind):
         origin = typing.get_origin(each)
         if origin is list:
@@ -122,7 +123,7 @@ def found_in_responses() -> tuple[set[str], set[str]]:
             continue
         endpoint = BY_CALL[f"{entry.method} {entry.path}"]
         if isinstance(body, dict) and set(body) == {"error"}:
-            continue  # raised, not decoded
+            continue  # bezant raises this response as an error and does not decode it
         wrap = endpoint.operation.wrap_as
         if wrap not in ("", "[]") and isinstance(body, list):
             body = {wrap: body}
@@ -167,7 +168,7 @@ def test_a_key_without_a_field_is_found() -> None:
         by_key: dict[str, Inner] = {}
         any: Any = None
 
-    # Classes inside a function have no global names.
+    # The annotations are set by hand, because classes inside a function have no global names.
     Outer.__annotations__.update(inner=list[Inner] | None, by_key=dict[str, Inner], any=Any)
     value = {"inner": [{"a": 1, "b": 2}], "by_key": {"x": {"c": 3}}, "any": {"d": 4}, "e": 5}
     assert set(without_field(Outer, value)) == {"Inner.b", "Inner.c", "Outer.e"}

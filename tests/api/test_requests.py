@@ -116,7 +116,8 @@ def test_running_a_scanner() -> None:
 
 
 def test_a_body_that_is_a_list() -> None:
-    # No operation of IBKR's present document has such a body; the generator makes this row for one.
+    # No operation of IBKR's current document has such a body. The generator makes this row for an
+    # operation that has one.
     operation = Operation("POST", "/somewhere", idempotent=True)
     row = Endpoint("id", "Do it.", operation, "Any", sends="whole")
     assert request(row, body=["a", {"b": Decimal("1.50")}]).body == b'["a",{"b":1.50}]'
@@ -346,7 +347,7 @@ def test_allowed_values_are_sent() -> None:
         values = {**MODIFY, **GOOD, "side": side, "order_type": kind}
         made = request(orders.MODIFY_OPEN_ORDER, **values)
         assert f'"side":"{side}"'.encode() in made.body
-    # A kind of question that is not yet known may be suppressed.
+    # The client also accepts a kind of question that is not known yet.
     assert b"o99999" in request(orders.SUPPRESS_ORDER_REPLIES, message_ids=["o99999"]).body
     made = request(orders.GET_OPEN_ORDERS, filters=("filled", "sort_by_time"))
     assert made.target.endswith("?filters=filled,sort_by_time")

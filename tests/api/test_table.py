@@ -1,4 +1,4 @@
-"""Table of endpoints: complete, each operation once, and the same everywhere."""
+"""Table of endpoints: complete, without duplicates, and the same everywhere."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def loaded(code: str) -> list[str]:
 def test_importing_loads_no_group() -> None:
     assert loaded("import bezant") == []
     names = loaded("import bezant; c = bezant.Client('https://localhost:1/v1/api'); c.api")
-    # The rows that the client itself uses, without their methods and models.
+    # A call of the client itself loads only these rows, without their methods and models.
     own = {"_base", "accounts", "portfolio", "session"}
     assert set(names) == {f"bezant._core.operations.{each}" for each in own}
 

@@ -52,7 +52,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """Address of a port that is reserved and does not listen."""
+    """Base URL with a port that is reserved and refuses connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"https://127.0.0.1:{taken.getsockname()[1]}/v1/api"
@@ -60,7 +60,8 @@ def closed() -> Iterator[str]:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    # A shell makes background programs ignore Ctrl-C, and child processes inherit that.
+    # A shell makes background programs ignore Ctrl-C, and child processes inherit this, so the
+    # default handling is restored first.
     with hearing_ctrl_c():
         process = subprocess.Popen(
             [*PYTHON, "-m", "bezant", *arguments],
@@ -116,7 +117,7 @@ raise SystemExit(main({arguments!r}))
 
 
 def complaints(said: str) -> str:
-    """Return the text without asyncio's debug messages about slow callbacks."""
+    """Return a program's output without asyncio's debug messages about slow callbacks."""
     return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
 
 
@@ -134,7 +135,8 @@ def test_the_demo_shows_every_step_of_both_twins_in_time(closed: str) -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        # The demo must ignore these: it uses the simulated gateway and its account.
+        # The demo must ignore these variables, because it uses the simulated gateway and its
+        # account.
         env=environment(BEZANT_GATEWAY_URL=closed, IBKR_GATEWAY_URL=closed, IBKR_ACCOUNT_ID="DU42"),
         timeout=200,
         check=False,
@@ -422,7 +424,7 @@ def test_missing_extras_are_named(command: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
 @pytest.mark.parametrize("twin", [1, 2], ids=["blocking", "asyncio"])
 def test_ctrl_c_ends_the_demo_cleanly(twin: int) -> None:
-    # The raw call is the last line before the stream.
+    # The demo prints "raw call" last before the stream, so the interrupt hits the stream.
     with started("demo", "--seconds", "60" if twin == 1 else "2") as process:
         read_until(process, "raw call", twin)
         process.send_signal(signal.SIGINT)
@@ -519,7 +521,8 @@ def test_the_two_drivers_of_the_tour_differ_in_nothing_else() -> None:
     sources = [(folder / name).read_text("utf-8") for name in ("_tour_async.py", "_tour.py")]
     texts = [source.partition("def tour")[2].partition('"""\n')[2] for source in sources]
     assert texts[0] != texts[1]
-    # Line breaks depend on the length of the names.
+    # White space is removed before the comparison, because line breaks depend on the length of the
+    # names.
     spaced = [re.sub(r"\s+", "", text) for text in texts]
     without = re.sub(r"async(?=with|for|def)|await(?=client|symbols|ws|_)|Async", "", spaced[0])
     assert without == spaced[1]

@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder of fake programs, the only one on the PATH."""
+    """Folder of fake programs, which is the only folder on the PATH."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -173,7 +173,7 @@ def keytool(tools: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Return mode and content of each file in a folder; the target for a link."""
+    """Return mode and content of each file in a folder; for a link, the target is the content."""
     return {
         str(path.relative_to(folder)): (
             path.lstat().st_mode,

@@ -1,4 +1,4 @@
-"""Hand-written rows as CPAPI sends them, and strategies that more than one module needs."""
+"""Hand-written rows in CPAPI's form, and hypothesis strategies, for several test modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=Model)
 
 
 def some(model: type[M], /, **values: Any) -> M:
-    """Return an instance of a model with some of its values, as from a response without others."""
+    """Return an instance of a model with some values, as read from an incomplete response."""
     if set(required(model)) <= values.keys():
         return model(**values)
     return incomplete(model, values, "GET /x")
@@ -136,7 +136,7 @@ json_values = st.recursive(
 
 
 def row(method: str, path: str) -> Operation:
-    """Return the row of a raw call."""
+    """Return the operation of a raw call."""
     return known(Operation(method, path, idempotent=method == "GET"))
 
 

@@ -140,7 +140,7 @@ def test_errors_can_be_caught_as(kind: type[Exception], also: type[Exception]) -
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Parse the tree in the docstring, and compare it with the classes."""
+    """The tree in the module's docstring names the same classes as the code."""
     assert errors.__doc__ is not None
     path: list[str] = []
     drawn: dict[str, str] = {}

@@ -36,7 +36,7 @@ def module_of(file: Path) -> str:
 
 
 def imported(file: Path) -> set[str]:
-    """Return the top-level names of all other packages that a file imports."""
+    """Return the top-level names of the packages that a file imports, except bezant."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -118,7 +118,7 @@ def test_the_core_loads_where_nothing_can_wait_or_send() -> None:
 
 @pytest.mark.parametrize("name", BANNED)
 def test_the_guard_sees_every_banned_import(name: str) -> None:
-    # Simulates such a line in a module of the core.
+    # The command simulates such an import in a module of the core.
     extra = f"exec('import {name}', {{'__name__': 'bezant._core.http.response'}})"
     with pytest.raises(AssertionError, match=f"imported {name}"):
         run(guarded(extra))

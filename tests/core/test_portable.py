@@ -1,4 +1,4 @@
-"""Models and messages outside the program: dicts, JSON, pydantic and FastAPI."""
+"""Conversion of models and messages to dicts and JSON, and their use with pydantic and FastAPI."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def test_responses_of_fastapi() -> None:
     async def everything() -> list[Any]:
         return [await get(path) for path in ("/positions", "/quote", "/system", "/openapi.json")]
 
-    # FastAPI reads annotations of functions in functions from their globals.
+    # FastAPI resolves the annotations of nested functions in the module's globals, so the models
+    # are put there.
     globals()["Position"], globals()["MarketData"] = Position, MarketData
     (position,), found, me, schema = asyncio.run(everything())
     assert position["market_value"] == "1267.125"

@@ -60,7 +60,7 @@ def test_every_field_has_a_type_a_meaning_and_its_wire_key() -> None:
     assert count > 2000
 
 
-# Base classes, which no response has.
+# These classes are bases of models and occur in no response.
 HIDDEN = {"StateModel"}
 
 

@@ -1,4 +1,4 @@
-"""Code that users read has no filler for values that are always there."""
+"""Examples and documented code have no fallbacks for values that are always present."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of every example in both twins: with a gateway, without one, and without a login."""
+"""Runs of every example in both twins: with a gateway, without a gateway, without a login."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from bezant.sim import SimulatedGateway
 
 FOLDER = Path(__file__).parents[2] / "examples"
-# Arguments of each example, and text that it prints after a successful run.
+# Key: the file of an example. Value: its arguments, and text that it prints after a successful run.
 EXAMPLES = {
     "health.py": ([], "The session is ready."),
     "list_positions.py": ([], "250 positions in DU1234567"),
@@ -43,7 +43,7 @@ def run(twin: str, name: str, base_url: str) -> subprocess.CompletedProcess[str]
 
 
 def complaints(said: str) -> str:
-    """Return the text without asyncio's debug messages about slow callbacks."""
+    """Return a program's output without asyncio's debug messages about slow callbacks."""
     return re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", said, flags=re.MULTILINE)
 
 
@@ -93,7 +93,7 @@ def test_a_project_with_tests_of_its_own(tmp_path: Path) -> None:
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("BEZANT_", "IBKR_"))
     }
-    # Name the plugin, because bezant may be on the path without being installed.
+    # The options name the plugin, because bezant may be on the import path without being installed.
     plugins = ("-p", "bezant.testing", "-p", "no:asyncio", "-p", "no:cacheprovider")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins],

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Chain(SimulatedUpstream):
-    """Simulated upstream that has the addresses of the real gateway in front of it.
+    """Simulated upstream whose URLs are those of the real gateway in front of it.
 
     Attributes:
-        real: the gateway.
+        real: the real gateway.
     """
 
     real: RealGateway
@@ -27,12 +27,12 @@ class Chain(SimulatedUpstream):
 
     @property
     def port(self) -> int:
-        """The gateway's port."""
+        """The real gateway's port."""
         return self.real.port
 
     @property
     def upstream_port(self) -> int:
-        """The upstream's port, the same for as long as the gateway runs."""
+        """The upstream's port, which stays the same while the real gateway runs."""
         return self._wanted_port
 
     def _url(self, scheme: str) -> str:
@@ -40,7 +40,7 @@ class Chain(SimulatedUpstream):
 
     @property
     def ca_file(self) -> str:
-        """The gateway's certificate."""
+        """Path of the real gateway's certificate."""
         return str(self.real.ca_file)
 
     def prepare(
@@ -60,7 +60,8 @@ class Chain(SimulatedUpstream):
         deadline = time.monotonic() + 0.3
         while not all(each.closed for each in self.ws_connections):
             if time.monotonic() > deadline:
-                # The gateway keeps a WebSocket whose client left before it was connected.
+                # The WebSockets are closed here, because the real gateway keeps a WebSocket whose
+                # client left before it was connected.
                 for each in self.ws_connections:
                     each.close()
             time.sleep(0.005)

@@ -1,7 +1,7 @@
-"""Runner of a command that ends with its standard input, however the parent process ends.
+"""Runs a command until standard input ends, which happens however the parent process ends.
 
-The real gateway listens on every interface, so it must not outlive the tests, even if they are
-killed.
+The real gateway listens on every interface, so that gateway must not outlive the tests, even if the
+tests are killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def main(command: list[str]) -> int:
     print(process.pid, flush=True)  # noqa: T201 - for the parent
 
     def watch() -> None:
-        # Ends with the process: a blocked read would keep this interpreter from ending.
+        # `os._exit` is necessary, because the thread's blocked read would keep this interpreter
+        # from ending.
         os._exit(process.wait() % 256)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -45,7 +45,7 @@ _LOGBACK = '<configuration><root level="OFF"/></configuration>\n'
 
 
 class Unavailable(Exception):
-    """The real gateway is not available here; the text says why."""
+    """Error: the real gateway is not available here; the text says why."""
 
 
 def cache_folder() -> Path:
@@ -66,7 +66,7 @@ def tool(name: str) -> str:
     """Return a program's path.
 
     Raises:
-        Unavailable: the PATH does not have it.
+        Unavailable: the program is not on the PATH.
     """
     found = shutil.which(name)
     if found is None:
@@ -129,11 +129,13 @@ def free_port() -> int:
 class RealGateway:
     """The real gateway in its own process, in front of an upstream on loopback.
 
-    Its hosts file has only loopback names, so that it cannot reach IBKR's servers.
+    The gateway's hosts file has only loopback names, so that the gateway cannot reach IBKR's
+    servers.
 
     Args:
         upstream: port of the upstream.
-        auth_delay: milliseconds from its login until it checks the brokerage session.
+        auth_delay: milliseconds from the gateway's login until the gateway checks the brokerage
+            session.
     """
 
     def __init__(self, upstream: int, auth_delay: int = 100) -> None:
@@ -150,12 +152,12 @@ class RealGateway:
 
     @property
     def folder(self) -> Path:
-        """Its working folder."""
+        """The gateway's working folder."""
         return Path(self._folder.name)
 
     @property
     def ca_file(self) -> Path:
-        """Its certificate."""
+        """Path of the gateway's certificate."""
         return self.folder / "gw.pem"
 
     def __enter__(self) -> Self:
@@ -203,7 +205,8 @@ class RealGateway:
                 password=_PASSWORD,
             )
         )
-        # With its own settings, the gateway logs cookies in clear text.
+        # The test's own log settings are written, because with its default settings the gateway
+        # logs cookies in clear text.
         (conf / "logback.xml").write_text(_LOGBACK)
         hosts = self.folder / "hosts"
         names = ("localhost", "api.test", socket.gethostname())
@@ -231,7 +234,8 @@ class RealGateway:
         assert self._keeper.stdout is not None
         self.pid = int(self._keeper.stdout.readline())
         while time.monotonic() < began + _START_SECONDS:
-            # If the port is in use, it logs that and keeps running, and another server responds.
+            # If the port is in use, the gateway only logs that and keeps running, and another
+            # server would respond.
             if self._keeper.poll() is not None or "listen failed" in self.output():
                 return False
             if self._answers():
@@ -248,7 +252,7 @@ class RealGateway:
     def _answers(self) -> bool:
         try:
             return self.ask("GET", "/").status == 302
-        except OSError:  # an SSLError, too, such as for the certificate of another server
+        except OSError:  # includes SSLError, such as for the certificate of another server
             return False
 
     def ask(self, method: str, path: str, *, seconds: float = 5.0) -> http.client.HTTPResponse:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 @contextlib.asynccontextmanager
 async def relay(source: str, target_port: int) -> AsyncIterator[int]:
-    """Pass connections on to a port of 127.0.0.1 from another address of this machine."""
+    """Forward connections to a port of 127.0.0.1 from another address of this machine."""
     writers: list[asyncio.StreamWriter] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,7 +32,7 @@ class ScriptedUpstream(RawGateway):
         self.script(answer)
 
     def sent(self, path: str) -> list[RawRequest]:
-        """Return what clients sent to a path below the base path."""
+        """Return the requests of clients to a path below the base path."""
         return [
             each
             for each in list(self.requests)

@@ -1,4 +1,4 @@
-"""`bezant gateway run` with the real gateway: its certificate can be verified, and it ends."""
+"""`bezant gateway run` with the real gateway: a verified certificate, and a clean end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def log_in(port: int, certificate: Path) -> None:
 
 
 def test_the_containers_script_by_hand(tmp_path: Path, home: Path) -> None:
-    # The same commands as in the container image, without a container.
+    # The test runs the same commands as the container image, but without a container.
     data = tmp_path / "data"
     data.mkdir()
     hosts = tmp_path / "hosts"

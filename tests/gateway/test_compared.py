@@ -93,7 +93,7 @@ PROBES: dict[str, Probe] = {
     "WebSocket, unmasked": lambda port: opened(port, b"\x81\x03tic"),
 }
 
-# Responses of the real and of the simulated gateway, for the probes in which they differ.
+# Key: a probe. Value: the responses of the real and of the simulated gateway, which differ here.
 DIFFERENT: dict[str, tuple[str, str]] = {
     "GET /status": ("nothing", "302 Found, to status, chunked"),
     "reauthenticate": ("200 OK, with a length", "200 OK, chunked"),

@@ -1,4 +1,4 @@
-"""Failures that only the real gateway shows; mostly it never responds."""
+"""Failures that only the real gateway shows; in most of them it never responds."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.sim.api.test_examples import GROUPS, OAUTH_GROUPS, Caller, in_order, 
 
 ROOTS = ("/gw/", "/oauth2/")
 LOCAL = {"reauthenticate"}
-"""Operations to which the gateway responds itself."""
+"""Operations to which the gateway responds itself, without the upstream."""
 
 
 async def call(client: Any, entry: OperationEntry, caller: Caller) -> Any:
@@ -76,7 +76,7 @@ async def test_raw(gateway: Chain, twin: Twin, group: str) -> None:
 
 @pytest.mark.parametrize("group", sorted(OAUTH_GROUPS))
 def test_the_gateway_passes_on_nothing_below_its_root(gateway: Chain, group: str) -> None:
-    """It redirects to IBKR's server, which is why the client refuses these operations."""
+    """The gateway redirects these operations to IBKR's server, so the client refuses them."""
     caller = Caller(gateway)
     transport = httpx.HTTPTransport(verify=False)
     options: dict[str, Any] = {"pacing": False, "retries": 0, "timeout": 5}

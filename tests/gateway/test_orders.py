@@ -51,13 +51,15 @@ async def test_an_order_whose_response_is_lost(
                 return await client.api.orders.submit_new_orders(**named)
             return await asyncio.to_thread(client.blocking.api.orders.submit_new_orders, **named)
 
-        # The gateway does not report the loss: the client notices it by its own timeout.
+        # The gateway does not report the lost connection, so the client notices the loss only by
+        # its own timeout.
         with pytest.raises(OutcomeUnknown):
             await place()
         assert fault.hits == 1
         assert len(gateway.orders) == placed
         gateway.faults.clear()
-        # Placing it again with the same client order id is safe: IBKR refuses a duplicate.
+        # Placing the order again with the same client order id is safe, because IBKR refuses a
+        # duplicate.
         if placed:
             with pytest.raises(Refused, match="already registered"):
                 await place()

@@ -47,7 +47,7 @@ async def test_a_burst_keeps_the_limits(gateway: Chain, twin: Twin) -> None:
         # No connection is open yet, so requests arrive long after they got their permits.
         pacing = gateway.enforce_pacing()
         ends = await burst(client, 30)
-        getattr(client, "blocking", client).end_penalty()  # other tests share it
+        getattr(client, "blocking", client).end_penalty()  # other tests share this state
     assert pacing.violations == []
     assert ends == [None] * 30
     assert len(pacing.arrivals) >= 30
@@ -87,7 +87,7 @@ async def test_a_penalty_from_upstream(gateway: Chain, twin: Twin) -> None:
         await rude.request("GET", "/portfolio/accounts")  # one in five seconds
         with pytest.raises(RateLimited):
             await rude.request("GET", "/portfolio/accounts")
-        # The penalty is for the address, so the paced client gets it too, and respects it.
+        # The penalty is for the whole address, so the paced client gets it too, and respects it.
         with pytest.raises(RateLimited) as caught:
             await client.tickle()
         assert caught.value.status == 429

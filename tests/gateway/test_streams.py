@@ -63,7 +63,7 @@ async def test_quotes_orders_and_pnl(gateway: Chain, twin: Twin) -> None:
             wanted = {System, Heartbeat, MarketData, OrderUpdate, Pnl}
             found = await collect(ws, lambda found: wanted <= kinds(found))
             assert isinstance(found[0], System)
-            # The client sends these right after the handshake, and none is lost.
+            # The client sends its commands right after the handshake, and none of them is lost.
             connection = gateway.ws_connections[0]
             assert connection.dropped == []
             assert connection.path == "/v1/api/ws"
@@ -127,7 +127,8 @@ async def test_a_sixth_stays_silent(gateway: Chain, twin: Twin) -> None:
         five = [await twin.connect(client) for _ in range(5)]
         try:
             assert len(gateway.ws_connections) == 5
-            # This process counts its own five; another process notices only the silence.
+            # This process counts its own five streams and refuses a sixth; another process notices
+            # only silence.
             with pytest.raises(WsConnectFailed, match="5 streams open"):
                 await twin.connect(client)
             began = time.monotonic()

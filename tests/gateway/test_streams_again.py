@@ -50,7 +50,7 @@ async def test_a_login_lost_in_mid_stream(gateway: Chain, twin: Twin) -> None:
             gateway.drop_brokerage()
             await collect(ws, lambda found: SessionStatus in kinds(found))
             gateway.login()
-            # On the same connection: the upstream lost the subscriptions, the stream renews them.
+            # The connection stays: the upstream lost the subscriptions, and the stream renews them.
             found = await collect(ws, lambda found: SessionStatus in kinds(found))
             assert isinstance(found[-1], SessionStatus)
             assert found[-1].authenticated

@@ -3,8 +3,8 @@
 Left out: `orders`, `shared_pacing` and `stream_soak`, which start gateways of their own;
 `test_orders`, `test_pacing` and `test_streams_again` in this folder cover their subjects. Also left
 out: `on_demand`, which breaks connections. Behind the real gateway such a break is silence, and
-each one occupies one of its five upstream connections for good; `test_failures` and `test_orders`
-cover that.
+each break occupies one of the gateway's five upstream connections for good; `test_failures` and
+`test_orders` cover that.
 """
 
 from __future__ import annotations

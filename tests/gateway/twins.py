@@ -55,7 +55,7 @@ class Twin:
         return Threaded(bezant.Client(base_url, **options))
 
     def stranger(self, base_url: str, **options: Any) -> Any:
-        """Return a client that shares no state with others, like one in another process."""
+        """Return a client that shares no state with other clients, as in another process."""
         client = self.client(base_url, **options)
         inner = client.blocking if isinstance(client, Threaded) else client
         inner._pipeline.limiter = ProcessRateLimiter()

@@ -24,7 +24,7 @@ def connect(port: int, *, tls: bool = True) -> socket.socket:
 
 
 def _read(sock: socket.socket, seconds: float) -> tuple[bytes, bool]:
-    """Return the bytes that arrive within `seconds`, and whether the peer closed."""
+    """Return the bytes that arrive within `seconds`, and whether the connection was closed."""
     data = b""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:

@@ -35,7 +35,8 @@ def gateway() -> Iterator[SimulatedGateway]:
 
 @pytest.fixture
 def api(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
-    # Without cookies: httpx keeps them by name and path, and both of a tickle would give a 401.
+    # The client keeps no cookies: httpx stores cookies by name and path and would send both values
+    # of a tickle's cookie, which the gateway refuses with 401.
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=60) as client:
         yield client
@@ -46,7 +47,7 @@ def client_context() -> ssl.SSLContext:
 
 
 class Ws:
-    """A client's WebSocket whose reads are bounded."""
+    """Client's end of a WebSocket, whose reads have a timeout."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection

@@ -89,7 +89,8 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
     for _ in range(5):
         gateway = SimulatedGateway(positions=0).start()
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
-            # Even a sleep of 0 would let the server get further than this case tests.
+            # The test never sleeps for 0 s, because even then the server would get further
+            # than this case tests.
             if pause:
                 time.sleep(pause)
             gateway.stop()
@@ -97,7 +98,7 @@ def test_stop_closes_a_connection_that_has_just_begun(pause: float) -> None:
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1) == b""
         del gateway
-        # asyncio would report a lost connection here, as a ResourceWarning.
+        # The collection makes asyncio report a lost connection here, as a ResourceWarning.
         gc.collect()
 
 

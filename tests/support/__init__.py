@@ -1,1 +1,1 @@
-"""Helpers for several test modules."""
+"""Helpers that several test modules use."""

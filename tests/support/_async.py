@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def direct() -> httpx.AsyncHTTPTransport:
-    """Return a transport that sends what the client refuses to send to a gateway."""
+    """Return a custom transport; with one, the client also sends operations that need OAuth."""
     return httpx.AsyncHTTPTransport()
 
 

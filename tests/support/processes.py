@@ -1,4 +1,4 @@
-"""Subprocesses that can be interrupted."""
+"""Subprocesses for tests of Ctrl-C."""
 
 from __future__ import annotations
 

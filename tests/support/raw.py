@@ -35,7 +35,7 @@ class RawRequest:
 
 
 class Peer:
-    """The server's end of one connection."""
+    """The server's end of one connection, with methods that send responses."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
         self.sock = sock
@@ -137,7 +137,7 @@ Script = Callable[[RawRequest, Peer], object]
 
 
 class RawGateway:
-    """Server that handles the n-th request with the n-th script.
+    """Gateway that handles the n-th request with the n-th script.
 
     The last script also handles all requests after it.
     """

@@ -1,4 +1,4 @@
-"""Complete rows of responses, as the gateway sends them, for servers of the tests."""
+"""Complete rows of responses, as IBKR's gateway sends them."""
 
 from __future__ import annotations
 

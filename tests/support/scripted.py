@@ -44,11 +44,13 @@ Answer = Callable[[Call], object]
 
 
 class ScriptedGateway:
-    """Gateway that responds with a function's result, and else like a gateway with one account.
+    """Gateway that responds with a function's result; without one, as if it had one account.
 
     Attributes:
-        answer: response to a call: JSON values, bytes or a `Reply`; None for the usual response.
-        command: called with each text that a stream's client sends, after the first frames.
+        answer: function that returns the response to a call: JSON values, bytes or a `Reply`; None
+            for the usual response.
+        command: function called with each text that a stream's client sends, after the first
+            frames.
         calls: all calls.
         texts: all texts that the clients of streams have sent.
     """
@@ -68,7 +70,7 @@ class ScriptedGateway:
         raw.script(self._respond)
 
     def names(self, part: str = "") -> list[str]:
-        """Return method and path of the calls that contain a text."""
+        """Return method and path of each call that contains a text."""
         return [call.name for call in self.calls if part in call.name]
 
     def _respond(self, request: RawRequest, peer: Peer) -> None:
@@ -103,7 +105,7 @@ class ScriptedGateway:
         return usual.get(path, Reply(404, page, {"Content-Type": "text/html"}))
 
     def _stream(self, request: RawRequest, peer: Peer) -> None:
-        """Send a stream's first frames, then pass on what its client sends."""
+        """Send a stream's first frames, then pass each text of its client to `command`."""
         peer.upgrade(request)
         with contextlib.suppress(OSError):
             peer.frame(json.dumps({"message": "waiting for session"}).encode())

@@ -32,7 +32,8 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.write("conftest.py", CONFTEST)
-        # With its own settings, pytest does not use those of a folder above.
+        # The project has its own settings, so that pytest does not use the settings of a folder
+        # above.
         self.write("pytest.ini", "[pytest]\n")
 
     def write(self, name: str, text: str) -> None:
@@ -247,7 +248,7 @@ def test_nothing_is_imported_for_others(project: Project) -> None:
             assert not heavy & set(sys.modules)
         """,
     )
-    # Other installed plugins may import anything.
+    # Other installed plugins are turned off, because they may import anything.
     project.run("-p", "no:pytest_httpx", "-p", "no:respx", "-p", "no:xdist", expect="1 passed")
 
 

@@ -1,4 +1,4 @@
-"""Completeness of the table "Where do I put ...?" in CONTRIBUTING: its files are enough."""
+"""Table "Where do I put ...?" in CONTRIBUTING: the files that it names are enough."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 def listed(change: str) -> Callable[[str], bool]:
-    """Return a function that returns whether CONTRIBUTING lists a file for a change."""
+    """Return a function that checks whether CONTRIBUTING lists a file for a change."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {change}")]
     patterns = [

@@ -1,4 +1,4 @@
-"""The generator of the blocking twins, and each way in which it could lie."""
+"""Generator of the blocking twins, and each way in which its result could be wrong."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def problems(root: Path) -> list[str]:
 
 
 def test_golden_bytes(generated: Path) -> None:
-    # Each interpreter that runs the suite compares with the same bytes.
+    # Each Python version that runs the suite compares its result with the same bytes.
     assert (generated / "bezant/_sync/client.py").read_bytes().decode() == TWIN
     assert (generated / "examples/sync/quickstart.py").read_bytes().decode() == EXAMPLE_TWIN
 
@@ -302,7 +302,7 @@ def test_small_files(generated: Path) -> None:
 
 
 def test_the_source_compiles() -> None:
-    # Otherwise the golden test would compare two texts and say nothing about Python.
+    # The golden texts must be valid Python, because otherwise the golden test would prove nothing.
     ast.parse(CLIENT)
     ast.parse(TWIN)
 
@@ -736,7 +736,7 @@ sys.exit(gen_sync.main(["--root", sys.argv[2], *sys.argv[3:]]))
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_same_bytes_on_every_python(generated: Path, version: str) -> None:
-    """Another interpreter borrows this one's packages, which are pure Python but for ruff."""
+    """Other Python versions, with this one's packages, generate the same bytes."""
     interpreter = shutil.which(f"python{version}")
     if interpreter is None:
         pytest.skip(f"python{version} is not on the PATH")

@@ -103,7 +103,7 @@ def test_random_interrupts(options: list[str]) -> None:
 
 
 def test_a_lock_that_an_interrupt_cannot_leave_locked() -> None:
-    # Its methods are written in C, so no interrupt can arrive inside them.
+    # The lock's methods are written in C, so no interrupt can arrive inside them.
     assert isinstance(StateLock(), type(threading.Lock()))
 
 
@@ -169,7 +169,7 @@ async def test_waiting_for_a_connection_says_so(raw: RawGateway) -> None:
         first = asyncio.ensure_future(client.request("POST", "/x"))
         while not raw.requests:
             await asyncio.sleep(0.005)
-        # The waiting calls end first; otherwise they would get the first call's connection.
+        # The waiting calls end first, because otherwise they would get the first call's connection.
         hasty = client.with_options(timeout=0.1)
         results = await asyncio.gather(
             *(hasty.request("POST", "/x") for _ in range(2)), return_exceptions=True
@@ -266,7 +266,8 @@ def test_a_call_whose_loop_was_closed_ends_in_silence(
     for limiter, task in kept:
         assert task() is None
         assert not limiter._limiter._in_flight
-    # The loops' transports refer to each other; what is left of them may warn here, not later.
+    # The loops' transports refer to each other. The collections here make leftover transports warn
+    # now and not in a later test.
     for _ in range(3):
         gc.collect()
     assert unraisable == []
@@ -312,7 +313,7 @@ def test_slots_of_forgotten_calls_are_reclaimed() -> None:
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop", "blocking"])
 def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
-    """The check runs after the handshake, while the session tickets wait on the socket."""
+    """A connection with unread session tickets counts as unused: the tickets are no data."""
     context = bezant.Client(raw_tls.base_url)._settings.tls
     if kind == "blocking":
         backend = sync_network.Backend()
@@ -355,14 +356,14 @@ def test_session_tickets_are_no_data(raw_tls: RawGateway, kind: str) -> None:
 def test_a_connection_that_is_dropped_around_the_start_of_tls(
     raw: RawGateway, loops: Callable[[], asyncio.AbstractEventLoop], turns: int
 ) -> None:
-    """The server sends nothing, so that the handshake would last until its timeout."""
+    """A cancelled TLS handshake closes the connection; the server never sends anything."""
 
     async def main() -> None:
         backend = async_network.Backend()
         plain = await backend.connect_tcp("127.0.0.1", raw.port, 60)
         stream = backend.stream
         assert stream is not None
-        if turns < 0:  # before it begins
+        if turns < 0:  # before the handshake begins
             backend.drop()
             for _ in range(-1 - turns):
                 await asyncio.sleep(0)

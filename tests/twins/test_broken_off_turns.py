@@ -1,4 +1,4 @@
-"""Calls that are cancelled or interrupted at any point: they occupy no slot in any store."""
+"""Calls that are cancelled or interrupted at any point keep no slot in any store."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ from tests.support.raw import RawGateway
 
 @pytest.mark.parametrize("round_", range(6))
 def test_threads_in_the_middle_of_calls(gateway: SimulatedGateway, round_: int) -> None:
-    # If a thread closes a socket during another thread's call, the next connection gets the same
-    # descriptor and that call's bytes. TLS then fails on an unrelated connection.
+    # This test guards against a mix-up: if a thread closes a socket during another thread's call,
+    # the next connection gets the same descriptor and that call's bytes, and TLS fails on an
+    # unrelated connection.
     strange: list[BaseException] = []
     clients: list[bezant.Client] = []
 
@@ -88,8 +89,8 @@ async def test_tasks_in_the_middle_of_calls(gateway: SimulatedGateway, round_: i
 def test_no_thread_closes_a_connection_that_another_has_begun_to_use(
     gateway: SimulatedGateway, switch: float
 ) -> None:
-    # httpcore's own pool does, when threads share it: sometimes a connection is lost, and sometimes
-    # OpenSSL crashes.
+    # httpcore's own pool fails here: when threads share it, sometimes a connection is lost, and
+    # sometimes OpenSSL crashes.
     errors: list[BaseException] = []
     before = sys.getswitchinterval()
     sys.setswitchinterval(switch)

@@ -258,7 +258,7 @@ async def test_the_loop_is_not_blocked_while_waiting(raw: RawGateway) -> None:
             await asyncio.sleep(0.005)
         for _ in range(20):
             await asyncio.sleep(0.005)
-        assert not call.done()  # it would be done if it had blocked the loop
+        assert not call.done()  # the call would be done if it had blocked the loop
         turned.set()
         assert (await call)[0].account_id == "A"
 
@@ -331,7 +331,8 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(raw: RawGateway, what: str) -> N
     assert process.returncode == 130, err
     assert first in ("", "System\n")
     assert "interrupted []" in out
-    # asyncio's debug mode reports slow callbacks, and on a busy machine all are slow
+    # The filter is for asyncio's debug mode, which reports slow callbacks; on a busy machine all
+    # callbacks are slow.
     assert [line for line in err.splitlines() if not line.startswith("Executing <")] == []
 
 
@@ -367,7 +368,8 @@ def test_many_threads_share_one_client_and_one_stream(gateway: SimulatedGateway)
             thread.start()
         seen = 0
         while any(thread.is_alive() for thread in threads):
-            # The last thread may have cancelled the last subscription by now.
+            # The last thread may have cancelled the last subscription by now, so a timeout is
+            # allowed.
             with contextlib.suppress(bezant.WsTimeout):
                 ws.next_message(timeout=0.1)
                 seen += 1

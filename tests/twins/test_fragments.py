@@ -17,7 +17,8 @@ from bezant._runtime._shared import frames
 from tests.support.raw import Peer, RawGateway, RawRequest, Script
 
 TICKLE = b'{"session":"s3cret","iserver":{"authStatus":{"authenticated":true,"connected":true}}}'
-# On a busy machine, a handshake with this many bytes right after it takes long.
+# The timeouts are long, because on a busy machine a handshake with this many bytes right after it
+# takes long.
 PATIENT: dict[str, Any] = {"pacing": False, "timeout": 120, "connect_timeout": 100}
 SYSTEM = '{"topic":"system","success":"me"}'
 LONG = json.dumps({"topic": "long", "x": "y" * 2_000_000}).encode()
@@ -103,7 +104,7 @@ def test_a_message_in_very_many_pieces(
 
 @pytest.mark.parametrize("body", [LONG, SHORT], ids=["long", "plain"])
 def test_a_frame_in_many_pieces_is_read_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-    """The header is read a few times and the bytes are joined once, for any division."""
+    """However a frame is divided, its header is read a few times and its bytes are joined once."""
     looked = 0
 
     def counting(*arguments: Any) -> int:

@@ -28,8 +28,8 @@ from bezant.models._base import Model
 lock_inspections()
 ROOT = Path(bezant.__file__).parents[1]
 
-# Each thread decodes every model in the same order, with all fields, so that a thread would use an
-# incomplete description.
+# Each thread decodes every model in the same order and with all fields, so that a thread would use
+# a description that another thread has not completed.
 RACE = """
     import importlib, pkgutil, random, sys, threading
     import bezant.models as models
@@ -71,7 +71,7 @@ RACE = """
 
 
 def test_first_uses_of_a_type_at_once() -> None:
-    # Without the lock more than half of these processes crash.
+    # Without the lock, more than half of these processes crash.
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", textwrap.dedent(RACE), str(seed)],
@@ -146,7 +146,7 @@ def test_a_fork_waits_for_an_inspection() -> None:
     inside.wait()
     child = os.fork()
     if not child:
-        # In the child nobody holds the lock, and no type is half inspected.
+        # No thread holds the lock in the child process, and no type is half inspected there.
         good = order == ["built"] and convert({"number": "7"}, kind).number == 7
         os._exit(0 if good else 1)
     thread.join()
@@ -181,7 +181,7 @@ def test_a_finaliser_during_an_inspection() -> None:
     Finalised.found.clear()
 
     def build() -> None:
-        Finalised()  # its last reference is gone at once
+        Finalised()  # the object's last reference is gone at once
 
     inspect(build)
     assert Finalised.found == [5]
@@ -194,8 +194,9 @@ def test_the_lock_is_a_thread_lock() -> None:
 def test_no_models_refer_to_each_other() -> None:
     """Check that no two models refer to each other.
 
-    An interrupt during the inspection of the first would leave the second with an incomplete
-    description of it. Types that refer to themselves are safe: msgspec discards them completely.
+    An interrupt during the inspection of the first model would leave the second with an incomplete
+    description of the first. Types that refer to themselves are safe: msgspec discards them
+    completely.
     """
     for each in pkgutil.iter_modules(bezant.models.__path__):
         importlib.import_module(f"bezant.models.{each.name}")

@@ -113,7 +113,8 @@ async def test_cancellations_leave_no_turn_behind(raw: RawGateway) -> None:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             turns = client._pipeline.order_turns
-            for left in [*turns._turns._open]:  # its question is open and gets no reply
+            # the question of each turn is open and gets no reply
+            for left in [*turns._turns._open]:
                 assert left.questions
                 assert not left.calls
                 turns._turns.leave(left)

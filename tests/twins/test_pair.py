@@ -25,7 +25,7 @@ RENAMED = {"aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__"
 
 
 def face(cls: type) -> dict[str, Any]:
-    """Return the public members of a class, under their blocking names."""
+    """Return the public members of a class by their names in the blocking twin."""
     return {
         RENAMED.get(name, name): value
         for base in reversed(cls.__mro__)

@@ -82,7 +82,7 @@ def test_four_processes_keep_the_session_limit(raw: RawGateway, store: str) -> N
     assert len(arrivals) == 40
     for first, beyond in zip(arrivals, arrivals[10:], strict=False):
         assert beyond - first > 0.7  # a busy machine delays some requests in flight
-    # the best that the limit allows is three seconds; the rest is for a busy machine
+    # The limit allows three seconds at best; the rest is for a busy machine.
     assert arrivals[-1] - arrivals[0] < 60
 
 
@@ -97,7 +97,7 @@ def test_a_killed_process_holds_its_slots_no_longer_than_its_calls(
     held = ends_of_flights(store, raw)
     with bezant.Client(raw.base_url, pacing=store) as client:
         assert client.request("GET", "/trsrv/x") == "x"
-    # On a very slow machine they may have ended before this check.
+    # On a very slow machine the reservations may have ended before this check.
     assert all(each < time.time() for each in held[:1])
 
 

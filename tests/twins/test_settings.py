@@ -14,13 +14,13 @@ from bezant import AsyncClient, Client
 from bezant._core.settings.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
-# The client's argument decides about them together with the environment.
+# The client's argument and the environment together decide these settings.
 CHOSEN = {"base_url", "proxy", "pacing", "retries"}
-# Settings of the connections; copies share them.
+# These settings belong to the connections, which copies of a client share.
 CONNECTION = {
     *("base_url", "tls", "max_connections", "proxy", "pacing", "pacing_store", "credentials"),
 }
-# Settings that other arguments decide.
+# Other arguments of the client decide these settings.
 HIDDEN = {"tls", "pacing_store", "credentials"}
 NO_SETTING = {"verify", "on_drift", "transport", "headers", "auth"}
 DECLARED = inspect.signature(Settings).parameters

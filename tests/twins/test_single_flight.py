@@ -1,4 +1,4 @@
-"""Single flight: it ends with its first call in any case, so that no other call hangs."""
+"""Single flight: a flight ends with its first call in any case, so that no other call hangs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def test_an_interrupt_anywhere_leaves_no_flight() -> None:
         finally:
             sys.setprofile(None)
         found: list[int] = []
-        # A thread, because the call would hang if the flight were left.
+        # The second call runs in a thread, because it would hang if the first flight were left
+        # behind.
         later = threading.Thread(
             target=lambda flights=flights, found=found: found.append(flights.run("key", lambda: 2)),
             daemon=True,

@@ -18,7 +18,8 @@ PROGRAMS = {
     "copy": "client = bezant.Client().with_options()\nclient.",
     "async with": "async def main():\n    async with bezant.AsyncClient() as c:\n        c.",
 }
-# In another process, because jedi starts a process and a thread that outlive the test.
+# The completion runs in another process, because jedi starts a process and a thread that outlive
+# the test.
 COMPLETE = """
 import json, sys, jedi
 offered = {}

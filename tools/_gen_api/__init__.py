@@ -1,1 +1,1 @@
-"""Parts of gen_api.py."""
+"""Modules of the generator `tools/gen_api.py`."""

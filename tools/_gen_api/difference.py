@@ -1,4 +1,4 @@
-"""Changes that another version of the document makes, read from the generated code itself."""
+"""Comparison of the generated code for two versions of IBKR's document, as lines of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reader of IBKR's OpenAPI document, which repairs its deviations from the standard."""
+"""Reader of IBKR's OpenAPI document, which repairs the document's errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# The upgrade to the WebSocket, which is not an operation.
+# This path upgrades a connection to the WebSocket; it is not an operation.
 NO_CALLS = frozenset({"GET /ws"})
 
 Json = dict[str, Any]
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Call:
-    """One operation of the document.
+    """One operation of IBKR's OpenAPI document.
 
     Attributes:
         method: HTTP method in upper case.
@@ -47,17 +47,17 @@ class Call:
 
     @property
     def key(self) -> str:
-        """`METHOD /path`."""
+        """The operation as `METHOD /path`."""
         return f"{self.method} {self.path}"
 
 
 def normal(call: str) -> str:
-    """Return `METHOD /path` without placeholder names, which differ between versions."""
+    """Return `METHOD /path` with empty placeholders; their names differ between versions."""
     return PLACEHOLDER.sub("{}", call)
 
 
 class Document:
-    """IBKR's OpenAPI document, as calls by normalised `METHOD /path`."""
+    """IBKR's OpenAPI document: its operations by normalised `METHOD /path`."""
 
     def __init__(self, content: Json) -> None:
         self.content = content
@@ -77,7 +77,7 @@ class Document:
         return cls(json.loads(file.read_text(encoding="utf-8")))
 
     def resolve(self, node: Any) -> Any:
-        """Follow references; return an empty object for a broken reference."""
+        """Return the part of the document that a `$ref` names; an empty object if none exists."""
         seen: set[str] = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
@@ -149,7 +149,7 @@ class Document:
 
 
 def unwrapped(name: str, example: Any) -> Iterator[tuple[str, object]]:
-    """Yield named examples that the document wraps as `{name: {"value": ...}}` in one example."""
+    """Yield names and values of the examples inside one of the form `{name: {"value": ...}}`."""
     wrapped = isinstance(example, dict) and all(
         isinstance(each, dict) and set(each) == {"value"} for each in example.values()
     )

@@ -1,4 +1,4 @@
-"""Evidence from the wire: keys that responses contain, and the kinds of their values."""
+"""Evidence from real responses: the keys that they contain, and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 WHOLE = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9][0-9,]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 EPOCH_MS = range(100_000_000_000, 20_000_000_000_000)
-# Kinds by their spelling in recorded shapes.
+# Key: the name of a kind in a recorded shape. Value: the name of the same kind in `Evidence.kinds`.
 SPELLINGS = {
     "str": "text",
     "str(int)": "text:int",
@@ -25,7 +25,7 @@ KINDS = frozenset({"int", "ms", "float", "bool", "null", "text:flag", *SPELLINGS
 
 @dataclass
 class Evidence:
-    """The kinds of values seen in one place.
+    """Kinds of values that were seen in one place of the responses.
 
     Attributes:
         kinds: kinds of scalars: `int`, `ms` (an epoch in milliseconds), `float`, `bool`, `null`,
@@ -40,7 +40,7 @@ class Evidence:
     item: Evidence | None = None
 
     def add(self, value: object) -> None:
-        """Add a JSON value."""
+        """Add a JSON value to the evidence."""
         if isinstance(value, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in value.items():
@@ -53,7 +53,7 @@ class Evidence:
             self.kinds |= _kinds(value)
 
     def merge(self, other: Evidence) -> None:
-        """Add other evidence."""
+        """Add the kinds and keys of other evidence to this one."""
         self.kinds |= other.kinds
         if other.keys is not None:
             self.keys = {} if self.keys is None else self.keys
@@ -64,7 +64,7 @@ class Evidence:
             self.item.merge(other.item)
 
     def add_shape(self, shape: Any) -> None:
-        """Add a recorded shape: keys and names of kinds."""
+        """Add a recorded shape, which has the keys of a response and names of kinds as values."""
         if isinstance(shape, dict):
             self.keys = {} if self.keys is None else self.keys
             for key, each in shape.items():

@@ -1,4 +1,4 @@
-"""Formatting of generated text with the project's own settings."""
+"""Formatting of generated files with the project's own ruff settings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _formatted(root: Path, target: str, text: str) -> bytes:
 
 
 def formatted(root: Path, texts: dict[str, str]) -> dict[str, bytes]:
-    """Return the bytes of all files, by path; Python files are sorted and formatted."""
+    """Return the bytes of generated files, by path; Python files are formatted by ruff."""
     with ThreadPoolExecutor() as pool:
         done = pool.map(lambda target: _formatted(root, target, texts[target]), texts)
         return dict(zip(texts, done, strict=True))

@@ -1,6 +1,6 @@
-"""Extraction of the kinds of values from recorded responses.
+"""Extraction of the keys and the kinds of values from recorded responses.
 
-The result is committed, so generating needs no recordings.
+The project contains the result, so the generator runs without the recordings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ACCOUNT = re.compile(r"D?[UF]N?[0-9]{4,}")
 
 
 def match(calls: list[str], method: str, path: str) -> str | None:
-    """Return the call whose template matches a path; with several, the least general one."""
+    """Return the call whose path template matches a path; of several, the least general one."""
     path = urlsplit(path).path.removeprefix("/v1/api")
     found: list[tuple[int, str]] = []
     for call in calls:
@@ -44,7 +44,7 @@ def recordings(folder: Path) -> Iterator[tuple[str, str, Json]]:
 
 
 def learn(folder: Path, overlay: Overlay) -> str:
-    """Return the text of `recorded.json`: keys and kinds of values by call, but no values."""
+    """Return the text of `recorded.json`: the keys and kinds of values by call, not the values."""
     calls = list(overlay.operations)
     seen: dict[str, Evidence] = {}
     for method, path, response in recordings(folder):

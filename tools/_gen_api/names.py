@@ -1,4 +1,4 @@
-"""Python names for wire names."""
+"""Conversion of IBKR's JSON names to Python names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 WORD = re.compile(r"[^0-9a-zA-Z]+")
 LOWER_UPPER = re.compile(r"([a-z0-9])([A-Z])")
 ACRONYM = re.compile(r"([A-Z]+)([A-Z][a-z])")
-# Endings that are not plurals.
+# Words with these endings are not plurals, although they end in "s".
 SINGULAR = ("ss", "us", "is", "as", "news", "details", "series")
 
 
@@ -46,11 +46,11 @@ def singular(text: str) -> str:
 
 
 def parameter(name: str) -> str:
-    """Return a parameter name that hides no builtin: `type_` for `type`."""
+    """Return a parameter name that does not hide a builtin of Python: `type_` for `type`."""
     return f"{name}_" if hasattr(builtins, name) else name
 
 
 def values(enum: tuple[str, ...], most: int = 12) -> str:
-    """Return allowed values as text, `most` of them at most: ``` ``A``, ``B`` and others ```."""
+    """Return up to `most` allowed values as text: ``` ``A``, ``B`` and others ```."""
     shown = ", ".join(f"``{each}``" for each in enum[:most])
     return f"{shown} and others" if len(enum) > most else shown

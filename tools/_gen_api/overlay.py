@@ -1,4 +1,4 @@
-"""Reader of the overlay: our texts and corrections of the document, in TOML files."""
+"""Reader of the overlay: TOML files with bezant's texts and corrections for IBKR's document."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPERATION_KEYS = frozenset(
         *("text", "texts", "wrap"),
     }
 )
-# Allowed values of an operation's keys.
+# Key: a key of an operation's entry. Value: the values that the entry may have there.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "about_session": ("login", "state"),
     "effect": ("none", "order", "account", "session"),
@@ -61,7 +61,7 @@ FIELD_KEYS = frozenset(
 
 @dataclass
 class Overlay:
-    """The overlay.
+    """Content of the overlay: bezant's texts and corrections for IBKR's document.
 
     Attributes:
         groups: titles by group.
@@ -74,7 +74,7 @@ class Overlay:
         market_data: names of market data fields by IBKR's id.
         meanings: meanings of market data fields by IBKR's id.
         problems: problems found while reading.
-        used: keys of the corrections and glossary entries that were found by a lookup.
+        used: keys of the corrections and glossary entries that the generator has looked up.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
@@ -90,11 +90,11 @@ class Overlay:
     used: set[str] = field(default_factory=set)
 
     def schema(self, where: str) -> Json:
-        """Return the corrections of the object at a place, empty if it has none."""
+        """Return the corrections of the object at a place; empty if the overlay has none."""
         return self._use(self.schemas, where)
 
     def word(self, wire: str) -> Json:
-        """Return the glossary's entry for a wire name, empty if it has none."""
+        """Return the glossary's entry for IBKR's name of a field; empty without an entry."""
         found = self.glossary.get(wire, {})
         if found:
             self.used.add(f"glossary:{wire}")

@@ -1,4 +1,4 @@
-"""Assignment of each object to a module and to its parent."""
+"""Assignment of each generated class to a module, and to the place where it is used first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .shapes import ListOf, MapOf, OneOf, Record, Scalar, Shape, records
 
 
 def place(plan: Plan, file: str) -> None:
-    """Assign each object to a module: its group, or the common one if several groups use it."""
+    """Assign each object to the module of its group, or to `file` if several groups use it."""
     users: dict[int, set[str]] = {}
     received: set[int] = set()
     found: dict[int, Record] = {}
@@ -70,12 +70,12 @@ def _note_places(plan: Plan, record: Record) -> None:
 
 
 def _role(shape: Shape | None) -> str:
-    """Return what an object directly inside a type is, for its docstring."""
+    """Return the beginning of an object's docstring, such as "Row of" for an object in a list."""
     return {ListOf: "Row of", MapOf: "Value in"}.get(type(shape), "Value of")
 
 
 def signature(record: Record) -> object:
-    """Return a value that is equal for two objects that can share a class."""
+    """Return a key that is equal for two objects exactly if they can share a class."""
     return {
         wire: (each.name, _spelled(each.shape), bool(each.always), each.none, each.time)
         for wire, each in record.fields.items()
@@ -99,7 +99,7 @@ def _spelled(shape: Shape | None) -> str:
 
 
 def direct(shape: Shape | None) -> list[Record]:
-    """Return the objects that a type contains directly."""
+    """Return the objects that a type contains directly, without the objects inside these."""
     if isinstance(shape, Record):
         return [shape]
     if isinstance(shape, ListOf):

@@ -30,7 +30,7 @@ JWT = "signed"
 
 @dataclass(eq=False)
 class Parameter:
-    """A parameter of a method.
+    """Parameter of a generated method.
 
     Attributes:
         name: name in Python.
@@ -38,11 +38,12 @@ class Parameter:
         place: `path`, `query`, `header`, `body` (a field of the body), `whole` (the whole body),
             `signed` (the whole body, or its signed JWT), `form` (a field of a form), or `extra`
             (query values under IBKR's own names).
-        shape: type.
-        required: whether the caller must give it.
+        shape: the parameter's type.
+        required: whether the caller must pass the parameter.
         doc: description.
         default: default as Python text; empty means None.
-        form: form of its value, a key of `bezant/_core/operations/_forms.py`; empty for any.
+        form: form of the parameter's value, a key of `bezant/_core/operations/_forms.py`; empty for
+            any.
     """
 
     name: str
@@ -57,10 +58,11 @@ class Parameter:
 
 @dataclass(eq=False)
 class Operation:
-    """An operation of the plan.
+    """Operation for which the generator writes a row and a method.
 
     Attributes:
-        limit: key of its rate limit in `limits.toml`; empty if only the session's limit applies.
+        limit: key of the operation's rate limit in `limits.toml`; empty if only the session's limit
+            applies.
     """
 
     call: str
@@ -108,7 +110,7 @@ class Operation:
 
 @dataclass
 class Plan:
-    """Content of all generated files.
+    """Content of all generated files, before it is rendered as text.
 
     Attributes:
         groups: titles by group.
@@ -142,7 +144,7 @@ class Plan:
 
 
 class Planner:
-    """Builder of a plan from a document and the overlay."""
+    """Makes a plan from IBKR's document and the overlay."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
@@ -195,7 +197,7 @@ class Planner:
         return self.overlay.operations[normal(operation.call)]
 
     def _row(self, entry: Json, call: Call | None) -> Operation:
-        """Return an operation without its parameters and its response."""
+        """Return an operation from its overlay entry, without parameters and response."""
         text: str = entry["call"]
         order = str(entry.get("order", ""))
         idempotent = bool(entry.get("idempotent", text.split(" ")[0] in READS))
@@ -266,7 +268,7 @@ class Planner:
         return operation
 
     def _limit(self, text: str) -> str:
-        """Return the key of a call's rate limit, and record that it is used."""
+        """Return the key of a call's rate limit, and record that the limit is used."""
         method, path = normal(text).split(" ")
         for key in self.plan.limits.get("calls", {}):
             its, pattern = normal(key).split(" ")
@@ -309,7 +311,7 @@ class Planner:
     def _from_document(self, raw: Json, fixes: Json, used: set[str]) -> list[Parameter]:
         required = bool(raw.get("required")) or raw["in"] == "path"
         shape = self.reader.shape(raw["schema"], f"parameter:{raw['name']}", "Parameter")
-        if isinstance(shape, Record):  # each field is a query parameter of its own
+        if isinstance(shape, Record):  # each field becomes a query parameter
             return [
                 self._parameter(wire, "query", each.shape or ANY, each.required, fixes, used)
                 for wire, each in shape.fields.items()
@@ -346,7 +348,7 @@ class Planner:
         else:
             operation.sends = "whole" if shape != MapOf(ANY) else "fields"
             if isinstance(shape, MapOf) and shape.value == ANY:
-                operation.sends = "fields"  # an object without fields
+                operation.sends = "fields"  # the object has no fields
             else:
                 operation.parameters.append(
                     Parameter("body", "", "whole", shape, required=True, doc="the body")
@@ -403,7 +405,7 @@ class Planner:
                 operation.wrap_as = "[]"
 
     def _share_answers(self) -> None:
-        """Merge the responses to which the overlay gives the same name into one object."""
+        """Merge into one object all responses to which the overlay gives the same class name."""
         by_name: dict[str, list[Operation]] = {}
         for operation in self.plan.operations:
             if name := self._entry(operation).get("answer"):
@@ -443,8 +445,6 @@ class Planner:
                 other.sends,
             )
             operation.parameters = list(other.parameters)
-
-    # Evidence from examples and recordings.
 
     def seen(self, operation: Operation) -> Evidence:
         """Return the evidence for a response, from the document's examples and recordings."""

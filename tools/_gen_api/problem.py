@@ -1,4 +1,4 @@
-"""Problems that make a run fail."""
+"""`Problem`: a reason why a run of the generator fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """Reason why a run fails; `str()` of it is the line that is printed."""
+    """Reason why a run fails; `str(problem)` is the line that the command prints."""
 
     path: str
     text: str

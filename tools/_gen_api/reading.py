@@ -28,21 +28,22 @@ from .shapes import (
 )
 
 KINDS = {"integer": "int", "number": "decimal", "boolean": "bool", "string": "str"}
-# Keys that are data: accounts, contracts and dates, currencies, and recorded placeholders.
+# A key that matches is data and not a field name: an account, contract, date, currency, or a
+# placeholder from `anonymous`.
 DATA_KEY = re.compile(r"D?[UF]N?[0-9]{4,}.*|[0-9]+|<.*>")
 ID = re.compile(r".*([a-z]I[dD]|_id|^id)$")
 IDS = frozenset({"conid", "order_id", "con_id"})
-# Fields that the document calls numbers and that are always whole.
+# The document calls these fields numbers, but their values are always whole.
 WHOLE = frozenset({"status"})
 TEXTS = frozenset({"text", "text:int", "text:float", "text:flag"})
-# Fields with a number of units, by their Python names.
+# A field whose Python name matches is a number of units.
 QUANTITY = re.compile(
     r"quantity|size|position|(default|display|filled|remaining|total)_(quantity|size)|(actual|desired)_allocation"
 )
-# Contract ids that mean "none", besides 0.
+# IBKR uses these contract ids, besides 0, for "no contract".
 CONIDS = {-1, 2147483647}
 NUMBERS = frozenset({"null", "nothing", "text:int", "text:float", "int", "float"})
-# Fields that are decimals even if all values seen are whole.
+# A field whose name matches is a decimal, even if all values in the evidence are whole.
 MEASURE = re.compile(
     r".*(amount|balance|cash|contribution|cost|limit|position|price|quantity|rate|value)$",
     re.IGNORECASE,
@@ -50,7 +51,7 @@ MEASURE = re.compile(
 
 
 def with_choices(shape: Shape | None, fix: Json, word: Json) -> Shape | None:
-    """Return a type with the overlay's choices, which replace those of the document."""
+    """Return a type with the allowed values of the overlay instead of the document's."""
     if isinstance(shape, ListOf):
         item = with_choices(shape.item, fix, word)
         return shape if item is None or item is shape.item else ListOf(item, shape.seen)
@@ -61,7 +62,7 @@ def with_choices(shape: Shape | None, fix: Json, word: Json) -> Shape | None:
 
 
 def parse_type(text: str) -> Shape:
-    """Parse a type of the overlay: `int`, `list[str]`, `dict[str, decimal]`."""
+    """Parse a type as the overlay writes it: `int`, `list[str]`, `dict[str, decimal]`."""
     if inner := re.fullmatch(r"list\[(.*)\]", text):
         return ListOf(parse_type(inner[1]))
     if inner := re.fullmatch(r"dict\[str, (.*)\]", text):
@@ -72,7 +73,7 @@ def parse_type(text: str) -> Shape:
 
 
 class Reader:
-    """Converter of schemas to types; it converts each named schema once."""
+    """Converts the document's schemas to types, each named schema once."""
 
     def __init__(self, document: Document, overlay: Overlay) -> None:
         self.document = document
@@ -85,8 +86,8 @@ class Reader:
 
         Args:
             schema: the schema.
-            where: its place; the overlay's corrections use the same key.
-            name: name of its class, unless the overlay has another one.
+            where: place of the schema, the key under which the overlay corrects it.
+            name: name of the class for the schema, unless the overlay gives another name.
             union: whether alternatives stay separate, as in a request body.
         """
         if reference := schema.get("$ref"):
@@ -94,7 +95,8 @@ class Reader:
             if key not in self.named:
                 target = self.document.resolve(schema)
                 title = names.pascal(self._singular(target, key.removesuffix("Response")))
-                # A schema may contain itself: register it before reading its fields.
+                # A schema may contain itself, so it is registered before its fields are read;
+                # otherwise this would not end.
                 self.named[key] = Record(key, str(self.overlay.schema(key).get("name", title)))
                 made = self._make(target, key, title)
                 self.named[key] = made
@@ -116,7 +118,7 @@ class Reader:
         return shape
 
     def _add_fields(self, record: Record, fixes: Json) -> None:
-        """Add the fields that are only in the overlay."""
+        """Add the fields that the overlay has and the document lacks."""
         for wire, fix in fixes.items():
             if wire not in record.fields and "type" in fix:
                 record.fields[wire] = Field(parse_type(fix["type"]))
@@ -184,7 +186,8 @@ class Reader:
 
     def _alternatives(self, options: list[Json], where: str, name: str, *, union: bool) -> Shape:
         made = [self.shape(each, where, name, union=union) for each in options]
-        # bezant raises a response that is only an error; it never decodes one.
+        # Alternatives that contain only an error are left out, because bezant raises such a
+        # response and never decodes it.
         made = [
             each
             for each in made
@@ -224,10 +227,10 @@ class Reader:
             value.doc = str(fix.get("doc", value.doc))
         return MapOf(value)
 
-    # Evidence decides where the document is silent or wrong.
+    # The evidence decides the type where the document is silent or wrong.
 
     def settle(self, shape: Shape | None, seen: Evidence, where: str, name: str) -> Shape:
-        """Return a type corrected by the evidence for its place."""
+        """Return a type, corrected by the values that were seen at its place."""
         wire = where.rsplit(".", 1)[-1]
         if shape is None or shape == ANY:
             return self._infer(seen, where, name)
@@ -260,7 +263,7 @@ class Reader:
         return " " in where and "." not in where.rsplit(":", 1)[-1]
 
     def settle_record(self, record: Record) -> None:
-        """Correct an object's fields by their evidence, once."""
+        """Correct the fields of an object by the values that were seen, once for each object."""
         if id(record) in self._settled:
             return
         self._settled.add(id(record))
@@ -295,7 +298,7 @@ class Reader:
         self._name_fields(record, same, fixes)
 
     def _arrange(self, record: Record, order: list[str]) -> None:
-        """Put an object's fields in the order of the wire: msgspec then finds each at once."""
+        """Sort an object's fields as in responses, so that msgspec finds each field at once."""
         for wire in order:
             if wire not in record.fields:
                 problem = Problem(FOLDER, f"{record.where!r} has no field {wire!r} to order")
@@ -304,7 +307,7 @@ class Reader:
         record.fields = listed | record.fields
 
     def _same(self, record: Record) -> dict[str, str]:
-        """Return the documented spelling of each field that responses spell differently."""
+        """Return, for each field that responses spell differently, the spelling of the document."""
         spellings: dict[str, list[str]] = {}
         for wire in record.fields:
             spellings.setdefault(wire.replace("_", "").lower(), []).append(wire)
@@ -348,9 +351,10 @@ class Reader:
         each.shape = self._with_none(each, where)
 
     def _with_none(self, each: Field, where: str) -> Shape | None:
-        """Return a field's type: of another kind if some of its values mean None."""
+        """Return a field's type; a type that can be None if some values of the field mean None."""
         shape = each.shape
-        # A number is never a text: the decoder reads a text such as "NA" in its place as None.
+        # Only numbers that mean None need another type: the decoder already reads a text such as
+        # "NA" in place of a number as None.
         numbers = {0, *CONIDS} & set(each.none)
         if not isinstance(shape, Scalar) or not (each.none if shape.kind == "str" else numbers):
             return shape
@@ -362,7 +366,8 @@ class Reader:
     def _name_fields(self, record: Record, same: dict[str, str], fixes: Json) -> None:
         taken: set[str] = set()
         market_data = self.overlay.schema(record.where).get("market_data")
-        # Market data fields come last: their names give way.
+        # Market data fields (with numbers as keys) come last, so that they get another name if two
+        # names collide.
         for wire, each in sorted(record.fields.items(), key=lambda pair: pair[0].isdigit()):
             plain = names.snake(same.get(wire, wire))
             word = self.overlay.word(wire)
@@ -404,7 +409,7 @@ class Reader:
 
 
 def settle_kind(scalar: Scalar, seen: set[str], wire: str) -> str:
-    """Return the kind of a scalar, from its documented kind and the kinds seen on the wire."""
+    """Return the kind of a scalar from the document's kind and the kinds seen in responses."""
     kind, found = scalar.kind, seen - {"null", "nothing", "ms"}
     number = "decimal" if found & {"float", "text:float"} else "int"
     if kind == "any":

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from .evidence import Evidence
 
-# How the wire writes times (in UTC) and days, and their kinds.
+# Key: how IBKR writes a time (in UTC) or a day. Value: the kind of the field.
 TIMES = {
     "ms": "time",
     "s": "time",
@@ -24,7 +24,7 @@ PYTHON = {
     "bool": "bool",
     "str": "str",
     "any": "Any",
-    # Types of `bezant/_wire/field_types.py`, of fields that responses have.
+    # Fields of responses have these types of `bezant/_wire/field_types.py`.
     "time": "Time",
     "date": "Date",
     "known text": "KnownText",
@@ -32,7 +32,7 @@ PYTHON = {
     "non-zero": "NonZero",
     "quantity": "Quantity",
 }
-# Types of fields in which some values mean None, by their plain type.
+# Key: a plain kind. Value: the kind for a field in which some values mean None.
 KNOWN = {"str": "known text", "int": "known id", "decimal": "non-zero"}
 
 
@@ -43,12 +43,12 @@ class Scalar:
     kind: str  # a key of PYTHON
     enum: tuple[str, ...] = ()
     format: str = ""
-    open: bool = False  # whether a request may have other values than those of `enum`
+    open: bool = False  # whether a request may contain other values than those in `enum`
 
 
 @dataclass(eq=False)
 class ListOf:
-    """A list."""
+    """List of values of one type."""
 
     item: Shape
     seen: Evidence = field(default_factory=Evidence)
@@ -56,7 +56,7 @@ class ListOf:
 
 @dataclass(eq=False)
 class MapOf:
-    """An object whose keys are data."""
+    """JSON object whose keys are data, such as account ids, and not field names."""
 
     value: Shape
     seen: Evidence = field(default_factory=Evidence)
@@ -64,25 +64,25 @@ class MapOf:
 
 @dataclass(eq=False)
 class OneOf:
-    """Any of several objects, in a request body."""
+    """One of several objects, as alternatives in a request body."""
 
     options: list[Record]
 
 
 @dataclass(eq=False)
 class Field:
-    """A field of an object.
+    """One field of a JSON object.
 
     Attributes:
-        shape: its type; None if the document does not have the field.
-        required: whether a request must have it.
+        shape: the field's type; None if the document does not have the field.
+        required: whether a request must contain the field.
         doc: description.
         name: name in Python.
-        secret: whether its value is hidden.
-        always: evidence that every response has it, such as `12 recordings, 3 examples`; empty if a
-            response may leave it out.
+        secret: whether logs and reprs hide the field's value.
+        always: evidence that every response contains the field, such as
+            `12 recordings, 3 examples`; empty if a response may omit the field.
         none: values that mean None in this field, besides null.
-        closed: whether a response has only the values of the type's `enum`.
+        closed: whether responses contain no other values than those of the type's `enum`.
         time: how the wire writes the time, a key of TIMES; empty for other fields.
         seen: evidence from recordings and examples.
     """
@@ -101,7 +101,7 @@ class Field:
 
 @dataclass(eq=False)
 class Record:
-    """An object with named fields, which becomes a Struct.
+    """JSON object with named fields, which becomes a msgspec Struct.
 
     Attributes:
         where: place: a schema's name or a call, followed by the fields that lead to the object.
@@ -130,7 +130,7 @@ ANY = Scalar("any")
 
 
 def choices(shape: Shape | None) -> tuple[str | int, ...]:
-    """Return the values that a request may have, or the items of its list; empty for any."""
+    """Return the allowed values of a request's field or of its list items; empty for any value."""
     item = shape.item if isinstance(shape, ListOf) else shape
     if not isinstance(item, Scalar) or item.open or item.kind not in ("int", "str"):
         return ()
@@ -138,7 +138,7 @@ def choices(shape: Shape | None) -> tuple[str | int, ...]:
 
 
 def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
-    """Return the type of values that have either of two types."""
+    """Return one type for values that have one of two types."""
     if one is other:
         return one
     if isinstance(one, Scalar) and isinstance(other, Scalar):
@@ -157,7 +157,7 @@ def merge(one: Shape, other: Shape, where: str, name: str) -> Shape:
 
 
 def merge_records(records: list[Record], where: str, name: str) -> Record:
-    """Return an object with the fields of all; a field is required if all require it."""
+    """Return an object with the fields of all records; a field is required if all require it."""
     unique = list({id(each): each for each in records}.values())
     if len(unique) == 1:
         return unique[0]
@@ -188,7 +188,7 @@ def _merge_scalars(one: Scalar, other: Scalar) -> Scalar:
 
 
 def attach(shape: Shape, seen: Evidence) -> None:
-    """Add evidence to a type and to the types inside it."""
+    """Add evidence to a type and to the types inside that type."""
     if isinstance(shape, Record) and seen.keys is not None:
         for wire, each in seen.keys.items():
             known = shape.fields.setdefault(wire, Field(None))
@@ -196,7 +196,8 @@ def attach(shape: Shape, seen: Evidence) -> None:
             if known.shape is not None:
                 attach(known.shape, each)
     elif isinstance(shape, ListOf):
-        # The gateway may send one object where the document has a list.
+        # The gateway may send a single object where the document has a list, so evidence for an
+        # object counts for the list's items too.
         bare = None if seen.keys is None else Evidence(keys=seen.keys)
         for item in (seen.item, bare):
             if item is not None:

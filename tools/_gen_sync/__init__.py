@@ -1,1 +1,1 @@
-"""The parts of tools/gen_sync.py."""
+"""Modules of the generator `tools/gen_sync.py`."""

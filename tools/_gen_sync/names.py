@@ -1,4 +1,4 @@
-"""Renaming table, collisions that it would cause, and checks of a source file."""
+"""Names that the blocking twin renames, their collisions, and checks of a source file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .reading import Problem, Source
 
 PREFIXED = re.compile(r"(_*)Async([A-Z]\w*)")
 ESCAPE = re.compile(r"\\[abfnrtv]")
-# unasync renames these by itself.
+# unasync renames these names by itself.
 BUILT_IN: Mapping[str, str] = unasync.Rule("", "").token_replacements
 
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Binding(NamedTuple):
-    """A name that a scope binds."""
+    """Name that a scope binds by a definition, assignment or import."""
 
     name: str
     line: int
@@ -28,7 +28,7 @@ class Binding(NamedTuple):
 
 
 def bindings(scope: Scope) -> Iterator[Binding]:
-    """Yield the names that a scope itself binds, without those of the scopes inside it."""
+    """Yield the names that a scope binds, without the names of the scopes inside it."""
     stack = list(ast.iter_child_nodes(scope))
     while stack:
         node = stack.pop()
@@ -57,7 +57,7 @@ def scopes(tree: ast.Module) -> Iterator[Scope]:
 def build_table(
     sources: Sequence[Source], renames: Mapping[str, str], optional: Mapping[str, str]
 ) -> tuple[dict[str, str], set[Problem]]:
-    """Return the renaming table, and the collisions that it would cause."""
+    """Return the table of names to rename, and the collisions that renaming would cause."""
     table = {**BUILT_IN, **optional, **renames}
     library = {*BUILT_IN, *optional}
     owners: dict[str, tuple[str, str]] = {}
@@ -86,7 +86,8 @@ def build_table(
             new = table.get(name, name)
             other = seen.setdefault(new, binding)
             if isinstance(scope, ast.Module) and not imported and name not in table:
-                # Even in another module, the twin of one would hide the other.
+                # A definition with the name of another definition's twin is a collision even in
+                # another module, because a module that imports both would lose one.
                 old, where = owners.get(name, (name, ""))
                 if old != name and old not in renames:
                     text = f"collision: {old} ({where}) becomes {name}, defined here too"
@@ -104,9 +105,10 @@ def word_pattern(alternatives: str) -> re.Pattern[str]:
 
 
 def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
-    """Return each word found, with the number of lines before its first mention."""
+    """Return each word that a pattern finds, with the number of lines before the first find."""
     found: dict[str, int] = {}
-    # The n of an escaped newline must not hide the word that follows it.
+    # The letter n of an escaped newline must not hide the word that follows, so a second search
+    # runs without escapes.
     for variant in (text, ESCAPE.sub("  ", text)) if "\\" in text else (text,):
         for match in pattern.finditer(variant):
             found.setdefault(match[0], text.count("\n", 0, match.start()))
@@ -114,7 +116,7 @@ def first_lines(pattern: re.Pattern[str], text: str) -> dict[str, int]:
 
 
 def f_strings(node: ast.AST) -> Iterator[ast.JoinedStr]:
-    """Yield the outermost f-strings; inside them positions depend on the Python version."""
+    """Yield the outermost f-strings only, because positions inside depend on the Python version."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr):
             yield child
@@ -139,9 +141,10 @@ def imported_modules(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def segment(lines: Sequence[str], node: ast.expr) -> str:
-    """Return the text of a node; `ast.get_source_segment` would split the source each time."""
+    """Return the source text of a node, faster than `ast.get_source_segment`."""
     last = node.end_lineno or node.lineno
-    # Columns count bytes. Cut the end first: on a single line, cutting the start moves the end.
+    # Columns count bytes, so the lines are encoded. The end is cut first, because on a single line
+    # cutting the start moves the end.
     text = [line.encode() for line in lines[node.lineno - 1 : last]]
     text[-1] = text[-1][: node.end_col_offset]
     text[0] = text[0][node.col_offset :]
@@ -149,7 +152,7 @@ def segment(lines: Sequence[str], node: ast.expr) -> str:
 
 
 def check_source(source: Source, table: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each forbidden import and each f-string with a name to replace."""
+    """Yield a problem for each forbidden import and each f-string with a name to rename."""
     for module, line in imported_modules(source.tree):
         if module in source.pair.forbidden:
             yield Problem(source.path, line, f"forbidden import: {module}")

@@ -1,4 +1,4 @@
-"""Reader of source files and their markers, and the problems it reports."""
+"""Reader of async source files, which applies their markers and reports problems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-FEATURES = (3, 11)  # syntax of the oldest Python that reads the sources
+FEATURES = (3, 11)  # syntax version of the oldest Python that reads the sources
 
 MARKER = re.compile(r"\s*#\s*<(/?)(async|sync)-only>\s*")
 SYNC_LINE = re.compile(r"(\s*)# ?(.*)")
@@ -31,32 +31,33 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Reason why a run fails; `str()` of it is the line that is printed."""
+    """Reason why a run fails; `str(problem)` is the line that the command prints."""
 
     path: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        """`path:line: text`, without the line if the problem concerns the whole file."""
+        """Return `path:line: text`, without the line if the problem concerns the whole file."""
         return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
 
 
 @dataclass
 class Source:
-    """One source file with its markers applied."""
+    """One async source file, with its markers applied."""
 
     pair: Pair
     path: str
     target: str
     text: str
-    tree: ast.Module  # parsed with dropped lines left blank, so that line numbers are the file's
+    # parsed with a blank line for each dropped line, so that line numbers are the file's
+    tree: ast.Module
     blanked: str
     lines: list[int]  # for each line of text, its number in the file
 
 
 def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | None], set[Problem]]:
-    """Return the lines for the output, None for each dropped line, and the problems."""
+    """Return a file's lines as the twin has them (None for a dropped line), and the problems."""
     lines: list[str | None] = []
     problems: set[Problem] = set()
     kind, opened = "", 0
@@ -86,7 +87,7 @@ def apply_markers(text: str, path: str, *, allowed: bool) -> tuple[list[str | No
 
 
 def read_source(root: Path, pair: Pair, file: Path) -> Source | set[Problem]:
-    """Read one file; return its problems instead if it has any."""
+    """Read one source file; return the file's problems instead if there are any."""
     path = file.relative_to(root).as_posix()
     try:
         text = file.read_bytes().decode().replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-"""Renderer that turns async text into blocking text, not yet formatted."""
+"""Renders the blocking twin of an async source file, before formatting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ PROMPT = re.compile(r"\s*(>>>|\.\.\.) ")
 INLINE_CODE = re.compile(r"(`+)[^`]+\1")
 AWAIT = re.compile(r"\bawait[ \t]+")
 ASYNC_KEYWORD = re.compile(r"\basync[ \t]+(?=(?:with|for|def)\b)")
-# unasync renames these, but the parameters of the twin then mean something else.
+# unasync renames these names, but the type with the new name has other parameters, so using one is
+# an error.
 MISLEADING = {"AsyncGenerator": "annotate with AsyncIterator: Generator has other parameters"}
 LEFTOVER = (
     r"asyncio\w*|_*async_\w*|_*Async[A-Z]\w*|await|Awaitable|Coroutine|async\s+(?:def|with|for)"
@@ -32,7 +33,7 @@ Position = tuple[int, int]
 
 
 class Renderer:
-    """Turns async text into blocking text, not yet formatted."""
+    """Turns async source text into the text of the blocking twin, not yet formatted."""
 
     def __init__(self, pairs: Sequence[Pair], table: Mapping[str, str]) -> None:
         self.pairs = pairs
@@ -41,14 +42,14 @@ class Renderer:
         self.rule = unasync.Rule("/async/", "/sync/", additional_replacements=dict(table))
         names = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
         self.words = word_pattern(names)
-        # "an AsyncClient" is "a Client".
+        # The article changes with the name: "an AsyncClient" becomes "a Client".
         self.articles = re.compile(
             rf"\b([Aa])n(?=\s+(?::\w+:)?[`*]*_*(?:({names})|async\s+(?:with|for|def))(?!\w))"
         )
         self.leftovers = word_pattern(f"{LEFTOVER}|{names}")
 
     def render(self, source: Source) -> tuple[str, set[Problem]]:
-        """Return the text of the twin and its problems."""
+        """Return the text of the blocking twin and the problems of the source."""
         problems: set[Problem] = set()
 
         def problem(line: int, text: str) -> None:
@@ -65,7 +66,8 @@ class Renderer:
         except SyntaxError as error:
             problem(error.lineno or 1, f"output does not parse: {error.msg}")
             return text, problems
-        # `text` has the same lines as the source, so a token's line is also its line in the source.
+        # `text` has the same lines as the source, so the line of a token is also its line in the
+        # source file.
         for token in tokenize_rt.src_to_tokens(text):
             if token.name in WORDLESS:
                 continue
@@ -74,7 +76,7 @@ class Renderer:
         return text, problems
 
     def _without_async(self, text: str) -> str:
-        """Return unasync's result for a text, through files as its public interface needs."""
+        """Return a text as unasync rewrites it; unasync works on files only."""
         with tempfile.TemporaryDirectory() as folder:
             source, target = (Path(folder, kind, "text.py") for kind in ("async", "sync"))
             source.parent.mkdir()
@@ -85,7 +87,7 @@ class Renderer:
     def _prepare(
         self, tokens: list[tokenize_rt.Token], tree: ast.Module, problem: Callable[[int, str], None]
     ) -> list[tokenize_rt.Token]:
-        """Reword the text that unasync leaves alone, and report code that it would spoil."""
+        """Reword texts that unasync does not change, and report code that it would break."""
         docstrings = [_span(n) for n in ast.walk(tree) if isinstance(n, ast.Expr) and _is_text(n)]
         prepared = _without_needless_parentheses(tokens, tree)
         for index, token in enumerate(prepared):
@@ -122,7 +124,7 @@ class Renderer:
         return src.replace(literal[3], self.words.sub(lambda m: self.table[m[0]], literal[3]))
 
     def _reword(self, text: str) -> str:
-        """Reword a docstring or a comment."""
+        """Reword a docstring or a comment for the blocking twin."""
         for pair in self.pairs:
             text = text.replace(f"{pair.source}/", f"{pair.target}/")
         text = self.articles.sub(self._article, text)

@@ -1,4 +1,4 @@
-"""Operations of the user's accounts."""
+"""Simulated operations of the user's accounts: list, search, select, profit and loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = {"firstName": "Sam", "lastName": "Simulated", "entityName": "Sam Simulat
 
 
 class AccountApi:
-    """Lists, finds and selects accounts; reports profit and loss."""
+    """Lists, finds and selects accounts, and reports their profit and loss."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -27,7 +27,7 @@ class AccountApi:
         self._account_id = state.account_id
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the account operations: method, path pattern, handler."""
         return (
             ("GET", "/iserver/accounts", self._accounts),
             ("POST", "/iserver/account", self._switch),

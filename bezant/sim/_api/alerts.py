@@ -1,4 +1,4 @@
-"""Operations of alerts."""
+"""Simulated operations of alerts: create, activate, list, delete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLACK, _WHITE = "#000000", "#FFFFFF"
 
 
 class AlertApi:
-    """Stores the account's alerts. They never trigger."""
+    """Stores the account's alerts. A simulated alert never triggers."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -28,10 +28,11 @@ class AlertApi:
         self._requests = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the alert operations: method, path pattern, handler."""
         account = "/iserver/account/([^/]+)"
         return (
-            # In this order: `alert` and `mta` are not account ids.
+            # The first two routes must come first: otherwise the patterns below would take the
+            # words `alert` and `mta` for account ids.
             ("GET", "/iserver/account/alert/([^/]+)", self._get),
             ("GET", "/iserver/account/mta", self._mta),
             ("POST", f"{account}/alert", self._create),
@@ -169,7 +170,8 @@ class AlertApi:
         }
 
     def _mta(self, _call: Call) -> Response:
-        # IBKR creates one alert per account for its mobile app.
+        # This fixed response is the one alert per account that IBKR creates for its mobile app
+        # (MTA).
         return Json(
             self._head()
             | {

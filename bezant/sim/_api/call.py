@@ -1,4 +1,4 @@
-"""Calls and responses of the API."""
+"""Calls of API operations, and the JSON responses to them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The members of the body: a JSON object or a form."""
+        """The members of the request body, which is a JSON object or a form."""
         try:
             return dict(json.loads(self.body))
         except (ValueError, TypeError, RecursionError):
@@ -56,13 +56,13 @@ class Call:
 
 Handler = Callable[[Call], Response]
 Routes = tuple[tuple[str, str, Handler], ...]
-"""For each operation: its methods, a pattern of its path, its handler."""
+"""Routes of operations: the HTTP method, a pattern of the path, and the handler of each."""
 
 
 def conids(call: Call) -> list[int]:
     """Return the conids in a call's query, without the exchange after `@`.
 
     Raises:
-        ValueError: one of them is not a number.
+        ValueError: a conid in the query is not a number.
     """
     return [int(text.partition("@")[0]) for text in call.query.get("conids", "").split(",")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .call import Routes
 
-# Currency pairs against the dollar, with their conids.
+# Currency pairs against the dollar, with IBKR's conids for them.
 _PAIRS = (("EUR.USD", 12087792), ("GBP.USD", 12087797), ("USD.CHF", 12087820))
 _ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
     ("Adaptive", "Adaptive", (("adaptivePriority", "String", ["Urgent", "Normal", "Patient"]),)),
@@ -26,13 +26,13 @@ _SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
 
 
 class ContractApi:
-    """Searches and describes the contracts of the catalogue."""
+    """Searches the catalogue and describes its contracts."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the contract operations: method, path pattern, handler."""
         contract = "/iserver/contract/([^/]+)"
         return (
             ("GET POST", "/iserver/secdef/search", self._search),

@@ -1,6 +1,6 @@
-"""Example responses for operations without state, made up from their models.
+"""Example responses for operations without state, generated from their response models.
 
-Names and types of the fields decide the values, which are the same each time.
+The values follow from the names and types of the model's fields, so they are the same each time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PDF = b"%PDF-1.4\n%simulated\n%%EOF\n"
 _DEEPEST = 6
 _MOMENT = 1_772_636_400  # Wednesday 2026-03-04, 15:00 UTC
 
-# The first part that a field's name contains decides, in Python or on the wire.
+# The first row whose text occurs in a field's name, in Python or on the wire, gives the value of
+# the field.
 _TEXTS: tuple[tuple[str, str], ...] = (
     ("conid", "265598"),
     ("email", "trader@example.com"),
@@ -71,7 +72,8 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     ("message", "Simulated"),
     ("text", "Simulated"),
 )
-# Fields of some types have a class of this name, which the client's decoder knows.
+# Some model fields have a marker class of the client's decoder as their type. The marker has the
+# name of the plain type that the decoder returns for it.
 _BY_NAME = {"str": str, "int": int, "Decimal": Decimal, "datetime": datetime, "date": date}
 _LEFT_OUT = re.compile(r"error|fail|reject|exception", re.IGNORECASE)
 
@@ -87,7 +89,7 @@ class Examples:
         self._account_id = account_id
 
     def answer(self, method: str, path: str) -> tuple[bytes, str] | None:
-        """Return body and content type of an operation's response; None for an unknown operation.
+        """Return the body and content type of an operation's example response; None if unknown.
 
         Args:
             method: the HTTP method.
@@ -104,12 +106,12 @@ class Examples:
         return body, "application/json; charset=utf-8"
 
     def example(self, kind: Any, name: str, depth: int = 0) -> Any:
-        """Return a value of a type.
+        """Return an example value of a type, such as a text for `str`.
 
         Args:
             kind: the type.
-            name: the name of the field.
-            depth: the nesting depth.
+            name: the name of the field that gets the value.
+            depth: how deeply the value is nested in the response; 0 for the response itself.
         """
         kind = _plain(kind)
         kind = _BY_NAME.get(getattr(kind, "__name__", ""), kind)
@@ -135,7 +137,7 @@ class Examples:
             return _MOMENT * 1000
         if kind is date:
             return "20260304"
-        # The document does not describe it.
+        # IBKR's document does not describe this type, so any object is a valid example.
         return {} if depth else {"message": "Simulated"}
 
     def _struct(self, kind: type[msgspec.Struct], depth: int) -> dict[str, Any]:
@@ -172,7 +174,7 @@ class Examples:
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without None."""
+    """Return an optional type without its None."""
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
         return kind
     return next(each for each in typing.get_args(kind) if each is not type(None))
@@ -195,7 +197,7 @@ def _table() -> list[tuple[str, re.Pattern[str], OperationEntry]]:
 
 
 def find(method: str, path: str) -> OperationEntry | None:
-    """Return the operation of a call; of several, the one with the fewest parameters."""
+    """Return the operation of a method and path; of several, that with the fewest parameters."""
     for wanted, pattern, entry in _table():
         if wanted == method and pattern.fullmatch(path):
             return entry

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MarketDataApi:
-    """Serves quotes and bars."""
+    """Serves quotes and historical bars over REST."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -24,7 +24,7 @@ class MarketDataApi:
         self._bars = History(state)
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the market data operations: method, path pattern, handler."""
         return (
             ("GET", "/iserver/marketdata/snapshot", self._snapshot),
             ("GET", "/iserver/marketdata/history", self._history),
@@ -43,7 +43,8 @@ class MarketDataApi:
         asked: list[tuple[int, set[str]]] = []
         for conid in requested:
             known = session.fields.get(conid, set())
-            # Values come only for fields that an earlier call requested.
+            # As at IBKR, the first call for a field only starts the data: a response has values
+            # only for fields that an earlier call requested.
             asked.append((conid, wanted & known))
             session.fields[conid] = known | wanted
         found = zip(requested, quotes.many(asked), strict=True)

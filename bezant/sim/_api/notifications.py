@@ -23,7 +23,7 @@ _MAX = 10
 
 
 class FyiApi:
-    """Stores notifications and the user's settings."""
+    """Stores notifications (FYI) and the user's settings for them."""
 
     def __init__(self, state: State) -> None:
         now = int(state.clock.now())
@@ -46,7 +46,7 @@ class FyiApi:
         }
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the notification operations: method, path pattern, handler."""
         return (
             ("GET", "/fyi/unreadnumber", self._unread),
             ("GET", "/fyi/settings", self._settings),

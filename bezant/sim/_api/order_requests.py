@@ -1,4 +1,4 @@
-"""Reads orders from a request body."""
+"""Reads orders from the JSON body of a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CENT = Decimal("0.01")
 
 
 class BadOrder(Exception):
-    """An order that is refused before it reaches the exchange.
+    """Error for an order that the API refuses before the order reaches the exchange.
 
     Args:
         text: the error message.
@@ -38,7 +38,7 @@ class BadOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An order from a request.
+    """One order as read from the body of a request.
 
     Attributes:
         spec: the order; with `money`, its quantity is a placeholder.
@@ -92,7 +92,7 @@ def _price_of(row: Mapping[str, Any], field: str, *, needed: bool) -> Decimal | 
 
 
 def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
-    """Return the distance of a trailing stop, and whether it is a percentage."""
+    """Return a trailing stop's distance from the market, and whether the distance is in percent."""
     amount, kind = _number(row, "trailingAmt"), row.get("trailingType")
     percent = kind == "%"
     if amount is None or amount <= 0 or kind not in ("amt", "%") or (percent and amount >= 100):
@@ -105,7 +105,7 @@ def _trail(row: Mapping[str, Any]) -> tuple[Decimal, bool]:
 
 
 def read(row: Mapping[str, Any], account: str, contracts: Mapping[int, Contract]) -> Request:
-    """Read one order.
+    """Read one order from its JSON object.
 
     Raises:
         BadOrder: the order cannot be read, or its type is not simulated.

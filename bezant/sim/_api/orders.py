@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _MAX_DAYS = 7
 _ALL = -1
-# spelling in a filter: spelling in an order's status
+# Key: an order status as IBKR spells it in the query parameter `filters`. Value: the same status as
+# IBKR spells it in an order.
 FILTERS = {
     "inactive": "Inactive",
     "pending_submit": "PendingSubmit",
@@ -42,14 +43,14 @@ FILTERS = {
 
 
 class OrderApi:
-    """Serves orders and executions."""
+    """Serves the REST operations of orders and executions."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._trading = state.trading
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the order operations: method, path pattern, handler."""
         account = "/iserver/account/([^/]+)"
         return (
             ("GET", "/iserver/account/orders", self._after_accounts(self._orders)),
@@ -65,7 +66,7 @@ class OrderApi:
         )
 
     def _after_accounts(self, handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
-        """Refuse calls until the session has requested the accounts."""
+        """Return a handler that refuses calls until the session has requested the accounts."""
 
         def handle(call: Call) -> Response:
             if not self._state.session.accounts_asked:
@@ -78,7 +79,7 @@ class OrderApi:
     def _account(self) -> str:
         return self._state.account_id
 
-    # lists
+    # Lists of orders and executions.
 
     def _orders(self, call: Call) -> Response:
         session = self._state.session
@@ -109,7 +110,7 @@ class OrderApi:
         return Json({"orders": rows, "snapshot": True})
 
     def _is_mine(self, call: Call) -> bool:
-        """Return whether a call names no account, or the simulated one."""
+        """Return whether a call names the simulated account, or no account at all."""
         return call.query.get("accountId", self._account) == self._account
 
     def _row(self, order: Order) -> dict[str, Any]:
@@ -141,7 +142,7 @@ class OrderApi:
             contract = self._state.catalogue.contracts[order.spec.conid]
             return Json(status_body(order, contract, self._account))
 
-    # placement
+    # Placement of orders, and the questions about them.
 
     def _specs(self, call: Call, exchange: Exchange) -> tuple[list[OrderSpec], bool]:
         """Return the orders in a body, and whether one of them is for an amount of money."""
@@ -201,7 +202,7 @@ class OrderApi:
         *,
         by_money: bool = False,
     ) -> Response:
-        """Do `act`, after the client has confirmed all questions."""
+        """Place or change orders with `act`, once the client has confirmed all questions."""
 
         def go_on() -> Response:
             try:
@@ -245,7 +246,7 @@ class OrderApi:
         self._state.session.suppressed.clear()
         return Json({"status": "submitted"})
 
-    # changes
+    # Changes and cancellations of orders.
 
     def _modify(self, call: Call) -> Response:
         with self._trading.now() as exchange:
@@ -285,7 +286,7 @@ class OrderApi:
             {"msg": "Request was submitted", "order_id": order_id, "conid": -1, "account": None}
         )
 
-    # preview
+    # Preview of an order's cost and margin (`whatif`).
 
     def _preview(self, call: Call) -> Response:
         with self._trading.now() as exchange:
@@ -343,7 +344,7 @@ def _figures(current: Decimal, change: Decimal) -> dict[str, str]:
 
 
 def _children_first(orders: list[Order]) -> list[Order]:
-    """Return orders in the order of a response: a bracket's exits come before its entry."""
+    """Return orders as IBKR's response lists them: the exits of a bracket before its entry."""
     return sorted(orders, key=lambda order: order.parent_id is None)
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class PortfolioApi:
-    """Reports positions, cash and figures of the account."""
+    """Reports the positions, cash and account figures over REST."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._account = Account(state)
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the portfolio operations: method, path pattern, handler."""
         account = "/portfolio/([^/]+)"
         return (
             ("GET", "/portfolio/(?:accounts|subaccounts)", self._portfolio_accounts),

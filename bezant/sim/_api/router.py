@@ -81,7 +81,7 @@ class Api:
         return Response(body, media_type=media_type)
 
     def _refuse(self, path: str) -> Response | None:
-        """Return the refusal where the session does not allow calls of a path."""
+        """Return the response that refuses a path, or None if the session allows the path."""
         session = self._session
         if not session.logged_in:
             if session.login_style == "redirect":

@@ -1,4 +1,4 @@
-"""Operations of market scanners."""
+"""Simulated operations of market scanners."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .call import Routes
 
 _MAX_ROWS = 50
-# Code of a scan: its title, the field that it sorts by, whether high values come first.
+# Key: the code of a scan. Value: the scan's title, the market data field to sort by, and whether
+# high values come first.
 _SCANS = {
     "TOP_PERC_GAIN": ("Top % Gainers", "83", True),
     "TOP_PERC_LOSE": ("Top % Losers", "83", False),
@@ -26,14 +27,14 @@ _FILTERS = {"priceAbove": "Price Above", "priceBelow": "Price Below"}
 
 
 class ScannerApi:
-    """Ranks the known stocks by their quotes."""
+    """Runs scans: ranks the known stocks by their quotes."""
 
     def __init__(self, state: State) -> None:
         self._quotes = Quotes(state)
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the scanner operations: method, path pattern, handler."""
         return (
             ("GET", "/iserver/scanner/params", self._params),
             ("POST", "/iserver/scanner/run", self._run),

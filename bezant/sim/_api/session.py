@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 REAUTHENTICATE = "/iserver/reauthenticate"
-"""The gateway itself answers this call, also without a login."""
+"""Path of the operation that the gateway itself answers, even without a login."""
 
 
 class SessionApi:
-    """Reports and changes the login and the brokerage session."""
+    """Reports and changes the state of the login and of the brokerage session."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the session operations: method, path pattern, handler."""
         return (
             ("GET POST", "/iserver/auth/status", self._auth_status),
             ("POST", "/iserver/auth/ssodh/init", self._ssodh_init),
@@ -62,7 +62,8 @@ class SessionApi:
                 "iserver": {"authStatus": session.status(fail=False)},
             }
         )
-        # The same name with two paths: a cookie jar that is keyed by path sends both back.
+        # IBKR sets this cookie twice with different paths. A cookie jar that is keyed by path then
+        # sends both values back, so tests can find clients that do.
         response.set_cookie("x-sess-uuid", f"0.{session.token[:12]}", path="/", secure=True)
         response.set_cookie("x-sess-uuid", f"1.{session.token[:12]}", path="/v1/api", secure=True)
         return response

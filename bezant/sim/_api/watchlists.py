@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WatchlistApi:
-    """Stores the user's watchlists."""
+    """Stores the watchlists that the user creates."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -23,7 +23,7 @@ class WatchlistApi:
         self._message_ids = itertools.count(1)
 
     def routes(self) -> Routes:
-        """Return the operations of this module."""
+        """Return the routes of the watchlist operations: method, path pattern, handler."""
         return (
             ("POST", "/iserver/watchlist", self._create),
             ("GET", "/iserver/watchlist", self._get),
@@ -34,7 +34,7 @@ class WatchlistApi:
     def _create(self, call: Call) -> Response:
         fields = call.fields
         name, rows = str(fields.get("name", "")), fields.get("rows")
-        # A number identifies a user's list; other ids are IBKR's own lists.
+        # Only a number identifies a user's own watchlist; IBKR uses other ids for its own lists.
         number = str(fields.get("id", ""))
         if not number.isdecimal() or not name or not isinstance(rows, list):
             return error("Bad Request: id, name or rows", 400)

@@ -1,4 +1,4 @@
-"""Methods of the simulated gateway that change market and session."""
+"""Methods of the simulated gateway that change the market and the session."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class MarketControls:
-    """Reads and changes the exchange, independently of what a client has seen."""
+    """Reads and changes the exchange directly, independently of what clients have seen."""
 
     _state: State
 
     @property
     def orders(self) -> list[Order]:
-        """A copy of every order so far, in order of placement."""
+        """A copy of every order placed so far, in order of placement."""
         with self._state.trading.now() as exchange:
             return [replace(each) for each in exchange.orders.values()]
 
@@ -102,7 +102,7 @@ class MarketControls:
     def ask(self, *message_ids: str) -> None:
         """Ask additional questions about the next order, one after the other.
 
-        A second call is for the order after that.
+        A second call of `ask` sets the questions for the order after that.
 
         Args:
             message_ids: ids of the questions, such as `o354`.
@@ -111,40 +111,40 @@ class MarketControls:
 
 
 class SessionControls:
-    """Changes login and brokerage session."""
+    """Changes the login and the brokerage session."""
 
     _session: Session
 
     @property
     def session_state(self) -> dict[str, bool]:
-        """The flags of the session and of the login."""
+        """The flags of the session and of the login, such as `authenticated`, by name."""
         return self._session.flags()
 
     def logout(self, style: LoginStyle = "redirect") -> None:
         """End the login.
 
         Args:
-            style: how it responds to API calls from now on: `redirect` (302 to the login page),
-                `unauthorized` (401 without a body) or `html` (200 with the login page).
+            style: how the gateway responds to API calls from now on: `redirect` (302 to the login
+                page), `unauthorized` (401 without a body) or `html` (200 with the login page).
         """
         self._session.logout(style)
 
     def login(self) -> None:
-        """Log in again and open the brokerage session. Subscriptions are gone."""
+        """Log in again and open the brokerage session. All WebSocket subscriptions are lost."""
         self._session.login()
 
     def drop_brokerage(self) -> None:
-        """Lose the brokerage session: not authenticated, still connected."""
+        """Close the brokerage session: its status is not authenticated, still connected."""
         self._session.drop_brokerage()
 
     def disconnect(self) -> None:
-        """Lose the connection to the backend: `/iserver` responds 400 "no bridge"."""
+        """Cut the gateway off from IBKR: `/iserver` responds 400 "no bridge"."""
         self._session.disconnect()
 
     def unestablish(self) -> None:
-        """Be authenticated but not established: account calls return empty lists."""
+        """Set the session to authenticated, not established: account calls return empty lists."""
         self._session.unestablish()
 
     def compete(self) -> None:
-        """Lose the brokerage session to another one of the same user."""
+        """Let a competing session of the same user take over the brokerage session."""
         self._session.compete()

@@ -32,7 +32,7 @@ _STATES = ("login", "logout", "drop_brokerage", "disconnect", "unestablish", "co
 
 
 class _BadRequest(Exception):
-    """An invalid request; the text names the allowed values.
+    """Error for an invalid control request; the text names the allowed values.
 
     Args:
         text: the error message.
@@ -77,7 +77,8 @@ class Control:
         """Return the response to a request whose path begins with `/_control`."""
         try:
             self._refuse_strangers(request)
-            # Some calls end their own connection: no client may reuse it.
+            # Some calls, such as a restart, also drop the connection of the call itself, so no
+            # client may reuse that connection.
             ending = {"Connection": "close"} if request.method == "POST" else None
             return JSONResponse(self._find(request)(request, body), headers=ending)
         except _BadRequest as error:
@@ -103,12 +104,13 @@ class Control:
         if not here:
             raise _BadRequest("the control endpoint serves requests from this machine only", 403)
         if any(name in request.headers for name in _FROM_BROWSERS):
-            # Any web page could reach it through a browser on this machine.
+            # Without this check, any web page could control the gateway through a browser on this
+            # machine.
             raise _BadRequest(
                 "the control endpoint does not serve browsers; use another HTTP client", 403
             )
 
-    # ---------------------------------------------------------------- overview
+    # ---------------------------------------------------------------- overview and session
 
     def _overview(self, _request: Request, _body: bytes) -> Any:
         return {
@@ -265,12 +267,12 @@ class Control:
 
 
 def _contract(name: str) -> str | int:
-    # Symbols that are numbers are shorter than conids.
+    # A short number is a symbol (such as 7203 in Tokyo), because conids have more than four digits.
     return int(name) if name.isdecimal() and len(name) > 4 else name
 
 
 def _object(body: bytes, *allowed: str) -> dict[str, Any]:
-    """Return the members of a JSON object; none for an empty body."""
+    """Return the members of a JSON body; an empty dict for an empty body."""
     try:
         given: object = json.loads(body) if body.strip() else {}
     except RecursionError:
@@ -285,7 +287,7 @@ def _object(body: bytes, *allowed: str) -> dict[str, Any]:
 
 
 def _parameters(name: str) -> dict[str, str]:
-    """Return the parameters of a fault, with their defaults."""
+    """Return the parameters of a fault's method with their defaults, as text."""
     parameters = list(inspect.signature(getattr(Faults, name)).parameters.values())[1:]
     return {
         each.name: "required" if each.default is each.empty else repr(each.default)
@@ -294,7 +296,7 @@ def _parameters(name: str) -> dict[str, str]:
 
 
 def _arguments(name: str, body: bytes) -> Mapping[str, Any]:
-    """Return a fault's arguments, converted to their types."""
+    """Return the arguments for a fault's method from a JSON body, converted to their types."""
     hints = typing.get_type_hints(getattr(Faults, name))
     allowed = _parameters(name)
     given = _object(body, *(allowed or ("nothing",)))

@@ -1,4 +1,4 @@
-"""ASGI application: handles a request before it reaches an operation."""
+"""ASGI application of the gateway: handles each request before the API does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._limits.enforcement import Pacing
 
 _OTHER_API = "/v1/portal/"
-# Prefixes of operations outside of /v1/api.
+# Some operations are not under /v1/api; their paths begin with these prefixes.
 _AT_THE_ROOT = ("/gw/api/", "/oauth2/api/")
 _MAX_LINE = 4096
 _MAX_HEADERS = 8192
@@ -43,10 +43,10 @@ class Edge:
     """Records requests, applies rate limits and faults, then passes calls to the API.
 
     Args:
-        api: handles the calls.
-        login: logs in.
-        logout: ends the login.
-        serve_websocket: serves a WebSocket.
+        api: handles the calls of API operations.
+        login: function that logs in.
+        logout: function that ends the login.
+        serve_websocket: function that serves a WebSocket.
         faults: the faults on demand.
         pacing: the rate limits.
         control: handles the control endpoint; None without one.
@@ -78,17 +78,17 @@ class Edge:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far."""
+        """The requests recorded so far, in order of arrival."""
         with self._lock:
             return list(self._requests)
 
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Delete the record of requests."""
         with self._lock:
             self._requests.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or WebSocket."""
+        """Serve one request or WebSocket, as ASGI defines."""
         if scope["type"] == "websocket":
             await self._upgrade(WebSocket(scope, receive, send), receive, send)
             return
@@ -98,7 +98,8 @@ class Edge:
         except ClientDisconnect:
             return
         if "transfer-encoding" in request.headers:
-            # IBKR's gateway loses chunked request bodies.
+            # IBKR's gateway loses a request body that is sent chunked, so the simulation drops it
+            # too.
             body = b""
         if self._control is not None and request.url.path.startswith(CONTROL):
             await self._control.answer(request, body)(scope, receive, send)
@@ -130,7 +131,8 @@ class Edge:
             response = _failure(fault)
         if response is None:
             response = self._respond(recorded)
-        # IBKR's gateway sends every response chunked.
+        # Without a Content-Length the server sends the response chunked, as IBKR's gateway always
+        # does.
         del response.headers["content-length"]
         if broken is not None:
             await apply(broken, response, request.scope, receive, send)
@@ -160,7 +162,7 @@ class Edge:
         }
         path = request.scope["path"]
         if path.startswith(_OTHER_API) and request.scope["type"] == "http":
-            # A second prefix works for calls, but not for the WebSocket.
+            # IBKR's gateway serves REST calls under a second prefix too, but not the WebSocket.
             path = API + path[len(_OTHER_API) - 1 :]
             target = API + target[len(_OTHER_API) - 1 :]
         recorded = RecordedRequest(
@@ -176,14 +178,15 @@ class Edge:
         return recorded
 
     def _fault_at_edge(self, request: Request, recorded: RecordedRequest) -> Response | None:
-        """Return the answer to a request that never gets as far as an operation."""
+        """Return the gateway's own response to a request that it refuses; None to let it pass."""
         size = len(f"{recorded.method} {recorded.target} HTTP/1.1")
         closing = {"Connection": "close"}
         if size > _MAX_LINE:
             return Response(status_code=414, headers=closing)
         if sum(len(name) + len(value) + 2 for name, value in request.headers.raw) > _MAX_HEADERS:
             return Response(status_code=400, headers=closing)
-        # The gateway passes a chunked body on as none at all, without a length.
+        # The gateway forwards a chunked body as no body without a length, which IBKR's servers
+        # refuse.
         if recorded.method in BODY_METHODS and "content-length" not in recorded.headers:
             return html_page("Length Required", 411)
         if not recorded.headers.get("user-agent"):
@@ -195,7 +198,7 @@ class Edge:
         if path.startswith((f"{API}/", *_AT_THE_ROOT)):
             cookies = [part.partition("=")[0].strip() for part in _cookies(recorded)]
             if len(cookies) != len(set(cookies)):
-                # IBKR takes two values of one cookie for two sessions.
+                # IBKR treats two values of one cookie as two sessions and refuses the call.
                 return Response(status_code=401)
             call = Call(recorded.method, path.removeprefix(API), recorded.query, recorded.body)
             return self._api.answer(call)
@@ -207,7 +210,7 @@ class Edge:
             self._login()
             return Response("Client login succeeds", media_type="text/plain")
         if path == "/clear":
-            # This path ends the login, and needs none.
+            # `/clear` ends the login, and also works without a login.
             self._logout()
             return Response("cleared", media_type="text/plain")
         version, _, rest = path[1:].partition("/")
@@ -224,7 +227,7 @@ def _cookies(recorded: RecordedRequest) -> list[str]:
 
 
 async def _pause(seconds: float, scope: Scope) -> bool:
-    """Wait; return False if the gateway stops first."""
+    """Wait for so many seconds; return False if the gateway stops before they are over."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""Requests as the simulated gateway recorded them."""
+"""Requests in the form in which the simulated gateway records them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .paths import API
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as it arrived, in the order of arrival.
+    """One request as it arrived at the simulated gateway.
 
     Attributes:
         method: the HTTP method. A WebSocket upgrade is recorded as `GET`.
@@ -28,7 +28,7 @@ class RecordedRequest:
     target: str = ""
 
     def is_for(self, method: str, path: str) -> bool:
-        """Return whether this is a call of an operation.
+        """Return whether the request is for an HTTP method and path.
 
         Args:
             method: the HTTP method, in any case.

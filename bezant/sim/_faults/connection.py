@@ -1,4 +1,4 @@
-"""Applies faults to the connection of a request."""
+"""Applies the faults `drop` and `silence` to the connection of a request."""
 
 from __future__ import annotations
 

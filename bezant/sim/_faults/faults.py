@@ -1,4 +1,4 @@
-"""Faults on demand."""
+"""Faults on demand: methods that make the simulated gateway fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .._state.session import LoginStyle, check_style
 
-# Needed at run time: the control endpoint reads the parameters' types.
+# These imports are needed at run time, because the control endpoint reads the types of the methods'
+# parameters.
 from .plan import Fault, FaultKind, Injected, Taken, When
 from .storm import CALM, Storm, StormKind
 from .stream import FaultTargets, StreamFaults
@@ -25,12 +26,13 @@ _STORM_PIECES = 3
 class Faults(StreamFaults):
     """Faults on demand and at random, and a record of those that happened.
 
-    Faults of requests select them by a suffix of the path (`path`, empty for all) and by the method
-    (None for any); a WebSocket's handshake is a `GET` of `/ws`. They wait for a request, in the
-    order in which you add them. Other faults happen at once.
+    A fault of a request waits for a request whose path ends with `path` (empty for all) and whose
+    method is `method` (None for any); a WebSocket's handshake is a `GET` of `/ws`. Waiting faults
+    hit requests in the order in which you add the faults. Other faults happen at once.
 
-    Each method returns a `Fault`, whose `hits` counts how often it has happened. All methods are
-    thread-safe. Seconds are real seconds, except for penalties, which follow the gateway's clock.
+    Each method returns a `Fault`, whose `hits` counts how often the fault has happened. All methods
+    are thread-safe. Seconds are real seconds, except for penalties, which follow the gateway's
+    clock.
     """
 
     def __init__(self, targets: FaultTargets) -> None:
@@ -64,7 +66,7 @@ class Faults(StreamFaults):
     def clear(self) -> None:
         """Cancel the faults that wait, the storm and penalties; keep the record.
 
-        Silenced connections stay silent: on IBKR's gateway they do not recover either.
+        Silenced connections stay silent, because they do not recover on IBKR's gateway either.
         """
         self._storm = None
         self._plan.clear()
@@ -73,7 +75,7 @@ class Faults(StreamFaults):
             connection.call_off()
 
     def forget(self) -> None:
-        """Cancel everything, and clear the record."""
+        """Cancel all faults, storms and penalties, and clear the record."""
         self.clear()
         self._plan.forget()
 
@@ -89,13 +91,13 @@ class Faults(StreamFaults):
         *,
         method: str | None = None,
     ) -> Fault:
-        """Answer the next requests to a path with an error, WebSocket handshakes included.
+        """Respond to the next requests of a path with an error; handshakes of WebSockets count too.
 
         Args:
             path: suffix of the path.
-            status: the status to answer with.
-            body: the body to answer with.
-            times: how many requests it hits.
+            status: the HTTP status of the response.
+            body: the body of the response.
+            times: how many requests the fault hits.
             headers: headers to add to `Content-Type: application/json; charset=utf-8`.
             method: the HTTP method; None for any.
 
@@ -118,13 +120,14 @@ class Faults(StreamFaults):
 
         Args:
             path: suffix of the path.
-            times: how many requests it hits.
-            when: `before`: a TCP reset; the request has no effect. `during`: it has, and half of
-                the response is sent. `after`: it has, and a TCP reset loses the response.
+            times: how many requests the fault hits.
+            when: `before`: a TCP reset; the request has no effect. `during`: the request has its
+                effect, and half of the response is sent. `after`: the request has its effect, and a
+                TCP reset loses the response.
             method: the HTTP method; None for any.
 
         Raises:
-            ValueError: `times` is less than 1, or `when` is something else.
+            ValueError: `times` is less than 1, or `when` is none of these three.
         """
         return self._plan.add(Fault("drop", path=path, method=method, times=times, when=when))
 
@@ -140,13 +143,14 @@ class Faults(StreamFaults):
 
         Args:
             path: suffix of the path.
-            times: how many requests it hits; None for all until `clear`.
-            when: `before`: the request has no effect. `during`: it has, and half of the response
-                is sent. `after`: it has, and nothing is sent.
+            times: how many requests the fault hits; None for all until `clear`.
+            when: `before`: the request has no effect. `during`: the request has its effect, and
+                half of the response is sent. `after`: the request has its effect, and nothing is
+                sent.
             method: the HTTP method; None for any.
 
         Raises:
-            ValueError: `times` is less than 1, or `when` is something else.
+            ValueError: `times` is less than 1, or `when` is none of these three.
         """
         return self._plan.add(Fault("silence", path=path, method=method, times=times, when=when))
 
@@ -158,12 +162,12 @@ class Faults(StreamFaults):
         times: int | None = None,
         method: str | None = None,
     ) -> Fault:
-        """Delay requests. A client that gives up during the delay cancels nothing.
+        """Delay requests. A request still has its effect if the client gives up during the delay.
 
         Args:
-            seconds: how long.
+            seconds: length of the delay.
             path: suffix of the path.
-            times: how many requests it hits; None for all until `clear`.
+            times: how many requests the fault hits; None for all until `clear`.
             method: the HTTP method; None for any.
 
         Raises:
@@ -184,13 +188,13 @@ class Faults(StreamFaults):
         self._plan.note(fault)
         return fault
 
-    # ---------------------------------------------------------------- the gateway itself
+    # ---------------------------------------------------------------- faults of the gateway itself
 
     def refuse(self, seconds: float = 0.2) -> Fault:
-        """Drop all connections, and refuse new ones for a while. The session stays.
+        """Drop all connections, and refuse new ones for a while. The session stays logged in.
 
         Args:
-            seconds: how long.
+            seconds: how long the gateway refuses new connections.
 
         Raises:
             ValueError: `seconds` is negative.
@@ -201,14 +205,14 @@ class Faults(StreamFaults):
         return fault
 
     def restart(self, seconds: float = 0.0, style: LoginStyle = "redirect") -> Fault:
-        """Restart: drop all connections and end the login, until `login` is called.
+        """Restart the gateway: drop all connections and end the login, until you call `login`.
 
         Args:
-            seconds: how long it refuses connections.
-            style: how it responds to API calls without a login; see `logout`.
+            seconds: how long the gateway refuses connections.
+            style: how the gateway responds to API calls without a login; see `logout`.
 
         Raises:
-            ValueError: `seconds` is negative, or there is no such style.
+            ValueError: `seconds` is negative, or `style` is unknown.
         """
         check_style(style)
         fault = Fault("restart", seconds=seconds)
@@ -217,7 +221,7 @@ class Faults(StreamFaults):
         self._plan.note(fault)
         return fault
 
-    # ---------------------------------------------------------------- random faults
+    # ---------------------------------------------------------------- random faults (storms)
 
     def storm(self, seed: int = 0, one_in: int = 10, kinds: Sequence[StormKind] = CALM) -> Storm:
         """Inject a random fault with every n-th request, until the storm is stopped or cleared.
@@ -226,9 +230,10 @@ class Faults(StreamFaults):
         one before.
 
         Args:
-            seed: the seed.
+            seed: seed of the random faults.
             one_in: average number of requests for each fault; 1 for a fault in each request.
-            kinds: the kinds to draw from. By default none that needs a new login or that lasts.
+            kinds: the kinds of faults to draw from. The default kinds pass by themselves and need
+                no new login.
 
         Raises:
             ValueError: `one_in` is less than 1 or a kind is not known.
@@ -241,7 +246,7 @@ class Faults(StreamFaults):
             self._storm = None
 
     def take(self, method: str, path: str) -> Taken:
-        """Return what happens to a request that has just arrived."""
+        """Return the faults for a request that has just arrived."""
         storm = self._storm
         kind = storm.draw(streams=bool(self._targets.streams())) if storm is not None else None
         if storm is None or kind is None:
@@ -311,4 +316,4 @@ ON_DEMAND = (
     "ws_flood",
     "end_market_data",
 )
-"""The methods of `Faults` that cause a fault."""
+"""Names of the methods of `Faults` that cause a fault."""

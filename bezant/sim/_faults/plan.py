@@ -1,4 +1,4 @@
-"""Faults that wait for a request, and a record of those that happened."""
+"""List of faults that wait for a request, and record of the faults that happened."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ request was handled but before any byte of the response is sent."""
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """A fault that happened.
+    """Record of one fault that happened.
 
     Attributes:
         kind: kind of the fault.
         when: moment of the fault, for `drop` and `silence`; otherwise "before".
         method: the request's method; empty if it hit no request.
         path: the request's path, with `/v1/api`; empty if it hit no request.
-        at: `time.monotonic()` of the moment.
-        number: its number among all faults, from 1.
+        at: when the fault happened, as `time.monotonic()`.
+        number: the fault's number among all faults, from 1.
     """
 
     kind: FaultKind
@@ -64,14 +64,14 @@ class Injected:
 
 
 class Fault:
-    """A fault on demand. `hits` counts how often it has happened; `cancel` ends it.
+    """A fault on demand. `hits` counts how often the fault has happened; `cancel` ends it.
 
     Attributes:
         kind: kind of the fault.
-        path: suffix of the paths that it hits; empty for any.
-        method: method of the requests that it hits; None for any.
+        path: suffix of the paths of the requests that the fault hits; empty for any.
+        method: method of the requests that the fault hits; None for any.
         when: moment of the fault, for `drop` and `silence`.
-        hits: number of times it has happened.
+        hits: number of times the fault has happened.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Fault:
 
     @property
     def waiting(self) -> bool:
-        """Whether it will hit another request."""
+        """Whether the fault will hit another request."""
         return self._left is None or self._left > 0
 
     def cancel(self) -> None:
@@ -117,12 +117,12 @@ class Fault:
         self._left = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Return whether it hits a request."""
+        """Return whether the fault hits a request with this method and path."""
         right = self.method in (None, method) and path.endswith(self.path)
         return right and self.waiting
 
     def hit(self, times: int = 1) -> None:
-        """Record that it has happened."""
+        """Count that the fault has happened."""
         self.hits += times
         if self._left is not None:
             self._left = max(0, self._left - times)
@@ -136,7 +136,7 @@ class Taken(NamedTuple):
 
 
 class Plan:
-    """The faults that wait, and those that happened. Thread-safe."""
+    """The faults that wait for requests, and the faults that happened. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -152,7 +152,7 @@ class Plan:
         return fault
 
     def take(self, method: str, path: str) -> Taken:
-        """Return what hits a request: all delays, and the first other fault."""
+        """Return the faults for a request: the sum of all delays, and the first other fault."""
         delay = 0.0
         chosen: Fault | None = None
         with self._lock:
@@ -189,7 +189,7 @@ class Plan:
 
     @property
     def waiting(self) -> list[Fault]:
-        """The faults that will hit more requests."""
+        """The faults that wait for more requests."""
         with self._lock:
             return [fault for fault in self._faults if fault.waiting]
 

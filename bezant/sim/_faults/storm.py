@@ -45,7 +45,7 @@ CALM: tuple[StormKind, ...] = (
     "ws_fragment",
     "end_market_data",
 )
-"""The default kinds of a storm: none that needs a new login or that lasts."""
+"""The default kinds of a storm: faults that pass by themselves and need no new login."""
 
 EVERY_KIND: tuple[StormKind, ...] = (
     *CALM,
@@ -66,9 +66,9 @@ class Storm:
     Leaving the block of `with` stops it.
 
     Attributes:
-        seed: its seed.
+        seed: seed of the random faults.
         one_in: average number of requests for each fault.
-        requests: how many requests it has seen.
+        requests: how many requests have arrived during the storm.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Storm:
         return Counter(each.kind for each in self.injected)
 
     def draw(self, *, streams: bool) -> StormKind | None:
-        """Draw a fault for the request that has just arrived; None for none.
+        """Draw a random fault for the request that has just arrived; None if it gets no fault.
 
         Args:
             streams: whether a WebSocket is open; without one, no fault of WebSockets is drawn.

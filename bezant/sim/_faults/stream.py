@@ -1,4 +1,4 @@
-"""Faults of WebSockets, and the targets of all faults."""
+"""Faults of WebSockets, and the parts of the gateway that all faults act on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._state.session import LoginStyle, check_style
 
-# Needed at run time: the control endpoint reads the parameters' types.
+# These imports are needed at run time, because the control endpoint reads the types of the methods'
+# parameters.
 from .plan import Fault, FaultKind, Plan
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ class FaultTargets:
     """Parts of the simulated gateway that faults act on.
 
     Attributes:
-        streams: returns the open WebSockets.
-        run: runs a coroutine on the server's loop, and waits for it unless called there.
-        interrupt: drops all connections and refuses new ones for this number of seconds.
-        logout: ends the login.
+        streams: function that returns the open WebSockets.
+        run: function that runs a coroutine on the server's loop, and waits for it unless called on
+            that loop.
+        interrupt: function that drops all connections and refuses new ones for a number of seconds.
+        logout: function that ends the login.
         pacing: holds the penalties.
     """
 
@@ -47,11 +49,11 @@ class StreamFaults:
         """End the login after a number of further messages on a WebSocket.
 
         Args:
-            messages: how many, on any WebSocket that is open now.
-            style: how it responds to API calls from then on; see `logout`.
+            messages: after how many messages, on any WebSocket that is open now.
+            style: how the gateway responds to API calls from then on; see `logout`.
 
         Raises:
-            ValueError: `messages` is less than 1, or there is no such style.
+            ValueError: `messages` is less than 1, or `style` is unknown.
         """
         check_style(style)
         if messages < 1:
@@ -69,7 +71,7 @@ class StreamFaults:
         return fault
 
     def ws_silence(self) -> Fault:
-        """Stop sending messages on open WebSockets. They stay open and answer pings."""
+        """Stop sending messages on open WebSockets. The WebSockets stay open and answer pings."""
         return self._on_streams("ws_silence", lambda each: each.go_silent())
 
     def ws_close(self, code: int = 1000, reason: str = "") -> Fault:
@@ -108,8 +110,8 @@ class StreamFaults:
         """Send a message of more than 64 KiB on every open WebSocket.
 
         Args:
-            cut: False: one frame, which makes the gateway close the connection (1000). True:
-                frames of 64 KiB, which the gateway forwards as messages.
+            cut: False sends one frame, which makes the gateway close the connection (1000). True
+                cuts the message into frames of 64 KiB, which the gateway forwards as messages.
         """
         return self._on_streams("ws_oversize", lambda each: each.send_oversized(cut=cut))
 
@@ -120,7 +122,7 @@ class StreamFaults:
         fault's `hits` counts the messages sent so far.
 
         Args:
-            messages: how many on each WebSocket.
+            messages: how many messages to send on each WebSocket.
 
         Raises:
             ValueError: `messages` is less than 1.
@@ -138,7 +140,7 @@ class StreamFaults:
         """End market data subscriptions early, without a message, as IBKR does.
 
         Args:
-            conid: the contract; None for all.
+            conid: the contract whose subscriptions end; None for all contracts.
         """
         return self._on_streams("end_market_data", lambda each: each.end_market_data(conid))
 

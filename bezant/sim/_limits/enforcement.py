@@ -16,12 +16,12 @@ _HERE = ("127.0.0.1", "::1")
 
 
 class Pacing:
-    """Enforcement of IBKR's rate limits, and its record. Thread-safe.
+    """Enforces IBKR's rate limits, and records requests and violations. Thread-safe.
 
     Times are seconds of the gateway's clock.
 
     Args:
-        clock: returns the time.
+        clock: function that returns the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -40,7 +40,8 @@ class Pacing:
 
         Args:
             penalty: seconds for which an address that broke a limit gets 429 for every request.
-                IBKR documents 10 to 15 minutes; 0 for the one request only.
+                IBKR documents 10 to 15 minutes. With 0, only the request that broke the limit gets
+                429.
             growth: factor between each penalty of an address and its next one.
 
         Raises:
@@ -64,13 +65,13 @@ class Pacing:
 
     @property
     def violations(self) -> list[Violation]:
-        """The requests that broke a limit, in order; the last 100,000."""
+        """The last 100,000 requests that broke a limit, in order."""
         with self._lock:
             return list(self._judge.violations) if self._judge is not None else []
 
     @property
     def arrivals(self) -> list[Arrival]:
-        """The requests since enforcement started, in order; the last 100,000."""
+        """The last 100,000 requests since enforcement started, in order."""
         with self._lock:
             return list(self._judge.arrivals) if self._judge is not None else []
 
@@ -80,12 +81,12 @@ class Pacing:
         return max(map(self.left, _HERE))
 
     def release(self) -> None:
-        """End all penalties; the next one still counts the earlier ones."""
+        """End all penalties. Earlier penalties still make the next one longer."""
         with self._lock:
             self._box.release()
 
     def penalise(self, seconds: float) -> float:
-        """Start a penalty for all addresses and return its length; each further one is longer."""
+        """Start a penalty for all addresses and return its length in seconds."""
         if not 0 < seconds < math.inf:
             msg = "seconds must be more than 0"
             raise ValueError(msg)
@@ -98,7 +99,7 @@ class Pacing:
             return self._box.left(address, self._clock())
 
     def arrive(self, method: str, path: str, address: str) -> Judge | Literal[False] | None:
-        """Record a request; return False if it is refused, otherwise the argument for `leave`."""
+        """Record a request; return False to refuse it, otherwise the argument for `leave`."""
         with self._lock:
             now = self._clock()
             if self._judge is None:
@@ -106,7 +107,7 @@ class Pacing:
             return self._judge if self._judge.arrive(method, path, address, now) else False
 
     def leave(self, judge: Judge | None, method: str, path: str) -> None:
-        """Record that an accepted request has its response."""
+        """Record that an accepted request has got its response."""
         if judge is not None:
             with self._lock:
                 judge.leave(method, path)

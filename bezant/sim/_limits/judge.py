@@ -1,6 +1,7 @@
-"""IBKR's rate limits, judged by times of arrival. No clock, no I/O.
+"""Checks requests against IBKR's rate limits by their times of arrival. No clock, no I/O.
 
-The table is stated independently of the client's, so that it can check the client's pacing.
+This table of limits is separate from the client's own table, so that the simulation can check the
+client's pacing.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as the judge recorded it.
+    """Record of one request that the judge checked.
 
     Attributes:
-        at: when it arrived, in seconds of the gateway's clock.
-        method: its HTTP method.
-        path: its path below `/v1/api`.
-        accepted: whether it was accepted.
+        at: when the request arrived, in seconds of the gateway's clock.
+        method: the request's HTTP method.
+        path: the request's path below `/v1/api`.
+        accepted: whether the request was accepted.
     """
 
     at: float
@@ -50,15 +51,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A request that broke a limit.
+    """Record of one request that broke a rate limit.
 
     Attributes:
-        at: when it arrived, in seconds of the gateway's clock.
-        method: its HTTP method.
-        path: its path below `/v1/api`.
+        at: when the request arrived, in seconds of the gateway's clock.
+        method: the request's HTTP method.
+        path: the request's path below `/v1/api`.
         address: the client's address, which gets the penalty.
         limit: the limit, such as `GET /portfolio/accounts: 1 in 5 s`.
-        early: how many seconds too early it came; 0 for too many at the same time.
+        early: how many seconds too early the request came; 0 if too many ran at the same time.
         penalty: length of the penalty in seconds.
     """
 
@@ -77,8 +78,9 @@ class Violation:
 
 SESSION = Limit("any request", 10, 1)
 
-# Method (None if both count together), path, (requests, seconds) of its limits, and how many may
-# run at the same time (0 for any number).
+# The published limits. Each row has a method (None if GET and POST count together), a path, the
+# (requests, seconds) of its limits, and how many requests may run at the same time (0 for any
+# number).
 _PUBLISHED: tuple[tuple[str | None, str, tuple[tuple[int, float], ...], int], ...] = (
     *(
         (method, f"/fyi/{rest}", ((1, 1.0),), 0)
@@ -123,7 +125,7 @@ class _Window:
     accepted: deque[float] = field(default_factory=deque[float])
 
     def early(self, now: float) -> float:
-        """Return how many seconds too early a request comes; 0 if it is allowed."""
+        """Return how many seconds too early a request at `now` is; 0 if the limit allows it."""
         while self.accepted and now - self.accepted[0] >= self.limit.seconds:
             self.accepted.popleft()
         if len(self.accepted) < self.limit.requests:
@@ -144,7 +146,7 @@ class _Rule:
 
 
 class PenaltyBox:
-    """Addresses with a penalty; each further one is longer."""
+    """Penalties by address; each further penalty of an address is longer than the one before."""
 
     def __init__(self, growth: float = DEFAULT_GROWTH) -> None:
         if not 1 <= growth < math.inf:
@@ -160,7 +162,7 @@ class PenaltyBox:
         Args:
             address: the client's address; empty for all.
             seconds: length of the first penalty.
-            now: the time.
+            now: the current time in seconds.
         """
         times = self._times[address] = self._times.get(address, 0) + 1
         try:
@@ -177,16 +179,16 @@ class PenaltyBox:
         return max(0.0, ends - now)
 
     def release(self) -> None:
-        """End all penalties; the next one still counts the earlier ones."""
+        """End all penalties. Earlier penalties still make the next one longer."""
         self._ends.clear()
 
 
 class Judge:
-    """Decides which requests IBKR accepts.
+    """Decides whether a request is within IBKR's rate limits or gets a 429.
 
-    A request is accepted if no window of a limit then holds more requests than the limit allows.
-    Otherwise it gets a 429, and so does every request from its address until the penalty is over.
-    Refused requests do not count against the limits.
+    The judge accepts a request if, counting this request, no limit has more requests in its time
+    window than the limit allows. Otherwise the request gets a 429, and so does every request from
+    its address until the penalty is over. Refused requests do not count against the limits.
 
     Args:
         penalty: seconds of the first penalty of an address.
@@ -220,7 +222,7 @@ class Judge:
         return accepted
 
     def leave(self, method: str, path: str) -> None:
-        """Record that an accepted request has its response."""
+        """Record that an accepted request has got its response."""
         for rule in self._rules:
             if rule.fits(method, path):
                 rule.running -= 1

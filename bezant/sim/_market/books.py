@@ -1,4 +1,4 @@
-"""Books of the account: positions at average cost, cash by currency, profit and loss."""
+"""Accounting of the simulated account: positions at average cost, cash, profit and loss."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Holding:
     Attributes:
         contract: the contract.
         quantity: the quantity; negative for short.
-        cost: cost with commissions; negative for short.
+        cost: total cost with commissions; negative for short.
         realized: profit realised today, after commissions.
         unit: the contract's multiplier.
     """
@@ -60,12 +60,12 @@ class Holding:
         return self.cost / self.quantity if self.quantity else ZERO
 
     def value(self, mark: Decimal) -> Decimal:
-        """Return the value at a price. The value of futures is their unrealised gain."""
+        """Return the position's value at a price. For futures, this is the unrealised gain."""
         worth = self.quantity * mark * self.unit
         return worth - self.cost if self.contract.asset_class == "FUT" else worth
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the gain of closing at a price."""
+        """Return the gain from closing the position at a price."""
         return self.quantity * mark * self.unit - self.cost
 
     def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
@@ -96,8 +96,8 @@ class Holding:
         if opening:
             self.cost += opening * price * self.unit + commission_left
         if self.contract.asset_class == "FUT":
-            # Futures are not paid for. Closing pays out the gain. The commission of opening is part
-            # of the cost, and is paid when the gain is realised.
+            # The full price of a future is not paid: closing pays out the gain. The commission of
+            # opening is part of the cost, and is paid when the gain is realised.
             return gain
         return -signed * price * self.unit - commission
 
@@ -134,19 +134,19 @@ class Books:
         self.cash[contract.currency] = self.cash.get(contract.currency, ZERO) + change
 
     def new_day(self) -> None:
-        """Start a new day: forget realised profit and closed positions."""
+        """Start a new day: reset realised profit and delete closed positions."""
         for conid, holding in list(self.holdings.items()):
             holding.realized = ZERO
             if not holding.quantity:
                 del self.holdings[conid]
 
     def position(self, conid: int) -> Decimal:
-        """Return the position in a contract."""
+        """Return the quantity held of a contract; negative for short."""
         holding = self.holdings.get(conid)
         return ZERO if holding is None else holding.quantity
 
     def mark(self, holding: Holding) -> Decimal:
-        """Return the current price of a position."""
+        """Return the current price of a position's contract."""
         return self._mark(holding.contract.conid)
 
     @property
@@ -155,11 +155,11 @@ class Books:
         return sum((amount * RATES[name] for name, amount in self.cash.items()), ZERO)
 
     def totals(self) -> Totals:
-        """Return the account's figures at current prices."""
+        """Return the account's cash, values and gains at current prices."""
         return self.totals_at(self._mark)
 
     def totals_at(self, mark: Callable[[int], Decimal]) -> Totals:
-        """Return the account's figures at given prices."""
+        """Return the account's cash, values and gains at given prices."""
         market = futures = margin = unrealized = realized = gross = ZERO
         for conid, holding in self.holdings.items():
             rate = RATES[holding.contract.currency]
@@ -182,7 +182,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The account in the base currency.
+    """Figures of the account, in the base currency.
 
     Attributes:
         cash: the cash of all currencies.

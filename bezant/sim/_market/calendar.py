@@ -20,7 +20,7 @@ def _nth(year: int, month: int, weekday: int, number: int) -> dt.date:
 
 @functools.cache
 def _summer(year: int) -> tuple[dt.datetime, dt.datetime]:
-    """Return start and end of daylight saving time, by the rules since 2007."""
+    """Return the start and end of daylight saving time in a year, by the US rules since 2007."""
     two = dt.time(2)
     begin, end = _nth(year, 3, 6, 2), _nth(year, 11, 6, 1)
     return dt.datetime.combine(begin, two), dt.datetime.combine(end, two)
@@ -45,7 +45,7 @@ class _NewYork(dt.tzinfo):
         utc = when.replace(tzinfo=None)
         if begin + 5 * _HOUR <= utc < end + 4 * _HOUR:
             return when - 4 * _HOUR
-        # The repeated hour.
+        # `fold=1` marks the second run of the hour that repeats when daylight saving time ends.
         return (when - 5 * _HOUR).replace(fold=end <= utc - 4 * _HOUR < end + _HOUR)
 
     def tzname(self, when: dt.datetime | None) -> str:
@@ -90,8 +90,8 @@ def holidays(year: int) -> frozenset[dt.date]:
     """Return the weekdays of a year on which US stocks do not trade."""
     last_monday = dt.date(year, 5, 31)
     days = {
-        _nth(year, 1, 0, 3),  # Martin Luther King
-        _nth(year, 2, 0, 3),  # Washington
+        _nth(year, 1, 0, 3),  # Martin Luther King Jr. Day
+        _nth(year, 2, 0, 3),  # Washington's Birthday
         _easter(year) - 2 * _DAY,  # Good Friday
         last_monday - dt.timedelta(days=last_monday.weekday()),  # Memorial Day
         _observed(dt.date(year, 7, 4)),
@@ -103,7 +103,8 @@ def holidays(year: int) -> frozenset[dt.date]:
         days.add(_observed(dt.date(year, 6, 19)))
     new_year = dt.date(year, 1, 1)
     if new_year.weekday() != 5:
-        # A New Year on a Saturday is not observed: Friday belongs to the old year.
+        # A New Year's Day on a Saturday is not observed on the Friday, which belongs to the old
+        # year.
         days.add(_observed(new_year))
     return frozenset(days)
 
@@ -115,7 +116,7 @@ def _closes_early(day: dt.date) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def session(day: dt.date) -> Session | None:
-    """Return the trading session of a day; None without one."""
+    """Return the trading session of a day; None if US stocks do not trade on the day."""
     if day.weekday() >= 5 or day in holidays(day.year):
         return None
 
@@ -141,7 +142,7 @@ def last_session(when: float) -> Session:
 
 
 def previous(of: Session) -> Session:
-    """Return the session before one."""
+    """Return the trading session before a session."""
     day = of.date - _DAY
     while (found := session(day)) is None:
         day -= _DAY
@@ -149,7 +150,7 @@ def previous(of: Session) -> Session:
 
 
 def following(of: Session) -> Session:
-    """Return the session after one."""
+    """Return the trading session after a session."""
     day = of.date + _DAY
     while (found := session(day)) is None:
         day += _DAY
@@ -157,7 +158,7 @@ def following(of: Session) -> Session:
 
 
 def is_open(when: float, *, extended: bool = False) -> bool:
-    """Return whether the market is open; `extended` includes 04:00 to 20:00."""
+    """Return whether the market is open at a time; `extended` counts 04:00 to 20:00 as open."""
     found = session(day_of(when))
     if found is None:
         return False
@@ -167,7 +168,7 @@ def is_open(when: float, *, extended: bool = False) -> bool:
 
 
 def next_bound(when: float) -> float:
-    """Return the next start or end of regular or extended hours."""
+    """Return the next time at which regular or extended hours start or end."""
     day = day_of(when)
     while True:
         found = session(day)

@@ -1,4 +1,4 @@
-"""The contracts of the simulated gateway."""
+"""Catalogue of the contracts that the simulated gateway knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# exchange: currency, country, whether it is a US listing
+# Key: an exchange. Value: its currency, its country, and whether its listings are US listings.
 _EXCHANGES = {
     "NASDAQ": ("USD", "US", True),
     "NYSE": ("USD", "US", True),
@@ -29,7 +29,8 @@ _EXCHANGES = {
     "TSEJ": ("JPY", "JP", False),
 }
 
-# symbol, company, price, listings; positions are in the first listing
+# Each row has a symbol, a company, a price, and the company's listings. Positions are held in the
+# first listing.
 _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("AAPL", "APPLE INC", 255.3, ((265598, "NASDAQ"), (38708077, "MEXI"), (273982664, "EBS"))),
     ("AAPL", "APPLE INC-CDR", 36.4, ((532640894, "TSE"),)),
@@ -48,17 +49,17 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
     ("QQQ", "INVESCO QQQ TRUST SERIES 1", 616.4, ((320227571, "NASDAQ"), (322082470, "MEXI"))),
     ("VOD", "VODAFONE GROUP PLC-SP ADR", 12.4, ((149061024, "NASDAQ"),)),
     ("VOD", "VODAFONE GROUP PLC", 0.93, ((149061025, "LSE"), (149061026, "AEB"))),
-    # Two companies, neither in the US: the symbol is ambiguous.
+    # Two companies share the symbol SIE and neither is in the US, so the symbol is ambiguous.
     ("SIE", "SIEMENS AG-REG", 221.7, ((14216, "IBIS"), (411720500, "MEXI"))),
     ("SIE", "SIERRA ROJA MINING LTD", 0.42, ((611720501, "VENTURE"),)),
-    # A single listing, outside the US.
+    # This company has a single listing, and it is outside the US.
     ("7203", "TOYOTA MOTOR CORP", 3120.0, ((13905883, "TSEJ"),)),
 )
 
 _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 25300.0, 20.0))
 _MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
 _ALL_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-_STRIKES = 9  # of a month
+_STRIKES = 9  # strike prices per expiry month
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FIRST = ("AMBER", "CEDAR", "DELTA", "FALCON", "GRANITE", "HARBOR", "LUMEN", "NORTH", "SOLAR")
 _SECOND = ("BIOTECH", "CAPITAL", "ENERGY", "FOODS", "LOGISTICS", "METALS", "SYSTEMS", "WATER")
@@ -75,7 +76,7 @@ class Contract:
         exchange: exchange of the listing, from the exchanges that the simulated gateway knows.
         price: the first price.
         asset_class: `STK`, `OPT` or `FUT`.
-        description: its name in a portfolio; the symbol by default.
+        description: the contract's name in a portfolio; the symbol by default.
         multiplier: the multiplier; 0 means 1.
         strike: strike price of an option.
         expiry: expiry date, `YYYYMMDD`.
@@ -113,7 +114,7 @@ class Contract:
 
     @property
     def title(self) -> str:
-        """Its name in a portfolio."""
+        """The contract's name in a portfolio."""
         return self.description or self.symbol
 
     def secdef(self) -> dict[str, Any]:
@@ -169,7 +170,7 @@ class Catalogue:
         self.contracts.update((contract.conid, contract) for contract in contracts)
 
     def _choose(self, rng: random.Random, count: int) -> list[Contract]:
-        """Return `count` contracts to hold: of ten, seven stocks, two options and a future.
+        """Choose `count` contracts to hold: of each ten, seven stocks, two options and one future.
 
         Well-known stocks come first.
         """
@@ -190,7 +191,8 @@ class Catalogue:
             name = f"{rng.choice(_FIRST)} {rng.choice(_SECOND)} {symbol} INC"
             venue = rng.choice(("NASDAQ", "NYSE"))
             price = round(rng.uniform(4, 400), 2)
-            # A symbol drawn twice would be ambiguous by accident.
+            # The loop skips a symbol that was drawn before: two companies would make it ambiguous
+            # by accident.
             if symbol not in self._companies:
                 contract = Contract(700_000_003 + 7 * number, symbol, name, venue, price)
                 self._add_company(symbol, name, [contract])
@@ -241,7 +243,7 @@ class Catalogue:
             )
 
     def search(self, text: str, *, by_name: bool = False) -> list[Contract]:
-        """Return the listings of a symbol, or of companies whose name contains a text."""
+        """Return the listings of the symbol `text`, or of companies whose name contains `text`."""
         if by_name:
             found = [
                 contracts
@@ -290,7 +292,7 @@ class Catalogue:
             itertools.islice(self._options(), options),
             itertools.islice(self._futures(), quarters * len(_FUTURES)),
         ):
-            # Keep the object of a contract that is held.
+            # A contract that is held is in the dict already; keep that object.
             self.contracts.setdefault(contract.conid, contract)
 
     def add(self, contract: Contract) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .catalogue import Contract
     from .orders import OrderSpec
 
-# asset class: commission per unit, minimum per order
+# Key: the asset class. Value: the commission per unit and the minimum per order.
 _COMMISSIONS = {
     "STK": (Decimal("0.005"), Decimal(1)),
     "OPT": (Decimal("0.65"), Decimal(1)),
@@ -22,7 +22,7 @@ _COMMISSIONS = {
 
 
 def commission(contract: Contract, quantity: Decimal) -> Decimal:
-    """Return the commission for a quantity of an order, in the contract's currency."""
+    """Return the commission for trading a quantity of a contract, in the contract's currency."""
     if not quantity:
         return ZERO
     each, least = _COMMISSIONS[contract.asset_class]
@@ -36,10 +36,11 @@ def margin(contract: Contract, spec: OrderSpec, held: Decimal, price: Decimal) -
         contract: the contract.
         spec: the order.
         held: position in the contract; negative for short.
-        price: price to value the order.
+        price: price at which the order is valued.
     """
     along = held if spec.side == "BUY" else -held
-    # The order first closes an opposite position, which frees as much margin.
+    # An order first closes an opposite position, which frees as much margin as the same quantity
+    # opened would need. Only the rest needs new margin.
     opened = spec.quantity + 2 * min(along, ZERO)
     if opened <= 0:
         return ZERO

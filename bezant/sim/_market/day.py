@@ -16,7 +16,7 @@ _SAMPLE = 900.0  # seconds between two prices that count for high and low
 
 
 class TradingDay:
-    """One contract on one trading day.
+    """Figures of one contract on one trading day.
 
     High and low cover the regular session, and every price that a client has seen since.
 
@@ -51,7 +51,7 @@ class TradingDay:
         return self._path.traded(max(now, self.session.opens)) - self._traded_before
 
     def take(self, last: Decimal) -> None:
-        """Count a price that a client sees: a test may have set it by hand."""
+        """Include a price that a client has seen, such as one set by a test, in high and low."""
         if last > self._high:
             self._high = last
         elif last < self._low:

@@ -1,4 +1,4 @@
-"""The exchange: accepts or refuses orders, changes and cancellations."""
+"""Simulated exchange: accepts or refuses orders, changes and cancellations."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _DAY = 86_400.0
 
 
 class Exchange(Matching):
-    """Orders, executions and the account.
+    """Simulated exchange with its orders, executions and the account's positions and cash.
 
-    Call `advance` with the time before anything else. Time never goes back.
+    Call `advance` with the current time before you use any other method. Time never goes back.
 
     Args:
         market: the prices.
@@ -51,7 +51,7 @@ class Exchange(Matching):
         self._ids = itertools.count(FIRST_ORDER)
         self._groups = itertools.count(1)
 
-    # valuation
+    # Valuation of orders.
 
     def margin(self, spec: OrderSpec, price: Decimal) -> Decimal:
         """Return the margin of an order in the base currency; 0 if it closes a position."""
@@ -59,7 +59,7 @@ class Exchange(Matching):
         return costs.margin(contract, spec, self.books.position(spec.conid), price)
 
     def reference(self, spec: OrderSpec) -> Decimal:
-        """Return the price that values an order before it trades."""
+        """Return the price at which an order is valued before it trades."""
         if spec.limit is not None:
             return spec.limit
         if spec.stop is not None:
@@ -67,13 +67,13 @@ class Exchange(Matching):
         quote = self.market.quote(spec.conid, self.now)
         return quote.ask if spec.side == "BUY" else quote.bid
 
-    # requests of clients
+    # Requests of clients.
 
     def check(self, specs: Sequence[OrderSpec]) -> None:
         """Check whether orders can be placed together.
 
         Raises:
-            OrderRefused: they cannot.
+            OrderRefused: the orders cannot be placed together.
         """
         placed = self._recent_ids()
         parents: set[str] = set()
@@ -95,7 +95,7 @@ class Exchange(Matching):
         self._afford(needed)
 
     def _afford(self, needed: Decimal, but: Order | None = None) -> None:
-        """Check that the account has margin for an order in addition to the working ones."""
+        """Check that the account has margin for one more order besides the working orders."""
         if not needed:
             return
         reserved = sum(
@@ -118,7 +118,7 @@ class Exchange(Matching):
         """Place orders together; they trade at once as far as possible.
 
         Raises:
-            OrderRefused: one of them cannot be placed; then none is.
+            OrderRefused: an order cannot be placed; then none of the orders is placed.
         """
         self.check(specs)
         together = f"oca{next(self._groups)}"
@@ -129,7 +129,8 @@ class Exchange(Matching):
                 parent = self._parent(spec.parent)
                 assert parent is not None  # noqa: S101 - checked above
                 order.parent_id = parent.order_id
-                # The children of a bracket always cancel each other.
+                # The exits of a bracket always cancel each other, whether or not the request groups
+                # them.
                 order.group_id = f"child{parent.order_id}"
             elif spec.group:
                 order.group_id = together
@@ -170,7 +171,7 @@ class Exchange(Matching):
         return self._change(order, spec)
 
     def reprice(self, order_id: int, limit: Decimal) -> None:
-        """Change a limit without a check of the margin, if the order still works."""
+        """Change an order's limit price without checking the margin, if the order still works."""
         order = self._working.get(order_id)
         if order is not None and order.status != "PendingCancel":
             self._change(order, replace(order.spec, limit=limit))
@@ -195,7 +196,7 @@ class Exchange(Matching):
         return order
 
     def cancel(self, order_id: int) -> Order:
-        """Request the cancellation of an order, which can still fill until that takes effect.
+        """Request an order's cancellation; the order can still fill until `cancel_delay` is over.
 
         Raises:
             OrderRefused: the order does not exist, or its status is final.
@@ -208,15 +209,16 @@ class Exchange(Matching):
         return order
 
     def trade_against(self, order_id: int, quantity: Decimal) -> None:
-        """Fill a limit order at its limit, independently of the market."""
+        """Fill a quantity of a limit order at its limit price, independently of the market."""
         order = self._working.get(order_id)
         if order is not None and order.spec.limit is not None:
-            # The fill may activate orders that wait for this one.
+            # The fill may activate orders that wait for this order, so matching may no longer skip
+            # steps.
             self._calm = 0.0
             self._fill(order, min(quantity, order.remaining), order.spec.limit)
 
     def set_quote(self, conid: int, quote: Quote) -> None:
-        """Fix a contract's market at a quote, and match orders with it.
+        """Fix a contract's market at a quote, and match the orders with that quote.
 
         Raises:
             OrderRefused: the contract does not exist.
@@ -230,11 +232,11 @@ class Exchange(Matching):
         self._match()
 
     def resume(self, conid: int) -> None:
-        """Resume trading in a contract, and match orders."""
+        """Resume trading in a halted contract, and match its orders."""
         self.market.resume(conid)
         self._match()
 
-    # look-ups
+    # Look-ups of orders and ids.
 
     def _expiry(self, spec: OrderSpec) -> float:
         if spec.tif == "GTC":

@@ -1,4 +1,4 @@
-"""Matching of orders with the market over time."""
+"""Matches orders with the market as time passes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NEVER = 1 << 62
 class Matching:
     """Working orders, the market that they trade with, and the books.
 
-    Call `advance` with the time before anything else. Time never goes back.
+    Call `advance` with the current time before you use any other method. Time never goes back.
 
     Args:
         market: the prices.
@@ -58,7 +58,8 @@ class Matching:
         self._day = calendar.last_session(now)
         self._day_ends: float = calendar.following(self._day).opens
         self._day_base: Decimal | None = None
-        # No order trades or ends before this time, unless a test changes the market.
+        # Until `_calm`, no order trades or ends unless a test changes the market, so `advance` can
+        # skip the time before it.
         self._calm = 0.0
         self._version: int = market.version
 
@@ -69,7 +70,7 @@ class Matching:
 
     @property
     def daily_gain(self) -> Decimal:
-        """Gain of the account since the previous close."""
+        """Gain of the account since the close of the trading day before."""
         return self.gained(self.books.totals())
 
     def gained(self, totals: Totals) -> Decimal:
@@ -90,12 +91,12 @@ class Matching:
             return ZERO
         return costs.commission(self._contracts[spec.conid], quantity)
 
-    # time
+    # Progress of time.
 
     def advance(self, now: float) -> None:
-        """Advance to `now`: orders trade, end and expire step by step.
+        """Advance the exchange to `now`: orders trade, end and expire step by step.
 
-        After a long pause, the steps are longer.
+        After a long pause the steps are longer, so that their number stays bounded.
         """
         if now <= self.now:
             return
@@ -105,7 +106,7 @@ class Matching:
             stride = max(1, -(-(end - begin) // _MAX_STEPS))
             if self._calm <= self.now or self._version != market.version:
                 self._calm, self._version = self._wake(), market.version
-            # Skip the steps before that: nothing happens in them.
+            # `advance` skips all steps before `_calm`, because nothing happens in them.
             step = begin + self._strides(begin, stride)
             while step <= end:
                 self._due(market.time_of(step))
@@ -123,12 +124,13 @@ class Matching:
         """Return the number of steps to the next one in which something may happen."""
         if self._calm == math.inf:
             return _NEVER
-        # Rounded down: too early is safe, too late is not.
+        # The result is rounded down: a step too early costs a little time, a step too late would
+        # miss a trade.
         left = int((self._calm - self.market.time_of(step)) / self.market.interval)
         return max(1, left // stride) * stride
 
     def _wake(self) -> float:
-        """Return a time until which no order trades, ends or is released."""
+        """Return a time until which no order trades or ends, and no child order becomes active."""
         wake = math.inf
         for order in self._working.values():
             cancels = math.inf if order.cancels_at is None else order.cancels_at
@@ -146,7 +148,8 @@ class Matching:
             between = trailing.still_between(spec)
             return self.now if between is None else self._within(spec, *between)
         if not order.triggered:
-            # A stop is reached at a worse price, a limit at a better one.
+            # A stop triggers at a worse price than the market's, a limit trades at a better one; so
+            # the same side waits for opposite directions.
             price, above = spec.stop, buying
         else:
             price, above = spec.limit, not buying
@@ -158,7 +161,7 @@ class Matching:
         return self.market.within(spec.conid, self.now, low, high)
 
     def _due(self, now: float) -> None:
-        """Let orders expire whose time has come, each at its own time."""
+        """End the orders that expire or are cancelled by `now`, each at its own time."""
         ends: list[tuple[float, int, str]] = []
         for order in self._working.values():
             if order.expires <= now:
@@ -181,7 +184,8 @@ class Matching:
         self._calm = 0.0
         moved = True
         while moved:
-            # A fill releases children, which may trade at once.
+            # A fill activates the child orders, which may trade at once, so the loop runs again
+            # after a fill.
             moved = False
             for order in list(self._working.values()):
                 moved = self._try(order) or moved
@@ -238,7 +242,7 @@ class Matching:
     def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
         spec = order.spec
         total = order.filled + quantity
-        # The minimum applies to the order, not to each of its executions.
+        # The minimum commission applies to the whole order, not to each of its executions.
         fee = max(self.commission(spec, total) - order.commission, ZERO)
         execution = Execution(
             f"0000e0d5.{len(self.executions) + 1:08x}.01.01",
@@ -251,7 +255,7 @@ class Matching:
             fee,
             self.now,
         )
-        # Before the books change.
+        # The gain of the day needs the account's value before this first trade changes the books.
         self._begun_with()
         self.executions.append(execution)
         self.books.apply(self._contracts[spec.conid], execution)
@@ -274,7 +278,7 @@ class Matching:
             if child.parent_id != order.order_id:
                 continue
             if order.filled:
-                # At most what the parent has filled.
+                # A child order trades at most the quantity that its parent has filled.
                 quantity = min(child.spec.quantity, order.filled)
                 child.spec = replace(child.spec, quantity=quantity)
             else:

@@ -1,4 +1,4 @@
-"""Random numbers over time, computed for any moment without the ones before."""
+"""Random numbers over time; the number of any moment is computed without earlier ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _RATIO = 8
 _OCTAVES = 9
 _FINEST_SWING = 0.0003
 _GROWTH = 1.93
-# Sums in another order differ in the last digits.
+# This margin covers rounding: the sums are computed in another order here, so their last digits
+# differ.
 _ROUNDING = 1e-9
 
 
@@ -23,7 +24,7 @@ class _Wave(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """The sum of some long waves between two corners of the shortest of them: a straight line."""
+    """Straight line: the sum of some long waves, between two corners of the shortest of them."""
 
     begin: float
     length: float
@@ -37,10 +38,10 @@ _NOTHING = _Line(0.0, 1.0, 0.0, 0.0)
 class Noise:
     """A random number for every moment: a sum of waves of many lengths.
 
-    It depends on the seed and the moment alone, so that a bar of last year needs no history.
+    The number depends on the seed and the moment alone, so a bar of last year needs no history.
 
     Args:
-        seed: the seed.
+        seed: seed of the random numbers.
         interval: seconds between two changes.
     """
 
@@ -51,7 +52,8 @@ class Noise:
         lengths = [_FINEST * _RATIO**number for number in range(_OCTAVES)]
         swings = [_FINEST_SWING * _GROWTH**number for number in range(_OCTAVES)]
         if interval < _FINEST:
-            # Streams with shorter intervals need changes as often.
+            # A stream with a shorter interval needs a shorter wave, so that the price changes in
+            # each interval.
             lengths.insert(0, interval)
             swings.insert(0, _FINEST_SWING)
         self._waves = tuple(
@@ -59,7 +61,8 @@ class Noise:
             for wave, (length, swing) in enumerate(zip(lengths, swings, strict=True))
         )
         self._cells: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(self._waves)
-        # From long to short: the corners of one wave are corners of the next.
+        # The waves are sorted from long to short, because the corners of one wave are also corners
+        # of the next shorter one.
         self._nested = tuple(
             _Wave(wave, length, swing, sum(swings[:wave]) + _ROUNDING)
             for wave, length, swing in reversed(self._waves)
@@ -67,7 +70,7 @@ class Noise:
         )
 
     def at(self, when: float) -> float:
-        """Return the number at a time: 0 on average, a few hundredths at most."""
+        """Return the random number of a time: 0 on average, a few hundredths at most."""
         total = 0.0
         cells, key = self._cells, self._key
         for wave, length, swing in self._waves:
@@ -75,7 +78,7 @@ class Noise:
             cell = int(position)
             known, begin, end = cells[wave]
             if known != cell:
-                # The hash of numbers is the same in every process, and fast.
+                # The hash of a tuple of numbers is fast, and is the same in every process.
                 begin = hash((cell, key, wave)) / _HALF
                 end = hash((cell + 1, key, wave)) / _HALF
                 cells[wave] = (cell, begin, end)
@@ -97,7 +100,7 @@ class Noise:
         )
 
     def within(self, when: float, low: float, high: float) -> float:
-        """Return a time until which the number stays between two others; `when` if unknown."""
+        """Return a time until which the number is between `low` and `high`; `when` if unknown."""
         line = _NOTHING
         for wave in self._nested:
             line = self._with(line, wave, when // wave.length)
@@ -107,5 +110,5 @@ class Noise:
         return when
 
     def whole(self, name: int, step: int, low: int, high: int) -> int:
-        """Draw a whole number, `low` to `high`, for a step of the market."""
+        """Return the random whole number from `low` to `high` for a step of the market."""
         return low + hash((step, self._key, 32 + name)) % (high - low + 1)

@@ -1,4 +1,4 @@
-"""Order types: one row each."""
+"""Table of order types, one row for each type."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class OrderType:
     """Facts about an order type.
 
     Attributes:
-        shown: its name in a list of orders.
-        original: its original name there, and in an order's status.
-        alias: its other name in a request.
+        shown: the type's name in a list of orders.
+        original: the type as `origOrderType` in a list of orders and `order_type` in a status.
+        alias: another name of the type in a request.
         limit: field of a request with the limit price; empty if it has none.
         stop: field of a request with the stop price; empty if it has none.
         needs_price: whether these fields are required.
-        trails: whether its stop follows the market.
-        stocks_only: whether only stocks can be traded with it.
+        trails: whether the stop price follows the market.
+        stocks_only: whether the type is for stocks only.
     """
 
     shown: str

@@ -1,4 +1,4 @@
-"""Orders and executions."""
+"""Orders and executions of the simulated exchange."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DONE: frozenset[Status] = frozenset({"Filled", "Cancelled"})
 
 
 class OrderRefused(Exception):
-    """The exchange refuses an order, a change or a cancellation; the text says why."""
+    """Error: the exchange refuses an order, a change or a cancellation; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSpec:
-    """Specification of an order.
+    """Terms of an order: contract, side, quantity, type and prices.
 
     Attributes:
         conid: the contract.
@@ -31,10 +31,11 @@ class OrderSpec:
         kind: the order's type.
         quantity: the quantity.
         limit: limit price of `LMT`, `STOP_LIMIT` and `TRAILLMT`; cap of `MIDPRICE`.
-        stop: stop price of `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT`. That of the last two
-            follows the market, and the limit of `TRAILLMT` follows the stop.
+        stop: stop price of `STP`, `STOP_LIMIT`, `TRAIL` and `TRAILLMT`. The stop price of `TRAIL`
+            and `TRAILLMT` follows the market, and the limit price of `TRAILLMT` follows the stop
+            price.
         tif: time in force.
-        outside_rth: whether it also works outside the regular session.
+        outside_rth: whether the order also trades outside the regular session.
         client_id: the client's order id (`cOID`), unique for a day.
         parent: `client_id` of the order that must be filled first.
         group: whether orders placed together cancel each other (OCA).
@@ -58,7 +59,7 @@ class OrderSpec:
 
     @property
     def waits(self) -> bool:
-        """Whether it trades only after the market reaches a stop."""
+        """Whether the order trades only after the market has reached a stop price."""
         return self.stop is not None or self.trail is not None
 
 
@@ -68,20 +69,21 @@ class Order:
 
     Attributes:
         order_id: the exchange's id.
-        spec: the specification, with all changes.
-        placed: when it was placed, in seconds since 1970.
-        status: as on the wire: `PreSubmitted` while it waits for its parent, its stop or the
-            market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
+        spec: the order's terms, with all changes so far.
+        placed: when the order was placed, in seconds since 1970.
+        status: IBKR's name of the status: `PreSubmitted` while the order waits for its parent, its
+            stop price or the market's opening, `Submitted`, `PendingCancel`, `Filled`, `Cancelled`.
         filled: filled quantity.
         average_price: average price of the fills; 0 before the first.
-        commission: commission of its executions.
-        updated: when it last changed, in seconds since 1970.
-        expires: when it expires, in seconds since 1970.
-        triggered: whether the market has reached its stop; true without a stop.
+        commission: total commission of its executions.
+        updated: when the order last changed, in seconds since 1970.
+        expires: when the order expires, in seconds since 1970.
+        triggered: whether the market has reached the stop price; true for an order without a stop.
         parent_id: `order_id` of its parent; None without one.
-        group_id: common to the orders that its execution cancels; None without any.
+        group_id: id of the group of orders that cancel each other when one is filled; None without
+            a group.
         cancels_at: when a requested cancellation takes effect.
-        reason: why it was cancelled, if nobody requested that.
+        reason: why the exchange cancelled the order; empty if a client requested the cancellation.
     """
 
     order_id: int
@@ -101,21 +103,21 @@ class Order:
 
     @property
     def remaining(self) -> Decimal:
-        """The quantity that is not filled."""
+        """The quantity that is not filled yet."""
         return self.spec.quantity - self.filled
 
     @property
     def done(self) -> bool:
-        """Whether its status is final."""
+        """Whether the order's status is final."""
         return self.status in DONE
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A trade.
+    """One trade of an order.
 
     Attributes:
-        execution_id: its id, in the wire's spelling.
+        execution_id: the execution's id, as IBKR spells it.
         order_id: the order.
         client_id: the client's order id; empty without one.
         conid: the contract.

@@ -1,4 +1,4 @@
-"""Prices of contracts, computed for any time in the past or future."""
+"""Simulated prices of contracts, computed for any time in the past or future."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ Hours = Literal["always", "regular"]
 
 CENT = Decimal("0.01")
 _LEVEL = Decimal(500)
-# Largest difference between a price in whole cents and the exact one.
+# Rounding to whole cents changes a price by at most this much.
 _CLOSE = 0.006
-# Waves of the volume: number of the draw, length in seconds.
+# The trading volume is a sum of these waves, each with the number of its random draw and its length
+# in seconds.
 _TRADED = ((40, 60.0), (41, 900.0), (42, 7200.0))
 
 
@@ -61,12 +62,12 @@ class Path:
         return Decimal(f"{self.price(when):.2f}")
 
     def price(self, when: float) -> float:
-        """Return the last price, rounded to cents, at least one cent."""
+        """Return the last price at a time, rounded to cents, at least one cent."""
         moved = self._base * math.exp(self._noise.at(when) - self._start)
         return max(0.01, round(moved, 2))
 
     def within(self, when: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the price stays between two others; `when` if unknown."""
+        """Return a time until which the price is between `low` and `high`; `when` if unknown."""
         below, above = -math.inf, math.inf
         if low is not None:
             below = self._noise_of(float(low) + _CLOSE)
@@ -75,11 +76,11 @@ class Path:
         return self._noise.within(when, below, above)
 
     def _noise_of(self, price: float) -> float:
-        # No price is below one cent.
+        # A price is never below one cent, so a lower bound of a cent or less is no bound.
         return math.log(price / self._base) + self._start if price > _CLOSE else -math.inf
 
     def quote(self, last: Decimal, step: int) -> Quote:
-        """Return the market around the last price."""
+        """Return the bid, ask and sizes around the last price."""
         draw = self._noise.whole
         low, high, unit = (1, 15, 100) if self.contract.asset_class == "STK" else (2, 60, 1)
         return spread(
@@ -90,7 +91,7 @@ class Path:
         )
 
     def volume(self, begin: float, end: float) -> int:
-        """Return the volume between two times; the volumes of parts add up."""
+        """Return the volume traded between two times; the volumes of parts of the time add up."""
         return self.traded(end) - self.traded(begin)
 
     def traded(self, when: float) -> int:
@@ -104,13 +105,13 @@ class Path:
                 begin = self._noise.whole(wave, cell, 0, 1000)
                 end = self._noise.whole(wave, cell + 1, 0, 1000)
                 self._cells[number] = (cell, begin, end)
-            # Shallow enough that the total never decreases.
+            # The waves are flat enough that the total volume never decreases.
             swing += length * 0.0003 * (begin + (end - begin) * (position - cell))
         return int(self._rate * (when + swing) / 100)
 
 
 def spread(last: Decimal, bid_size: int, ask_size: int, last_size: int) -> Quote:
-    """Return a market around a price: one cent to each side, two above 500."""
+    """Return a quote with bid and ask one cent from a price; two cents from a price above 500."""
     half = CENT if last < _LEVEL else 2 * CENT
     return Quote(last, max(CENT, last - half), last + half, bid_size, ask_size, last_size)
 
@@ -123,7 +124,7 @@ class Market:
         prices: first prices by conid; the contract's own price by default.
         seed: seed of the prices.
         interval: seconds between two changes.
-        start: first time, in seconds since 1970.
+        start: time of the first step, in seconds since 1970.
         hours: the market hours.
     """
 
@@ -144,7 +145,7 @@ class Market:
         self._start = start
         self.hours: Hours = hours
         self.version: int = 0
-        """Changes whenever a price is fixed or released, or trading halts or resumes."""
+        """Number that changes when a price is fixed or released, or trading halts or resumes."""
         self._paths: dict[int, Path] = {}
         self._lasts: dict[int, tuple[int, Decimal]] = {}
         self._quotes: dict[int, tuple[int, Quote]] = {}
@@ -169,7 +170,7 @@ class Market:
         return self.hours == "always" or calendar.is_open(now, extended=extended)
 
     def effective(self, now: float) -> float:
-        """Return the time whose price is current: outside market hours, the last close."""
+        """Return the time whose price is current at `now`: outside market hours, the last close."""
         if self.hours == "always":
             return now
         return min(now, calendar.last_session(now).closes)
@@ -190,7 +191,7 @@ class Market:
         return path
 
     def quote(self, conid: int, now: float) -> Quote:
-        """Return the market of a contract at a time.
+        """Return the quote of a contract at a time.
 
         Raises:
             KeyError: the contract does not exist.
@@ -227,11 +228,11 @@ class Market:
         return self._halted.get(conid) or self._pinned.get(conid)
 
     def within(self, conid: int, now: float, low: Decimal | None, high: Decimal | None) -> float:
-        """Return a time until which the last price stays between two others; `now` if unknown.
+        """Return a time until which the last price is between `low` and `high`; `now` if unknown.
 
-        With market hours, it is not after their next start or end.
+        If the market has trading hours, the time is not after their next start or end.
         """
-        # The current price is that of the start of the step.
+        # The current price is the price at the start of the step, not at `now`.
         begun = self.time_of(self.step(now))
         if self._still(conid) is not None or self.effective(begun) < begun:
             last = self.last(conid, now)
@@ -242,13 +243,13 @@ class Market:
         return calm if self.hours == "always" else min(calm, calendar.next_bound(now))
 
     def pin(self, conid: int, quote: Quote) -> None:
-        """Fix the market of a contract."""
+        """Fix the quote of a contract."""
         self.path(conid)
         self._pinned[conid] = quote
         self.version += 1
 
     def halt(self, conid: int, now: float) -> None:
-        """Halt trading in a contract; its market does not change."""
+        """Halt trading in a contract; its quote does not change until trading resumes."""
         self._halted[conid] = self.quote(conid, now)
         self.version += 1
 
@@ -262,6 +263,6 @@ class Market:
         return conid in self._halted
 
     def unpin(self, conid: int) -> None:
-        """Release the market of a contract; it continues at its computed price."""
+        """Let the price of a contract move again; it continues at its computed price."""
         self._pinned.pop(conid, None)
         self.version += 1

@@ -18,7 +18,7 @@ _ZERO = Decimal(0)
 def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
     """Return an order with its stop and limit moved along with the market.
 
-    If nothing moves, this is the same object.
+    If nothing moves, the result is the same object.
     """
     trail = spec.trail or _ZERO
     distance = last * trail / 100 if spec.percent else trail
@@ -34,7 +34,7 @@ def follow(spec: OrderSpec, last: Decimal) -> OrderSpec:
 
 
 def still_between(spec: OrderSpec) -> tuple[Decimal, Decimal] | None:
-    """Return the prices between which the stop neither moves nor triggers; None without a stop."""
+    """Return the prices between which a stop does not move or trigger; None without a stop."""
     stop, trail = spec.stop, spec.trail or _ZERO
     if stop is None:
         return None

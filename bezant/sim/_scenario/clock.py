@@ -1,4 +1,4 @@
-"""Clock of the simulation: real time, faster, or moved by hand."""
+"""Clock of the simulation, which runs in real time or faster, or is moved by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BY_HAND_START = 1_772_636_400.0
 class Clock:
     """Clock for streams, prices, orders and session of a simulated gateway.
 
-    It starts when it is created. It is thread-safe, and may serve several gateways.
+    The clock starts when you create it. It is thread-safe, and several gateways may share it.
 
     ```python
     from bezant.sim import Clock, SimulatedGateway
@@ -27,8 +27,8 @@ class Clock:
 
     Args:
         speed: simulated seconds per real second: 1 is real time, 60 an hour in a minute. With 0,
-            only `advance` moves it.
-        start: its first time, in seconds since 1970; now by default.
+            only `advance` moves the clock.
+        start: the clock's first time, in seconds since 1970; now by default.
 
     Raises:
         ValueError: `speed` is negative, or a number is not finite.
@@ -51,8 +51,8 @@ class Clock:
         """Return a clock that only `advance` moves.
 
         Args:
-            start: its first time, in seconds since 1970. The default is a fixed moment of a trading
-                day, so that a test sees the same prices each time.
+            start: the clock's first time, in seconds since 1970. The default is a fixed moment of a
+                trading day, so that a test sees the same prices each time.
         """
         return cls(speed=0.0, start=start)
 
@@ -69,7 +69,7 @@ class Clock:
         return self._start + self.elapsed()
 
     def elapsed(self) -> float:
-        """Return the simulated seconds since the clock was created; they never decrease."""
+        """Return the simulated seconds since the clock was created, which never decrease."""
         ran = (time.monotonic() - self._begun) * self._speed if self._speed else 0.0
         return ran + self._added
 
@@ -77,7 +77,7 @@ class Clock:
         """Move the clock forward and wake tasks whose time has come.
 
         Args:
-            seconds: how many simulated seconds.
+            seconds: how many simulated seconds to move forward.
 
         Raises:
             ValueError: `seconds` is negative or not finite.
@@ -89,7 +89,8 @@ class Clock:
             self._added += seconds
             sleepers = list(self._sleepers.items())
         for event, loop in sleepers:
-            # The loop may be closed by now.
+            # A loop that was closed in the meantime raises RuntimeError; it has no task left to
+            # wake.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 
@@ -107,7 +108,8 @@ class Clock:
         with self._lock:
             self._sleepers[event] = loop
         try:
-            # Read the time after registering, so that no `advance` in between is missed.
+            # The loop reads the time after registering the event, so that an `advance` in between
+            # is not missed.
             while (left := until - self.elapsed()) > 0:
                 timer = loop.call_later(left / self._speed, event.set) if self._speed else None
                 try:

@@ -31,7 +31,7 @@ def clock_of(text: str) -> Clock:
         text: `live`, `hand`, or `fast=60` for 60 simulated seconds per second.
 
     Raises:
-        ValueError: the text is something else.
+        ValueError: the text is none of these.
     """
     name, _, speed = text.partition("=")
     if text == "live":
@@ -88,7 +88,7 @@ def parse_scenario(text: str, where: str = "scenario") -> Scenario:
 
 
 def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
-    """Return a scenario from the keys and values of a file.
+    """Return a scenario from the parsed keys and values of a file.
 
     Args:
         given: content of a TOML or JSON file.
@@ -100,7 +100,7 @@ def scenario_of(given: Mapping[str, Any], where: str = "scenario") -> Scenario:
     values = _read(given, _TOP, where)
     if "positions" in values:
         values["held"] = values.pop("positions")
-    # A written scenario lists its orders; the default orders are for demos.
+    # A file that lists no orders has none: the default orders are for demonstrations.
     values.setdefault("orders", [])
     return Scenario(**values)
 
@@ -205,7 +205,7 @@ def _prices(value: Any, where: str) -> dict[str | int, Decimal]:
 
 
 def _conid_or_symbol(name: str) -> str | int:
-    # Some symbols are numbers (7203 in Tokyo), but shorter than any conid.
+    # A short number is a symbol (such as 7203 in Tokyo), because conids have more than four digits.
     return int(name) if name.isdecimal() and len(name) > 4 else name
 
 

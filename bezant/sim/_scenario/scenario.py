@@ -1,4 +1,4 @@
-"""Scenario: what a simulated gateway starts with."""
+"""Scenario: the positions, cash, prices and orders that a simulated gateway starts with."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .._market.prices import Hours
 
 Amount = Decimal | int | float | str
-"""A number. A float means its decimal text, so that 0.1 is one tenth."""
+"""A number. A float is converted by its decimal text, so that 0.1 is exactly one tenth."""
 
 
 def exact(amount: Amount) -> Decimal:
     """Return a number as a decimal.
 
     Raises:
-        ValueError: it is not a finite number.
+        ValueError: `amount` is not a finite number.
     """
     try:
         number = Decimal(str(amount))
@@ -54,7 +54,7 @@ class Held:
     realized: Amount = 0
 
 
-# Order types that need no market price to begin with, and the prices that they need.
+# Order types that can be placed before the market has a price, each with the prices that it needs.
 STARTING: Mapping[str, tuple[str, ...]] = {
     kind: tuple(name for name in ("limit", "stop") if getattr(row, name))
     for kind, row in ORDER_TYPES.items()
@@ -69,7 +69,7 @@ class Working:
     Attributes:
         contract: symbol of a stock, or conid.
         side: `BUY` or `SELL`.
-        quantity: how much.
+        quantity: the quantity of the order.
         limit: limit price of `LMT` and `STOP_LIMIT`.
         stop: stop price of `STP` and `STOP_LIMIT`.
         kind: `LMT`, `MKT`, `STP` or `STOP_LIMIT`.
@@ -87,7 +87,7 @@ class Working:
     client_id: str = ""
 
     def spec(self, conid: int) -> OrderSpec:
-        """Return the order for the exchange.
+        """Return the order's terms for the exchange.
 
         Raises:
             ValueError: the quantity is not above 0, or the prices do not fit the order's type.
@@ -132,18 +132,19 @@ class Scenario:
         held: the positions. None draws the gateway's number of positions from the seed.
         cash: cash by currency: USD, EUR, GBP, CHF, CAD, MXN, JPY.
         prices: first prices by symbol or conid; others have their usual first price.
-        orders: the working orders. None for two orders that change now and then, so that a stream
-            has updates: one is filled share by share, the other is repriced. None means no orders
-            if `held` is given.
+        orders: the working orders. None creates two orders that change now and then, so that a
+            stream has updates: one is filled share by share, the other is repriced. If `held` is
+            given, None means no orders.
         hours: `always`, or `regular` for the sessions of US stocks: 09:30 to 16:00 in New York,
-            without weekends and holidays. Outside them prices do not change.
+            without weekends and holidays. Outside these hours prices do not change.
         commissions: whether executions cost a commission.
         cancel_delay: how long a cancellation takes, in simulated seconds.
-        price_limit: percentage of the last price; a limit price that differs more raises a question
-            (`o163`).
-        size_limit: quantity above which there is a question (`o383`).
-        value_limit: value in the base currency above which there is a question (`o451`).
-        without_data: symbols or conids without market data: no quotes, and a question (`o354`).
+        price_limit: largest difference between a limit price and the last price, in percent of the
+            last price; a larger difference raises a question (`o163`).
+        size_limit: quantity above which an order raises a question (`o383`).
+        value_limit: value in the base currency above which an order raises a question (`o451`).
+        without_data: symbols or conids without market data: they have no quotes, and an order
+            raises a question (`o354`).
     """
 
     contracts: Sequence[Contract] = ()
@@ -163,7 +164,7 @@ class Scenario:
 def seeded(contracts: Sequence[Contract], seed: int) -> list[Held]:
     """Draw a position for each contract."""
     rng = random.Random(f"{seed}/positions")
-    # One position was closed today. IBKR still lists it.
+    # The last position was closed today: IBKR still lists such positions.
     last = len(contracts) - 1 if len(contracts) > 1 else -1
     held: list[Held] = []
     for index, contract in enumerate(contracts):

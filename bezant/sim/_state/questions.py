@@ -44,7 +44,7 @@ class _Pending:
 
 @dataclass(slots=True)
 class QuestionRules:
-    """Rules for the questions that an order raises, and the open questions.
+    """Decides which questions an order raises, and keeps the open questions.
 
     Attributes:
         seed: seed of the questions' ids.
@@ -73,7 +73,7 @@ class QuestionRules:
             limit = spec.limit
             capped = spec.kind == "MIDPRICE"
             if limit is not None and not (spec.parent or blind or capped):
-                # In both directions, as IBKR asks.
+                # IBKR asks about a limit price that is far from the market in either direction.
                 far = abs(limit - last) * 100 > last * exact(scenario.price_limit)
                 if far:
                     found["o163"] = None
@@ -93,13 +93,13 @@ class QuestionRules:
         return list(found)
 
     def extra(self) -> list[str]:
-        """Return the additional questions for the next order, and forget them."""
+        """Return and remove the additional questions for the next order."""
         return self.asked.pop(0) if self.asked else []
 
     def begin(
         self, ids: list[str], session: str, now: float, go_on: Callable[[], Response]
     ) -> dict[str, Any]:
-        """Ask the first of several questions; open questions are dropped."""
+        """Ask the first of several questions, and drop questions that are still open."""
         self._gone.extend(self._waiting)
         self._waiting.clear()
         return self._ask(_Pending(ids, session, now + _LIFETIME, go_on))
@@ -125,11 +125,11 @@ class QuestionRules:
         Args:
             name: id of the question.
             session: token of the session.
-            now: the time.
+            now: the current time in seconds.
             confirmed: whether the reply is yes.
 
         Returns:
-            The next question, the response to the order, or the reason why there is no order:
+            The next question, the response to the order, or the reason why no order was placed:
             `unknown`, `gone` or `refused`.
         """
         pending = self._waiting.pop(name, None)

@@ -1,4 +1,4 @@
-"""Login and brokerage session of the simulated gateway."""
+"""State of the login and the brokerage session of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LoginStyle = Literal["redirect", "unauthorized", "html"]
-"""Response without a login: 302 to the login page, 401, or the login page."""
+"""Responses to API calls without a login: 302 to the login page, 401, or the login page itself."""
 
 USERNAME = "simulated"
 SERVER_INFO = {"serverName": "SimServer01", "serverVersion": "Build 10.44.1d, simulated"}
@@ -30,13 +30,13 @@ def check_style(style: LoginStyle) -> None:
 
 
 class Session:
-    """Flags of the session, the calls it has seen, and its market data fields. Thread-safe.
+    """State of the session: flags, calls made so far, and market data fields. Thread-safe.
 
-    Changes take effect with the next request.
+    A change takes effect with the next request.
 
     Args:
-        seed: seed of its tokens.
-        on_change: called after each change.
+        seed: seed of the session tokens.
+        on_change: function called after each change.
     """
 
     def __init__(self, seed: int, on_change: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        """Start a new session: no earlier calls, no subscriptions."""
+        """Start a new session, without earlier calls and subscriptions."""
         rng = random.Random(f"{self._seed}/login/{next(self._logins)}")
         self.token = f"{rng.getrandbits(128):032x}"
         self.accounts_asked = False
@@ -93,19 +93,19 @@ class Session:
         self._on_change()
 
     def drop_brokerage(self) -> None:
-        """Lose the brokerage session and keep the login."""
+        """Close the brokerage session and keep the login."""
         self._lose(connected=True, authenticated=False, competing=False)
 
     def disconnect(self) -> None:
-        """Lose the connection to the brokerage backend."""
+        """Cut the connection to the brokerage backend."""
         self._lose(connected=False, authenticated=False, competing=False)
 
     def unestablish(self) -> None:
-        """Be authenticated, without account data."""
+        """Set the session to authenticated, but without account data."""
         self._lose(connected=True, authenticated=True, competing=False)
 
     def compete(self) -> None:
-        """Lose the brokerage session to another one of the same user."""
+        """Let a competing session of the same user take over the brokerage session."""
         self._lose(connected=True, authenticated=False, competing=True)
 
     def _lose(self, *, connected: bool, authenticated: bool, competing: bool) -> None:
@@ -137,7 +137,7 @@ class Session:
 
     @property
     def serves_portfolio(self) -> bool:
-        """Whether account data is available; it also is while the brokerage session is closed."""
+        """Whether portfolio data is available, which needs no brokerage session."""
         return self.established or not self.authenticated
 
     def flags(self) -> dict[str, bool]:

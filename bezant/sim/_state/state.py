@@ -1,4 +1,4 @@
-"""State of one simulated gateway, and how it is made."""
+"""State of one simulated gateway, and the factory that makes it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFactory:
-    """Makes the state of a gateway: at its start, and again at each reset.
+    """Makes the state of a gateway, at its start and again at each reset.
 
     Attributes:
         account_id: the account's id.
@@ -78,12 +78,12 @@ class StateFactory:
             raise ValueError(msg)
 
     def make(self, session: Session, clock: Clock, scenario: Scenario | None) -> State:
-        """Make a state.
+        """Make the state of a gateway.
 
         Args:
-            session: its session.
-            clock: its clock.
-            scenario: what the account holds; None draws it from the seed.
+            session: login and brokerage session of the gateway.
+            clock: the clock of the simulation.
+            scenario: what the account holds; None draws the positions from the seed.
 
         Raises:
             ValueError: the scenario names a contract that does not exist.

@@ -96,13 +96,13 @@ class Trading:
         self._days: dict[int, TradingDay] = {}
         self._activity: _Activity | None = None
         if scenario.orders is None and scenario.held is None:
-            # An account without enough margin has no such orders.
+            # An account without enough margin for the two orders starts without them.
             with contextlib.suppress(OrderRefused):
                 self._activity = _Activity(exchange, catalogue)
 
     @contextlib.contextmanager
     def now(self) -> Generator[Exchange, None, None]:
-        """Lock the exchange, advanced to the present, for a `with` block."""
+        """Lock the exchange for a `with` block and advance it to the clock's time."""
         with self._lock:
             now = self._clock.now()
             if self._activity is not None:
@@ -120,7 +120,7 @@ class Trading:
         return day
 
     def set_price(self, contract: str | int, last: Amount, size: int) -> None:
-        """Fix a contract's price."""
+        """Fix a contract's price and the size that can trade at this price."""
         conid = find(self.catalogue, contract)
         price = exact(last)
         if not (price > 0 and size >= 0):
@@ -148,7 +148,7 @@ class Trading:
 class _Activity:
     """Two orders that change by themselves: one is filled share by share, one is repriced.
 
-    The last share is never filled, so that both orders keep working.
+    The last share of the first order is never filled, so that both orders stay open.
     """
 
     def __init__(self, exchange: Exchange, catalogue: Catalogue) -> None:
@@ -173,7 +173,7 @@ class _Activity:
 
     def run(self, now: float) -> None:
         due = int((now - self._begin) / self._every)
-        # After a long pause, only the last changes.
+        # After a long pause, the loop makes only the last changes, so that the work stays bounded.
         for number in range(max(self._done + 1, due - _TOTAL), due + 1):
             self._exchange.advance(self._begin + number * self._every)
             self._change(number)
@@ -185,6 +185,7 @@ class _Activity:
             exchange.trade_against(self._filled, Decimal(1))
         spec = exchange.orders[self._repriced].spec
         if spec.limit == self._limit:
-            # The client has not changed it since.
+            # The exchange's order has this limit only while the client has not changed the order
+            # itself.
             self._limit = 455 + Decimal(number % 20) / 10
             exchange.reprice(self._repriced, self._limit)

@@ -16,7 +16,7 @@ _MAX_SUBSCRIPTIONS = 5
 
 
 class Bars:
-    """Subscriptions to bars, sent once, at the beginning."""
+    """Subscriptions to historical bars, which are sent once, when the subscription begins."""
 
     def __init__(self, state: State) -> None:
         self._history = History(state)
@@ -24,7 +24,7 @@ class Bars:
         self._served = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the bars."""
+        """Begin a subscription to bars, and yield the message with the bars."""
         target, given = target_of(rest)
         try:
             body = self._history.bars(
@@ -43,7 +43,7 @@ class Bars:
         yield body | {"topic": f"smh+{target}", "serverId": server_id}
 
     def end(self, rest: str) -> Iterator[Message]:
-        """End the subscription with a server id. There is no response."""
+        """End the subscription with the server id in `rest`. IBKR sends no response."""
         server_id, _ = target_of(rest)
         self._subscriptions.pop(server_id, None)
         yield from ()

@@ -30,7 +30,7 @@ _BATCH = 256
 
 
 class WsConnection:
-    """WebSocket of one client. Call its methods from any thread except the gateway's.
+    """WebSocket of one client. You can call the methods from any thread except the gateway's.
 
     Attributes:
         path: path of the handshake, with `/v1/api`.
@@ -40,7 +40,7 @@ class WsConnection:
         dropped: messages from `received` that came before the connection was ready.
         ready: whether the `system` message with `success` has been sent.
         closed: whether the connection has ended or the gateway is closing it.
-        silent: whether it has stopped sending messages, although it is open.
+        silent: whether the gateway has stopped sending messages, although the connection is open.
     """
 
     def __init__(self, websocket: WebSocket, state: State, slots: asyncio.Semaphore) -> None:
@@ -70,7 +70,7 @@ class WsConnection:
         return self._sent
 
     def send(self, data: bytes | str) -> None:
-        """Send a message to the client in a binary frame, unless the connection is closed."""
+        """Send a message to the client in a binary frame, if the connection is open."""
         self._call(self._emit(data.encode() if isinstance(data, str) else data))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -97,14 +97,14 @@ class WsConnection:
         try:
             begun = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
-            # The gateway has stopped.
+            # A closed loop means that the gateway has stopped.
             work.close()
             return
-        # Cancelled: the gateway has stopped.
+        # A cancelled call means that the gateway has stopped.
         with contextlib.suppress(concurrent.futures.CancelledError):
             begun.result(_CALL_TIMEOUT)
 
-    # For `Faults`. Coroutines run on the server's loop.
+    # `Faults` uses the methods below. Their coroutines run on the server's loop.
 
     async def break_off(self) -> None:
         """Abort TCP without a Close frame."""
@@ -116,7 +116,7 @@ class WsConnection:
         self.silent = True
 
     async def go_deaf(self) -> None:
-        """Send and read nothing more."""
+        """Stop sending and reading, as in a half-open connection."""
         self.silent = True
         self._link.deafen()
 
@@ -132,7 +132,7 @@ class WsConnection:
         """Send a message that exceeds the gateway's limit."""
         data = self._subscriptions.market_data.oversized(_MAX_FRAME)
         if not cut:
-            # IBKR's gateway closes the connection at a frame that is too long, and drops it.
+            # A frame that is too long makes IBKR's gateway drop the frame and close the connection.
             await self._close(1000, "")
             return
         for begin in range(0, len(data), _MAX_FRAME):
@@ -143,7 +143,7 @@ class WsConnection:
         self._subscriptions.market_data.forget(conid)
 
     def call_after(self, messages: int, then: Callable[[], None]) -> None:
-        """Call `then` after so many further messages."""
+        """Call `then` after this many further messages on the connection."""
         self._after = (self._sent + messages, then)
 
     def call_off(self) -> None:
@@ -161,7 +161,8 @@ class WsConnection:
         for begin in range(0, messages, _BATCH):
             count = min(_BATCH, messages - begin)
             batch = b"".join(frame(next(quotes)) for _ in range(count))
-            # Count first: a client that has read a frame must find it counted.
+            # The messages are counted before they are sent, because a client that has read one must
+            # find it counted.
             self._sent += count
             sent(count)
             if self.silent or self.closed or not await self._link.write(batch):
@@ -236,13 +237,13 @@ class WsConnection:
         clock = self._state.clock
         while True:
             await clock.sleep_until(began + interval)
-            # Read the time before the work, so that no `advance` is missed.
+            # The time is read before the work, so that an `advance` during the work is not missed.
             began = clock.elapsed()
             for data in tell():
                 await self._emit(data)
 
     async def session_changed(self, sts: dict[str, Any]) -> None:
-        """Drop the subscriptions of the old session, and notify the client."""
+        """Drop the old session's subscriptions, and tell the client the new state."""
         self._subscriptions.clear()
         if self.ready:
             await self._emit(encode(sts))
@@ -262,12 +263,13 @@ class WsConnection:
     async def _send_frame(self, data: bytes) -> None:
         if self.closed or self.silent:
             return
-        # Count first: a client that has read the frame must find it counted.
+        # The message is counted before it is sent, because a client that has read the frame must
+        # find it counted.
         self._sent += 1
         try:
             await self._websocket.send_bytes(data)
         except (WebSocketDisconnect, RuntimeError):
-            # The client has disconnected.
+            # The client has disconnected, so the message was not sent.
             self._sent -= 1
             self.closed = True
 

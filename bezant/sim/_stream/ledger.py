@@ -27,7 +27,7 @@ _ZEROS = (
 
 
 class Ledger(Reports):
-    """The cash report, by currency."""
+    """Subscriptions to the cash report by currency."""
 
     name = "ledger"
     ends = "uld"

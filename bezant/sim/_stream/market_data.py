@@ -37,7 +37,7 @@ def _read(command: str, rest: str) -> tuple[str, int, set[str]] | Message:
 
 
 class MarketData:
-    """Subscriptions to quotes; a message holds the fields that have changed."""
+    """Subscriptions to quotes; each message contains the fields that have changed."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -45,7 +45,7 @@ class MarketData:
         self._subscriptions: dict[int, _Subscription] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe to a contract, and yield its quote."""
+        """Begin the subscription to a contract, and yield the contract's quote."""
         read = _read("smd", rest)
         if isinstance(read, dict):
             yield read
@@ -61,7 +61,7 @@ class MarketData:
         yield self._quote(conid, subscription, values)
 
     def end(self, rest: str) -> Iterator[Message]:
-        """Unsubscribe from a contract. There is no response, unless the command is invalid."""
+        """End the subscription to a contract. IBKR responds only if the command is invalid."""
         read = _read("umd", rest)
         if isinstance(read, dict):
             yield read
@@ -75,7 +75,8 @@ class MarketData:
         now = self._state.clock.elapsed()
         for conid, subscription in list(self._subscriptions.items()):
             if now >= subscription.ends:
-                # IBKR sends no message about it either.
+                # The subscription ends silently, because IBKR sends no message about the end
+                # either.
                 del self._subscriptions[conid]
         fields = self._state.session.fields
         rows = list(self._subscriptions.items())
@@ -84,12 +85,12 @@ class MarketData:
             sent = subscription.sent
             delta = {name: new for name, new in values.items() if sent.get(name) != new}
             subscription.sent = values
-            # The subscription may have ended while the connection sent the message before.
+            # The subscription may have ended while the connection was sending the previous message.
             if delta and self._subscriptions.get(conid) is subscription:
                 yield self._quote(conid, subscription, delta)
 
     def forget(self, conid: int | None) -> None:
-        """End one subscription, or all of them, without a message."""
+        """End the subscription to a contract, or all subscriptions for None, without a message."""
         if conid is None:
             self._subscriptions.clear()
         else:

@@ -21,7 +21,7 @@ def error(text: str) -> Message:
 
 
 def arguments(text: str) -> dict[str, Any]:
-    """Return the arguments of a command; none if they are not a JSON object."""
+    """Return the arguments of a command, or an empty dict if they are not a JSON object."""
     try:
         found: object = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -30,11 +30,11 @@ def arguments(text: str) -> dict[str, Any]:
 
 
 def target_of(rest: str) -> tuple[str, dict[str, Any]]:
-    """Split the rest of a command into its target and its arguments."""
+    """Split the part of a command after the topic into its target and its arguments."""
     target, brace, options = rest.partition("+{")
     return target, arguments(brace[1:] + options)
 
 
 def texts(given: object) -> list[str]:
-    """Return the items of a list in a command's arguments; none if it is not a list."""
+    """Return the items of a list in a command's arguments; an empty list for any other value."""
     return [str(each) for each in cast("list[object]", given)] if isinstance(given, list) else []

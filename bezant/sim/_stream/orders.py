@@ -18,7 +18,7 @@ _DAY = 86_400.0
 
 
 class Orders:
-    """Orders: each one in full, then what changes."""
+    """Subscription to orders: each order in full, then the values that change."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -27,10 +27,10 @@ class Orders:
         self._sent: dict[int, tuple[object, Message]] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the orders."""
+        """Begin the subscription, and yield the message with all orders."""
         given = arguments(rest)
         self._active = True
-        # "PreSubmitted" and "pre_submitted" both occur.
+        # IBKR accepts a status in two spellings, "PreSubmitted" and "pre_submitted".
         self._wanted = {each.replace("_", "").lower() for each in texts(given.get("filters"))} - {
             "sortbytime"
         }
@@ -41,14 +41,15 @@ class Orders:
         yield from self.tick()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """Unsubscribe. There is no response."""
+        """End the subscription. IBKR sends no response."""
         self._active = False
         yield from ()
 
     def tick(self) -> Iterator[Message]:
-        """Yield the changes since the last tick."""
+        """Yield the changes of orders since the last tick."""
         state = self._state
-        # A filtered list over REST silences the stream until a forced one.
+        # A filtered list of orders over REST silences this topic until a list is requested with
+        # `force=true`.
         if not self._active or state.session.orders_filtered:
             return
         since = state.clock.now() - _DAY

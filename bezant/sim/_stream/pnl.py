@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-# Updates are this many times less frequent than quotes.
+# The interval between two updates is this many quote intervals.
 _INTERVALS = 1.9
 
 
 class ProfitAndLoss:
-    """The account's profit and loss: all figures, then those that change."""
+    """Subscription to profit and loss: all figures, then the figures that change."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,13 +26,13 @@ class ProfitAndLoss:
         self._sent_at = 0.0
 
     def begin(self, _rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the figures."""
+        """Begin the subscription, and yield the account's figures."""
         self._sent = {}
         self._state.session.gains_asked = True
         yield from self._changes()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """Unsubscribe. There is no response."""
+        """End the subscription. IBKR sends no response."""
         self._sent = None
         yield from ()
 

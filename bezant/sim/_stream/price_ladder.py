@@ -18,20 +18,20 @@ _ROWS = 5  # on each side of the last price
 
 
 class PriceLadder:
-    """Price ladders: all rows, then those that change."""
+    """Subscriptions to price ladders: all rows, then the rows that change."""
 
     def __init__(self, state: State) -> None:
         self._quotes = Quotes(state)
         self._sent: dict[str, dict[int, Message]] = {}
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the ladder."""
+        """Begin the subscription to a contract's ladder, and yield the ladder."""
         target, _ = target_of(rest)
         self._sent[target] = {}
         yield from self.tick()
 
     def end(self, rest: str) -> Iterator[Message]:
-        """Unsubscribe from all ladders of an account. There is no response."""
+        """End the subscriptions to all ladders of an account. IBKR sends no response."""
         account, _ = target_of(rest)
         self._sent = {
             target: rows

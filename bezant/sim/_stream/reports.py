@@ -1,4 +1,4 @@
-"""Shared part of the topics `ssd` and `sld`: rows by key, sent at an interval."""
+"""Base of the topics `ssd` (summary) and `sld` (ledger): rows by key, sent at an interval."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from .._state.state import State
     from .messages import Message
 
-# Updates are this many times less frequent than quotes.
+# The interval between two updates is this many quote intervals.
 _INTERVALS = 19.9
 
 
 class Report:
-    """The rows of one subscription. A row that has not changed is reduced to its key.
+    """One subscription to a report. A row that has not changed is sent as its key alone.
 
     Args:
         given: arguments of the command.
@@ -30,7 +30,7 @@ class Report:
         self._sent: dict[str, Message] = {}
 
     def changes(self, rows: list[Message]) -> list[Message]:
-        """Return the requested rows, with the requested fields."""
+        """Return the rows and fields that the client requested, reduced to changes."""
         found: list[Message] = []
         for row in rows:
             key = row["key"]
@@ -47,10 +47,10 @@ class Report:
 
 
 class Reports:
-    """Reports by account; the base class of both topics, which read their rows themselves."""
+    """Subscriptions to reports, by account. Each subclass reads the rows of its topic."""
 
     name = ""
-    """Name of the topic in the response to the end of a subscription."""
+    """Name of the topic in the response that confirms the end of a subscription."""
     ends = ""
     """The command that ends a subscription."""
 
@@ -61,13 +61,13 @@ class Reports:
         self._sent_at = state.clock.elapsed()
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the report."""
+        """Begin a subscription, and yield the report."""
         target, given = target_of(rest)
         report = self._reports[target] = Report(given)
         yield from self._messages(target, report)
 
     def end(self, rest: str) -> Iterator[Message]:
-        """Unsubscribe, and yield the response."""
+        """End a subscription, and yield the response that confirms the end."""
         target, _ = target_of(rest)
         self._reports.pop(target, None)
         yield {"topic": f"{self.ends}+{target}", "result": f"unsubscribed from {self.name}"}

@@ -1,4 +1,4 @@
-"""Subscriptions of one WebSocket: commands in, messages out. No waiting."""
+"""Subscriptions of one WebSocket: turns commands into messages, without waiting."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class _Topic(Protocol):
     def tick(self) -> Iterator[Message]: ...
 
 
-# One row a topic: the commands that begin and end a subscription, and the class. Market data comes
-# apart, because faults take hold of it.
+# Each row has the commands that begin and end a subscription, and the topic's class. Market data
+# has no row, because the faults need its object.
 _TOPICS: tuple[tuple[str, str, Callable[[State], _Topic]], ...] = (
     ("sor", "uor", Orders),
     ("str", "utr", Trades),
@@ -40,7 +40,7 @@ _TOPICS: tuple[tuple[str, str, Callable[[State], _Topic]], ...] = (
     ("smh", "umh", Bars),
     ("sbd", "ubd", PriceLadder),
 )
-# Commands that IBKR's gateway accepts and this simulation ignores: keepalive and three topics.
+# IBKR's gateway accepts these commands (keepalive and three topics); the simulation ignores them.
 _IGNORED = frozenset({"tic", "blt", "ntf", "shs"})
 
 
@@ -69,12 +69,12 @@ class Subscriptions:
             self._commands[ends] = topic.end
 
     def clear(self) -> None:
-        """Forget all subscriptions, as IBKR's gateway does when their session ends."""
+        """End all subscriptions, as IBKR's gateway does when the brokerage session ends."""
         self.market_data.forget(None)
         self._begin()
 
     def handle(self, text: str) -> Iterator[bytes]:
-        """Handle a command, and yield the messages that it causes at once."""
+        """Handle a command of the client, and yield the messages that the gateway sends at once."""
         name, _, rest = text.partition("+")
         if name in _IGNORED:
             return
@@ -89,6 +89,7 @@ class Subscriptions:
 
     def tick(self) -> Iterator[bytes]:
         """Yield the changes since the last tick."""
-        # By number: `clear` may come in the middle, while the connection sends a message.
+        # The loop counts because `clear` may replace the list in the middle, while the connection
+        # sends a message.
         for number in range(len(self._topics)):
             yield from map(encode, self._topics[number].tick())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Summary(Reports):
-    """The account summary; a message without changes is not sent."""
+    """Subscriptions to the account summary; no message is sent if nothing has changed."""
 
     name = "summary"
     ends = "usd"

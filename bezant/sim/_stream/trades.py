@@ -17,7 +17,7 @@ _DAY = 86_400.0
 
 
 class Trades:
-    """Executions of the last days, then each new one."""
+    """Subscription to executions: those of the last days, then each new one."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -26,7 +26,7 @@ class Trades:
         self._sent = 0
 
     def begin(self, rest: str) -> Iterator[Message]:
-        """Subscribe, and yield the executions."""
+        """Begin the subscription, and yield the executions of the last days."""
         given = arguments(rest)
         days: object = given.get("days")
         self._active = True
@@ -38,7 +38,7 @@ class Trades:
         yield from self.tick()
 
     def end(self, _rest: str) -> Iterator[Message]:
-        """Unsubscribe. There is no response."""
+        """End the subscription. IBKR sends no response."""
         self._active = False
         yield from ()
 
@@ -56,7 +56,7 @@ class Trades:
             if each.when >= self._since
         ]
         if rows:
-            # IBKR sends an execution twice, because the commission is known a little later.
+            # IBKR sends each execution twice, because its commission is known only a little later.
             yield {"topic": "str", "args": [_without_commission(row) for row in rows]}
             yield {"topic": "str", "args": rows}
 

@@ -1,4 +1,4 @@
-"""The certificate of the simulated gateway."""
+"""TLS certificate of the simulated gateway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Certificate:
 def certificate() -> Certificate:
     """Return the certificate for localhost, 127.0.0.1 and ::1.
 
-    It is made once per process, because that takes longer than the rest of a start.
+    The certificate is made once per process, because making it takes longer than the rest of a
+    start.
     """
     with _minting:
         return _mint()
@@ -38,9 +39,10 @@ def certificate() -> Certificate:
 def _mint() -> Certificate:
     ca = trustme.CA(organization_name="bezant simulated gateway")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # IBKR's gateway speaks nothing else.
+    # IBKR's gateway speaks TLS 1.2 only.
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     leaf = ca.issue_cert("localhost", "127.0.0.1", "::1")
-    # The parameter's type names pyOpenSSL, which need not be installed.
+    # pyright reports this call because the parameter's type names pyOpenSSL, which need not be
+    # installed.
     leaf.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return Certificate(context, ca.cert_pem.bytes())

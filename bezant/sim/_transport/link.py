@@ -1,6 +1,6 @@
 """Access to the TCP connection under a request: truncated responses, resets, silence.
 
-ASGI has no words for these. The protocols in `uvicorn.py` therefore put a `Link` with the
+ASGI has no messages for these. The protocols in `uvicorn.py` therefore put a `Link` with the
 connection's transport into the scope's state.
 """
 
@@ -25,13 +25,13 @@ LINK = "bezant.link"
 
 
 class Link:
-    """One TCP connection, for requests or a WebSocket.
+    """Access to one TCP connection, which carries requests or a WebSocket.
 
     Attributes:
         transport: the connection's transport; None before the connection is made
         lost: set when the connection has ended
         writable: set while the write buffer takes more
-        deaf: whether incoming bytes are ignored
+        deaf: whether the connection ignores incoming bytes
     """
 
     def __init__(self) -> None:
@@ -42,14 +42,15 @@ class Link:
         self.deaf: bool = False
 
     async def leave(self) -> None:
-        """Abort the connection. Bytes that have already left still arrive."""
+        """Abort the connection. Bytes that were already sent still arrive."""
         if self.transport is not None:
             self.transport.abort()
-            # uvicorn logs an error if the application returns before it knows of the abort.
+            # The application must not return before uvicorn knows of the abort; otherwise uvicorn
+            # logs an error.
             await self.lost.wait()
 
     async def reset(self) -> None:
-        """Abort the connection with a TCP reset; the client loses bytes that it has not read."""
+        """Abort the connection with a TCP reset; bytes that the client has not read are lost."""
         if self.transport is not None:
             own = self.transport.get_extra_info("socket")
             with contextlib.suppress(OSError):

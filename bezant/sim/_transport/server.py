@@ -53,7 +53,7 @@ class ServerThread:
         """Start the thread; return when it serves requests.
 
         Raises:
-            OSError: if the server did not start
+            OSError: the server did not start
         """
         self._thread.start()
         started = self._running.wait(_START_TIMEOUT)
@@ -78,21 +78,21 @@ class ServerThread:
         await self._server.serve(sockets=self._sockets)
 
     def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine on the server's loop; do not wait for it."""
+        """Start a coroutine on the server's loop without waiting for its end."""
         self._begin(work)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the server's loop and wait for it, unless called on that loop."""
         begun = self._begin(work)
         if begun is not None and threading.current_thread() is not self._thread:
-            # Cancelled: the server stopped.
+            # A cancelled coroutine means that the server has stopped.
             with contextlib.suppress(concurrent.futures.CancelledError):
                 begun.result(_CALL_TIMEOUT)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None] | None:
         """Schedule a coroutine on the server's loop; return None if the loop has ended."""
         if self._loop is not None:
-            # The loop may close at any moment.
+            # The loop may close at any moment, and a closed loop raises RuntimeError.
             with contextlib.suppress(RuntimeError):
                 return asyncio.run_coroutine_threadsafe(work, self._loop)
         work.close()
@@ -109,7 +109,8 @@ class ServerThread:
             return
         self._outages.add(asyncio.current_task())
         try:
-            # Outages run one after the other; the last one decides when the server listens again.
+            # Outages run one after the other, so that the last one decides when the server listens
+            # again.
             async with self._one_outage:
                 await self._interrupt(server, seconds)
         finally:
@@ -121,7 +122,8 @@ class ServerThread:
             earlier.cancel()
         await server.drop_all(self._sockets, {self._main, *self._outages})
         self._sockets[0].close()
-        # A socket that is bound but does not listen refuses connections and reserves the port.
+        # The new socket is bound but does not listen yet, so it refuses connections and still
+        # reserves the port.
         self._sockets[0] = _bind(self._host, self.port)
         if seconds > 0:
             self._return = asyncio.create_task(self._listen_later(server, seconds))
@@ -136,7 +138,7 @@ class ServerThread:
         """Drop all connections and end the thread."""
         loop, server = self._loop, self._server
         if server is not None and loop is not None:
-            # The loop may have ended already.
+            # The loop may have ended already, which raises RuntimeError.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(server.stop)
         self._thread.join(_STOP_TIMEOUT)
@@ -163,7 +165,8 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, kind, proto)
     try:
         if sys.platform != "win32":
-            # On Windows this option would let a second gateway take a port in use.
+            # On Windows SO_REUSEADDR would let a second gateway take a port in use, so only other
+            # systems set it.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Server and protocols of uvicorn, adapted to the simulated gateway. No other file names them.
+"""Server and protocols of uvicorn, adapted to the simulated gateway. No other file uses uvicorn.
 
 The protocols override only what every `asyncio.Protocol` has, and share a `Link` with the
 application. `tests/sim/transport/test_uvicorn.py` checks what else this module relies on.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BACKLOG = 128
 """How many connections may wait to be accepted."""
 
-# IBKR's gateway closes a WebSocket whose frame is longer.
+# IBKR's gateway closes a WebSocket when a frame is longer than this number of bytes.
 _MAX_FRAME = 65_536
 _KEEP_ALIVE = 86_400  # seconds
 _GRACE = 0.2  # seconds that requests in progress get when the server stops
@@ -46,7 +46,7 @@ class _Linked(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.link.lost.set()
-        # Wake tasks that wait to write: they find the connection lost.
+        # Tasks that wait to write must wake, so that they find the connection lost.
         self.link.writable.set()
 
     def pause_writing(self) -> None:
@@ -63,7 +63,7 @@ class _Linked(asyncio.Protocol):
 
 
 class HttpProtocol(_Linked, H11Protocol):
-    """Protocol of uvicorn for requests, with a link."""
+    """HTTP protocol of uvicorn that also reports to a `Link`."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class HttpProtocol(_Linked, H11Protocol):
 
 
 class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
-    """Protocol of uvicorn for WebSockets, with the link of the request that it began as."""
+    """WebSocket protocol of uvicorn, with the `Link` of the upgrade request."""
 
     def __init__(
         self,
@@ -91,10 +91,10 @@ class WebSocketProtocol(_Linked, WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """Server of uvicorn, which stops at once and drops its connections, as IBKR's gateway does.
+    """Server of uvicorn that stops at once and drops its connections, as IBKR's gateway does.
 
-    The base class checks every 0.1 s whether to stop, then waits until its clients close. A client
-    with an idle pooled connection never does.
+    The base class checks every 0.1 s whether to stop, and then waits until its clients close their
+    connections. A client with an idle pooled connection never closes it.
     """
 
     def __init__(self, config: uvicorn.Config, running: threading.Event) -> None:
@@ -128,7 +128,8 @@ class Server(uvicorn.Server):
         """
         loop = asyncio.get_running_loop()
         for listener in listeners:
-            # Not every loop has readers. Without them the lines below leave a short race.
+            # Some event loops have no readers (NotImplementedError). There, a connection can still
+            # be accepted while the lines below run.
             with contextlib.suppress(NotImplementedError):
                 if listener.fileno() >= 0:
                     loop.remove_reader(listener)

@@ -1,4 +1,4 @@
-"""The account in the wire's spelling: positions, ledger, summary."""
+"""Builds the account's JSON as IBKR spells it: positions, ledger, summary."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _LEDGER_ZEROS = (
 
 
 def amount(number: Decimal) -> float:
-    """Return an amount of money as a number of the wire."""
+    """Return an amount of money as a number for JSON."""
     return round(float(number), 2)
 
 
 class _Part:
-    """Sums for one currency."""
+    """Sums of cash, values and gains in one currency."""
 
     def __init__(self, cash: Decimal) -> None:
         self.cash = cash
@@ -51,7 +51,7 @@ class _Part:
 
 
 class Account:
-    """The account's responses, read from the exchange's books at each call."""
+    """Builds the JSON of the account from the exchange's books, again at each call."""
 
     def __init__(self, state: State) -> None:
         self._account_id = state.account_id
@@ -86,7 +86,8 @@ class Account:
             "model": "",
         }
         if index % 2 == 0:
-            # IBKR also has a long form of a row, which spells some values differently.
+            # IBKR also has a long form of a row, which contains more keys and spells some values
+            # differently.
             row |= {
                 "multiplier": contract.multiplier,
                 "strike": f"{contract.strike:g}",
@@ -104,7 +105,7 @@ class Account:
         return row
 
     def page(self, number: int, sort: str | None, direction: str) -> list[dict[str, Any]]:
-        """Return a page of positions. Without `sort`, IBKR ignores the number."""
+        """Return a page of positions. Without `sort`, IBKR ignores the page number."""
         with self._trading.now() as exchange:
             books = exchange.books
             numbered = list(enumerate(books.holdings.values()))
@@ -122,7 +123,7 @@ class Account:
             return [self._row(held, books.mark(held), index) for index, held in numbered]
 
     def position(self, conid: int) -> list[dict[str, Any]]:
-        """Return the position in a contract: a list of at most one row."""
+        """Return the position in a contract, as a list of at most one row."""
         with self._trading.now() as exchange:
             holding = exchange.books.holdings.get(conid)
             return [] if holding is None else [self._row(holding, exchange.books.mark(holding), 0)]

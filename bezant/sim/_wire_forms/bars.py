@@ -1,4 +1,4 @@
-"""Historical bars, from the same prices as quotes."""
+"""Builds historical bars from the same prices as the quotes."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _MAX_BARS = 1000
 _MAX_KEPT = 20_000
 _FACTOR = 100
 _SAMPLES = 6
-# Units below a day in seconds of trading, others in trading days.
+# Units below a day are seconds of trading; units of a day and above are trading days.
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 5, "m": 21, "y": 252}
 _TRADING_DAY = 23_400
 _LONGEST = 15 * _DAYS["y"] * _TRADING_DAY
-_EARLIEST = 1_199_145_600.0  # 2008
+_EARLIEST = 1_199_145_600.0  # 2008-01-01 UTC
 _LENGTHS = {"d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400}
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The time of a bar, and the trading that it covers."""
+    """The time stamp of a bar, and the begin and end of the trading that the bar covers."""
 
     t: int
     begin: float
@@ -74,7 +74,7 @@ def _hours(session: Session, *, extended: bool) -> tuple[int, int]:
 
 
 def _latest(end: float, *, extended: bool) -> Session:
-    """Return the current session at a time, or the last one before it."""
+    """Return the trading session at a time, or the last session before that time."""
     session = calendar.last_session(end)
     after = calendar.following(session)
     return after if extended and after.extended_opens < end else session
@@ -117,7 +117,7 @@ def _by_days(size: int, unit: str, end: float) -> Iterator[_Span]:
 
 
 def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
-    """Return the start of a period that ends at `end`."""
+    """Return the start of a period of trading time that ends at `end`."""
     session = _latest(end, extended=extended)
     if unit in _DAYS:
         for _ in range(span * _DAYS[unit] - 1):
@@ -134,11 +134,11 @@ def _count(span: int, unit: str, end: float, *, extended: bool) -> float:
 
 
 class History:
-    """Bars of all contracts."""
+    """Historical bars of all contracts."""
 
     def __init__(self, state: State) -> None:
         self._trading = state.trading
-        # Completed bars, which do not change.
+        # The cache keeps completed bars only, because they no longer change.
         self._kept: dict[tuple[int, _Span], dict[str, Any]] = {}
 
     def bars(
@@ -238,7 +238,7 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
         for number in range(_SAMPLES + 1)
     ]
     if span.end == exchange.now:
-        # The current quote, which a test may have fixed.
+        # The last price comes from the current quote, which a test may have fixed.
         prices[-1] = float(market.quote(path.contract.conid, exchange.now).last)
     begin, end = market.effective(span.begin), market.effective(span.end)
     return {
@@ -252,6 +252,6 @@ def _bar(exchange: Exchange, path: Path, span: _Span) -> dict[str, Any]:
 
 
 def _extreme(row: dict[str, Any], key: str, data: list[dict[str, Any]]) -> str:
-    """Return price, volume and minutes since the first bar in the wire's form."""
+    """Return the highest or lowest price, its volume and minutes since the first bar, as text."""
     minutes = (row["t"] - data[0]["t"]) // 60_000
     return f"{round(row[key] * _FACTOR)}/{row['v']}/{minutes}"

@@ -1,4 +1,4 @@
-"""Orders and executions in the wire's spelling."""
+"""Builds the JSON of orders and executions as IBKR spells it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _prices(order: Order) -> str:
 
 
 def describe(order: Order, contract: Contract) -> str:
-    """Return the description of an order."""
+    """Return IBKR's description of an order, as one line of text."""
     spec = order.spec
     verb = {"BUY": "Buy", "SELL": "Sell"}[spec.side]
     if order.status == "Filled":

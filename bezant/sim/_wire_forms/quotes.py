@@ -1,4 +1,4 @@
-"""Market data in the wire's spelling: text by field id."""
+"""Builds market data as IBKR spells it: text by field id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AVAILABILITY = "RpB"
 
 
 class _Row:
-    """A contract's market at one moment. Figures are computed on demand."""
+    """Market data of one contract at one moment. The values are computed on demand."""
 
     __slots__ = ("_quote", "contract", "day", "last", "market", "now")
 
@@ -45,7 +45,8 @@ class _Row:
             return "H"
         if market.hours != "always":
             return "" if market.is_open(self.now) else "C"
-        # Without market hours, some contracts always have a prefix, so that tests meet each kind.
+        # Without market hours nothing is ever closed or halted, so some contracts always have one
+        # of the two prefixes; tests then meet each kind of price.
         return {0: "C", 1: "H"}.get(self.contract.conid % 11, "")
 
     @property
@@ -86,7 +87,7 @@ _FIELDS: Mapping[str, Callable[[_Row], Any]] = {
     "7741": lambda row: f"{row.day.prior_close:.2f}",
     "7762": lambda row: str(row.volume),
 }
-"""For each field id, a function that returns its value."""
+"""For each market data field id, the function that returns the field's value."""
 
 
 class Quotes:
@@ -122,7 +123,7 @@ class Quotes:
         return self.many([(conid, wanted)])[0]
 
     def many(self, asked: Iterable[tuple[int, Collection[str]]]) -> list[dict[str, Any]]:
-        """Return, for each contract, the wanted fields that it has now."""
+        """Return, for each contract, the values of the wanted fields that the contract has now."""
         with self._trading.now() as exchange:
             session = calendar.last_session(exchange.now)
             return [
@@ -143,7 +144,7 @@ class Quotes:
 
 
 def compact(number: float) -> str:
-    """Return a number in the wire's form of volumes: 950, 1.2K, 50.1M, 2.5B."""
+    """Return a number as IBKR writes volumes: 950, 1.2K, 50.1M, 2.5B."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= size:
             return f"{number / size:.1f}{suffix}"

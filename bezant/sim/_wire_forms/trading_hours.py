@@ -1,4 +1,4 @@
-"""Trading hours in the wire's spelling."""
+"""Builds trading hours as IBKR spells them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _usual(session: Session | None) -> bool:
 
 
 def schedule(contract: Contract, now: float) -> list[dict[str, Any]]:
-    """Return the hours of a usual week, and the days of the next month that differ from it."""
+    """Return the hours of a usual week, and the days of the next month with other hours."""
     one = dt.timedelta(days=1)
     days = [
         _day(_FIRST_USUAL + number * one, calendar.session(_USUAL_WEEK + number * one))

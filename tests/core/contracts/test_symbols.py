@@ -173,7 +173,8 @@ def test_none_fits(key: Key, candidates: list[Listing]) -> None:
         (("ACME", "", ""), [MEXI, EBS], 2),
         (("ACME", "", ""), [NYSE, BATS, MEXI], 3),
         (("ACME", "", "USD"), [NYSE, BATS, MEXI], 2),
-        # If the caller names an exchange, nothing decides between its two listings.
+        # The caller has named the exchange, and this exchange has two listings; nothing decides
+        # between them.
         (("ACME", "NYSE", ""), [NYSE, listing(7, "NYSE")], 2),
     ],
 )

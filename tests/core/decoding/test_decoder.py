@@ -358,7 +358,7 @@ def test_the_samples_fit_their_models(type_: Any, row: dict[str, object]) -> Non
 
 
 def is_placeholder(type_: Any, value: object) -> bool:
-    """Return whether a value means None in a field of the type."""
+    """Return whether a value, such as "N/A", means None in a field of the type."""
     for part in get_args(type_):
         if convert := converter_of(part):
             try:
@@ -463,7 +463,8 @@ def test_any_bytes_give_a_value_or_a_decode_error(body: bytes, type_: Any) -> No
 
 @pytest.mark.parametrize("depth", [100, 600, 980, 3000])
 def test_deep_nesting_is_read_or_refused(depth: int) -> None:
-    # the deepest possible nesting depends on the version of Python, and on the reader
+    # The deepest possible nesting depends on the version of Python and on the reader, so
+    # DecodeError is allowed.
     body = b'{"anything":' + b"[" * depth + b"]" * depth + b',"whole":"x"}'
     with contextlib.suppress(DecodeError):
         decode(body, Sample, operation="GET /x", report=lambda drift: None)

@@ -95,7 +95,8 @@ def read(value: object, type_: Any, operation: str = "GET /x") -> tuple[Any, Dri
     ("name", "value"), [(name, value) for name, values in NONE_OF.items() for value in values]
 )
 def test_a_spelling_of_no_value_is_none(name: str, value: object) -> None:
-    # The second row makes the decoder repair the response field by field.
+    # The second row makes the decoder repair the whole response field by field; the result must be
+    # the same.
     for more in ({}, {"number": "1,000"}):
         found, drifts = read([{name: value} | more], list[Row])
         assert (getattr(found[0], name), drifts) == (None, [])

@@ -41,7 +41,8 @@ class Counting:
 
 @pytest.fixture
 def lock(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    monkeypatch.setattr(inspection, "_lock", inspection._lock)  # restores the real lock at the end
+    # makes monkeypatch restore the real lock at the end
+    monkeypatch.setattr(inspection, "_lock", inspection._lock)
     found = Counting()
     use_lock(found)
     return found
@@ -81,7 +82,7 @@ def in_the_middle(check: Any) -> Any:
 def test_nothing_is_inspected_during_an_inspection() -> None:
     with pytest.raises(Reentered):
         in_the_middle(lambda: inspect(lambda: 1))
-    # the outer inspection is not disturbed
+    # The inner inspection does not disturb the outer one.
     assert in_the_middle(lambda: 2) == 2
 
 

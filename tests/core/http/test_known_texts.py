@@ -1,4 +1,4 @@
-"""The table of known error texts: what a response means, whatever its status."""
+"""Table of known error texts, which give a response's meaning whatever its status."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_the_text_decides_before_the_status(
         (PLACE, {"error": "Service Unavailable", "statusCode": 503}),
         (PLACE, {"error": "Order 7 may exist"}),
         (PLACE, {"error": "No Contracts retrieved"}),  # listed for reads only
-        (PLACE, b"<html><title>OrderID 7 doesn't exist</title></html>"),  # a page is not IBKR's
+        # a page does not come from IBKR's API, so its text does not count
+        (PLACE, b"<html><title>OrderID 7 doesn't exist</title></html>"),
         (REPLY, {"error": "Order size 0 is not valid"}),
         (CANCEL, {"error": "Invalid order price fields"}),
     ],

@@ -1,4 +1,4 @@
-"""Building of requests, and refusal of those that the gateway would not accept."""
+"""Building of requests, and errors for requests that the gateway would not accept."""
 
 from __future__ import annotations
 

@@ -427,7 +427,7 @@ def test_a_refused_preview_keeps_its_figures() -> None:
     assert error.preview.amount
     assert error.preview.amount.total == 9
     assert (error.preview.warn, error.preview.error) == ("21/careful", "not enough money")
-    # Without further fields in the response there are no figures.
+    # A response with an error alone has no figures, so the preview has none either.
     bare = refusal({"error": "no sec defs"}, PREVIEW, OrderPreview)
     assert isinstance(bare, PreviewRefused)
     assert bare.preview == OrderPreview(error="no sec defs")
@@ -579,7 +579,7 @@ def test_words_that_cannot_be_written() -> None:
         deep = [deep]
     assert error_body.text_of(deep) == "unreadable"
     assert error_body.text_of(["x"]) == '["x"]'
-    while deep:  # freeing the nested value at once may exceed the stack
+    while deep:  # freeing the nested value in one step may overflow the stack
         (deep,) = deep
 
 

@@ -1,4 +1,4 @@
-"""Snapshots: when the fields of a contract have arrived, or cannot arrive."""
+"""Snapshots of quotes: detection that a contract's fields have arrived or cannot arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIELDS = MarketDataFields.from_names("last", "bid")
 
 
 def rounds(*rows: dict[str, Any] | None, most: int = 9) -> int:
-    """Return after how many responses a quote is complete; the last row is repeated."""
+    """Return after how many responses the quote of a contract is complete; the last row repeats."""
     quotes = Quotes([9], FIELDS)
     for count in range(1, most + 1):
         row = rows[min(count, len(rows)) - 1]

@@ -92,7 +92,7 @@ def test_no_window_is_ever_exceeded(
 def test_no_window_is_exceeded_where_requests_arrive(
     steps: list[tuple[Operation, float, float, float, bool]],
 ) -> None:
-    """Limits hold at arrival if the way back takes at least half of the quickest response time."""
+    """No limit is exceeded at the gateway if the way back takes half the quickest response time."""
     limiter = RateLimiter()
     now = 1000.0
     arrived: list[tuple[float, Operation]] = []
@@ -123,7 +123,8 @@ def _fly(
     quickest: dict[Operation, float],
 ) -> None:
     for queued in calls:
-        # The way back takes the shortest time of the way there, plus the gateway's work.
+        # The way back takes at least as long as the quickest way there. The gateway's work comes on
+        # top.
         least = min(quickest.get(queued.operation, there), there)
         quickest[queued.operation] = least
         seconds = there + least + more
@@ -154,7 +155,8 @@ def test_half_of_the_shortest_response_time_is_not_waited_for() -> None:
         now += wait
         return wait
 
-    # The first ten response times are ignored: the requests may have waited for connections.
+    # The first ten response times are ignored, because these requests may have waited for
+    # connections.
     assert window() == pytest.approx(0.2 + 1)
     assert window() == pytest.approx(0.1 + 1)
 
@@ -191,9 +193,10 @@ def test_response_times_of_a_limited_number_of_operations_are_remembered() -> No
 
 
 def assert_kept(spans: list[tuple[float, float]], limit: Limit) -> None:
-    """Check the limit for any possible arrival of each request between sending and response."""
+    """Check that a limit holds wherever each request arrived between its sending and response."""
     for went, _ in spans:
-        # Requests that can have arrived in the window before this one, or are still in flight.
+        # Counted are the requests that can have arrived within the window before this request, or
+        # are still in flight.
         before = [each for each in spans if each[0] <= went and each[1] > went - limit.seconds]
         assert len(before) <= limit.count
 
@@ -211,7 +214,7 @@ def test_the_promised_wait_is_enough_and_not_too_long(count: int, operation: Ope
             limiter.leave(queued, now)
         if last.granted:
             break
-        # the limiter never sends the call before the time that it announced
+        # The limiter never sends the call before the time that it announced before.
         earliest = max(earliest, now + limiter.seconds_until(last, now))
         now += 0.01
     assert last.granted
@@ -299,7 +302,7 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
         assert has_slot(kind, only_reads)
     assert has_slot(kinds.TICKLE, [*only_reads, kinds.ORDER])
     assert has_slot(kinds.CANCEL, [*only_reads, kinds.ORDER])
-    # A read that may go while some urgent calls wait may also go while fewer wait.
+    # A read that may be sent while some urgent calls wait may also be sent while fewer wait.
     for urgent in range(1, 4):
         assert not has_slot(kinds.READ, in_flight, urgent) or has_slot(
             kinds.READ, in_flight, urgent - 1
@@ -313,7 +316,7 @@ def test_reads_never_take_the_slots_of_urgent_calls(wanted: list[int]) -> None:
 def test_an_order_goes_within_a_window_whatever_is_queued(
     reads: list[tuple[bool, float]], at: float
 ) -> None:
-    """Slow reads and reads without a response flood the queue; an order comes at any moment."""
+    """An order is sent within one window, although slow and lost reads flood the queue."""
     limiter = RateLimiter()
     for _ in range(50):
         enter(limiter, READ)
@@ -490,7 +493,7 @@ def test_every_published_limit_is_kept() -> None:
 
 
 def test_a_request_counts_from_its_response_if_that_is_late() -> None:
-    """A slow first connection: ten requests that waited for it arrive together, and late."""
+    """Ten requests wait for a slow first connection and arrive together, and late."""
     state, limit = LimitState(), Limit(2, 1.0)
     state.admit("a", InFlight(0.0))
     state.admit("b", InFlight(0.0))
@@ -499,7 +502,7 @@ def test_a_request_counts_from_its_response_if_that_is_late() -> None:
     assert state.seconds_until_free("", limit, 1.3) == 0  # one second after the response
     assert state.seconds_until_free("", limit, 1.3, 1) > 0
     assert state.seconds_until_free("", limit, 60.0) == 0
-    # The other request may still arrive.
+    # The limit still counts the other request, which may still arrive.
     assert state.seconds_until_free("", limit, 60.0, 1) == pytest.approx(1.0)
     state.withdraw("b")
     assert state.seconds_until_free("", limit, 60.0, 1) == 0

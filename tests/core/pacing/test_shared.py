@@ -97,7 +97,8 @@ def test_the_announced_wait_is_exact(operation: Operation, count: int) -> None:
         if denied is not None:
             assert reserve(shared, now + denied.seconds * 0.99, wanted) is not None
             now += denied.seconds + 1e-6
-            # Another limit may be full after the wait for the first one.
+            # The loop runs again after the wait for the first limit, because another limit may be
+            # full by then.
             while reserve(shared, now, wanted) is not None:
                 now += 0.05
         release(shared, now, wanted.token)
@@ -181,7 +182,7 @@ def test_reads_leave_the_next_slots_of_the_limit_to_urgent_calls_that_wait() -> 
     assert (denied.priority, denied.noted) == (LEAST_URGENT, False)
     assert reserve(shared, opens - 0.5, order) is None
     shared.arrivals[""] = shared.arrivals[""][1:]
-    # The other call still waits for a permit.
+    # The other call still waits for its permit, so this read may not overtake it.
     assert reserve(shared, opens - 0.4, reservation(READ)) is not None
     release(shared, opens - 0.4, other.token)  # the other call gave up
     assert reserve(shared, opens - 0.4, reservation(READ)) is None
@@ -257,7 +258,7 @@ class Process:
 def test_an_order_goes_within_a_window_whatever_other_processes_send(
     reads: list[tuple[bool, float]], count: int, at: float
 ) -> None:
-    """Several processes send slow reads; the process with the order always asks last."""
+    """An order is sent within one window, although other processes flood the store with reads."""
     shared = Shared()
     processes = [Process() for _ in range(count)]
     for process in processes:
@@ -343,7 +344,7 @@ def test_a_clock_that_was_set_back_delays_by_one_window_at_most() -> None:
 
 
 def test_a_slow_request_keeps_no_other_counted() -> None:
-    """Requests that ended during a slow one leave the window one after the other."""
+    """Requests that ended while a slow one runs leave the window one after the other."""
     shared = Shared()
     assert reserve(shared, 1_000.0, reservation(READ)) is None
     for number in range(40):
@@ -415,7 +416,7 @@ def test_a_request_in_flight_counts_from_now() -> None:
     denied = reserve(shared, 1_004.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5.0)
-    # The clock is set back while the request is in flight.
+    # The clock is set back while the request is in flight; the wait must not grow by that.
     denied = reserve(shared, 500.0, reservation(ORDERS))
     assert denied is not None
     assert denied.seconds == pytest.approx(5 + MARGIN)

@@ -127,7 +127,7 @@ def test_others_wait_a_moment_for_a_question_of_another_process() -> None:
     assert hold_back(shared, 100.9, none) == 0.0  # the clock was set back
     extend_turn(
         shared, 102.5, "", "q1", 35.0
-    )  # a reply does not prolong the wait of other processes
+    )  # the reply does not prolong the wait of other processes
     finish_turn(shared, 102.6, "", Outcome.NOTHING, None, "q1")
     assert hold_back(shared, 102.75, none) == READS_WAIT - 1.75
     finish_turn(shared, 110.0, "", Outcome.ANSWERED, OrderResults({"q3": ""}, 0), "q1")

@@ -126,7 +126,7 @@ def test_an_order_that_has_ended_does_not_begin_again(status: str) -> None:
     placed(evidence, {"order_id": 5})
     told(evidence, "GET /iserver/account/orders", {"orders": [{"orderId": 5, "status": status}]})
     assert lacks(evidence) == ()
-    # This response is older than the list.
+    # This response is older than the list, so the list does not lack the order.
     placed(evidence, {"order_id": 5, "order_status": "Submitted"})
     assert lacks(evidence) == ()
     error = evidence.lacks_executions(None, 7, NOW)
@@ -155,7 +155,8 @@ def test_streams_are_evidence_of_orders() -> None:
     evidence.streamed({"orderId": 5, "acct": "U2", "status": "PreSubmitted"}, NOW)
     evidence.streamed({"orderId": 5, "remainingQuantity": 1}, NOW)
     assert lacks(evidence, "U2") == (5,)
-    # A new order begins as Inactive; a refused order stays Inactive.
+    # Also a new order begins as Inactive; only `order_ccp_status` distinguishes it from a refused
+    # order, which stays Inactive.
     begun = {"orderId": 5, "status": "Inactive", "order_ccp_status": "Pending Submit"}
     evidence.streamed(begun, NOW)
     assert lacks(evidence) == (5,)
@@ -182,7 +183,7 @@ def test_executions() -> None:
     assert lacks_trades(evidence, 7, "U3") == ()
     assert lacks_trades(evidence, now=NOW + 6 * DAY) == ("a", "c")
     assert lacks_trades(evidence, now=NOW + 7 * DAY) == ()
-    # A time from a wrong clock is ignored: the execution counts from now.
+    # A time from a wrong clock is ignored, and the execution counts from now.
     evidence.streamed({"execution_id": "d", "trade_time_r": 5}, NOW)
     assert "d" in lacks_trades(evidence)
 

@@ -1,4 +1,4 @@
-"""Lists whose first response may be incomplete, and orders that are open."""
+"""Lists whose first response may be incomplete, and detection of open orders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..samples import some
         (some(LiveOrders, orders=None, snapshot=None), True),
         (some(LiveOrders, orders=[], snapshot=False), True),
         (some(LiveOrders, orders=[], snapshot=True), False),
-        # As recorded in a live session: the flag does not mean that an order is missing.
+        # A live session sent this flag as false although no order was missing.
         (some(LiveOrders, orders=[some(LiveOrder)], snapshot=False), False),
     ],
 )
@@ -58,7 +58,7 @@ def test_which_orders_are_open(status: Any, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "expected"),
     [
-        ("Inactive", "Pending Submit", True),  # the order's question waits for a reply
+        ("Inactive", "Pending Submit", True),  # a question about the order waits for a reply
         ("Inactive", "Rejected", False),
         ("Inactive", None, False),
         ("Filled", "Pending Submit", False),

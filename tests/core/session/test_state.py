@@ -77,19 +77,20 @@ def test_errors_are_a_state(
 
 
 def test_errors_of_other_calls_say_nothing(machine: SessionMachine) -> None:
-    # a 401 may mean an account that the user name cannot see
+    # A 401 may mean only an account that the user name cannot see, so the state does not change.
     unclear = errors.NotAuthenticated("x")
     unclear.needs_login = False
     assert machine.failed(unclear, 1.0, about_session=False) is None
     assert machine.failed(errors.ConnectFailed("x"), 1.0, about_session=False) is None
     assert machine.failed(errors.NotEstablished("x"), 1.0, about_session=False) is None
-    # the session for historical data is not the brokerage session
+    # This error is about the session for historical data, which is not the brokerage session.
     for operation in (None, "GET /hmds/history"):
         idle = errors.NoSession("x", operation=operation)
         assert machine.failed(idle, 1.0, about_session=False) is None
     assert machine.failed(errors.RateLimited("x"), 1.0, about_session=True) is None
     assert machine.failed(errors.DecodeError("x"), 1.0, about_session=True) is None
-    # a response came, although it does not tell the outcome
+    # The gateway responded, although the response does not tell the outcome, so the connection is
+    # fine.
     unknown = errors.OutcomeUnknown("x", status=500)
     assert machine.failed(unknown, 1.0, about_session=True) is None
     assert machine.state is SessionState.UNKNOWN
@@ -202,7 +203,8 @@ def test_a_brokerage_session_that_could_not_be_opened_needs_a_login(
     assert change is not None
     assert change.needs_login
     assert closed() is errors.NotAuthenticated
-    assert machine.answered(CLOSED, 2.0) is None  # the session still needs a login
+    # an event would be wrong: the session still needs a login
+    assert machine.answered(CLOSED, 2.0) is None
     assert machine.state is SessionState.LOGGED_OUT
     # A lost connection to IBKR does not need a login.
     assert type(machine.error_for(AuthStatus(connected=False))) is errors.NoSession

@@ -194,7 +194,7 @@ def test_other_hosts_differ_by_name_and_port(host: str, name: str) -> None:
 
 @st.composite
 def spellings(draw: st.DrawFn, address: st.SearchStrategy[int]) -> tuple[int, str]:
-    """Spell an IPv4 address: one to four numbers, each decimal, octal or hexadecimal."""
+    """Draw a spelling of an IPv4 address: one to four decimal, octal or hexadecimal numbers."""
     value = draw(address)
     count = draw(st.integers(1, 4))
     numbers = [value >> (24 - 8 * place) & 255 for place in range(count - 1)]

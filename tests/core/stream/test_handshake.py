@@ -10,7 +10,7 @@ from bezant._core.stream.handshake import MAX_HEAD, check_upgrade, refusal, upgr
 from bezant._wire.redaction import Secret
 
 WHERE = BaseUrl("https", "localhost", 5000, "/v1/api")
-# The example of RFC 6455.
+# This key and this accept value are the example of RFC 6455.
 KEY = b"the sample nonce"
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 HEADERS = [

@@ -1,4 +1,4 @@
-"""Complete messages: updates merged into the state of a topic, which ends with the connection."""
+"""Complete messages: updates merged into a topic's state, which ends with the connection."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def read(stream: StreamState, kind: type[M]) -> list[M]:
 
 
 def given(stream: StreamState, kind: type[M], *data: bytes) -> list[M]:
-    """Return the messages that the frames make, each read before the next frame comes."""
+    """Return the messages of a class from the frames, each read before the next frame comes."""
     found: list[M] = []
     for each in data:
         stream.take_in([each], 0.0)
@@ -158,7 +158,7 @@ def test_quotes_of_one_contract_on_several_exchanges() -> None:
         stream,
         MarketData,
         quote(conid_ex="1@NYSE", f31="10"),
-        quote(conid_ex=None, f84="9"),  # the gateway left the exchange out
+        quote(conid_ex=None, f84="9"),  # the gateway omitted the exchange
     )
     assert (second.conid_ex, second.last, second.bid) == ("1@NYSE", Decimal(10), Decimal(9))
     assert first.bid is None
@@ -194,7 +194,8 @@ def test_merged_quotes_name_every_field_that_changed() -> None:
     stream.take_in([quote(f84="8"), quote(f86="12"), quote(f84="9"), quote(f85="3")], 0.0)
     (message,) = read(stream, MarketData)
     assert message.merged == 3
-    # The bid is again what it was, but it has changed.
+    # The bid has its earlier value again, but it has changed in between and therefore counts as
+    # changed.
     assert set(message.changed) == {"bid", "ask", "ask_size"}
     assert numbers(message.last, message.bid, message.ask, message.ask_size) == [10, 9, 12, 3]
     (after,) = given(stream, MarketData, quote(f84="8"))
@@ -239,7 +240,7 @@ def test_orders_carry_all_fields() -> None:
     )
     assert (none.filled_quantity, none.price) == (None, Decimal(5))
     assert set(none.changed) == {"status", "filled_quantity"}
-    # A row with status and contract is complete: the order has no price any more.
+    # A row with status and contract is complete, so the price that it lacks is None from now on.
     assert (whole.price, whole.status, set(whole.changed)) == (None, "Filled", {"price"})
     assert set(again.changed) == set()
     assert second.filled_quantity == 2
@@ -336,7 +337,7 @@ def test_updates_of_a_topic_merge_until_its_connection_or_subscription_ends(topi
     lose(stream)
     found = given(stream, kind, second)
     if topic == "str":
-        assert found == []  # it was delivered before
+        assert found == []  # this message was delivered before
     else:
         (alone,) = found
         assert alone.raw == complete.raw
@@ -462,7 +463,7 @@ STEPS = st.one_of(
 
 @given_(steps=st.lists(STEPS, max_size=40), backlog=st.sampled_from([0, 2, 100]))
 def test_any_sequence_of_quotes(steps: list[Any], backlog: int) -> None:
-    """Compare with the plain rule: the values of one connection and subscription, in order."""
+    """Merging gives the same values as applying all updates of one subscription in order."""
     stream = ready(message_buffer=MessageBuffer(1000, backlog))
     interests = {
         each: stream.subscribe(market_data.request(each, L1, None), now=0) for each in (1, 2)
@@ -497,5 +498,5 @@ def test_any_sequence_of_quotes(steps: list[Any], backlog: int) -> None:
             stream.unsubscribe(interests[1])
             interests[1] = stream.subscribe(market_data.request(1, L1, None), now=0)
             known[1] = {}
-    # Nothing that was read has changed.
+    # Messages that were read earlier have not changed.
     assert all(message.to_dict() == before for message, before in seen)

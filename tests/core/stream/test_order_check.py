@@ -55,7 +55,7 @@ class Stream:
 
 
 def known_stream(*orders: OrderUpdate, arguments: dict[str, Any] = ALL) -> Stream:
-    """Return a stream that has just been interrupted."""
+    """Return an order book with known orders whose stream has just been interrupted."""
     stream = Stream(arguments)
     stream.tell(0, *orders)
     if arguments:
@@ -127,7 +127,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     assert stream.book.orders()[1].ticker == "A"
     assert stream.check.take_lost() == [1, 2]
     assert stream.check.take_lost() == []
-    # The check requests the order's status again and again.
+    # The check requests the status again and again; each time it is without a result here.
     stream.answer(50)
     stream.check.take_status(stream.ask(50), None, 49)
     stream.tell(50, order(2, "Filled"))
@@ -144,7 +144,7 @@ def test_an_order_that_no_source_knows_has_no_status() -> None:
     (update,) = stream.check.updates
     sizes = [update.quantity, update.filled_quantity, update.remaining_quantity]
     assert sizes == [Decimal(3), Decimal(2), Decimal(1)]
-    # The message has only what is known since the interruption.
+    # The message has only the values received since the interruption.
     assert update.ticker is None
 
 
@@ -168,7 +168,7 @@ def test_stream_messages_during_a_request_are_newer() -> None:
     assert stream.book.orders()[2].price == 9
     assert stream.book.orders()[1].price == 1
     assert stream.check.updates == []
-    # After the check, a complete row of the stream replaces the stored one.
+    # After the check, a complete row of the stream replaces the stored row.
     stream.tell(13, order(2, "Submitted", conid=5))
     assert stream.book.orders()[2].raw == {"orderId": 2, "status": "Submitted", "conid": 5}
 
@@ -185,7 +185,7 @@ def test_with_a_filter_orders_are_requested_at_once_and_periodically() -> None:
     stream = Stream(FILTERED)
     stream.tell(0, order(1), order(2))
     stream.answer(0, listed(1), listed(8, "PreSubmitted"), listed(9, "PendingSubmit"))
-    # Orders that the stream has just reported need no check.
+    # The stream has just reported these orders, so the check does not request them.
     assert stream.check.next(0) == FILTERED_INTERVAL
     assert stream.book.known
     assert set(stream.statuses()) == {1, 2, 8}

@@ -98,7 +98,7 @@ def test_nothing_leaves_before_the_gateway_is_ready() -> None:
     stream.take_in([*data, b'{"topic":"system","success":false}'], 1)
     assert sent(stream, 5) == []
     assert stream.phase is Phase.WAITING
-    # The messages wait until the state knows whether a gap comes before them.
+    # The messages wait in the state until it knows whether a gap comes before them.
     assert read(stream) == []
     stream.take_in([SYSTEM], 6)
     kinds = [type(each).__name__ for each in read(stream)]
@@ -350,7 +350,7 @@ def test_market_data_without_a_response_is_requested_again() -> None:
     assert len(sent(stream, 15)) == 1
     assert sent(stream, 44) == []
     assert len(sent(stream, 45)) == 1
-    stream.take_in([quote(2), quote(1)], 46)  # the response may lack the exchange
+    stream.take_in([quote(2), quote(1)], 46)  # the gateway's message may lack the exchange
     assert stream.confirmed == {"md+1@NYSE"}
     assert sent(stream, 400) == []
 
@@ -486,7 +486,7 @@ def test_orders_are_whole_and_known_once_the_snapshot_is_complete() -> None:
     assert stream.orders.working() == [1, 2]
     stream.take_in([b'{"topic":"sor","args":[{"orderId":2,"status":"Filled"}]}'], 5)
     assert stream.orders.get(2) is None
-    # The stream has not sent the other order, so that order's state is unknown.
+    # The stream has not reported the other order, so the state of that order is unknown.
     assert stream.order_check.next(5) == QUIET
     assert stream.order_check.next(5 + QUIET) == OrderRequest(3)
     assert not stream.orders.known

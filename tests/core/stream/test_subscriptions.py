@@ -120,7 +120,7 @@ steps = st.lists(
 def test_the_gateway_has_all_subscriptions_after_any_steps(
     steps: list[tuple[int, set[int]] | int],
 ) -> None:
-    """Play the gateway, which must get every subscribed field, and no other contract."""
+    """The commands give the gateway every subscribed field, and no other contract."""
     registry = SubscriptionRegistry()
     held: list[Interest] = []
     gateway: dict[str, set[str]] = {}
@@ -213,7 +213,7 @@ def test_endings() -> None:
     registry.add(ladder.request("U2", 1))
     assert commands == ["sbd+U1+1"]
     assert registry.remove(executions) == ["utr"]
-    # Ending one ladder ends all ladders of its account.
+    # IBKR ends all ladders of an account with one command, so the other ladder is requested again.
     assert registry.remove(first) == ["ubd+U1", "sbd+U1+2"]
 
 

@@ -1,4 +1,4 @@
-"""Calls of every operation through both clients: the simulated gateway knows all, without drift."""
+"""Every operation with both clients: the simulated gateway knows it and causes no drift."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bezant.sim._api.examples import Examples, find
 # Calls that create something come first; calls that end something come last.
 _FIRST = ("create_", "submit_", "preview_")
 _LAST = ("close_md_stream", "delete_", "logout", "reset_")
-# An order is placed with a question, confirmed, changed and cancelled.
+# The test of orders places an order that raises a question, confirms it, changes and cancels it.
 _ORDERS = [
     "submit_new_orders",
     "confirm_order_reply",
@@ -29,7 +29,7 @@ _ORDERS = [
     "modify_open_order",
     "cancel_open_order",
 ]
-# The first response of a session is empty, as with the real gateway.
+# The first response of a session to these operations is empty, as with the real gateway.
 _MAY_BE_EMPTY = {"get_trade_history"}
 GROUPS = sorted({entry.group for entry in OPERATIONS.values()})
 OAUTH_GROUPS = {entry.group for entry in OPERATIONS.values() if entry.needs_oauth}
@@ -61,7 +61,7 @@ _VALUES: dict[str, Any] = {
     "type_": "TOP_PERC_GAIN",
     "type_code": "BA",
 }
-# A price so far from the market that the gateway asks a question.
+# This price is so far from the market that the gateway asks a question.
 _TICKET = {"conid": AAPL, "side": "BUY", "orderType": "LMT", "price": 10, "tif": "DAY"} | {
     "quantity": 1
 }
@@ -102,7 +102,7 @@ def in_order(group: str) -> list[OperationEntry]:
 
 
 class Caller:
-    """Source of arguments that the simulated gateway knows, and check of its responses."""
+    """Makes calls with arguments that the simulated gateway knows, and checks the responses."""
 
     def __init__(self, gateway: SimulatedGateway) -> None:
         self._gateway = gateway
@@ -156,7 +156,7 @@ class Caller:
 def test_blocking(gateway: SimulatedGateway, group: str) -> None:
     caller = Caller(gateway)
     options: dict[str, Any] = {"pacing": False, "retries": 0, "strict": True}
-    # The client sends what needs OAuth through a transport only.
+    # The client refuses operations that need OAuth, unless it has a transport of its own.
     transport = httpx.HTTPTransport(verify=False) if group in OAUTH_GROUPS else None
     with Client(gateway.base_url, transport=transport, **options) as client:
         client.accounts()

@@ -264,7 +264,7 @@ def test_all_alerts_are_deleted_at_once(gateway: SimulatedGateway, client: Clien
         for _ in range(3):
             plain.post(f"{url}/alert", json=alert)
         assert len(plain.get(f"{url}/alerts").json()) == 3
-        # Only 0 means all alerts.
+        # Only the id 0 means all alerts.
         assert plain.delete(f"{url}/alert/nosuch").status_code == 400
         assert len(plain.get(f"{url}/alerts").json()) == 3
         assert plain.post(f"{url}/alert", json=alert | {"conditions": ["x"]}).status_code == 400

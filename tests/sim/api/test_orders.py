@@ -199,7 +199,7 @@ def test_cancelling_everything(gateway: SimulatedGateway, trader: httpx.Client) 
 
 
 def test_bracket(gateway: SimulatedGateway, trader: httpx.Client) -> None:
-    gain, loss, parent = place(  # exits first, as recorded
+    gain, loss, parent = place(  # the exits come first, as in recordings
         trader,
         row(price=249, cOID="entry"),
         row("SELL", price=260, parentId="entry", tif="GTC"),
@@ -287,7 +287,8 @@ def test_questions_that_went(gateway: SimulatedGateway, trader: httpx.Client) ->
     assert (answer.status_code, answer.json()) == (200, {"error": "reply id not found: 'none'"})
     [first] = place(trader, row(price=300))
     [second] = place(trader, row(price=310))
-    # One order at a time: the question about another order dropped the first question.
+    # The client asks about one order at a time: the question about another order dropped the first
+    # one.
     assert reply(first["id"]).status_code == 503
     gateway.clock.advance(61)
     answer = reply(second["id"])
@@ -343,7 +344,7 @@ def test_midprice(gateway: SimulatedGateway, trader: httpx.Client) -> None:
     [placed] = place(trader, row(kind="MIDPRICE"))
     shown = orders(trader)[int(placed["order_id"])]
     assert (shown["orderType"], shown["avgPrice"]) == ("MidPrice", "250.00")
-    # A cap far from the market raises no question.
+    # A cap (the limit of MIDPRICE) far from the market raises no question.
     [waiting] = place(trader, row(kind="MIDPRICE", price=100))
     assert waiting["order_status"] == "Submitted"
     [future, *_] = gateway._state.catalogue.futures("ES")
@@ -562,7 +563,7 @@ def test_market_data_follows_the_price(gateway: SimulatedGateway, open_ws: Open)
 
 def test_market_hours() -> None:
     scenario = Scenario(held=[], orders=[], hours="regular")
-    # Saturday.
+    # The clock starts on a Saturday, when the market is closed.
     clock = Clock.by_hand(Clock.by_hand().now() + 3 * 86_400)
     with SimulatedGateway(scenario=scenario, clock=clock) as gateway:
         with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
@@ -717,5 +718,5 @@ def test_a_new_gateway_is_quick() -> None:
     begin = time.process_time()
     for _ in range(10):
         SimulatedGateway()
-    # It takes about 10 ms; the rest is for tests that run in parallel.
+    # The call takes about 10 ms; the rest is for tests that run in parallel.
     assert (time.process_time() - begin) / 10 < 0.1

@@ -190,7 +190,7 @@ def test_the_clock_and_prices() -> None:
             client.accounts()
             asked = {"conids": f"{AAPL},272093", "fields": "7635"}
             path = "/iserver/marketdata/snapshot"
-            client.request("GET", path, params=asked)  # the first one primes
+            client.request("GET", path, params=asked)  # the first call only starts the data
             rows = client.request("GET", path, params=asked)
             assert [row["7635"] for row in rows] == ["123.25", "99.50"]
 

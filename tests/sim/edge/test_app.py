@@ -18,7 +18,7 @@ JSON = "application/json; charset=utf-8"
 
 @pytest.fixture
 def speak(gateway: SimulatedGateway) -> Callable[[bytes], str]:
-    """Send exactly these bytes, and return the whole response."""
+    """Return a function that sends exactly the given bytes and returns the whole response."""
 
     def run(data: bytes) -> str:
         context = ssl.create_default_context(cadata=gateway.certificate_pem.decode())
@@ -145,7 +145,7 @@ def test_tickle_sets_one_cookie_twice_and_both_together_are_refused(
     assert api.get("/tickle", headers={"Cookie": one}).status_code == 200
     refused = api.get("/tickle", headers={"Cookie": f"{one}; {two}"})
     assert (refused.status_code, refused.content) == (401, b"")
-    # A cookie jar that is keyed by name and path sends both.
+    # httpx's cookie jar is keyed by name and path, so it sends both values of the cookie.
     with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as naive:
         assert naive.post("/tickle").status_code == 200
         assert naive.post("/tickle").status_code == 401

@@ -250,9 +250,7 @@ def test_a_storm_of_everything_ends(
     while not {"restart", "logout", "silence"} <= {each.kind for each in storm.injected}:
         assert time.monotonic() < ends, storm
         outcomes(gateway, api, 1)
-    until(
-        lambda: storm.injected == gateway.faults.happened
-    )  # one fault may be happening at this moment
+    until(lambda: storm.injected == gateway.faults.happened)  # a fault may just be happening
     gateway.faults.storm(0, one_in=1, kinds=["penalty"])
     storm.stop()
     while not gateway.faults.count("penalty"):
@@ -308,7 +306,7 @@ def test_faults_after_the_gateways_end_do_nothing() -> None:
     assert thread is not None
 
     async def work() -> None:
-        """Task that is never started."""
+        """Do nothing: this task is never started."""
 
     thread.run(work())
     thread.run_soon(work())

@@ -139,7 +139,7 @@ def test_the_published_limits() -> None:
             windows.append((each["and_limit"], each["and_per_seconds"]))
         for requests, seconds in windows:
             if (requests, seconds) == (10, 1):
-                continue  # the session's own limit
+                continue  # the limit of the whole session
             judge = Judge(penalty=0)
             step = seconds / requests / 2
             for number in range(requests):
@@ -149,7 +149,7 @@ def test_the_published_limits() -> None:
             assert judge.arrive(each["method"], path, HERE, seconds), path
 
 
-# Fractions that add up exactly, so that both sides compute the same times.
+# These fractions add up exactly, so that both sides compute the same times.
 PAUSES = st.integers(0, 2048).map(lambda count: count / 1024)
 
 

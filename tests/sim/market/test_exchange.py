@@ -84,7 +84,7 @@ def test_large_orders_fill_in_parts() -> None:
     # The older order is filled first, and the rest goes to the younger one.
     assert (filled(order), filled(other)) == (70, 20)
     assert [each.quantity for each in here.executions] == [30, 30, 10, 20]
-    # The minimum commission is due once per order.
+    # The minimum commission is due once per order, not per execution.
     assert [each.commission for each in here.executions] == [1, 0, 0, 1]
 
 
@@ -96,7 +96,7 @@ def test_stop_orders() -> None:
     at(here, "94.5")
     assert (status(stop), stop.average_price) == ("Filled", Decimal("94.49"))
     at(here, 107)
-    # Its stop was reached but not its limit: it is now a limit order.
+    # The market has reached the stop but not the limit, so the order is now a limit order.
     assert (status(limited), filled(limited)) == ("Submitted", 0)
     at(here, 104)
     assert status(limited) == "Filled"
@@ -149,7 +149,7 @@ def test_due_events_happen_in_order() -> None:
     [day] = place(here, spec(limit=90))
     [other] = place(here, spec(limit=90))
     here.cancel(other.order_id)
-    # In one long step.
+    # The exchange takes one long step in which both orders end.
     here._due(NOON + 86_400)
     assert other.updated == NOON + 0.25
     assert day.updated == calendar.last_session(NOON).closes
@@ -384,7 +384,7 @@ def test_steps_in_which_nothing_can_happen_are_passed_over(
     now: float,
     seconds: float,
 ) -> None:
-    """The result is the same as with every step computed."""
+    """Skipping steps gives the same result as computing every step."""
 
     def outcome(parts: int, *, every: bool) -> tuple[list[Order], list[Any]]:
         market = Market(CONTRACTS, seed=seed, start=now, hours=hours)
@@ -449,7 +449,7 @@ def test_a_trail_in_per_cent() -> None:
     down, up = place(here, trailing("SELL", 10, percent=True), trailing("BUY", 10, percent=True))
     assert (levels(down), levels(up)) == ((90, 0), (110, 0))
     at(here, "105.55")
-    # In whole cents.
+    # The levels are rounded to whole cents.
     assert (levels(down), levels(up)) == ((95, 0), (110, 0))
     at(here, 96)
     assert (levels(down), levels(up)) == ((95, 0), (105.6, 0))

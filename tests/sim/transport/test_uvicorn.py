@@ -54,7 +54,7 @@ def test_a_websocket_has_the_state_of_its_request() -> None:
 def test_the_server_has_the_internals_that_bezant_uses(name: str) -> None:
     config, shared = state()
     server = uvicorn.Server(config)
-    # Server creates the application's lifespan object when it starts.
+    # Some names are attributes that `Server` sets when it starts, so the source is searched too.
     there = hasattr(server, name) or f"self.{name} = " in inspect.getsource(uvicorn.Server)
     assert there, f"{CHANGED}there is no Server.{name}"
     assert {"connections", "tasks"} <= vars(shared).keys(), f"{CHANGED}no connections, no tasks"

@@ -50,7 +50,7 @@ LONG_KEYS = SHORT_KEYS | {
 
 @pytest.fixture
 def gateway() -> Iterator[SimulatedGateway]:
-    # Prices do not move by themselves, so two equal requests get equal responses.
+    # The clock is stopped, so prices do not move and two equal requests get equal responses.
     with SimulatedGateway(clock=Clock.by_hand()) as running:
         yield running
 
@@ -143,7 +143,7 @@ def test_position_quirks(primed: httpx.Client) -> None:
 
 def test_positions_are_repeatable() -> None:
     def rows(seed: int, positions: int = 120) -> list[dict[str, Any]]:
-        clock = Clock.by_hand()  # so that no order fills
+        clock = Clock.by_hand()  # the clock is stopped, so that no order fills
         with SimulatedGateway(
             seed=seed, positions=positions, account_id="U1", clock=clock
         ) as gateway:

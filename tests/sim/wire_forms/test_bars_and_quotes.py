@@ -150,7 +150,7 @@ def bars(api: httpx.Client, **params: str) -> dict[str, Any]:
 
 
 def test_history() -> None:
-    # Thursday after the close.
+    # The clock starts on a Thursday after the close.
     with SimulatedGateway(clock=Clock.by_hand(1_772_748_000.0)) as gateway:
         with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as api:
             body = bars(api)
@@ -188,7 +188,8 @@ def test_history() -> None:
 @pytest.mark.parametrize(
     ("period", "bar", "count", "first"),
     [
-        # Wednesday at 10:00: half an hour of that day, and the rest from the day before.
+        # On Wednesday at 10:00 half an hour of the day has passed, so the rest comes from the day
+        # before.
         ("30min", "1min", 30, "0304 0930"),
         ("1h", "10min", 6, "0303 1530"),
         ("1d", "1h", 1, "0304 0930"),

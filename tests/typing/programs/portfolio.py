@@ -28,14 +28,14 @@ def total_in_base_currency(client: bezant.Client, account_id: str) -> Decimal:
 
 
 def weights(client: bezant.Client, account_id: str) -> dict[int, Decimal]:
-    """Return each position's part of the invested amount."""
+    """Return each position's share of the invested amount."""
     positions = client.all_positions(account_id)
     whole = sum((abs(each.market_value) for each in positions), Decimal(0))
     return {each.conid: each.market_value / whole for each in positions}
 
 
 def to_close(client: bezant.Client, account_id: str) -> list[tuple[int, str, Decimal]]:
-    """Return what closes each position: contract, side and quantity."""
+    """Return the orders that close all positions: contract, side and quantity of each."""
     return [
         (each.conid, "SELL" if each.quantity > 0 else "BUY", abs(each.quantity))
         for each in client.all_positions(account_id)

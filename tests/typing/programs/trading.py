@@ -58,7 +58,7 @@ def raise_limits(client: bezant.Client, account_id: str, step: Decimal) -> None:
 
 
 def cancel_all(client: bezant.Client) -> list[int]:
-    """Cancel the open orders; return the ids of those that the gateway accepted."""
+    """Cancel the open orders; return the ids of the orders whose cancel the gateway accepted."""
     return [
         client.api.orders.cancel_open_order(
             account_id=order.account_id, order_id=order.order_id
