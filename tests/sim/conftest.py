@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -35,10 +34,7 @@ def gateway() -> Iterator[SimulatedGateway]:
 
 @pytest.fixture
 def api(gateway: SimulatedGateway) -> Iterator[httpx.Client]:
-    # The client keeps no cookies: httpx stores cookies by name and path and would send both values
-    # of a tickle's cookie, which the gateway refuses with 401.
-    jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    with httpx.Client(base_url=gateway.base_url, verify=False, cookies=jar, timeout=60) as client:
+    with httpx.Client(base_url=gateway.base_url, verify=False, timeout=60) as client:
         yield client
 
 
@@ -109,7 +105,7 @@ def open_ws(gateway: SimulatedGateway) -> Iterator[Callable[..., Ws]]:
             options = {"open_timeout": 60, "close_timeout": 0.1} | options
             ws = Ws(stack.enter_context(connect(url, ssl=context, proxy=None, **options)))
             if ready:
-                ws.message("act")
+                ws.message("sts")
             return ws
 
         yield open_one

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from .._market.books import RATES
+from .._market.catalogue import ROOTS
+from .._wire_forms.orders import venue
 from .._wire_forms.trading_hours import next_sessions, schedule
 from .call import Call, Json, conids, error
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from .._market.catalogue import Contract
+    from .._market.catalogue import Contract, Root
     from .._state.state import State
     from .call import Routes
 
@@ -23,6 +27,14 @@ _ALGOS: tuple[tuple[str, str, tuple[tuple[str, str, list[str]], ...]], ...] = (
     ("Vwap", "VWAP", (("maxPctVol", "Double", []), ("noTakeLiq", "Boolean", []))),
 )
 _SEARCHED = {"STK", "OPT", "FUT", "IND", "CFD", "BOND"}
+_MONTH = re.compile("[A-Z]{3}[0-9]{2}")
+_NO_DETAILS = json.dumps(
+    {
+        "reason": "Details currently unavailable. Please try again later and contact client "
+        "services if the issue persists."
+    },
+    separators=(",", ":"),
+)
 
 
 class ContractApi:
@@ -37,7 +49,7 @@ class ContractApi:
         return (
             ("GET POST", "/iserver/secdef/search", self._search),
             ("GET", "/iserver/secdef/strikes", self._strikes),
-            ("GET", "/iserver/secdef/info", self._info_of_chain),
+            ("GET", "/iserver/secdef/info", self._secdef_info),
             ("GET", "/iserver/secdef/bond-filters", self._bond_filters),
             ("GET", f"{contract}/info", self._info),
             ("GET", f"{contract}/info-and-rules", self._info_and_rules),
@@ -63,26 +75,40 @@ class ContractApi:
             return error(f"Invalid security type: {kind}", 400)
         by_name = str(asked.get("name", "")).lower() == "true"
         found = self._state.catalogue.search(symbol, by_name=by_name)
-        if not found:
+        hits = [self._hit(contract) for contract in found]
+        if not by_name and (root := ROOTS.get(symbol.upper())) is not None:
+            hits.append(self._root_hit(symbol.upper(), root))
+        if not hits:
             return error(f"No symbol found for {symbol!r}", 400)
-        return Json([self._hit(contract) for contract in found])
+        return Json(hits)
 
     def _hit(self, contract: Contract) -> dict[str, Any]:
-        sections: list[dict[str, Any]] = [{"secType": "STK", "exchange": f"{contract.exchange};"}]
         months = self._state.catalogue.months(contract.conid)
+        stock = {"secType": "STK"}
+        sections: list[dict[str, Any]] = [stock]
         if months:
-            sections.append({"secType": "OPT", "months": ";".join(months), "exchange": "SMART;"})
-        return {
-            "conid": str(contract.conid),
-            "companyHeader": f"{contract.name} - {contract.exchange}",
-            "companyName": contract.name,
-            "symbol": contract.symbol,
-            "description": contract.exchange,
-            "restricted": None,
-            "sections": sections,
-        }
+            exchange = "SMART;AMEX;CBOE"
+            sections.append({"secType": "OPT", "months": ";".join(months), "exchange": exchange})
+            sections.append({"secType": "BAG"})
+        elif not contract.is_us:
+            stock["exchange"] = f"{contract.exchange};"
+        return _found(contract.conid, contract.name, contract.symbol, contract.exchange, sections)
+
+    def _root_hit(self, symbol: str, root: Root) -> dict[str, Any]:
+        months = self._state.catalogue.future_months(symbol)
+        sections: list[dict[str, Any]] = [
+            {"secType": kind, "exchange": f"{root.exchange};"} for kind in root.kinds
+        ]
+        if months:
+            sections.append(
+                {"secType": "FUT", "months": ";".join(months), "exchange": f"{root.exchange};"}
+            )
+        return _found(root.conid, root.name, symbol, root.exchange, sections)
 
     def _strikes(self, call: Call) -> Response:
+        month = call.query.get("month", "")
+        if month and not _MONTH.fullmatch(month):
+            return error("Service Unavailable", 503)
         try:
             chain = self._chain(call)
         except ValueError:
@@ -95,12 +121,20 @@ class ContractApi:
             }
         )
 
-    def _info_of_chain(self, call: Call) -> Response:
+    def _secdef_info(self, call: Call) -> Response:
+        kind = call.query.get("sectype") or call.query.get("secType") or ""
+        if kind in ("OPT", "WAR") and not call.query.get("strike"):
+            return error("Bad Request: strike is required for warrant and option", 400)
         try:
+            conid = int(call.query.get("conid", ""))
             chain = self._chain(call)
             strike = float(call.query["strike"]) if call.query.get("strike") else None
         except ValueError:
             return error("Bad Request: conid or strike", 400)
+        if kind in ("", "STK", "IND") and strike is None:
+            contract = self._state.catalogue.contracts.get(conid)
+            # The reason is JSON inside a text.
+            return _problem(_NO_DETAILS, 500) if contract is None else Json(_one(contract))
         right = call.query.get("right", "")
         rows = [
             {
@@ -124,9 +158,7 @@ class ContractApi:
             for each in chain
             if strike in (None, each.strike) and right in ("", each.right)
         ]
-        if not rows:
-            return error("no contracts retrieved", 400)
-        return Json(rows)
+        return Json(rows) if rows else _problem("No Contracts retrieved", 500)
 
     def _chain(self, call: Call) -> list[Contract]:
         conid = int(call.query.get("conid", ""))
@@ -298,6 +330,42 @@ class ContractApi:
         if not conid.isdecimal() or int(conid) not in self._state.catalogue.contracts:
             return error("Bad Request: conid", 400)
         return Json(next_sessions(self._state.clock.now()))
+
+
+def _found(
+    conid: int, name: str, symbol: str, exchange: str, sections: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "conid": str(conid),
+        "companyHeader": f"{name} - {exchange}",
+        "companyName": name,
+        "symbol": symbol,
+        "description": exchange,
+        "restricted": None,
+        "sections": sections,
+    }
+
+
+def _one(contract: Contract) -> dict[str, Any]:
+    """Return a contract as `GET /iserver/secdef/info` does for a conid alone."""
+    return {
+        "conid": contract.conid,
+        "ticker": contract.symbol,
+        "secType": contract.asset_class,
+        "listingExchange": venue(contract),
+        "exchange": "SMART" if contract.is_us else contract.exchange,
+        "companyName": contract.name,
+        "currency": contract.currency,
+        "validExchanges": f"SMART,{contract.exchange}",
+        "priceRendering": None,
+        "maturityDate": contract.expiry,
+        "right": contract.right or "?",
+        "strike": contract.strike,
+    }
+
+
+def _problem(text: str, status: int) -> Response:
+    return Json({"error": text}, status)
 
 
 def _unknown() -> Response:

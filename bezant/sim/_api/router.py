@@ -31,6 +31,7 @@ LOGIN_PAGE = (
     'action="/sso/Dispatcher"><input name="user_name"><input name="password" type="password">'
     "</form></body></html>"
 )
+_NO_RESOURCE = "<html><body><h1>Resource not found</h1></body></html>"
 _BEFORE_BROKERAGE = ("/iserver/auth/status", "/iserver/auth/ssodh/init", REAUTHENTICATE)
 _GROUPS = (
     SessionApi,
@@ -76,7 +77,7 @@ class Api:
                 return handler(Call(call.method, call.path, call.query, call.body, args))
         example = self._examples.answer(call.method, call.path)
         if example is None:
-            return error("Not Found", 404)
+            return Response(_NO_RESOURCE, 404, media_type="text/html")
         body, media_type = example
         return Response(body, media_type=media_type)
 

@@ -39,7 +39,8 @@ class SessionApi:
 
     def _ssodh_init(self, call: Call) -> Response:
         fields = call.fields
-        if str(fields.get("publish")).lower() != "true":
+        # The gateway's own page sends a form without `publish`.
+        if str(fields.get("publish")).lower() != "true" and "machineId" not in fields:
             return Response(status_code=500)
         session = self._state.session
         session.open_brokerage(compete=str(fields.get("compete")).lower() == "true")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # Key: an exchange. Value: its currency, its country, and whether its listings are US listings.
 _EXCHANGES = {
@@ -57,6 +57,32 @@ _COMPANIES: tuple[tuple[str, str, float, tuple[tuple[int, str], ...]], ...] = (
 )
 
 _FUTURES = (("ES", "E-mini S&P 500", 6890.0, 50.0), ("NQ", "E-MINI NASDAQ 100", 25300.0, 20.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Product that a search finds, although it cannot be traded itself.
+
+    Attributes:
+        conid: IBKR's contract id.
+        name: the name.
+        exchange: the exchange.
+        kinds: its kinds of contracts, apart from futures.
+    """
+
+    conid: int
+    name: str
+    exchange: str
+    kinds: tuple[str, ...]
+
+
+ROOTS: Mapping[str, Root] = {
+    "ES": Root(11004968, "E-mini S&P 500", "CME", ("IND",)),
+    "NQ": Root(11004969, "E-MINI NASDAQ 100", "CME", ("IND",)),
+    "SPX": Root(416904, "S&P 500 Stock Index", "CBOE", ("IND",)),
+    "EUR": Root(12087792, "European Monetary Union Euro", "IDEALPRO", ("CASH",)),
+    "BTC": Root(479624278, "Bitcoin cryptocurrency", "PAXOS", ("CRYPTO",)),
+}
 _MONTHS = (("MAR", 3), ("JUN", 6), ("SEP", 9), ("DEC", 12))
 _ALL_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _STRIKES = 9  # strike prices per expiry month
@@ -280,6 +306,10 @@ class Catalogue:
             if each.asset_class == "FUT" and each.symbol == symbol
         ]
         return sorted(found, key=lambda each: each.expiry or "")
+
+    def future_months(self, symbol: str) -> list[str]:
+        """Return the expiry months of a future, such as `MAR27`."""
+        return list(dict.fromkeys(_month(each) for each in self.futures(symbol)))
 
     def _have_derivatives(self) -> None:
         """Create the options and futures of the next four quarters, at the first request."""

@@ -169,7 +169,9 @@ class Session:
             return {
                 "topic": "sts",
                 "args": {
+                    "connected": self.connected,
                     "authenticated": self.authenticated,
+                    "established": self.established,
                     "competing": self.competing,
                     "message": "",
                     "fail": "",

@@ -213,11 +213,9 @@ class WsConnection:
                 encode({"topic": "system", "success": USERNAME, "isFT": False, "isPaper": True})
             )
             self.ready = True
-            sts = state.session.sts()
-            sts["args"] |= SERVER_INFO | {"username": USERNAME}
-            await self._emit(encode(sts))
             properties = self._account.properties(state.session.token, SERVER_INFO)
             await self._emit(encode({"topic": "act", "args": properties}))
+            await self._emit(encode(state.session.sts()))
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._heartbeat(began))
                 both.create_task(self._tick(began))

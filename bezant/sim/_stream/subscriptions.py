@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
 from .bars import Bars
@@ -40,8 +41,10 @@ _TOPICS: tuple[tuple[str, str, Callable[[State], _Topic]], ...] = (
     ("smh", "umh", Bars),
     ("sbd", "ubd", PriceLadder),
 )
-# IBKR's gateway accepts these commands (keepalive and three topics); the simulation ignores them.
-_IGNORED = frozenset({"tic", "blt", "ntf", "shs"})
+# Commands that IBKR's gateway accepts and this simulation ignores.
+_IGNORED = frozenset({"blt", "ntf", "shs"})
+# IBKR responds to a `tic` this often.
+_TICS = 4
 
 
 class Subscriptions:
@@ -76,7 +79,12 @@ class Subscriptions:
     def handle(self, text: str) -> Iterator[bytes]:
         """Handle a command of the client, and yield the messages that the gateway sends at once."""
         name, _, rest = text.partition("+")
-        if name in _IGNORED:
+        # Most clients send the session's token first, as IBKR's pages tell them. There is no
+        # response, right or wrong.
+        if name in _IGNORED or text.startswith('{"session"'):
+            return
+        if name == "tic":
+            yield from itertools.repeat(encode(self._tic()), _TICS)
             return
         if name == "ech":
             yield text.encode()
@@ -86,6 +94,11 @@ class Subscriptions:
             yield encode(error(f"Topic unknown: {name}"))
         else:
             yield from map(encode, command(rest))
+
+    def _tic(self) -> Message:
+        state = self._state
+        accessed = int(state.clock.now() * 1000)
+        return {"topic": "tic", "alive": True, "id": state.session.token, "lastAccessed": accessed}
 
     def tick(self) -> Iterator[bytes]:
         """Yield the changes since the last tick."""

@@ -32,6 +32,7 @@ class Trades:
         self._active = True
         self._since = self._state.clock.now() - (days if isinstance(days, int) else 1) * _DAY
         self._sent = 0
+        yield {"topic": "str", "args": []}
         if given.get("realtimeUpdatesOnly") is True:
             with self._state.trading.now() as exchange:
                 self._sent = len(exchange.executions)

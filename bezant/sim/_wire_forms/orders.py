@@ -29,7 +29,8 @@ def money(number: Decimal) -> str:
     return f"{number:.2f}"
 
 
-def _venue(contract: Contract) -> str:
+def venue(contract: Contract) -> str:
+    """Return the name of a listing's exchange in orders."""
     return "NASDAQ.NMS" if contract.exchange == "NASDAQ" else contract.exchange
 
 
@@ -71,7 +72,7 @@ def order_row(order: Order, contract: Contract, account: str) -> dict[str, Any]:
         "description1": contract.symbol,
         "ticker": contract.symbol,
         "secType": contract.asset_class,
-        "listingExchange": _venue(contract),
+        "listingExchange": venue(contract),
         "remainingQuantity": float(order.remaining),
         "filledQuantity": float(order.filled),
         "totalSize": float(spec.quantity),
@@ -121,7 +122,7 @@ def status_body(order: Order, contract: Contract, account: str) -> dict[str, Any
         "symbol": contract.symbol,
         "side": spec.side[0],
         "contract_description_1": contract.symbol,
-        "listing_exchange": _venue(contract),
+        "listing_exchange": venue(contract),
         "is_event_trading": "0",
         "order_desc": description,
         "order_status": order.status,
@@ -173,21 +174,21 @@ def execution_row(execution: Execution, contract: Contract, account: str) -> dic
     """Return an execution as the list of trades and the topic `str` show it."""
     buying = execution.side == "BUY"
     size, price = plain(execution.quantity), money(execution.price)
-    venue = "ISLAND" if contract.asset_class == "STK" else contract.exchange
+    place = "ISLAND" if contract.asset_class == "STK" else contract.exchange
     multiplier = contract.multiplier or 1.0
     row: dict[str, Any] = {
         "execution_id": execution.execution_id,
         "symbol": contract.symbol,
         "supports_tax_opt": "1",
         "side": "B" if buying else "S",
-        "order_description": f"{'Bot' if buying else 'Sold'} {size} @ {price} on {venue}",
+        "order_description": f"{'Bot' if buying else 'Sold'} {size} @ {price} on {place}",
         "order_id": execution.order_id,
         "trade_time": time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(execution.when)),
         "trade_time_r": int(execution.when) * 1000,
         "size": float(execution.quantity),
         "price": price,
         "submitter": "simulated",
-        "exchange": venue,
+        "exchange": place,
         "commission": money(execution.commission),
         "net_amount": round(float(execution.quantity * execution.price) * multiplier, 2),
         "account": account,
@@ -196,7 +197,7 @@ def execution_row(execution: Execution, contract: Contract, account: str) -> dic
         "company_name": contract.name,
         "contract_description_1": contract.symbol,
         "sec_type": contract.asset_class,
-        "listing_exchange": _venue(contract),
+        "listing_exchange": venue(contract),
         "conid": contract.conid,
         "conidEx": str(contract.conid),
         "clearing_id": _FIRM,

@@ -80,7 +80,8 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "search_contracts_from_body": {"symbol": "AAPL"},
     "get_allocation": {"date": "20260630"},
     "get_performance": {"period": "1D"},
-    "get_contract_info": {"conid": AAPL, "month": "MAR27", "sec_type": "OPT"},
+    "get_contract_info": {"conid": AAPL, "month": "MAR27", "sec_type": "OPT"}
+    | {"strike": 204, "right": "C"},
 }
 
 

@@ -47,8 +47,8 @@ def test_from_a_symbol_to_an_option(client: Client) -> None:
     assert (info.conid, info.underlying_conid, info.strike) == (option.conid, AAPL, strike)
     (definition,) = contracts.get_instrument_definition(conids=[option.conid]).secdef or []
     assert definition.conid == option.conid
-    with pytest.raises(NotFound, match="no contracts"):
-        contracts.get_contract_info(conid=AAPL, sec_type="OPT", month="JAN99")
+    with pytest.raises(NotFound, match="No Contracts"):
+        contracts.get_contract_info(conid=AAPL, sec_type="OPT", month="JAN99", strike=1)
 
 
 def test_an_option_that_is_held_is_in_the_chain(gateway: SimulatedGateway, client: Client) -> None:
@@ -56,8 +56,9 @@ def test_an_option_that_is_held_is_in_the_chain(gateway: SimulatedGateway, clien
         each for each in client.all_positions(gateway.account_id) if each.asset_class == "OPT"
     )
     assert held.conid
-    under = client.api.contracts.get_instrument_info(conid=held.conid).underlying_conid or None
-    found = client.api.contracts.get_contract_info(conid=under, sec_type="OPT")
+    info = client.api.contracts.get_instrument_info(conid=held.conid)
+    under = info.underlying_conid or None
+    found = client.api.contracts.get_contract_info(conid=under, sec_type="OPT", strike=info.strike)
     assert held.conid in {each.conid for each in found}
 
 
@@ -68,6 +69,22 @@ def test_searching_by_name(client: Client) -> None:
         client.api.contracts.search_contracts(symbol="NOSUCH")
     with pytest.raises(NotFound):
         client.api.contracts.get_instrument_info(conid=1)
+
+
+def test_a_conid_alone_is_one_contract(client: Client) -> None:
+    one = client.request("GET", "/iserver/secdef/info", params={"conid": AAPL})
+    assert isinstance(one, dict)
+    assert (one["ticker"], one["secType"], one["right"]) == ("AAPL", "STK", "?")
+    assert client.api.contracts.get_contract_info(conid=AAPL)[0].conid == AAPL
+
+
+@pytest.mark.parametrize(
+    ("symbol", "kinds"),
+    [("ES", {"IND", "FUT"}), ("SPX", {"IND"}), ("EUR", {"CASH"}), ("BTC", {"CRYPTO"})],
+)
+def test_searching_a_product_that_is_no_stock(client: Client, symbol: str, kinds: set[str]) -> None:
+    [hit] = client.api.contracts.search_contracts(symbol=symbol)
+    assert {each.sec_type for each in hit.sections or []} == kinds
 
 
 def test_futures_currencies_rules_algos(client: Client) -> None:
@@ -225,6 +242,9 @@ ACCOUNT = "/iserver/account/DU1234567"
         ("POST", "/iserver/secdef/search", {"symbol": "AAPL", "secType": "XXX"}, 400),
         ("GET", "/iserver/secdef/strikes?conid=x", None, 400),
         ("GET", "/iserver/secdef/info?conid=265598&strike=x", None, 400),
+        ("GET", "/iserver/secdef/info?conid=265598&sectype=OPT&month=MAR27", None, 400),
+        ("GET", "/iserver/secdef/info?conid=1", None, 500),
+        ("GET", "/iserver/secdef/strikes?conid=265598&sectype=OPT&month=2027-03", None, 503),
         ("GET", "/iserver/contract/x/info", None, 404),
         ("GET", "/iserver/contract/1/info-and-rules", None, 404),
         ("GET", "/iserver/contract/1/algos", None, 404),

@@ -489,6 +489,7 @@ def test_streams_report_an_order(
     quiet.send('sor+{"realtimeUpdatesOnly":true}')
     filtered.send('sor+{"filters":["Filled"]}')
     ws.send('str+{"realtimeUpdatesOnly":true}')
+    assert ws.message("str")["args"] == []
     for each in (ws, quiet, filtered):
         each.send("ech+hb")
         while each.raw() != b"ech+hb":
@@ -533,6 +534,7 @@ def test_trades_of_earlier_days(
     for days, count in ((1, 1), (5, 2)):
         ws = open_ws()
         ws.send(f'str+{{"days":{days}}}')
+        assert ws.message("str")["args"] == []
         assert len(ws.message("str")["args"]) == count
 
 

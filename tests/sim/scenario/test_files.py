@@ -115,7 +115,9 @@ def test_everything(tmp_path: Path) -> None:
         with Client(gateway.base_url, pacing=False, retries=0, strict=True) as client:
             client.accounts()
             contracts = client.api.contracts
-            [option] = contracts.get_contract_info(conid=265598, sec_type="OPT", month="JAN27")
+            [option] = contracts.get_contract_info(
+                conid=265598, sec_type="OPT", month="JAN27", strike=300
+            )
             assert option.conid == 999000002
             assert option.strike == 300
             assert contracts.search_contracts(symbol="ACME")[0].conid == 999000001

@@ -151,7 +151,8 @@ def test_open_sockets_receive_changes_of_the_session(
     for ws in sockets:
         args = ws.message("sts")["args"]
         assert (args["authenticated"], args["competing"]) == (authenticated, competing)
-        assert args.keys() == {"authenticated", "competing", "message", "fail"}
+        names = {"connected", "authenticated", "established", "competing", "message", "fail"}
+        assert args.keys() == names
 
 
 def test_open_sockets_receive_the_opening_by_a_call(
