@@ -140,11 +140,11 @@ def test_a_contract_may_come_alone_and_has_no_placeholders(raw: RawGateway) -> N
 
 def test_both_spellings_of_a_trading_date(raw: RawGateway) -> None:
     hours = {"openingTime": "0930", "closingTime": "1600", "prop": "LIQUID"}
-    days = [
+    days: list[dict[str, object]] = [
         {"tradingScheduleDate": "2000-01-03", "sessions": [], "tradingtimes": [hours]},
         {"tradingScheduleDate": "20260525", "sessions": [], "tradingtimes": []},
     ]
-    venues = [
+    venues: list[dict[str, object]] = [
         {"id": "p1", "exchange": "A", "timezone": "America/New_York", "schedules": []},
         {"id": "p2", "exchange": "B", "timezone": "America/New_York", "schedules": days},
     ]
@@ -169,7 +169,8 @@ def test_responses_to_unsubscribing(raw: RawGateway) -> None:
             case "POST /iserver/marketdata/unsubscribe":
                 known = call.body == {"conid": 265598}
                 return {"success": True} if known else Reply(500, {"error": "unknown"})
-        return None
+            case _:
+                return None
 
     gateway = ScriptedGateway(raw, answer)
     with Client(raw.base_url) as client:
