@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +33,8 @@ from bezant import (
     TradeUpdate,
     UpstreamError,
 )
+from bezant._core.http.backoff import Backoff
+from bezant._core.stream import execution_check
 from bezant._core.stream.buffer import MessageBuffer
 from bezant._core.stream.phases import Timing
 from bezant._runtime._async.concurrency import connecting
@@ -415,6 +418,50 @@ async def test_a_refused_subscription_to_orders_is_an_event(raw: RawGateway) -> 
                 ws.orders.values()
     errors = [each for each in seen if isinstance(each, ErrorMessage)]
     assert [(each.topic, each.code) for each in errors] == [("sor", 500)]
+
+
+@pytest.mark.parametrize("realtime_only", [False, True])
+async def test_executions_during_an_interruption_come_from_rest(
+    raw: RawGateway, monkeypatch: pytest.MonkeyPatch, *, realtime_only: bool
+) -> None:
+    monkeypatch.setattr(execution_check, "QUIET", 0.01)
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    first = rows.trade("e1", ACCOUNT, trade_time_r=now)
+    old = rows.trade("e0", ACCOUNT, trade_time_r=now - 3 * 86_400_000)
+    listed = [old, first, rows.trade("e2", ACCOUNT, trade_time_r=now)]
+    failures = [Reply(503, {"error": "Service Unavailable", "statusCode": 503})]
+    peers: list[Peer] = []
+
+    def answer(call: Call) -> object:
+        if call.path != "/iserver/account/trades":
+            return None
+        return failures.pop() if failures else listed
+
+    def command(peer: Peer, text: str) -> None:
+        if text.startswith("str"):
+            peers.append(peer)
+            if len(peers) == 1:
+                peer.frame(json.dumps({"topic": "str", "args": [first]}).encode())
+
+    gateway = ScriptedGateway(raw, answer, command)
+    monkeypatch.setattr(execution_check, "_RETRY", Backoff(0.01, 0.01))
+    timing = Timing(backoff_from=0.01, backoff_to=0.05)
+    async with AsyncClient(raw.base_url, pacing=False, retries=0) as client:
+        opened = AsyncWsClient._open(client, timing, MessageBuffer(), reconnect=True)
+        async with connecting(opened) as ws:
+            await ws.subscribe_trades(realtime_only=realtime_only)
+            seen: list[str | None] = []
+            while "e2" not in seen:
+                message = await ws.next_message(timeout=30)
+                if isinstance(message, TradeUpdate):
+                    seen.append(message.execution_id)
+                    if message.execution_id == "e1":
+                        peers[0].reset()
+                elif isinstance(message, Gap):
+                    seen.append(f"gap {message.topic}")
+    silent = [] if realtime_only else ["gap str"]
+    assert seen == ["e1", "gap None", *silent, "e2"]
+    assert len(gateway.names("trades")) == 2
 
 
 async def test_another_program_on_the_port_is_named(raw: RawGateway) -> None:

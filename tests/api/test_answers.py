@@ -10,13 +10,13 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import pytest
 
-from bezant import NotFound, Refused, operations
+from bezant import BezantError, DecodeError, NotFound, Refused, operations
 from bezant._core.http.messages import Response
 from bezant._core.http.response import read
 from bezant._wire.field_types import Date, KnownText, Quantity, Time, is_marker
 from tests.core.samples import Drifts
 
-from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, answer_of, shared
+from .catalogue import BY_CALL, DOCUMENT, FIXTURES, RECEIVED, SHARED, answer_of, shared
 
 # These keys of a response have no field, because another key of the response has the same value.
 TWICE = {
@@ -177,6 +177,36 @@ def test_there_are_182_examples() -> None:
 @pytest.mark.parametrize(("call", "response"), [each for each in RECORDINGS if each.values[0]])
 def test_a_recorded_response(call: str, response: Any) -> None:
     check(call, response["Body"] if response["Body"] is not None else "", response["StatusCode"])
+
+
+LIVE = SHARED / "recordings" / "rest.jsonl"
+
+
+def responses_of_users() -> list[Any]:
+    """Return call, body and status of every recording with a call that has a model."""
+    if not LIVE.exists():
+        return []
+    found: list[Any] = []
+    for number, line in enumerate(LIVE.read_text().splitlines()):
+        each = json.loads(line)
+        entry = operations.by_path(each["method"], unquote(urlsplit(each["path"]).path))
+        # A page abbreviates the list in one response.
+        if entry is not None and '"..."' not in line:
+            call = f"{entry.method} {entry.path}"
+            body = "" if each["body"] is None else each["body"]
+            found.append(pytest.param(call, body, each["status"], id=f"{number} {call}"))
+    return found
+
+
+@pytest.mark.parametrize(("call", "body", "status"), responses_of_users())
+def test_a_recorded_response_of_a_user(call: str, body: Any, status: int) -> None:
+    error = body.get("error") if isinstance(body, dict) else None
+    if status != 200 or error:
+        with pytest.raises(BezantError) as caught:
+            check(call, body, status)
+        assert not isinstance(caught.value, DecodeError)
+    else:
+        check(call, body, status)
 
 
 def test_there_are_49_recordings() -> None:

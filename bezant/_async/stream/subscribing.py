@@ -115,6 +115,9 @@ class AsyncSubscribing:
     ) -> AsyncSubscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).
 
+        After an interruption, or if the stream stays silent, it calls ``GET
+        /iserver/account/trades`` and delivers the executions that are missing.
+
         Args:
             days: how many days of executions come first, 1 to 7.
             realtime_only: whether to receive new executions only.
@@ -124,7 +127,9 @@ class AsyncSubscribing:
             WsClosed: the stream is closed.
         """
         request = trades.request(days, realtime_only=realtime_only)
-        return AsyncSubscription(self, await self._subscribe(request))
+        interest = await self._subscribe(request)
+        self._stream_worker.check_executions()
+        return AsyncSubscription(self, interest)
 
     async def subscribe_pnl(self) -> AsyncSubscription:
         """Receive `Pnl` of the accounts, about once a second (topic ``spl``)."""

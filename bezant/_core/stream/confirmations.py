@@ -17,6 +17,7 @@ class _Sent:
     due: float
     confirmed: bool = False
     failed: bool = False
+    again: bool = False
     wait: float = 0.0
 
 
@@ -63,7 +64,9 @@ class Confirmations:
         if sent is None:
             sent = self._sent[key] = _Sent(math.inf)
             self.unconfirmed[topic.key].add(key)
-        if not topic.expires:
+        else:
+            sent.again = True
+        if not (topic.expires if sent.confirmed else topic.responds):
             if sent.due != math.inf:
                 sent.due = math.inf
                 self._plan()
@@ -93,6 +96,25 @@ class Confirmations:
             return []
         return [key for key, each in self._sent.items() if now >= each.due]
 
+    def fails(self, key: str) -> bool:
+        """Return whether a subscription was refused or silent, and no message has come since."""
+        return self._sent[key].failed
+
+    def planned(self, key: str) -> bool:
+        """Return whether the command of a subscription will be repeated."""
+        return self._sent[key].due != math.inf
+
+    def falls_silent(self, key: str) -> bool:
+        """Return whether a subscription has had no message although it was sent twice.
+
+        It is True once, until a message confirms the subscription.
+        """
+        sent = self._sent[key]
+        if sent.confirmed or sent.failed or not sent.again or not topic_of_key(key).responds:
+            return False
+        sent.failed = True
+        return True
+
     def refused(self, key: str, now: float) -> bool:
         """Plan to send a subscription again, because the gateway refused it or stays silent.
 
@@ -106,7 +128,7 @@ class Confirmations:
         first = sent.confirmed or not sent.failed
         sent.failed, sent.confirmed = True, False
         self.unconfirmed[topic.key].add(key)
-        if first or not topic.expires:  # else `add` has planned it
+        if first or not topic.responds:  # else `add` has planned it
             timing = self._timing
             sent.wait = timing.confirm_after if first else min(sent.wait * 2, timing.renew_to)
             sent.due = now + sent.wait
@@ -121,6 +143,12 @@ class Confirmations:
         for key in _matches(topic.confirms(message), unconfirmed):
             self._confirm(key)
             unconfirmed.discard(key)
+
+    def confirm_empty(self, key: str) -> None:
+        """Confirm a subscription because the gateway has sent an empty list for it."""
+        if key in self._sent and not self._sent[key].confirmed:
+            self._confirm(key)
+            self.unconfirmed[topic_of_key(key).key].discard(key)
 
     def _confirm(self, key: str) -> None:
         sent = self._sent[key]

@@ -72,11 +72,15 @@ class LiveState:
 
     def put(self, message: Message, moment: datetime) -> None:
         """Complete a message, and put it into the buffer."""
-        topic = topic_of_message(message)
-        state = None if topic is None else self._states.get(topic.name)
-        complete = message if state is None else state.update(message)
+        complete = self.complete(message)
         if complete is not None:
             self._message_buffer.put(complete, moment)
+
+    def complete(self, message: Message) -> Message | None:
+        """Return a message with everything that is known; None if it only repeats another."""
+        topic = topic_of_message(message)
+        state = None if topic is None else self._states.get(topic.name)
+        return message if state is None else state.update(message)
 
     def begin(self, key: str) -> None:
         """Begin a subscription, without the values of an earlier one."""
@@ -85,6 +89,15 @@ class LiveState:
             self.quotes.begin(key.partition("+")[2])
         else:
             self.end(key)
+
+    def interrupt_one(self, key: str) -> None:
+        """Forget the values of one subscription, because messages of it are missing."""
+        topic = topic_of_key(key)
+        state = self._states.get(topic.name)
+        if topic is MARKET_DATA:
+            self.quotes.begin(key.partition("+")[2])
+        elif state is not None:
+            state.forget(key)
 
     def end(self, key: str) -> None:
         """Forget the values of a subscription that has ended."""

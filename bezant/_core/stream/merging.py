@@ -68,6 +68,11 @@ class TopicState:
 
     def end(self, key: str) -> None:
         """Forget what belongs to a subscription that begins or has ended."""
+        self.forget(key)
+        self._delivered.clear()
+
+    def forget(self, key: str) -> None:
+        """Forget the values of a subscription, because messages of it are missing."""
         plain = without_exchange(key)
         confirms = self._topic.confirms
         gone = [
@@ -77,8 +82,6 @@ class TopicState:
         ]
         for subject in gone:
             del self._known[subject]
-        if self._merging.news is not None:
-            self._delivered.clear()
 
 
 def _keep(values: dict[Hashable, Any], subject: Hashable, value: Any) -> None:

@@ -27,6 +27,7 @@ from ..decoding.drift import Report
 from ..session.first_answer import is_open
 from .buffer import MessageBuffer
 from .confirmations import Confirmations, refused_keys
+from .execution_check import ExecutionCheck, ExecutionRequest
 from .live_state import LiveState
 from .order_book import NOT_SUBSCRIBED, OrderBook
 from .order_check import OrderCheck, OrderRequest
@@ -39,9 +40,10 @@ from .subscriptions import Interest, SubscriptionRegistry
 from .topic import SubscriptionRequest, TicReply, check_command
 from .topics.orders import ORDERS
 from .topics.registry import BY_MESSAGE, TOPICS, topic_of_key
+from .topics.trades import TRADES, trade_from
 
 if TYPE_CHECKING:
-    from ...models.orders import LiveOrder, OrderStatus
+    from ...models.orders import LiveOrder, OrderStatus, Trade
 
 # Messages that concern the connection or its subscriptions.
 _WATCHED: Final = frozenset(
@@ -76,6 +78,7 @@ class StreamState:
         end_reason: reason why the stream ended; empty while it is open.
         orders: the orders, each complete.
         order_check: completes the orders after an interruption.
+        execution_check: requests the executions that an interruption may have cost.
         new_session: token of a session that the client may not know of yet.
     """
 
@@ -109,6 +112,7 @@ class StreamState:
         self._live_state.watch = watch
         self.orders: OrderBook = self._live_state.orders
         self.order_check: OrderCheck = self._live_state.order_check
+        self.execution_check: ExecutionCheck = ExecutionCheck()
         self.new_session: Secret | None = None
         self._tickled = tickled
         self._readiness = Readiness(self._timing)
@@ -226,6 +230,8 @@ class StreamState:
         self._silent = False
         if ORDERS.key in self._subscriptions:
             self.order_check.stop(_unknown(f"the connection was lost ({reason})"))
+        if TRADES.key in self._subscriptions:
+            self.execution_check.interrupt(since.timestamp())
         if not self._reconnect:
             self.end(reason, now)
 
@@ -239,6 +245,7 @@ class StreamState:
         """End the stream; unread messages stay in the buffer."""
         if self.phase is not Phase.ENDED:
             self.end_reason = reason
+            self.execution_check.stop()
             self.order_check.stop(
                 "the orders are not known: the stream is closed; connect again, or call "
                 "client.orders()"
@@ -362,6 +369,8 @@ class StreamState:
         self.message_buffer.put(Gap(reason=reason, since=since, until=moment), moment)
         self._live_state.interrupt()
         self._confirmations.clear()
+        if TRADES.key in self._subscriptions:
+            self.execution_check.interrupt(since.timestamp())
         self._subscribe_to_all(now)
 
     def _subscribe_to_all(self, now: float) -> None:
@@ -369,6 +378,8 @@ class StreamState:
             self._send(key, now)
         if ORDERS.key in self._subscriptions:
             self._check_orders(now)
+        if TRADES.key in self._subscriptions:
+            self.execution_check.start(now, self._timing.confirm_after)
 
     def _on_tic_reply(self, reply: TicReply, now: float) -> None:
         """Compare the session of the socket with the session in which it was opened.
@@ -399,9 +410,27 @@ class StreamState:
         self.order_check.start(arguments, _unknown("they are being fetched"), now)
 
     def _on_unread(self, message: Other | Malformed, now: float) -> None:
-        """Process an unreadable message, which may have been about orders."""
-        if self.phase is not Phase.READY or ORDERS.key not in self._subscriptions:
+        """Process an unreadable message, which may have been about orders or executions."""
+        if self.phase is not Phase.READY:
             return
+        if TRADES.key in self._subscriptions:
+            self._on_unread_executions(message, now)
+        if ORDERS.key in self._subscriptions:
+            self._on_unread_orders(message, now)
+
+    def _on_unread_executions(self, message: Other | Malformed, now: float) -> None:
+        if isinstance(message, Malformed):
+            missed = b'"str' in message.data
+        else:
+            payload: object = message.payload
+            missed = message.topic.partition("+")[0] == TRADES.name and isinstance(payload, dict)
+            if missed and cast("dict[str, Any]", payload).get("args") == []:
+                self._confirmations.confirm_empty(TRADES.key)
+                return
+        if missed:
+            self.execution_check.missed(self.moment(now).timestamp(), now)
+
+    def _on_unread_orders(self, message: Other | Malformed, now: float) -> None:
         if isinstance(message, Malformed):
             if b'"sor' in message.data:
                 reason = "a message about them could not be read"
@@ -427,6 +456,8 @@ class StreamState:
             if self._confirmations.refused(key, now):
                 text = redact(message.error or "without a reason")
                 self._report_gap(key, f"the gateway refuses the subscription ({text})", now)
+            if key == TRADES.key:
+                self.execution_check.missed(self.moment(now).timestamp(), now)
             if key == ORDERS.key:
                 self._silent = False
                 self.order_check.stop(
@@ -455,7 +486,7 @@ class StreamState:
 
     def _report_gap(self, key: str, reason: str, now: float) -> None:
         moment = self.moment(now)
-        self._live_state.begin(key)
+        self._live_state.interrupt_one(key)
         gap = Gap(reason=reason, since=moment, until=moment, topic=topic_of_key(key).name)
         self.message_buffer.put(gap, moment)
 
@@ -482,6 +513,41 @@ class StreamState:
             self._live_state.put(update, moment)
         self.order_check.updates.clear()
 
+    # Executions
+
+    def next_execution_request(self, now: float) -> ExecutionRequest | float | None:
+        """Return a request for executions, the seconds until one is due, or None."""
+        return self.execution_check.next(now, confirmed=TRADES.key in self.confirmed)
+
+    def take_executions(
+        self, request: ExecutionRequest, trades: Iterable[Trade], now: float
+    ) -> None:
+        """Deliver the executions of a response that the stream has not delivered."""
+        rows = self.execution_check.take(request, list(trades))
+        if rows is None:
+            return
+        updates = [self._live_state.complete(trade_from(row, self._report)) for row in rows]
+        news = [each for each in updates if each is not None]
+        self._doubt_silence_of_executions(now, missing=bool(news))
+        moment = self.moment(now)
+        for update in news:
+            self.message_buffer.put(update, moment)
+
+    def _doubt_silence_of_executions(self, now: float, *, missing: bool) -> None:
+        """Plan to subscribe again if REST has executions, and the stream has sent none.
+
+        Args:
+            now: monotonic time.
+            missing: whether the response has executions that the stream has not sent.
+        """
+        key, confirmations = TRADES.key, self._confirmations
+        if key in self.confirmed or self._subscriptions.arguments(key)["realtimeUpdatesOnly"]:
+            return
+        doubtful = missing or confirmations.fails(key)
+        if doubtful and not confirmations.planned(key) and confirmations.refused(key, now):
+            reason = "the gateway has sent no executions on the stream, although there are some"
+            self._report_gap(key, reason, now)
+
     # Subscriptions
 
     def subscribe(
@@ -501,10 +567,14 @@ class StreamState:
         interest, commands = self._subscriptions.add(request)
         if new:
             self._live_state.begin(key)
+            if key == TRADES.key:
+                self.execution_check.begin(request.arguments, self.moment(now).timestamp())
         if commands and self.phase is Phase.READY:
             self._send(key, now)
             if key == ORDERS.key:
                 self._check_orders(now)
+            elif key == TRADES.key and new:
+                self.execution_check.start(now, self._timing.confirm_after)
         return interest
 
     def unsubscribe(self, interest: Interest) -> None:
@@ -517,6 +587,8 @@ class StreamState:
         if key == ORDERS.key:
             self._silent = False
             self.order_check.stop(NOT_SUBSCRIBED)
+        elif key == TRADES.key:
+            self.execution_check.stop()
         server_id = self._confirmations.forget(key)
         if self.phase is Phase.READY:
             self._outgoing.extend(commands)
@@ -568,8 +640,14 @@ class StreamState:
         for key in self._confirmations.due(now):
             if key == ORDERS.key:
                 self._subscribe_to_orders_again(now)
-            else:
-                self._send(key, now)
+                continue
+            if self._confirmations.falls_silent(key):
+                reason = f"the gateway has sent nothing for s{key} after two subscriptions"
+                self._report_gap(key, reason, now)
+            self._send(key, now)
+            if key == TRADES.key:
+                self.execution_check.interrupt(self.moment(now).timestamp())
+                self.execution_check.start(now, self._timing.confirm_after)
         return self._outgoing.popleft() if self._outgoing else None
 
     def advance(self, now: float, wall: float) -> float:

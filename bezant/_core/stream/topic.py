@@ -111,6 +111,8 @@ class Topic(Record, frozen=True, kw_only=True):
             and not by `unsubscribe`; None if the topic has no such ids.
         confirms: returns the keys of the subscription that a message belongs to, the most precise
             one first. The last one has no exchange.
+        responds: whether the gateway sends a message soon after each command, so that silence means
+            that the command was lost.
         expires: whether IBKR ends a subscription after some time, or loses the command, so that
             the stream has to repeat it.
         always_send: whether a further subscriber repeats the command even if its arguments are the
@@ -130,6 +132,7 @@ class Topic(Record, frozen=True, kw_only=True):
     unsubscribe_ends_others: bool = False
     server_id: Callable[[Any], object] | None = None
     confirms: Callable[[Any], tuple[str, ...]] | None = None
+    responds: bool = False
     expires: bool = False
     always_send: bool = False
     limit: int | None = None

@@ -114,6 +114,9 @@ class Subscribing:
     def subscribe_trades(self, *, days: int = 1, realtime_only: bool = False) -> Subscription:
         """Receive `TradeUpdate` for every execution (topic ``str``).
 
+        After an interruption, or if the stream stays silent, it calls ``GET
+        /iserver/account/trades`` and delivers the executions that are missing.
+
         Args:
             days: how many days of executions come first, 1 to 7.
             realtime_only: whether to receive new executions only.
@@ -123,7 +126,9 @@ class Subscribing:
             WsClosed: the stream is closed.
         """
         request = trades.request(days, realtime_only=realtime_only)
-        return Subscription(self, self._subscribe(request))
+        interest = self._subscribe(request)
+        self._stream_worker.check_executions()
+        return Subscription(self, interest)
 
     def subscribe_pnl(self) -> Subscription:
         """Receive `Pnl` of the accounts, about once a second (topic ``spl``)."""

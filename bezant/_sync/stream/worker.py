@@ -11,6 +11,7 @@ from ..._core.operations.session import TICKLE
 from ..._core.pacing.limits import MAX_STREAMS
 from ..._core.session.status import error_for
 from ..._core.stream.buffer import MessageBuffer
+from ..._core.stream.execution_check import DAYS, ExecutionRequest
 from ..._core.stream.order_check import OrderRequest
 from ..._core.stream.phases import Phase, Timing
 from ..._core.stream.state import StreamState
@@ -77,6 +78,8 @@ class StreamWorker:
         self._worker: rt.Worker | None = None
         self._check_bell: rt.Notifier = rt.Notifier()
         self._checker: rt.Worker | None = None
+        self._execution_bell: rt.Notifier = rt.Notifier()
+        self._execution_checker: rt.Worker | None = None
 
     @property
     def ended(self) -> bool:
@@ -170,12 +173,15 @@ class StreamWorker:
                 self._socket.abort()
             self.bell.ring()
             self._check_bell.ring()
+            self._execution_bell.ring()
 
     def _pass_on(self) -> None:
         """Report the findings of the last step."""
         state = self.state
         if state.order_check.changed:
             self._check_bell.ring()
+        if state.execution_check.changed:
+            self._execution_bell.ring()
         session, state.new_session = state.new_session, None
         if session is not None:
             _logger.warning(
@@ -336,14 +342,10 @@ class StreamWorker:
                     self.state.take_order_status(request, status, rt.monotonic())
         except (ClientClosed, WrongContext):
             return False
-        except Exception as error:
-            if isinstance(error, BezantError):
-                _logger.info("the orders cannot be requested yet: %s", error)
-            else:
-                _logger.exception("the request for orders failed with an unexpected error")
-            pause = error.retry_after if isinstance(error, PacingError) else 0.0
+        except Exception as error:  # noqa: BLE001 - logged, and the request is repeated
+            pause = self._pause_after(error, "orders")
             with self.lock:
-                check.failed(request, rt.monotonic(), at_least=max(pause, self.client.penalty_left))
+                check.failed(request, rt.monotonic(), at_least=pause)
         for order_id in check.take_lost():
             _logger.warning(
                 "order %d was working before the stream was interrupted, and its status is unknown "
@@ -351,6 +353,50 @@ class StreamWorker:
                 order_id,
             )
         return True
+
+    # Execution check
+
+    def check_executions(self) -> None:
+        """Start the worker that requests the executions that the stream does not send."""
+        with self.lock:
+            if self._execution_checker is None and not self.ended:
+                self._execution_checker = rt.Worker(self._check_executions, "bezant-executions")
+        self._execution_bell.ring()
+
+    def _check_executions(self) -> None:
+        while not self.ended:
+            heard = self._execution_bell.count
+            with self.lock:
+                step = self.state.next_execution_request(rt.monotonic())
+            if not isinstance(step, ExecutionRequest):
+                self._execution_bell.wait(heard, step)
+            elif not self._request_executions(step):
+                return
+
+    def _request_executions(self, request: ExecutionRequest) -> bool:
+        """Request the executions; return False if the client is closed."""
+        try:
+            trades = self.client.trades(DAYS)
+            with self.lock:
+                self.state.take_executions(request, trades, rt.monotonic())
+        except (ClientClosed, WrongContext):
+            return False
+        except Exception as error:  # noqa: BLE001 - logged, and the request is repeated
+            pause = self._pause_after(error, "executions")
+            with self.lock:
+                self.state.execution_check.failed(request, rt.monotonic(), at_least=pause)
+        self.bell.ring()
+        return True
+
+    def _pause_after(self, error: Exception, what: str) -> float:
+        """Log a failed request; return the seconds before which it must not be repeated."""
+        if isinstance(error, BezantError):
+            _logger.info("the %s cannot be requested yet: %s", what, error)
+        else:
+            text = "the request for %s failed with an unexpected error"
+            _logger.error(text, what, exc_info=error)
+        pause = error.retry_after if isinstance(error, PacingError) else 0.0
+        return max(pause, self.client.penalty_left)
 
     def _order_list(self) -> list[LiveOrder]:
         try:
@@ -399,7 +445,7 @@ class StreamWorker:
         self._stopping.set()
         if self._socket is not None:
             self._socket.abort()
-        for worker in (self._worker, self._checker):
+        for worker in (self._worker, self._checker, self._execution_checker):
             if worker is not None:
                 worker.abandon()
 
@@ -411,10 +457,11 @@ class StreamWorker:
             socket = self._socket
         self.bell.ring()
         self._check_bell.ring()
+        self._execution_bell.ring()
         try:
             if socket is not None:
                 socket.close()
         finally:
-            for worker in (self._worker, self._checker):
+            for worker in (self._worker, self._checker, self._execution_checker):
                 if worker is not None:
                     worker.stop()

@@ -26,7 +26,8 @@ class Gap(StreamMessage, frozen=True, kw_only=True):
     ``topic``, messages of any topic may be missing. With a ``topic`` and a ``count``, the buffer
     was full and dropped ``count`` messages of it, because your program did not read the stream.
     With a ``topic`` alone, the gateway refuses the subscription to it, or stays silent although
-    there is something to send; the stream subscribes again, with growing pauses.
+    there is something to send; the stream subscribes again, with growing pauses. It requests
+    missing orders and executions from REST.
 
     Attributes:
         reason: text of the reason.

@@ -12,7 +12,8 @@ from bezant._core.stream.confirmations import refused_keys
 from bezant._core.stream.order_check import QUIET, OrderRequest
 from bezant._core.stream.phases import Phase
 from bezant._core.stream.state import StreamState
-from bezant._core.stream.topics import market_data, orders, pnl, trades
+from bezant._core.stream.topic import SubscriptionRequest
+from bezant._core.stream.topics import bars, market_data, orders, pnl, trades
 from bezant.models.orders import LiveOrder
 
 from ..samples import some
@@ -185,3 +186,38 @@ def test_a_response_after_the_end_of_the_subscription_is_no_silence() -> None:
     stream.unsubscribe(interest)
     stream.take_order_list(ask, [some(LiveOrder, order_id=9, status="Submitted")], 1)
     assert "sor+{}" not in sent(stream, 40)[1:]
+
+
+@pytest.mark.parametrize("request_", [pnl.request(), market_data.request(1, LAST, None)])
+def test_a_topic_that_says_nothing_is_a_gap_and_is_sent_again(
+    request_: SubscriptionRequest,
+) -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(request_, now=0)
+    times = [now for now in range(1200) if sent(stream, now)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert pauses[:5] == [15, 30, 60, 120, 240]
+    (gap,) = (each for each in read(stream) if isinstance(each, Gap))
+    assert gap.until == at(45)
+    assert gap.topic == f"s{request_.key}"[:3]
+    assert f"sent nothing for s{request_.key}" in gap.reason
+    profit = b'{"topic":"spl","args":{"U1":{"dpl":1}}}'
+    stream.take_in([profit, quote(1, **{"31": "5"})], 1200)
+    assert stream.confirmed == {request_.key}
+    assert sent(stream, 1300) == []
+
+
+def test_topics_that_need_not_send_anything_are_not_silent() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(trades.request(), now=0)
+    stream.subscribe(orders.request(), now=0)
+    assert len(sent(stream, 0)) == 2
+    assert sent(stream, 900) == []
+    assert read(stream) == []
+
+
+def test_bars_that_are_refused_are_a_gap() -> None:
+    stream = ready_state(tic_interval=99999)
+    stream.subscribe(bars.request(1, None), now=0)
+    stream.take_in([refusal("smh+1")], 1)
+    assert [topic for topic, _ in gaps(read(stream))] == ["smh"]

@@ -344,7 +344,7 @@ def test_market_data_is_renewed_between_8_and_10_minutes(chance: float) -> None:
 def test_market_data_without_a_response_is_requested_again() -> None:
     stream = ready_state(confirm_after=15, tic_interval=9999)
     stream.subscribe(market_data.request(1, LAST, "NYSE"), now=0)
-    stream.subscribe(pnl.request(), now=0)
+    stream.subscribe(trades.request(), now=0)
     assert len(sent(stream, 0)) == 2
     assert sent(stream, 14) == []
     assert len(sent(stream, 15)) == 1

@@ -74,5 +74,6 @@ BARS: Final = Topic(
     key="mh",
     server_id=lambda message: message.server_id,
     confirms=_confirms,
+    responds=True,
     limit=5,
 )

@@ -86,6 +86,7 @@ LADDER: Final = Topic(
     unsubscribe=lambda key: "ubd+" + target_of(key).partition("+")[0],
     unsubscribe_ends_others=True,
     confirms=lambda message: (f"bd+{message.account_id}+{message.conid}",),
+    responds=True,
     merging=Merging(
         subject=lambda message: (message.account_id, message.conid), complete=_complete
     ),

@@ -40,5 +40,6 @@ LEDGER: Final = Topic(
     key="ld",
     merge=merge_keys_and_fields,
     confirms=lambda message: (f"ld+{message.account_id}",),
+    responds=True,
     merging=Merging(subject=account_and_key, complete=merge_fields),
 )

@@ -57,6 +57,7 @@ MARKET_DATA: Final = Topic(
     key="md",
     merge=_merge,
     confirms=_confirms,
+    responds=True,
     expires=True,
     always_send=True,
 )

@@ -42,6 +42,7 @@ PNL: Final = Topic(
     parse=_parse,
     key="pl",
     confirms=lambda _: ("pl",),
+    responds=True,
     merging=Merging(
         subject=lambda message: (message.account_id, message.segment), complete=merge_fields
     ),

@@ -41,5 +41,6 @@ SUMMARY: Final = Topic(
     key="sd",
     merge=merge_keys_and_fields,
     confirms=lambda message: (f"sd+{message.account_id}",),
+    responds=True,
     merging=Merging(subject=account_and_key, complete=merge_fields),
 )
