@@ -191,7 +191,7 @@ class AsyncClient(AsyncClientBase):
         Raises:
             NoAccounts: the gateway lists no account: the session is not ready.
         """
-        from .._core.portfolio.positions import POSITIONS, SORTING, Pager
+        from .._core.portfolio.position_pages import POSITIONS, SORTING, Pager
         from ..models._positions import Position
 
         path = POSITIONS.path

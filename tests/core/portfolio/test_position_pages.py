@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezant import Position
-from bezant._core.portfolio.positions import POSITIONS, SORTING, Pager
+from bezant._core.portfolio.position_pages import POSITIONS, SORTING, Pager
 from bezant._core.session.prerequisites import ACCOUNTS
 
 from ..samples import some
