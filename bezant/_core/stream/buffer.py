@@ -16,7 +16,7 @@ DEFAULT_BUFFER: Final = 10_000
 
 
 def topic_of(message: Message) -> str | None:
-    """Return IBKR's name of a message's topic; None for the stream's own messages."""
+    """Return IBKR's name of a message's topic; None for messages that the stream itself makes."""
     if isinstance(message, Other):
         return message.topic.partition("+")[0] or None
     topic = topic_of_message(message)
@@ -56,7 +56,8 @@ class MessageBuffer:
         self._limit = limit
         self._backlog = quote_backlog
         self._entries: deque[_Entry] = deque()
-        # The last unread quote of each contract. It may still change, because nobody has read it.
+        # Key: a contract. Value: its last unread quote, which may still change because nobody has
+        # read it.
         self._waiting: dict[str, MarketData] = {}
         self._heartbeat: Heartbeat | None = None
         self._quotes = 0
@@ -131,11 +132,12 @@ class MessageBuffer:
             self._others += 1
             self._entries.append(message)
             if isinstance(message, Gap):
-                # A message after a gap must not be merged into one before it.
+                # The unread quotes are forgotten, because a message after a gap must not be merged
+                # into a message before the gap.
                 self._waiting.clear()
                 self._heartbeat = None
             if self._dropped:
-                # If this topic loses messages again, that is another gap after this message.
+                # If this topic loses messages again, the loss is another gap after this message.
                 self._dropped.pop(topic_of(message), None)
             return
         topic = topic_of(message)
@@ -148,7 +150,7 @@ class MessageBuffer:
         self.missed += 1
 
     def take(self) -> Message | None:
-        """Return the oldest message, or None."""
+        """Remove and return the oldest unread message; None if there is none."""
         entries = self._entries
         if not entries:
             return None

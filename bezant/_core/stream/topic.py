@@ -1,7 +1,7 @@
-"""Row of the table of WebSocket topics, with all facts about one topic.
+"""`Topic`: row of the table of WebSocket topics, with all facts about one topic.
 
-`topics` has one module for each row, `topics/registry.py` finds a row by the name in a frame, by
-the key of a subscription, and by the class of a message.
+The package `topics` has one module for each row, and `topics/registry.py` finds a row by the name
+in a frame, by the key of a subscription, and by the class of a message.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..decoding.drift import Report
 Frame: TypeAlias = dict[str, Any]
 Arguments: TypeAlias = dict[str, Any]
 
-# Bytes. The gateway drops the connection on a longer command.
+# A command may have this many bytes; the gateway drops the connection on a longer command.
 MAX_COMMAND: Final = 64 * 1024
 
 
 class TicReply(NamedTuple):
-    """Response to the stream's own ``tic``, which is not delivered.
+    """Response to a ``tic`` that the stream sent itself; it is not delivered to the program.
 
     Attributes:
-        session: token of the session that the socket belongs to; None if the response has none.
+        session: token of the session that the socket belongs to; None if the response has no token.
     """
 
     session: Secret | None
@@ -38,8 +38,8 @@ class SubscriptionRequest(NamedTuple):
     """Request of one subscriber to a topic.
 
     Attributes:
-        key: key of the subscription at the gateway, such as ``md+265598``; it follows the ``s`` or
-            ``u`` of a command.
+        key: key of the subscription at the gateway, such as ``md+265598``; the key follows the
+            ``s`` or ``u`` of a command.
         arguments: checked values that follow the key.
     """
 
@@ -48,8 +48,8 @@ class SubscriptionRequest(NamedTuple):
 
 
 Parsed: TypeAlias = MarketData | TicReply | list[Message]
-# Takes the topic, the frame, the bytes of the frame, and a function that reports drift. Returns an
-# empty list if the frame has no message of the topic.
+# A parser takes the topic, the frame, the bytes of the frame, and a function that reports drift. It
+# returns an empty list if the frame has no message of the topic.
 Parse: TypeAlias = Callable[[str, Frame, bytes, Report], Parsed]
 
 
@@ -57,13 +57,14 @@ class Merging(Record, frozen=True, kw_only=True):
     """Rule by which the updates of a topic become complete messages.
 
     Attributes:
-        subject: returns what a message is about, such as an order's id; None if the message does
-            not say so. Messages about the same thing merge.
-        complete: takes the complete message until now, or None, and the message as received;
-            returns the new complete message.
-        news: takes what was delivered about the subject, or None, and the new row; returns whether
-            the row has news. The gateway repeats messages of such a topic, and only those with news
-            are delivered. None for a topic whose messages are all delivered.
+        subject: function that returns the subject of a message, such as an order's id; None if the
+            message has no subject. Messages with the same subject merge.
+        complete: function that takes the last complete message, or None, and the message as
+            received, and returns the new complete message.
+        news: function that takes the delivered values of the subject, or None, and the new row, and
+            returns whether the row contains something new. The gateway repeats messages of such a
+            topic, and only messages with something new are delivered. None for a topic whose
+            messages are all delivered.
     """
 
     subject: Callable[[Any], Hashable | None]
@@ -72,10 +73,10 @@ class Merging(Record, frozen=True, kw_only=True):
 
 
 def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
-    """Return the arguments of all subscribers, if they are the same.
+    """Return the arguments that all subscribers of a key have in common.
 
     Raises:
-        InvalidRequest: they are not.
+        InvalidRequest: the subscribers have different arguments.
     """
     first, *rest = asked
     if any(each != first for each in rest):
@@ -86,12 +87,12 @@ def same_arguments(key: str, asked: Sequence[Arguments]) -> Arguments:
 
 
 def command_with_arguments(key: str, arguments: Arguments) -> str:
-    """Return the usual command that subscribes."""
+    """Return the command that subscribes to a key, in the usual form."""
     return f"s{key}+{msgspec.json.encode(arguments).decode()}"
 
 
 def plain_end(key: str) -> str:
-    """Return the usual command that unsubscribes."""
+    """Return the command that unsubscribes from a key, in the usual form."""
     return f"u{key}+{{}}"
 
 
@@ -99,24 +100,27 @@ class Topic(Record, frozen=True, kw_only=True):
     """All facts about one topic.
 
     Attributes:
-        name: its name in a frame, such as ``smd``.
-        messages: classes of its messages.
-        parse: parser of its frames.
-        key: beginning of its subscription keys, such as ``md``; empty if there is no subscription.
-        merge: merges the arguments of all subscribers of a key.
-        subscribe: returns the command that subscribes to a key.
-        unsubscribe: returns the command that ends the subscription to a key.
-        unsubscribe_ends_others: whether that command ends all subscriptions with the same command.
-        server_id: returns the gateway's id of a message's subscription, which then ends by this id
-            and not by `unsubscribe`; None if the topic has no such ids.
-        confirms: returns the keys of the subscription that a message belongs to, the most precise
-            one first. The last one has no exchange.
-        expires: whether IBKR ends a subscription after some time, or loses the command, so that
-            the stream has to repeat it.
-        always_send: whether a further subscriber repeats the command even if its arguments are the
-            same, because the gateway then sends all values.
-        limit: maximum number of subscriptions at a time; None for no limit.
-        merging: how updates become complete messages; None if the gateway sends none.
+        name: the topic's name in a frame, such as ``smd``.
+        messages: classes of the topic's messages.
+        parse: parser of the topic's frames.
+        key: beginning of the topic's subscription keys, such as ``md``; empty for a topic without
+            subscriptions.
+        merge: function that merges the arguments of all subscribers of a key.
+        subscribe: function that returns the command that subscribes to a key.
+        unsubscribe: function that returns the command that ends the subscription to a key.
+        unsubscribe_ends_others: whether the command to unsubscribe ends all subscriptions that have
+            the same such command.
+        server_id: function that returns the gateway's id of a message's subscription; such a
+            subscription is ended by its id and not by `unsubscribe`. None if the topic has no such
+            ids.
+        confirms: function that returns the keys of the subscription to which a message belongs, the
+            most precise key first. The last key has no exchange.
+        expires: whether IBKR ends a subscription after some time, or loses the command, so that the
+            stream has to repeat the command.
+        always_send: whether a further subscriber repeats the command even with the same arguments,
+            because the gateway then sends all values.
+        limit: maximum number of subscriptions to the topic at a time; None for no limit.
+        merging: how updates become complete messages; None if the gateway sends no partial updates.
         about_orders: whether messages are about orders or executions, which the session remembers.
     """
 
@@ -140,10 +144,11 @@ class Topic(Record, frozen=True, kw_only=True):
 def check_command(
     text: str, what: str = "the command", advice: str = ": send a shorter one"
 ) -> None:
-    """Refuse a command that cannot be sent.
+    """Raise an error for a command that cannot be sent.
 
     Raises:
-        InvalidRequest: it is longer than the gateway accepts, or contains half a surrogate pair.
+        InvalidRequest: the command is longer than the gateway accepts, or contains half a surrogate
+            pair.
     """
     try:
         length = len(text.encode())

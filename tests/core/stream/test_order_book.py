@@ -23,7 +23,7 @@ def test_finished_orders_are_forgotten_beyond_the_bound(monkeypatch: pytest.Monk
     assert set(book._rows) == {2, 3}
     book.update([order(4), order(5)])
     assert book.working() == [2, 3, 4, 5]
-    # Open orders are never dropped. Of the finished orders, the earliest to finish is dropped first.
+    # Open orders are never dropped. Of finished orders, the earliest to finish is dropped first.
     book.update([order(6, status="Filled")])
     assert set(book._rows) == {2, 3, 4, 5}
     monkeypatch.setattr(order_book, "MAX_ORDERS", 4)
